@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * duet/base.h: status codes, the error message, the context that carries settings and callbacks.
+ *
+ * Conventions of the whole API: outputs come first (a single one is `out`, untouched on failure); a function that can
+ * fail returns a duet_status; what is filled in is yours and has a `_free` that accepts NULL; what is returned is
+ * borrowed from its parent; nothing prints, exits or reads the environment. */
+#ifndef DUET_BASE_H
+#define DUET_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define DUET_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define DUET_NODISCARD __attribute__((warn_unused_result))
+#else
+#define DUET_PRINTF(fmt, args)
+#define DUET_NODISCARD
+#endif
+
+#define DUET_VERSION "0.1.0"
+
+typedef enum duet_status {
+    DUET_OK = 0,
+    DUET_ARG,         /* a caller's or user's argument is wrong */
+    DUET_SHAPE,       /* shapes do not fit together */
+    DUET_NOT_FOUND,   /* a file, name or tensor is missing */
+    DUET_IO,          /* the operating system refused */
+    DUET_FORMAT,      /* a file is damaged or not what it says */
+    DUET_UNSUPPORTED, /* valid, but this build or backend cannot do it */
+    DUET_NO_MEMORY,   /* out of memory or over the limit */
+    DUET_NUMERIC,     /* NaN, Inf, no convergence */
+    DUET_BACKEND,     /* a compute library failed */
+    DUET_CANCELLED    /* the context's `cancelled` callback said so */
+} duet_status;
+
+/* One line about the last failure in this thread: lower case, what is wrong first, subject in single quotes, the next
+ * step where there is an obvious one. "" when nothing failed. Valid until the next failing call of this thread. */
+const char *duet_error_message(void);
+const char *duet_status_name(duet_status status);
+
+typedef enum duet_log_level { DUET_LOG_DEBUG, DUET_LOG_INFO, DUET_LOG_WARNING } duet_log_level;
+
+/* State of a long task. total <= 0 when unknown. detail may be NULL ("loss 0.0312"). */
+typedef struct duet_progress {
+    const char *task;
+    const char *unit;
+    double done, total;
+    const char *detail;
+} duet_progress;
+
+typedef struct duet_context_options {
+    int threads; /* 0 = all processors the process may use */
+    bool exact;  /* same bits for any number of threads and any batch size */
+    void (*log)(duet_log_level level, const char *message, void *user);
+    void (*progress)(const duet_progress *progress, void *user);
+    bool (*cancelled)(void *user); /* polled between steps of long tasks */
+    void *user;
+} duet_context_options;
+
+#define DUET_CONTEXT_OPTIONS_INIT ((duet_context_options){0})
+
+typedef struct duet_context duet_context;
+
+/* options may be NULL. */
+DUET_NODISCARD duet_status duet_context_new(duet_context **out, const duet_context_options *options);
+void duet_context_free(duet_context *ctx);
+int duet_context_threads(const duet_context *ctx);
+bool duet_context_exact(const duet_context *ctx);
+
+/* Peak resident memory of this process in bytes (0 when the system does not tell). */
+int64_t duet_peak_memory(void);
+/* Seconds of a monotonic clock. */
+double duet_clock(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
