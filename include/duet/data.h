@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * duet/data.h: data sets and the loader. A bare path is enough: the layout is detected. Every read is a pure function
+ * of (data set, split, index), so order and threads never change what comes out. */
+#ifndef DUET_DATA_H
+#define DUET_DATA_H
+
+#include <duet/registry.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum duet_split { DUET_TRAIN, DUET_VAL, DUET_TEST, DUET_SPLIT_COUNT } duet_split;
+
+const char *duet_split_name(duet_split split); /* "train", "val", "test" */
+DUET_NODISCARD duet_status duet_split_parse(duet_split *out, const char *name);
+
+typedef struct duet_dataset duet_dataset;
+
+typedef struct duet_dataset_info {
+    const char *name;   /* folder's or archive's base name */
+    const char *path;   /* as given */
+    const char *layout; /* member of the family `dataset` */
+    int64_t height, width; /* of the first image; varied says whether others differ */
+    bool varied;
+    int channels;       /* 1 or 3, of the first image */
+    bool labelled;
+    int class_count;
+    const char *const *class_names; /* class_count names ("0", "1", … when the layout has none) */
+    int64_t count[DUET_SPLIT_COUNT];
+    uint64_t hash; /* of names, sizes and layout: identifies the set in caches */
+} duet_dataset_info;
+
+/* spec: a path (file or folder), or a member with options ("synth:size=32,classes=10,train=20000"). */
+DUET_NODISCARD duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char *spec);
+void duet_dataset_close(duet_dataset *dataset);
+const duet_dataset_info *duet_dataset_describe(const duet_dataset *dataset);
+extern const duet_family duet_family_dataset;
+extern const duet_family duet_family_augment;
+
+/* A list of rows of one split: what commands work on. `carve` rows of the training split can be set aside for validation:
+ * duet_view_open(TRAIN, …) + duet_view_take draw class-balanced rows by seed, disjoint for fit and val. */
+typedef struct duet_view {
+    duet_split split;
+    int64_t count;
+    int64_t *index; /* count indices into the split; owned */
+} duet_view;
+DUET_NODISCARD duet_status duet_view_all(duet_view *out, const duet_dataset *dataset, duet_split split);
+/* Splits `in` at random (seed; stratified by class where labelled) into `first` rows and at most `second` other rows, each
+ * sorted by index. When in has fewer rows than first + second both shrink in proportion. */
+DUET_NODISCARD duet_status duet_view_divide(duet_view *out_first, duet_view *out_second, const duet_dataset *dataset,
+                                            const duet_view *in, int64_t first, int64_t second, uint64_t seed);
+void duet_view_free(duet_view *view);
+
+/* Label of row `index` of the split, -1 where unlabelled. */
+int32_t duet_dataset_label(const duet_dataset *dataset, duet_split split, int64_t index);
+/* "train/7/img_001.jpg" or "train[123]": stands in messages and lists. Writes at most size bytes. */
+void duet_dataset_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out, size_t size);
+
+/* How images become model input: size x size, `channels` (1 or 3), x = v/127.5 - 1 in f32 HWC.
+ * fit "center_crop": guided-diffusion's centre crop; "pad": images smaller than size are centred on their border colour (28 -> 32 keeps
+ * pixels as they are: edge replication); "auto": pad when the image is smaller than size by less than 20 %, else centre crop. */
+typedef struct duet_preprocess {
+    int64_t size;
+    int channels;
+    char fit[16]; /* "auto", "center_crop", "pad" */
+} duet_preprocess;
+
+/* One image, preprocessed, as u8 HWC (size*size*channels bytes). */
+DUET_NODISCARD duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int64_t index, const duet_preprocess *how,
+                                             uint8_t *out);
+/* The same for any image file (classify, edit). */
+DUET_NODISCARD duet_status duet_image_load(const char *path, const duet_preprocess *how, uint8_t *out);
+
+/* Batches of preprocessed images; decoding runs in worker threads, at most a few batches ahead. */
+typedef struct duet_loader duet_loader;
+typedef struct duet_loader_options {
+    duet_preprocess preprocess;
+    int64_t batch;
+    bool shuffle;          /* order of epoch e = permutation(seed, e); else the view's order, once */
+    uint64_t seed;
+    int64_t start;         /* first row to deliver, counted over all epochs (resume) */
+    char augment[DUET_TEXT_SIZE]; /* "" or specs joined by '+': "flip+crop:pad=2"; a draw depends on (seed, position) */
+    char on_bad[8];        /* "stop" (default when empty) or "skip": a corrupt image is named in the log */
+    int workers;           /* 0 = 1 */
+} duet_loader_options;
+
+typedef struct duet_batch {
+    int64_t count;         /* rows valid; the last batch of a pass may be short */
+    const uint8_t *pixels; /* [batch,size,size,channels] u8 */
+    const int32_t *labels; /* [batch], -1 unlabelled */
+    const int64_t *index;  /* [batch], row in the split */
+    int64_t position;      /* of the first row, counted over all epochs */
+} duet_batch;
+
+DUET_NODISCARD duet_status duet_loader_open(duet_context *ctx, duet_loader **out, const duet_dataset *dataset, const duet_view *view,
+                                            const duet_loader_options *options);
+/* Borrowed until the next call. count = 0: the pass is over (only without shuffle; with shuffle it never ends and every
+ * batch is full, running over the epoch's edge). */
+DUET_NODISCARD duet_status duet_loader_next(duet_loader *loader, duet_batch *out);
+int64_t duet_loader_skipped(const duet_loader *loader); /* bad images left out so far */
+void duet_loader_close(duet_loader *loader);
+
+/* u8 -> f32: x = v/127.5 - 1. */
+void duet_pixels_to_float(float *out, const uint8_t *in, int64_t count);
+/* f32 in [-1,1] -> u8 with clamping and rounding to nearest. */
+void duet_float_to_pixels(uint8_t *out, const float *in, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
