@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * engine/backend/backend.h: a backend is a list of kernels; a kernel computes one op on f32 in one way. */
+#ifndef DUET_ENGINE_BACKEND_H
+#define DUET_ENGINE_BACKEND_H
+
+#include "engine/op/op.h"
+
+typedef struct duet_kernel_options {
+    int threads;
+    bool exact;            /* bits must not depend on threads or batch */
+    uint32_t param_inputs; /* bit k: input k is a parameter (packing it pays) */
+} duet_kernel_options;
+
+typedef struct duet_kernel_plan {
+    void *state;       /* made by plan, freed by release; immutable afterwards */
+    int64_t scratch;   /* bytes needed while running */
+    int64_t keep;      /* bytes kept between runs of a session */
+    const char *impl;  /* what was chosen, for `info --plan` ("brgconv:avx512_core"); static or owned by state */
+} duet_kernel_plan;
+
+typedef struct duet_kernel {
+    const char *op;   /* name of the op it computes */
+    const char *name; /* "onednn", "norm", … */
+    bool (*supports)(const duet_call *call); /* NULL = always */
+    duet_status (*plan)(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out); /* NULL = nothing to plan */
+    void (*release)(void *state);
+    duet_status (*open)(const void *state, void **local); /* per session; NULL = none */
+    void (*close)(void *local);
+    duet_status (*run)(const duet_run *run);
+} duet_kernel;
+
+typedef struct duet_backend {
+    duet_entry info;
+    /* Kernels for `op`, best first. */
+    const duet_kernel *(*find)(const duet_call *call);
+    const char *isa; /* "avx512", "avx2", "base"; what the machine runs */
+} duet_backend;
+
+/* "ref" (the references) or "cpu". NULL = "cpu". */
+DUET_NODISCARD duet_status duet_backend_find(const duet_backend **out, const char *name);
+const duet_backend *duet_backend_cpu(void);
+const duet_backend *duet_backend_ref(void);
+/* The fall-back that runs the op's reference. */
+const duet_kernel *duet_kernel_reference(const duet_op *op);
+
+/* Kernels of a file: each cpu_<name>.c is compiled once an ISA and defines DUET_CPU_KERNELS(<name>). */
+typedef struct duet_kernel_list {
+    const duet_kernel *kernels;
+    int count;
+} duet_kernel_list;
+#define DUET_PASTE_(a, b, c) a##b##_##c
+#define DUET_PASTE(a, b, c)  DUET_PASTE_(a, b, c)
+#define DUET_CPU_KERNELS(name) const duet_kernel_list DUET_PASTE(duet_cpu_, name, DUET_ISA)
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ * engine/graph/plan.h: a plan is a compiled graph (kernel per node, offsets by lifetime, scratch); a session is a plan
+ * with its memory. Parameters live in one block shared by sessions. Running allocates nothing. */
+#ifndef DUET_ENGINE_PLAN_H
+#define DUET_ENGINE_PLAN_H
+
+#include "engine/backend/backend.h"
+#include "engine/graph/graph.h"
+
+/* ---- parameters: one block, f32, each tensor 64-byte aligned; gaps are zero ---- */
+typedef struct duet_param_slot {
+    const char *name;
+    duet_role role;
+    duet_init init;
+    duet_shape shape;
+    int64_t offset, count; /* in floats */
+} duet_param_slot;
+typedef struct duet_params {
+    duet_arena *arena;
+    duet_param_slot *slots;
+    int64_t count;      /* slots */
+    float *block;
+    int64_t size;       /* floats of the block, gaps included */
+    uint64_t version;   /* of the content; bump with duet_params_touch after changing it */
+} duet_params;
+/* Slots for all parameters of the graph (also those of nodes that are pruned later), in the order they were asked for. */
+DUET_NODISCARD duet_status duet_params_new(duet_params **out, const duet_graph *graph);
+void duet_params_free(duet_params *params);
+const duet_param_slot *duet_params_slot(const duet_params *params, const char *name);
+/* Draws initial values; a tensor's values depend on (seed, its name). random_readers: everything non-zero (untrained baseline). */
+void duet_params_init(duet_params *params, uint64_t seed, bool random_reader);
+void duet_params_touch(duet_params *params);
+
+/* ---- plan ---- */
+typedef struct duet_plan_options {
+    const char *backend; /* NULL = "cpu" */
+    int threads;
+    bool exact;
+} duet_plan_options;
+
+typedef struct duet_plan_grad { /* gradient `value` of the parameter slot `slot` */
+    duet_value value;
+    int64_t slot;
+} duet_plan_grad;
+
+typedef struct duet_plan duet_plan;
+/* outputs: values that duet_session_get reads. grads (may be NULL): land in one block, ordered by when they become final.
+ * Nodes that nothing of this needs are not run, and their parameters not read. The graph may be freed afterwards. */
+DUET_NODISCARD duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_params *params, const duet_value *outputs,
+                                         int64_t output_count, const duet_plan_grad *grads, int64_t grad_count,
+                                         const duet_plan_options *options);
+void duet_plan_free(duet_plan *plan);
+
+typedef struct duet_plan_row { /* one node, for `info --plan` and `bench` */
+    const char *op, *scope, *kernel, *impl;
+    duet_shape out;
+    double flops;
+    int64_t bytes; /* read + written */
+    bool fallback; /* the reference runs although the backend is not "ref" */
+} duet_plan_row;
+int64_t duet_plan_rows(const duet_plan *plan);
+void duet_plan_row_at(const duet_plan *plan, int64_t index, duet_plan_row *out);
+int64_t duet_plan_memory(const duet_plan *plan); /* bytes of a session: activations, scratch, kept */
+int64_t duet_plan_fallbacks(const duet_plan *plan);
+/* Where the gradient of a slot stands in the gradient block, -1 = none. */
+int64_t duet_plan_grad_offset(const duet_plan *plan, int64_t slot);
+int64_t duet_plan_grad_size(const duet_plan *plan); /* floats */
+
+/* ---- session ---- */
+typedef struct duet_session duet_session;
+DUET_NODISCARD duet_status duet_session_new(duet_session **out, const duet_plan *plan, duet_params *params);
+void duet_session_free(duet_session *session);
+/* Copies a whole input (dtype and size as declared). DUET_NOT_FOUND when the plan does not read it. */
+DUET_NODISCARD duet_status duet_session_set(duet_session *session, const char *input, const void *data);
+bool duet_session_has_input(const duet_session *session, const char *input);
+void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step);
+DUET_NODISCARD duet_status duet_session_run(duet_session *session);
+/* Copies output `index` (order of duet_plan_new). `rows` < 0: all; else only the first rows of the first axis. */
+DUET_NODISCARD duet_status duet_session_get(const duet_session *session, int64_t index, int64_t rows, void *data);
+float *duet_session_gradients(duet_session *session); /* the gradient block */
+/* Runs with a clock around each node: seconds[duet_plan_rows]. */
+DUET_NODISCARD duet_status duet_session_profile(duet_session *session, double *seconds);
+
+#endif
