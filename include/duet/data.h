@@ -18,28 +18,29 @@ DUET_NODISCARD duet_status duet_split_parse(duet_split *out, const char *name);
 typedef struct duet_dataset duet_dataset;
 
 typedef struct duet_dataset_info {
-    const char *name;   /* folder's or archive's base name */
+    const char *name;   /* folder's or archive's base name, without .tar, .tar.gz, .gz */
     const char *path;   /* as given */
     const char *layout; /* member of the family `dataset` */
-    int64_t height, width; /* of the first image; varied says whether others differ */
+    int64_t height, width; /* of the first image; varied: some of the rows looked at (8, spread over the split) differ */
     bool varied;
-    int channels;       /* 1 or 3, of the first image */
+    int channels;       /* 1 or 3; 3 when any of the rows looked at has colour */
     bool labelled;
     int class_count;
     const char *const *class_names; /* class_count names ("0", "1", … when the layout has none) */
     int64_t count[DUET_SPLIT_COUNT];
-    uint64_t hash; /* of names, sizes and layout: identifies the set in caches */
+    uint64_t hash; /* of layout, names, labels and content (folders: file sizes), not of the path: identifies the set in caches */
 } duet_dataset_info;
 
-/* spec: a path (file or folder), or a member with options ("synth:size=32,classes=10,train=20000"). */
+/* spec: a path (file or folder; its layout is detected), a layout and a path where detection is to be overruled
+ * ("image_folder:PATH"), or a member that needs none, with options ("synth:size=32,classes=10,train=20000"). */
 DUET_NODISCARD duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char *spec);
 void duet_dataset_close(duet_dataset *dataset);
 const duet_dataset_info *duet_dataset_describe(const duet_dataset *dataset);
 extern const duet_family duet_family_dataset;
 extern const duet_family duet_family_augment;
 
-/* A list of rows of one split: what commands work on. `carve` rows of the training split can be set aside for validation:
- * duet_view_open(TRAIN, …) + duet_view_take draw class-balanced rows by seed, disjoint for fit and val. */
+/* A list of rows of one split: what commands work on. Sets without a validation split have some training rows set aside
+ * for it: duet_view_all(TRAIN) + duet_view_divide. */
 typedef struct duet_view {
     duet_split split;
     int64_t count;
@@ -47,7 +48,8 @@ typedef struct duet_view {
 } duet_view;
 DUET_NODISCARD duet_status duet_view_all(duet_view *out, const duet_dataset *dataset, duet_split split);
 /* Splits `in` at random (seed; stratified by class where labelled) into `first` rows and at most `second` other rows, each
- * sorted by index. When in has fewer rows than first + second both shrink in proportion. */
+ * sorted by index. When in has fewer rows than first + second both shrink in proportion. The first f rows drawn for one
+ * seed contain those drawn for any smaller f: label fractions are nested. out_second may be NULL when second is 0. */
 DUET_NODISCARD duet_status duet_view_divide(duet_view *out_first, duet_view *out_second, const duet_dataset *dataset,
                                             const duet_view *in, int64_t first, int64_t second, uint64_t seed);
 void duet_view_free(duet_view *view);
@@ -58,8 +60,9 @@ int32_t duet_dataset_label(const duet_dataset *dataset, duet_split split, int64_
 void duet_dataset_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out, size_t size);
 
 /* How images become model input: size x size, `channels` (1 or 3), x = v/127.5 - 1 in f32 HWC.
- * fit "center_crop": guided-diffusion's centre crop; "pad": images smaller than size are centred on their border colour (28 -> 32 keeps
- * pixels as they are: edge replication); "auto": pad when the image is smaller than size by less than 20 %, else centre crop. */
+ * fit "center_crop": guided-diffusion's centre crop; "pad": smaller images are centred on their border colour (28 -> 32 keeps
+ * pixels as they are: edge replication), larger ones are centre cropped; "auto" (also ""): pad when neither side is larger than
+ * size and both are smaller by less than 20 %, else centre crop. */
 typedef struct duet_preprocess {
     int64_t size;
     int channels;
@@ -81,7 +84,9 @@ typedef struct duet_loader_options {
     uint64_t seed;
     int64_t start;         /* first row to deliver, counted over all epochs (resume) */
     char augment[DUET_TEXT_SIZE]; /* "" or specs joined by '+': "flip+crop:pad=2"; a draw depends on (seed, position) */
-    char on_bad[8];        /* "stop" (default when empty) or "skip": a corrupt image is named in the log */
+    char on_bad[8];        /* "stop" (default when empty): fail with the row's name. "skip": the next readable row of the view, in
+                              view order and wrapping around, takes its place (index and label are that row's) and the log
+                              names the corrupt one once; still a pure function of (seed, position) */
     int workers;           /* 0 = 1 */
 } duet_loader_options;
 
@@ -96,7 +101,7 @@ typedef struct duet_batch {
 DUET_NODISCARD duet_status duet_loader_open(duet_context *ctx, duet_loader **out, const duet_dataset *dataset, const duet_view *view,
                                             const duet_loader_options *options);
 /* Borrowed until the next call. count = 0: the pass is over (only without shuffle; with shuffle it never ends and every
- * batch is full, running over the epoch's edge). */
+ * batch is full, running over the epoch's edge). A failed loader keeps failing with the same message. */
 DUET_NODISCARD duet_status duet_loader_next(duet_loader *loader, duet_batch *out);
 int64_t duet_loader_skipped(const duet_loader *loader); /* bad images left out so far */
 void duet_loader_close(duet_loader *loader);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * duet.h: everything. One diffusion model, trained once without labels, that both generates images and recognises them. */
+#ifndef DUET_H
+#define DUET_H
+
+#include <duet/base.h>
+#include <duet/data.h>
+#include <duet/feature.h>
+#include <duet/head.h>
+#include <duet/metric.h>
+#include <duet/model.h>
+#include <duet/registry.h>
+#include <duet/report.h>
+#include <duet/sample.h>
+#include <duet/store.h>
+#include <duet/study.h>
+#include <duet/tensor.h>
+#include <duet/train.h>
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * duet/head.h: a head classifies feature rows. It standardises its input (mean, 1/std of the training rows), so it
+ * carries everything needed to classify later, with the setting it was made for. */
+#ifndef DUET_HEAD_H
+#define DUET_HEAD_H
+
+#include <duet/feature.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+extern const duet_family duet_family_head;
+
+typedef struct duet_head duet_head;
+
+typedef struct duet_head_fit {
+    const duet_feature_table *train;
+    const duet_feature_table *val; /* strengths are compared here; NULL: the given strength is used */
+    int class_count;
+    double strength;               /* used when val is NULL, or < 0 */
+    bool quick;                    /* fewer iterations: for ranking settings in a sweep */
+} duet_head_fit;
+typedef struct duet_head_result {
+    double strength, val_top1; /* percent; val_top1 NaN without val */
+    int iterations;
+    bool converged;
+} duet_head_result;
+
+/* spec of the family `head`: "linear:strengths=…". */
+DUET_NODISCARD duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec, const duet_head_fit *fit,
+                                           duet_head_result *result);
+void duet_head_free(duet_head *head);
+int duet_head_classes(const duet_head *head);
+int64_t duet_head_dim(const duet_head *head);
+/* logits [rows, classes] */
+void duet_head_logits(const duet_head *head, const float *x, int64_t rows, float *logits);
+
+/* What a saved head says of itself. */
+typedef struct duet_head_card {
+    char head[DUET_TEXT_SIZE];
+    int64_t t;
+    int tap, pool;
+    uint64_t noise_seed, model_hash;
+    double top1; /* test accuracy, percent; NaN unknown */
+    char data[DUET_TEXT_SIZE];
+    int class_count;
+    const char *const *class_names;
+} duet_head_card;
+DUET_NODISCARD duet_status duet_head_save(const duet_head *head, const duet_head_card *card, const char *path);
+/* card's strings are borrowed from the head. */
+DUET_NODISCARD duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

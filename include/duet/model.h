@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * duet/model.h: a model is an architecture with its configuration, weights and a card. The card is what the file says
+ * about itself, so that it cannot be run with wrong flags: architecture, noise, prediction, preprocessing, class names,
+ * recommended (t, tap, pool), training. It travels in the safetensors metadata under the key "duet.card" (JSON). */
+#ifndef DUET_MODEL_H
+#define DUET_MODEL_H
+
+#include <duet/data.h>
+#include <duet/registry.h>
+#include <duet/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+extern const duet_family duet_family_arch;
+
+typedef struct duet_recommendation {
+    bool valid;
+    int64_t t;
+    int tap;
+    int pool;
+    double top1;     /* validation accuracy in percent where it was chosen */
+    double strength; /* of the linear head there */
+    char data[DUET_TEXT_SIZE];
+} duet_recommendation;
+
+typedef struct duet_card {
+    char arch[DUET_TEXT_SIZE];    /* "adm_unet" */
+    char noise[DUET_TEXT_SIZE];   /* spec, "linear:steps=1000,beta_start=0.0001,beta_end=0.02" */
+    char predict[DUET_TEXT_SIZE]; /* spec, "eps" */
+    duet_preprocess preprocess;
+    char name[DUET_TEXT_SIZE];
+    char data[DUET_TEXT_SIZE];    /* what it was trained on */
+    char licence[DUET_TEXT_SIZE];
+    bool ema;                     /* the weights are an average over training */
+    int64_t images, steps;        /* seen in training */
+    double seconds;               /* of training */
+    int class_count;              /* names of the data set's classes; not labels used in training */
+    char **class_names;           /* owned by the model */
+    duet_recommendation recommended;
+} duet_card;
+
+typedef struct duet_tap_row {
+    int block;          /* b = 1..n as in the literature */
+    const char *name;   /* "input_blocks.4" */
+    int64_t channels, height, width;
+    int64_t parameters; /* of everything up to here */
+    double macs;        /* multiply-adds of one image up to here */
+} duet_tap_row;
+
+typedef struct duet_model duet_model;
+
+/* A new, initialised model: spec of the family `arch` ("adm_unet:image_size=28,num_channels=32,channel_mult=1/2/2"). The
+ * card's arch is set, the rest is for the caller. */
+DUET_NODISCARD duet_status duet_model_new(duet_context *ctx, duet_model **out, const char *arch_spec, uint64_t seed);
+/* path: a model file, or a run folder (its newest model). Names a file that is not a model and says which to load. */
+DUET_NODISCARD duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *path);
+void duet_model_close(duet_model *model);
+/* The same network and card with fresh weights: untrained, every layer non-zero. The baseline `random`. */
+DUET_NODISCARD duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_model *model, uint64_t seed);
+/* Weights as `dtype` (F32 or F16). Atomic. */
+DUET_NODISCARD duet_status duet_model_save(const duet_model *model, const char *path, duet_dtype dtype);
+/* Replaces the card in a model file in place of the old one (weights' bytes unchanged; atomic). */
+DUET_NODISCARD duet_status duet_model_update_card(const char *path, const duet_card *card);
+
+duet_card *duet_model_card(duet_model *model); /* borrowed; change it, then save */
+DUET_NODISCARD duet_status duet_card_set_classes(duet_model *model, const char *const *names, int count);
+const char *duet_model_path(const duet_model *model); /* the file it came from, "" for new ones */
+uint64_t duet_model_hash(const duet_model *model);    /* of configuration and weights */
+int64_t duet_model_parameters(const duet_model *model);
+double duet_model_macs(const duet_model *model); /* of one image, whole pass */
+int duet_model_tap_count(const duet_model *model);
+const duet_tap_row *duet_model_tap(const duet_model *model, int index); /* 0..count-1, in order of b */
+/* The configuration as spec text. */
+const char *duet_model_config(const duet_model *model);
+
+/* Kernels, time and bytes of one forward pass (info --plan): calls row() for each node. */
+typedef struct duet_model_plan_row {
+    const char *op, *scope, *kernel, *impl;
+    double flops, seconds;
+    int64_t bytes;
+    bool fallback;
+} duet_model_plan_row;
+DUET_NODISCARD duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch, int tap,
+                                           void (*row)(const duet_model_plan_row *row, void *user), void *user, int64_t *memory);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

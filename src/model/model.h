@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * model/model.h: the inside of a model and what a member of the family `arch` implements. */
+#ifndef DUET_MODEL_MODEL_H
+#define DUET_MODEL_MODEL_H
+
+#include <duet/model.h>
+
+#include "base/mem.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/plan.h"
+
+#define DUET_CONFIG_SIZE 2048 /* room for any arch's configuration struct */
+
+/* Values a build may use; DUET_NONE = not given. Shapes: x[B,S,S,C] f32, net_t[B] f32, y i32[B], sample_id i32[B]. */
+typedef struct duet_model_inputs {
+    duet_value x, net_t, y, sample_id;
+    bool training; /* dropout is active */
+} duet_model_inputs;
+
+typedef struct duet_arch_shape {
+    int64_t size, in_channels, out_channels;
+    int64_t class_count; /* of class conditioning, 0 = unconditional */
+} duet_arch_shape;
+
+typedef struct duet_arch {
+    duet_entry info;                             /* params: the configuration */
+    duet_status (*check)(const void *config);    /* impossible options, named with the option to change */
+    void (*shape)(const void *config, duet_arch_shape *out);
+    /* Builds the network; parameters carry the checkpoint's own names. Returns the raw output [B,S,S,out_channels]. */
+    duet_value (*build)(duet_graph *graph, const void *config, const duet_model_inputs *in);
+} duet_arch;
+
+struct duet_model {
+    duet_arena *arena;
+    const duet_arch *arch;
+    void *config;             /* DUET_CONFIG_SIZE bytes, aligned */
+    char config_text[1024];
+    duet_arch_shape shape;
+    duet_params *params;
+    duet_card card;
+    duet_tap_row *taps;
+    int tap_count;
+    double macs;
+    uint64_t hash;            /* 0 = not computed yet */
+    char path[4096];
+};
+
+/* Builds with fresh inputs for `batch` images; inputs are named x, net_t, y (where conditional), sample_id (where training). */
+DUET_NODISCARD duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t batch, bool training,
+                                            duet_model_inputs *in, duet_value *out);
+
+#endif
