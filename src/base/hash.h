@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * base/hash.h: 64-bit content hashes for provenance and caches (XXH64-like mixing; not for security), and SHA-256. */
+ * base/hash.h: 64-bit content hashes for provenance and caches (the XXH64 function; not for security). */
 #ifndef DUET_BASE_HASH_H
 #define DUET_BASE_HASH_H
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * base/system.c: errno values that users meet, in words. */
+#include "base/system.h"
+
+#include <errno.h>
+
+#include "base/error.h"
+
+static const struct {
+    int error;
+    const char *text;
+} reasons[] = {
+    {ENOENT, "no such file or folder"},
+    {ENOTDIR, "a part of the path is not a folder"},
+    {EISDIR, "it is a folder"},
+    {EACCES, "permission denied"},
+    {EPERM, "not permitted"},
+    {EEXIST, "it exists already"},
+    {ENOTEMPTY, "the folder is not empty"},
+    {ENOSPC, "no space left on device; free some space or write to another folder"},
+    {EDQUOT, "the disk quota is used up; free some space or write to another folder"},
+    {EFBIG, "the file would be larger than the file system allows"},
+    {EROFS, "the file system is read-only"},
+    {ENAMETOOLONG, "the path is too long"},
+    {ELOOP, "too many symbolic links"},
+    {EXDEV, "the two paths are on different file systems"},
+    {EMFILE, "too many open files in this process"},
+    {ENFILE, "too many open files in the system"},
+    {ENOMEM, "out of memory"},
+    {EIO, "the device reported an input or output error"},
+    {EPIPE, "the reader has gone away"},
+    {ETXTBSY, "the file is being executed"},
+};
+
+duet_status duet_fail_system(int error, const char *action, const char *subject)
+{
+    duet_status status = DUET_IO;
+    if (error == ENOENT || error == ENOTDIR) status = DUET_NOT_FOUND;
+    if (error == ENOMEM) status = DUET_NO_MEMORY;
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (reasons[i].error == error) return duet_fail(status, "cannot %s '%s': %s", action, subject, reasons[i].text);
+    }
+    return duet_fail(status, "cannot %s '%s': system error %d", action, subject, error);
+}

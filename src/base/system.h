@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * base/system.h: failures of the operating system as messages. The words are ours, not strerror's: they must not
+ * depend on the locale, and they name the next step where there is one. */
+#ifndef DUET_BASE_SYSTEM_H
+#define DUET_BASE_SYSTEM_H
+
+#include <duet/base.h>
+
+/* "cannot <action> '<subject>': <reason>". ENOENT and ENOTDIR give DUET_NOT_FOUND, ENOMEM DUET_NO_MEMORY, all others DUET_IO. */
+duet_status duet_fail_system(int error, const char *action, const char *subject);
+
+#endif
