@@ -8,6 +8,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "base/error.h"
@@ -118,7 +119,7 @@ bool duet_tar_detect(const uint8_t *head, int64_t size)
     if (size >= 2 && head[0] == 0x1F && head[1] == 0x8B) {
         z_stream z = {.next_out = block, .avail_out = HEAD_SIZE};
         if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK) return false;
-        memcpy(&z.next_in, &head, sizeof head); /* zlib's pointer is not const */
+        z.next_in = head;
         z.avail_in = (uInt)(size < (1 << 20) ? size : (1 << 20));
         (void)inflate(&z, Z_SYNC_FLUSH);
         inflateEnd(&z);

@@ -10,7 +10,7 @@
 
 /* Filled by `open`; the dispatcher owns it and calls `close`. */
 struct duet_store {
-    const struct duet_store_format *format;
+    const struct duet_store_member *format;
     duet_arena *arena; /* names, entries, metadata live here */
     duet_store_entry *entries;
     int64_t count;
@@ -19,7 +19,7 @@ struct duet_store {
     void *state; /* the format's own */
 };
 
-typedef struct duet_store_format {
+typedef struct duet_store_member {
     duet_entry info;
     bool (*detect)(const uint8_t *head, size_t size, int64_t file_size); /* head: up to 64 first bytes */
     duet_status (*open)(duet_store *store, const char *path); /* arena made; entries, pairs and state to fill */
@@ -28,6 +28,9 @@ typedef struct duet_store_format {
     const void *(*data)(const duet_store *store, int64_t index); /* optional */
     duet_status (*write)(const char *path, const duet_store_item *items, int64_t count, const duet_store_pair *pairs,
                          int64_t pair_count); /* optional */
-} duet_store_format;
+} duet_store_member;
+
+/* For members. Checks rank, signs and overflow of the byte count before filling *out. */
+DUET_NODISCARD duet_status duet_store_shape(duet_shape *out, const int64_t *dims, int64_t rank, duet_dtype dtype, const char *name);
 
 #endif
