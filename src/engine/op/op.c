@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * engine/op/op.c: the family of ops, and what shape rules and builders have in common. Messages begin with
+ * "<op> at '<scope>': ", so that a wrong checkpoint or configuration is found by the layer's name. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/op/op_list.h"
+
+#define DUET_OP(name) &duet_op_##name,
+static const duet_op *const ops[] = {
+#include "engine/op/op.def"
+};
+#undef DUET_OP
+
+#define DUET_OP(name) &duet_op_##name.info,
+static const duet_entry *const entries[] = {
+#include "engine/op/op.def"
+};
+#undef DUET_OP
+
+const duet_family duet_family_op = {
+    .name = "op", .help = "what a graph's nodes compute", .entries = entries, .count = DUET_COUNT(entries)};
+
+const duet_op *const *duet_op_list(int *count)
+{
+    *count = DUET_COUNT(ops);
+    return ops;
+}
+
+const duet_op *duet_op_find(const char *name)
+{
+    for (int i = 0; i < DUET_COUNT(ops); i++) {
+        if (strcmp(ops[i]->info.name, name) == 0) return ops[i];
+    }
+    return NULL;
+}
+
+duet_status duet_op_fail(const duet_call *call, const char *format, ...)
+{
+    char text[384];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (call->scope == NULL || call->scope[0] == '\0') return duet_fail(DUET_SHAPE, "%s: %s", call->op->info.name, text);
+    return duet_fail(DUET_SHAPE, "%s at '%s': %s", call->op->info.name, call->scope, text);
+}
+
+const char *duet_shape_text(const duet_shape *shape, char out[96])
+{
+    /* Eight dims of up to 20 characters do not always fit: the end is cut, never overrun. */
+    size_t used = (size_t)snprintf(out, 96, "[");
+    for (int i = 0; i < shape->rank && i < DUET_MAX_RANK && used < 90; i++) {
+        const int wrote = snprintf(out + used, 94 - used, i == 0 ? "%lld" : ",%lld", (long long)shape->dim[i]);
+        used += (size_t)wrote;
+        if (used > 93) used = 93;
+    }
+    snprintf(out + used, 96 - used, "]");
+    return out;
+}
+
+duet_shape duet_shape_make(int rank, const int64_t *dims)
+{
+    duet_shape shape = {.rank = rank < 0 ? 0 : rank > DUET_MAX_RANK ? DUET_MAX_RANK : rank};
+    for (int i = 0; i < shape.rank; i++) shape.dim[i] = dims[i];
+    return shape;
+}
+
+duet_status duet_op_present(const duet_call *call, int k, const char *name)
+{
+    return k < call->inputs && call->has_in[k] ? DUET_OK : duet_op_fail(call, "%s is missing", name);
+}
+
+duet_status duet_op_check(const duet_call *call, const char *const *names)
+{
+    char text[96];
+    for (int k = 0; k < call->op->inputs; k++) {
+        if (k < call->op->required) DUET_TRY(duet_op_present(call, k, names[k]));
+        if (k >= call->inputs || !call->has_in[k]) continue;
+        const duet_arg *arg = &call->in[k];
+        const duet_dtype want = (call->op->i32_inputs >> k & 1u) != 0 ? DUET_I32 : DUET_F32;
+        if (arg->dtype != want) {
+            return duet_op_fail(call, "%s is %s, expected %s", names[k], duet_dtype_name(arg->dtype), duet_dtype_name(want));
+        }
+        for (int i = 0; i < arg->shape.rank; i++) {
+            if (arg->shape.dim[i] < 1) return duet_op_fail(call, "%s %s is empty", names[k], duet_shape_text(&arg->shape, text));
+        }
+    }
+    return DUET_OK;
+}
+
+duet_status duet_op_rank(const duet_call *call, int k, const char *name, int least, int most)
+{
+    char text[96];
+    const duet_shape *shape = &call->in[k].shape;
+    if (!call->has_in[k] || (shape->rank >= least && shape->rank <= most)) return DUET_OK;
+    duet_shape_text(shape, text);
+    if (least == most) return duet_op_fail(call, "%s is %s, expected rank %d", name, text, least);
+    return duet_op_fail(call, "%s is %s, expected a rank from %d to %d", name, text, least, most);
+}
+
+duet_status duet_op_want_shape(const duet_call *call, int k, const char *name, const duet_shape *shape)
+{
+    char have[96], want[96];
+    if (!call->has_in[k] || duet_shape_equal(&call->in[k].shape, shape)) return DUET_OK;
+    return duet_op_fail(call, "%s is %s, expected %s", name, duet_shape_text(&call->in[k].shape, have), duet_shape_text(shape, want));
+}
+
+duet_status duet_op_want(const duet_call *call, int k, const char *name, int rank, const int64_t *dims)
+{
+    const duet_shape shape = duet_shape_make(rank, dims);
+    return duet_op_want_shape(call, k, name, &shape);
+}
+
+duet_status duet_op_out_shape(duet_call *call, int k, const duet_shape *shape)
+{
+    char text[96];
+    int64_t room = INT64_C(1) << 48; /* elements; every product of indices stays far inside int64_t */
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] < 0 || shape->dim[i] > room) {
+            return duet_op_fail(call, "a result of shape %s is impossible", duet_shape_text(shape, text));
+        }
+        if (shape->dim[i] > 0) room /= shape->dim[i];
+    }
+    call->out[k].dtype = DUET_F32;
+    call->out[k].shape = *shape;
+    return DUET_OK;
+}
+
+duet_status duet_op_out(duet_call *call, int k, int rank, const int64_t *dims)
+{
+    const duet_shape shape = duet_shape_make(rank, dims);
+    return duet_op_out_shape(call, k, &shape);
+}
+
+int64_t duet_op_last(const duet_shape *shape)
+{
+    return shape->rank > 0 ? shape->dim[shape->rank - 1] : 1;
+}
+
+int64_t duet_op_rows(const duet_shape *shape)
+{
+    int64_t rows = 1;
+    for (int i = 0; i + 1 < shape->rank; i++) rows *= shape->dim[i];
+    return rows;
+}
+
+int64_t duet_op_middle(const duet_shape *shape)
+{
+    int64_t middle = 1;
+    for (int i = 1; i + 1 < shape->rank; i++) middle *= shape->dim[i];
+    return middle;
+}
+
+duet_value duet_op_apply(duet_graph *g, const duet_op *op, const void *attr, duet_value a, duet_value b, duet_value c)
+{
+    duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
+    for (int k = 0; k < DUET_MAX_INPUTS; k++) in[k] = DUET_NONE;
+    for (int k = 0; k < DUET_MAX_OUTPUTS; k++) out[k] = DUET_NONE;
+    in[0] = a;
+    in[1] = b;
+    in[2] = c;
+    duet_graph_add(g, op, attr, in, out);
+    return out[0];
+}
