@@ -78,6 +78,11 @@ void duet_release(void *pointer)
     free_block(pointer);
 }
 
+void duet_release_foreign(void *pointer)
+{
+    free(pointer);
+}
+
 int64_t duet_alloc_count(void)
 {
     return (int64_t)atomic_load_explicit(&block_count, memory_order_relaxed);

@@ -1,0 +1,37 @@
+# Sourced by ./check and ./quickstart: the Debian packages this project is built from, and their installation.
+DUET_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev liblapacke-dev liblbfgs-dev
+libjpeg-dev libpng-dev libarchive-dev libzip-dev zlib1g-dev libjansson-dev libcmocka-dev universal-ctags binutils"
+
+# Prints the packages that are not installed; dpkg-query is asked once for all.
+duet_missing_packages() {
+    duet_installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' $DUET_PACKAGES 2>/dev/null | sed -n 's/ installed$//p')
+    for duet_package in $DUET_PACKAGES; do
+        case " $(echo $duet_installed) " in
+        *" $duet_package "*) ;;
+        *) printf '%s ' "$duet_package" ;;
+        esac
+    done
+}
+
+# Installs what is missing. Never fails: where it cannot, it says what is needed, and the configuration names what it lacks.
+duet_install_packages() {
+    if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+        echo "not a Debian system: if the build stops, install what stands for these packages here:" $DUET_PACKAGES
+        return 0
+    fi
+    duet_missing=$(duet_missing_packages)
+    [ -n "$duet_missing" ] || return 0
+    duet_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null 2>&1; then
+            echo "missing packages; install them as root: apt-get install" $duet_missing
+            return 0
+        fi
+        duet_root="sudo env"
+    fi
+    echo "installing:" $duet_missing
+    ${duet_root:-env} DEBIAN_FRONTEND=noninteractive apt-get -q update &&
+        ${duet_root:-env} DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $duet_missing ||
+        echo "apt-get failed; install by hand: apt-get install" $duet_missing
+    return 0
+}
