@@ -11,6 +11,7 @@ static duet_status check_shape(duet_call *call)
     const int64_t *x = call->in[0].shape.dim, *w = call->in[1].shape.dim;
     DUET_TRY(duet_op_check(call, names));
     DUET_TRY(duet_op_rank(call, 0, "x", 4, 4));
+    DUET_TRY(duet_op_rank(call, 1, "w", 4, 4));
     DUET_TRY(duet_op_want(call, 1, "w", 4, (int64_t[]){w[0], x[3], w[2], w[2]}));
     DUET_TRY(duet_op_want(call, 2, "bias", 1, (int64_t[]){w[0]}));
     if (attr->stride < 1 || attr->pad < 0 || attr->pad > (1 << 20)) {

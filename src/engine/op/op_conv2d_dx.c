@@ -11,6 +11,7 @@ static duet_status check_shape(duet_call *call)
     const int64_t *dy = call->in[0].shape.dim, *w = call->in[1].shape.dim;
     DUET_TRY(duet_op_check(call, names));
     DUET_TRY(duet_op_rank(call, 0, "dy", 4, 4));
+    DUET_TRY(duet_op_rank(call, 1, "w", 4, 4));
     DUET_TRY(duet_op_want(call, 1, "w", 4, (int64_t[]){dy[3], w[1], w[2], w[2]}));
     if (attr->stride < 1 || attr->pad < 0 || attr->height < 1 || attr->width < 1 || attr->height + 2 * attr->pad < w[2]
         || attr->width + 2 * attr->pad < w[2]) {
