@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * engine/graph/session.c: a plan with its memory. Every pointer is settled when the session is made; running only walks
+ * the steps, so it allocates nothing. */
+#include "engine/graph/plan_internal.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+struct duet_session {
+    const duet_plan *plan;
+    duet_params *params;
+    uint8_t *slab, *scratch, *keep;
+    float *grads;
+    duet_run *runs; /* [steps] */
+};
+
+static void *locate(const duet_session *session, duet_place place) {
+    switch (place.kind) {
+    case DUET_PLACE_PARAM: return session->params->block + place.offset;
+    case DUET_PLACE_SLAB: return session->slab + place.offset;
+    case DUET_PLACE_GRAD: return session->grads + place.offset;
+    case DUET_PLACE_NONE: break;
+    }
+    return NULL;
+}
+
+static duet_status bind_step(duet_session *session, int64_t s) {
+    const duet_step *step = &session->plan->steps[s];
+    duet_run *run = &session->runs[s];
+    run->call = &step->call;
+    for (int k = 0; k < step->call.inputs; k++) run->in[k] = locate(session, step->in[k]);
+    for (int k = 0; k < step->call.outputs; k++) run->out[k] = locate(session, step->out[k]);
+    run->state = step->plan.state;
+    run->keep = step->plan.keep > 0 ? session->keep + step->keep_offset : NULL;
+    run->scratch = session->scratch;
+    run->threads = session->plan->options.threads;
+    return step->kernel && step->kernel->open ? step->kernel->open(step->plan.state, &run->local) : DUET_OK;
+}
+
+duet_status duet_session_new(duet_session **out, const duet_plan *plan, duet_params *params) {
+    duet_status status = DUET_OK;
+    duet_session *session = NULL;
+    DUET_DO(duet_alloc(&session, 1, sizeof *session));
+    session->plan = plan;
+    session->params = params;
+    DUET_DO(duet_alloc(&session->slab, plan->slab_bytes, 1));
+    DUET_DO(duet_alloc(&session->scratch, plan->scratch_bytes, 1));
+    DUET_DO(duet_alloc(&session->keep, plan->keep_bytes, 1));
+    DUET_DO(duet_alloc(&session->grads, plan->grad_size, sizeof *session->grads));
+    DUET_DO(duet_alloc(&session->runs, plan->step_count, sizeof *session->runs));
+    for (int64_t s = 0; s < plan->step_count; s++) DUET_DO(bind_step(session, s));
+    *out = session;
+    session = NULL;
+done:
+    duet_session_free(session);
+    return status;
+}
+
+void duet_session_free(duet_session *session) {
+    if (!session) return;
+    for (int64_t s = 0; session->runs && s < session->plan->step_count; s++) {
+        const duet_kernel *kernel = session->plan->steps[s].kernel;
+        if (kernel && kernel->close && session->runs[s].local) kernel->close(session->runs[s].local);
+    }
+    duet_release(session->slab);
+    duet_release(session->scratch);
+    duet_release(session->keep);
+    duet_release(session->grads);
+    duet_release(session->runs);
+    duet_release(session);
+}
+
+static const duet_plan_input *find_input(const duet_session *session, const char *name) {
+    for (int64_t i = 0; i < session->plan->input_count; i++)
+        if (strcmp(session->plan->inputs[i].name, name) == 0) return &session->plan->inputs[i];
+    return NULL;
+}
+
+bool duet_session_has_input(const duet_session *session, const char *input) { return find_input(session, input) != NULL; }
+
+duet_status duet_session_set(duet_session *session, const char *input, const void *data) {
+    const duet_plan_input *found = find_input(session, input);
+    if (!found) return duet_fail(DUET_NOT_FOUND, "the plan reads no input '%s'", input);
+    memcpy(locate(session, found->place), data, duet_arg_bytes(&found->arg));
+    return DUET_OK;
+}
+
+void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step) {
+    for (int64_t s = 0; s < session->plan->step_count; s++) {
+        session->runs[s].seed = seed;
+        session->runs[s].step = step;
+    }
+}
+
+static duet_status run_step(duet_session *session, int64_t s) {
+    const duet_step *step = &session->plan->steps[s];
+    if (!step->kernel) return DUET_OK; /* a view */
+    duet_run *run = &session->runs[s];
+    for (int k = 0; k < step->call.inputs; k++)
+        run->in_version[k] = step->in[k].kind == DUET_PLACE_PARAM ? session->params->version : 0;
+    const duet_status status = step->kernel->run(run);
+    if (status != DUET_OK) duet_error_frame("%s at '%s'", step->call.op->info.name, step->call.scope);
+    return status;
+}
+
+static void finish(duet_session *session) {
+    const duet_plan *plan = session->plan;
+    bool assigned = false;
+    for (int64_t i = 0; i < plan->copy_count; i++) {
+        const duet_plan_copy *copy = &plan->copies[i];
+        memcpy(locate(session, copy->to), locate(session, copy->from), (size_t)copy->count * sizeof(float));
+        assigned |= copy->to.kind == DUET_PLACE_PARAM;
+    }
+    if (assigned) duet_params_touch(session->params);
+}
+
+duet_status duet_session_run(duet_session *session) {
+    for (int64_t s = 0; s < session->plan->step_count; s++) DUET_TRY(run_step(session, s));
+    finish(session);
+    return DUET_OK;
+}
+
+duet_status duet_session_profile(duet_session *session, double *seconds) {
+    for (int64_t s = 0; s < session->plan->step_count; s++) {
+        const double start = duet_clock();
+        DUET_TRY(run_step(session, s));
+        seconds[s] = duet_clock() - start;
+    }
+    finish(session);
+    return DUET_OK;
+}
+
+duet_status duet_session_get(const duet_session *session, int64_t index, int64_t rows, void *data) {
+    if (index < 0 || index >= session->plan->output_count)
+        return duet_fail(DUET_ARG, "no output %lld; the plan has %lld", (long long)index, (long long)session->plan->output_count);
+    const duet_plan_output *output = &session->plan->outputs[index];
+    size_t bytes = duet_arg_bytes(&output->arg);
+    if (rows >= 0 && output->arg.shape.rank > 0 && rows <= output->arg.shape.dim[0])
+        bytes = bytes / (size_t)output->arg.shape.dim[0] * (size_t)rows;
+    memcpy(data, locate(session, output->place), bytes);
+    return DUET_OK;
+}
+
+float *duet_session_gradients(duet_session *session) { return session->grads; }
