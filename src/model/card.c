@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ * model/card.c: card <-> JSON; see card.h. */
+#include "model/card.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/str.h"
+
+static json_t *recommendation_json(const duet_recommendation *r) {
+    if (!r->valid) return json_null();
+    return json_pack("{s:I,s:i,s:i,s:f,s:f,s:s}", "t", (json_int_t)r->t, "tap", r->tap, "pool", r->pool, "val_top1", r->top1, "strength",
+                     r->strength, "data", r->data);
+}
+
+duet_status duet_card_print(char **out, const duet_card *card, const char *config) {
+    json_t *classes = json_array();
+    for (int i = 0; classes && i < card->class_count; i++) json_array_append_new(classes, json_string(card->class_names[i]));
+    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:f,s:{s:I,s:i,s:s},s:o,s:o}", "format", "duet model 1", "arch",
+                             card->arch, "config", config, "noise", card->noise, "predict", card->predict, "name", card->name, "data",
+                             card->data, "licence", card->licence, "ema", card->ema, "images", (json_int_t)card->images, "steps",
+                             (json_int_t)card->steps, "seconds", card->seconds, "preprocess", "size", (json_int_t)card->preprocess.size,
+                             "channels", card->preprocess.channels, "fit", card->preprocess.fit, "classes", classes, "recommended",
+                             recommendation_json(&card->recommended));
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    if (!text) return duet_fail(DUET_FORMAT, "the card of the model holds text that is not UTF-8");
+    *out = text;
+    return DUET_OK;
+}
+
+void duet_card_text_free(char *text) {
+    json_malloc_t allocate = NULL;
+    json_free_t release = NULL;
+    json_get_alloc_funcs(&allocate, &release);
+    if (text) release(text);
+}
+
+static void get_text(char *out, size_t size, const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    if (text) (void)duet_copy_text(out, size, text);
+}
+
+static void parse_recommendation(duet_recommendation *out, const json_t *object) {
+    if (!json_is_object(object)) return;
+    out->t = json_integer_value(json_object_get(object, "t"));
+    out->tap = (int)json_integer_value(json_object_get(object, "tap"));
+    out->pool = (int)json_integer_value(json_object_get(object, "pool"));
+    out->top1 = json_number_value(json_object_get(object, "val_top1"));
+    out->strength = json_number_value(json_object_get(object, "strength"));
+    get_text(out->data, sizeof out->data, object, "data");
+    out->valid = out->tap >= 1 && out->pool >= 1;
+}
+
+static duet_status parse_classes(duet_card *out, duet_arena *arena, const json_t *classes) {
+    const size_t count = json_array_size(classes);
+    if (count > 1000000) return duet_fail(DUET_FORMAT, "the card names %zu classes", count);
+    out->class_names = duet_arena_alloc(arena, (int64_t)count + 1, sizeof *out->class_names);
+    for (size_t i = 0; i < count && out->class_names; i++) {
+        const char *name = json_string_value(json_array_get(classes, i));
+        out->class_names[i] = duet_arena_text(arena, name ? name : "?");
+    }
+    out->class_count = (int)count;
+    return duet_arena_status(arena);
+}
+
+duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena, const char *text) {
+    json_error_t error;
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return duet_fail(DUET_FORMAT, "the card is not JSON: %s", error.text);
+    }
+    get_text(out->arch, sizeof out->arch, root, "arch");
+    get_text(config, 1024, root, "config");
+    get_text(out->noise, sizeof out->noise, root, "noise");
+    get_text(out->predict, sizeof out->predict, root, "predict");
+    get_text(out->name, sizeof out->name, root, "name");
+    get_text(out->data, sizeof out->data, root, "data");
+    get_text(out->licence, sizeof out->licence, root, "licence");
+    out->ema = json_is_true(json_object_get(root, "ema"));
+    out->images = json_integer_value(json_object_get(root, "images"));
+    out->steps = json_integer_value(json_object_get(root, "steps"));
+    out->seconds = json_number_value(json_object_get(root, "seconds"));
+    const json_t *preprocess = json_object_get(root, "preprocess");
+    out->preprocess.size = json_integer_value(json_object_get(preprocess, "size"));
+    out->preprocess.channels = (int)json_integer_value(json_object_get(preprocess, "channels"));
+    get_text(out->preprocess.fit, sizeof out->preprocess.fit, preprocess, "fit");
+    parse_recommendation(&out->recommended, json_object_get(root, "recommended"));
+    const duet_status status = parse_classes(out, arena, json_object_get(root, "classes"));
+    json_decref(root);
+    return status;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * model/model.c: making, describing and comparing models; model_file.c reads and writes them. */
+#include "model/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "model/arch/arch.h"
+
+/* Taps with the cost of everything built before them; blocks are built in order, so the sums so far are what the tap needs. */
+typedef struct survey {
+    duet_model *model;
+    duet_status status;
+    int64_t capacity, nodes_seen, params_seen, parameters;
+    double macs;
+} survey;
+
+static void survey_up_to(survey *s, const duet_graph *graph, int64_t nodes) {
+    for (; s->nodes_seen < nodes; s->nodes_seen++) {
+        const duet_node *node = &graph->nodes[s->nodes_seen];
+        const char *op = node->op->info.name;
+        if (strcmp(op, "conv2d") != 0 && strcmp(op, "linear") != 0 && strcmp(op, "attention") != 0) continue;
+        duet_call call;
+        duet_graph_call(graph, node, ~0u, &call);
+        s->macs += node->op->flops(&call) / 2;
+    }
+    for (; s->params_seen < graph->param_count; s->params_seen++)
+        s->parameters += duet_shape_count(&graph->values[graph->params[s->params_seen].value].arg.shape);
+}
+
+static duet_value survey_tap(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
+    survey *s = user;
+    duet_model *model = s->model;
+    survey_up_to(s, graph, graph->node_count);
+    if (s->status == DUET_OK) s->status = duet_grow(&model->taps, &s->capacity, model->tap_count + 1, sizeof *model->taps);
+    if (s->status != DUET_OK) return x;
+    model->taps[model->tap_count++] = (duet_tap_row){.block = tap->block, .name = duet_arena_text(model->arena, tap->name),
+                                                     .channels = duet_dim(graph, x, -1), .height = duet_dim(graph, x, 1),
+                                                     .width = duet_dim(graph, x, 2), .parameters = s->parameters, .macs = s->macs};
+    return x;
+}
+
+duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t batch, bool training, duet_model_inputs *in,
+                             duet_value *out) {
+    const duet_arch_shape *shape = &model->shape;
+    in->x = duet_input(graph, "x", DUET_F32, 4, (int64_t[]){batch, shape->size, shape->size, shape->in_channels});
+    in->net_t = duet_input(graph, "net_t", DUET_F32, 1, &batch);
+    in->y = shape->class_count > 0 ? duet_input(graph, "y", DUET_I32, 1, &batch) : DUET_NONE;
+    in->sample_id = training ? duet_input(graph, "sample_id", DUET_I32, 1, &batch) : DUET_NONE;
+    in->training = training;
+    *out = model->arch->build(graph, model->config, in);
+    return duet_graph_status(graph);
+}
+
+/* All options as spec text; numbers of a list are separated by '/'. */
+static void print_config(duet_model *model) {
+    const duet_param_table *table = &model->arch->info.params;
+    size_t at = 0;
+    for (int row = 0; row < table->count && at < sizeof model->config_text; row++) {
+        char value[512];
+        duet_params_print(table, model->config, row, value, sizeof value);
+        for (char *p = value; table->rows[row].type == DUET_PARAM_INTS && *p; p++)
+            if (*p == ',') *p = '/';
+        const int n = snprintf(model->config_text + at, sizeof model->config_text - at, "%s%s=%s", row ? "," : "", table->rows[row].name, value);
+        at += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static duet_status measure(duet_model *model) {
+    duet_graph *graph = NULL;
+    duet_status status = DUET_OK;
+    duet_model_inputs in;
+    duet_value out;
+    survey s = {.model = model};
+    DUET_DO(duet_graph_new(&graph));
+    duet_graph_set_tap_hook(graph, survey_tap, &s);
+    DUET_DO(duet_model_build(model, graph, 1, false, &in, &out));
+    DUET_DO(s.status);
+    survey_up_to(&s, graph, graph->node_count);
+    model->macs = s.macs;
+    DUET_DO(duet_params_new(&model->params, graph));
+done:
+    duet_graph_free(graph);
+    return status;
+}
+
+duet_status duet_model_new(duet_context *ctx, duet_model **out, const char *arch_spec, uint64_t seed) {
+    (void)ctx;
+    duet_status status = DUET_OK;
+    duet_model *model = NULL;
+    DUET_DO(duet_alloc(&model, 1, sizeof *model));
+    DUET_DO(duet_arena_new(&model->arena));
+    model->config = duet_arena_alloc(model->arena, 1, DUET_CONFIG_SIZE);
+    DUET_DO(duet_arena_status(model->arena));
+    DUET_DO(duet_arch_parse(&model->arch, model->config, arch_spec));
+    model->arch->shape(model->config, &model->shape);
+    print_config(model);
+    (void)duet_copy_text(model->card.arch, sizeof model->card.arch, model->arch->info.name);
+    model->card.preprocess = (duet_preprocess){.size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
+    DUET_DO(measure(model));
+    duet_params_init(model->params, seed, false);
+    *out = model;
+    model = NULL;
+done:
+    duet_model_close(model);
+    return status;
+}
+
+void duet_model_close(duet_model *model) {
+    if (!model) return;
+    duet_params_free(model->params);
+    duet_release(model->taps);
+    duet_arena_free(model->arena);
+    duet_release(model);
+}
+
+duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_model *model, uint64_t seed) {
+    char spec[DUET_TEXT_SIZE + sizeof model->config_text];
+    snprintf(spec, sizeof spec, "%s:%s", model->card.arch, model->config_text);
+    duet_model *made = NULL;
+    DUET_TRY(duet_model_new(ctx, &made, spec, seed));
+    char arch[DUET_TEXT_SIZE];
+    memcpy(arch, made->card.arch, sizeof arch);
+    made->card = model->card;
+    made->card.class_names = NULL;
+    made->card.class_count = 0;
+    made->card.recommended.valid = false;
+    const duet_status status = duet_card_set_classes(made, (const char *const *)model->card.class_names, model->card.class_count);
+    if (status != DUET_OK) {
+        duet_model_close(made);
+        return status;
+    }
+    duet_params_init(made->params, seed, true);
+    *out = made;
+    return DUET_OK;
+}
+
+duet_status duet_card_set_classes(duet_model *model, const char *const *names, int count) {
+    char **copy = duet_arena_alloc(model->arena, count + 1, sizeof *copy);
+    for (int i = 0; i < count && copy; i++) copy[i] = duet_arena_text(model->arena, names[i]);
+    DUET_TRY(duet_arena_status(model->arena));
+    model->card.class_names = copy;
+    model->card.class_count = count;
+    return DUET_OK;
+}
+
+duet_card *duet_model_card(duet_model *model) { return &model->card; }
+const char *duet_model_path(const duet_model *model) { return model->path; }
+double duet_model_macs(const duet_model *model) { return model->macs; }
+int duet_model_tap_count(const duet_model *model) { return model->tap_count; }
+const duet_tap_row *duet_model_tap(const duet_model *model, int index) { return &model->taps[index]; }
+const char *duet_model_config(const duet_model *model) { return model->config_text; }
+
+int64_t duet_model_parameters(const duet_model *model) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < model->params->count; i++) count += model->params->slots[i].count;
+    return count;
+}
+
+uint64_t duet_model_hash(const duet_model *model) {
+    uint64_t hash = duet_hash_text(model->config_text, duet_hash_text(model->card.arch, 1));
+    hash = duet_hash_text(model->card.noise, hash);
+    return duet_hash(model->params->block, (size_t)model->params->size * sizeof(float), hash);
+}

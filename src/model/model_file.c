@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ * model/model_file.c: model files: one self-describing safetensors, the card in its metadata. */
+#include <stdio.h>
+#include <string.h>
+
+#include <duet/report.h>
+#include <duet/store.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "model/card.h"
+#include "model/model.h"
+
+static duet_status read_params(duet_model *model, const duet_store *store) {
+    for (int64_t i = 0; i < model->params->count; i++) {
+        const duet_param_slot *slot = &model->params->slots[i];
+        const duet_store_entry *entry = duet_store_find(store, slot->name);
+        if (!entry) return duet_fail(DUET_FORMAT, "tensor '%s' is missing", slot->name);
+        if (!duet_shape_equal(&entry->shape, &slot->shape)) {
+            char have[96], want[96];
+            return duet_fail(DUET_SHAPE, "tensor '%s' is %s, but the card's configuration needs %s", slot->name,
+                             duet_shape_text(&entry->shape, have), duet_shape_text(&slot->shape, want));
+        }
+        DUET_TRY(duet_store_read(store, slot->name, DUET_F32, model->params->block + slot->offset));
+    }
+    duet_params_touch(model->params);
+    return DUET_OK;
+}
+
+static duet_status not_a_model(const duet_store *store) {
+    if (duet_store_metadata(store, "duet.state"))
+        return duet_fail(DUET_ARG, "it is a training state, not a model; load the 'model-…' file beside it, or the run folder");
+    if (duet_store_metadata(store, "duet.head"))
+        return duet_fail(DUET_ARG, "it is a head, not a model; load the run folder or a 'model-…' file");
+    return duet_fail(DUET_FORMAT, "it holds %lld tensors (%s) but no duet card; models of other programs cannot be opened yet",
+                     (long long)duet_store_count(store), duet_store_format(store));
+}
+
+static duet_status open_file(duet_context *ctx, duet_model **out, const char *path) {
+    duet_status status = DUET_OK;
+    duet_store *store = NULL;
+    duet_arena *arena = NULL;
+    duet_model *model = NULL;
+    duet_card card = {0};
+    char config[1024] = "", spec[DUET_TEXT_SIZE + sizeof config];
+    DUET_DO(duet_store_open(&store, path));
+    const char *text = duet_store_metadata(store, DUET_CARD_KEY);
+    if (!text) DUET_DO(not_a_model(store));
+    DUET_DO(duet_arena_new(&arena));
+    DUET_DO(duet_card_parse(&card, config, arena, text));
+    snprintf(spec, sizeof spec, "%s:%s", card.arch, config);
+    DUET_DO(duet_model_new(ctx, &model, spec, 0));
+    char **names = card.class_names;
+    const int count = card.class_count;
+    card.class_names = NULL;
+    model->card = card;
+    DUET_DO(duet_card_set_classes(model, (const char *const *)names, count));
+    DUET_DO(read_params(model, store));
+    (void)duet_copy_text(model->path, sizeof model->path, path);
+    *out = model;
+    model = NULL;
+done:
+    duet_model_close(model);
+    duet_arena_free(arena);
+    duet_store_close(store);
+    return status;
+}
+
+duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *path) {
+    char file[4096];
+    if (!duet_path_exists(path))
+        return duet_fail(DUET_NOT_FOUND, "no file or folder '%s'; a model is a model-….safetensors file or a run folder", path);
+    if (duet_path_is_folder(path)) {
+        if (duet_run_newest(file, path, "model-", ".safetensors") != DUET_OK)
+            return duet_fail(DUET_NOT_FOUND, "folder '%s' holds no model-….safetensors; give a run folder of 'duet train' or a model file", path);
+        path = file;
+    }
+    const duet_status status = open_file(ctx, out, path);
+    if (status != DUET_OK) duet_error_frame("cannot load '%s'", path);
+    return status;
+}
+
+duet_status duet_model_save(const duet_model *model, const char *path, duet_dtype dtype) {
+    duet_status status = DUET_OK;
+    duet_store_item *items = NULL;
+    char *text = NULL;
+    const duet_params *params = model->params;
+    DUET_DO(duet_alloc(&items, params->count, sizeof *items));
+    for (int64_t i = 0; i < params->count; i++)
+        items[i] = (duet_store_item){.name = params->slots[i].name, .dtype = DUET_F32, .stored = dtype, .shape = params->slots[i].shape,
+                                     .data = params->block + params->slots[i].offset};
+    DUET_DO(duet_card_print(&text, &model->card, model->config_text));
+    const duet_store_pair pairs[] = {{DUET_CARD_KEY, text}};
+    DUET_DO(duet_store_write(path, "safetensors", items, params->count, pairs, 1));
+done:
+    duet_card_text_free(text);
+    duet_release(items);
+    return status;
+}
+
+duet_status duet_model_update_card(const char *path, const duet_card *card) {
+    duet_status status = DUET_OK;
+    duet_store *store = NULL;
+    duet_arena *arena = NULL;
+    duet_store_item *items = NULL;
+    char *text = NULL;
+    duet_card old = {0};
+    char config[1024] = "";
+    DUET_DO(duet_store_open(&store, path));
+    const char *have = duet_store_metadata(store, DUET_CARD_KEY);
+    if (!have) DUET_FAIL(DUET_FORMAT, "'%s' has no card", path);
+    DUET_DO(duet_arena_new(&arena));
+    DUET_DO(duet_card_parse(&old, config, arena, have));
+    const int64_t count = duet_store_count(store);
+    DUET_DO(duet_alloc(&items, count, sizeof *items));
+    for (int64_t i = 0; i < count; i++) {
+        const duet_store_entry *entry = duet_store_at(store, i);
+        items[i] = (duet_store_item){.name = entry->name, .dtype = entry->dtype, .stored = entry->dtype, .shape = entry->shape,
+                                     .data = duet_store_data(store, entry->name)};
+    }
+    DUET_DO(duet_card_print(&text, card, config));
+    const duet_store_pair pairs[] = {{DUET_CARD_KEY, text}};
+    DUET_DO(duet_store_write(path, "safetensors", items, count, pairs, 1));
+done:
+    duet_card_text_free(text);
+    duet_release(items);
+    duet_arena_free(arena);
+    duet_store_close(store);
+    return status;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * model/model_plan.c: kernels, time and bytes of a forward pass, node by node (`duet info --plan`). */
+#include "base/error.h"
+#include "model/model.h"
+
+typedef struct wanted {
+    int block;
+    duet_value value;
+} wanted;
+
+static duet_value remember(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
+    (void)graph;
+    wanted *want = user;
+    if (tap->block == want->block) want->value = x;
+    return x;
+}
+
+static duet_status report_rows(const duet_plan *plan, const double *seconds, void (*row)(const duet_model_plan_row *, void *), void *user) {
+    for (int64_t i = 0; i < duet_plan_rows(plan); i++) {
+        duet_plan_row from;
+        duet_plan_row_at(plan, i, &from);
+        const duet_model_plan_row to = {.op = from.op, .scope = from.scope, .kernel = from.kernel, .impl = from.impl, .flops = from.flops,
+                                        .seconds = seconds[i], .bytes = from.bytes, .fallback = from.fallback};
+        row(&to, user);
+    }
+    return DUET_OK;
+}
+
+duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch, int tap,
+                            void (*row)(const duet_model_plan_row *row, void *user), void *user, int64_t *memory) {
+    duet_status status = DUET_OK;
+    duet_graph *graph = NULL;
+    duet_plan *plan = NULL;
+    duet_session *session = NULL;
+    double *seconds = NULL;
+    duet_model_inputs in;
+    duet_value out = DUET_NONE;
+    wanted want = {.block = tap, .value = DUET_NONE};
+    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx)};
+    DUET_DO(duet_graph_new(&graph));
+    duet_graph_set_tap_hook(graph, remember, &want);
+    DUET_DO(duet_model_build(model, graph, batch, false, &in, &out));
+    if (tap > 0 && want.value == DUET_NONE)
+        DUET_FAIL(DUET_ARG, "no tap %d; the model has taps 1 to %d ('duet info MODEL' lists them)", tap, model->tap_count);
+    if (tap > 0) out = want.value;
+    DUET_DO(duet_pass_run(graph, "fuse", &out, 1));
+    DUET_DO(duet_plan_new(&plan, graph, model->params, &out, 1, NULL, 0, &options));
+    DUET_DO(duet_session_new(&session, plan, model->params));
+    DUET_DO(duet_alloc(&seconds, duet_plan_rows(plan), sizeof *seconds));
+    DUET_DO(duet_session_run(session)); /* packs weights, warms caches */
+    DUET_DO(duet_session_profile(session, seconds));
+    DUET_DO(report_rows(plan, seconds, row, user));
+    *memory = duet_plan_memory(plan);
+done:
+    duet_release(seconds);
+    duet_session_free(session);
+    duet_plan_free(plan);
+    duet_graph_free(graph);
+    return status;
+}
