@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * duet/train.h: the parameter table and the life of a run: open or resume, pictures, loop, pictures, status. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "train/trainer.h"
+
+#define DEFAULT_MINUTES 20.0
+
+/* The field on_bad is shorter than a text parameter's; its choices are what fits. */
+static const duet_param rows[] = {
+    DUET_TEXT(duet_train_options, arch, "", NULL, "architecture; empty = a small U-Net for the size of the images"),
+    DUET_TEXT(duet_train_options, noise, "linear", NULL, "noise schedule"),
+    DUET_TEXT(duet_train_options, predict, "eps", NULL, "what the network's output means"),
+    DUET_TEXT(duet_train_options, task, "denoise", NULL, "what is trained"),
+    DUET_TEXT(duet_train_options, optim, "adamw", NULL, "optimiser"),
+    DUET_TEXT(duet_train_options, lr, "cosine", NULL, "learning rate over the whole budget"),
+    DUET_TEXT(duet_train_options, augment, "", NULL, "changes to training images, joined by '+': flip+crop:pad=2"),
+    DUET_INT(duet_train_options, size, "0", 0, 1024, "side of the images; 0 = the data set's, at most 64"),
+    DUET_FLOAT(duet_train_options, minutes, "0", 0, 1e7, "budget in minutes (20 when no budget is given)"),
+    DUET_INT(duet_train_options, images, "0", 0, 1e15, "budget in images"),
+    DUET_INT(duet_train_options, steps, "0", 0, 1e12, "budget in steps"),
+    DUET_INT(duet_train_options, batch, "64", 1, 65536, "images a step"),
+    DUET_FLOAT(duet_train_options, ema, "0.999", 0, 0.9999999, "decay a step of the average of the weights"),
+    DUET_FLOAT(duet_train_options, clip, "1", 0, 1e30, "largest norm of the gradient; 0 = any"),
+    DUET_FLOAT(duet_train_options, save_minutes, "5", 0, 1e7, "minutes between checkpoints; 0 = only at the end"),
+    DUET_INT(duet_train_options, seed, "0", 0, 9e18, "seed of weights, order and noise"),
+    DUET_TEXT(duet_train_options, on_bad, "stop", "stop|skip", "a corrupt image ends the training, or is left out"),
+};
+
+const duet_param_table duet_train_params = DUET_TABLE(rows, duet_train_options);
+
+static duet_status check_options(duet_train_options *o)
+{
+    if (o->batch < 1) return duet_fail(DUET_ARG, "a batch of %lld images is not possible", (long long)o->batch);
+    if (o->minutes < 0.0 || o->images < 0 || o->steps < 0) return duet_fail(DUET_ARG, "a budget cannot be negative");
+    if (o->minutes <= 0.0 && o->images == 0 && o->steps == 0) o->minutes = DEFAULT_MINUTES;
+    if (o->on_bad[0] == '\0') duet_copy_text(o->on_bad, sizeof(o->on_bad), "stop");
+    if (!(o->ema >= 0.0 && o->ema < 1.0)) return duet_fail(DUET_ARG, "'ema' must be at least 0 and below 1, got %g", o->ema);
+    return DUET_OK;
+}
+
+static duet_status check_folder(const char *run, bool resume)
+{
+    bool found = false;
+    if (!duet_path_is_folder(run)) return duet_fail(DUET_NOT_FOUND, "the run folder '%s' does not exist", run);
+    DUET_TRY(duet_checkpoint_any(run, &found));
+    if (found && !resume) return duet_fail(DUET_ARG, "'%s' holds a training already; resume it, or choose another folder", run);
+    return DUET_OK;
+}
+
+static duet_status start(duet_trainer *trainer, bool resume)
+{
+    bool found = false;
+    DUET_TRY(duet_trainer_open(trainer));
+    if (resume) DUET_TRY(duet_checkpoint_load(trainer, &found));
+    if (resume && !found) {
+        duet_log(trainer->ctx, DUET_LOG_WARNING, "'%s' has no checkpoint yet; training starts from the beginning", trainer->run);
+    }
+    DUET_TRY(duet_run_file_write(trainer, "running"));
+    return duet_picture_real(trainer);
+}
+
+static void fill_result(const duet_trainer *trainer, duet_train_result *out)
+{
+    *out = (duet_train_result){.images = trainer->steps * trainer->options.batch, .steps = trainer->steps,
+        .seconds = duet_trainer_seconds(trainer), .loss = trainer->steps > 0 ? duet_trainer_final_loss(trainer) : NAN,
+        .interrupted = trainer->interrupted, .fallbacks = duet_plan_fallbacks(trainer->plan)};
+}
+
+static duet_status train(duet_trainer *trainer, bool resume)
+{
+    DUET_TRY(start(trainer, resume));
+    DUET_TRY(duet_trainer_loop(trainer));
+    trainer->seconds = duet_trainer_seconds(trainer); /* pictures are no training time */
+    trainer->started = 0.0;
+    if (trainer->interrupted) return DUET_OK;
+    return duet_picture_denoise(trainer);
+}
+
+/* The failure that ended the run stays the message, whatever happens while its status is written. */
+static void note_failure(const duet_trainer *trainer)
+{
+    char message[1024];
+    duet_copy_text(message, sizeof(message), duet_error_message());
+    if (trainer->session == NULL) return; /* nothing was started */
+    if (duet_run_file_write(trainer, "failed") != DUET_OK) {
+        duet_log(trainer->ctx, DUET_LOG_WARNING, "%s", duet_error_message());
+    }
+    duet_error_clear();
+    duet_error_frame("%s", message);
+}
+
+duet_status duet_train(duet_context *ctx, duet_train_result *out, const duet_dataset *dataset, const duet_train_options *options,
+                       const char *run, bool resume)
+{
+    duet_status status = DUET_OK;
+    duet_train_result result = {0};
+    duet_trainer trainer = {.ctx = ctx, .dataset = dataset, .run = run, .options = *options};
+    DUET_DO(check_options(&trainer.options));
+    DUET_DO(check_folder(run, resume));
+    duet_run_file_created(trainer.created, run);
+    status = train(&trainer, resume);
+    if (status == DUET_CANCELLED) { /* while pictures were made: the checkpoint is written */
+        trainer.interrupted = true;
+        status = DUET_OK;
+    }
+    if (status != DUET_OK) {
+        note_failure(&trainer);
+        goto done;
+    }
+    DUET_DO(duet_run_file_write(&trainer, trainer.interrupted ? "interrupted" : "done"));
+    fill_result(&trainer, &result);
+    if (out != NULL) *out = result;
+    if (trainer.interrupted) {
+        DUET_FAIL(DUET_CANCELLED, "training was interrupted after %lld images; resume the run to go on", (long long)result.images);
+    }
+done:
+    duet_trainer_close(&trainer);
+    return status;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ * train/trainer.h: the inside of a training. A trainer owns everything a run needs; its parts stand in one file each:
+ * trainer.c (putting together), loop.c (steps and budget), checkpoint.c, run_file.c (run.json), curve.c (loss.csv),
+ * pictures.c (real.png, denoise.png), ema.c, preset.c. */
+#ifndef DUET_TRAIN_TRAINER_H
+#define DUET_TRAIN_TRAINER_H
+
+#include <duet/train.h>
+
+#include "train/lr/lr.h"
+#include "train/optim/optim.h"
+#include "train/task/task.h"
+
+/* A member of a family with its options, parsed from a spec. */
+typedef struct duet_choice {
+    const duet_entry *entry;
+    union {
+        max_align_t align;
+        uint8_t bytes[512];
+    } options;
+} duet_choice;
+DUET_NODISCARD duet_status duet_choice_parse(duet_choice *out, const duet_family *family, const char *spec);
+/* The spec with every parameter spelled out: "linear:steps=1000,beta_start=0.0001,beta_end=0.02". */
+DUET_NODISCARD duet_status duet_choice_spell(const duet_choice *choice, char out[DUET_TEXT_SIZE]);
+
+/* Means since the last line of loss.csv. */
+typedef struct duet_curve {
+    double begun; /* clock */
+    int64_t steps;
+    double loss, grad_norm, quarter[4];
+    int64_t quarter_rows[4];
+} duet_curve;
+
+typedef struct duet_trainer {
+    duet_context *ctx;
+    const duet_dataset *dataset;
+    const char *run;
+    duet_train_options options; /* nothing left open: arch, size and budget are filled in */
+    char created[32];           /* UTC, of run.json */
+
+    duet_choice predict, task_choice, optim_choice, lr_choice;
+    const duet_task *task;
+    const duet_optim *optim;
+    const duet_lr *lr;
+    duet_noise *noise;
+    duet_model *model; /* raw weights */
+    duet_model *ema;   /* their average: what is saved as the model */
+    duet_task_setup setup;
+    duet_view view;    /* training rows */
+    duet_loader *loader;
+
+    duet_plan *plan;
+    duet_session *session;
+    duet_optim_tile *tiles;
+    int64_t tile_count, tile_capacity;
+    double *tile_sums;                  /* [tile_count] */
+    float *moment[DUET_OPTIM_MOMENTS];  /* blocks laid out as the parameters */
+    float *scratch, *row_loss;          /* of the task; [batch] */
+    int64_t *row_t;                     /* [batch] */
+
+    int64_t steps, total;    /* done; wanted, 0 = not known yet */
+    double seconds, started; /* spent before this call; clock when it began to train */
+    float *losses;           /* [steps] */
+    int64_t loss_capacity;
+    int64_t saved;           /* steps at the last checkpoint, -1 = none */
+    double saved_at;         /* clock */
+    int64_t measure_step;    /* where the speed is measured from; -1 = not yet */
+    double measure_seconds;
+    duet_curve curve;
+    bool interrupted;
+} duet_trainer;
+
+/* ---- trainer.c ---- */
+DUET_NODISCARD duet_status duet_trainer_open(duet_trainer *trainer);
+void duet_trainer_close(duet_trainer *trainer);
+double duet_trainer_seconds(const duet_trainer *trainer);
+double duet_trainer_final_loss(const duet_trainer *trainer); /* mean of the last 5 % of the steps */
+
+/* ---- loop.c ---- */
+DUET_NODISCARD duet_status duet_trainer_loop(duet_trainer *trainer);
+/* Steps that the budget in steps and images allows, 0 = no such budget. */
+int64_t duet_budget_steps(const duet_train_options *options);
+
+/* ---- ema.c ---- */
+double duet_ema_decay(double decay, int64_t step);
+/* Weights are averaged, states and constants copied. */
+void duet_ema_update(duet_params *ema, const duet_params *params, double decay, int threads);
+
+/* ---- checkpoint.c ---- */
+DUET_NODISCARD duet_status duet_checkpoint_save(duet_trainer *trainer);
+/* Goes on from the newest good state; *found is false when the folder has none. */
+DUET_NODISCARD duet_status duet_checkpoint_load(duet_trainer *trainer, bool *found);
+/* Is there any state file? */
+DUET_NODISCARD duet_status duet_checkpoint_any(const char *run, bool *found);
+
+/* ---- run_file.c ---- */
+struct json_t;
+struct json_t *duet_settings_json(const duet_train_options *options); /* every parameter as text */
+DUET_NODISCARD duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status);
+void duet_run_file_created(char out[32], const char *run); /* of the run.json there, else now */
+
+/* ---- curve.c ---- */
+/* Writes the header, or keeps what is there up to and with step `steps`. */
+DUET_NODISCARD duet_status duet_curve_begin(duet_trainer *trainer);
+void duet_curve_add(duet_trainer *trainer, double loss, double grad_norm);
+DUET_NODISCARD duet_status duet_curve_flush(duet_trainer *trainer);
+
+/* ---- pictures.c ---- */
+extern const int64_t duet_denoise_t[6];
+int duet_denoise_t_count(const duet_noise *noise); /* those below the schedule's end */
+DUET_NODISCARD duet_status duet_picture_real(duet_trainer *trainer);
+DUET_NODISCARD duet_status duet_picture_denoise(duet_trainer *trainer);
+
+/* ---- preset.c ---- */
+/* The side images of this data set are brought to: its smaller side, to a multiple of 4, at most 64. */
+int64_t duet_preset_size(const duet_dataset_info *info);
+/* The architecture for images of this size: spec of the family `arch`. */
+void duet_preset_arch(char out[DUET_TEXT_SIZE], int64_t size, int channels);
+
+#endif
