@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ * cli/cmd/cmd_probe.c: duet probe MODEL --data DATA: trains a head on the whole training split, tests once, saves it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+typedef struct probe_options {
+    char data[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE];
+    int64_t t, tap, pool, rows, seeds, seed, batch, neighbours;
+    bool baselines;
+} probe_options;
+
+static const duet_param params[] = {
+    DUET_TEXT(probe_options, data, "", NULL, "data set"),
+    DUET_INT(probe_options, t, "-2", -2, 100000, "noise step; default: the model's recommendation"),
+    DUET_INT(probe_options, tap, "0", 0, 1000, "block b; default: the model's recommendation"),
+    DUET_INT(probe_options, pool, "0", 0, 64, "side of the pooled map; default: the model's recommendation"),
+    DUET_TEXT(probe_options, head, "linear", NULL, "head"),
+    DUET_INT(probe_options, rows, "0", 0, 1e9, "training rows; 0 = all"),
+    DUET_INT(probe_options, seeds, "3", 1, 16, "test noise seeds for the spread"),
+    DUET_BOOLEAN(probe_options, baselines, "true", "raw pixels and random weights beside it"),
+    DUET_INT(probe_options, neighbours, "6", 0, 64, "test images shown with their nearest training images"),
+    DUET_INT(probe_options, seed, "0", 0, 9e15, "seed of the split and the noise"),
+    DUET_INT(probe_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
+};
+
+/* Sweeps where no setting is known: probe without settings just works. */
+static duet_status setting(const cli *cli, const probe_options *o, duet_probe_options *out, duet_model *model, const duet_dataset *dataset,
+                           const cli_step *step) {
+    duet_recommendation *best = &duet_model_card(model)->recommended;
+    const bool given = o->t != -2 && o->tap > 0 && o->pool > 0;
+    out->setting_from = given ? "given" : "card";
+    if (!given && !best->valid) {
+        duet_sweep_options options = {.t = {.count = 4, .v = {1, 5, 10, 25}}, .pools = {.count = 3, .v = {1, 2, 4}}, .fit_rows = 8000,
+                                      .val_rows = 4000, .seed = (uint64_t)o->seed, .batch = o->batch, .head = "linear"};
+        duet_sweep_result result = {0};
+        cli_say(cli, "no recommended setting yet: sweeping first ('duet sweep' does it in full)\n");
+        snprintf(options.cache, sizeof options.cache, "%.4000s/cache", step->run);
+        const duet_status status = duet_sweep(cli->ctx, &result, model, dataset, &options);
+        if (status != DUET_OK) return status;
+        *best = (duet_recommendation){.valid = true, .t = result.best.t, .tap = result.best.tap, .pool = result.best.pool, .top1 = result.best.top1};
+        duet_sweep_result_free(&result);
+        out->setting_from = "sweep";
+    }
+    out->t = o->t != -2 ? o->t : best->t;
+    out->tap = o->tap > 0 ? (int)o->tap : best->tap;
+    out->pool = o->pool > 0 ? (int)o->pool : best->pool;
+    return DUET_OK;
+}
+
+static void say_result(const cli *cli, const duet_probe_options *options, const duet_probe_result *r) {
+    cli_say(cli, "test accuracy %.2f %%", r->top1);
+    if (r->seeds > 1) cli_say(cli, " ± %.2f over %d noise seeds", r->top1_std, r->seeds);
+    cli_say(cli, " (t %lld, tap %d, pool %d; %lld training rows, %lld test rows)\n", (long long)options->t, options->tap, options->pool,
+            (long long)r->train_rows, (long long)r->test_rows);
+    for (int i = 0; i < r->row_count; i++)
+        cli_say(cli, "  %-8s %6.2f %%   validation %6.2f %%   %lld features\n", r->rows[i].reader, r->rows[i].top1, r->rows[i].val_top1, (long long)r->rows[i].dim);
+}
+
+static duet_status probe(const cli *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset) {
+    duet_probe_options options = {.train_rows = o->rows, .noise_seeds = (int)o->seeds, .random_row = o->baselines, .pixels_row = o->baselines,
+                                  .seed = (uint64_t)o->seed, .batch = o->batch, .neighbours = (int)o->neighbours};
+    duet_probe_result result = {0};
+    cli_step step;
+    char path[CLI_PATH];
+    snprintf(options.head, sizeof options.head, "%s", o->head);
+    duet_status status = cli_step_new(&step, cli->args[0], "probe");
+    if (status == DUET_OK && !duet_dataset_describe(dataset)->labelled) {
+        cli_say(cli, "'%s' has no labels: no accuracy; nearest neighbours instead\n", o->data);
+        options.t = o->t != -2 ? o->t : 10;
+        options.tap = o->tap > 0 ? (int)o->tap : duet_model_tap_count(model) / 2 + 1;
+        options.pool = o->pool > 0 ? (int)o->pool : 2;
+        status = duet_neighbours(cli->ctx, model, dataset, &options, step.folder);
+        return status == DUET_OK ? cli_step_done(cli, &step) : status;
+    }
+    snprintf(options.cache, sizeof options.cache, "%.4000s/cache", step.run);
+    if (status == DUET_OK) status = setting(cli, o, &options, model, dataset, &step);
+    if (status == DUET_OK) status = duet_probe(cli->ctx, &result, model, dataset, &options, step.folder);
+    if (status == DUET_OK) {
+        say_result(cli, &options, &result);
+        status = cli_step_done(cli, &step);
+        snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
+        cli_json_file(cli, path);
+    }
+    duet_probe_result_free(&result);
+    return status;
+}
+
+static duet_status run(cli *cli) {
+    const probe_options *o = cli->options;
+    duet_model *model = NULL;
+    duet_dataset *dataset = NULL;
+    if (!o->data[0]) return cli_fail(DUET_ARG, "no data set; give --data PATH");
+    duet_status status = duet_model_open(cli->ctx, &model, cli->args[0]);
+    if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
+    if (status == DUET_OK) status = probe(cli, o, model, dataset);
+    duet_dataset_close(dataset);
+    duet_model_close(model);
+    return status;
+}
+
+const cli_cmd duet_cmd_probe = {
+    .info = {.name = "probe", .help = "train a head on frozen features, test once", .params = DUET_TABLE(params, probe_options)},
+    .usage = "MODEL --data DATA [options]",
+    .details = "Without --t, --tap and --pool it uses what 'duet sweep' found (sweeping first where there is nothing).",
+    .min_args = 1, .max_args = 1, .missing = "which model?", .run = run,
+};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ * cli/cmd/cmd_sweep.c: duet sweep MODEL --data DATA: accuracy over (t, b, pool); the winner goes into the card. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+typedef struct sweep_options {
+    char data[DUET_TEXT_SIZE], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE];
+    duet_int_list t, pool, taps;
+    int64_t seed, batch;
+    bool baselines;
+} sweep_options;
+
+static const duet_param params[] = {
+    DUET_TEXT(sweep_options, data, "", NULL, "labelled data set"),
+    DUET_INTS(sweep_options, t, "0,1,2,5,10,25,50,100", -1, 100000, "noise steps; -1 = clean"),
+    DUET_INTS(sweep_options, pool, "1,2,4", 1, 64, "sides of the pooled map"),
+    DUET_INTS(sweep_options, taps, "", 1, 1000, "blocks b; default all"),
+    DUET_TEXT(sweep_options, rows, "8000", NULL, "training rows to fit on (half as many to validate), or all"),
+    DUET_TEXT(sweep_options, head, "linear", NULL, "head"),
+    DUET_BOOLEAN(sweep_options, baselines, "true", "raw pixels and random weights beside it"),
+    DUET_INT(sweep_options, seed, "0", 0, 9e15, "seed of the rows and the noise"),
+    DUET_INT(sweep_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
+};
+
+static duet_status fill(duet_sweep_options *out, const sweep_options *o, const char *run) {
+    *out = (duet_sweep_options){.t = o->t, .pools = o->pool, .taps = o->taps, .fit_rows = 8000, .val_rows = 4000, .random_row = o->baselines,
+                                .pixels_row = o->baselines, .seed = (uint64_t)o->seed, .batch = o->batch};
+    snprintf(out->head, sizeof out->head, "%s", o->head);
+    snprintf(out->cache, sizeof out->cache, "%.4000s/cache", run);
+    if (strcmp(o->rows, "all") == 0) {
+        out->fit_rows = out->val_rows = 0;
+        return DUET_OK;
+    }
+    long long rows = 0;
+    char rest = 0;
+    if (sscanf(o->rows, "%lld%c", &rows, &rest) != 1 || rows < 10)
+        return cli_fail(DUET_ARG, "--rows is '%s'; give a number of at least 10, or all", o->rows);
+    out->fit_rows = rows;
+    out->val_rows = rows / 2;
+    return DUET_OK;
+}
+
+static duet_status remember(duet_model *model, const duet_sweep_result *result, const duet_dataset *dataset) {
+    duet_card *card = duet_model_card(model);
+    const duet_sweep_row *best = &result->best;
+    card->recommended = (duet_recommendation){.valid = true, .t = best->t, .tap = best->tap, .pool = best->pool, .top1 = best->top1, .strength = best->strength};
+    snprintf(card->recommended.data, sizeof card->recommended.data, "%s", duet_dataset_describe(dataset)->name);
+    return duet_model_update_card(duet_model_path(model), card);
+}
+
+static duet_status sweep(const cli *cli, const sweep_options *o, duet_model *model, const duet_dataset *dataset) {
+    duet_sweep_options options;
+    duet_sweep_result result = {0};
+    cli_step step;
+    char path[CLI_PATH], time_text[32];
+    duet_status status = cli_step_new(&step, cli->args[0], "sweep");
+    if (status == DUET_OK) status = fill(&options, o, step.run);
+    if (status == DUET_OK) status = duet_sweep(cli->ctx, &result, model, dataset, &options);
+    if (status == DUET_OK) status = duet_sweep_save(&result, &options, model, dataset, step.folder);
+    if (status == DUET_OK) status = remember(model, &result, dataset);
+    if (status == DUET_OK) {
+        cli_duration(time_text, result.seconds);
+        cli_say(cli, "best of %lld settings in %s: t %lld, tap %d, pool %d: %.2f %% on %lld validation rows\n", (long long)result.count, time_text,
+                (long long)result.best.t, result.best.tap, result.best.pool, result.best.top1, (long long)result.val_rows);
+        if (options.random_row) cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n", result.best_random.top1, result.pixels.top1);
+        cli_say(cli, "the model now recommends this setting\n");
+        status = cli_step_done(cli, &step);
+        snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
+        cli_json_file(cli, path);
+    }
+    duet_sweep_result_free(&result);
+    return status;
+}
+
+static duet_status run(cli *cli) {
+    const sweep_options *o = cli->options;
+    duet_model *model = NULL;
+    duet_dataset *dataset = NULL;
+    if (!o->data[0]) return cli_fail(DUET_ARG, "no data set; give --data PATH");
+    duet_status status = duet_model_open(cli->ctx, &model, cli->args[0]);
+    if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
+    if (status == DUET_OK && !duet_dataset_describe(dataset)->labelled)
+        status = cli_fail(DUET_ARG, "'%s' has no labels, so there is no accuracy to sweep", o->data);
+    if (status == DUET_OK) status = sweep(cli, o, model, dataset);
+    duet_dataset_close(dataset);
+    duet_model_close(model);
+    return status;
+}
+
+const cli_cmd duet_cmd_sweep = {
+    .info = {.name = "sweep", .help = "accuracy over (t, b, pool); remembers the best", .params = DUET_TABLE(params, sweep_options)},
+    .usage = "MODEL --data DATA [options]",
+    .details = "All taps of a t come from one pass. Fits on rows of the training split only; the test split is not touched.",
+    .min_args = 1, .max_args = 1, .missing = "which model?", .run = run,
+};

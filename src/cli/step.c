@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ * cli/step.c: where results go, and small things for printing. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+bool cli_exists(const char *path) { return access(path, F_OK) == 0; }
+
+duet_status cli_write_json(const char *path, json_t *object) {
+    char temporary[CLI_PATH];
+    const int n = snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());
+    const bool written = n > 0 && n < (int)sizeof temporary && json_dump_file(object, temporary, JSON_INDENT(2)) == 0;
+    json_decref(object);
+    if (written && rename(temporary, path) == 0) return DUET_OK;
+    const int reason = errno;
+    unlink(temporary);
+    return cli_fail(DUET_IO, "cannot write '%s': %s", path, strerror(reason));
+}
+
+/* A run for the results of one command on a model file. */
+static duet_status run_for_file(char out[CLI_PATH], const char *model, const char *command) {
+    char name[256], path[CLI_PATH + 16], created[32];
+    const char *base = strrchr(model, '/');
+    snprintf(name, sizeof name, "%s-%.200s", command, base ? base + 1 : model);
+    char *dot = strrchr(name, '.');
+    if (dot) *dot = '\0';
+    const duet_status status = duet_run_new(out, "runs", name);
+    if (status != DUET_OK) return status;
+    const time_t now = time(NULL);
+    struct tm utc;
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    snprintf(path, sizeof path, "%s/run.json", out);
+    return cli_write_json(path, json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s}}", "command", command, "name", name, "version", DUET_VERSION,
+                                          "status", "done", "created", created, "settings", "model", model));
+}
+
+duet_status cli_step_new(cli_step *out, const char *model, const char *command) {
+    if (duet_run_is(model)) {
+        snprintf(out->run, sizeof out->run, "%s", model);
+        for (size_t n = strlen(out->run); n > 1 && out->run[n - 1] == '/'; n--) out->run[n - 1] = '\0';
+    } else {
+        const duet_status status = run_for_file(out->run, model, command);
+        if (status != DUET_OK) return status;
+    }
+    return duet_run_step_new(out->folder, out->run, command);
+}
+
+duet_status cli_step_done(const cli *cli, const cli_step *step) {
+    char report[CLI_PATH];
+    const duet_status status = duet_report_write(report, step->run);
+    if (status == DUET_OK) cli_say(cli, "report: %s\n", report);
+    return status;
+}
+
+void cli_human(char out[32], double value) {
+    static const char *const units[] = {"", "k", "M", "G", "T"};
+    int unit = 0;
+    while (value >= 1000 && unit < 4) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(out, 32, "%.*f%s", unit == 0 ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0, value, units[unit]);
+}
+
+void cli_duration(char out[32], double seconds) {
+    const long s = seconds > 0 && seconds < 1e9 ? (long)(seconds + 0.5) : 0;
+    if (s >= 3600) snprintf(out, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    else if (s >= 60) snprintf(out, 32, "%ld min %02ld s", s / 60, s % 60);
+    else snprintf(out, 32, "%.*f s", seconds < 10 ? 1 : 0, seconds > 0 ? seconds : 0.0);
+}

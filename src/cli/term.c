@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ * cli/term.c: the terminal: progress bar with rate and time left, log lines, signals, failures. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static volatile sig_atomic_t interrupts;
+
+static void on_signal(int number) {
+    (void)number;
+    if (++interrupts > 1) _exit(CLI_INTERRUPTED);
+    static const char text[] = "\nduet: stopping at the next safe point and saving; press Ctrl-C again to stop at once\n";
+    const ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)ignored;
+}
+
+void cli_watch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool cli_interrupted(void) { return interrupts > 0; }
+
+/* The state of the bar on screen. The program has one terminal, so this is the one place with state of its own. */
+static struct bar {
+    char task[64];
+    double start, shown, first;
+    bool visible;
+} bar;
+
+void cli_progress_end(void) {
+    if (bar.visible) fputs(isatty(STDERR_FILENO) ? "\r\033[K" : "", stderr);
+    memset(&bar, 0, sizeof bar);
+}
+
+static void draw(const duet_progress *p, double now, bool tty) {
+    char left[32] = "", text[64] = "";
+    const double seconds = now - bar.start, moved = p->done - bar.first;
+    const double rate = seconds > 0 ? moved / seconds : 0;
+    const int width = 24, filled = p->total > 0 ? (int)(width * (p->done < p->total ? p->done / p->total : 1.0)) : 0;
+    if (p->total > 0 && rate > 0) cli_duration(left, (p->total - p->done) / rate);
+    for (int i = 0; i < width; i++) text[i] = i < filled ? '#' : '.';
+    fprintf(stderr, "%s%s [%s] %3.0f %%  %.*f %s/s%s%s%s%s%s", tty ? "\r\033[K" : "", p->task, text, p->total > 0 ? 100 * p->done / p->total : 0.0,
+            rate < 10 ? 1 : 0, rate, p->unit, *left ? "  left " : "", left, p->detail ? "  " : "", p->detail ? p->detail : "", tty ? "" : "\n");
+    fflush(stderr);
+}
+
+void cli_progress(const duet_progress *p, void *user) {
+    (void)user;
+    const double now = duet_clock();
+    const bool tty = isatty(STDERR_FILENO);
+    if (strncmp(bar.task, p->task, sizeof bar.task - 1) != 0 || p->done < bar.first) {
+        cli_progress_end();
+        snprintf(bar.task, sizeof bar.task, "%s", p->task);
+        bar.start = bar.shown = now;
+        bar.first = p->done;
+        return;
+    }
+    /* nothing for tasks under two seconds; then five times a second on a terminal, twice a minute in a log */
+    if (now - bar.start < 2 || now - bar.shown < (tty ? 0.2 : 30)) return;
+    bar.shown = now;
+    bar.visible = true;
+    draw(p, now, tty);
+}
+
+void cli_log(duet_log_level level, const char *message, void *user) {
+    const cli *state = user;
+    if (level == DUET_LOG_DEBUG || (state && state->common.quiet && level != DUET_LOG_WARNING)) return;
+    if (bar.visible && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+    fprintf(stderr, "%s%s\n", level == DUET_LOG_WARNING ? "duet: warning: " : "", message);
+}
+
+static char own_message[1024];
+
+duet_status cli_fail(duet_status status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(own_message, sizeof own_message, format, args);
+    va_end(args);
+    return status;
+}
+
+const char *cli_message(void) { return *own_message ? own_message : duet_error_message(); }
+
+int cli_report_failure(duet_status status) {
+    if (status == DUET_CANCELLED) {
+        fprintf(stderr, "duet: interrupted; %s\n", *cli_message() ? cli_message() : "what was finished is saved");
+        return CLI_INTERRUPTED;
+    }
+    fprintf(stderr, "duet: %s\n", cli_message());
+    return CLI_FAILED;
+}
+
+void cli_say(const cli *cli, const char *format, ...) {
+    if (cli->common.json || cli->common.quiet) return;
+    cli_progress_end();
+    va_list args;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    fflush(stdout);
+}
+
+void cli_json(const cli *cli, json_t *object) {
+    if (cli->common.json && object) {
+        json_dumpf(object, stdout, JSON_INDENT(2));
+        printf("\n");
+    }
+    json_decref(object);
+}
+
+void cli_json_file(const cli *cli, const char *path) {
+    json_error_t error;
+    if (cli->common.json) cli_json(cli, json_load_file(path, 0, &error));
+}
