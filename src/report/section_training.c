@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ * report/section_training.c: the curve of loss.csv: raw, smoothed by an exponential mean (with the usual correction of its
+ * start), and the same for each quarter of the schedule, on a log axis. Long curves are averaged down to MOST points. */
+#include "report/section.h"
+#include "report/svg.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST = 500, IMAGES = 1, LOSS = 3, SERIES = 6 };
+
+static const char *const column_name[] = {"step", "images", "seconds", "loss", "loss_q0", "loss_q1", "loss_q2", "loss_q3",
+                                          "grad_norm", "lr", "images_per_second"};
+enum { NAMES = (int)(sizeof column_name / sizeof column_name[0]), SPEED = NAMES - 1 };
+
+typedef struct curve {
+    double *column[NAMES]; /* [count], NaN where a field is empty or no number */
+    int64_t count;
+} curve;
+
+/* Fields of one line into value[NAMES] by the header's order[]; false when the line has no loss. */
+static bool read_line(double *value, const char *line, size_t length, const int *order, int fields)
+{
+    char field[64];
+    for (int i = 0; i < NAMES; i++) value[i] = NAN;
+    for (int k = 0; k < fields; k++) {
+        const char *comma = memchr(line, ',', length);
+        const size_t size = comma != NULL ? (size_t)(comma - line) : length;
+        if (size < sizeof field && order[k] >= 0) {
+            double number = 0;
+            memcpy(field, line, size);
+            field[size] = 0;
+            if (duet_parse_f64(&number, field) && isfinite(number)) value[order[k]] = number;
+        }
+        if (comma == NULL) break;
+        line = comma + 1;
+        length -= size + 1;
+    }
+    return isfinite(value[LOSS]) || isfinite(value[IMAGES]);
+}
+
+static int read_header(int *order, const char *line, size_t length)
+{
+    int fields = 0;
+    bool loss = false;
+    while (fields < NAMES * 2) {
+        const char *comma = memchr(line, ',', length);
+        const size_t size = comma != NULL ? (size_t)(comma - line) : length;
+        order[fields] = -1;
+        for (int i = 0; i < NAMES; i++) {
+            if (strlen(column_name[i]) == size && memcmp(column_name[i], line, size) == 0) order[fields] = i;
+        }
+        loss = loss || order[fields] == LOSS;
+        fields++;
+        if (comma == NULL) break;
+        line = comma + 1;
+        length -= size + 1;
+    }
+    return loss ? fields : 0;
+}
+
+static size_t line_length(const char *text, const char *end)
+{
+    const char *stop = memchr(text, '\n', (size_t)(end - text));
+    size_t size = (size_t)((stop != NULL ? stop : end) - text);
+    if (size > 0 && text[size - 1] == '\r') size--;
+    return size;
+}
+
+static const char *next_line(const char *text, const char *end)
+{
+    const char *stop = memchr(text, '\n', (size_t)(end - text));
+    return stop != NULL ? stop + 1 : end;
+}
+
+/* False when there is no header with a loss, no line, or no memory. */
+static bool read_curve(duet_report *report, curve *out, const duet_bytes *file)
+{
+    const char *text = (const char *)file->data, *end = text + file->size;
+    int order[NAMES * 2];
+    double value[NAMES];
+    int64_t lines = 0;
+    if (file->size == 0) return false;
+    const int fields = read_header(order, text, line_length(text, end));
+    if (fields == 0) return false;
+    for (const char *line = next_line(text, end); line < end; line = next_line(line, end)) lines++;
+    for (int i = 0; i < NAMES; i++) {
+        out->column[i] = duet_arena_alloc(report->arena, lines, sizeof(double));
+        if (out->column[i] == NULL) return false;
+    }
+    for (const char *line = next_line(text, end); line < end; line = next_line(line, end)) {
+        if (!read_line(value, line, line_length(line, end), order, fields)) continue;
+        for (int i = 0; i < NAMES; i++) out->column[i][out->count] = value[i];
+        out->count++;
+    }
+    return out->count > 0;
+}
+
+/* Means of equal stretches, in place; a stretch without numbers stays NaN. */
+static void thin(curve *c)
+{
+    const int64_t stride = (c->count - 1) / MOST + 1;
+    const int64_t count = (c->count - 1) / stride + 1;
+    for (int i = 0; i < NAMES; i++) {
+        for (int64_t k = 0; k < count; k++) {
+            double sum = 0;
+            int64_t found = 0;
+            for (int64_t j = k * stride; j < (k + 1) * stride && j < c->count; j++) {
+                if (isnan(c->column[i][j])) continue;
+                sum += c->column[i][j];
+                found++;
+            }
+            c->column[i][k] = found > 0 ? sum / (double)found : NAN;
+        }
+    }
+    c->count = count;
+}
+
+static double *smooth(duet_report *report, const double *raw, int64_t count)
+{
+    double *out = duet_arena_alloc(report->arena, count, sizeof *out), mean = 0, weight = 0;
+    const double keep = 1 - 1 / fmax((double)count / 40, 2);
+    for (int64_t i = 0; i < count && out != NULL; i++) {
+        if (isnan(raw[i])) {
+            out[i] = NAN;
+            continue;
+        }
+        mean = keep * mean + (1 - keep) * raw[i];
+        weight = keep * weight + (1 - keep);
+        out[i] = mean / weight;
+    }
+    return out;
+}
+
+static void write_chart(duet_report *report, duet_str *out, const curve *c)
+{
+    static const char *const name[SERIES] = {"raw", "loss, smoothed", "t in 1st quarter", "t in 2nd quarter", "t in 3rd quarter", "t in 4th quarter"};
+    static const char *const style[SERIES] = {"raw", "main", "q0", "q1", "q2", "q3"};
+    static const int draw[SERIES] = {0, 2, 3, 4, 5, 1};
+    duet_svg_series series[SERIES];
+    for (int k = 0; k < SERIES; k++) {
+        const int s = draw[k];
+        const double *raw = c->column[s < 2 ? LOSS : LOSS + s - 1], *y = s == 0 ? raw : smooth(report, raw, c->count);
+        if (y == NULL) return;
+        series[k] = (duet_svg_series){.name = name[s], .style = style[s], .x = c->column[IMAGES], .y = y, .count = c->count, .label = s > 0};
+    }
+    const duet_svg_lines chart = {.what = "Training loss over images seen, logarithmic", .x_title = "images seen", .y_title = "loss (log)",
+                                  .series = series, .count = SERIES, .log_y = true};
+    duet_str_add(out, "<figure><div class=\"wide-only\">");
+    if (!duet_svg_line_chart(out, &chart, 1040, 380)) duet_str_add(out, "<p class=\"missing\">loss.csv has no finite loss to draw.</p>");
+    duet_str_add(out, "</div><div class=\"narrow\">");
+    duet_svg_line_chart(out, &chart, 380, 320);
+    duet_str_add(out, "<div class=\"legend\">");
+    for (int s = 1; s < SERIES; s++) {
+        duet_str_format(out, "<span><svg viewBox=\"0 0 20 8\"><path class=\"line %s\" d=\"M0 4H20\"/></svg>%s</span>", style[s], name[s]);
+    }
+    duet_str_add(out, "</div></div><figcaption>The loss falls as the model sees more images; the thin grey line is what was measured, the "
+                      "others are smoothed. Coloured lines split it by noise level: the first quarter of t is little noise, the last is "
+                      "nearly nothing but noise.</figcaption></figure>\n");
+}
+
+static void write_facts(duet_report *report, duet_str *out, const curve *c)
+{
+    double last = NAN, speed = NAN;
+    duet_arena *arena = report->arena;
+    for (int64_t i = 0; i < c->count; i++) {
+        if (isfinite(c->column[LOSS][i])) last = c->column[LOSS][i];
+        if (isfinite(c->column[SPEED][i])) speed = c->column[SPEED][i];
+    }
+    const double images = duet_report_number(report->info, "images"), seconds = duet_report_number(report->info, "seconds");
+    const double final_loss = duet_report_number(report->info, "final_loss");
+    if (images > 0 && seconds > 0) speed = images / seconds;
+    duet_str_add(out, "<dl class=\"facts\">");
+    duet_report_fact(out, "images seen", duet_quantity_count(arena, images));
+    duet_report_fact(out, "steps", duet_quantity_count(arena, duet_report_number(report->info, "steps")));
+    duet_report_fact(out, "time", duet_quantity_seconds(arena, seconds));
+    duet_report_fact(out, "images a second", duet_quantity_short(arena, speed));
+    duet_report_fact(out, "final loss", duet_quantity_plain(arena, isfinite(final_loss) ? final_loss : last));
+    duet_report_fact(out, "peak memory", duet_quantity_bytes(arena, duet_report_number(report->info, "peak_memory")));
+    duet_str_add(out, "</dl>\n");
+}
+
+void duet_section_training(duet_report *report, duet_str *out)
+{
+    char path[DUET_PATH_SIZE];
+    duet_bytes file = {0};
+    curve c = {0};
+    if (duet_path_join(path, report->run, "loss.csv") != DUET_OK || !duet_path_exists(path)) return;
+    if (duet_file_read(&file, path) != DUET_OK || !read_curve(report, &c, &file)) {
+        duet_str_add(out, "<p class=\"missing\">loss.csv holds no training curve.</p>\n");
+    } else {
+        thin(&c);
+        write_chart(report, out, &c);
+        write_facts(report, out, &c);
+    }
+    duet_bytes_free(&file);
+}
