@@ -143,10 +143,10 @@ static char *state_text(const duet_trainer *trainer, uint64_t hash)
     char hash_text[32], data_text[32];
     snprintf(hash_text, sizeof(hash_text), "%016" PRIx64, hash);
     snprintf(data_text, sizeof(data_text), "%016" PRIx64, duet_dataset_describe(trainer->dataset)->hash);
-    json_t *root = json_pack("{s:i, s:I, s:I, s:I, s:f, s:s, s:s, s:o}", "version", STATE_VERSION, "steps",
-                             (json_int_t)trainer->steps, "images", (json_int_t)(trainer->steps * trainer->options.batch), "total", (json_int_t)trainer->total,
-                             "seconds", duet_trainer_seconds(trainer), "hash", hash_text, "data_hash", data_text, "settings",
-                             duet_settings_json(&trainer->options));
+    const json_int_t steps = trainer->steps, images = trainer->steps * trainer->options.batch, total = trainer->total;
+    json_t *root = json_pack("{s:i, s:I, s:I, s:I, s:f, s:s, s:s, s:o}", "version", STATE_VERSION, "steps", steps, "images", images,
+                             "total", total, "seconds", duet_trainer_seconds(trainer), "hash", hash_text, "data_hash", data_text,
+                             "settings", duet_settings_json(&trainer->options));
     char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;

@@ -45,10 +45,10 @@ static json_t *data_of(const duet_dataset_info *info)
     char path[DUET_PATH_SIZE];
     const char *shown = info->path;
     if (duet_path_exists(info->path) && duet_path_absolute(path, info->path) == DUET_OK) shown = path;
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:I, s:I, s:I}", "name", info->name, "path", shown, "layout",
-                     info->layout, "height", (json_int_t)info->height, "width", (json_int_t)info->width, "channels", info->channels, "classes",
-                     info->class_count, "train", (json_int_t)info->count[DUET_TRAIN], "val", (json_int_t)info->count[DUET_VAL],
-                     "test", (json_int_t)info->count[DUET_TEST]);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:I, s:I, s:I}", "name", info->name, "path", shown,
+                     "layout", info->layout, "height", (json_int_t)info->height, "width", (json_int_t)info->width,
+                     "channels", info->channels, "classes", info->class_count, "train", (json_int_t)info->count[DUET_TRAIN],
+                     "val", (json_int_t)info->count[DUET_VAL], "test", (json_int_t)info->count[DUET_TEST]);
 }
 
 static json_t *model_of(const duet_model *model)

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * The linear schedule against its formula and against published levels; noise of images; adding noise. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "noise/noise.h"
+
+static duet_noise *open_noise(const char *spec)
+{
+    duet_noise *noise = NULL;
+    assert_int_equal(duet_noise_new(&noise, spec), DUET_OK);
+    return noise;
+}
+
+static void check_formula(const char *spec, int steps, double first, double last)
+{
+    duet_noise *noise = open_noise(spec);
+    assert_int_equal(noise->steps, steps);
+    long double abar = 1.0L;
+    for (int t = 0; t < steps; t++) {
+        abar *= 1.0L - ((long double)first + ((long double)last - (long double)first) * t / (steps - 1));
+        const duet_level level = duet_noise_level(noise, t);
+        assert_true(fabsl((long double)level.alpha - sqrtl(abar)) < 1e-13L);
+        assert_true(fabsl((long double)level.sigma - sqrtl(1.0L - abar)) < 1e-13L);
+        assert_true(level.t == t && level.net_t == t && level.in_scale == 1.0);
+    }
+    duet_noise_free(noise);
+}
+
+static void test_formula(void **state)
+{
+    (void)state;
+    check_formula("linear", 1000, 1e-4, 2e-2);
+    check_formula("linear:steps=250", 250, 4e-4, 8e-2); /* betas grow as the steps get fewer */
+    check_formula("linear:steps=10,beta_start=0.0005,beta_end=0.001", 10, 0.05, 0.1);
+}
+
+/* sqrt(abar) and sigma/alpha of the DDPM schedule, three digits. */
+static void test_published(void **state)
+{
+    (void)state;
+    static const struct {
+        int t;
+        double alpha, ratio;
+    } known[] = {{10, .999, .047}, {30, .994, .112}, {90, .956, .308}, {150, .887, .522}, {300, .628, 1.240}, {500, .279, 3.443}};
+    duet_noise *noise = open_noise("linear");
+    for (int i = 0; i < DUET_COUNT(known); i++) {
+        const duet_level level = duet_noise_level(noise, known[i].t);
+        assert_true(fabs(level.alpha - known[i].alpha) < 6e-4);
+        assert_true(fabs(level.sigma / level.alpha - known[i].ratio) < 6e-4);
+    }
+    duet_noise_free(noise);
+}
+
+static void test_clean_level(void **state)
+{
+    (void)state;
+    duet_noise *noise = open_noise("linear");
+    const duet_level level = duet_noise_level(noise, -1);
+    assert_true(level.t == -1.0 && level.alpha == 1.0 && level.sigma == 0.0 && level.in_scale == 1.0 && level.net_t == 0.0);
+    duet_noise_free(noise);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    duet_noise *noise = NULL;
+    assert_int_equal(duet_noise_new(&noise, "linear:steps=20"), DUET_ARG); /* the last beta would be 1 */
+    assert_non_null(strstr(duet_error_message(), "20 steps"));
+    assert_int_equal(duet_noise_new(&noise, "linear:steps=0"), DUET_ARG);
+    assert_int_equal(duet_noise_new(&noise, "liner"), DUET_ARG);
+    assert_non_null(strstr(duet_error_message(), "'linear'"));
+    assert_null(noise);
+}
+
+static void test_add(void **state)
+{
+    (void)state;
+    const float x0[3] = {1.0F, -0.5F, 0.25F}, eps[3] = {2.0F, 0.5F, -1.0F};
+    const duet_level level = {.alpha = 0.75, .sigma = 0.5, .in_scale = 2.0};
+    float out[3];
+    duet_add_noise(out, x0, eps, level, 3);
+    for (int i = 0; i < 3; i++) assert_true(out[i] == 1.5F * x0[i] + 1.0F * eps[i]);
+    memcpy(out, x0, sizeof(out));
+    duet_add_noise(out, out, eps, level, 3); /* in place */
+    assert_true(out[1] == 1.5F * x0[1] + 1.0F * eps[1]);
+}
+
+static void test_image_noise(void **state)
+{
+    (void)state;
+    enum { N = 4096 };
+    static float a[N], b[N];
+    double mean = 0.0, square = 0.0, cross = 0.0;
+    duet_image_noise(a, 7, 3, N);
+    duet_image_noise(b, 7, 3, 100); /* an image's noise does not depend on how much is asked for */
+    assert_memory_equal(a, b, 100 * sizeof(float));
+    duet_image_noise(b, 7, 4, N);
+    for (int i = 0; i < N; i++) {
+        mean += (double)a[i] / N;
+        square += (double)a[i] * (double)a[i] / N;
+        cross += (double)a[i] * (double)b[i] / N;
+    }
+    assert_true(fabs(mean) < 0.08 && fabs(square - 1.0) < 0.11 && fabs(cross) < 0.08); /* 5 standard errors */
+    duet_image_noise(b, 8, 3, N);
+    assert_memory_not_equal(a, b, sizeof(a));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formula), cmocka_unit_test(test_published), cmocka_unit_test(test_clean_level),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_add),      cmocka_unit_test(test_image_noise),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
