@@ -70,8 +70,8 @@ static duet_status run(const char *spec, fake *f, double *x, const int64_t *id, 
     assert_int_equal(duet_noise_new(&noise, "linear"), DUET_OK);
     assert_int_equal(duet_family_parse(&duet_family_sampler, &entry, options, sizeof(options), spec), DUET_OK);
     f->cells = rows * DIM;
-    duet_sampler_state state = {.user = f, .denoise = denoise, .noise = noise, .rows = rows, .dim = DIM, .x = x, .seed = 3, .id = id,
-                                .clip = clip, .step = step};
+    duet_sampler_state state = {.user = f, .denoise = denoise, .noise = noise, .rows = rows, .dim = DIM, .x = x, .seed = 3,
+                                .id = id, .clip = clip, .step = step};
     for (int64_t r = 0; r < rows; r++) start(x + r * DIM, id[r]);
     const duet_status status = ((const duet_sampler *)(const void *)entry)->run(options, &state);
     duet_noise_free(noise);
