@@ -13,7 +13,7 @@ typedef struct cli_common { /* options of every command */
     bool exact, json, quiet;
 } cli_common;
 
-typedef struct cli {
+typedef struct cli_state {
     const struct cli_cmd *cmd;
     void *options;       /* the command's struct */
     void *extra;         /* of the command's extra table */
@@ -21,7 +21,7 @@ typedef struct cli {
     int arg_count;
     cli_common common;
     duet_context *ctx;
-} cli;
+} cli_state;
 
 typedef struct cli_cmd {
     duet_entry info;     /* name, one line, options */
@@ -30,7 +30,7 @@ typedef struct cli_cmd {
     int min_args, max_args;
     const char *missing; /* what to say when there are too few arguments */
     const duet_param_table *extra; /* more options, declared in the library; may be NULL */
-    duet_status (*run)(cli *cli);
+    duet_status (*run)(cli_state *cli);
 } cli_cmd;
 
 extern const duet_param_table cli_common_params;
@@ -38,7 +38,7 @@ const cli_cmd *const *cli_commands(int *count);
 const cli_cmd *cli_find(const char *name); /* NULL: unknown */
 
 /* Parses argv[2..] into cli; prints what is wrong and returns false. *help is set by --help. */
-bool cli_parse(cli *cli, int argc, char **argv, bool *help);
+bool cli_parse(cli_state *cli, int argc, char **argv, bool *help);
 void cli_print_help(const cli_cmd *cmd);
 void cli_print_overview(void);
 /* "duet: …" on stderr; returns the exit code for the status. */
@@ -57,11 +57,11 @@ void cli_progress(const duet_progress *progress, void *user);
 void cli_progress_end(void);
 
 /* Normal output: nothing with --json or --quiet. */
-void cli_say(const cli *cli, const char *format, ...) DUET_PRINTF(2, 3);
+void cli_say(const cli_state *cli, const char *format, ...) DUET_PRINTF(2, 3);
 /* With --json prints the object on stdout; takes it over. */
-void cli_json(const cli *cli, json_t *object);
+void cli_json(const cli_state *cli, json_t *object);
 /* Prints a JSON file of a step on stdout with --json. */
-void cli_json_file(const cli *cli, const char *path);
+void cli_json_file(const cli_state *cli, const char *path);
 
 /* Where a command's results go. model: a run folder gives RUN/<command>-NNN; a file gives a numbered run of its own. */
 typedef struct cli_step {
@@ -69,7 +69,7 @@ typedef struct cli_step {
 } cli_step;
 duet_status cli_step_new(cli_step *out, const char *model, const char *command);
 /* Rebuilds the report and says where everything is. */
-duet_status cli_step_done(const cli *cli, const cli_step *step);
+duet_status cli_step_done(const cli_state *cli, const cli_step *step);
 
 bool cli_exists(const char *path);
 duet_status cli_write_json(const char *path, json_t *object); /* takes the object over; atomic */

@@ -44,7 +44,7 @@ static bool cancelled(void *user) {
 
 static int run_command(const cli_cmd *cmd, int argc, char **argv) {
     bool help = false;
-    cli state = {.cmd = cmd};
+    cli_state state = {.cmd = cmd};
     union { long double align; char bytes[16384]; } options, extra;
     const char *args[4096];
     if (cmd->info.params.options_size > sizeof options || (cmd->extra && cmd->extra->options_size > sizeof extra)) return CLI_FAILED;

@@ -50,7 +50,7 @@ static bool takes_next(const duet_param *param, const char *next) {
     return false;
 }
 
-static bool parse_flag(cli *cli, int argc, char **argv, int *at) {
+static bool parse_flag(cli_state *cli, int argc, char **argv, int *at) {
     char key[128];
     const char *body = argv[*at] + 2, *equals = strchr(body, '=');
     const size_t length = equals ? (size_t)(equals - body) : strlen(body);
@@ -85,7 +85,7 @@ static bool parse_flag(cli *cli, int argc, char **argv, int *at) {
     return false;
 }
 
-bool cli_parse(cli *cli, int argc, char **argv, bool *help) {
+bool cli_parse(cli_state *cli, int argc, char **argv, bool *help) {
     memset(cli->options, 0, cli->cmd->info.params.options_size);
     duet_params_default(&cli->cmd->info.params, cli->options);
     if (cli->cmd->extra) {

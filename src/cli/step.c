@@ -50,7 +50,7 @@ duet_status cli_step_new(cli_step *out, const char *model, const char *command) 
     return duet_run_step_new(out->folder, out->run, command);
 }
 
-duet_status cli_step_done(const cli *cli, const cli_step *step) {
+duet_status cli_step_done(const cli_state *cli, const cli_step *step) {
     char report[CLI_PATH];
     const duet_status status = duet_report_write(report, step->run);
     if (status == DUET_OK) cli_say(cli, "report: %s\n", report);

@@ -70,7 +70,7 @@ void cli_progress(const duet_progress *p, void *user) {
 }
 
 void cli_log(duet_log_level level, const char *message, void *user) {
-    const cli *state = user;
+    const cli_state *state = user;
     if (level == DUET_LOG_DEBUG || (state && state->common.quiet && level != DUET_LOG_WARNING)) return;
     if (bar.visible && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
     fprintf(stderr, "%s%s\n", level == DUET_LOG_WARNING ? "duet: warning: " : "", message);
@@ -97,7 +97,7 @@ int cli_report_failure(duet_status status) {
     return CLI_FAILED;
 }
 
-void cli_say(const cli *cli, const char *format, ...) {
+void cli_say(const cli_state *cli, const char *format, ...) {
     if (cli->common.json || cli->common.quiet) return;
     cli_progress_end();
     va_list args;
@@ -107,7 +107,7 @@ void cli_say(const cli *cli, const char *format, ...) {
     fflush(stdout);
 }
 
-void cli_json(const cli *cli, json_t *object) {
+void cli_json(const cli_state *cli, json_t *object) {
     if (cli->common.json && object) {
         json_dumpf(object, stdout, JSON_INDENT(2));
         printf("\n");
@@ -115,7 +115,7 @@ void cli_json(const cli *cli, json_t *object) {
     json_decref(object);
 }
 
-void cli_json_file(const cli *cli, const char *path) {
+void cli_json_file(const cli_state *cli, const char *path) {
     json_error_t error;
     if (cli->common.json) cli_json(cli, json_load_file(path, 0, &error));
 }

@@ -50,7 +50,7 @@ static duet_status add_folder(char **list, int64_t *count, const char *folder) {
     return status;
 }
 
-static duet_status open_head(const cli *cli, const classify_options *o, duet_head **head, duet_head_card *card) {
+static duet_status open_head(const cli_state *cli, const classify_options *o, duet_head **head, duet_head_card *card) {
     char path[CLI_PATH];
     const char *model = cli->args[0];
     if (o->head[0]) snprintf(path, sizeof path, "%s", o->head);
@@ -63,7 +63,7 @@ static duet_status open_head(const cli *cli, const classify_options *o, duet_hea
     return duet_head_load(head, card, path);
 }
 
-static void show(const cli *cli, const duet_prediction *p, const duet_head_card *card, int top, json_t *rows) {
+static void show(const cli_state *cli, const duet_prediction *p, const duet_head_card *card, int top, json_t *rows) {
     json_t *classes = json_array();
     cli_say(cli, "%s:", p->path);
     if (p->status != DUET_OK) cli_say(cli, " %s", p->error);
@@ -76,7 +76,7 @@ static void show(const cli *cli, const duet_prediction *p, const duet_head_card 
     json_array_append_new(rows, json_pack("{s:s,s:o,s:s}", "image", p->path, "classes", classes, "error", p->status == DUET_OK ? "" : p->error));
 }
 
-static duet_status classify(const cli *cli, const classify_options *o, char **list, int64_t count) {
+static duet_status classify(const cli_state *cli, const classify_options *o, char **list, int64_t count) {
     duet_model *model = NULL;
     duet_head *head = NULL;
     duet_head_card card = {0};
@@ -100,7 +100,7 @@ static duet_status classify(const cli *cli, const classify_options *o, char **li
     return status;
 }
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     char **list = calloc(MOST, sizeof *list);
     int64_t count = 0;
     duet_status status = list ? DUET_OK : cli_fail(DUET_NO_MEMORY, "out of memory");

@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-static duet_status list(const cli *cli) {
+static duet_status list(const cli_state *cli) {
     json_t *rows = json_array();
     cli_say(cli, "DATA is a path (the layout is detected) or a built-in set:\n\n");
     for (int i = 0; i < duet_family_dataset.count; i++) {
@@ -17,7 +17,7 @@ static duet_status list(const cli *cli) {
     return DUET_OK;
 }
 
-static duet_status info(const cli *cli, const char *path) {
+static duet_status info(const cli_state *cli, const char *path) {
     duet_dataset *dataset = NULL;
     const duet_status status = duet_dataset_open(cli->ctx, &dataset, path);
     if (status != DUET_OK) return status;
@@ -40,7 +40,7 @@ static duet_status info(const cli *cli, const char *path) {
     return DUET_OK;
 }
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     if (strcmp(cli->args[0], "list") == 0) return list(cli);
     if (strcmp(cli->args[0], "info") != 0)
         return cli_fail(DUET_ARG, "no action '%s'; use 'duet data list' or 'duet data info DATA'", cli->args[0]);

@@ -21,7 +21,7 @@ static const duet_param params[] = {
     DUET_TEXT(features_options, out, "", NULL, "f.npz (X, y, index) or f.safetensors"),
 };
 
-static duet_status compute(const cli *cli, const features_options *o, duet_model *model, const duet_dataset *dataset) {
+static duet_status compute(const cli_state *cli, const features_options *o, duet_model *model, const duet_dataset *dataset) {
     const duet_recommendation *best = &duet_model_card(model)->recommended;
     duet_features_options options = {.reader = {.t = o->t, .noise_seed = (uint64_t)o->seed, .batch = o->batch}, .label = "features"};
     if ((o->t == -2 || o->tap == 0 || o->pool == 0) && !best->valid)
@@ -50,7 +50,7 @@ static duet_status compute(const cli *cli, const features_options *o, duet_model
     return status;
 }
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     const features_options *o = cli->options;
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;

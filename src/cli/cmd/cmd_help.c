@@ -19,7 +19,7 @@ static void print_family(const duet_family *family) {
     }
 }
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     if (cli->arg_count == 0) {
         cli_print_overview();
         printf("\n'duet help FAMILY' lists what can be plugged in:");

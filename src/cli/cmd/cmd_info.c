@@ -25,7 +25,7 @@ static const struct { const char *start, *what; } files[] = {
     {"probe-", "test accuracy of a head"}, {"features-", "feature export"},
 };
 
-static void list_files(const cli *cli, const char *run) {
+static void list_files(const cli_state *cli, const char *run) {
     DIR *dir = opendir(run);
     if (!dir) return;
     cli_say(cli, "\nfiles\n");
@@ -43,7 +43,7 @@ static void show_row(const duet_model_plan_row *row, void *user) {
             1e3 * row->seconds, row->seconds > 0 ? row->flops / row->seconds * 1e-9 : 0.0, row->fallback ? "  FALL-BACK" : "");
 }
 
-static duet_status plan(cli *cli, const info_options *o, duet_model *model) {
+static duet_status plan(cli_state *cli, const info_options *o, duet_model *model) {
     int64_t memory = 0;
     char text[32];
     cli_say(cli, "\n%-18s %-44s %-12s %-26s %9s %8s %9s %8s\n", "op", "where", "kernel", "implementation", "flop", "bytes", "ms", "GFLOP/s");
@@ -53,7 +53,7 @@ static duet_status plan(cli *cli, const info_options *o, duet_model *model) {
     return status;
 }
 
-static void show_model(const cli *cli, duet_model *model) {
+static void show_model(const cli_state *cli, duet_model *model) {
     const duet_card *card = duet_model_card(model);
     char parameters[32], macs[32];
     json_t *taps = json_array();
@@ -83,7 +83,7 @@ static void show_model(const cli *cli, duet_model *model) {
                             (json_int_t)duet_model_parameters(model), "macs", duet_model_macs(model), "images", (json_int_t)card->images, "taps", taps));
 }
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     const info_options *o = cli->options;
     duet_model *model = NULL;
     duet_status status = duet_model_open(cli->ctx, &model, cli->args[0]);

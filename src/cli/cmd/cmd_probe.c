@@ -26,7 +26,7 @@ static const duet_param params[] = {
 };
 
 /* Sweeps where no setting is known: probe without settings just works. */
-static duet_status setting(const cli *cli, const probe_options *o, duet_probe_options *out, duet_model *model, const duet_dataset *dataset,
+static duet_status setting(const cli_state *cli, const probe_options *o, duet_probe_options *out, duet_model *model, const duet_dataset *dataset,
                            const cli_step *step) {
     duet_recommendation *best = &duet_model_card(model)->recommended;
     const bool given = o->t != -2 && o->tap > 0 && o->pool > 0;
@@ -49,7 +49,7 @@ static duet_status setting(const cli *cli, const probe_options *o, duet_probe_op
     return DUET_OK;
 }
 
-static void say_result(const cli *cli, const duet_probe_options *options, const duet_probe_result *r) {
+static void say_result(const cli_state *cli, const duet_probe_options *options, const duet_probe_result *r) {
     cli_say(cli, "test accuracy %.2f %%", r->top1);
     if (r->seeds > 1) cli_say(cli, " ± %.2f over %d noise seeds", r->top1_std, r->seeds);
     cli_say(cli, " (t %lld, tap %d, pool %d; %lld training rows, %lld test rows)\n", (long long)options->t, options->tap, options->pool,
@@ -58,7 +58,7 @@ static void say_result(const cli *cli, const duet_probe_options *options, const 
         cli_say(cli, "  %-8s %6.2f %%   validation %6.2f %%   %lld features\n", r->rows[i].reader, r->rows[i].top1, r->rows[i].val_top1, (long long)r->rows[i].dim);
 }
 
-static duet_status probe(const cli *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset) {
+static duet_status probe(const cli_state *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset) {
     duet_probe_options options = {.train_rows = o->rows, .noise_seeds = (int)o->seeds, .random_row = o->baselines, .pixels_row = o->baselines,
                                   .seed = (uint64_t)o->seed, .batch = o->batch, .neighbours = (int)o->neighbours};
     duet_probe_result result = {0};
@@ -87,7 +87,7 @@ static duet_status probe(const cli *cli, const probe_options *o, duet_model *mod
     return status;
 }
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     const probe_options *o = cli->options;
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;

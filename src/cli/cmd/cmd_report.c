@@ -2,7 +2,7 @@
  * cli/cmd/cmd_report.c: duet report RUN: rebuilds the page from the files of the run folder. */
 #include "cli/cli.h"
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     char path[CLI_PATH];
     if (!duet_run_is(cli->args[0])) return cli_fail(DUET_ARG, "'%s' is no run folder (it has no run.json)", cli->args[0]);
     const duet_status status = duet_report_write(path, cli->args[0]);

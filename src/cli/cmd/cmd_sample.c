@@ -26,7 +26,7 @@ static int64_t grid_columns(int64_t count) {
     return columns < 1 ? 1 : columns > 16 ? 16 : columns;
 }
 
-static duet_status save(const cli *cli, const sample_options *o, duet_model *model, const uint8_t *pixels, double seconds) {
+static duet_status save(const cli_state *cli, const sample_options *o, duet_model *model, const uint8_t *pixels, double seconds) {
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     char path[CLI_PATH], note[512];
     cli_step step;
@@ -53,7 +53,7 @@ static duet_status save(const cli *cli, const sample_options *o, duet_model *mod
     return status;
 }
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     const sample_options *o = cli->options;
     duet_model *model = NULL;
     duet_status status = duet_model_open(cli->ctx, &model, cli->args[0]);

@@ -50,7 +50,7 @@ static duet_status remember(duet_model *model, const duet_sweep_result *result, 
     return duet_model_update_card(duet_model_path(model), card);
 }
 
-static duet_status sweep(const cli *cli, const sweep_options *o, duet_model *model, const duet_dataset *dataset) {
+static duet_status sweep(const cli_state *cli, const sweep_options *o, duet_model *model, const duet_dataset *dataset) {
     duet_sweep_options options;
     duet_sweep_result result = {0};
     cli_step step;
@@ -74,7 +74,7 @@ static duet_status sweep(const cli *cli, const sweep_options *o, duet_model *mod
     return status;
 }
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     const sweep_options *o = cli->options;
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;

@@ -26,7 +26,7 @@ static duet_status make_run(char out[CLI_PATH], const train_options *o, const du
     return cli_fail(DUET_IO, "cannot make the folder '%s': %s", out, strerror(errno));
 }
 
-static duet_status prepare(cli *cli, const train_options *o, duet_train_options *train, duet_dataset **dataset, char run[CLI_PATH], bool *resume) {
+static duet_status prepare(cli_state *cli, const train_options *o, duet_train_options *train, duet_dataset **dataset, char run[CLI_PATH], bool *resume) {
     char data[4096];
     *resume = o->resume[0] != '\0';
     snprintf(data, sizeof data, "%s", o->data);
@@ -49,7 +49,7 @@ static duet_status prepare(cli *cli, const train_options *o, duet_train_options 
     return status == DUET_OK ? make_run(run, o, *dataset) : status;
 }
 
-static duet_status run(cli *cli) {
+static duet_status run(cli_state *cli) {
     const train_options *o = cli->options;
     duet_train_options *train = cli->extra;
     duet_dataset *dataset = NULL;
