@@ -69,7 +69,8 @@ static void test_ema_update(void **state)
     for (int i = 0; i < 32; i++) b[i] = (float)i;
     duet_param_slot slots[2] = {{.name = "w", .role = DUET_WEIGHT, .offset = 0, .count = 10},
                                 {.name = "s", .role = DUET_STATE, .offset = 16, .count = 5}};
-    duet_params ema = {.slots = slots, .count = 2, .block = a, .size = 32}, raw = {.slots = slots, .count = 2, .block = b, .size = 32};
+    duet_params ema = {.slots = slots, .count = 2, .block = a, .size = 32};
+    duet_params raw = {.slots = slots, .count = 2, .block = b, .size = 32};
     duet_ema_update(&ema, &raw, 0.75, 2);
     for (int i = 0; i < 10; i++) assert_true(a[i] == 0.25F * (float)i);
     for (int i = 16; i < 21; i++) assert_true(a[i] == (float)i); /* states are copied */

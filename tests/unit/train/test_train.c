@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT
+ * Whole trainings of a tiny network: a resumed run has the bits of an uninterrupted one, damaged states are noticed,
+ * failures leave what is needed to go on. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <duet/report.h>
+#include <duet/store.h>
+#include <duet/train.h>
+
+#include "base/file.h"
+#include "base/str.h"
+
+#define DATA "synth:size=8,classes=3,train=40,test=4"
+#define ARCH \
+    "adm_unet:num_channels=8,channel_mult=1/2,num_res_blocks=1,attention_resolutions=4,num_heads=2,norm_groups=4,dropout=0.1"
+enum { STEPS = 12, BATCH = 12 };
+
+typedef struct watcher {
+    int polls, cancel_at, warnings;
+    char warning[1024];
+} watcher;
+
+static bool cancelled(void *user)
+{
+    watcher *w = user;
+    return w->cancel_at > 0 && ++w->polls >= w->cancel_at;
+}
+
+static void note(duet_log_level level, const char *message, void *user)
+{
+    watcher *w = user;
+    if (level != DUET_LOG_WARNING || strstr(message, "reference code") != NULL) return;
+    w->warnings++;
+    duet_copy_text(w->warning, sizeof(w->warning), message);
+}
+
+static void empty_folder(const char *folder)
+{
+    duet_listing listing = {0};
+    char path[DUET_PATH_SIZE];
+    assert_int_equal(duet_folder_list(&listing, folder), DUET_OK);
+    for (int64_t i = 0; i < listing.count; i++) {
+        assert_int_equal(duet_path_join(path, folder, listing.name[i]), DUET_OK);
+        assert_int_equal(duet_folder_remove_file(path), DUET_OK);
+    }
+    duet_listing_free(&listing);
+}
+
+static void new_folder(char out[4096], const char *name)
+{
+    snprintf(out, 4096, "%s/train-%s-%d", DUET_TEST_TMP, name, (int)getpid());
+    assert_int_equal(duet_folder_make(out), DUET_OK);
+    empty_folder(out);
+}
+
+static void remove_folder(const char *folder)
+{
+    empty_folder(folder);
+    rmdir(folder);
+}
+
+static duet_train_options tiny(void)
+{
+    duet_train_options o;
+    duet_params_default(&duet_train_params, &o);
+    duet_copy_text(o.arch, sizeof(o.arch), ARCH);
+    duet_copy_text(o.augment, sizeof(o.augment), "flip");
+    duet_copy_text(o.lr, sizeof(o.lr), "cosine:warmup=2");
+    o.batch = BATCH;
+    o.steps = STEPS;
+    o.seed = 5;
+    return o;
+}
+
+static duet_status train_on(const char *data, watcher *w, duet_train_result *result, const duet_train_options *o, const char *run,
+                            bool resume)
+{
+    const duet_context_options options = {.threads = 2, .log = note, .cancelled = cancelled, .user = w};
+    duet_context *ctx = NULL;
+    duet_dataset *dataset = NULL;
+    duet_train_result ignored = {0};
+    assert_int_equal(duet_context_new(&ctx, &options), DUET_OK);
+    assert_int_equal(duet_dataset_open(ctx, &dataset, data), DUET_OK);
+    const duet_status status = duet_train(ctx, result != NULL ? result : &ignored, dataset, o, run, resume);
+    duet_dataset_close(dataset);
+    duet_context_free(ctx);
+    return status;
+}
+
+static duet_status train(watcher *w, duet_train_result *result, const duet_train_options *o, const char *run, bool resume)
+{
+    return train_on(DATA, w, result, o, run, resume);
+}
+
+static void must_train(const duet_train_options *o, const char *run, bool resume)
+{
+    watcher w = {0};
+    const duet_status status = train(&w, NULL, o, run, resume);
+    if (status != DUET_OK) print_message("%s\n", duet_error_message());
+    assert_int_equal(status, DUET_OK);
+}
+
+static void file_of(char out[4096], const char *run, const char *prefix, int64_t images)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%s%08lld.safetensors", prefix, (long long)images);
+    assert_int_equal(duet_path_join(out, run, name), DUET_OK);
+}
+
+static bool has(const char *run, const char *prefix, int64_t images)
+{
+    char path[4096];
+    file_of(path, run, prefix, images);
+    return duet_path_exists(path);
+}
+
+static void same_tensors(const char *a, const char *b)
+{
+    duet_store *one = NULL, *two = NULL;
+    assert_int_equal(duet_store_open(&one, a), DUET_OK);
+    assert_int_equal(duet_store_open(&two, b), DUET_OK);
+    assert_true(duet_store_count(one) > 20 && duet_store_count(one) == duet_store_count(two));
+    for (int64_t i = 0; i < duet_store_count(one); i++) {
+        const duet_store_entry *e = duet_store_at(one, i), *f = duet_store_at(two, i);
+        assert_string_equal(e->name, f->name);
+        const size_t size = (size_t)duet_shape_count(&e->shape) * duet_dtype_size(e->dtype);
+        if (memcmp(duet_store_data(one, e->name), duet_store_data(two, e->name), size) != 0) fail_msg("'%s' differs", e->name);
+    }
+    duet_store_close(one);
+    duet_store_close(two);
+}
+
+static void same_end(const char *run_a, const char *run_b, int64_t steps)
+{
+    static const char *const prefix[] = {"state-", "model-"};
+    char a[4096], b[4096];
+    for (int i = 0; i < 2; i++) {
+        file_of(a, run_a, prefix[i], steps * BATCH);
+        file_of(b, run_b, prefix[i], steps * BATCH);
+        same_tensors(a, b);
+    }
+}
+
+static void check_status(const char *run, const char *wanted)
+{
+    char path[4096], text[64];
+    duet_bytes bytes = {0};
+    duet_str content = {0};
+    assert_int_equal(duet_path_join(path, run, "run.json"), DUET_OK);
+    snprintf(text, sizeof(text), "\"status\": \"%s\"", wanted);
+    assert_int_equal(duet_file_read(&bytes, path), DUET_OK);
+    duet_str_bytes(&content, bytes.data, bytes.size);
+    assert_non_null(strstr(content.text, text));
+    duet_bytes_free(&bytes);
+    duet_str_free(&content);
+}
+
+/* The uninterrupted run that others are compared with. */
+static char reference[4096];
+
+static int make_reference(void **state)
+{
+    (void)state;
+    duet_train_options o = tiny();
+    new_folder(reference, "reference");
+    must_train(&o, reference, false);
+    return 0;
+}
+
+static int drop_reference(void **state)
+{
+    (void)state;
+    remove_folder(reference);
+    return 0;
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"run.json", "loss.csv", "real.png", "denoise.png"};
+    char path[4096];
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(duet_path_join(path, reference, names[i]), DUET_OK);
+        assert_true(duet_path_exists(path));
+    }
+    assert_true(duet_run_is(reference));
+    assert_true(has(reference, "state-", STEPS * BATCH) && has(reference, "model-", STEPS * BATCH));
+    check_status(reference, "done");
+}
+
+static void test_model_opens(void **state)
+{
+    (void)state;
+    duet_context *ctx = NULL;
+    duet_model *model = NULL;
+    assert_int_equal(duet_context_new(&ctx, NULL), DUET_OK);
+    assert_int_equal(duet_model_open(ctx, &model, reference), DUET_OK);
+    const duet_card *card = duet_model_card(model);
+    assert_string_equal(card->noise, "linear:steps=1000,beta_start=0.0001,beta_end=0.02");
+    assert_string_equal(card->predict, "eps");
+    assert_true(card->ema && card->images == STEPS * BATCH && card->steps == STEPS && card->preprocess.size == 8);
+    assert_int_equal(card->class_count, 3);
+    duet_model_close(model);
+    duet_context_free(ctx);
+}
+
+static void test_interrupt_and_resume(void **state)
+{
+    (void)state;
+    char run[4096];
+    watcher w = {.cancel_at = 6};
+    duet_train_result result = {0};
+    duet_train_options o = tiny();
+    new_folder(run, "interrupt");
+    assert_int_equal(train(&w, &result, &o, run, false), DUET_CANCELLED);
+    assert_true(result.interrupted && result.steps > 0 && result.steps < STEPS);
+    assert_true(has(run, "state-", result.images) && has(run, "model-", result.images));
+    check_status(run, "interrupted");
+    must_train(&o, run, true);
+    same_end(reference, run, STEPS);
+    check_status(run, "done");
+    must_train(&o, run, true); /* nothing left to do */
+    same_end(reference, run, STEPS);
+    remove_folder(run);
+}
+
+/* As after a kill between two checkpoints: the newest is missing, half a file and later lines of the curve are there. */
+static void test_kill(void **state)
+{
+    (void)state;
+    char run[4096], path[4096], curve[4096];
+    duet_bytes text = {0};
+    duet_train_options o = tiny();
+    o.save_minutes = 1e-9; /* after every step */
+    new_folder(run, "kill");
+    must_train(&o, run, false);
+    assert_true(has(run, "state-", 11 * BATCH) && has(run, "model-", 11 * BATCH) && !has(run, "state-", 10 * BATCH));
+    assert_false(has(run, "model-", 10 * BATCH)); /* the newest two are kept */
+    file_of(path, run, "state-", STEPS * BATCH);
+    assert_int_equal(duet_folder_remove_file(path), DUET_OK);
+    file_of(path, run, "model-", STEPS * BATCH);
+    assert_int_equal(duet_folder_remove_file(path), DUET_OK);
+    duet_copy_text(path + strlen(path), 16, ".tmp.1234");
+    assert_int_equal(duet_file_write(path, "half", 4), DUET_OK);
+    assert_int_equal(duet_path_join(curve, run, "loss.csv"), DUET_OK);
+    assert_int_equal(duet_file_append(curve, "777,9324,1.0,1,,,,,1,1,1\n"), DUET_OK);
+    must_train(&o, run, true);
+    same_end(reference, run, STEPS);
+    assert_false(duet_path_exists(path));
+    assert_int_equal(duet_file_read(&text, curve), DUET_OK);
+    assert_null(memmem(text.data, (size_t)text.size, "777,9324", 8));
+    assert_non_null(memmem(text.data, (size_t)text.size, "\n12,144,", 8));
+    duet_bytes_free(&text);
+    remove_folder(run);
+}
+
+/* Changes one byte at `at` (from the end when negative), or cuts the file there. */
+static void damage(const char *path, int64_t at, bool cut)
+{
+    duet_bytes bytes = {0};
+    assert_int_equal(duet_file_read(&bytes, path), DUET_OK);
+    if (at < 0) at += bytes.size;
+    bytes.data[at] ^= 0x10;
+    assert_int_equal(duet_file_write(path, bytes.data, cut ? at : bytes.size), DUET_OK);
+    duet_bytes_free(&bytes);
+}
+
+static void test_damaged_state(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t at;
+        bool cut;
+    } ways[] = {{-2000, false}, {-1000, true}, {4, false}, {0, true}};
+    char run[4096], path[4096];
+    duet_train_options o = tiny();
+    o.save_minutes = 1e-9;
+    new_folder(run, "damaged");
+    must_train(&o, run, false);
+    for (int i = 0; i < 4; i++) {
+        watcher w = {0};
+        file_of(path, run, "state-", STEPS * BATCH);
+        damage(path, ways[i].at, ways[i].cut);
+        assert_int_equal(train(&w, NULL, &o, run, true), DUET_OK);
+        assert_int_equal(w.warnings, 1);
+        assert_non_null(strstr(w.warning, path));
+        same_end(reference, run, STEPS);
+    }
+    for (int steps = STEPS - 1; steps <= STEPS; steps++) {
+        file_of(path, run, "state-", steps * BATCH);
+        damage(path, -2000, false);
+    }
+    watcher w = {0};
+    assert_int_equal(train(&w, NULL, &o, run, true), DUET_FORMAT);
+    assert_non_null(strstr(duet_error_message(), "no state of"));
+    remove_folder(run);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    watcher w = {0};
+    duet_train_options o = tiny();
+    assert_int_equal(train(&w, NULL, &o, reference, false), DUET_ARG);
+    assert_non_null(strstr(duet_error_message(), "resume"));
+    o.batch = 13;
+    assert_int_equal(train(&w, NULL, &o, reference, true), DUET_ARG);
+    assert_non_null(strstr(duet_error_message(), "'batch' was '12'"));
+    o = tiny();
+    assert_int_equal(train_on("synth:size=8,classes=3,train=41,test=4", &w, NULL, &o, reference, true), DUET_ARG);
+    assert_non_null(strstr(duet_error_message(), "data set"));
+    assert_int_equal(train(&w, NULL, &o, DUET_TEST_TMP "/none-such", false), DUET_NOT_FOUND);
+    assert_true(has(reference, "state-", STEPS * BATCH)); /* untouched */
+}
+
+static void test_longer_budget(void **state)
+{
+    (void)state;
+    char run[4096];
+    duet_train_result result = {0};
+    watcher w = {0};
+    duet_train_options o = tiny();
+    o.steps = 4;
+    new_folder(run, "longer");
+    must_train(&o, run, false);
+    o.steps = 0;
+    o.images = 7 * BATCH - 5; /* rounded up to whole steps */
+    assert_int_equal(train(&w, &result, &o, run, true), DUET_OK);
+    assert_int_equal(result.steps, 7);
+    assert_true(has(run, "model-", 7 * BATCH));
+    remove_folder(run);
+}
+
+static void test_divergence(void **state)
+{
+    (void)state;
+    char run[4096];
+    watcher w = {0};
+    duet_train_options o = tiny();
+    duet_copy_text(o.optim, sizeof(o.optim), "adamw:rate=1e30");
+    o.save_minutes = 1e-9;
+    new_folder(run, "diverge");
+    assert_int_equal(train(&w, NULL, &o, run, false), DUET_NUMERIC);
+    assert_non_null(strstr(duet_error_message(), "training diverged at step"));
+    assert_non_null(strstr(duet_error_message(), "'"));
+    check_status(run, "failed");
+    remove_folder(run);
+}
+
+static void test_options_round_trip(void **state)
+{
+    (void)state;
+    duet_train_options back, o = tiny();
+    char data[4096];
+    assert_int_equal(duet_train_options_load(&back, data, reference), DUET_OK);
+    assert_string_equal(data, DATA);
+    assert_true(duet_starts_with(back.arch, ARCH));
+    assert_non_null(strstr(back.arch, "image_size=8"));
+    assert_string_equal(back.optim, o.optim);
+    assert_true(back.batch == o.batch && back.steps == o.steps && back.seed == o.seed && back.ema == o.ema && back.size == 8);
+    must_train(&back, reference, true);
+    assert_int_equal(duet_train_options_load(&back, data, DUET_TEST_TMP), DUET_NOT_FOUND);
+}
+
+/* It learns: the loss of predicting nothing is 1. */
+static void test_learns(void **state)
+{
+    (void)state;
+    char run[4096];
+    duet_train_result result = {0};
+    watcher w = {0};
+    duet_train_options o = tiny();
+    duet_copy_text(o.arch, sizeof(o.arch), "adm_unet:num_channels=8,channel_mult=1/2,num_res_blocks=1,norm_groups=4");
+    duet_copy_text(o.optim, sizeof(o.optim), "adamw:rate=0.004");
+    o.steps = 150;
+    new_folder(run, "learns");
+    assert_int_equal(train(&w, &result, &o, run, false), DUET_OK);
+    print_message("loss after %lld steps: %.3f\n", (long long)result.steps, result.loss);
+    assert_true(result.loss < 0.6);
+    remove_folder(run);
+}
+
+static void test_minutes(void **state)
+{
+    (void)state;
+    char run[4096];
+    duet_train_result result = {0};
+    watcher w = {0};
+    duet_train_options o = tiny();
+    o.steps = 0;
+    o.minutes = 0.005;
+    new_folder(run, "minutes");
+    assert_int_equal(train(&w, &result, &o, run, false), DUET_OK);
+    assert_true(result.steps > 0 && !result.interrupted);
+    assert_true(has(run, "model-", result.images));
+    remove_folder(run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_model_opens),
+        cmocka_unit_test(test_interrupt_and_resume),
+        cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_damaged_state),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_longer_budget),
+        cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_options_round_trip),
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_minutes),
+    };
+    return cmocka_run_group_tests(tests, make_reference, drop_reference);
+}
