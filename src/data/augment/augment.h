@@ -14,4 +14,20 @@ typedef struct duet_augment {
     void (*apply)(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch, int64_t size, int channels);
 } duet_augment;
 
+/* A chain "flip+crop:pad=2", parsed once. Member k of the chain draws from its own stream ("augment0", "augment1", …) at
+ * index `position`, so a row's augmentation depends on (seed, position) alone. */
+#define DUET_AUGMENT_MOST 8
+typedef struct duet_augment_chain {
+    int count;
+    const duet_augment *member[DUET_AUGMENT_MOST];
+    union {
+        max_align_t align;
+        uint8_t bytes[512];
+    } options[DUET_AUGMENT_MOST];
+} duet_augment_chain;
+
+DUET_NODISCARD duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec);
+void duet_augment_chain_apply(const duet_augment_chain *chain, uint64_t seed, uint64_t position, uint8_t *pixels, uint8_t *scratch,
+                              int64_t size, int channels);
+
 #endif

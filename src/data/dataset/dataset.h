@@ -12,9 +12,9 @@
 struct duet_dataset {
     const struct duet_dataset_layout *layout;
     duet_dataset_info info;
-    duet_arena *arena;                     /* names, class names, labels live here */
-    int32_t *labels[DUET_SPLIT_COUNT];     /* per row; NULL = unlabelled */
-    void *state;                           /* the layout's own */
+    duet_arena *arena;                 /* names, class names, labels live here */
+    int32_t *labels[DUET_SPLIT_COUNT]; /* per row; NULL = unlabelled */
+    void *state;                       /* the layout's own */
 };
 
 typedef struct duet_dataset_layout {
@@ -28,5 +28,11 @@ typedef struct duet_dataset_layout {
     duet_status (*read)(const duet_dataset *dataset, duet_split split, int64_t index, int channels, duet_image *out);
     void (*row_name)(const duet_dataset *dataset, duet_split split, int64_t index, char *out, size_t size); /* optional */
 } duet_dataset_layout;
+
+/* For layouts that hold raw pixels: a new image with the HWC pixels in 1 or 3 channels (want = 0 keeps `have`). */
+DUET_NODISCARD duet_status duet_dataset_pixels(duet_image *out, const uint8_t *pixels, int64_t height, int64_t width, int have,
+                                               int want);
+/* Sets class_count and class_names (copied); names = NULL gives "0", "1", …. */
+DUET_NODISCARD duet_status duet_dataset_name_classes(duet_dataset *dataset, const char *const *names, int count);
 
 #endif

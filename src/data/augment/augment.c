@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * data/augment/augment.c: the family `augment` and chains of its members ("flip+crop:pad=2"). */
+#include "data/augment/augment.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define DUET_AUGMENT(name) extern const duet_augment duet_augment_##name;
+#include "data/augment/augment.def"
+#undef DUET_AUGMENT
+
+static const duet_entry *const entries[] = {
+#define DUET_AUGMENT(name) &duet_augment_##name.info,
+#include "data/augment/augment.def"
+#undef DUET_AUGMENT
+};
+
+const duet_family duet_family_augment = {.name = "augment",
+                                         .help = "random changes of training images, joined by '+'",
+                                         .entries = entries,
+                                         .count = DUET_COUNT(entries)};
+
+duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec) {
+    duet_augment_chain chain = {0};
+    char text[DUET_TEXT_SIZE];
+    const size_t length = strlen(spec);
+    if (length >= sizeof text) return duet_fail(DUET_ARG, "augmentation of %zu characters is too long", length);
+    for (const char *from = spec; length > 0;) {
+        const size_t size = strcspn(from, "+");
+        if (chain.count == DUET_AUGMENT_MOST)
+            return duet_fail(DUET_ARG, "more than %d augmentations in '%s'", DUET_AUGMENT_MOST, spec);
+        memcpy(text, from, size);
+        text[size] = '\0';
+        const duet_entry *entry = NULL;
+        DUET_TRY(duet_family_parse(&duet_family_augment, &entry, &chain.options[chain.count], sizeof chain.options[0], text));
+        chain.member[chain.count++] = (const duet_augment *)(const void *)entry; /* `info` is its first field */
+        if (from[size] == '\0') break;
+        from += size + 1;
+    }
+    *out = chain;
+    return DUET_OK;
+}
+
+void duet_augment_chain_apply(const duet_augment_chain *chain, uint64_t seed, uint64_t position, uint8_t *pixels, uint8_t *scratch,
+                              int64_t size, int channels) {
+    for (int k = 0; k < chain->count; k++) {
+        char stream[24];
+        snprintf(stream, sizeof stream, "augment%d", k);
+        chain->member[k]->apply(&chain->options[k], duet_rng_make(seed, stream, position), pixels, scratch, size, channels);
+    }
+}

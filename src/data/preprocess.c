@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * data/preprocess.c: from an image of any size to size x size x channels bytes, and from bytes to [-1,1] and back.
+ * Fits: centre crop as guided-diffusion does it (io/resize.h), or padding by the border's pixels: with w <= size the
+ * image's column 0 stands at floor((size - w) / 2), rows alike, and y[i] = x[clamp(i - offset, 0, w - 1)]. */
+#include "data/preprocess.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "data/dataset/dataset.h"
+#include "io/resize.h"
+
+#define MOST_SIZE 4096
+
+duet_status duet_preprocess_check(const duet_preprocess *how) {
+    if (how->size < 1 || how->size > MOST_SIZE) {
+        return duet_fail(DUET_ARG, "image size %lld is outside 1..%d", (long long)how->size, MOST_SIZE);
+    }
+    if (how->channels != 1 && how->channels != 3) {
+        return duet_fail(DUET_ARG, "%d channels; images have 1 (grey) or 3 (colour)", how->channels);
+    }
+    const char *const fits[] = {"", "auto", "center_crop", "pad"};
+    for (int i = 0; i < DUET_COUNT(fits); i++) {
+        if (strncmp(how->fit, fits[i], sizeof how->fit) == 0) return DUET_OK;
+    }
+    return duet_fail(DUET_ARG, "no fit '%.15s'; fits are auto, center_crop and pad", how->fit);
+}
+
+int64_t duet_preprocess_bytes(const duet_preprocess *how) {
+    return how->size * how->size * how->channels;
+}
+
+static bool wants_padding(const duet_preprocess *how, int64_t height, int64_t width) {
+    const int64_t size = how->size;
+    if (height > size || width > size || (height == size && width == size)) return false;
+    if (strcmp(how->fit, "pad") == 0) return true;
+    return strcmp(how->fit, "center_crop") != 0 && 5 * height > 4 * size && 5 * width > 4 * size;
+}
+
+static int64_t clamp(int64_t v, int64_t most) {
+    return v < 0 ? 0 : v > most ? most : v;
+}
+
+static void pad(uint8_t *out, const duet_image *in, int64_t size) {
+    const int64_t top = (size - in->height) / 2, left = (size - in->width) / 2, c = in->channels;
+    for (int64_t y = 0; y < size; y++) {
+        const uint8_t *row = in->pixels + clamp(y - top, in->height - 1) * in->width * c;
+        for (int64_t x = 0; x < size; x++) {
+            memcpy(out + (y * size + x) * c, row + clamp(x - left, in->width - 1) * c, (size_t)c);
+        }
+    }
+}
+
+static duet_status fit(uint8_t *out, const duet_image *in, const duet_preprocess *how) {
+    if (wants_padding(how, in->height, in->width)) {
+        pad(out, in, how->size);
+        return DUET_OK;
+    }
+    if (in->height == how->size && in->width == how->size) {
+        memcpy(out, in->pixels, (size_t)duet_preprocess_bytes(how));
+        return DUET_OK;
+    }
+    duet_image cropped = {0};
+    DUET_TRY(duet_image_center_crop(&cropped, in, how->size));
+    memcpy(out, cropped.pixels, (size_t)duet_preprocess_bytes(how));
+    duet_image_free(&cropped);
+    return DUET_OK;
+}
+
+duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int64_t index, const duet_preprocess *how,
+                              uint8_t *out) {
+    duet_status status = DUET_OK;
+    duet_image image = {0};
+    DUET_TRY(duet_preprocess_check(how));
+    if ((int)split < 0 || split >= DUET_SPLIT_COUNT || index < 0 || index >= dataset->info.count[split]) {
+        return duet_fail(DUET_ARG, "data set '%s' has no row %lld in split %s", dataset->info.name, (long long)index,
+                         duet_split_name(split));
+    }
+    DUET_CONTEXT(dataset->layout->read(dataset, split, index, how->channels, &image), "data set '%s'", dataset->info.name);
+    DUET_CONTEXT(fit(out, &image, how), "data set '%s'", dataset->info.name);
+done:
+    duet_image_free(&image);
+    return status;
+}
+
+duet_status duet_image_load(const char *path, const duet_preprocess *how, uint8_t *out) {
+    duet_status status = DUET_OK;
+    duet_image image = {0};
+    DUET_DO(duet_preprocess_check(how));
+    DUET_DO(duet_image_read(&image, path, how->channels));
+    DUET_CONTEXT(fit(out, &image, how), "cannot fit '%s'", path);
+done:
+    duet_image_free(&image);
+    return status;
+}
+
+void duet_pixels_to_float(float *out, const uint8_t *in, int64_t count) {
+    for (int64_t i = 0; i < count; i++) out[i] = (float)in[i] / 127.5f - 1.0f;
+}
+
+void duet_float_to_pixels(uint8_t *out, const float *in, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const float v = (in[i] + 1.0f) * 127.5f + 0.5f;
+        out[i] = v > 0.0f ? (uint8_t)(v < 255.0f ? v : 255.0f) : 0; /* NaN gives 0 */
+    }
+}
