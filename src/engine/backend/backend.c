@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * engine/backend/backend.c: backends by name, and the backend "ref", whose kernels are the ops' references. It is the
+ * oracle of all others and their fall-back; one reference kernel an op, made from op.def. */
+#include "engine/backend/backend.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+static duet_status run_reference(const duet_run *run)
+{
+    run->call->op->reference(run);
+    return DUET_OK;
+}
+
+static const duet_kernel reference_kernels[] = {
+#define DUET_OP(name_) { .op = #name_, .name = "reference", .run = run_reference },
+#include "engine/op/op.def"
+#undef DUET_OP
+};
+
+const duet_kernel *duet_kernel_reference(const duet_op *op)
+{
+    if (op == NULL || op->reference == NULL) return NULL;
+    for (int i = 0; i < DUET_COUNT(reference_kernels); i++) {
+        if (strcmp(reference_kernels[i].op, op->info.name) == 0) return &reference_kernels[i];
+    }
+    return NULL;
+}
+
+static const duet_kernel *find_reference(const duet_call *call)
+{
+    return duet_kernel_reference(call->op);
+}
+
+static const duet_backend backend_ref = {
+    .info = { .name = "ref", .help = "one loop an index, double accumulation: slow, obvious, the oracle",
+              .params = DUET_TABLE_EMPTY },
+    .find = find_reference,
+    .isa = "base",
+};
+
+const duet_backend *duet_backend_ref(void)
+{
+    return &backend_ref;
+}
+
+duet_status duet_backend_find(const duet_backend **out, const char *name)
+{
+    static const char *const names[] = { "cpu", "ref" };
+    if (name == NULL || strcmp(name, "cpu") == 0) {
+        *out = duet_backend_cpu();
+        return DUET_OK;
+    }
+    if (strcmp(name, "ref") == 0) {
+        *out = duet_backend_ref();
+        return DUET_OK;
+    }
+    const char *const near = duet_nearest(name, names, DUET_COUNT(names));
+    if (near != NULL) return duet_fail(DUET_NOT_FOUND, "no backend '%s'; did you mean '%s'?", name, near);
+    return duet_fail(DUET_NOT_FOUND, "no backend '%s'; there are 'cpu' and 'ref'", name);
+}
