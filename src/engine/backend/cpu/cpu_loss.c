@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ * cpu/cpu_loss.c: the loss in parallel over samples; ops that touch a few values a sample (embeddings, dropout) run their
+ * reference, which is no bottleneck. */
+#include "engine/backend/backend.h"
+#include "engine/op/ops_grad.h"
+
+static double square_error(const float *a, const float *b, int64_t count) {
+    double total = 0;
+    for (int64_t e0 = 0; e0 < count; e0 += 256) {
+        const int64_t end = e0 + 256 < count ? e0 + 256 : count;
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t e = e0; e < end; e++) sum += (a[e] - b[e]) * (a[e] - b[e]);
+        total += (double)sum;
+    }
+    return total;
+}
+
+static duet_status plan_mse(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out) {
+    (void)options;
+    out->scratch = call->in[0].shape.dim[0] * (int64_t)sizeof(double);
+    out->impl = "";
+    return DUET_OK;
+}
+
+static duet_status run_mse(const duet_run *run) {
+    const int64_t B = run->call->in[0].shape.dim[0], size = duet_shape_count(&run->call->in[0].shape) / B;
+    const float *pred = run->in[0], *target = run->in[1];
+    double *sums = run->scratch, total = 0;
+    float *loss = run->out[0], *per_sample = run->out[1];
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t b = 0; b < B; b++) sums[b] = square_error(pred + b * size, target + b * size, size);
+    for (int64_t b = 0; b < B; b++) {
+        total += sums[b];
+        if (per_sample) per_sample[b] = (float)(sums[b] / (double)size);
+    }
+    if (loss) loss[0] = (float)(total / (double)(B * size));
+    return DUET_OK;
+}
+
+static duet_status run_mse_grad(const duet_run *run) {
+    const int64_t count = duet_shape_count(&run->call->in[0].shape);
+    const float *pred = run->in[0], *target = run->in[1], *dloss = run->in[2];
+    const float factor = (float)(2.0 * (double)dloss[0] / (double)count);
+    float *dpred = run->out[0];
+#pragma omp parallel for simd num_threads(run->threads) schedule(static)
+    for (int64_t e = 0; e < count; e++) dpred[e] = factor * (pred[e] - target[e]);
+    return DUET_OK;
+}
+
+static duet_status run_reference(const duet_run *run) {
+    run->call->op->reference(run);
+    return DUET_OK;
+}
+
+static const duet_kernel kernels[] = {
+    {.op = "mse_loss", .name = "simd", .plan = plan_mse, .run = run_mse},
+    {.op = "mse_loss_grad", .name = "simd", .run = run_mse_grad},
+    {.op = "embedding", .name = "plain", .run = run_reference},
+    {.op = "embedding_grad", .name = "plain", .run = run_reference},
+    {.op = "timestep_embedding", .name = "plain", .run = run_reference},
+    {.op = "dropout", .name = "plain", .run = run_reference},
+};
+DUET_CPU_KERNELS(loss) = {kernels, DUET_COUNT(kernels)};

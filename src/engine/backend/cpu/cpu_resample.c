@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * cpu/cpu_resample.c: nearest upsampling and average pooling by 2, adaptive average pooling and its gradient. */
+#include <string.h>
+
+#include "engine/backend/backend.h"
+#include "engine/op/ops_grad.h"
+
+static duet_status run_upsample(const duet_run *run) {
+    const duet_resample_attr *attr = run->call->attr;
+    const int64_t *d = run->call->in[0].shape.dim, W = d[2], C = d[3];
+    const float *x = run->in[0], gain = (float)attr->gain;
+    float *y = run->out[0];
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t row = 0; row < d[0] * d[1]; row++) {
+        float *top = y + row * 4 * W * C;
+        for (int64_t j = 0; j < W; j++) {
+            const float *from = x + (row * W + j) * C;
+            float *to = top + 2 * j * C;
+#pragma omp simd
+            for (int64_t c = 0; c < C; c++) to[c] = from[c] * gain;
+            memcpy(to + C, to, (size_t)C * sizeof *to);
+        }
+        memcpy(top + 2 * W * C, top, (size_t)(2 * W * C) * sizeof *top);
+    }
+    return DUET_OK;
+}
+
+static duet_status run_avg_pool(const duet_run *run) {
+    const duet_resample_attr *attr = run->call->attr;
+    const int64_t *d = run->call->out[0].shape.dim, W = d[2], C = d[3];
+    const float *x = run->in[0], gain = (float)(0.25 * attr->gain);
+    float *y = run->out[0];
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t row = 0; row < d[0] * d[1]; row++)
+        for (int64_t j = 0; j < W; j++) {
+            const float *a = x + (row * 4 * W + 2 * j) * C, *b = a + 2 * W * C;
+            float *to = y + (row * W + j) * C;
+#pragma omp simd
+            for (int64_t c = 0; c < C; c++) to[c] = ((a[c] + a[C + c]) + (b[c] + b[C + c])) * gain;
+        }
+    return DUET_OK;
+}
+
+/* Window w of p over n: floor(w n / p) .. ceil((w + 1) n / p) */
+static int64_t window_begin(int64_t w, int64_t n, int64_t p) { return w * n / p; }
+static int64_t window_end(int64_t w, int64_t n, int64_t p) { return ((w + 1) * n + p - 1) / p; }
+
+static void add_rows(float *to, const float *from, int64_t C, float factor) {
+#pragma omp simd
+    for (int64_t c = 0; c < C; c++) to[c] += from[c] * factor;
+}
+
+static duet_status run_adaptive_pool(const duet_run *run) {
+    const int64_t *d = run->call->in[0].shape.dim, H = d[1], W = d[2], C = d[3], p = run->call->out[0].shape.dim[1];
+    const float *x = run->in[0];
+    float *y = run->out[0];
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t cell = 0; cell < d[0] * p * p; cell++) {
+        const int64_t b = cell / (p * p), u = cell / p % p, v = cell % p;
+        const int64_t i1 = window_end(u, H, p), j1 = window_end(v, W, p), i0 = window_begin(u, H, p), j0 = window_begin(v, W, p);
+        float *to = y + cell * C;
+        memset(to, 0, (size_t)C * sizeof *to);
+        for (int64_t i = i0; i < i1; i++)
+            for (int64_t j = j0; j < j1; j++) add_rows(to, x + ((b * H + i) * W + j) * C, C, 1.0f);
+        const float factor = 1.0f / (float)((i1 - i0) * (j1 - j0));
+        for (int64_t c = 0; c < C; c++) to[c] *= factor;
+    }
+    return DUET_OK;
+}
+
+static duet_status run_adaptive_pool_grad(const duet_run *run) {
+    const int64_t *d = run->call->out[0].shape.dim, H = d[1], W = d[2], C = d[3], p = run->call->in[0].shape.dim[1];
+    const float *dy = run->in[0];
+    float *dx = run->out[0];
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t b = 0; b < d[0]; b++) {
+        memset(dx + b * H * W * C, 0, (size_t)(H * W * C) * sizeof *dx);
+        for (int64_t u = 0; u < p; u++)
+            for (int64_t v = 0; v < p; v++) {
+                const int64_t i0 = window_begin(u, H, p), i1 = window_end(u, H, p), j0 = window_begin(v, W, p), j1 = window_end(v, W, p);
+                const float factor = 1.0f / (float)((i1 - i0) * (j1 - j0));
+                for (int64_t i = i0; i < i1; i++)
+                    for (int64_t j = j0; j < j1; j++) add_rows(dx + ((b * H + i) * W + j) * C, dy + ((b * p + u) * p + v) * C, C, factor);
+            }
+    }
+    return DUET_OK;
+}
+
+static const duet_kernel kernels[] = {
+    {.op = "upsample", .name = "simd", .run = run_upsample},
+    {.op = "avg_pool", .name = "simd", .run = run_avg_pool},
+    {.op = "adaptive_pool", .name = "simd", .run = run_adaptive_pool},
+    {.op = "adaptive_pool_grad", .name = "simd", .run = run_adaptive_pool_grad},
+};
+DUET_CPU_KERNELS(resample) = {kernels, DUET_COUNT(kernels)};
