@@ -23,8 +23,10 @@ typedef struct duet_html_picture {
 } duet_html_picture;
 DUET_NODISCARD duet_status duet_html_picture_read(duet_html_picture *out, const char *path);
 void duet_html_picture_free(duet_html_picture *picture);
-/* Shown at the largest whole multiple of its size that fits into `room` pixels, with hard pixel edges; larger pictures shrink
- * smoothly. `id` (or NULL) lets duet_html_picture_again show it a second time without a second copy of the bytes. */
+/* The width it is shown at: the largest whole multiple of its own that fits into `room`, or all the room where that would
+ * leave a quarter of it empty. Enlarged pictures keep hard pixel edges. */
+int64_t duet_html_picture_width(const duet_html_picture *picture, int64_t room);
+/* `id` (or NULL) lets duet_html_picture_again show it a second time without a second copy of the bytes. */
 void duet_html_picture_add(duet_str *out, const duet_html_picture *picture, const char *id, const char *alt, int64_t room);
 void duet_html_picture_again(duet_str *out, const duet_html_picture *picture, const char *id, const char *alt, int64_t room);
 

@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *keep(const char *text) { return text != NULL ? text : ""; }
+static const char *keep(const char *text) {
+    return text != NULL ? text : "";
+}
 
-const char *duet_quantity_count(duet_arena *arena, double value)
-{
+const char *duet_quantity_count(duet_arena *arena, double value) {
     char digits[64], out[96];
     size_t size = 0;
     if (!isfinite(value)) return "–";
@@ -25,8 +26,7 @@ const char *duet_quantity_count(duet_arena *arena, double value)
     return keep(duet_arena_text(arena, out));
 }
 
-const char *duet_quantity_short(duet_arena *arena, double value)
-{
+const char *duet_quantity_short(duet_arena *arena, double value) {
     static const char *const unit[] = {"", " k", " M", " G", " T", " P"};
     int step = 0;
     if (!isfinite(value)) return "–";
@@ -39,21 +39,18 @@ const char *duet_quantity_short(duet_arena *arena, double value)
     return keep(duet_arena_format(arena, "%.*f%s", decimals, value, unit[step]));
 }
 
-const char *duet_quantity_fixed(duet_arena *arena, double value, int decimals)
-{
+const char *duet_quantity_fixed(duet_arena *arena, double value, int decimals) {
     if (!isfinite(value)) return "–";
     if (fabs(value) >= 1e12) return keep(duet_arena_format(arena, "%.3g", value));
     return keep(duet_arena_format(arena, "%.*f", decimals, value));
 }
 
-const char *duet_quantity_plain(duet_arena *arena, double value)
-{
+const char *duet_quantity_plain(duet_arena *arena, double value) {
     if (!isfinite(value)) return "–";
     return keep(duet_arena_format(arena, "%.4g", value));
 }
 
-const char *duet_quantity_seconds(duet_arena *arena, double value)
-{
+const char *duet_quantity_seconds(duet_arena *arena, double value) {
     if (!isfinite(value) || value < 0 || value > 1e12) return "–";
     if (value < 0.0995) return keep(duet_arena_format(arena, "%.0f ms", value * 1000));
     if (value < 99.95) return keep(duet_arena_format(arena, "%.1f s", value));
@@ -66,8 +63,7 @@ const char *duet_quantity_seconds(duet_arena *arena, double value)
     return keep(duet_arena_format(arena, "%lld h %02lld min", (long long)(minutes / 60), (long long)(minutes % 60)));
 }
 
-const char *duet_quantity_bytes(duet_arena *arena, double value)
-{
+const char *duet_quantity_bytes(duet_arena *arena, double value) {
     static const char *const unit[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     int step = 0;
     if (!isfinite(value) || value < 0) return "–";
@@ -78,8 +74,7 @@ const char *duet_quantity_bytes(duet_arena *arena, double value)
     return keep(duet_arena_format(arena, "%.*f %s", step > 0 && value < 10 ? 1 : 0, value, unit[step]));
 }
 
-const char *duet_quantity_signed(duet_arena *arena, double value, int decimals)
-{
+const char *duet_quantity_signed(duet_arena *arena, double value, int decimals) {
     if (!isfinite(value)) return "–";
     const char *text = duet_quantity_fixed(arena, fabs(value), decimals);
     if (strspn(text, "0.") == strlen(text)) return text;

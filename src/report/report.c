@@ -14,15 +14,17 @@ typedef struct section {
     void (*write)(duet_report *report, duet_str *out);
 } section;
 
-static const section sections[] = {{"summary", NULL, duet_section_summary},        {"samples", "Samples", duet_section_samples},
-                                   {"denoising", "Denoising", duet_section_denoise}, {"readings", "Where to read", duet_section_sweep},
-                                   {"recognition", "Recognition", duet_section_probe}, {"training", "Training", duet_section_training},
+static const section sections[] = {{"summary", NULL, duet_section_summary},
+                                   {"samples", "Samples", duet_section_samples},
+                                   {"denoising", "Denoising", duet_section_denoise},
+                                   {"readings", "Where to read", duet_section_sweep},
+                                   {"recognition", "Recognition", duet_section_probe},
+                                   {"training", "Training", duet_section_training},
                                    {"settings", "Settings", duet_section_settings}};
 enum { SECTIONS = (int)(sizeof sections / sizeof sections[0]) };
 
 /* NULL with a sentence in *why when the file is missing or no JSON object. */
-static json_t *read_json(duet_report *report, const char *folder, const char *file, const char **why)
-{
+static json_t *read_json(duet_report *report, const char *folder, const char *file, const char **why) {
     char path[DUET_PATH_SIZE], name[DUET_PATH_SIZE] = "";
     duet_bytes bytes = {0};
     json_error_t error;
@@ -37,23 +39,23 @@ static json_t *read_json(duet_report *report, const char *folder, const char *fi
     duet_bytes_free(&bytes);
     if (json_is_object(value)) return value;
     duet_str text = {0};
-    if (value != NULL) duet_str_format(&text, "'%s' holds no JSON object", *folder != 0 ? name : file);
-    else duet_str_format(&text, "'%s' is damaged: line %d: %s", *folder != 0 ? name : file, error.line, error.text);
+    if (value != NULL)
+        duet_str_format(&text, "'%s' holds no JSON object", *folder != 0 ? name : file);
+    else
+        duet_str_format(&text, "'%s' is damaged: line %d: %s", *folder != 0 ? name : file, error.line, error.text);
     *why = duet_report_escape(report, text.text);
     duet_str_free(&text);
     json_decref(value);
     return NULL;
 }
 
-static int64_t step_number(const char *folder)
-{
+static int64_t step_number(const char *folder) {
     const char *dash = strrchr(folder, '-');
     return dash != NULL ? strtoll(dash + 1, NULL, 10) : 0;
 }
 
 /* The folders `command`-NNN, newest first. A folder without a result.json is a step that is still running. */
-static void load_steps(duet_report *report, duet_report_steps *steps, const duet_listing *listing, const char *command)
-{
+static void load_steps(duet_report *report, duet_report_steps *steps, const duet_listing *listing, const char *command) {
     const char *prefix = duet_arena_format(report->arena, "%s-", command);
     steps->item = duet_arena_alloc(report->arena, listing->count, sizeof *steps->item);
     if (prefix == NULL || steps->item == NULL) return;
@@ -73,14 +75,12 @@ static void load_steps(duet_report *report, duet_report_steps *steps, const duet
     }
 }
 
-static void free_steps(duet_report_steps *steps)
-{
+static void free_steps(duet_report_steps *steps) {
     for (int64_t i = 0; i < steps->count; i++) json_decref((json_t *)(uintptr_t)steps->item[i].result);
     steps->count = 0;
 }
 
-static void write_page(duet_report *report, duet_str *page)
-{
+static void write_page(duet_report *report, duet_str *page) {
     duet_str body[SECTIONS] = {{0}};
     bool failed = false;
     for (int i = 0; i < SECTIONS; i++) sections[i].write(report, &body[i]);
@@ -98,8 +98,9 @@ static void write_page(duet_report *report, duet_str *page)
         duet_str_add(page, "</section>\n");
     }
     const char *version = duet_report_text(report->info, "version");
-    duet_str_format(page, "<footer>Made by duet %s from the files of this run folder. <code>duet report</code> makes it again.</footer>\n",
-                    version != NULL ? duet_report_escape(report, version) : DUET_VERSION);
+    duet_str_format(
+        page, "<footer>Made by duet %s from the files of this run folder. <code>duet report</code> makes it again.</footer>\n",
+        version != NULL ? duet_report_escape(report, version) : DUET_VERSION);
     duet_html_foot(page);
     for (int i = 0; i < SECTIONS; i++) {
         failed = failed || body[i].failed;
@@ -108,8 +109,7 @@ static void write_page(duet_report *report, duet_str *page)
     page->failed = page->failed || failed;
 }
 
-duet_status duet_report_write(char *out, const char *run)
-{
+duet_status duet_report_write(char *out, const char *run) {
     char absolute[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
     duet_report report = {.run = absolute};
     duet_listing listing = {0};
@@ -137,6 +137,7 @@ done:
     free_steps(&report.probe);
     free_steps(&report.features);
     duet_html_picture_free(&report.grid);
+    duet_html_picture_free(&report.neighbours);
     json_decref(report.info);
     duet_listing_free(&listing);
     duet_arena_free(report.arena);

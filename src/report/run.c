@@ -15,8 +15,7 @@
 enum { NAME_SIZE = 200, MAX_TRIES = 1000 };
 
 /* Reads the digits at text; *end is what follows. -1 when there is no digit or too many for 18 places. */
-static int64_t read_number(const char *text, const char **end)
-{
+static int64_t read_number(const char *text, const char **end) {
     int64_t value = 0;
     int digits = 0;
     while (text[digits] >= '0' && text[digits] <= '9') {
@@ -28,8 +27,7 @@ static int64_t read_number(const char *text, const char **end)
 }
 
 /* Letters, digits, '.', '_' and '-' stay; the rest becomes '-', so that a name is one folder in every file system. */
-static void clean_name(char out[NAME_SIZE], const char *name)
-{
+static void clean_name(char out[NAME_SIZE], const char *name) {
     size_t size = 0;
     for (const char *c = name; *c != 0 && size < NAME_SIZE - 1; c++) {
         const bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
@@ -39,8 +37,7 @@ static void clean_name(char out[NAME_SIZE], const char *name)
 }
 
 /* Makes `parent`/`name`; *made is false when it was there already. */
-static duet_status make_new(char out[DUET_PATH_SIZE], const char *parent, const char *name, bool *made)
-{
+static duet_status make_new(char out[DUET_PATH_SIZE], const char *parent, const char *name, bool *made) {
     DUET_TRY(duet_path_join(out, parent, name));
     *made = mkdir(out, 0777) == 0;
     if (!*made && errno != EEXIST) return duet_fail(DUET_IO, "cannot make the folder '%s': %s", out, strerror(errno));
@@ -48,8 +45,7 @@ static duet_status make_new(char out[DUET_PATH_SIZE], const char *parent, const 
 }
 
 /* The highest number of "NNNNN-…" (prefix NULL) or "prefixNNN" in the folder; 0 when there is none. */
-static duet_status highest(int64_t *out, const char *folder, const char *prefix)
-{
+static duet_status highest(int64_t *out, const char *folder, const char *prefix) {
     duet_listing listing = {0};
     DUET_TRY(duet_folder_list(&listing, folder));
     *out = 0;
@@ -63,8 +59,7 @@ static duet_status highest(int64_t *out, const char *folder, const char *prefix)
     return DUET_OK;
 }
 
-duet_status duet_run_new(char out[4096], const char *parent, const char *name)
-{
+duet_status duet_run_new(char out[4096], const char *parent, const char *name) {
     char clean[NAME_SIZE], folder[NAME_SIZE + 32], path[DUET_PATH_SIZE] = "";
     int64_t number = 0;
     bool made = false;
@@ -80,8 +75,7 @@ duet_status duet_run_new(char out[4096], const char *parent, const char *name)
     return DUET_OK;
 }
 
-duet_status duet_run_step_new(char out[4096], const char *run, const char *command)
-{
+duet_status duet_run_step_new(char out[4096], const char *run, const char *command) {
     char clean[NAME_SIZE], prefix[NAME_SIZE + 1], folder[NAME_SIZE + 32], path[DUET_PATH_SIZE] = "";
     int64_t number = 0;
     bool made = false;
@@ -98,16 +92,14 @@ duet_status duet_run_step_new(char out[4096], const char *run, const char *comma
     return DUET_OK;
 }
 
-bool duet_run_is(const char *path)
-{
+bool duet_run_is(const char *path) {
     char file[DUET_PATH_SIZE];
     if (path == NULL || !duet_path_is_folder(path)) return false;
     if (duet_path_join(file, path, "run.json") != DUET_OK) return false;
     return duet_path_exists(file) && !duet_path_is_folder(file);
 }
 
-duet_status duet_run_newest(char out[4096], const char *run, const char *prefix, const char *suffix)
-{
+duet_status duet_run_newest(char out[4096], const char *run, const char *prefix, const char *suffix) {
     duet_listing listing = {0};
     char path[DUET_PATH_SIZE] = "", best_path[DUET_PATH_SIZE] = "";
     int64_t best = -1;

@@ -5,32 +5,31 @@
 #include "base/error.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-double duet_report_number(const json_t *object, const char *key)
-{
+double duet_report_number(const json_t *object, const char *key) {
     const json_t *value = duet_report_get(object, key);
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-double duet_report_item(const json_t *array, int64_t i)
-{
+double duet_report_item(const json_t *array, int64_t i) {
     const json_t *value = i >= 0 ? json_array_get(array, (size_t)i) : NULL;
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-const char *duet_report_text(const json_t *object, const char *key) { return json_string_value(duet_report_get(object, key)); }
+const char *duet_report_text(const json_t *object, const char *key) {
+    return json_string_value(duet_report_get(object, key));
+}
 
-const json_t *duet_report_get(const json_t *object, const char *key) { return json_object_get(object, key); }
+const json_t *duet_report_get(const json_t *object, const char *key) {
+    return json_object_get(object, key);
+}
 
-const char *duet_report_escape(duet_report *report, const char *text)
-{
+const char *duet_report_escape(duet_report *report, const char *text) {
     return text != NULL ? duet_html_escape(report->arena, text) : "–";
 }
 
-const char *duet_report_value(duet_report *report, const json_t *value)
-{
+const char *duet_report_value(duet_report *report, const json_t *value) {
     if (json_is_string(value)) return duet_report_escape(report, json_string_value(value));
     if (json_is_boolean(value)) return json_is_true(value) ? "yes" : "no";
     if (json_is_number(value)) {
@@ -39,17 +38,17 @@ const char *duet_report_value(duet_report *report, const json_t *value)
         return whole ? duet_quantity_fixed(report->arena, number, 0) : duet_quantity_plain(report->arena, number);
     }
     if (!json_is_array(value) && !json_is_object(value)) return "–";
-    char *text = json_dumps(value, JSON_COMPACT);
-    const char *escaped = duet_report_escape(report, text);
-    free(text);
-    return escaped;
+    const size_t size = json_dumpb(value, NULL, 0, JSON_COMPACT);
+    char *text = duet_arena_alloc(report->arena, (int64_t)size + 1, 1);
+    if (text == NULL || json_dumpb(value, text, size, JSON_COMPACT) != size) return "–";
+    return duet_report_escape(report, text);
 }
 
-bool duet_report_picture(duet_report *report, duet_html_picture *out, const char *folder, const char *file, const char **why)
-{
+bool duet_report_picture(duet_report *report, duet_html_picture *out, const char *folder, const char *file, const char **why) {
     char path[DUET_PATH_SIZE], inner[DUET_PATH_SIZE];
     duet_status status = DUET_OK;
-    if (file == NULL || *file == 0 || *file == '.' || strchr(file, '/') != NULL) status = duet_fail(DUET_FORMAT, "no picture is named");
+    if (file == NULL || *file == 0 || *file == '.' || strchr(file, '/') != NULL)
+        status = duet_fail(DUET_FORMAT, "no picture is named");
     if (status == DUET_OK && folder != NULL) status = duet_path_join(inner, folder, file);
     if (status == DUET_OK) status = duet_path_join(path, report->run, folder != NULL ? inner : file);
     if (status == DUET_OK && !duet_path_exists(path)) {
@@ -60,8 +59,7 @@ bool duet_report_picture(duet_report *report, duet_html_picture *out, const char
     return status == DUET_OK;
 }
 
-const json_t *duet_report_reader_row(const json_t *result, const char *reader)
-{
+const json_t *duet_report_reader_row(const json_t *result, const char *reader) {
     const json_t *rows = duet_report_get(result, "rows");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
@@ -71,8 +69,7 @@ const json_t *duet_report_reader_row(const json_t *result, const char *reader)
     return NULL;
 }
 
-const char *duet_report_reader_name(duet_report *report, const char *reader)
-{
+const char *duet_report_reader_name(duet_report *report, const char *reader) {
     if (reader == NULL) return "–";
     if (strcmp(reader, "model") == 0) return "this model";
     if (strcmp(reader, "random") == 0) return "random weights";
@@ -80,8 +77,7 @@ const char *duet_report_reader_name(duet_report *report, const char *reader)
     return duet_report_escape(report, reader);
 }
 
-const char *duet_report_setting(duet_report *report, const json_t *object)
-{
+const char *duet_report_setting(duet_report *report, const json_t *object) {
     static const char *const key[] = {"t", "tap", "pool"}, *const before[] = {"t = ", "tap ", "pool "};
     duet_str str = {0};
     for (int i = 0; i < 3; i++) {
@@ -94,7 +90,6 @@ const char *duet_report_setting(duet_report *report, const json_t *object)
     return text != NULL ? text : "";
 }
 
-void duet_report_fact(duet_str *out, const char *name, const char *value)
-{
+void duet_report_fact(duet_str *out, const char *name, const char *value) {
     if (strcmp(value, "–") != 0) duet_str_format(out, "<div><dt>%s</dt><dd>%s</dd></div>", name, value);
 }

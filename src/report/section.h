@@ -30,8 +30,8 @@ typedef struct duet_report {
     json_t *info; /* run.json; NULL when damaged */
     const char *info_damaged;
     duet_report_steps sample, sweep, probe, features;
-    duet_html_picture grid; /* the newest sample's, once the headline has shown it */
-    bool has_grid;
+    duet_html_picture grid, neighbours; /* of the newest sample and probe, once the headline has shown them */
+    bool has_grid, has_neighbours;
 } duet_report;
 
 /* Headline and sections in page order. */

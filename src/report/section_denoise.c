@@ -7,8 +7,7 @@
 
 enum { MOST_LEVELS = 20 };
 
-static void write_captions(duet_report *report, duet_str *out, const json_t *levels, size_t count)
-{
+static void write_captions(duet_report *report, duet_str *out, const json_t *levels, size_t count) {
     const int columns = (int)(2 * count + 1);
     duet_str_format(out, "<div class=\"caption-row\" style=\"grid-template-columns:repeat(%d,minmax(0,1fr))\"><b></b>", columns);
     for (size_t i = 0; i < count; i++) {
@@ -20,8 +19,7 @@ static void write_captions(duet_report *report, duet_str *out, const json_t *lev
     duet_str_add(out, "</div>");
 }
 
-void duet_section_denoise(duet_report *report, duet_str *out)
-{
+void duet_section_denoise(duet_report *report, duet_str *out) {
     char path[DUET_PATH_SIZE];
     duet_html_picture picture = {0};
     const char *why = NULL;
@@ -32,12 +30,15 @@ void duet_section_denoise(duet_report *report, duet_str *out)
         duet_str_format(out, "<p class=\"missing\">%s</p>\n", why);
         return;
     }
-    duet_str_add(out, "<p class=\"note\">How much of an image survives noise, and what the model makes of the rest.</p>\n"
-                      "<figure><div class=\"scroll\"><div class=\"strip\">");
+    duet_str_format(out,
+                    "<p class=\"note\">How much of an image survives noise, and what the model makes of the rest.</p>\n"
+                    "<figure><div class=\"scroll\"><div class=\"strip\" style=\"max-width:%lldpx\">",
+                    (long long)duet_html_picture_width(&picture, 1088));
     if (count >= 1 && count <= MOST_LEVELS) write_captions(report, out, levels, count);
-    duet_html_picture_add(out, &picture, NULL, "Images, their noised versions and the model's reconstructions", 1040);
-    duet_str_add(out, "</div></div><figcaption>Each row starts with a real image x₀. For every t, x<sub>t</sub> is that image with noise "
-                      "added and x̂₀ is what the model takes it to be in a single step: faithful where t is small, a guess that looks like "
-                      "the data where t is large.</figcaption></figure>\n");
+    duet_html_picture_add(out, &picture, NULL, "Images, their noised versions and the model's reconstructions", 1088);
+    duet_str_add(
+        out, "</div></div><figcaption>Each row starts with a real image x₀. For every t, x<sub>t</sub> is that image with noise "
+             "added and x̂₀ is what the model takes it to be in a single step: faithful where t is small, a guess that looks like "
+             "the data where t is large.</figcaption></figure>\n");
     duet_html_picture_free(&picture);
 }

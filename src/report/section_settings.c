@@ -5,35 +5,36 @@
 #include <math.h>
 #include <string.h>
 
-static void open_table(duet_str *out, const char *title)
-{
+static void open_table(duet_str *out, const char *title) {
     duet_str_format(out, "<div><h3>%s</h3>\n<table><tbody>", title);
 }
 
-static void close_table(duet_str *out) { duet_str_add(out, "</tbody></table></div>\n"); }
+static void close_table(duet_str *out) {
+    duet_str_add(out, "</tbody></table></div>\n");
+}
 
-static void add_row(duet_str *out, const char *name, const char *value)
-{
+static void add_row(duet_str *out, const char *name, const char *value) {
     if (strcmp(value, "–") != 0) duet_str_format(out, "<tr><td>%s</td><td class=\"n value\">%s</td></tr>", name, value);
 }
 
-static void write_settings(duet_report *report, duet_str *out)
-{
+static void write_settings(duet_report *report, duet_str *out) {
     json_t *settings = (json_t *)(uintptr_t)duet_report_get(report->info, "settings");
     const char *key = NULL;
     json_t *value = NULL;
     if (json_object_size(settings) == 0) return;
-    duet_str_add(out, "<h3>Training</h3>\n<div class=\"columns\"><table><tbody>");
-    json_object_foreach(settings, key, value)
-    {
-        duet_str_format(out, "<tr><td><code>%s</code></td><td class=\"value\">%s</td></tr>", duet_report_escape(report, key),
-                        json_is_string(value) && json_string_length(value) == 0 ? "–" : duet_report_value(report, value));
+    const size_t half = (json_object_size(settings) + 1) / 2;
+    size_t row = 0;
+    duet_str_add(out, "<h3>Training</h3>\n<div class=\"two\"><table><tbody>");
+    json_object_foreach(settings, key, value) {
+        const bool empty = json_is_string(value) && json_string_length(value) == 0;
+        if (row++ == half) duet_str_add(out, "</tbody></table><table><tbody>");
+        duet_str_format(out, "<tr><td><code>%s</code></td><td class=\"n value\">%s</td></tr>", duet_report_escape(report, key),
+                        empty ? "–" : duet_report_value(report, value));
     }
     duet_str_add(out, "</tbody></table></div>\n");
 }
 
-static void write_data(duet_report *report, duet_str *out)
-{
+static void write_data(duet_report *report, duet_str *out) {
     const json_t *data = duet_report_get(report->info, "data");
     duet_arena *arena = report->arena;
     const double height = duet_report_number(data, "height"), width = duet_report_number(data, "width");
@@ -43,7 +44,10 @@ static void write_data(duet_report *report, duet_str *out)
     add_row(out, "name", duet_report_value(report, duet_report_get(data, "name")));
     add_row(out, "layout", duet_report_value(report, duet_report_get(data, "layout")));
     if (isfinite(height) && isfinite(width)) {
-        const char *size = duet_arena_format(arena, "%.6g × %.6g%s", height, width, channels == 1 ? ", grey" : channels == 3 ? ", colour" : "");
+        const char *size = duet_arena_format(arena, "%.6g × %.6g%s", height, width,
+                                             channels == 1   ? ", grey"
+                                             : channels == 3 ? ", colour"
+                                                             : "");
         add_row(out, "images", size != NULL ? size : "–");
     }
     add_row(out, "classes", duet_quantity_count(arena, duet_report_number(data, "classes")));
@@ -55,8 +59,7 @@ static void write_data(duet_report *report, duet_str *out)
     close_table(out);
 }
 
-static void write_model(duet_report *report, duet_str *out)
-{
+static void write_model(duet_report *report, duet_str *out) {
     const json_t *model = duet_report_get(report->info, "model");
     duet_arena *arena = report->arena;
     const double size = duet_report_number(model, "size"), channels = duet_report_number(model, "channels");
@@ -74,8 +77,7 @@ static void write_model(duet_report *report, duet_str *out)
     close_table(out);
 }
 
-static void write_machine(duet_report *report, duet_str *out)
-{
+static void write_machine(duet_report *report, duet_str *out) {
     const json_t *machine = duet_report_get(report->info, "machine");
     const double memory = duet_report_number(report->info, "peak_memory");
     if (!json_is_object(machine) && !isfinite(memory)) return;
@@ -88,13 +90,11 @@ static void write_machine(duet_report *report, duet_str *out)
 }
 
 /* "of which features 60 s, heads 35 s" */
-static const char *parts(duet_report *report, const json_t *timings)
-{
+static const char *parts(duet_report *report, const json_t *timings) {
     duet_str str = {0};
     json_t *object = (json_t *)(uintptr_t)timings, *value = NULL;
     const char *key = NULL;
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach(object, key, value) {
         if (!json_is_number(value)) continue;
         duet_str_format(&str, "%s%s %s", str.size > 0 ? ", " : "", duet_report_escape(report, key),
                         duet_quantity_seconds(report->arena, json_number_value(value)));
@@ -104,23 +104,22 @@ static const char *parts(duet_report *report, const json_t *timings)
     return text != NULL ? text : "";
 }
 
-static void time_row(duet_report *report, duet_str *out, const char *name, double seconds, const json_t *timings)
-{
+static void time_row(duet_report *report, duet_str *out, const char *name, double seconds, const json_t *timings) {
     const char *detail = parts(report, timings);
     if (!isfinite(seconds) && *detail == 0) return;
-    duet_str_format(out, "<tr><td>%s%s%s</td><td class=\"n\">%s</td></tr>", duet_report_escape(report, name), *detail != 0 ? ": " : "", detail,
-                    duet_quantity_seconds(report->arena, seconds));
+    duet_str_format(out, "<tr><td>%s%s%s</td><td class=\"n\">%s</td></tr>", duet_report_escape(report, name),
+                    *detail != 0 ? ": " : "", detail, duet_quantity_seconds(report->arena, seconds));
 }
 
-static void write_times(duet_report *report, duet_str *out)
-{
+static void write_times(duet_report *report, duet_str *out) {
     const duet_report_steps *const all[] = {&report->sample, &report->sweep, &report->probe, &report->features};
     duet_str rows = {0};
     time_row(report, &rows, "train", duet_report_number(report->info, "seconds"), NULL);
     for (int i = 0; i < 4; i++) {
         for (int64_t k = 0; k < all[i]->count && k < 8; k++) {
             const json_t *result = all[i]->item[k].result;
-            time_row(report, &rows, all[i]->item[k].folder, duet_report_number(result, "seconds"), duet_report_get(result, "timings"));
+            time_row(report, &rows, all[i]->item[k].folder, duet_report_number(result, "seconds"),
+                     duet_report_get(result, "timings"));
         }
     }
     if (rows.size > 0) {
@@ -132,8 +131,7 @@ static void write_times(duet_report *report, duet_str *out)
     duet_str_free(&rows);
 }
 
-void duet_section_settings(duet_report *report, duet_str *out)
-{
+void duet_section_settings(duet_report *report, duet_str *out) {
     duet_str tables = {0};
     write_data(report, &tables);
     write_model(report, &tables);

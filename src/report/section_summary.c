@@ -7,40 +7,42 @@
 #include <math.h>
 #include <string.h>
 
-static void write_lead(duet_report *report, duet_str *out)
-{
+static void write_lead(duet_report *report, duet_str *out) {
     const json_t *model = duet_report_get(report->info, "model"), *data = duet_report_get(report->info, "data");
     const double parameters = duet_report_number(model, "parameters"), images = duet_report_number(report->info, "images");
     const double seconds = duet_report_number(report->info, "seconds");
     duet_str_add(out, "<p class=\"lead\">One diffusion model");
-    if (duet_report_text(model, "arch") != NULL) duet_str_format(out, " (<code>%s</code>", duet_report_value(report, duet_report_get(model, "arch")));
+    if (duet_report_text(model, "arch") != NULL)
+        duet_str_format(out, " (<code>%s</code>", duet_report_value(report, duet_report_get(model, "arch")));
     if (duet_report_text(model, "arch") != NULL && isfinite(parameters)) {
         duet_str_format(out, ", %s parameters", duet_quantity_short(report->arena, parameters));
     }
     if (duet_report_text(model, "arch") != NULL) duet_str_add(out, ")");
     duet_str_add(out, ", trained without labels");
-    if (duet_report_text(data, "name") != NULL) duet_str_format(out, " on %s", duet_report_value(report, duet_report_get(data, "name")));
+    if (duet_report_text(data, "name") != NULL)
+        duet_str_format(out, " on %s", duet_report_value(report, duet_report_get(data, "name")));
     if (isfinite(images)) duet_str_format(out, " for %s images", duet_quantity_count(report->arena, images));
     if (isfinite(seconds)) duet_str_format(out, " in %s", duet_quantity_seconds(report->arena, seconds));
     duet_str_add(out, ", does two jobs: it generates images, and its inner activations recognise them.</p>");
 }
 
-static void write_status(duet_report *report, duet_str *out)
-{
+static void write_status(duet_report *report, duet_str *out) {
     const char *status = duet_report_text(report->info, "status");
     if (report->info_damaged != NULL) duet_str_format(out, "<p class=\"missing\">%s</p>", report->info_damaged);
     if (status == NULL || strcmp(status, "done") == 0) return;
-    if (strcmp(status, "running") == 0) duet_str_add(out, "<p class=\"status\">still training when this page was made</p>");
-    else duet_str_format(out, "<p class=\"status\">training %s</p>", duet_report_escape(report, status));
+    if (strcmp(status, "running") == 0)
+        duet_str_add(out, "<p class=\"status\">still training when this page was made</p>");
+    else
+        duet_str_format(out, "<p class=\"status\">training %s</p>", duet_report_escape(report, status));
 }
 
-static void write_generates(duet_report *report, duet_str *out)
-{
+static void write_generates(duet_report *report, duet_str *out) {
     const char *why = NULL;
     duet_str_add(out, "<div class=\"result\"><h2>It generates</h2>");
     if (report->sample.count == 0) {
-        duet_str_format(out, "<p class=\"note\">%s</p></div>\n", report->sample.damaged != NULL ? report->sample.damaged
-                                                                  : "No samples yet: <code>duet sample RUN</code> draws some.");
+        duet_str_format(out, "<p class=\"note\">%s</p></div>\n",
+                        report->sample.damaged != NULL ? report->sample.damaged
+                                                       : "No samples yet: <code>duet sample RUN</code> draws some.");
         return;
     }
     const duet_report_step *step = &report->sample.item[0];
@@ -50,13 +52,13 @@ static void write_generates(duet_report *report, duet_str *out)
         return;
     }
     duet_str_add(out, "<figure>");
-    duet_html_picture_add(out, &report->grid, "newest-grid", "Grid of generated images", 504);
-    duet_str_format(out, "<figcaption>%s images drawn from pure noise, in the order they came, none picked.</figcaption></figure></div>\n",
-                    duet_quantity_count(report->arena, duet_report_number(step->result, "count")));
+    duet_html_picture_add(out, &report->grid, "newest-grid", "Grid of generated images", 532);
+    duet_str_format(
+        out, "<figcaption>%s images drawn from pure noise, in the order they came, none picked.</figcaption></figure></div>\n",
+        duet_quantity_count(report->arena, duet_report_number(step->result, "count")));
 }
 
-static void write_bar(duet_report *report, duet_str *out, const char *reader, double accuracy)
-{
+static void write_bar(duet_report *report, duet_str *out, const char *reader, double accuracy) {
     const bool known = strcmp(reader, "model") == 0 || strcmp(reader, "random") == 0 || strcmp(reader, "pixels") == 0;
     if (!isfinite(accuracy)) return;
     duet_str_format(out, "<tr%s><td>%s</td><td class=\"wide\">", strcmp(reader, "model") == 0 ? " class=\"first\"" : "",
@@ -65,33 +67,47 @@ static void write_bar(duet_report *report, duet_str *out, const char *reader, do
     duet_str_format(out, "</td><td class=\"n\">%s %%</td></tr>", duet_quantity_fixed(report->arena, accuracy, 1));
 }
 
-static void write_recognises(duet_report *report, duet_str *out)
-{
+static void write_neighbours(duet_report *report, duet_str *out) {
+    const duet_report_step *step = &report->probe.item[0];
+    const char *file = duet_report_text(step->result, "neighbours");
+    report->has_neighbours = file != NULL && duet_report_picture(report, &report->neighbours, step->folder, file, NULL);
+    if (!report->has_neighbours) return;
+    duet_str_add(out, "<figure>");
+    duet_html_picture_add(out, &report->neighbours, "newest-neighbours", "Test images and their nearest training images", 532);
+    duet_str_add(
+        out, "<figcaption>Left: a test image. Beside it: the training images the model finds most alike.</figcaption></figure>");
+}
+
+static void write_recognises(duet_report *report, duet_str *out) {
     duet_str_add(out, "<div class=\"result\"><h2>It recognises</h2>");
     if (report->probe.count == 0) {
-        duet_str_format(out, "<p class=\"note\">%s</p></div>\n", report->probe.damaged != NULL ? report->probe.damaged
-                                                                  : "Not measured yet: <code>duet probe RUN</code> does it.");
+        duet_str_format(out, "<p class=\"note\">%s</p></div>\n",
+                        report->probe.damaged != NULL ? report->probe.damaged
+                                                      : "Not measured yet: <code>duet probe RUN</code> does it.");
         return;
     }
     const json_t *result = report->probe.item[0].result, *model = duet_report_reader_row(result, "model");
     const double top1 = duet_report_number(result, "top1"), spread = duet_report_number(result, "top1_std");
     const size_t seeds = json_array_size(duet_report_get(result, "noise_seeds"));
-    duet_str_format(out, "<p class=\"big\">%s<small>%% of test images right</small></p>", duet_quantity_fixed(report->arena, top1, 1));
+    duet_str_format(out, "<p class=\"big\">%s<small>%% of test images right</small></p>",
+                    duet_quantity_fixed(report->arena, top1, 1));
     duet_str_add(out, "<table class=\"plain tall\"><tbody>");
     write_bar(report, out, "model", isfinite(top1) ? top1 : duet_report_number(model, "top1"));
     write_bar(report, out, "random", duet_report_number(duet_report_reader_row(result, "random"), "top1"));
     write_bar(report, out, "pixels", duet_report_number(duet_report_reader_row(result, "pixels"), "top1"));
     const char *head = duet_report_text(result, "head");
-    duet_str_format(out, "</tbody></table><p class=\"note\">A %s head on this model&#39;s activations%s", head != NULL ? duet_report_escape(report, head) : "small",
+    duet_str_format(out, "</tbody></table><p class=\"note\">A %s head on this model&#39;s activations%s",
+                    head != NULL ? duet_report_escape(report, head) : "small",
                     duet_report_setting(report, duet_report_get(result, "setting")));
     if (isfinite(spread) && seeds > 1) {
         duet_str_format(out, " (± %s over %zu noise seeds)", duet_quantity_fixed(report->arena, spread, 2), seeds);
     }
-    duet_str_add(out, ", against the same head on the same network before training and on the raw pixels.</p></div>\n");
+    duet_str_add(out, ", against the same head on the same network before training and on the raw pixels.</p>");
+    write_neighbours(report, out);
+    duet_str_add(out, "</div>\n");
 }
 
-void duet_section_summary(duet_report *report, duet_str *out)
-{
+void duet_section_summary(duet_report *report, duet_str *out) {
     const char *created = duet_report_text(report->info, "created");
     duet_str_add(out, "<header>\n<p class=\"over\">duet run</p>\n<h1>");
     duet_html_text(out, report->name);
@@ -102,7 +118,7 @@ void duet_section_summary(duet_report *report, duet_str *out)
         char day[17];
         duet_copy_text(day, sizeof day, created);
         if (day[10] == 'T') day[10] = ' ';
-        duet_str_format(out, "<p class=\"lead\"><time>%s UTC</time></p>", duet_report_escape(report, day));
+        duet_str_format(out, "<p class=\"when\">started <time>%s</time> UTC</p>", duet_report_escape(report, day));
     }
     duet_str_add(out, "</header>\n<section class=\"two\" id=\"results\">\n");
     write_generates(report, out);

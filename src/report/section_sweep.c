@@ -19,30 +19,26 @@ typedef struct sweep {
     bool random;
 } sweep;
 
-static int64_t find(const double *list, int64_t count, double value)
-{
+static int64_t find(const double *list, int64_t count, double value) {
     for (int64_t i = 0; i < count; i++) {
         if (list[i] == value) return i;
     }
     return -1;
 }
 
-static void insert(double *list, int64_t *count, int64_t most, double value)
-{
+static void insert(double *list, int64_t *count, int64_t most, double value) {
     if (!isfinite(value) || *count == most || find(list, *count, value) >= 0) return;
     int64_t at = (*count)++;
     for (; at > 0 && list[at - 1] > value; at--) list[at] = list[at - 1];
     list[at] = value;
 }
 
-static bool is_reader(const json_t *row, const char *reader)
-{
+static bool is_reader(const json_t *row, const char *reader) {
     const char *name = duet_report_text(row, "reader");
     return name != NULL && strcmp(name, reader) == 0;
 }
 
-static const char *group_of(sweep *s, double tap)
-{
+static const char *group_of(sweep *s, double tap) {
     const json_t *taps = duet_report_get(s->result, "taps");
     for (size_t i = 0; i < json_array_size(taps); i++) {
         const json_t *entry = json_array_get(taps, i);
@@ -55,8 +51,7 @@ static const char *group_of(sweep *s, double tap)
 }
 
 /* The axes are what the rows hold, so that they always agree with them. */
-static bool load(sweep *s)
-{
+static bool load(sweep *s) {
     s->rows = duet_report_get(s->result, "rows");
     s->lo = INFINITY;
     s->hi = -INFINITY;
@@ -79,12 +74,12 @@ static bool load(sweep *s)
 }
 
 /* value[t][tap] for one pool; the last row (random) is the untrained network's best at that tap over all t and pools. */
-static void fill(const sweep *s, double *value, double pool)
-{
+static void fill(const sweep *s, double *value, double pool) {
     for (int64_t i = 0; i < (s->ts + 1) * s->taps; i++) value[i] = NAN;
     for (size_t i = 0; i < json_array_size(s->rows); i++) {
         const json_t *row = json_array_get(s->rows, i);
-        const int64_t tap = find(s->tap, s->taps, duet_report_number(row, "tap")), t = find(s->t, s->ts, duet_report_number(row, "t"));
+        const int64_t tap = find(s->tap, s->taps, duet_report_number(row, "tap")),
+                      t = find(s->t, s->ts, duet_report_number(row, "t"));
         const double top1 = duet_report_number(row, "top1");
         if (tap < 0 || !isfinite(top1)) continue;
         double *random = &value[s->ts * s->taps + tap];
@@ -93,8 +88,7 @@ static void fill(const sweep *s, double *value, double pool)
     }
 }
 
-static const char **labels(sweep *s, const double *list, int64_t count, const char *last)
-{
+static const char **labels(sweep *s, const double *list, int64_t count, const char *last) {
     const char **out = duet_arena_alloc(s->report->arena, count + 1, sizeof *out);
     for (int64_t i = 0; i < count && out != NULL; i++) out[i] = duet_quantity_plain(s->report->arena, list[i]);
     if (out != NULL) out[count] = last;
@@ -102,8 +96,7 @@ static const char **labels(sweep *s, const double *list, int64_t count, const ch
 }
 
 /* One map: taps across on wide pages, down on narrow ones. */
-static void draw(sweep *s, duet_str *out, double pool, bool large, bool across, double width)
-{
+static void draw(sweep *s, duet_str *out, double pool, bool large, bool across, double width) {
     duet_arena *arena = s->report->arena;
     const bool random = large && s->random;
     const int64_t ts = s->ts + (random ? 1 : 0);
@@ -120,31 +113,44 @@ static void draw(sweep *s, duet_str *out, double pool, bool large, bool across, 
     const int64_t tap = winner ? find(s->tap, s->taps, duet_report_number(s->best, "tap")) : -1;
     const int64_t split = random ? s->ts : 0;
     const char *what = duet_arena_format(arena, "Validation accuracy in percent over t and tap, pool %.6g", pool);
-    const duet_svg_heat heat = {.what = what != NULL ? what : "", .rows = across ? ts : s->taps, .columns = across ? s->taps : ts,
-                                .value = across ? value : turned, .row_label = across ? t_label : tap_label,
-                                .column_label = across ? tap_label : t_label, .column_group = across && large ? s->tap_group : NULL,
-                                .row_title = across ? "t" : "tap", .column_title = across ? "tap (input → output)" : "t",
-                                .split_row = across ? split : 0, .split_column = across ? 0 : split, .mark_row = across ? t : tap,
-                                .mark_column = across ? tap : t, .lo = s->lo, .hi = s->hi, .decimals = 1, .print = large,
+    const duet_svg_heat heat = {.what = what != NULL ? what : "",
+                                .rows = across ? ts : s->taps,
+                                .columns = across ? s->taps : ts,
+                                .value = across ? value : turned,
+                                .row_label = across ? t_label : tap_label,
+                                .column_label = across ? tap_label : t_label,
+                                .column_group = across && large ? s->tap_group : NULL,
+                                .row_title = across ? "t" : "tap",
+                                .column_title = across ? "tap (input → output)" : "t",
+                                .split_row = across ? split : 0,
+                                .split_column = across ? 0 : split,
+                                .mark_row = across ? t : tap,
+                                .mark_column = across ? tap : t,
+                                .lo = s->lo,
+                                .hi = s->hi,
+                                .decimals = 1,
+                                .print = large,
                                 .most_cell = large ? 62 : 30};
     duet_svg_heat_map(out, &heat, width);
 }
 
-static void write_caption(sweep *s, duet_str *out, double pool)
-{
+static void write_caption(sweep *s, duet_str *out, double pool) {
     duet_report *report = s->report;
     const double pixels = duet_report_number(duet_report_reader_row(s->result, "pixels"), "top1");
-    duet_str_format(out, "<figcaption><span class=\"scale\">%s&#8239;%%<i></i>%s&#8239;%%</span><br>Each cell is the validation accuracy, in percent, of a "
-                         "linear head that reads one tap at one noise level, pooled to %s × %s; brighter is better, the orange frame is the "
-                         "best of the whole sweep.", duet_quantity_fixed(report->arena, s->lo, 1), duet_quantity_fixed(report->arena, s->hi, 1),
-                    duet_quantity_plain(report->arena, pool), duet_quantity_plain(report->arena, pool));
+    duet_str_format(
+        out,
+        "<figcaption><span class=\"scale\">%s&#8239;%%<i></i>%s&#8239;%%</span><br>Each cell is the validation accuracy, in "
+        "percent, of a "
+        "linear head that reads one tap at one noise level, pooled to %s × %s; brighter is better, the orange frame is the "
+        "best of the whole sweep.",
+        duet_quantity_fixed(report->arena, s->lo, 1), duet_quantity_fixed(report->arena, s->hi, 1),
+        duet_quantity_plain(report->arena, pool), duet_quantity_plain(report->arena, pool));
     if (s->random) duet_str_add(out, " Set apart: the same network untrained, at its best for that tap.");
     if (isfinite(pixels)) duet_str_format(out, " Raw pixels reach %s&#8239;%%.", duet_quantity_fixed(report->arena, pixels, 1));
     duet_str_add(out, "</figcaption></figure>\n");
 }
 
-static void write_lead(sweep *s, duet_str *out)
-{
+static void write_lead(sweep *s, duet_str *out) {
     duet_report *report = s->report;
     const json_t *taps = duet_report_get(s->result, "taps");
     const char *name = NULL;
@@ -154,23 +160,25 @@ static void write_lead(sweep *s, duet_str *out)
     }
     duet_str_format(out, "<p class=\"note\">The representation is best <b>%s</b>", duet_report_setting(report, s->best));
     if (name != NULL) duet_str_format(out, " (<code>%s</code>)", duet_report_escape(report, name));
-    duet_str_format(out, ", where a linear head reaches <b>%s&#8239;%%</b>", duet_quantity_fixed(report->arena, duet_report_number(s->best, "top1"), 1));
+    duet_str_format(out, ", where a linear head reaches <b>%s&#8239;%%</b>",
+                    duet_quantity_fixed(report->arena, duet_report_number(s->best, "top1"), 1));
     const double fit = duet_report_number(s->result, "fit_rows"), val = duet_report_number(s->result, "val_rows");
     if (isfinite(fit) && isfinite(val)) {
-        duet_str_format(out, " on %s held-out images after fitting on %s", duet_quantity_count(report->arena, val), duet_quantity_count(report->arena, fit));
+        duet_str_format(out, " on %s held-out images after fitting on %s", duet_quantity_count(report->arena, val),
+                        duet_quantity_count(report->arena, fit));
     }
     duet_str_add(out, ". No test image is used here.</p>\n");
 }
 
 /* The best rows in order, by repeated selection below the last one: (top1, index) decides. */
-static void write_best(sweep *s, duet_str *out)
-{
+static void write_best(sweep *s, duet_str *out) {
     duet_arena *arena = s->report->arena;
     double bound = INFINITY;
     size_t after = 0;
-    duet_str_add(out, "<details><summary>The ten best settings</summary><div class=\"scroll\"><table><thead><tr><th class=\"n\">t</th>"
-                      "<th class=\"n\">tap</th><th class=\"n\">pool</th><th class=\"n\">features</th><th class=\"n\">strength</th>"
-                      "<th class=\"n\">accuracy</th></tr></thead><tbody>");
+    duet_str_add(out,
+                 "<details><summary>The ten best settings</summary><div class=\"scroll\"><table><thead><tr><th class=\"n\">t</th>"
+                 "<th class=\"n\">tap</th><th class=\"n\">pool</th><th class=\"n\">features</th><th class=\"n\">strength</th>"
+                 "<th class=\"n\">accuracy</th></tr></thead><tbody>");
     for (int k = 0; k < MOST_BEST; k++) {
         const json_t *pick = NULL;
         size_t at = 0;
@@ -185,17 +193,20 @@ static void write_best(sweep *s, duet_str *out)
         if (pick == NULL) break;
         bound = duet_report_number(pick, "top1");
         after = at;
-        duet_str_format(out, "<tr><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>"
-                             "<td class=\"n\">%s %%</td></tr>", duet_quantity_plain(arena, duet_report_number(pick, "t")),
-                        duet_quantity_plain(arena, duet_report_number(pick, "tap")), duet_quantity_plain(arena, duet_report_number(pick, "pool")),
-                        duet_quantity_count(arena, duet_report_number(pick, "dim")), duet_quantity_plain(arena, duet_report_number(pick, "strength")),
-                        duet_quantity_fixed(arena, bound, 2));
+        duet_str_format(out,
+                        "<tr><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td "
+                        "class=\"n\">%s</td>"
+                        "<td class=\"n\">%s %%</td></tr>",
+                        duet_quantity_plain(arena, duet_report_number(pick, "t")),
+                        duet_quantity_plain(arena, duet_report_number(pick, "tap")),
+                        duet_quantity_plain(arena, duet_report_number(pick, "pool")),
+                        duet_quantity_count(arena, duet_report_number(pick, "dim")),
+                        duet_quantity_plain(arena, duet_report_number(pick, "strength")), duet_quantity_fixed(arena, bound, 2));
     }
     duet_str_add(out, "</tbody></table></div></details>\n");
 }
 
-static void write_others(sweep *s, duet_str *out, double best_pool)
-{
+static void write_others(sweep *s, duet_str *out, double best_pool) {
     if (s->pools < 2) return;
     duet_str_add(out, "<h3>The other pools, on the same colour scale</h3>\n<div class=\"multiples\">");
     for (int64_t i = 0; i < s->pools; i++) {
@@ -208,27 +219,27 @@ static void write_others(sweep *s, duet_str *out, double best_pool)
         }
         duet_str_add(out, "<figure>");
         draw(s, out, s->pool[i], false, true, 500);
-        duet_str_format(out, "<figcaption>pool %s: at best %s&#8239;%%</figcaption></figure>", duet_quantity_plain(s->report->arena, s->pool[i]),
-                        duet_quantity_fixed(s->report->arena, top, 1));
+        duet_str_format(out, "<figcaption>pool %s: at best %s&#8239;%%</figcaption></figure>",
+                        duet_quantity_plain(s->report->arena, s->pool[i]), duet_quantity_fixed(s->report->arena, top, 1));
     }
     duet_str_add(out, "</div>\n");
 }
 
-void duet_section_sweep(duet_report *report, duet_str *out)
-{
+void duet_section_sweep(duet_report *report, duet_str *out) {
     sweep s = {.report = report};
     if (report->sweep.damaged != NULL) duet_str_format(out, "<p class=\"missing\">%s</p>\n", report->sweep.damaged);
     if (report->sweep.count == 0) return;
     s.result = report->sweep.item[0].result;
     if (!load(&s)) {
-        duet_str_format(out, "<p class=\"missing\">%s has no row of the model to draw.</p>\n", duet_report_escape(report, report->sweep.item[0].folder));
+        duet_str_format(out, "<p class=\"missing\">%s has no row of the model to draw.</p>\n",
+                        duet_report_escape(report, report->sweep.item[0].folder));
         return;
     }
     double pool = duet_report_number(s.best, "pool");
     if (find(s.pool, s.pools, pool) < 0) pool = s.pool[0];
     write_lead(&s, out);
     duet_str_add(out, "<figure><div class=\"wide-only scroll\">");
-    draw(&s, out, pool, true, s.taps <= 24, 1040);
+    draw(&s, out, pool, true, s.taps <= 24, 1088);
     duet_str_add(out, "</div><div class=\"narrow scroll\">");
     draw(&s, out, pool, true, false, 372);
     duet_str_add(out, "</div>");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * report/section_training.c: the curve of loss.csv: raw, smoothed by an exponential mean (with the usual correction of its
- * start), and the same for each quarter of the schedule, on a log axis. Long curves are averaged down to MOST points. */
+ * report/section_training.c: the curve of loss.csv: raw, smoothed by a moving mean, and the
+ * same for each quarter of the schedule, on a log axis. Long curves are averaged down to MOST points. */
 #include "report/section.h"
 #include "report/svg.h"
 
@@ -9,8 +9,8 @@
 
 enum { MOST = 500, IMAGES = 1, LOSS = 3, SERIES = 6 };
 
-static const char *const column_name[] = {"step", "images", "seconds", "loss", "loss_q0", "loss_q1", "loss_q2", "loss_q3",
-                                          "grad_norm", "lr", "images_per_second"};
+static const char *const column_name[] = {"step",    "images",  "seconds",   "loss", "loss_q0",          "loss_q1",
+                                          "loss_q2", "loss_q3", "grad_norm", "lr",   "images_per_second"};
 enum { NAMES = (int)(sizeof column_name / sizeof column_name[0]), SPEED = NAMES - 1 };
 
 typedef struct curve {
@@ -19,8 +19,7 @@ typedef struct curve {
 } curve;
 
 /* Fields of one line into value[NAMES] by the header's order[]; false when the line has no loss. */
-static bool read_line(double *value, const char *line, size_t length, const int *order, int fields)
-{
+static bool read_line(double *value, const char *line, size_t length, const int *order, int fields) {
     char field[64];
     for (int i = 0; i < NAMES; i++) value[i] = NAN;
     for (int k = 0; k < fields; k++) {
@@ -39,8 +38,7 @@ static bool read_line(double *value, const char *line, size_t length, const int 
     return isfinite(value[LOSS]) || isfinite(value[IMAGES]);
 }
 
-static int read_header(int *order, const char *line, size_t length)
-{
+static int read_header(int *order, const char *line, size_t length) {
     int fields = 0;
     bool loss = false;
     while (fields < NAMES * 2) {
@@ -59,23 +57,20 @@ static int read_header(int *order, const char *line, size_t length)
     return loss ? fields : 0;
 }
 
-static size_t line_length(const char *text, const char *end)
-{
+static size_t line_length(const char *text, const char *end) {
     const char *stop = memchr(text, '\n', (size_t)(end - text));
     size_t size = (size_t)((stop != NULL ? stop : end) - text);
     if (size > 0 && text[size - 1] == '\r') size--;
     return size;
 }
 
-static const char *next_line(const char *text, const char *end)
-{
+static const char *next_line(const char *text, const char *end) {
     const char *stop = memchr(text, '\n', (size_t)(end - text));
     return stop != NULL ? stop + 1 : end;
 }
 
 /* False when there is no header with a loss, no line, or no memory. */
-static bool read_curve(duet_report *report, curve *out, const duet_bytes *file)
-{
+static bool read_curve(duet_report *report, curve *out, const duet_bytes *file) {
     const char *text = (const char *)file->data, *end = text + file->size;
     int order[NAMES * 2];
     double value[NAMES];
@@ -97,8 +92,7 @@ static bool read_curve(duet_report *report, curve *out, const duet_bytes *file)
 }
 
 /* Means of equal stretches, in place; a stretch without numbers stays NaN. */
-static void thin(curve *c)
-{
+static void thin(curve *c) {
     const int64_t stride = (c->count - 1) / MOST + 1;
     const int64_t count = (c->count - 1) / stride + 1;
     for (int i = 0; i < NAMES; i++) {
@@ -116,25 +110,27 @@ static void thin(curve *c)
     c->count = count;
 }
 
-static double *smooth(duet_report *report, const double *raw, int64_t count)
-{
-    double *out = duet_arena_alloc(report->arena, count, sizeof *out), mean = 0, weight = 0;
-    const double keep = 1 - 1 / fmax((double)count / 40, 2);
+/* Geometric means over 2*half+1 points, which is straight where the log curve is. The window is symmetric where the curve is steep,
+ * at its start, so that it does not lag there; at the end it only looks back. */
+static double *smooth(duet_report *report, const double *raw, int64_t count) {
+    double *out = duet_arena_alloc(report->arena, count, sizeof *out);
     for (int64_t i = 0; i < count && out != NULL; i++) {
-        if (isnan(raw[i])) {
-            out[i] = NAN;
-            continue;
+        const int64_t most = count / 50 + 1, half = i < most ? i : most;
+        double sum = 0;
+        int64_t found = 0;
+        for (int64_t k = i - half; k <= i + half && k < count; k++) {
+            if (!(raw[k] > 0)) continue;
+            sum += log(raw[k]);
+            found++;
         }
-        mean = keep * mean + (1 - keep) * raw[i];
-        weight = keep * weight + (1 - keep);
-        out[i] = mean / weight;
+        out[i] = raw[i] > 0 ? exp(sum / (double)found) : NAN;
     }
     return out;
 }
 
-static void write_chart(duet_report *report, duet_str *out, const curve *c)
-{
-    static const char *const name[SERIES] = {"raw", "loss, smoothed", "t in 1st quarter", "t in 2nd quarter", "t in 3rd quarter", "t in 4th quarter"};
+static void write_chart(duet_report *report, duet_str *out, const curve *c) {
+    static const char *const name[SERIES] = {
+        "raw", "loss, smoothed", "t in 1st quarter", "t in 2nd quarter", "t in 3rd quarter", "t in 4th quarter"};
     static const char *const style[SERIES] = {"raw", "main", "q0", "q1", "q2", "q3"};
     static const int draw[SERIES] = {0, 2, 3, 4, 5, 1};
     duet_svg_series series[SERIES];
@@ -142,25 +138,32 @@ static void write_chart(duet_report *report, duet_str *out, const curve *c)
         const int s = draw[k];
         const double *raw = c->column[s < 2 ? LOSS : LOSS + s - 1], *y = s == 0 ? raw : smooth(report, raw, c->count);
         if (y == NULL) return;
-        series[k] = (duet_svg_series){.name = name[s], .style = style[s], .x = c->column[IMAGES], .y = y, .count = c->count, .label = s > 0};
+        series[k] = (duet_svg_series){
+            .name = name[s], .style = style[s], .x = c->column[IMAGES], .y = y, .count = c->count, .label = s > 0};
     }
-    const duet_svg_lines chart = {.what = "Training loss over images seen, logarithmic", .x_title = "images seen", .y_title = "loss (log)",
-                                  .series = series, .count = SERIES, .log_y = true};
+    const duet_svg_lines chart = {.what = "Training loss over images seen, logarithmic",
+                                  .x_title = "images seen",
+                                  .y_title = "loss (log)",
+                                  .series = series,
+                                  .count = SERIES,
+                                  .log_y = true};
     duet_str_add(out, "<figure><div class=\"wide-only\">");
-    if (!duet_svg_line_chart(out, &chart, 1040, 380)) duet_str_add(out, "<p class=\"missing\">loss.csv has no finite loss to draw.</p>");
+    if (!duet_svg_line_chart(out, &chart, 1088, 380))
+        duet_str_add(out, "<p class=\"missing\">loss.csv has no finite loss to draw.</p>");
     duet_str_add(out, "</div><div class=\"narrow\">");
     duet_svg_line_chart(out, &chart, 380, 320);
     duet_str_add(out, "<div class=\"legend\">");
     for (int s = 1; s < SERIES; s++) {
-        duet_str_format(out, "<span><svg viewBox=\"0 0 20 8\"><path class=\"line %s\" d=\"M0 4H20\"/></svg>%s</span>", style[s], name[s]);
+        duet_str_format(out, "<span><svg viewBox=\"0 0 20 8\"><path class=\"line %s\" d=\"M0 4H20\"/></svg>%s</span>", style[s],
+                        name[s]);
     }
-    duet_str_add(out, "</div></div><figcaption>The loss falls as the model sees more images; the thin grey line is what was measured, the "
-                      "others are smoothed. Coloured lines split it by noise level: the first quarter of t is little noise, the last is "
-                      "nearly nothing but noise.</figcaption></figure>\n");
+    duet_str_add(
+        out, "</div></div><figcaption>The loss falls as the model sees more images; the thin grey line is what was measured, the "
+             "others are smoothed. Coloured lines split it by noise level: the first quarter of t is little noise, the last is "
+             "nearly nothing but noise.</figcaption></figure>\n");
 }
 
-static void write_facts(duet_report *report, duet_str *out, const curve *c)
-{
+static void write_facts(duet_report *report, duet_str *out, const curve *c) {
     double last = NAN, speed = NAN;
     duet_arena *arena = report->arena;
     for (int64_t i = 0; i < c->count; i++) {
@@ -180,8 +183,7 @@ static void write_facts(duet_report *report, duet_str *out, const curve *c)
     duet_str_add(out, "</dl>\n");
 }
 
-void duet_section_training(duet_report *report, duet_str *out)
-{
+void duet_section_training(duet_report *report, duet_str *out) {
     char path[DUET_PATH_SIZE];
     duet_bytes file = {0};
     curve c = {0};

@@ -12,20 +12,18 @@
 enum { MAX_TICKS = 16, MAX_LABELS = 8 };
 
 typedef struct axis {
-    double lo, hi;     /* data */
-    double from, to;   /* pixels */
+    double lo, hi;   /* data */
+    double from, to; /* pixels */
     bool log;
 } axis;
 
-static double on_axis(const axis *a, double value)
-{
+static double on_axis(const axis *a, double value) {
     const double lo = a->log ? log10(a->lo) : a->lo, hi = a->log ? log10(a->hi) : a->hi;
     const double place = ((a->log ? log10(value) : value) - lo) / (hi - lo);
     return a->from + place * (a->to - a->from);
 }
 
-static int linear_ticks(double *out, int most, double lo, double hi)
-{
+static int linear_ticks(double *out, int most, double lo, double hi) {
     const double raw = (hi - lo) / (most > 6 ? 6 : most), power = pow(10, floor(log10(raw)));
     const double part = raw / power;
     const double step = (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10) * power;
@@ -34,8 +32,7 @@ static int linear_ticks(double *out, int most, double lo, double hi)
     return count;
 }
 
-int duet_svg_ticks(double *out, int most, double lo, double hi, bool log)
-{
+int duet_svg_ticks(double *out, int most, double lo, double hi, bool log) {
     if (most < 1 || !isfinite(lo) || !isfinite(hi) || hi <= lo || !isfinite(hi - lo)) return 0;
     if (!log || lo <= 0) return linear_ticks(out, most, lo, hi);
     static const double all[] = {1, 2, 5};
@@ -52,31 +49,31 @@ int duet_svg_ticks(double *out, int most, double lo, double hi, bool log)
     return count >= 2 ? count : linear_ticks(out, most, lo, hi);
 }
 
-void duet_svg_tick_text(char *out, size_t size, double value)
-{
+void duet_svg_tick_text(char *out, size_t size, double value) {
     const double a = fabs(value);
-    if (a >= 999.5e6) snprintf(out, size, "%.3gG", value / 1e9);
-    else if (a >= 999.5e3) snprintf(out, size, "%.3gM", value / 1e6);
-    else if (a >= 9999) snprintf(out, size, "%.3gk", value / 1e3);
-    else snprintf(out, size, "%.4g", value);
+    if (a >= 999.5e6)
+        snprintf(out, size, "%.3gG", value / 1e9);
+    else if (a >= 999.5e3)
+        snprintf(out, size, "%.3gM", value / 1e6);
+    else if (a >= 9999)
+        snprintf(out, size, "%.3gk", value / 1e3);
+    else
+        snprintf(out, size, "%.4g", value);
 }
 
-void duet_svg_viridis(int rgb[3], double value)
-{
-    static const uint8_t anchor[9][3] = {{68, 1, 84}, {71, 44, 122}, {59, 81, 139}, {44, 113, 142}, {33, 144, 141},
+void duet_svg_viridis(int rgb[3], double value) {
+    static const uint8_t anchor[9][3] = {{68, 1, 84},    {71, 44, 122}, {59, 81, 139},  {44, 113, 142}, {33, 144, 141},
                                          {39, 173, 129}, {92, 200, 99}, {170, 220, 50}, {253, 231, 37}};
     const double place = (value >= 1 ? 1 : value > 0 ? value : 0) * 8; /* NaN gives 0 */
     const int k = place >= 8 ? 7 : (int)place;
     for (int c = 0; c < 3; c++) rgb[c] = (int)(anchor[k][c] + (place - k) * (anchor[k + 1][c] - anchor[k][c]) + 0.5);
 }
 
-static bool drawable(const duet_svg_lines *chart, const duet_svg_series *s, int64_t i)
-{
+static bool drawable(const duet_svg_lines *chart, const duet_svg_series *s, int64_t i) {
     return isfinite(s->x[i]) && isfinite(s->y[i]) && (!chart->log_x || s->x[i] > 0) && (!chart->log_y || s->y[i] > 0);
 }
 
-static bool find_range(const duet_svg_lines *chart, axis *x, axis *y)
-{
+static bool find_range(const duet_svg_lines *chart, axis *x, axis *y) {
     x->lo = y->lo = INFINITY;
     x->hi = y->hi = -INFINITY;
     for (int k = 0; k < chart->count; k++) {
@@ -100,24 +97,26 @@ static bool find_range(const duet_svg_lines *chart, axis *x, axis *y)
     return isfinite(x->hi - x->lo) && isfinite(y->hi - y->lo) && (!y->log || y->lo > 0) && (!x->log || x->lo > 0);
 }
 
-static void draw_axes(duet_str *out, const duet_svg_lines *chart, const axis *x, const axis *y)
-{
+static void draw_axes(duet_str *out, const duet_svg_lines *chart, const axis *x, const axis *y) {
     double tick[MAX_TICKS];
     char text[32];
     int count = duet_svg_ticks(tick, MAX_TICKS, y->lo, y->hi, y->log);
     for (int i = 0; i < count; i++) {
         const double at = on_axis(y, tick[i]);
         duet_svg_tick_text(text, sizeof text, tick[i]);
-        duet_str_format(out, "<path class=\"rule\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>", x->from,
-                        at, x->to, x->from - 8, at + 4, text);
+        duet_str_format(out,
+                        "<path class=\"rule\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>",
+                        x->from, at, x->to, x->from - 8, at + 4, text);
     }
     count = duet_svg_ticks(tick, x->to - x->from < 500 ? 5 : 10, x->lo, x->hi, x->log);
     for (int i = 0; i < count; i++) {
         duet_svg_tick_text(text, sizeof text, tick[i]);
-        duet_str_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", on_axis(x, tick[i]), y->from + 20, text);
+        duet_str_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", on_axis(x, tick[i]), y->from + 20,
+                        text);
     }
-    duet_str_format(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text class=\"axis-title\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
-                    x->from, y->from, x->to, x->to, y->from + 40);
+    duet_str_format(
+        out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text class=\"axis-title\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
+        x->from, y->from, x->to, x->to, y->from + 40);
     duet_html_text(out, chart->x_title);
     duet_str_add(out, "</text><text class=\"axis-title\" x=\"0\" y=\"12\">");
     duet_html_text(out, chart->y_title);
@@ -125,8 +124,7 @@ static void draw_axes(duet_str *out, const duet_svg_lines *chart, const axis *x,
 }
 
 /* Returns the pixel height of the last point, NaN when nothing was drawn. */
-static double draw_series(duet_str *out, const duet_svg_lines *chart, const duet_svg_series *s, const axis *x, const axis *y)
-{
+static double draw_series(duet_str *out, const duet_svg_lines *chart, const duet_svg_series *s, const axis *x, const axis *y) {
     double last = NAN;
     int64_t in_line = 0;
     duet_str_format(out, "<path class=\"line %s\" d=\"", s->style);
@@ -144,8 +142,7 @@ static double draw_series(duet_str *out, const duet_svg_lines *chart, const duet
 }
 
 /* Labels at the line ends, pushed apart to 15 pixels from the top down. */
-static void draw_labels(duet_str *out, const duet_svg_lines *chart, const double *end, double x, double bottom)
-{
+static void draw_labels(duet_str *out, const duet_svg_lines *chart, const double *end, double x, double bottom) {
     int order[MAX_LABELS], count = 0;
     for (int k = 0; k < chart->count && count < MAX_LABELS; k++) {
         if (!chart->series[k].label || isnan(end[k])) continue;
@@ -164,15 +161,14 @@ static void draw_labels(duet_str *out, const duet_svg_lines *chart, const double
     }
 }
 
-bool duet_svg_line_chart(duet_str *out, const duet_svg_lines *chart, double width, double height)
-{
+bool duet_svg_line_chart(duet_str *out, const duet_svg_lines *chart, double width, double height) {
     const bool narrow = width < 600;
     double end[MAX_LABELS];
     axis x = {.from = 48, .to = narrow ? width - 8 : width - 128, .log = chart->log_x};
     axis y = {.from = height - 46, .to = 26, .log = chart->log_y};
     if (chart->count > MAX_LABELS || !find_range(chart, &x, &y)) return false;
-    duet_str_format(out, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" style=\"max-width:%.0fpx\" role=\"img\" aria-label=\"", width, height,
-                    narrow ? width * 1.5 : width);
+    duet_str_format(out, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" style=\"max-width:%.0fpx\" role=\"img\" aria-label=\"",
+                    width, height, narrow ? width * 1.5 : width);
     duet_html_text(out, chart->what);
     duet_str_add(out, "\">");
     draw_axes(out, chart, &x, &y);
@@ -182,12 +178,13 @@ bool duet_svg_line_chart(duet_str *out, const duet_svg_lines *chart, double widt
     return true;
 }
 
-void duet_svg_bar(duet_str *out, const char *style, double value, double hi, double mark)
-{
+void duet_svg_bar(duet_str *out, const char *style, double value, double hi, double mark) {
     const double scale = hi > 0 && isfinite(hi) ? 100 / hi : 1;
     const double at = value > 0 ? fmin(value * scale, 100) : 0; /* NaN gives 0 */
-    duet_str_format(out, "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
-                         "<rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"%s\" width=\"%.2f\" height=\"10\"/>", style, at);
+    duet_str_format(out,
+                    "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+                    "<rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"%s\" width=\"%.2f\" height=\"10\"/>",
+                    style, at);
     if (mark >= 0 && mark * scale <= 100) {
         duet_str_format(out, "<rect class=\"mark\" x=\"%.2f\" width=\".3\" height=\"10\"/>", mark * scale);
     }

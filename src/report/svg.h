@@ -16,7 +16,7 @@ void duet_svg_viridis(int rgb[3], double value);
 
 typedef struct duet_svg_series {
     const char *name;
-    const char *style; /* CSS class of the line */
+    const char *style;   /* CSS class of the line */
     const double *x, *y; /* [count]; NaN breaks the line, and so does y <= 0 on a log axis */
     int64_t count;
     bool label; /* name at the end of the line, where the chart has room for it */
@@ -37,16 +37,16 @@ bool duet_svg_line_chart(duet_str *out, const duet_svg_lines *chart, double widt
 typedef struct duet_svg_heat {
     const char *what;
     int64_t rows, columns;
-    const double *value;                          /* [rows][columns]; NaN = nothing there */
+    const double *value; /* [rows][columns]; NaN = nothing there */
     const char *const *row_label, *const *column_label;
-    const char *const *column_group;              /* [columns] or NULL: equal neighbours share a bracket below */
+    const char *const *column_group; /* [columns] or NULL: equal neighbours share a bracket below */
     const char *row_title, *column_title;
-    int64_t split_row, split_column;              /* a gap stands before this row or column; 0 = none */
-    int64_t mark_row, mark_column;                /* the framed cell; -1 = none */
-    double lo, hi;                                /* ends of the colour scale */
+    int64_t split_row, split_column; /* a gap stands before this row or column; 0 = none */
+    int64_t mark_row, mark_column;   /* the framed cell; -1 = none */
+    double lo, hi;                   /* ends of the colour scale */
     int decimals;
-    bool print;     /* values in the cells, where they fit */
-    bool confusion; /* diagonal in the accent colour, the rest in the warm one, strength by square root of value/hi */
+    bool print;       /* values in the cells, where they fit */
+    bool confusion;   /* diagonal in the accent colour, the rest in the warm one, strength by square root of value/hi */
     double most_cell; /* widest cell in pixels */
 } duet_svg_heat;
 
