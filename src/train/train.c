@@ -62,6 +62,7 @@ static duet_status start(duet_trainer *trainer, bool resume)
     if (resume && !found) {
         duet_log(trainer->ctx, DUET_LOG_WARNING, "'%s' has no checkpoint yet; training starts from the beginning", trainer->run);
     }
+    trainer->began = true;
     DUET_TRY(duet_run_file_write(trainer, "running"));
     return duet_picture_real(trainer);
 }
@@ -88,7 +89,7 @@ static void note_failure(const duet_trainer *trainer)
 {
     char message[1024];
     duet_copy_text(message, sizeof(message), duet_error_message());
-    if (trainer->session == NULL) return; /* nothing was started */
+    if (!trainer->began) return;
     if (duet_run_file_write(trainer, "failed") != DUET_OK) {
         duet_log(trainer->ctx, DUET_LOG_WARNING, "%s", duet_error_message());
     }

@@ -67,6 +67,7 @@ typedef struct duet_trainer {
     int64_t measure_step;    /* where the speed is measured from; -1 = not yet */
     double measure_seconds;
     duet_curve curve;
+    bool began;              /* run.json is this call's; a refused resume leaves it as it was */
     bool interrupted;
 } duet_trainer;
 

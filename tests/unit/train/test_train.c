@@ -8,9 +8,11 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <duet/report.h>
@@ -321,6 +323,7 @@ static void test_refusals(void **state)
     assert_non_null(strstr(duet_error_message(), "data set"));
     assert_int_equal(train(&w, NULL, &o, DUET_TEST_TMP "/none-such", false), DUET_NOT_FOUND);
     assert_true(has(reference, "state-", STEPS * BATCH)); /* untouched */
+    check_status(reference, "done");
 }
 
 static void test_longer_budget(void **state)
@@ -354,6 +357,34 @@ static void test_divergence(void **state)
     assert_non_null(strstr(duet_error_message(), "training diverged at step"));
     assert_non_null(strstr(duet_error_message(), "'"));
     check_status(run, "failed");
+    remove_folder(run);
+}
+
+/* No room for another checkpoint: the failure is named, and the one before stays. */
+static void test_disk_full(void **state)
+{
+    (void)state;
+    char run[4096];
+    watcher w = {0};
+    duet_train_options o = tiny();
+    struct rlimit before, small;
+    o.steps = 3;
+    new_folder(run, "full");
+    must_train(&o, run, false);
+    o.steps = 5;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 20000; /* enough for run.json and pictures */
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const duet_status status = train(&w, NULL, &o, run, true);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, DUET_IO);
+    assert_non_null(strstr(duet_error_message(), "cannot save the checkpoint of 60 images"));
+    assert_true(has(run, "state-", 3 * BATCH) && has(run, "model-", 3 * BATCH) && !has(run, "state-", 5 * BATCH));
+    check_status(run, "failed");
+    must_train(&o, run, true); /* with room again it goes on */
+    assert_true(has(run, "model-", 5 * BATCH));
     remove_folder(run);
 }
 
@@ -417,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_longer_budget),
         cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_options_round_trip),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_minutes),
