@@ -55,7 +55,7 @@ static layout plan(const duet_svg_heat *h, double width) {
     if (h->row_title != NULL) l.left = fmax(l.left, CHARACTER * (double)characters(h->row_title) + 10);
     l.cell_width = fmin((width - l.left - (h->split_column > 0 ? GAP : 0) - 2) / columns, h->most_cell);
     l.cell_width = fmax(l.cell_width, 10);
-    l.cell_height = fmax(fmin(l.cell_width, h->print ? 32 : 22), h->print ? 22 : 10);
+    l.cell_height = fmax(fmin(l.cell_width, h->print ? (h->rows > 24 ? 24 : 32) : 22), h->print ? 22 : 10);
     const double label = longest(h->column_label, h->columns, most);
     l.turned = label > l.cell_width - 2;
     l.top = (h->column_title != NULL ? 22 : 4) + (l.turned ? label * 0.72 + 12 : 20);

@@ -38,7 +38,7 @@ void duet_section_denoise(duet_report *report, duet_str *out) {
     duet_html_picture_add(out, &picture, NULL, "Images, their noised versions and the model's reconstructions", 1088);
     duet_str_add(
         out, "</div></div><figcaption>Each row starts with a real image x₀. For every t, x<sub>t</sub> is that image with noise "
-             "added and x̂₀ is what the model takes it to be in a single step: faithful where t is small, a guess that looks like "
-             "the data where t is large.</figcaption></figure>\n");
+             "added and x̂₀ is what the model takes it to be in a single step: faithful where t is small, a guess that looks "
+             "like the data where t is large.</figcaption></figure>\n");
     duet_html_picture_free(&picture);
 }

@@ -55,7 +55,8 @@ static void write_reader(probe *p, duet_str *out, const json_t *row, double base
     duet_str_format(out, "<tr%s><td>%s</td>", model ? " class=\"first\"" : "", duet_report_reader_name(p->report, reader));
     static const char *const key[] = {"t", "tap", "pool"};
     for (int i = 0; i < 3; i++) {
-        duet_str_format(out, "<td class=\"n\">%s</td>", pixels ? "–" : duet_quantity_plain(arena, duet_report_number(row, key[i])));
+        const double value = pixels ? NAN : duet_report_number(row, key[i]);
+        duet_str_format(out, "<td class=\"n\">%s</td>", duet_quantity_plain(arena, value));
     }
     duet_str_format(
         out,
