@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <duet/store.h>
@@ -138,7 +137,7 @@ done:
 
 /* ---- saving ---- */
 
-static char *state_text(const duet_trainer *trainer, uint64_t hash)
+static duet_status state_text(char **out, const duet_trainer *trainer, uint64_t hash)
 {
     char hash_text[32], data_text[32];
     snprintf(hash_text, sizeof(hash_text), "%016" PRIx64, hash);
@@ -147,9 +146,9 @@ static char *state_text(const duet_trainer *trainer, uint64_t hash)
     json_t *root = json_pack("{s:i, s:I, s:I, s:I, s:f, s:s, s:s, s:o}", "version", STATE_VERSION, "steps", steps, "images", images,
                              "total", total, "seconds", duet_trainer_seconds(trainer), "hash", hash_text, "data_hash", data_text,
                              "settings", duet_settings_json(&trainer->options));
-    char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    const duet_status status = duet_json_text(out, root, false);
     json_decref(root);
-    return text;
+    return status;
 }
 
 static duet_status save_state(duet_trainer *trainer, int64_t images)
@@ -159,13 +158,12 @@ static duet_status save_state(duet_trainer *trainer, int64_t images)
     char path[DUET_PATH_SIZE];
     char *text = NULL;
     DUET_DO(list_tensors(&list, trainer));
-    text = state_text(trainer, hash_tensors(&list));
-    if (text == NULL) DUET_FAIL(DUET_FORMAT, "cannot write the state: a setting is not UTF-8");
+    DUET_DO(state_text(&text, trainer, hash_tensors(&list)));
     DUET_DO(path_of(path, trainer->run, "state-", images));
     const duet_store_pair pair = {.key = STATE_KEY, .value = text};
     DUET_DO(duet_store_write(path, "safetensors", list.items, list.count, &pair, 1));
 done:
-    free(text);
+    duet_release(text);
     duet_arena_free(list.arena);
     return status;
 }

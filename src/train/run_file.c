@@ -3,7 +3,6 @@
  * text, so that they read back into the same options. */
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -92,22 +91,32 @@ static json_t *make_json(const duet_trainer *trainer, const char *run_status)
     return root;
 }
 
+duet_status duet_json_text(char **out, const json_t *root, bool indent)
+{
+    const size_t flags = indent ? JSON_INDENT(1) : JSON_COMPACT, size = root != NULL ? json_dumpb(root, NULL, 0, flags) : 0;
+    char *text = NULL;
+    if (size == 0) return duet_fail(DUET_FORMAT, "a name or a setting is not UTF-8");
+    DUET_TRY(duet_alloc(&text, (int64_t)size + 2, 1)); /* zeroed: a line's end and the text's end */
+    if (json_dumpb(root, text, size, flags) != size) {
+        duet_release(text);
+        return duet_fail(DUET_FORMAT, "JSON came out in two sizes");
+    }
+    if (indent) text[size] = '\n';
+    *out = text;
+    return DUET_OK;
+}
+
 duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status)
 {
     duet_status status = DUET_OK;
     char path[DUET_PATH_SIZE];
-    duet_str out = {0};
+    char *text = NULL;
     json_t *root = make_json(trainer, run_status);
-    char *text = root != NULL ? json_dumps(root, JSON_INDENT(1)) : NULL;
-    if (text == NULL) DUET_FAIL(DUET_FORMAT, "cannot write run.json: a name in it is not UTF-8");
+    DUET_CONTEXT(duet_json_text(&text, root, true), "cannot write run.json");
     DUET_DO(duet_path_join(path, trainer->run, "run.json"));
-    duet_str_add(&out, text);
-    duet_str_add(&out, "\n");
-    DUET_DO(duet_str_status(&out));
-    DUET_DO(duet_file_write(path, out.text, out.size));
+    DUET_DO(duet_file_write(path, text, (int64_t)strlen(text)));
 done:
-    free(text);
-    duet_str_free(&out);
+    duet_release(text);
     json_decref(root);
     return status;
 }
