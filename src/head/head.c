@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ * head/head.c: the family `head`: making, scaling, applying. Members: head.def. */
+#include "head/head.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/linalg.h"
+
+#define DUET_HEAD(name) extern const duet_head_kind duet_head_##name;
+#include "head/head.def"
+#undef DUET_HEAD
+
+#define DUET_HEAD(name) &duet_head_##name,
+static const duet_head_kind *const members[] = {
+#include "head/head.def"
+};
+#undef DUET_HEAD
+
+#define DUET_HEAD(name) &duet_head_##name.info,
+static const duet_entry *const entries[] = {
+#include "head/head.def"
+};
+#undef DUET_HEAD
+
+const duet_family duet_family_head = {.name = "head", .help = "classifiers on feature rows", .entries = entries, .count = DUET_COUNT(entries)};
+
+duet_status duet_head_parse(const duet_head_kind **out, void *options, const char *spec) {
+    const duet_entry *entry = NULL;
+    DUET_TRY(duet_family_parse(&duet_family_head, &entry, options, options ? DUET_HEAD_OPTIONS_SIZE : 0, spec && *spec ? spec : "linear"));
+    for (int i = 0; i < DUET_COUNT(members); i++)
+        if (entries[i] == entry) *out = members[i];
+    return DUET_OK;
+}
+
+duet_status duet_head_new(duet_head **out, const duet_head_kind *kind, int classes, int64_t dim) {
+    duet_head *head = NULL;
+    DUET_TRY(duet_alloc(&head, 1, sizeof *head));
+    duet_status status = duet_arena_new(&head->arena);
+    if (status == DUET_OK) {
+        head->kind = kind;
+        head->classes = classes;
+        head->dim = dim;
+        head->mean = duet_arena_alloc(head->arena, dim, sizeof(float));
+        head->scale = duet_arena_alloc(head->arena, dim, sizeof(float));
+        head->weight = duet_arena_alloc(head->arena, classes * dim, sizeof(float));
+        head->folded = duet_arena_alloc(head->arena, classes * dim, sizeof(float));
+        head->bias = duet_arena_alloc(head->arena, classes, sizeof(float));
+        head->offset = duet_arena_alloc(head->arena, classes, sizeof(float));
+        status = duet_arena_status(head->arena);
+    }
+    if (status != DUET_OK) {
+        duet_head_free(head);
+        return status;
+    }
+    *out = head;
+    return DUET_OK;
+}
+
+void duet_head_free(duet_head *head) {
+    if (!head) return;
+    duet_arena_free(head->arena);
+    duet_release(head);
+}
+
+int duet_head_classes(const duet_head *head) { return head->classes; }
+int64_t duet_head_dim(const duet_head *head) { return head->dim; }
+
+/* mean and 1/deviation of each column; two passes, sums in double */
+static duet_status measure_columns(duet_head *head, const duet_feature_table *table) {
+    const int64_t D = table->dim, M = table->rows;
+    double *sum = NULL;
+    DUET_TRY(duet_alloc(&sum, D, sizeof *sum));
+    for (int64_t i = 0; i < M; i++)
+        for (int64_t c = 0; c < D; c++) sum[c] += (double)table->x[i * D + c];
+    for (int64_t c = 0; c < D; c++) {
+        head->mean[c] = (float)(sum[c] / (double)M);
+        sum[c] = 0;
+    }
+    for (int64_t i = 0; i < M; i++)
+        for (int64_t c = 0; c < D; c++) {
+            const double d = (double)table->x[i * D + c] - (double)head->mean[c];
+            sum[c] += d * d;
+        }
+    bool finite = true;
+    for (int64_t c = 0; c < D; c++) {
+        const double deviation = sqrt(sum[c] / (double)M);
+        finite &= isfinite(deviation);
+        head->scale[c] = deviation > 1e-12 + 1e-7 * fabs((double)head->mean[c]) ? (float)(1.0 / deviation) : 0.0f;
+    }
+    duet_release(sum);
+    return finite ? DUET_OK : duet_fail(DUET_NUMERIC, "the features hold NaN or Inf; the model's weights may be damaged");
+}
+
+void duet_head_fold(duet_head *head) {
+    for (int k = 0; k < head->classes; k++) {
+        double offset = (double)head->bias[k];
+        for (int64_t c = 0; c < head->dim; c++) {
+            const double w = (double)head->weight[k * head->dim + c] * (double)head->scale[c];
+            head->folded[k * head->dim + c] = (float)w;
+            offset -= w * (double)head->mean[c];
+        }
+        head->offset[k] = (float)offset;
+    }
+}
+
+static duet_status check_fit(const duet_head_fit *fit) {
+    const duet_feature_table *tables[] = {fit->train, fit->val};
+    if (fit->class_count < 2) return duet_fail(DUET_ARG, "a head needs at least 2 classes, there is %d", fit->class_count);
+    if (fit->train->rows < 1) return duet_fail(DUET_ARG, "no rows to train the head on");
+    if (fit->val && fit->val->dim != fit->train->dim)
+        return duet_fail(DUET_SHAPE, "training rows have %lld features, validation rows %lld", (long long)fit->train->dim, (long long)fit->val->dim);
+    for (int t = 0; t < 2; t++)
+        for (int64_t i = 0; tables[t] && i < tables[t]->rows; i++)
+            if (tables[t]->labels[i] < 0 || tables[t]->labels[i] >= fit->class_count)
+                return duet_fail(DUET_ARG, "row %lld has label %d; labels must be 0 to %d", (long long)i, tables[t]->labels[i], fit->class_count - 1);
+    return DUET_OK;
+}
+
+duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec, const duet_head_fit *fit, duet_head_result *result) {
+    duet_status status = DUET_OK;
+    duet_head *head = NULL;
+    const duet_head_kind *kind = NULL;
+    union { max_align_t align; uint8_t bytes[DUET_HEAD_OPTIONS_SIZE]; } options;
+    DUET_TRY(check_fit(fit));
+    DUET_TRY(duet_head_parse(&kind, &options, spec));
+    DUET_TRY(duet_head_new(&head, kind, fit->class_count, fit->train->dim));
+    DUET_DO(measure_columns(head, fit->train));
+    DUET_DO(kind->fit(ctx, head, &options, fit, result));
+    duet_head_fold(head);
+    if (out) {
+        *out = head;
+        head = NULL;
+    }
+done:
+    duet_head_free(head);
+    return status;
+}
+
+void duet_head_logits(const duet_head *head, const float *x, int64_t rows, float *logits) {
+    for (int64_t i = 0; i < rows; i++) memcpy(logits + i * head->classes, head->offset, (size_t)head->classes * sizeof *logits);
+    duet_gemm_f32(false, true, rows, head->classes, head->dim, 1.0f, x, head->dim, head->folded, head->dim, 1.0f, logits, head->classes);
+}

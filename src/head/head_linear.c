@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ * head/head_linear.c: multinomial logistic regression (logistic.h) on standardised features. Strengths are tried from strong
+ * to weak, each starting from the last solution; the best on the validation rows is kept (ties: the stronger). The path
+ * ends after two strengths without improvement. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "head/head.h"
+#include "head/logistic.h"
+
+typedef struct linear_options {
+    char strengths[DUET_TEXT_SIZE];
+    int64_t iterations;
+} linear_options;
+
+static const duet_param params[] = {
+    DUET_TEXT(linear_options, strengths, "1/0.1/0.03/0.01/0.003/0.001/0.0003/0.0001/0.00001", NULL, "L2 strengths to try, strong to weak"),
+    DUET_INT(linear_options, iterations, "300", 1, 100000, "most L-BFGS iterations a strength"),
+};
+
+enum { MOST = 32 };
+static const double quick_strengths[] = {0.1, 0.01, 0.001, 0.0001};
+
+static duet_status parse_strengths(const char *text, double *out, int *count) {
+    char copy[DUET_TEXT_SIZE], *rest = NULL;
+    (void)duet_copy_text(copy, sizeof copy, text);
+    *count = 0;
+    for (const char *word = strtok_r(copy, "/;, ", &rest); word; word = strtok_r(NULL, "/;, ", &rest)) {
+        double value = 0;
+        if (*count >= MOST || !duet_parse_f64(&value, word) || !(value >= 0))
+            return duet_fail(DUET_ARG, "strengths is '%s'; give numbers like 0.1/0.01/0.001", text);
+        out[(*count)++] = value;
+    }
+    return *count > 0 ? DUET_OK : duet_fail(DUET_ARG, "no strengths given");
+}
+
+static duet_status standardise(float **out, const duet_head *head, const duet_feature_table *table) {
+    DUET_TRY(duet_alloc(out, table->rows * table->dim, sizeof **out));
+    float *x = *out;
+    for (int64_t i = 0; i < table->rows; i++)
+        for (int64_t c = 0; c < table->dim; c++)
+            x[i * table->dim + c] = (table->x[i * table->dim + c] - head->mean[c]) * head->scale[c];
+    return DUET_OK;
+}
+
+static void take(duet_head *head, const double *w) {
+    const int64_t n = head->classes * head->dim;
+    for (int64_t i = 0; i < n; i++) head->weight[i] = (float)w[i];
+    for (int k = 0; k < head->classes; k++) head->bias[k] = (float)w[n + k];
+    duet_head_fold(head);
+}
+
+static double top1(const duet_head *head, const duet_feature_table *table, float *logits) {
+    int64_t correct = 0;
+    duet_head_logits(head, table->x, table->rows, logits);
+    for (int64_t i = 0; i < table->rows; i++) {
+        int best = 0;
+        for (int k = 1; k < head->classes; k++)
+            if (logits[i * head->classes + k] > logits[i * head->classes + best]) best = k;
+        correct += best == table->labels[i];
+    }
+    return 100.0 * (double)correct / (double)table->rows;
+}
+
+typedef struct path {
+    duet_logistic *problem;
+    double *w, *best; /* variables */
+    float *logits;
+} path;
+
+static duet_status follow(duet_context *ctx, duet_head *head, const duet_head_fit *fit, const double *strengths, int count,
+                          const duet_logistic_limits *limits, path *p, duet_head_result *result) {
+    const size_t bytes = (size_t)duet_logistic_variables(p->problem) * sizeof *p->w;
+    int worse = 0;
+    result->val_top1 = NAN;
+    for (int s = 0; s < count && worse < 2; s++) {
+        duet_logistic_result solved;
+        DUET_TRY(duet_check_cancelled(ctx));
+        DUET_TRY(duet_logistic_fit(p->problem, strengths[s], limits, p->w, &solved));
+        result->iterations += solved.iterations;
+        take(head, p->w);
+        const double accuracy = fit->val ? top1(head, fit->val, p->logits) : NAN;
+        if (fit->val && s > 0 && !(accuracy > result->val_top1)) {
+            worse++;
+            continue;
+        }
+        worse = 0;
+        result->val_top1 = accuracy;
+        result->strength = strengths[s];
+        result->converged = solved.converged;
+        memcpy(p->best, p->w, bytes);
+    }
+    take(head, p->best);
+    return DUET_OK;
+}
+
+static duet_status fit_linear(duet_context *ctx, duet_head *head, const void *options, const duet_head_fit *fit, duet_head_result *result) {
+    const linear_options *o = options;
+    duet_status status = DUET_OK;
+    double strengths[MOST];
+    int count = 0;
+    float *x = NULL;
+    path p = {0};
+    const duet_logistic_limits limits = {.iterations = fit->quick ? 25 : (int)o->iterations, .gradient = fit->quick ? 1e-3 : 1e-5,
+                                         .decrease = fit->quick ? 1e-3 : 1e-6};
+    *result = (duet_head_result){0};
+    if (!fit->val) strengths[count++] = fit->strength;
+    else if (fit->quick) {
+        memcpy(strengths, quick_strengths, sizeof quick_strengths);
+        count = DUET_COUNT(quick_strengths);
+    } else DUET_TRY(parse_strengths(o->strengths, strengths, &count));
+    DUET_DO(standardise(&x, head, fit->train));
+    const duet_logistic_data data = {.x = x, .labels = fit->train->labels, .rows = fit->train->rows, .dim = fit->train->dim, .classes = fit->class_count};
+    DUET_DO(duet_logistic_new(ctx, &p.problem, &data, fit->quick ? 512 : 2048));
+    DUET_DO(duet_alloc(&p.w, duet_logistic_variables(p.problem), sizeof *p.w));
+    DUET_DO(duet_alloc(&p.best, duet_logistic_variables(p.problem), sizeof *p.best));
+    DUET_DO(duet_alloc(&p.logits, fit->val ? fit->val->rows * fit->class_count : 1, sizeof *p.logits));
+    DUET_DO(follow(ctx, head, fit, strengths, count, &limits, &p, result));
+done:
+    duet_logistic_free(p.problem);
+    duet_release(p.w);
+    duet_release(p.best);
+    duet_release(p.logits);
+    duet_release(x);
+    return status;
+}
+
+const duet_head_kind duet_head_linear = {
+    .info = {.name = "linear", .help = "multinomial logistic regression, strength chosen on validation rows", .params = DUET_TABLE(params, linear_options)},
+    .fit = fit_linear,
+};
