@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT
+ * study/probe.c: the strength is chosen on a class-balanced tenth of the training rows (at most 10,000), the head is trained
+ * on all of them, and the test split is used once for each reader; the model's row also over several noise draws. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "study/study.h"
+
+typedef struct probe {
+    duet_context *ctx;
+    const duet_dataset *dataset;
+    const duet_probe_options *options;
+    duet_preprocess how;
+    duet_view train, test, part, held; /* part + held = train */
+    duet_probe_result *out;
+    const char *folder;
+} probe;
+
+static duet_status features(probe *p, duet_feature_table **out, duet_model *model, const duet_view *view, uint64_t seed, const char *label) {
+    int64_t count = 0;
+    duet_features_options options = {.reader = {.t = p->options->t, .taps = {.count = 1, .v = {p->options->tap}},
+                                                .pools = {.count = 1, .v = {p->options->pool}}, .noise_seed = seed, .batch = p->options->batch},
+                                     .label = label};
+    (void)duet_copy_text(options.cache, sizeof options.cache, p->options->cache);
+    const double start = duet_clock();
+    const duet_status status = duet_features(p->ctx, out, &count, model, &p->how, p->dataset, view, &options);
+    p->out->seconds_features += duet_clock() - start;
+    return status;
+}
+
+/* Rows of `table` (over p->train) that belong to `view`; both lists are sorted by index. */
+static duet_status pick(duet_feature_table *out, const duet_feature_table *table, const duet_view *view) {
+    int64_t *order = NULL, found = 0;
+    DUET_TRY(duet_alloc(&order, view->count, sizeof *order));
+    for (int64_t i = 0, k = 0; i < table->rows && k < view->count; i++) {
+        while (k < view->count && view->index[k] < table->index[i]) k++;
+        if (k < view->count && view->index[k] == table->index[i]) order[found++] = i;
+    }
+    const duet_status status = duet_study_rows(out, table, order, found);
+    duet_release(order);
+    return status;
+}
+
+static duet_status train_head(probe *p, duet_head **out, const duet_feature_table *train, duet_probe_row *row) {
+    duet_status status = DUET_OK;
+    duet_feature_table part = {0}, held = {0};
+    duet_head_result chosen, final;
+    const int classes = duet_dataset_describe(p->dataset)->class_count;
+    const double start = duet_clock();
+    DUET_DO(pick(&part, train, &p->part));
+    DUET_DO(pick(&held, train, &p->held));
+    const duet_head_fit choose = {.train = &part, .val = &held, .class_count = classes};
+    DUET_DO(duet_head_train(p->ctx, NULL, p->options->head, &choose, &chosen));
+    const duet_head_fit fit = {.train = train, .class_count = classes, .strength = chosen.strength};
+    DUET_DO(duet_head_train(p->ctx, out, p->options->head, &fit, &final));
+    if (!final.converged) duet_log(p->ctx, DUET_LOG_WARNING, "the head of reader '%s' stopped after %d iterations without converging", row->reader, final.iterations);
+    row->strength = chosen.strength;
+    row->val_top1 = chosen.val_top1;
+    row->dim = train->dim;
+done:
+    p->out->seconds_head += duet_clock() - start;
+    duet_feature_table_free(&part);
+    duet_feature_table_free(&held);
+    return status;
+}
+
+static duet_status test_head(const duet_head *head, const duet_feature_table *test, duet_accuracy *out) {
+    float *logits = NULL;
+    DUET_TRY(duet_accuracy_new(out, duet_head_classes(head)));
+    const duet_status status = duet_alloc(&logits, test->rows * duet_head_classes(head), sizeof *logits);
+    if (status == DUET_OK) {
+        duet_head_logits(head, test->x, test->rows, logits);
+        duet_accuracy_add(out, logits, test->labels, test->rows);
+    }
+    duet_release(logits);
+    return status;
+}
+
+static duet_status keep_details(duet_probe_result *out, const duet_accuracy *accuracy) {
+    const int K = accuracy->classes;
+    out->classes = K;
+    out->top5 = duet_accuracy_top5(accuracy);
+    out->mean_class = duet_accuracy_mean_class(accuracy);
+    out->test_rows = accuracy->rows;
+    DUET_TRY(duet_alloc(&out->per_class, K, sizeof *out->per_class));
+    DUET_TRY(duet_alloc(&out->confusion, (int64_t)K * K, sizeof *out->confusion));
+    for (int k = 0; k < K; k++) out->per_class[k] = duet_accuracy_class(accuracy, k);
+    memcpy(out->confusion, accuracy->confusion, (size_t)K * (size_t)K * sizeof *out->confusion);
+    return DUET_OK;
+}
+
+static duet_status save_head(const probe *p, const duet_model *model, const duet_head *head) {
+    char path[DUET_PATH_SIZE];
+    const duet_dataset_info *info = duet_dataset_describe(p->dataset);
+    duet_head_card card = {.t = p->options->t, .tap = p->options->tap, .pool = p->options->pool, .noise_seed = p->options->seed,
+                           .model_hash = duet_model_hash(model), .top1 = p->out->top1, .class_count = info->class_count, .class_names = info->class_names};
+    (void)duet_copy_text(card.head, sizeof card.head, p->options->head);
+    (void)duet_copy_text(card.data, sizeof card.data, info->name);
+    DUET_TRY(duet_path_join(path, p->folder, "head.safetensors"));
+    DUET_TRY(duet_head_save(head, &card, path));
+    DUET_TRY(duet_path_join(path, p->folder, "../head.safetensors")); /* the run's newest head */
+    return duet_head_save(head, &card, path);
+}
+
+/* The model's own row: several noise draws of the test images, details, neighbours, the saved head. */
+static duet_status probe_model(probe *p, duet_model *model, const duet_feature_table *train, const duet_head *head, duet_probe_row *row) {
+    duet_probe_result *out = p->out;
+    duet_status status = DUET_OK;
+    double sum = 0, square = 0;
+    out->seeds = p->options->noise_seeds < 1 ? 1 : p->options->noise_seeds > 16 ? 16 : p->options->noise_seeds;
+    for (int s = 0; s < out->seeds; s++) {
+        duet_feature_table *test = NULL;
+        duet_accuracy accuracy = {0};
+        DUET_DO(features(p, &test, model, &p->test, p->options->seed + (uint64_t)s, "features of the test images"));
+        status = test_head(head, test, &accuracy);
+        if (status == DUET_OK) out->top1_seeds[s] = duet_accuracy_top1(&accuracy);
+        if (status == DUET_OK && s == 0) status = keep_details(out, &accuracy);
+        if (status == DUET_OK && s == 0 && p->options->neighbours > 0)
+            status = duet_study_neighbours(p->dataset, &p->how, test, train, p->options->neighbours, p->folder);
+        duet_accuracy_free(&accuracy);
+        duet_features_free(test, 1);
+        DUET_DO(status);
+        sum += out->top1_seeds[s];
+    }
+    out->top1 = sum / out->seeds;
+    for (int s = 0; s < out->seeds; s++) square += (out->top1_seeds[s] - out->top1) * (out->top1_seeds[s] - out->top1);
+    out->top1_std = out->seeds > 1 ? sqrt(square / (out->seeds - 1)) : 0.0;
+    row->top1 = out->top1;
+    DUET_DO(save_head(p, model, head));
+done:
+    return status;
+}
+
+/* reader: "model", "random" or "pixels" */
+static duet_status probe_reader(probe *p, duet_model *model, const char *reader) {
+    duet_status status = DUET_OK;
+    duet_feature_table *train = NULL, *test = NULL;
+    duet_head *head = NULL;
+    duet_accuracy accuracy = {0};
+    duet_probe_row *row = &p->out->rows[p->out->row_count];
+    *row = (duet_probe_row){.t = model ? p->options->t : 0, .tap = model ? p->options->tap : 0, .pool = model ? p->options->pool : 0};
+    (void)duet_copy_text(row->reader, sizeof row->reader, reader);
+    char label[64];
+    snprintf(label, sizeof label, "features of the training images, %s", reader);
+    DUET_DO(features(p, &train, model, &p->train, p->options->seed, label));
+    DUET_DO(train_head(p, &head, train, row));
+    if (strcmp(reader, "model") == 0) {
+        p->out->train_rows = train->rows;
+        DUET_DO(probe_model(p, model, train, head, row));
+    } else {
+        DUET_DO(features(p, &test, model, &p->test, p->options->seed, "features of the test images"));
+        DUET_DO(test_head(head, test, &accuracy));
+        row->top1 = duet_accuracy_top1(&accuracy);
+    }
+    p->out->row_count++;
+done:
+    duet_accuracy_free(&accuracy);
+    duet_head_free(head);
+    duet_features_free(train, 1);
+    duet_features_free(test, 1);
+    return status;
+}
+
+static duet_status make_views(probe *p) {
+    const duet_dataset_info *info = duet_dataset_describe(p->dataset);
+    duet_view all = {0}, rest = {0};
+    DUET_TRY(duet_view_all(&all, p->dataset, DUET_TRAIN));
+    duet_status status = DUET_OK;
+    const int64_t want = p->options->train_rows;
+    if (want > 0 && want < all.count) {
+        DUET_DO(duet_view_divide(&p->train, &rest, p->dataset, &all, want, 0, p->options->seed));
+    } else {
+        p->train = all;
+        all.index = NULL;
+    }
+    const int64_t held = p->train.count / 10 < 10000 ? p->train.count / 10 : 10000;
+    DUET_DO(duet_view_divide(&p->part, &p->held, p->dataset, &p->train, p->train.count - held, held, p->options->seed));
+    DUET_DO(duet_view_all(&p->test, p->dataset, info->count[DUET_TEST] > 0 ? DUET_TEST : DUET_VAL));
+    if (p->held.count < 1) DUET_FAIL(DUET_ARG, "the training split has %lld images; too few to hold some out", (long long)p->train.count);
+    if (p->test.count < 1) DUET_FAIL(DUET_ARG, "the data set has no test or val split to test on");
+done:
+    duet_view_free(&all);
+    duet_view_free(&rest);
+    return status;
+}
+
+static json_t *rows_json(const duet_probe_result *r) {
+    json_t *rows = json_array();
+    for (int i = 0; i < r->row_count; i++) {
+        const duet_probe_row *row = &r->rows[i];
+        json_array_append_new(rows, json_pack("{s:s,s:I,s:i,s:i,s:I,s:f,s:f,s:f}", "reader", row->reader, "t", (json_int_t)row->t, "tap", row->tap, "pool",
+                                              row->pool, "dim", (json_int_t)row->dim, "strength", row->strength, "top1", row->top1, "val_top1", row->val_top1));
+    }
+    return rows;
+}
+
+static duet_status save_result(const probe *p, const duet_model *model) {
+    const duet_probe_result *r = p->out;
+    const duet_dataset_info *info = duet_dataset_describe(p->dataset);
+    json_t *seeds = json_array(), *top1 = json_array(), *names = json_array(), *classes = json_array(), *confusion = json_array();
+    char hash[32];
+    for (int s = 0; s < r->seeds; s++) {
+        json_array_append_new(seeds, json_integer((json_int_t)p->options->seed + s));
+        json_array_append_new(top1, json_real(r->top1_seeds[s]));
+    }
+    for (int k = 0; k < r->classes; k++) {
+        json_t *row = json_array();
+        json_array_append_new(names, json_string(info->class_names[k]));
+        json_array_append_new(classes, isfinite(r->per_class[k]) ? json_real(r->per_class[k]) : json_null());
+        for (int j = 0; j < r->classes; j++) json_array_append_new(row, json_integer((json_int_t)r->confusion[k * r->classes + j]));
+        json_array_append_new(confusion, row);
+    }
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
+    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:{s:I,s:i,s:i},s:s,s:f,s:f,s:f,s:f,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:s,s:i,s:{s:f,s:f},s:f}", "command",
+                             "probe", "data", info->name, "model_hash", hash, "head", p->options->head, "setting", "t", (json_int_t)p->options->t, "tap",
+                             p->options->tap, "pool", p->options->pool, "setting_from", p->options->setting_from ? p->options->setting_from : "given", "top1",
+                             r->top1, "top1_std", r->top1_std, "top5", r->top5, "mean_class", r->mean_class, "noise_seeds", seeds, "top1_seeds", top1,
+                             "train_rows", (json_int_t)r->train_rows, "test_rows", (json_int_t)r->test_rows, "class_names", names, "per_class", classes,
+                             "confusion", confusion, "rows", rows_json(r), "neighbours", p->options->neighbours > 0 ? "neighbours.png" : "", "neighbours_k",
+                             DUET_STUDY_NEIGHBOURS, "timings", "features", r->seconds_features, "head", r->seconds_head, "seconds", r->seconds);
+    return duet_study_write(p->folder, "result.json", root);
+}
+
+duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *model, const duet_dataset *dataset,
+                       const duet_probe_options *options, const char *folder) {
+    duet_status status = DUET_OK;
+    duet_probe_result result = {0};
+    duet_model *random = NULL;
+    probe p = {.ctx = ctx, .dataset = dataset, .options = options, .how = duet_model_card(model)->preprocess, .out = &result, .folder = folder};
+    const double start = duet_clock();
+    if (!duet_dataset_describe(dataset)->labelled) return duet_fail(DUET_ARG, "the data set has no labels to probe with");
+    DUET_DO(make_views(&p));
+    DUET_DO(probe_reader(&p, model, "model"));
+    if (options->random_row) {
+        DUET_DO(duet_model_random(ctx, &random, model, options->seed + 1));
+        DUET_DO(probe_reader(&p, random, "random"));
+    }
+    if (options->pixels_row) DUET_DO(probe_reader(&p, NULL, "pixels"));
+    result.seconds = duet_clock() - start;
+    DUET_DO(save_result(&p, model));
+    *out = result;
+    memset(&result, 0, sizeof result);
+done:
+    duet_probe_result_free(&result);
+    duet_model_close(random);
+    duet_view_free(&p.train);
+    duet_view_free(&p.test);
+    duet_view_free(&p.part);
+    duet_view_free(&p.held);
+    return status;
+}
+
+void duet_probe_result_free(duet_probe_result *result) {
+    if (!result) return;
+    duet_release(result->per_class);
+    duet_release(result->confusion);
+    memset(result, 0, sizeof *result);
+}
+
+duet_status duet_neighbours(duet_context *ctx, duet_model *model, const duet_dataset *dataset, const duet_probe_options *options,
+                            const char *folder) {
+    duet_status status = DUET_OK;
+    duet_probe_result result = {0};
+    duet_feature_table *table = NULL;
+    probe p = {.ctx = ctx, .dataset = dataset, .options = options, .how = duet_model_card(model)->preprocess, .out = &result, .folder = folder};
+    DUET_DO(duet_view_all(&p.train, dataset, DUET_TRAIN));
+    DUET_DO(features(&p, &table, model, &p.train, options->seed, "features"));
+    DUET_DO(duet_study_neighbours(dataset, &p.how, table, table, options->neighbours > 0 ? options->neighbours : 6, folder));
+    DUET_DO(duet_study_write(folder, "result.json", json_pack("{s:s,s:s,s:{s:I,s:i,s:i},s:s,s:i}", "command", "neighbours", "data",
+                                                               duet_dataset_describe(dataset)->name, "setting", "t", (json_int_t)options->t, "tap",
+                                                               options->tap, "pool", options->pool, "neighbours", "neighbours.png", "neighbours_k",
+                                                               DUET_STUDY_NEIGHBOURS)));
+done:
+    duet_features_free(table, 1);
+    duet_view_free(&p.train);
+    return status;
+}

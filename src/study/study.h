@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * study/study.h: what sweep, probe and neighbours share. */
+#ifndef DUET_STUDY_STUDY_H
+#define DUET_STUDY_STUDY_H
+
+#include <duet/study.h>
+#include <jansson.h>
+
+/* Writes object (taken over) to FOLDER/name, atomically. */
+DUET_NODISCARD duet_status duet_study_write(const char *folder, const char *name, json_t *object);
+/* The neighbours' sheet: images of `query` rows (table rows picked) beside their nearest of `base`. FOLDER/neighbours.png. */
+DUET_NODISCARD duet_status duet_study_neighbours(const duet_dataset *dataset, const duet_preprocess *how, const duet_feature_table *query,
+                                                 const duet_feature_table *base, int shown, const char *folder);
+/* Rows order[0..count) of a table. */
+DUET_NODISCARD duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table, const int64_t *order, int64_t count);
+#define DUET_STUDY_NEIGHBOURS 8
+
+#endif
