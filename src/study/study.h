@@ -4,6 +4,7 @@
 #define DUET_STUDY_STUDY_H
 
 #include <duet/study.h>
+#include <duet/metric.h>
 #include <jansson.h>
 
 /* Writes object (taken over) to FOLDER/name, atomically. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * head/head_store.c: heads as safetensors: mean, scale [D], weight [K,D], bias [K]; what the head is for in the metadata under
+ * head/saved_head.c: heads as safetensors: mean, scale [D], weight [K,D], bias [K]; what the head is for in the metadata under
  * "duet.head" (JSON). */
 #include <jansson.h>
 #include <math.h>
