@@ -12,7 +12,7 @@ static duet_status check_shape(duet_call *call)
     DUET_TRY(duet_op_rank(call, 0, "x", 4, 4));
     DUET_TRY(duet_op_rank(call, 1, "dy", 4, 4));
     const int64_t k = attr->kernel;
-    if (attr->stride < 1 || attr->pad < 0 || k < 1 || x[1] + 2 * attr->pad < k || x[2] + 2 * attr->pad < k) {
+    if (attr->stride < 1 || attr->pad < 0 || attr->pad > (1 << 20) || k < 1 || x[1] + 2 * attr->pad < k || x[2] + 2 * attr->pad < k) {
         char text[96];
         return duet_op_fail(call, "stride %lld, pad %lld, kernel %lld is impossible for x %s", (long long)attr->stride,
                             (long long)attr->pad, (long long)k, duet_shape_text(&call->in[0].shape, text));

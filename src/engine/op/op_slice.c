@@ -14,7 +14,7 @@ static duet_status check_shape(duet_call *call)
     const int64_t size = duet_op_last(&y);
     if (attr->begin < 0 || attr->count < 1 || attr->begin > size || attr->count > size - attr->begin) {
         char text[96];
-        return duet_op_fail(call, "channels %lld to %lld are not in x %s", (long long)attr->begin, (long long)(attr->begin + attr->count),
+        return duet_op_fail(call, "%lld channels from %lld are not in x %s", (long long)attr->count, (long long)attr->begin,
                             duet_shape_text(&y, text));
     }
     y.dim[y.rank - 1] = attr->count;
