@@ -70,8 +70,8 @@ typedef struct duet_preprocess {
 } duet_preprocess;
 
 /* One image, preprocessed, as u8 HWC (size*size*channels bytes). */
-DUET_NODISCARD duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int64_t index, const duet_preprocess *how,
-                                             uint8_t *out);
+DUET_NODISCARD duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int64_t index,
+                                             const duet_preprocess *how, uint8_t *out);
 /* The same for any image file (classify, edit). */
 DUET_NODISCARD duet_status duet_image_load(const char *path, const duet_preprocess *how, uint8_t *out);
 
@@ -98,8 +98,8 @@ typedef struct duet_batch {
     int64_t position;      /* of the first row, counted over all epochs */
 } duet_batch;
 
-DUET_NODISCARD duet_status duet_loader_open(duet_context *ctx, duet_loader **out, const duet_dataset *dataset, const duet_view *view,
-                                            const duet_loader_options *options);
+DUET_NODISCARD duet_status duet_loader_open(duet_context *ctx, duet_loader **out, const duet_dataset *dataset,
+                                            const duet_view *view, const duet_loader_options *options);
 /* Borrowed until the next call. count = 0: the pass is over (only without shuffle; with shuffle it never ends and every
  * batch is full, running over the epoch's edge). A failed loader keeps failing with the same message. */
 DUET_NODISCARD duet_status duet_loader_next(duet_loader *loader, duet_batch *out);
