@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "engine/op/op_list.h"
 
+#define MOST_ELEMENTS (INT64_C(1) << 48)
+
 #define DUET_OP(name) &duet_op_##name,
 static const duet_op *const ops[] = {
 #include "engine/op/op.def"
@@ -73,6 +75,17 @@ duet_status duet_op_present(const duet_call *call, int k, const char *name)
     return k < call->inputs && call->has_in[k] ? DUET_OK : duet_op_fail(call, "%s is missing", name);
 }
 
+/* No empty axis, and so few elements that no product of indices and attributes leaves int64_t. */
+static bool is_sound(const duet_shape *shape)
+{
+    int64_t room = MOST_ELEMENTS;
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] < 1 || shape->dim[i] > room) return false;
+        room /= shape->dim[i];
+    }
+    return shape->rank <= DUET_MAX_RANK;
+}
+
 duet_status duet_op_check(const duet_call *call, const char *const *names)
 {
     char text[96];
@@ -84,9 +97,7 @@ duet_status duet_op_check(const duet_call *call, const char *const *names)
         if (arg->dtype != want) {
             return duet_op_fail(call, "%s is %s, expected %s", names[k], duet_dtype_name(arg->dtype), duet_dtype_name(want));
         }
-        for (int i = 0; i < arg->shape.rank; i++) {
-            if (arg->shape.dim[i] < 1) return duet_op_fail(call, "%s %s is empty", names[k], duet_shape_text(&arg->shape, text));
-        }
+        if (!is_sound(&arg->shape)) return duet_op_fail(call, "%s %s is empty or too large", names[k], duet_shape_text(&arg->shape, text));
     }
     return DUET_OK;
 }
@@ -105,7 +116,8 @@ duet_status duet_op_want_shape(const duet_call *call, int k, const char *name, c
 {
     char have[96], want[96];
     if (!call->has_in[k] || duet_shape_equal(&call->in[k].shape, shape)) return DUET_OK;
-    return duet_op_fail(call, "%s is %s, expected %s", name, duet_shape_text(&call->in[k].shape, have), duet_shape_text(shape, want));
+    duet_shape_text(&call->in[k].shape, have);
+    return duet_op_fail(call, "%s is %s, expected %s", name, have, duet_shape_text(shape, want));
 }
 
 duet_status duet_op_want(const duet_call *call, int k, const char *name, int rank, const int64_t *dims)
@@ -117,7 +129,7 @@ duet_status duet_op_want(const duet_call *call, int k, const char *name, int ran
 duet_status duet_op_out_shape(duet_call *call, int k, const duet_shape *shape)
 {
     char text[96];
-    int64_t room = INT64_C(1) << 48; /* elements; every product of indices stays far inside int64_t */
+    int64_t room = MOST_ELEMENTS;
     for (int i = 0; i < shape->rank; i++) {
         if (shape->dim[i] < 0 || shape->dim[i] > room) {
             return duet_op_fail(call, "a result of shape %s is impossible", duet_shape_text(shape, text));

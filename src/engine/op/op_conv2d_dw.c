@@ -12,14 +12,14 @@ static duet_status check_shape(duet_call *call)
     DUET_TRY(duet_op_rank(call, 0, "x", 4, 4));
     DUET_TRY(duet_op_rank(call, 1, "dy", 4, 4));
     const int64_t k = attr->kernel;
-    if (attr->stride < 1 || attr->pad < 0 || attr->pad > (1 << 20) || k < 1 || x[1] + 2 * attr->pad < k || x[2] + 2 * attr->pad < k) {
+    if (attr->stride < 1 || attr->pad < 0 || attr->pad > (1 << 20) || k < 1 || x[1] + 2 * attr->pad < k
+        || x[2] + 2 * attr->pad < k) {
         char text[96];
         return duet_op_fail(call, "stride %lld, pad %lld, kernel %lld is impossible for x %s", (long long)attr->stride,
                             (long long)attr->pad, (long long)k, duet_shape_text(&call->in[0].shape, text));
     }
-    DUET_TRY(duet_op_want(call, 1, "dy", 4,
-                          (int64_t[]){x[0], (x[1] + 2 * attr->pad - k) / attr->stride + 1, (x[2] + 2 * attr->pad - k) / attr->stride + 1,
-                                      dy[3]}));
+    const int64_t rows = (x[1] + 2 * attr->pad - k) / attr->stride + 1, columns = (x[2] + 2 * attr->pad - k) / attr->stride + 1;
+    DUET_TRY(duet_op_want(call, 1, "dy", 4, (int64_t[]){x[0], rows, columns, dy[3]}));
     DUET_TRY(duet_op_out(call, 0, 4, (int64_t[]){dy[3], x[3], k, k}));
     return duet_op_out(call, 1, 1, (int64_t[]){dy[3]});
 }
@@ -101,7 +101,7 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_conv2d_dw = {
-    .info = {.name = "conv2d_dw", .help = "gradients of conv2d to weight and bias: x[B,H,W,I], dy[B,Ho,Wo,O] -> dw[O,I,k,k], dbias[O]",
+    .info = {.name = "conv2d_dw", .help = "gradients of conv2d to its parameters: x[B,H,W,I], dy[B,Ho,Wo,O] -> dw[O,I,k,k], dbias[O]",
              .params = DUET_TABLE(params, duet_conv2d_attr)},
     .inputs = 2, .required = 2, .outputs = 2, .grad_only = true,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -14,9 +14,10 @@ static duet_status check_shape(duet_call *call)
     DUET_TRY(duet_op_rank(call, 1, "w", 4, 4));
     DUET_TRY(duet_op_want(call, 1, "w", 4, (int64_t[]){dy[3], w[1], w[2], w[2]}));
     if (attr->stride < 1 || attr->pad < 0 || attr->pad > (1 << 20) || attr->height < 1 || attr->width < 1
-        || attr->height > (1 << 20) || attr->width > (1 << 20) || attr->height + 2 * attr->pad < w[2] || attr->width + 2 * attr->pad < w[2]) {
-        return duet_op_fail(call, "stride %lld, pad %lld, size %lldx%lld is impossible", (long long)attr->stride, (long long)attr->pad,
-                            (long long)attr->height, (long long)attr->width);
+        || attr->height > (1 << 20) || attr->width > (1 << 20) || attr->height + 2 * attr->pad < w[2]
+        || attr->width + 2 * attr->pad < w[2]) {
+        return duet_op_fail(call, "stride %lld, pad %lld, size %lldx%lld is impossible", (long long)attr->stride,
+                            (long long)attr->pad, (long long)attr->height, (long long)attr->width);
     }
     DUET_TRY(duet_op_want(call, 0, "dy", 4,
                           (int64_t[]){dy[0], (attr->height + 2 * attr->pad - w[2]) / attr->stride + 1,

@@ -69,7 +69,8 @@ static void gradient(duet_graph *g, const void *attr, const duet_value *in, cons
     const duet_norm_attr *a = attr;
     if (dout[0] == DUET_NONE) return;
     duet_value d[4];
-    duet_norm_act_grad(g, (const duet_value[7]){in[0], in[1], in[2], DUET_NONE, out[1], out[2], dout[0]}, a->groups, a->eps, false, d);
+    const duet_value all[7] = {in[0], in[1], in[2], DUET_NONE, out[1], out[2], dout[0]};
+    duet_norm_act_grad(g, all, a->groups, a->eps, false, d);
     din[0] = d[0];
     din[1] = d[1];
     din[2] = d[2];

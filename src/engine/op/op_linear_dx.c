@@ -48,6 +48,7 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_linear_dx = {
-    .info = {.name = "linear_dx", .help = "gradient of linear to its input: dy[…,O], w[O,I] -> dx[…,I]", .params = DUET_TABLE_EMPTY},
+    .info = {.name = "linear_dx", .help = "gradient of linear to its input: dy[…,O], w[O,I] -> dx[…,I]",
+             .params = DUET_TABLE_EMPTY},
     .inputs = 2, .required = 2, .outputs = 1, .grad_only = true,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

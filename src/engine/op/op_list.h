@@ -11,7 +11,7 @@
 #include "engine/op/op.def"
 #undef DUET_OP
 
-/* First line of every shape rule: required inputs are there, types as declared, no empty dimension. names: one an input. */
+/* First line of every shape rule: required inputs are there, types as declared, no empty axis. names: one an input. */
 DUET_NODISCARD duet_status duet_op_check(const duet_call *call, const char *const *names);
 /* Input k is there (for required inputs behind optional ones). */
 DUET_NODISCARD duet_status duet_op_present(const duet_call *call, int k, const char *name);

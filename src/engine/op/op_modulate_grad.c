@@ -43,7 +43,8 @@ static double count_flops(const duet_call *call)
     return 4.0 * (double)duet_shape_count(&call->in[0].shape);
 }
 
-void duet_modulate_grad(duet_graph *g, duet_value x, duet_value scale_shift, duet_value dy, duet_value *dx, duet_value *dscale_shift)
+void duet_modulate_grad(duet_graph *g, duet_value x, duet_value scale_shift, duet_value dy, duet_value *dx,
+                        duet_value *dscale_shift)
 {
     duet_value out[DUET_MAX_OUTPUTS] = {DUET_NONE, DUET_NONE};
     duet_graph_add(g, &duet_op_modulate_grad, NULL, (const duet_value[DUET_MAX_INPUTS]){x, scale_shift, dy}, out);

@@ -36,7 +36,10 @@ static void statistics(const float *from, int64_t space, int64_t channels, int64
     }
     *mean = sum / (double)(space * size);
     for (int64_t i = 0; i < space; i++) {
-        for (int64_t c = 0; c < size; c++) square += ((double)from[i * channels + c] - *mean) * ((double)from[i * channels + c] - *mean);
+        for (int64_t c = 0; c < size; c++) {
+            const double d = (double)from[i * channels + c] - *mean;
+            square += d * d;
+        }
     }
     *rstd = 1.0 / sqrt(square / (double)(space * size) + eps);
 }
@@ -76,7 +79,8 @@ static void gradient(duet_graph *g, const void *attr, const duet_value *in, cons
     const duet_norm_attr *a = attr;
     if (dout[0] == DUET_NONE) return;
     duet_value d[4];
-    duet_norm_act_grad(g, (const duet_value[7]){in[0], in[1], in[2], in[3], out[1], out[2], dout[0]}, a->groups, a->eps, a->silu, d);
+    const duet_value all[7] = {in[0], in[1], in[2], in[3], out[1], out[2], dout[0]};
+    duet_norm_act_grad(g, all, a->groups, a->eps, a->silu, d);
     for (int k = 0; k < 4; k++) {
         if (in[k] != DUET_NONE) din[k] = d[k];
     }

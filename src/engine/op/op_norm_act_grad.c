@@ -139,8 +139,8 @@ static const duet_param params[] = {
 
 static const duet_op_case cases[] = {
     {.attr = "groups=2,silu=true",
-     .in = {DUET_SHAPE_OF(1, 5, 3, 6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(1, 12), DUET_SHAPE_OF(1, 2), DUET_SHAPE_OF(1, 2),
-            DUET_SHAPE_OF(1, 5, 3, 6)}},
+     .in = {DUET_SHAPE_OF(1, 5, 3, 6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(1, 12), DUET_SHAPE_OF(1, 2),
+            DUET_SHAPE_OF(1, 2), DUET_SHAPE_OF(1, 5, 3, 6)}},
     {.attr = "groups=1,silu=true",
      .in = {DUET_SHAPE_OF(3, 3, 7, 5), DUET_SHAPE_OF(5), DUET_SHAPE_OF(5), DUET_ABSENT, DUET_SHAPE_OF(3, 1), DUET_SHAPE_OF(3, 1),
             DUET_SHAPE_OF(3, 3, 7, 5)}},
@@ -151,12 +151,12 @@ static const duet_op_case cases[] = {
      .in = {DUET_SHAPE_OF(3, 49, 48), DUET_SHAPE_OF(48), DUET_SHAPE_OF(48), DUET_ABSENT, DUET_SHAPE_OF(3, 8), DUET_SHAPE_OF(3, 8),
             DUET_SHAPE_OF(3, 49, 48)}},
     {.attr = "groups=3,silu=false",
-     .in = {DUET_SHAPE_OF(2, 1, 1, 3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(2, 6), DUET_SHAPE_OF(2, 3), DUET_SHAPE_OF(2, 3),
-            DUET_SHAPE_OF(2, 1, 1, 3)}},
+     .in = {DUET_SHAPE_OF(2, 1, 1, 3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(2, 6), DUET_SHAPE_OF(2, 3),
+            DUET_SHAPE_OF(2, 3), DUET_SHAPE_OF(2, 1, 1, 3)}},
 };
 
 const duet_op duet_op_norm_act_grad = {
-    .info = {.name = "norm_act_grad", .help = "gradients of group_norm and norm_act -> dx, dgamma[C], dbeta[C], dscale_shift[B,2C]?",
+    .info = {.name = "norm_act_grad", .help = "gradient of group_norm and norm_act -> dx, dgamma[C], dbeta[C], dscale_shift[B,2C]",
              .params = DUET_TABLE(params, duet_norm_attr)},
     .inputs = 7, .required = 3, .outputs = 4, .grad_only = true,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

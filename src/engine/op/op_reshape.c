@@ -7,14 +7,13 @@ static duet_status check_shape(duet_call *call)
 {
     static const char *const names[] = {"x"};
     const duet_reshape_attr *attr = call->attr;
-    const int64_t count = duet_shape_count(&call->in[0].shape);
     DUET_TRY(duet_op_check(call, names));
     if (attr->dims.count < 0 || attr->dims.count > DUET_MAX_RANK) {
         return duet_op_fail(call, "rank %d is more than %d", attr->dims.count, DUET_MAX_RANK);
     }
     duet_shape y = duet_shape_make(attr->dims.count, attr->dims.v);
     int open = -1;
-    int64_t rest = count;
+    int64_t rest = duet_shape_count(&call->in[0].shape);
     bool fits = true;
     for (int i = 0; i < y.rank; i++) {
         if (y.dim[i] == -1 && open < 0) {
@@ -27,7 +26,8 @@ static duet_status check_shape(duet_call *call)
     }
     if (!fits || (open < 0 && rest != 1)) {
         char have[96], want[96];
-        return duet_op_fail(call, "x %s does not fill the shape %s", duet_shape_text(&call->in[0].shape, have), duet_shape_text(&y, want));
+        duet_shape_text(&call->in[0].shape, have);
+        return duet_op_fail(call, "x %s does not fill the shape %s", have, duet_shape_text(&y, want));
     }
     if (open >= 0) y.dim[open] = rest;
     return duet_op_out_shape(call, 0, &y);

@@ -55,6 +55,7 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_upsample = {
-    .info = {.name = "upsample", .help = "nearest neighbour to twice the size, times gain", .params = DUET_TABLE(params, duet_resample_attr)},
+    .info = {.name = "upsample", .help = "nearest neighbour to twice the size, times gain",
+             .params = DUET_TABLE(params, duet_resample_attr)},
     .inputs = 1, .required = 1, .outputs = 1,
     .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -24,7 +24,8 @@ void duet_linear_dw(duet_graph *g, duet_value x, duet_value dy, int rank, duet_v
  * outputs 0 dx  1 dgamma[C]  2 dbeta[C]  3 dscale_shift[B,2C], an empty [0] without scale_shift */
 void duet_norm_act_grad(duet_graph *g, const duet_value in[7], int64_t groups, double eps, bool silu, duet_value out[4]);
 /* x[B,…,C], scale_shift[B,2C], dy[B,…,C] -> dx, dscale_shift[B,2C] */
-void duet_modulate_grad(duet_graph *g, duet_value x, duet_value scale_shift, duet_value dy, duet_value *dx, duet_value *dscale_shift);
+void duet_modulate_grad(duet_graph *g, duet_value x, duet_value scale_shift, duet_value dy, duet_value *dx,
+                        duet_value *dscale_shift);
 duet_value duet_silu_grad(duet_graph *g, duet_value x, duet_value dy); /* same shapes */
 
 typedef struct duet_broadcast_attr { duet_int_list middle; } duet_broadcast_attr; /* the axes put between B and C */
