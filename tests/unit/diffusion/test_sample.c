@@ -44,7 +44,7 @@ static duet_context *ctx;
 static int setup(void **state)
 {
     (void)state;
-    const duet_context_options options = {.threads = 2, .exact = true, .progress = progress, .cancelled = cancelled,
+    const duet_context_options options = {.threads = 1, .exact = true, .progress = progress, .cancelled = cancelled,
                                           .user = &watch};
     return duet_context_new(&ctx, &options) != DUET_OK;
 }

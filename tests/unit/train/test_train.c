@@ -28,6 +28,8 @@
 enum { STEPS = 12, BATCH = 12 };
 
 typedef struct watcher {
+    int threads; /* 0 = 1; spinning threads are slow where other tests run beside this one */
+    bool exact;
     int polls, cancel_at, warnings;
     char warning[1024];
 } watcher;
@@ -87,7 +89,8 @@ static duet_train_options tiny(void)
 static duet_status train_on(const char *data, watcher *w, duet_train_result *result, const duet_train_options *o, const char *run,
                             bool resume)
 {
-    const duet_context_options options = {.threads = 2, .log = note, .cancelled = cancelled, .user = w};
+    const duet_context_options options = {.threads = w->threads > 0 ? w->threads : 1, .exact = w->exact, .log = note,
+                                          .cancelled = cancelled, .user = w};
     duet_context *ctx = NULL;
     duet_dataset *dataset = NULL;
     duet_train_result ignored = {0};
@@ -421,6 +424,23 @@ static void test_learns(void **state)
     remove_folder(run);
 }
 
+static void test_exact_threads(void **state)
+{
+    (void)state;
+    char one[4096], two[4096];
+    watcher w = {.threads = 1, .exact = true};
+    duet_train_options o = tiny();
+    o.steps = 3;
+    new_folder(one, "threads1");
+    new_folder(two, "threads2");
+    assert_int_equal(train(&w, NULL, &o, one, false), DUET_OK);
+    w.threads = 2;
+    assert_int_equal(train(&w, NULL, &o, two, false), DUET_OK);
+    same_end(one, two, 3);
+    remove_folder(one);
+    remove_folder(two);
+}
+
 static void test_minutes(void **state)
 {
     (void)state;
@@ -451,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_options_round_trip),
         cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_exact_threads),
         cmocka_unit_test(test_minutes),
     };
     return cmocka_run_group_tests(tests, make_reference, drop_reference);
