@@ -16,7 +16,7 @@ void duet_preset_arch(char out[DUET_TEXT_SIZE], int64_t size, int channels)
 {
     const bool four = size >= 48 && size % 8 == 0;
     snprintf(out, DUET_TEXT_SIZE,
-             "adm_unet:image_size=%lld,in_channels=%d,num_channels=32,channel_mult=%s,num_res_blocks=%d,attention_resolutions=%lld,"
+             "adm_unet:image_size=%lld,in_channels=%d,num_channels=32,channel_mult=%s,num_res_blocks=1,attention_resolutions=%lld,"
              "num_head_channels=32,use_scale_shift_norm=true,norm_groups=8",
-             (long long)size, channels, four ? "1/2/2/4" : "1/2/2", four ? 1 : 2, (long long)(four ? size / 8 : size / 4));
+             (long long)size, channels, four ? "1/2/2/4" : "1/2/2", (long long)(four ? size / 8 : size / 4));
 }
