@@ -21,6 +21,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "train/trainer.h"
 
 #define DATA "synth:size=8,classes=3,train=40,test=4"
 #define ARCH \
@@ -424,6 +425,25 @@ static void test_learns(void **state)
     remove_folder(run);
 }
 
+/* The network chosen for a size exists at that size. */
+static void test_presets(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t height, width, size;
+    } cases[] = {{28, 28, 28}, {32, 32, 32}, {30, 45, 32}, {9, 5, 8}, {13, 20, 12}, {37, 64, 36}, {500, 375, 64}};
+    for (int i = 0; i < DUET_COUNT(cases); i++) {
+        const duet_dataset_info info = {.height = cases[i].height, .width = cases[i].width};
+        char arch[DUET_TEXT_SIZE];
+        duet_model *model = NULL;
+        assert_int_equal(duet_preset_size(&info), cases[i].size);
+        duet_preset_arch(arch, cases[i].size, 3);
+        assert_int_equal(duet_model_new(NULL, &model, arch, 0), DUET_OK);
+        assert_true(model->shape.size == cases[i].size && model->shape.in_channels == 3 && model->shape.out_channels == 3);
+        duet_model_close(model);
+    }
+}
+
 static void test_exact_threads(void **state)
 {
     (void)state;
@@ -471,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_options_round_trip),
         cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_presets),
         cmocka_unit_test(test_exact_threads),
         cmocka_unit_test(test_minutes),
     };
