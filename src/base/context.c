@@ -77,7 +77,8 @@ void duet_log(const duet_context *ctx, duet_log_level level, const char *format,
     if (size >= 0) ctx->options.log(level, text, ctx->options.user);
 }
 
-void duet_progress_report(const duet_context *ctx, const char *task, const char *unit, double done, double total, const char *detail)
+void duet_progress_report(const duet_context *ctx, const char *task, const char *unit, double done, double total,
+                          const char *detail)
 {
     if (ctx == NULL || ctx->options.progress == NULL) return;
     const duet_progress progress = {.task = task, .unit = unit, .done = done, .total = total, .detail = detail};

@@ -3,7 +3,8 @@
  * f16 is 1+5+10 bits (bias 15), bf16 the upper half of an f32. NaN payloads are kept as far as they fit. A float becomes
  * an integer by rounding to nearest even, clamped to the range, NaN 0; integers are clamped; bool is "not zero".
  * Everything runs in blocks copied to locals, so neither side need be aligned (file mappings are not). f32 to and from
- * the 16-bit types is direct; the rest passes through doubles or 64-bit integers. Where a value then needs two roundings the first one is to odd, which makes the second one exact (Boldo and Melquiond, 2008). */
+ * the 16-bit types is direct; the rest passes through doubles or 64-bit integers. Where a value then needs two roundings
+ * the first one is to odd, which makes the second one exact (Boldo and Melquiond, 2008). */
 #include <duet/tensor.h>
 
 #include <math.h>

@@ -43,7 +43,9 @@ duet_status duet_solve_spd_f64(int64_t n, int64_t m, double *a, double *b)
     if (n == 0 || m == 0) return DUET_OK;
     /* The lower triangle column-major is the upper one row-major: A = U^T U. */
     const lapack_int info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', (lapack_int)n, a, (lapack_int)n);
-    if (info > 0) return duet_fail(DUET_NUMERIC, "matrix of %lld rows is not positive definite (minor %d)", (long long)n, (int)info);
+    if (info > 0) {
+        return duet_fail(DUET_NUMERIC, "matrix of %lld rows is not positive definite (minor %d)", (long long)n, (int)info);
+    }
     if (info < 0) return duet_fail(DUET_NUMERIC, "matrix of %lld rows holds a value that is not a number", (long long)n);
     cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1.0, a, (blasint)n, b,
                 (blasint)m);

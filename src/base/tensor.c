@@ -47,7 +47,9 @@ bool duet_shape_equal(const duet_shape *a, const duet_shape *b)
 /* Dims of 0 count as 1 in the overflow check: strides must be representable too. */
 static duet_status make_shape(duet_shape *out, size_t element_size, int rank, const int64_t *dims)
 {
-    if (rank < 0 || rank > DUET_MAX_RANK) return duet_fail(DUET_SHAPE, "rank must be between 0 and %d, got %d", DUET_MAX_RANK, rank);
+    if (rank < 0 || rank > DUET_MAX_RANK) {
+        return duet_fail(DUET_SHAPE, "rank must be between 0 and %d, got %d", DUET_MAX_RANK, rank);
+    }
     duet_shape shape = {.rank = rank};
     int64_t bytes = (int64_t)element_size;
     for (int i = 0; i < rank; i++) {

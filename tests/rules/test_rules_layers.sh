@@ -8,7 +8,8 @@ list=$(find src -name '*.[ch]' | LC_ALL=C sort)
 
 awk '
 BEGIN {
-    split("base 0 io 1 engine 2 report 2 model 3 noise 4 data 4 diffusion 5 feature 5 metric 6 head 7 train 8 study 9 cli 10 serve 10", t, " ")
+    lines = "base 0 io 1 engine 2 report 2 model 3 noise 4 data 4 diffusion 5 feature 5 metric 6 head 7"
+    split(lines " train 8 study 9 cli 10 serve 10", t, " ")
     for (i = 1; i in t; i += 2) level[t[i]] = t[i + 1]
 }
 function bad(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0; failed++ }

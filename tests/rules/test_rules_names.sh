@@ -1,6 +1,7 @@
 #!/bin/sh
 # File names are unique within src/ and within include/. Functions of the C library stay in their folders: memory in
-# src/base (everything else goes through base/mem.h), printing, exit and the environment in src/cli and src/serve.
+# src/base (the rest of the library goes through base/mem.h; programs have only public headers and use their own),
+# printing, exit and the environment in src/cli and src/serve.
 # DUET_CUDA is asked for in src/engine/backend only. Comments and strings do not count.
 source=$2
 cd "$source" || exit 1
@@ -15,8 +16,10 @@ twice=$?
 awk '
 BEGIN {
     before = "(^|[^A-Za-z0-9_.>])"
-    memory = before "(malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|strdup|strndup|asprintf|vasprintf)[ ]*[(]"
-    output = before "(printf|vprintf|puts|putchar|perror|exit|_exit|_Exit|quick_exit|abort|assert|getenv|secure_getenv|setenv|putenv)[ ]*[(]"
+    memory = "malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|strdup|strndup|asprintf|vasprintf"
+    memory = before "(" memory ")[ ]*[(]"
+    output = "printf|vprintf|puts|putchar|perror|exit|_exit|_Exit|quick_exit|abort|assert"
+    output = before "(" output "|getenv|secure_getenv|setenv|putenv)[ ]*[(]"
     streams = before "(stdout|stderr)([^A-Za-z0-9_]|$)"
 }
 function bad(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0; failed++ }
@@ -42,8 +45,10 @@ FNR == 1 { comment = 0 }
     }
     sub(/\/\/.*/, "", code)
     lines++
-    if (FILENAME !~ /^src\/base\// && code ~ memory) bad("memory comes from base/mem.h")
-    if (FILENAME !~ /^src\/(cli|serve)\// && (code ~ output || code ~ streams)) bad("only src/cli prints, exits or reads the environment")
+    if (FILENAME !~ /^src\/(base|cli|serve)\// && code ~ memory) bad("memory comes from base/mem.h")
+    if (FILENAME !~ /^src\/(cli|serve)\// && (code ~ output || code ~ streams)) {
+        bad("only src/cli prints, exits or reads the environment")
+    }
     if (FILENAME !~ /^src\/engine\/backend\// && code ~ /^[ ]*#.*DUET_CUDA/) bad("DUET_CUDA belongs to src/engine/backend")
 }
 END { printf "names: %d lines checked, %d wrong\n", lines, failed; exit failed > 0 }

@@ -11,7 +11,8 @@ fi
 [ -n "$list" ] || { echo "words: no files under '$source'"; exit 1; }
 slash=/
 paths="(^|[^A-Za-z0-9_.~-])${slash}(home|root|Users|work|workspace|mnt|media)${slash}[A-Za-z0-9_.]"
-hosts="(pypi|pythonhosted|npmjs|crates|rubygems|docker|debian|ubuntu|golang|conda|anaconda|nexus|artifactory)[.](org|com|io|net|internal|local)"
+names="pypi|pythonhosted|npmjs|crates|rubygems|docker|debian|ubuntu|golang|conda|anaconda|nexus|artifactory"
+hosts="($names)[.](org|com|io|net|internal|local)"
 marks="^(<<<<<<<|>>>>>>>)( |\$)"
 
 echo "$list" | {

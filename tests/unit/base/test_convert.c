@@ -128,7 +128,8 @@ static void test_floats_to_integers(void **state)
     static const uint8_t want_u8[N] = {0, 2, 2, 0, 0, 255, 0, 255, 0, 255, 0, 0, 0, 255};
     static const uint8_t want_bool[N] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     static const int32_t want_i32[N] = {0, 2, 2, 0, -2, 300, -300, INT32_MAX, INT32_MIN, INT32_MAX, INT32_MIN, 0, 0, INT32_MAX};
-    static const int64_t want_i64[N] = {0, 2, 2, 0, -2, 300, -300, 10000000000, -10000000000, INT64_MAX, INT64_MIN, 0, 0, INT64_MAX};
+    static const int64_t want_i64[N] = {0, 2, 2, 0, -2, 300, -300, 10000000000, -10000000000, INT64_MAX, INT64_MIN,
+                                        0, 0, INT64_MAX};
     uint8_t out[N * 8];
     duet_convert(out, DUET_I8, in, DUET_F32, N);
     assert_memory_equal(out, want_i8, sizeof(want_i8));

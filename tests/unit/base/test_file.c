@@ -161,7 +161,8 @@ static void test_full_device(void **state)
     struct stat info;
     if (stat("/dev/full", &info) != 0 || !S_ISCHR(info.st_mode)) skip();
     assert_int_equal(duet_file_write("/dev/full", "x", 1), DUET_IO);
-    assert_string_equal(duet_error_message(), "cannot write '/dev/full': no space left on device; free some space or write to another folder");
+    assert_string_equal(duet_error_message(),
+                        "cannot write '/dev/full': no space left on device; free some space or write to another folder");
     assert_int_equal(stat("/dev/full", &info), 0);
     assert_true(S_ISCHR(info.st_mode)); /* written to, not replaced by a file */
     assert_int_equal(duet_file_append("/dev/full", "x"), DUET_IO);

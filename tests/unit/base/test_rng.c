@@ -199,8 +199,9 @@ static void test_permutation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_philox_known_answers), cmocka_unit_test(test_hash_known_answers), cmocka_unit_test(test_streams_differ),
-        cmocka_unit_test(test_uniform_and_below), cmocka_unit_test(test_normal_moments), cmocka_unit_test(test_normal_is_box_muller),
+        cmocka_unit_test(test_philox_known_answers), cmocka_unit_test(test_hash_known_answers),
+        cmocka_unit_test(test_streams_differ), cmocka_unit_test(test_uniform_and_below),
+        cmocka_unit_test(test_normal_moments), cmocka_unit_test(test_normal_is_box_muller),
         cmocka_unit_test(test_normal_does_not_depend_on_the_range), cmocka_unit_test(test_normal_golden),
         cmocka_unit_test(test_permutation),
     };
