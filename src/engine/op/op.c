@@ -79,11 +79,12 @@ duet_status duet_op_present(const duet_call *call, int k, const char *name)
 static bool is_sound(const duet_shape *shape)
 {
     int64_t room = MOST_ELEMENTS;
+    if (shape->rank < 0 || shape->rank > DUET_MAX_RANK) return false;
     for (int i = 0; i < shape->rank; i++) {
         if (shape->dim[i] < 1 || shape->dim[i] > room) return false;
         room /= shape->dim[i];
     }
-    return shape->rank <= DUET_MAX_RANK;
+    return true;
 }
 
 duet_status duet_op_check(const duet_call *call, const char *const *names)
@@ -97,7 +98,8 @@ duet_status duet_op_check(const duet_call *call, const char *const *names)
         if (arg->dtype != want) {
             return duet_op_fail(call, "%s is %s, expected %s", names[k], duet_dtype_name(arg->dtype), duet_dtype_name(want));
         }
-        if (!is_sound(&arg->shape)) return duet_op_fail(call, "%s %s is empty or too large", names[k], duet_shape_text(&arg->shape, text));
+        if (is_sound(&arg->shape)) continue;
+        return duet_op_fail(call, "%s %s is empty or too large", names[k], duet_shape_text(&arg->shape, text));
     }
     return DUET_OK;
 }

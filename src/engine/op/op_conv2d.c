@@ -21,7 +21,8 @@ static duet_status check_shape(duet_call *call)
     if (rows < 0 || columns < 0) {
         char have[96], kernel[96];
         return duet_op_fail(call, "x %s with pad %lld is smaller than the kernel of w %s",
-                            duet_shape_text(&call->in[0].shape, have), (long long)attr->pad, duet_shape_text(&call->in[1].shape, kernel));
+                            duet_shape_text(&call->in[0].shape, have), (long long)attr->pad,
+                            duet_shape_text(&call->in[1].shape, kernel));
     }
     return duet_op_out(call, 0, 4, (int64_t[]){x[0], rows / attr->stride + 1, columns / attr->stride + 1, w[0]});
 }

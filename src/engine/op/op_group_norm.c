@@ -92,12 +92,13 @@ static const duet_param params[] = {
     DUET_FLOAT(duet_norm_attr, eps, "1e-5", 0, 1, "added to the variance"),
 };
 
+/* One element a group has a larger eps: rstd = 1/sqrt(eps) there, and multiplies the rounding of x and mean. */
 static const duet_op_case cases[] = {
     {.attr = "groups=2,eps=1e-5", .in = {DUET_SHAPE_OF(1, 5, 3, 6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(6)}},
     {.attr = "groups=1,eps=1e-5", .in = {DUET_SHAPE_OF(3, 3, 7, 5), DUET_SHAPE_OF(5), DUET_SHAPE_OF(5)}},
     {.attr = "groups=32,eps=1e-5", .in = {DUET_SHAPE_OF(2, 5, 5, 64), DUET_SHAPE_OF(64), DUET_SHAPE_OF(64)}},
     {.attr = "groups=8,eps=1e-6", .in = {DUET_SHAPE_OF(3, 49, 48), DUET_SHAPE_OF(48), DUET_SHAPE_OF(48)}},
-    {.attr = "groups=3,eps=1e-5", .in = {DUET_SHAPE_OF(1, 1, 1, 3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(3)}},
+    {.attr = "groups=3,eps=1e-3", .in = {DUET_SHAPE_OF(1, 1, 1, 3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(3)}},
     {.attr = "groups=7,eps=0.1", .in = {DUET_SHAPE_OF(2, 2, 1, 7), DUET_SHAPE_OF(7), DUET_SHAPE_OF(7)}},
 };
 

@@ -120,6 +120,7 @@ static const duet_param params[] = {
     DUET_BOOLEAN(duet_norm_attr, silu, "true", "SiLU behind the norm"),
 };
 
+/* One element a group has a larger eps: rstd = 1/sqrt(eps) there, and multiplies the rounding of x and mean. */
 static const duet_op_case cases[] = {
     {.attr = "groups=2,eps=1e-5,silu=true",
      .in = {DUET_SHAPE_OF(1, 5, 3, 6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(1, 12)}},
@@ -127,7 +128,7 @@ static const duet_op_case cases[] = {
     {.attr = "groups=32,eps=1e-5,silu=true",
      .in = {DUET_SHAPE_OF(3, 5, 5, 64), DUET_SHAPE_OF(64), DUET_SHAPE_OF(64), DUET_SHAPE_OF(3, 128)}},
     {.attr = "groups=8,eps=1e-6,silu=false", .in = {DUET_SHAPE_OF(3, 49, 48), DUET_SHAPE_OF(48), DUET_SHAPE_OF(48), DUET_ABSENT}},
-    {.attr = "groups=3,eps=1e-5,silu=true",
+    {.attr = "groups=3,eps=1e-3,silu=true",
      .in = {DUET_SHAPE_OF(2, 1, 1, 3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(2, 6)}},
     {.attr = "groups=7,eps=0.1,silu=false",
      .in = {DUET_SHAPE_OF(2, 2, 1, 7), DUET_SHAPE_OF(7), DUET_SHAPE_OF(7), DUET_SHAPE_OF(2, 14)}},

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ * tests/conform/op_fixture.h: a tested use of an op with its inputs and what the reference makes of them, and buffers with
+ * guard bytes. Values: U(-1,1); i32 inputs 0..labels-1 with -1 as each fourth (labels out of range are legal input). */
+#ifndef DUET_TESTS_OP_FIXTURE_H
+#define DUET_TESTS_OP_FIXTURE_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "engine/backend/backend.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/plan.h"
+
+#define GUARD      64
+#define GUARD_BYTE 0xA5
+
+/* A buffer between two walls. */
+typedef struct guarded {
+    uint8_t *block;
+    void *data;
+    int64_t bytes;
+} guarded;
+
+typedef struct op_fixture {
+    const duet_op *op;
+    const duet_op_case *use;
+    union {
+        duet_fill_attr widest; /* the largest of all attribute structs */
+        double align;
+        unsigned char bytes[1024];
+    } attr;
+    duet_call call;
+    guarded in[DUET_MAX_INPUTS], expect[DUET_MAX_OUTPUTS];
+    uint64_t seed, step;
+} op_fixture;
+
+static inline guarded guarded_new(int64_t bytes, int fill)
+{
+    guarded g = {.bytes = bytes};
+    assert_int_equal(duet_alloc(&g.block, bytes + 2 * GUARD, 1), DUET_OK);
+    memset(g.block, GUARD_BYTE, (size_t)bytes + 2 * GUARD);
+    g.data = g.block + GUARD;
+    memset(g.data, fill, (size_t)bytes);
+    return g;
+}
+
+static inline bool guarded_intact(const guarded *g)
+{
+    for (int64_t i = 0; g->block != NULL && i < GUARD; i++) {
+        if (g->block[i] != GUARD_BYTE || g->block[GUARD + g->bytes + i] != GUARD_BYTE) return false;
+    }
+    return true;
+}
+
+static inline void guarded_free(guarded *g)
+{
+    duet_release(g->block);
+    *g = (guarded){0};
+}
+
+static inline int64_t arg_bytes(const duet_arg *arg)
+{
+    return duet_shape_count(&arg->shape) * (int64_t)duet_dtype_size(arg->dtype);
+}
+
+static inline int64_t arg_count(const duet_arg *arg)
+{
+    return duet_shape_count(&arg->shape);
+}
+
+/* Inputs that are parameters of a model: shared by the rows of a batch, and packed by kernels. */
+static inline uint32_t param_inputs_of(const duet_op *op)
+{
+    static const struct { const char *name; uint32_t mask; } rows[] = {
+        {"conv2d", 6},   {"conv2d_dx", 2}, {"linear", 6},        {"linear_dx", 2},
+        {"group_norm", 6}, {"norm_act", 6}, {"norm_act_grad", 6}, {"embedding", 1},
+    };
+    for (int i = 0; i < DUET_COUNT(rows); i++) {
+        if (strcmp(rows[i].name, op->info.name) == 0) return rows[i].mask;
+    }
+    return 0;
+}
+
+static inline void fill_input(const op_fixture *f, int k, uint64_t draw, void *data)
+{
+    const duet_rng rng = duet_rng_make(20, f->op->info.name, draw * 16 + (uint64_t)k);
+    /* Time steps go up to 1000; every other input is of order one. */
+    const double scale = strcmp(f->op->info.name, "timestep_embedding") == 0 ? 1000.0 : 1.0;
+    const int64_t count = arg_count(&f->call.in[k]);
+    for (int64_t i = 0; i < count; i++) {
+        if (f->call.in[k].dtype == DUET_I32) {
+            ((int32_t *)data)[i] = i % 4 == 3 ? -1 : (int32_t)duet_rng_below(rng, (uint64_t)i, (uint64_t)f->use->labels);
+        } else {
+            ((float *)data)[i] = (float)(scale * (2.0 * duet_rng_uniform(rng, (uint64_t)i) - 1.0));
+        }
+    }
+}
+
+static inline void fixture_attr(op_fixture *f)
+{
+    const duet_param_table *table = &f->op->info.params;
+    assert_true(table->options_size <= sizeof(f->attr));
+    duet_params_default(table, &f->attr);
+    if (f->use->attr == NULL || f->use->attr[0] == '\0') return;
+    assert_int_equal(duet_params_parse(table, &f->attr, f->op->info.name, f->use->attr), DUET_OK);
+}
+
+static inline void fixture_call(op_fixture *f)
+{
+    f->call = (duet_call){.op = f->op, .attr = &f->attr, .scope = "block.0", .inputs = f->op->inputs, .outputs = f->op->outputs};
+    for (int k = 0; k < f->op->inputs; k++) {
+        f->call.has_in[k] = f->use->in[k].rank >= 0;
+        if (!f->call.has_in[k]) continue;
+        f->call.in[k].dtype = (f->op->i32_inputs >> k & 1u) != 0 ? DUET_I32 : DUET_F32;
+        f->call.in[k].shape = f->use->in[k];
+    }
+    for (int k = 0; k < f->op->outputs; k++) f->call.has_out[k] = true;
+}
+
+static inline void run_reference(const op_fixture *f, const void *const *in, void *const *out)
+{
+    duet_run run = {.call = &f->call, .seed = f->seed, .step = f->step, .threads = 1};
+    if (f->op->reference == NULL) { /* an alias */
+        memcpy(out[0], in[0], (size_t)arg_bytes(&f->call.out[0]));
+        return;
+    }
+    for (int k = 0; k < f->op->inputs; k++) run.in[k] = in[k];
+    for (int k = 0; k < f->op->outputs; k++) run.out[k] = out[k];
+    f->op->reference(&run);
+}
+
+static inline void fixture_open(op_fixture *f, const duet_op *op, int index)
+{
+    *f = (op_fixture){.op = op, .use = &op->cases[index], .seed = 7, .step = 3};
+    fixture_attr(f);
+    fixture_call(f);
+    const duet_status status = op->shape(&f->call);
+    if (status != DUET_OK) fail_msg("%s case %d: %s", op->info.name, index, duet_error_message());
+    const void *in[DUET_MAX_INPUTS] = {0};
+    void *out[DUET_MAX_OUTPUTS] = {0};
+    for (int k = 0; k < op->inputs; k++) {
+        if (!f->call.has_in[k]) continue;
+        f->in[k] = guarded_new(arg_bytes(&f->call.in[k]), 0);
+        fill_input(f, k, 0, f->in[k].data);
+        in[k] = f->in[k].data;
+    }
+    for (int k = 0; k < op->outputs; k++) {
+        f->expect[k] = guarded_new(arg_bytes(&f->call.out[k]), 0xFF);
+        out[k] = f->expect[k].data;
+    }
+    run_reference(f, in, out);
+    for (int k = 0; k < op->outputs; k++) assert_true(guarded_intact(&f->expect[k]));
+}
+
+static inline void fixture_close(op_fixture *f)
+{
+    for (int k = 0; k < DUET_MAX_INPUTS; k++) guarded_free(&f->in[k]);
+    for (int k = 0; k < DUET_MAX_OUTPUTS; k++) guarded_free(&f->expect[k]);
+}
+
+static inline double rms_of(const float *x, int64_t count)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < count; i++) sum += (double)x[i] * (double)x[i];
+    return count > 0 ? sqrt(sum / (double)count) : 0.0;
+}
+
+/* Largest difference over the oracle's RMS; infinite for NaN. */
+static inline double error_of(const float *have, const float *want, int64_t count)
+{
+    const double scale = fmax(rms_of(want, count), 1e-6);
+    double worst = 0.0;
+    for (int64_t i = 0; i < count; i++) {
+        const double d = fabs((double)have[i] - (double)want[i]) / scale;
+        if (!(d <= worst)) worst = isnan(d) ? INFINITY : d;
+    }
+    return worst;
+}
+
+/* The case as a graph of one node; inputs are called in0, in1, …; those in `params` are weights. */
+static inline void fixture_graph(const op_fixture *f, duet_graph *g, uint32_t params, duet_value *in, duet_value *out)
+{
+    char name[16];
+    for (int k = 0; k < f->op->inputs; k++) {
+        in[k] = DUET_NONE;
+        if (!f->call.has_in[k]) continue;
+        const duet_arg *arg = &f->call.in[k];
+        snprintf(name, sizeof(name), "in%d", k);
+        in[k] = (params >> k & 1u) != 0
+                    ? duet_parameter(g, name, DUET_WEIGHT, (duet_init){.kind = DUET_INIT_ZERO}, arg->shape.rank, arg->shape.dim)
+                    : duet_input(g, name, arg->dtype, arg->shape.rank, arg->shape.dim);
+    }
+    if (out != NULL) duet_graph_add(g, f->op, &f->attr, in, out);
+}
+
+/* Copies the fixture's inputs into a session and its parameters, as far as the plan reads them. */
+static inline void fixture_feed(const op_fixture *f, duet_session *session, duet_params *params)
+{
+    char name[16];
+    for (int k = 0; k < f->op->inputs; k++) {
+        if (!f->call.has_in[k]) continue;
+        snprintf(name, sizeof(name), "in%d", k);
+        const duet_param_slot *slot = duet_params_slot(params, name);
+        if (slot != NULL) {
+            memcpy(params->block + slot->offset, f->in[k].data, (size_t)f->in[k].bytes);
+        } else if (duet_session_has_input(session, name)) {
+            assert_int_equal(duet_session_set(session, name, f->in[k].data), DUET_OK);
+        }
+    }
+    duet_params_touch(params);
+    duet_session_seed(session, f->seed, f->step);
+}
+
+typedef void (*case_check)(const op_fixture *f, int index);
+
+static inline void for_each_case(case_check check)
+{
+    int count = 0;
+    const duet_op *const *ops = duet_op_list(&count);
+    for (int i = 0; i < count; i++) {
+        for (int c = 0; c < ops[i]->case_count; c++) {
+            op_fixture f;
+            fixture_open(&f, ops[i], c);
+            check(&f, c);
+            fixture_close(&f);
+        }
+    }
+}
+
+#endif

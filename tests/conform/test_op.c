@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT
+ * tests/conform/test_op.c: every kernel of every backend against the ops' references, on all tested shapes: values, guard
+ * bytes, unwanted outputs, writing in place, weights packed once and changed later, same bits for any threads and batch.
+ * Fused ops against their plain ones; shape rules against wrong shapes. */
+#include "conform/op_fixture.h"
+#include "engine/backend/cpu/onednn_kernels.h"
+#include "tolerance.h"
+
+#define DUET_CPU(name) extern const duet_kernel_list duet_cpu_##name##_base;
+#include "engine/backend/cpu/cpu.def"
+#undef DUET_CPU
+#if defined(__x86_64__)
+#define DUET_CPU(name) extern const duet_kernel_list duet_cpu_##name##_avx2, duet_cpu_##name##_avx512;
+#include "engine/backend/cpu/cpu.def"
+#undef DUET_CPU
+#endif
+
+typedef struct kernel_use {
+    const duet_kernel *kernel;
+    duet_kernel_plan plan;
+    void *local;
+    guarded keep, scratch;
+    int threads;
+} kernel_use;
+
+static int kernel_count, fallback_count; /* of the backend "cpu" */
+static double worst[2];                  /* share of the tolerance: forward, gradient */
+static const char *worst_name[2] = {"", ""};
+
+static double tolerance_of(const duet_op *op)
+{
+    return op->grad_only ? TOLERANCE_GRADIENT : TOLERANCE_FORWARD;
+}
+
+static void use_open(kernel_use *use, const duet_kernel *kernel, const duet_call *call, const duet_kernel_options *options)
+{
+    *use = (kernel_use){.kernel = kernel, .threads = options->threads};
+    if (kernel->plan != NULL && kernel->plan(call, options, &use->plan) != DUET_OK) {
+        fail_msg("%s/%s: plan: %s", call->op->info.name, kernel->name, duet_error_message());
+    }
+    if (kernel->open != NULL) assert_int_equal(kernel->open(use->plan.state, &use->local), DUET_OK);
+    use->keep = guarded_new(use->plan.keep, 0);
+    use->scratch = guarded_new(use->plan.scratch, 0xFF);
+}
+
+static void use_close(kernel_use *use)
+{
+    assert_true(guarded_intact(&use->keep));
+    assert_true(guarded_intact(&use->scratch));
+    if (use->kernel->close != NULL && use->local != NULL) use->kernel->close(use->local);
+    if (use->kernel->release != NULL && use->plan.state != NULL) use->kernel->release(use->plan.state);
+    guarded_free(&use->keep);
+    guarded_free(&use->scratch);
+}
+
+static void use_run(kernel_use *use, const op_fixture *f, const duet_call *call, void *const *in, void *const *out,
+                    uint64_t version)
+{
+    duet_run run = {.call = call, .state = use->plan.state, .local = use->local, .keep = use->plan.keep > 0 ? use->keep.data : NULL,
+                    .scratch = use->scratch.data, .seed = f->seed, .step = f->step, .threads = use->threads};
+    for (int k = 0; k < call->inputs; k++) {
+        run.in[k] = in[k];
+        run.in_version[k] = (param_inputs_of(f->op) >> k & 1u) != 0 ? version : 0;
+    }
+    for (int k = 0; k < call->outputs; k++) run.out[k] = call->has_out[k] ? out[k] : NULL;
+    if (use->kernel->run(&run) != DUET_OK) fail_msg("%s/%s: run: %s", f->op->info.name, use->kernel->name, duet_error_message());
+}
+
+static void inputs_of(const op_fixture *f, void **in)
+{
+    for (int k = 0; k < DUET_MAX_INPUTS; k++) in[k] = f->in[k].data;
+}
+
+static void check_output(const op_fixture *f, int index, const char *how, const char *kernel, int k, const guarded *have,
+                         const guarded *want)
+{
+    const double error = error_of(have->data, want->data, have->bytes / 4);
+    if (!guarded_intact(have)) fail_msg("%s case %d, %s (%s): writes outside output %d", f->op->info.name, index, kernel, how, k);
+    if (error / tolerance_of(f->op) > worst[f->op->grad_only]) {
+        worst[f->op->grad_only] = error / tolerance_of(f->op);
+        worst_name[f->op->grad_only] = f->op->info.name;
+    }
+    if (error > tolerance_of(f->op)) {
+        fail_msg("%s case %d '%s', %s (%s): output %d is off by %.2e of its RMS, %.0e is allowed", f->op->info.name, index,
+                 f->use->attr != NULL ? f->use->attr : "", kernel, how, k, error, tolerance_of(f->op));
+    }
+}
+
+/* The outputs in `wanted`, by a kernel. */
+static void check_wanted(const op_fixture *f, int index, const duet_kernel *kernel, uint32_t wanted,
+                         const duet_kernel_options *options, const char *how)
+{
+    duet_call call = f->call;
+    for (int k = 0; k < call.outputs; k++) call.has_out[k] = (wanted >> k & 1u) != 0;
+    kernel_use use;
+    use_open(&use, kernel, &call, options);
+    guarded out[DUET_MAX_OUTPUTS] = {{0}};
+    void *in[DUET_MAX_INPUTS], *to[DUET_MAX_OUTPUTS] = {0};
+    inputs_of(f, in);
+    for (int k = 0; k < call.outputs; k++) {
+        out[k] = guarded_new(f->expect[k].bytes, 0xFF);
+        to[k] = out[k].data;
+    }
+    for (int twice = 0; twice < 2; twice++) { /* the second run finds packed weights */
+        use_run(&use, f, &call, in, to, 1);
+        for (int k = 0; k < call.outputs; k++) {
+            if (call.has_out[k]) check_output(f, index, how, kernel->name, k, &out[k], &f->expect[k]);
+            assert_true(guarded_intact(&out[k]));
+        }
+    }
+    for (int k = 0; k < call.outputs; k++) guarded_free(&out[k]);
+    use_close(&use);
+}
+
+static void check_in_place(const op_fixture *f, int index, const duet_kernel *kernel)
+{
+    for (int k = 0; k < f->op->inputs; k++) {
+        if ((f->op->in_place >> k & 1u) == 0) continue;
+        const duet_kernel_options options = {.threads = 1};
+        kernel_use use;
+        use_open(&use, kernel, &f->call, &options);
+        guarded both = guarded_new(f->in[k].bytes, 0);
+        memcpy(both.data, f->in[k].data, (size_t)both.bytes);
+        void *in[DUET_MAX_INPUTS], *to[DUET_MAX_OUTPUTS] = {both.data};
+        inputs_of(f, in);
+        in[k] = both.data;
+        use_run(&use, f, &f->call, in, to, 1);
+        check_output(f, index, "in place", kernel->name, 0, &both, &f->expect[0]);
+        guarded_free(&both);
+        use_close(&use);
+    }
+}
+
+/* New weights under a new version must be seen by a kernel that keeps them packed. */
+static void check_repack(const op_fixture *f, int index, const duet_kernel *kernel)
+{
+    const uint32_t params = param_inputs_of(f->op);
+    if (params == 0) return;
+    const duet_kernel_options options = {.threads = 1, .param_inputs = params};
+    void *in[DUET_MAX_INPUTS], *to[DUET_MAX_OUTPUTS] = {0}, *want[DUET_MAX_OUTPUTS] = {0};
+    guarded changed[DUET_MAX_INPUTS] = {{0}}, out[DUET_MAX_OUTPUTS] = {{0}}, expect[DUET_MAX_OUTPUTS] = {{0}};
+    inputs_of(f, in);
+    for (int k = 0; k < f->op->outputs; k++) {
+        out[k] = guarded_new(f->expect[k].bytes, 0xFF);
+        expect[k] = guarded_new(f->expect[k].bytes, 0xFF);
+        to[k] = out[k].data;
+        want[k] = expect[k].data;
+    }
+    kernel_use use;
+    use_open(&use, kernel, &f->call, &options);
+    use_run(&use, f, &f->call, in, to, 1);
+    for (int k = 0; k < f->op->inputs; k++) {
+        if ((params >> k & 1u) == 0 || !f->call.has_in[k]) continue;
+        changed[k] = guarded_new(f->in[k].bytes, 0);
+        fill_input(f, k, 1, changed[k].data);
+        in[k] = changed[k].data;
+    }
+    use_run(&use, f, &f->call, in, to, 2);
+    run_reference(f, (const void *const *)in, want);
+    for (int k = 0; k < f->op->outputs; k++) check_output(f, index, "changed weights", kernel->name, k, &out[k], &expect[k]);
+    for (int k = 0; k < DUET_MAX_INPUTS; k++) guarded_free(&changed[k]);
+    for (int k = 0; k < f->op->outputs; k++) guarded_free(&out[k]);
+    for (int k = 0; k < f->op->outputs; k++) guarded_free(&expect[k]);
+    use_close(&use);
+}
+
+static void check_kernel(const op_fixture *f, int index, const duet_kernel *kernel)
+{
+    const uint32_t all = (1u << f->op->outputs) - 1u;
+    check_wanted(f, index, kernel, all, &(duet_kernel_options){.threads = 1}, "1 thread");
+    check_wanted(f, index, kernel, all, &(duet_kernel_options){.threads = 3}, "3 threads");
+    check_wanted(f, index, kernel, all, &(duet_kernel_options){.threads = 2, .exact = true}, "exact");
+    check_wanted(f, index, kernel, all, &(duet_kernel_options){.threads = 1, .param_inputs = param_inputs_of(f->op)}, "weights");
+    for (int k = 0; k < f->op->outputs && f->op->outputs > 1; k++) {
+        if (arg_count(&f->call.out[k]) == 0) continue;
+        check_wanted(f, index, kernel, 1u << k, &(duet_kernel_options){.threads = 1}, "one output");
+    }
+    check_in_place(f, index, kernel);
+    check_repack(f, index, kernel);
+    for (int k = 0; k < f->op->inputs; k++) assert_true(guarded_intact(&f->in[k]));
+    kernel_count++;
+}
+
+static void check_list(const op_fixture *f, int index, const duet_kernel_list *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        const duet_kernel *kernel = &list->kernels[i];
+        if (strcmp(kernel->op, f->op->info.name) != 0 || (kernel->supports != NULL && !kernel->supports(&f->call))) continue;
+        check_kernel(f, index, kernel);
+    }
+}
+
+/* Also kernels that the backend would not choose, of all instruction sets that this machine runs. */
+static void check_kernels(const op_fixture *f, int index)
+{
+    if (f->op->alias) return;
+    if (duet_backend_cpu()->find(&f->call) == NULL) {
+        print_message("    %s case %d: no cpu kernel\n", f->op->info.name, index);
+        fallback_count++;
+    }
+    check_list(f, index, &duet_onednn_kernels);
+#define DUET_CPU(name) check_list(f, index, &duet_cpu_##name##_base);
+#include "engine/backend/cpu/cpu.def"
+#undef DUET_CPU
+#if defined(__x86_64__)
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return;
+#define DUET_CPU(name) check_list(f, index, &duet_cpu_##name##_avx2);
+#include "engine/backend/cpu/cpu.def"
+#undef DUET_CPU
+    if (strcmp(duet_backend_cpu()->isa, "avx512") != 0) return;
+#define DUET_CPU(name) check_list(f, index, &duet_cpu_##name##_avx512);
+#include "engine/backend/cpu/cpu.def"
+#undef DUET_CPU
+#endif
+}
+
+static void test_kernels(void **state)
+{
+    (void)state;
+    for_each_case(check_kernels);
+    print_message("    %d uses of kernels up to '%s', %d cases without one\n", kernel_count, duet_backend_cpu()->isa,
+                  fallback_count);
+    print_message("    worst: %.2f (%s) of the tolerance forward, %.2f (%s) of gradients\n", worst[0], worst_name[0], worst[1],
+                  worst_name[1]);
+    assert_true(kernel_count > fallback_count);
+}
+
+/* ---- the same through graph, plan and session ---- */
+
+static void check_session(const op_fixture *f, int index, const char *backend, uint32_t params_mask)
+{
+    duet_graph *graph = NULL;
+    duet_params *params = NULL;
+    duet_plan *plan = NULL;
+    duet_session *session = NULL;
+    duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
+    assert_int_equal(duet_graph_new(&graph), DUET_OK);
+    fixture_graph(f, graph, params_mask, in, out);
+    if (duet_graph_status(graph) != DUET_OK) fail_msg("%s case %d: %s", f->op->info.name, index, duet_error_message());
+    int64_t wanted = 0;
+    for (int k = 0; k < f->op->outputs; k++) wanted += arg_count(&f->call.out[k]) > 0;
+    const duet_plan_options options = {.backend = backend, .threads = 2};
+    assert_int_equal(duet_params_new(&params, graph), DUET_OK);
+    assert_int_equal(duet_plan_new(&plan, graph, params, out, wanted, NULL, 0, &options), DUET_OK);
+    duet_graph_free(graph);
+    assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
+    fixture_feed(f, session, params);
+    assert_int_equal(duet_session_run(session), DUET_OK);
+    for (int k = 0; k < wanted; k++) {
+        guarded have = guarded_new(f->expect[k].bytes, 0);
+        assert_int_equal(duet_session_get(session, k, -1, have.data), DUET_OK);
+        check_output(f, index, "session", backend, k, &have, &f->expect[k]);
+        guarded_free(&have);
+    }
+    duet_session_free(session);
+    duet_plan_free(plan);
+    duet_params_free(params);
+}
+
+static void check_sessions(const op_fixture *f, int index)
+{
+    check_session(f, index, "ref", 0);
+    check_session(f, index, "cpu", 0);
+    if (param_inputs_of(f->op) != 0) check_session(f, index, "cpu", param_inputs_of(f->op));
+}
+
+static void test_sessions(void **state)
+{
+    (void)state;
+    for_each_case(check_sessions);
+}
+
+/* ---- fused ops ---- */
+
+static void check_expand(const op_fixture *f, int index)
+{
+    if (f->op->expand == NULL) return;
+    duet_graph *graph = NULL;
+    duet_params *params = NULL;
+    duet_plan *plan = NULL;
+    duet_session *session = NULL;
+    duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
+    assert_int_equal(duet_graph_new(&graph), DUET_OK);
+    fixture_graph(f, graph, 0, in, NULL);
+    f->op->expand(graph, &f->attr, in, out);
+    assert_int_equal(duet_graph_status(graph), DUET_OK);
+    assert_int_equal(duet_params_new(&params, graph), DUET_OK);
+    const duet_plan_options options = {.backend = "ref", .threads = 1};
+    assert_int_equal(duet_plan_new(&plan, graph, params, out, f->op->outputs, NULL, 0, &options), DUET_OK);
+    duet_graph_free(graph);
+    assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
+    fixture_feed(f, session, params);
+    assert_int_equal(duet_session_run(session), DUET_OK);
+    for (int k = 0; k < f->op->outputs; k++) {
+        guarded have = guarded_new(f->expect[k].bytes, 0);
+        assert_int_equal(duet_session_get(session, k, -1, have.data), DUET_OK);
+        const double error = error_of(have.data, f->expect[k].data, have.bytes / 4);
+        if (error > TOLERANCE_EXPAND) fail_msg("%s case %d: expand is off by %.2e in output %d", f->op->info.name, index, error, k);
+        guarded_free(&have);
+    }
+    duet_session_free(session);
+    duet_plan_free(plan);
+    duet_params_free(params);
+}
+
+static void test_expand(void **state)
+{
+    (void)state;
+    for_each_case(check_expand);
+}
+
+/* ---- same bits ---- */
+
+/* With `exact`, bits depend neither on threads nor, for ops of inference, on the batch: row by row is the whole. */
+static void check_bits(const op_fixture *f, int index)
+{
+    const duet_kernel *kernel = duet_backend_cpu()->find(&f->call);
+    const uint32_t params = param_inputs_of(f->op);
+    if (kernel == NULL || f->op->inputs == 0 || f->op->grad_only || strcmp(f->op->info.name, "mse_loss") == 0) return;
+    if (f->use->in[0].rank < 2 || (params & 1u) != 0) return; /* no batch axis, or the first input has none */
+    const int64_t batch = f->use->in[0].dim[0];
+    guarded whole[2];
+    for (int t = 0; t < 2; t++) {
+        const duet_kernel_options options = {.threads = t == 0 ? 1 : 3, .exact = true, .param_inputs = params};
+        duet_call call = f->call;
+        for (int k = 1; k < call.outputs; k++) call.has_out[k] = false;
+        kernel_use use;
+        use_open(&use, kernel, &call, &options);
+        whole[t] = guarded_new(f->expect[0].bytes, 0xFF);
+        void *in[DUET_MAX_INPUTS], *to[DUET_MAX_OUTPUTS] = {whole[t].data};
+        inputs_of(f, in);
+        use_run(&use, f, &call, in, to, 1);
+        use_close(&use);
+    }
+    if (memcmp(whole[0].data, whole[1].data, (size_t)whole[0].bytes) != 0) {
+        fail_msg("%s case %d: bits depend on threads", f->op->info.name, index);
+    }
+    duet_call call = f->call;
+    for (int k = 1; k < call.outputs; k++) call.has_out[k] = false;
+    for (int k = 0; k < call.inputs; k++) {
+        if (call.has_in[k] && (params >> k & 1u) == 0) call.in[k].shape.dim[0] = 1;
+    }
+    assert_int_equal(f->op->shape(&call), DUET_OK);
+    const duet_kernel *single = duet_backend_cpu()->find(&call);
+    assert_non_null(single);
+    const duet_kernel_options options = {.threads = 2, .exact = true, .param_inputs = params};
+    kernel_use use;
+    use_open(&use, single, &call, &options);
+    guarded row = guarded_new(arg_bytes(&call.out[0]), 0xFF);
+    for (int64_t b = 0; b < batch; b++) {
+        void *in[DUET_MAX_INPUTS], *to[DUET_MAX_OUTPUTS] = {row.data};
+        for (int k = 0; k < DUET_MAX_INPUTS; k++) {
+            const bool batched = f->in[k].data != NULL && (params >> k & 1u) == 0;
+            in[k] = batched ? (uint8_t *)f->in[k].data + b * (f->in[k].bytes / batch) : f->in[k].data;
+        }
+        use_run(&use, f, &call, in, to, 1);
+        if (memcmp(row.data, (uint8_t *)whole[0].data + b * row.bytes, (size_t)row.bytes) != 0) {
+            fail_msg("%s case %d, %s: row %d alone has other bits than in its batch", f->op->info.name, index, single->name,
+                     (int)b);
+        }
+    }
+    guarded_free(&row);
+    guarded_free(&whole[0]);
+    guarded_free(&whole[1]);
+    use_close(&use);
+}
+
+static void test_bits(void **state)
+{
+    (void)state;
+    for_each_case(check_bits);
+}
+
+/* ---- shape rules ---- */
+
+/* DUET_OK where the rule has nothing against it; a refusal must be of the right kind and name op and layer. */
+static duet_status refuse(const op_fixture *f, duet_call *call, const char *what)
+{
+    const duet_status status = f->op->shape(call);
+    if (status == DUET_OK) return status;
+    char begin[64];
+    snprintf(begin, sizeof(begin), "%s at 'block.0': ", f->op->info.name);
+    if (status != DUET_SHAPE || strncmp(duet_error_message(), begin, strlen(begin)) != 0) {
+        fail_msg("%s (%s): status %s, message '%s'", f->op->info.name, what, duet_status_name(status), duet_error_message());
+    }
+    return status;
+}
+
+static void must_refuse(const op_fixture *f, duet_call *call, const char *what, int k)
+{
+    if (refuse(f, call, what) == DUET_OK) fail_msg("%s: %s of input %d is accepted", f->op->info.name, what, k);
+}
+
+static void check_refusals(const op_fixture *f, int index)
+{
+    (void)index;
+    for (int k = 0; k < f->op->inputs; k++) {
+        if (!f->call.has_in[k]) continue;
+        const duet_arg *arg = &f->call.in[k];
+        duet_call call = f->call;
+        call.in[k].dtype = arg->dtype == DUET_F32 ? DUET_I32 : DUET_F32;
+        must_refuse(f, &call, "a wrong type", k);
+        call = f->call;
+        call.has_in[k] = false;
+        call.in[k] = (duet_arg){0};
+        if (k < f->op->required) must_refuse(f, &call, "absence", k);
+        call = f->call;
+        call.in[k].shape.dim[call.in[k].shape.rank++] = 2;
+        if (k > 0) must_refuse(f, &call, "one axis more", k);
+        (void)refuse(f, &call, "one axis more");
+        call = f->call;
+        call.in[k].shape.rank = 0;
+        if (k > 0) must_refuse(f, &call, "rank 0", k);
+        (void)refuse(f, &call, "rank 0");
+        for (int i = 0; i < arg->shape.rank; i++) {
+            static const int64_t sizes[] = {0, -1, INT64_C(1) << 40, INT64_MAX};
+            for (int s = 0; s < DUET_COUNT(sizes); s++) {
+                call = f->call;
+                call.in[k].shape.dim[i] = sizes[s];
+                if (sizes[s] <= 0 || sizes[s] == INT64_MAX) must_refuse(f, &call, "an impossible axis", k);
+                (void)refuse(f, &call, "a huge axis");
+            }
+            call = f->call;
+            call.in[k].shape.dim[i]++;
+            (void)refuse(f, &call, "an axis one larger");
+        }
+    }
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    for_each_case(check_refusals);
+}
+
+/* Sizes that must agree, one line each: op, case, input, axis. */
+static void test_mismatches(void **state)
+{
+    (void)state;
+    static const struct { const char *op; int use, input, axis; } rows[] = {
+        {"conv2d", 0, 0, 3}, {"conv2d", 0, 1, 1}, {"conv2d", 0, 1, 2}, {"conv2d", 0, 1, 3}, {"conv2d", 0, 2, 0},
+        {"conv2d_dx", 0, 0, 1}, {"conv2d_dx", 0, 0, 3}, {"conv2d_dx", 0, 1, 0}, {"conv2d_dw", 0, 1, 0}, {"conv2d_dw", 0, 1, 1},
+        {"linear", 0, 0, 1}, {"linear", 0, 1, 1}, {"linear", 0, 2, 0}, {"linear", 1, 1, 2}, {"linear_dx", 0, 0, 1},
+        {"linear_dw", 0, 1, 0}, {"group_norm", 0, 0, 3}, {"group_norm", 0, 1, 0}, {"group_norm", 0, 2, 0}, {"norm_act", 0, 3, 0},
+        {"norm_act", 0, 3, 1}, {"norm_act_grad", 0, 4, 1}, {"norm_act_grad", 0, 5, 0}, {"norm_act_grad", 0, 6, 2},
+        {"modulate", 0, 1, 1}, {"modulate_grad", 0, 2, 1}, {"silu_grad", 1, 1, 0}, {"add", 1, 1, 1}, {"add_channels", 0, 1, 1},
+        {"add_channels", 0, 1, 0}, {"concat", 1, 1, 1}, {"slice", 1, 0, -1}, {"avg_pool", 0, 0, 1}, {"adaptive_pool_grad", 0, 0, 1},
+        {"attention", 1, 0, 2}, {"attention_grad", 1, 1, 2}, {"embedding_grad", 1, 0, 0}, {"dropout", 1, 1, 0},
+        {"mse_loss", 1, 1, 1}, {"mse_loss_grad", 1, 2, 0}, {"reshape", 0, 0, 1},
+    };
+    for (int i = 0; i < DUET_COUNT(rows); i++) {
+        op_fixture f;
+        fixture_open(&f, duet_op_find(rows[i].op), rows[i].use);
+        duet_call call = f.call;
+        if (rows[i].axis < 0) { /* cut instead of grown */
+            call.in[rows[i].input].shape.dim[call.in[rows[i].input].shape.rank - 1]--;
+        } else {
+            call.in[rows[i].input].shape.dim[rows[i].axis]++;
+        }
+        must_refuse(&f, &call, "a size that does not fit", rows[i].input);
+        fixture_close(&f);
+    }
+}
+
+static void test_family(void **state)
+{
+    (void)state;
+    int count = 0;
+    const duet_op *const *ops = duet_op_list(&count);
+    assert_int_equal(count, duet_family_op.count);
+    for (int i = 0; i < count; i++) {
+        assert_ptr_equal(duet_op_find(ops[i]->info.name), ops[i]);
+        assert_ptr_equal(duet_family_op.entries[i], &ops[i]->info);
+        assert_true(ops[i]->case_count >= 3);
+        assert_true(ops[i]->required <= ops[i]->inputs && ops[i]->inputs <= DUET_MAX_INPUTS);
+        assert_true(ops[i]->alias == (ops[i]->reference == NULL));
+        assert_false(ops[i]->grad_only && ops[i]->grad != NULL);
+        assert_true(ops[i]->info.help != NULL && ops[i]->info.help[0] != '\0');
+    }
+    assert_null(duet_op_find("conv3d"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_family),   cmocka_unit_test(test_refusals), cmocka_unit_test(test_mismatches),
+        cmocka_unit_test(test_sessions), cmocka_unit_test(test_expand),   cmocka_unit_test(test_kernels),
+        cmocka_unit_test(test_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

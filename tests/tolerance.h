@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ * tests/tolerance.h: how far a result may be from its oracle: the largest difference, divided by the RMS of the oracle's
+ * tensor. One table, so that a loosened bound is seen. */
+#ifndef DUET_TESTS_TOLERANCE_H
+#define DUET_TESTS_TOLERANCE_H
+
+/* f32 kernels against references with double accumulation. Sums of n products in f32 are off by about sqrt(n) 6e-8;
+ * n = 4608 of a 512-channel 3x3 convolution gives 4e-6; Winograd and approximated exponentials take the rest. */
+#define TOLERANCE_FORWARD 2e-5
+/* Gradient ops sum over batch and space, and differences of sums cancel (normalisation). */
+#define TOLERANCE_GRADIENT 1e-4
+/* The plain ops of a fused op store f32 in between. */
+#define TOLERANCE_EXPAND 2e-5
+/* Gradients of the references against 4-point central differences (step 0.04, error of order step^4) of f32 results. */
+#define TOLERANCE_DIFFERENCE 2e-3
+
+#endif
