@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ * cpu/gemm.h: the register tile of all own products: DUET_ROWS rows by DUET_TILE columns of the result stay in registers
+ * while k runs. Every element is one chain of multiply-adds over k in order, so its bits depend neither on its neighbours
+ * (rows, columns, batch) nor on the threads.
+ *
+ * The right factor is packed in panels: [panel][k][DUET_TILE], the last one padded with zeros. The left one is read where
+ * it is, by row pointers (tile_rows) or as DUET_ROWS neighbouring numbers (tile_outer). */
+#ifndef DUET_CPU_GEMM_H
+#define DUET_CPU_GEMM_H
+
+#include "engine/backend/cpu/vector.h"
+
+/* Accumulators, the columns' vectors and one broadcast value fill the registers: 24+2+1 of 32, 12+2+1 and 8+2+1 of 16. */
+#if DUET_LANES == 16
+#define DUET_ROWS 12
+#elif DUET_LANES == 8
+#define DUET_ROWS 6
+#else
+#define DUET_ROWS 4
+#endif
+#define DUET_TILE (2 * DUET_LANES)
+
+typedef struct tile {
+    duet_vec v[DUET_ROWS][2];
+} tile;
+
+DUET_INLINE int64_t gemm_panels(int64_t columns)
+{
+    return (columns + DUET_TILE - 1) / DUET_TILE;
+}
+
+/* Floats of packed panels. */
+DUET_INLINE int64_t gemm_packed(int64_t K, int64_t columns)
+{
+    return gemm_panels(columns) * DUET_TILE * K;
+}
+
+/* t += a b: a[r] points to row r, its elements are `step` apart; b is a panel. */
+DUET_INLINE void tile_rows(tile *t, const float *const *a, int64_t offset, const float *b, int64_t K)
+{
+    tile s = *t;
+    const float *row[DUET_ROWS];
+    DUET_UNROLL
+    for (int r = 0; r < DUET_ROWS; r++) row[r] = a[r] + offset;
+    for (int64_t k = 0; k < K; k++) {
+        const duet_vec left = vec_load(b + k * DUET_TILE), right = vec_load(b + k * DUET_TILE + DUET_LANES);
+        DUET_UNROLL
+        for (int r = 0; r < DUET_ROWS; r++) {
+            const duet_vec value = vec_set(row[r][k]);
+            s.v[r][0] += value * left;
+            s.v[r][1] += value * right;
+        }
+    }
+    *t = s;
+}
+
+/* t += sum over k of a[k step + r] b[k, :] */
+DUET_INLINE void tile_outer(tile *t, const float *a, int64_t step, const float *b, int64_t K)
+{
+    tile s = *t;
+    for (int64_t k = 0; k < K; k++, a += step) {
+        const duet_vec left = vec_load(b + k * DUET_TILE), right = vec_load(b + k * DUET_TILE + DUET_LANES);
+        DUET_UNROLL
+        for (int r = 0; r < DUET_ROWS; r++) {
+            const duet_vec value = vec_set(a[r]);
+            s.v[r][0] += value * left;
+            s.v[r][1] += value * right;
+        }
+    }
+    *t = s;
+}
+
+/* All rows the same: the bias (NULL = 0), of which `columns` are there. */
+DUET_INLINE void tile_start(tile *t, const float *bias, int64_t columns)
+{
+    duet_vec left = { 0 }, right = { 0 };
+    if (bias != NULL) {
+        float full[DUET_TILE] = { 0 };
+        memcpy(full, bias, (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
+        left = vec_load(full);
+        right = vec_load(full + DUET_LANES);
+    }
+    DUET_UNROLL
+    for (int r = 0; r < DUET_ROWS; r++) {
+        t->v[r][0] = left;
+        t->v[r][1] = right;
+    }
+}
+
+/* y[r ld + c] = t[r][c] for the rows and columns that are there. */
+DUET_INLINE void tile_store(const tile *t, float *y, int64_t ld, int64_t rows, int64_t columns)
+{
+    if (columns >= DUET_TILE && rows >= DUET_ROWS) {
+        DUET_UNROLL
+        for (int r = 0; r < DUET_ROWS; r++) {
+            vec_store(y + r * ld, t->v[r][0]);
+            vec_store(y + r * ld + DUET_LANES, t->v[r][1]);
+        }
+        return;
+    }
+    for (int r = 0; r < DUET_ROWS && r < rows; r++) {
+        memcpy(y + r * ld, t->v[r], (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
+    }
+}
+
+/* The opposite: what is not there becomes 0. */
+DUET_INLINE void tile_load(tile *t, const float *y, int64_t ld, int64_t rows, int64_t columns)
+{
+    if (columns >= DUET_TILE && rows >= DUET_ROWS) {
+        DUET_UNROLL
+        for (int r = 0; r < DUET_ROWS; r++) {
+            t->v[r][0] = vec_load(y + r * ld);
+            t->v[r][1] = vec_load(y + r * ld + DUET_LANES);
+        }
+        return;
+    }
+    memset(t, 0, sizeof *t);
+    for (int r = 0; r < DUET_ROWS && r < rows; r++) {
+        memcpy(t->v[r], y + r * ld, (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
+    }
+}
+
+/* One panel of b[k,n] = from[k row_step + n column_step], columns n0 …, `columns` in all. */
+DUET_INLINE void gemm_pack_panel(float *to, const float *from, int64_t K, int64_t n0, int64_t columns, int64_t row_step,
+                                 int64_t column_step)
+{
+    const int64_t count = columns - n0 < DUET_TILE ? columns - n0 : DUET_TILE;
+    for (int64_t k = 0; k < K; k++) {
+        const float *const row = from + k * row_step + n0 * column_step;
+        float *const out = to + k * DUET_TILE;
+        if (column_step == 1 && count == DUET_TILE) {
+            vec_store(out, vec_load(row));
+            vec_store(out + DUET_LANES, vec_load(row + DUET_LANES));
+        } else {
+            for (int64_t n = 0; n < count; n++) out[n] = row[n * column_step];
+            for (int64_t n = count; n < DUET_TILE; n++) out[n] = 0.0f;
+        }
+    }
+}
+
+#endif
