@@ -462,6 +462,62 @@ static void test_mismatches(void **state)
     }
 }
 
+/* ---- dropout: which elements are kept ---- */
+
+enum { DROPPED = 20000 };
+
+/* Number of elements kept both here and in `other` (NULL: kept here); out: 1 where kept. */
+static int64_t kept(uint64_t seed, uint64_t step, int64_t stream, int32_t sample_id, const float *other, float *out)
+{
+    const duet_dropout_attr attr = {.p = 0.25, .stream = stream};
+    duet_call call = {.op = duet_op_find("dropout"), .attr = &attr, .inputs = 2, .outputs = 1, .has_in = {true, true}, .has_out = {true}};
+    call.in[0] = (duet_arg){DUET_F32, DUET_SHAPE_OF(1, DROPPED)};
+    call.in[1] = (duet_arg){DUET_I32, DUET_SHAPE_OF(1)};
+    assert_int_equal(call.op->shape(&call), DUET_OK);
+    for (int i = 0; i < DROPPED; i++) out[i] = 1.0f;
+    call.op->reference(&(duet_run){.call = &call, .in = {out, &sample_id}, .out = {out}, .seed = seed, .step = step});
+    int64_t count = 0;
+    for (int i = 0; i < DROPPED; i++) {
+        assert_true(out[i] == 0.0f || out[i] == 1.0f / 0.75f);
+        count += out[i] != 0.0f && (other == NULL || other[i] != 0.0f);
+    }
+    return count;
+}
+
+static void test_dropout(void **state)
+{
+    (void)state;
+    static float first[DROPPED], second[DROPPED];
+    const double slack = 5.0 * sqrt(DROPPED * 0.25); /* five standard deviations, or more */
+    assert_true(fabs((double)kept(7, 3, 11, 5, NULL, first) - 0.75 * DROPPED) < slack);
+    /* Independent masks agree on 0.75^2; changing any of the four names another mask. */
+    assert_true(fabs((double)kept(8, 3, 11, 5, first, second) - 0.5625 * DROPPED) < slack);
+    assert_true(fabs((double)kept(7, 4, 11, 5, first, second) - 0.5625 * DROPPED) < slack);
+    assert_true(fabs((double)kept(7, 3, 12, 5, first, second) - 0.5625 * DROPPED) < slack);
+    assert_true(fabs((double)kept(7, 3, 11, 6, first, second) - 0.5625 * DROPPED) < slack);
+    assert_true(fabs((double)kept(7, 3, 11, 5, first, second) - 0.75 * DROPPED) < slack); /* and the same four, the same */
+}
+
+static void test_dropout_builder(void **state)
+{
+    (void)state;
+    duet_graph *graph = NULL;
+    assert_int_equal(duet_graph_new(&graph), DUET_OK);
+    const duet_value x = duet_input(graph, "x", DUET_F32, 2, (const int64_t[]){2, 3});
+    const duet_value id = duet_input(graph, "sample_id", DUET_I32, 1, (const int64_t[]){2});
+    assert_int_equal(duet_dropout(graph, x, id, 0.0), x);
+    int64_t streams[2];
+    for (int i = 0; i < 2; i++) {
+        const size_t mark = duet_scope_push(graph, "layer%d", i);
+        (void)duet_dropout(graph, x, id, 0.1);
+        duet_scope_pop(graph, mark);
+        streams[i] = ((const duet_dropout_attr *)graph->nodes[graph->node_count - 1].attr)->stream;
+    }
+    assert_int_equal(duet_graph_status(graph), DUET_OK);
+    assert_true(streams[0] != streams[1]);
+    duet_graph_free(graph);
+}
+
 static void test_family(void **state)
 {
     (void)state;
@@ -485,7 +541,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_family),   cmocka_unit_test(test_refusals), cmocka_unit_test(test_mismatches),
         cmocka_unit_test(test_sessions), cmocka_unit_test(test_expand),   cmocka_unit_test(test_kernels),
-        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_bits),     cmocka_unit_test(test_dropout),  cmocka_unit_test(test_dropout_builder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
