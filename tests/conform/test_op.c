@@ -470,7 +470,8 @@ enum { DROPPED = 20000 };
 static int64_t kept(uint64_t seed, uint64_t step, int64_t stream, int32_t sample_id, const float *other, float *out)
 {
     const duet_dropout_attr attr = {.p = 0.25, .stream = stream};
-    duet_call call = {.op = duet_op_find("dropout"), .attr = &attr, .inputs = 2, .outputs = 1, .has_in = {true, true}, .has_out = {true}};
+    duet_call call = {.op = duet_op_find("dropout"), .attr = &attr, .inputs = 2, .outputs = 1, .has_in = {true, true},
+                      .has_out = {true}};
     call.in[0] = (duet_arg){DUET_F32, DUET_SHAPE_OF(1, DROPPED)};
     call.in[1] = (duet_arg){DUET_I32, DUET_SHAPE_OF(1)};
     assert_int_equal(call.op->shape(&call), DUET_OK);
