@@ -7,7 +7,7 @@
 #include "engine/op/ops_grad.h"
 
 #define BLOCK        (8 * DUET_ROWS) /* rows of y that share a pass over the weights */
-#define CHUNK        256             /* rows of x packed at a time by the weight gradient */
+#define CHUNK        192             /* rows packed at a time by the weight gradient: a panel stays in the first cache */
 #define HEADER       16              /* floats before packed weights: their version */
 #define SMALL        200000          /* multiply-adds below which waking threads costs more than it gives */
 
@@ -96,81 +96,96 @@ static int64_t row_tiles(int64_t O)
     return (O + DUET_ROWS - 1) / DUET_ROWS;
 }
 
-/* Scratch of a thread: a panel of x and all of dy, both of CHUNK rows. */
-static int64_t dw_floats(int64_t O)
+/* The sums of dbias, shared: each thread has its outputs. */
+static int64_t total_doubles(int64_t O)
 {
-    return CHUNK * (DUET_TILE + row_tiles(O) * DUET_ROWS);
+    return (O + 7) / 8 * 8;
+}
+
+/* Scratch of a thread: CHUNK rows of x and of dy, packed. */
+static int64_t dw_floats(int64_t I, int64_t O)
+{
+    return CHUNK * (gemm_panels(I) * DUET_TILE + row_tiles(O) * DUET_ROWS);
 }
 
 static duet_status plan_dw(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
-    out->scratch = options->threads * dw_floats(last(&call->in[1])) * (int64_t)sizeof(float);
+    const int64_t I = last(&call->in[0]), O = last(&call->in[1]);
+    out->scratch = (options->threads * dw_floats(I, O) + 2 * total_doubles(O)) * (int64_t)sizeof(float);
     out->impl = "tiles";
     return DUET_OK;
 }
 
-/* Tiles t0 … t1 of dy[count,O] -> [tile][count][DUET_ROWS], padded with zeros. */
-static void pack_rows(float *to, const float *dy, int64_t count, int64_t O, int64_t t0, int64_t t1)
+/* Columns c0 … c1 of from[count,C] -> [tile][count][width], the last tile padded with zeros; reads whole rows in order. */
+DUET_INLINE void pack_tiles(float *to, const float *from, int64_t count, int64_t C, int64_t c0, int64_t c1, int width)
 {
-    for (int64_t t = t0; t < t1; t++) {
-        const int64_t o = t * DUET_ROWS, rows = O - o < DUET_ROWS ? O - o : DUET_ROWS;
-        for (int64_t m = 0; m < count; m++, to += DUET_ROWS) {
-            for (int64_t r = 0; r < rows; r++) to[r] = dy[m * O + o + r];
-            for (int64_t r = rows; r < DUET_ROWS; r++) to[r] = 0.0f;
-        }
+    for (int64_t m = 0; m < count; m++) {
+        const float *const row = from + m * C;
+        float *out = to + m * width;
+        int64_t c = c0;
+        for (; c + width <= c1; c += width, out += count * width) memcpy(out, row + c, (size_t)width * sizeof(float));
+        if (c >= c1) continue;
+        for (int64_t i = 0; i < width; i++) out[i] = c + i < c1 ? row[c + i] : 0.0f;
     }
 }
 
-/* dbias[o0 … o1], chunks of 64 rows in float, over chunks in double */
-static void column_sums(const float *dy, int64_t M, int64_t O, float *sum, int64_t o0, int64_t o1)
+/* total[c] += sum over the rows of from[count,C], columns c0 … c1: in float over a chunk, in double over chunks. */
+static void add_column_sums(double *total, const float *from, int64_t count, int64_t C, int64_t c0, int64_t c1)
 {
-    for (int64_t o = o0; o < o1; o += DUET_LANES) {
-        const int64_t count = o1 - o < DUET_LANES ? o1 - o : DUET_LANES;
-        double total[DUET_LANES] = { 0 };
-        for (int64_t m0 = 0; m0 < M; m0 += 64) {
-            const int64_t end = m0 + 64 < M ? m0 + 64 : M;
-            duet_vec part = { 0 };
-            for (int64_t m = m0; m < end; m++) {
-                part += count == DUET_LANES ? vec_load(dy + m * O + o) : vec_load_part(dy + m * O + o, count);
-            }
-            for (int i = 0; i < DUET_LANES; i++) total[i] += (double)part[i];
+    for (int64_t c = c0; c < c1; c += DUET_LANES) {
+        const int64_t lanes = c1 - c < DUET_LANES ? c1 - c : DUET_LANES;
+        duet_vec sum = { 0 };
+        for (int64_t m = 0; m < count; m++) {
+            sum += lanes == DUET_LANES ? vec_load(from + m * C + c) : vec_load_part(from + m * C + c, lanes);
         }
-        for (int64_t i = 0; i < count; i++) sum[o + i] = (float)total[i];
+        for (int64_t i = 0; i < lanes; i++) total[c + i] += (double)sum[i];
+    }
+}
+
+/* dw of the tiles t0 … t1 over one chunk of rows, which is packed. */
+static void chunk_dw(float *dw, int64_t I, int64_t O, int64_t t0, int64_t t1, const float *left, const float *panels, int64_t count,
+                     bool first)
+{
+    for (int64_t n = 0; n < I; n += DUET_TILE) {
+        for (int64_t t = t0; t < t1; t++) {
+            float *const at = dw + t * DUET_ROWS * I + n;
+            const int64_t rows = O - t * DUET_ROWS;
+            tile sum;
+            if (first) tile_start(&sum, NULL, 0);
+            else tile_load(&sum, at, I, rows, I - n);
+            tile_outer(&sum, left + (t - t0) * count * DUET_ROWS, DUET_ROWS, panels + n * count, count);
+            tile_store(&sum, at, I, rows, I - n);
+        }
     }
 }
 
 /* Outputs of the tiles t0 … t1, all rows of x and dy. */
-static void outputs_dw(const duet_run *run, int64_t M, int64_t I, int64_t O, int64_t t0, int64_t t1, float *panel)
+static void outputs_dw(const duet_run *run, int64_t M, int64_t I, int64_t O, int64_t t0, int64_t t1, float *panels, double *total)
 {
     const float *const x = run->in[0], *const dy = run->in[1];
-    float *const dw = run->out[0], *const packed = panel + CHUNK * DUET_TILE;
-    for (int64_t m = 0; m < M && dw != NULL; m += CHUNK) {
+    float *const dbias = run->out[1], *const left = panels + CHUNK * gemm_panels(I) * DUET_TILE;
+    const int64_t begin = t0 * DUET_ROWS, end = t1 * DUET_ROWS < O ? t1 * DUET_ROWS : O;
+    for (int64_t o = begin; o < end; o++) total[o] = 0.0;
+    for (int64_t m = 0; m < M; m += CHUNK) {
         const int64_t count = M - m < CHUNK ? M - m : CHUNK;
-        pack_rows(packed, dy + m * O, count, O, t0, t1);
-        for (int64_t n = 0; n < I; n += DUET_TILE) {
-            gemm_pack_panel(panel, x + m * I, count, n, I, I, 1);
-            for (int64_t t = t0; t < t1; t++) {
-                float *const at = dw + t * DUET_ROWS * I + n;
-                const int64_t rows = O - t * DUET_ROWS;
-                tile sum;
-                if (m == 0) tile_start(&sum, NULL, 0);
-                else tile_load(&sum, at, I, rows, I - n);
-                tile_outer(&sum, packed + (t - t0) * count * DUET_ROWS, DUET_ROWS, panel, count);
-                tile_store(&sum, at, I, rows, I - n);
-            }
+        if (run->out[0] != NULL) {
+            pack_tiles(left, dy + m * O, count, O, begin, end, DUET_ROWS);
+            pack_tiles(panels, x + m * I, count, I, 0, I, DUET_TILE);
+            chunk_dw(run->out[0], I, O, t0, t1, left, panels, count, m == 0);
         }
+        if (dbias != NULL) add_column_sums(total, dy + m * O, count, O, begin, end);
     }
-    const int64_t end = t1 * DUET_ROWS < O ? t1 * DUET_ROWS : O;
-    if (run->out[1] != NULL) column_sums(dy, M, O, run->out[1], t0 * DUET_ROWS, end);
+    for (int64_t o = begin; o < end && dbias != NULL; o++) dbias[o] = (float)total[o];
 }
 
 static duet_status run_dw(const duet_run *run)
 {
     const int64_t M = rows_of(&run->call->in[0]), I = last(&run->call->in[0]), O = last(&run->call->in[1]), tiles = row_tiles(O);
+    float *const panels = (float *)run->scratch + 2 * total_doubles(O); /* behind the totals */
 #pragma omp parallel for num_threads(run->threads) schedule(static) if (M * I * O > SMALL)
     for (int part = 0; part < run->threads; part++) {
         const int64_t t0 = tiles * part / run->threads, t1 = tiles * (part + 1) / run->threads;
-        if (t0 < t1) outputs_dw(run, M, I, O, t0, t1, (float *)run->scratch + part * dw_floats(O));
+        if (t0 < t1) outputs_dw(run, M, I, O, t0, t1, panels + part * dw_floats(I, O), run->scratch);
     }
     return DUET_OK;
 }
