@@ -333,7 +333,7 @@ static duet_status store_write(const char *path, const duet_store_item *items, i
     for (int64_t i = 0; i < count; i++) put_item(writer, sorted[i]);
     status = duet_writer_commit(writer);
 done:
-    free(header); /* jansson's */
+    duet_release_foreign(header); /* jansson's */
     duet_release(sorted);
     return status;
 }
