@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * engine/backend/backend_cpu.c: the backend "cpu". Own kernels are compiled once an instruction set; the best set that
  * the processor has is taken at run time, so one binary runs everywhere. For each op the first kernel of the list that
- * supports the call wins; the order is: special shapes, oneDNN, own general kernels. */
+ * supports the call wins: oneDNN's where it is faster, then own ones. */
 #include <string.h>
 
 #include "engine/backend/backend.h"
@@ -35,12 +35,11 @@ static const duet_kernel *find_in(const duet_kernel_list *list, const duet_call 
     return NULL;
 }
 
-/* cpu.def begins with the list of special shapes, which goes before oneDNN. */
+/* oneDNN supports only what it does faster. */
 static const duet_kernel *find_all(const duet_kernel_list *const *lists, int count, const duet_call *call)
 {
-    const duet_kernel *found = find_in(lists[0], call);
-    if (found == NULL) found = find_in(&duet_onednn_kernels, call);
-    for (int i = 1; i < count && found == NULL; i++) found = find_in(lists[i], call);
+    const duet_kernel *found = find_in(&duet_onednn_kernels, call);
+    for (int i = 0; i < count && found == NULL; i++) found = find_in(lists[i], call);
     return found;
 }
 
@@ -49,7 +48,7 @@ static const duet_kernel *find_base(const duet_call *call)
     return find_all(lists_base, DUET_COUNT(lists_base), call);
 }
 
-#define DUET_CPU_INFO { .name = "cpu", .help = "oneDNN convolutions and own vectorised kernels", .params = DUET_TABLE_EMPTY }
+#define DUET_CPU_INFO { .name = "cpu", .help = "own vectorised kernels, oneDNN for some convolutions", .params = DUET_TABLE_EMPTY }
 static const duet_backend backend_base = { .info = DUET_CPU_INFO, .find = find_base, .isa = "base" };
 
 #if defined(__x86_64__)

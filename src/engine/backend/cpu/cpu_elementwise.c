@@ -8,7 +8,7 @@ enum { BLOCK = 16384 };
 
 /* A loop over blocks in parallel; BODY sees e. */
 #define EACH(count, BODY)                                                     \
-    _Pragma("omp parallel for num_threads(run->threads) schedule(static)")    \
+    _Pragma("omp parallel for num_threads(run->threads) schedule(static) if (count > 2 * BLOCK)") \
     for (int64_t block = 0; block < (count); block += BLOCK) {                \
         const int64_t end = block + BLOCK < (count) ? block + BLOCK : (count); \
         _Pragma("omp simd")                                                   \

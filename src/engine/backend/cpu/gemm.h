@@ -98,8 +98,9 @@ DUET_INLINE void tile_store(const tile *t, float *y, int64_t ld, int64_t rows, i
         }
         return;
     }
+    const tile copy = *t; /* so that a variable index does not drive t out of the registers */
     for (int r = 0; r < DUET_ROWS && r < rows; r++) {
-        memcpy(y + r * ld, t->v[r], (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
+        memcpy(y + r * ld, copy.v[r], (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
     }
 }
 
@@ -114,10 +115,12 @@ DUET_INLINE void tile_load(tile *t, const float *y, int64_t ld, int64_t rows, in
         }
         return;
     }
-    memset(t, 0, sizeof *t);
+    tile copy;
+    memset(&copy, 0, sizeof copy);
     for (int r = 0; r < DUET_ROWS && r < rows; r++) {
-        memcpy(t->v[r], y + r * ld, (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
+        memcpy(copy.v[r], y + r * ld, (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
     }
+    *t = copy;
 }
 
 /* One panel of b[k,n] = from[k row_step + n column_step], columns n0 …, `columns` in all. */

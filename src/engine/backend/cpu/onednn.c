@@ -15,7 +15,7 @@ struct duet_dnn {
     dnnl_engine_t engine;
     dnnl_primitive_desc_t desc;
     dnnl_primitive_t primitive;
-    dnnl_primitive_t reorder; /* plain to packed, or back; NULL when they are the same */
+    dnnl_primitive_t reorder; /* plain to packed; NULL when they are the same */
     dnnl_memory_desc_t x, weights, plain, bias, y, scratch;
     duet_dnn_pass pass;
     bool has_bias;
@@ -69,10 +69,8 @@ static dnnl_status_t describe(dnnl_convolution_desc_t *out, duet_dnn_pass pass, 
     case DUET_DNN_FORWARD:
         return dnnl_convolution_forward_desc_init(out, dnnl_forward_inference, dnnl_convolution_direct, &x, &w, bias, &y, strides,
                                                   pad, pad);
-    case DUET_DNN_BACKWARD_DATA:
-        return dnnl_convolution_backward_data_desc_init(out, dnnl_convolution_direct, &x, &w, &y, strides, pad, pad);
     default:
-        return dnnl_convolution_backward_weights_desc_init(out, dnnl_convolution_direct, &x, &w, bias, &y, strides, pad, pad);
+        return dnnl_convolution_backward_data_desc_init(out, dnnl_convolution_direct, &x, &w, &y, strides, pad, pad);
     }
 }
 
@@ -117,22 +115,20 @@ bool duet_dnn_supported(duet_dnn_pass pass, const duet_dnn_shape *shape)
     return good;
 }
 
-static dnnl_memory_desc_t query(const duet_dnn *dnn, dnnl_query_t forward, dnnl_query_t gradient, bool is_gradient)
+static dnnl_memory_desc_t query(const duet_dnn *dnn, dnnl_query_t what)
 {
-    const dnnl_memory_desc_t *const found = dnnl_primitive_desc_query_md(dnn->desc, is_gradient ? gradient : forward, 0);
+    const dnnl_memory_desc_t *const found = dnnl_primitive_desc_query_md(dnn->desc, what, 0);
     dnnl_memory_desc_t empty;
     memset(&empty, 0, sizeof empty);
     return found == NULL ? empty : *found;
 }
 
-/* Weights go plain to packed, except that their gradient goes packed to plain. */
 static dnnl_status_t make_reorder(duet_dnn *dnn)
 {
     if (dnnl_memory_desc_equal(&dnn->weights, &dnn->plain)) return dnnl_success;
-    const bool back = dnn->pass == DUET_DNN_BACKWARD_WEIGHTS;
     dnnl_primitive_desc_t desc = NULL;
-    dnnl_status_t code = dnnl_reorder_primitive_desc_create(&desc, back ? &dnn->weights : &dnn->plain, dnn->engine,
-                                                            back ? &dnn->plain : &dnn->weights, dnn->engine, NULL);
+    dnnl_status_t code =
+        dnnl_reorder_primitive_desc_create(&desc, &dnn->plain, dnn->engine, &dnn->weights, dnn->engine, NULL);
     if (code == dnnl_success) code = dnnl_primitive_create(&dnn->reorder, desc);
     if (desc != NULL) dnnl_primitive_desc_destroy(desc);
     return code;
@@ -147,10 +143,10 @@ static dnnl_status_t make(duet_dnn *dnn, const duet_dnn_shape *shape)
     if (code == dnnl_success) code = tensor_4d(&dnn->plain, shape->out, shape->in, shape->kernel, shape->kernel, dnnl_oihw);
     if (code == dnnl_success) code = dnnl_memory_desc_init_by_tag(&dnn->bias, 1, bias_dims, dnnl_f32, dnnl_a);
     if (code != dnnl_success) return code;
-    dnn->x = query(dnn, dnnl_query_src_md, dnnl_query_diff_src_md, dnn->pass == DUET_DNN_BACKWARD_DATA);
-    dnn->y = query(dnn, dnnl_query_dst_md, dnnl_query_diff_dst_md, dnn->pass != DUET_DNN_FORWARD);
-    dnn->weights = query(dnn, dnnl_query_weights_md, dnnl_query_diff_weights_md, dnn->pass == DUET_DNN_BACKWARD_WEIGHTS);
-    dnn->scratch = query(dnn, dnnl_query_scratchpad_md, dnnl_query_scratchpad_md, false);
+    dnn->x = query(dnn, dnn->pass == DUET_DNN_FORWARD ? dnnl_query_src_md : dnnl_query_diff_src_md);
+    dnn->y = query(dnn, dnn->pass == DUET_DNN_FORWARD ? dnnl_query_dst_md : dnnl_query_diff_dst_md);
+    dnn->weights = query(dnn, dnnl_query_weights_md);
+    dnn->scratch = query(dnn, dnnl_query_scratchpad_md);
     dnn->impl = impl_of(dnn->desc);
     return make_reorder(dnn);
 }
@@ -160,7 +156,7 @@ duet_status duet_dnn_new(duet_dnn **out, duet_dnn_pass pass, const duet_dnn_shap
     duet_dnn *dnn = NULL;
     DUET_TRY(duet_alloc(&dnn, 1, sizeof *dnn));
     dnn->pass = pass;
-    dnn->has_bias = shape->bias && pass != DUET_DNN_BACKWARD_DATA;
+    dnn->has_bias = shape->bias && pass == DUET_DNN_FORWARD;
     dnn->threads = threads;
     const int before = omp_get_max_threads();
     omp_set_num_threads(threads);
@@ -215,10 +211,9 @@ static dnnl_status_t add_memory(duet_dnn_slot *slot, int index, const dnnl_memor
 
 duet_status duet_dnn_slot_new(duet_dnn_slot **out, const duet_dnn *dnn)
 {
-    static const int args[3][5] = {
+    static const int args[2][5] = {
         { DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD, DNNL_ARG_BIAS },
         { DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_SCRATCHPAD, DNNL_ARG_BIAS },
-        { DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_SCRATCHPAD, DNNL_ARG_DIFF_BIAS },
     };
     const int *const arg = args[dnn->pass];
     duet_dnn_slot *slot = NULL;
@@ -273,24 +268,14 @@ static dnnl_status_t execute(const duet_dnn_slot *slot, dnnl_primitive_t primiti
     return code;
 }
 
-static duet_status reorder(duet_dnn_slot *slot, const float *plain, const void *packed, int from, int to)
+duet_status duet_dnn_pack(duet_dnn_slot *slot, const float *plain, void *packed)
 {
-    const dnnl_exec_arg_t args[2] = { { .arg = DNNL_ARG_FROM, .memory = slot->memory[from] },
-                                      { .arg = DNNL_ARG_TO, .memory = slot->memory[to] } };
+    const dnnl_exec_arg_t args[2] = { { .arg = DNNL_ARG_FROM, .memory = slot->memory[SLOT_PLAIN] },
+                                      { .arg = DNNL_ARG_TO, .memory = slot->memory[SLOT_WEIGHTS] } };
     dnnl_status_t code = point(slot, SLOT_PLAIN, plain);
     if (code == dnnl_success) code = point(slot, SLOT_WEIGHTS, packed);
     if (code == dnnl_success) code = execute(slot, slot->dnn->reorder, 2, args);
     return check(code, "reorder");
-}
-
-duet_status duet_dnn_pack(duet_dnn_slot *slot, const float *plain, void *packed)
-{
-    return reorder(slot, plain, packed, SLOT_PLAIN, SLOT_WEIGHTS);
-}
-
-duet_status duet_dnn_unpack(duet_dnn_slot *slot, void *packed, float *plain)
-{
-    return reorder(slot, plain, packed, SLOT_WEIGHTS, SLOT_PLAIN);
 }
 
 duet_status duet_dnn_run(duet_dnn_slot *slot, const float *x, const void *weights, const float *bias, const float *y, void *scratch)

@@ -3,19 +3,19 @@
  * port to the next major version touches one file.
  *
  * Activations are dense NHWC, always: with any other layout oneDNN falls back to a reference loop. Weights are in the
- * layout the primitive likes ("packed"); packing and unpacking go from and to plain OIHW. */
+ * layout the primitive likes ("packed"), made from plain OIHW. */
 #ifndef DUET_ENGINE_ONEDNN_H
 #define DUET_ENGINE_ONEDNN_H
 
 #include <duet/base.h>
 
-typedef enum duet_dnn_pass { DUET_DNN_FORWARD, DUET_DNN_BACKWARD_DATA, DUET_DNN_BACKWARD_WEIGHTS } duet_dnn_pass;
+typedef enum duet_dnn_pass { DUET_DNN_FORWARD, DUET_DNN_BACKWARD_DATA } duet_dnn_pass;
 
 typedef struct duet_dnn_shape {
     int64_t batch, height, width, in;      /* x[batch,height,width,in] */
     int64_t out_height, out_width, out;    /* y[batch,out_height,out_width,out] */
     int64_t kernel, stride, pad;
-    bool bias;                             /* forward: add it; backward weights: also its gradient */
+    bool bias;                             /* forward: add it */
 } duet_dnn_shape;
 
 /* A primitive: immutable, shared by sessions. */
@@ -34,9 +34,7 @@ typedef struct duet_dnn_slot duet_dnn_slot;
 DUET_NODISCARD duet_status duet_dnn_slot_new(duet_dnn_slot **out, const duet_dnn *dnn);
 void duet_dnn_slot_free(duet_dnn_slot *slot);
 DUET_NODISCARD duet_status duet_dnn_pack(duet_dnn_slot *slot, const float *plain, void *packed);
-DUET_NODISCARD duet_status duet_dnn_unpack(duet_dnn_slot *slot, void *packed, float *plain);
-/* forward: x, weights, bias -> y; backward data: y (its gradient), weights -> x; backward weights: x, y -> weights, bias.
- * What is an output is written. */
+/* Forward: x, weights, bias -> y; backward data: y (its gradient), weights -> x. What is an output is written. */
 DUET_NODISCARD duet_status duet_dnn_run(duet_dnn_slot *slot, const float *x, const void *weights, const float *bias, const float *y,
                                         void *scratch);
 

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * cpu/cpu_conv.c: conv2d and conv2d_dx: direct convolution on dense NHWC with register tiles (cpu/gemm.h, cpu/conv_shape.h).
+ *
+ * A unit of work is some rows of one image, or some small images: its source is copied with its padding into the thread's
+ * scratch, which stays in the cache; then each panel of output channels passes over all pixels of the unit. Up to eight
+ * output channels leave most of a tile empty: there vectors run along the inner product instead. Each output is one chain
+ * in a fixed order either way: bits depend neither on batch nor on threads. */
+#include "engine/backend/backend.h"
+#include "engine/backend/cpu/conv_shape.h"
+#include "engine/backend/cpu/gemm.h"
+
+#define HEADER      16          /* floats before packed weights: their version */
+#define UNIT_FLOATS (48 * 1024) /* of s that a unit wants at most: 192 KiB, a part of the second cache */
+#define UNIT_PIXELS 288         /* of the result that a unit wants at least */
+#define PART        4096        /* most steps of the inner product before the weights of a panel fill the second cache */
+#define NARROW      8           /* output channels up to which vectors run along the inner product */
+#define GROUP       3           /* of them at a time, with PIXELS pixels: twelve sums in registers */
+#define PIXELS      4
+
+typedef struct conv_plan {
+    conv_shape s;
+    bool flipped;        /* dx: taps in opposite order, channels exchanged */
+    bool narrow;
+    int64_t rows, images; /* of a unit; one of them is all, or one */
+    int64_t row_units, units;
+    int64_t pixels;      /* of the result in a unit */
+    int64_t unit_floats; /* of s in a unit */
+} conv_plan;
+
+static int64_t round_up(int64_t count, int64_t to)
+{
+    return (count + to - 1) / to * to;
+}
+
+static conv_plan plan_of(const duet_call *call, int threads)
+{
+    conv_plan p = { .flipped = call->inputs == 2 };
+    const int64_t k = call->in[1].shape.dim[2];
+    p.s = p.flipped ? conv_shape_dx(&call->in[0], &call->out[0], call->attr, k)
+                    : conv_shape_forward(&call->in[0], &call->out[0], call->attr, k);
+    const conv_shape *const s = &p.s;
+    p.narrow = s->N <= NARROW && s->k * s->C % DUET_LANES == 0;
+    p.rows = s->P;
+    while (p.rows > 1 && conv_source_rows(s, p.rows) * s->width * s->C > UNIT_FLOATS) p.rows = (p.rows + 1) / 2;
+    while (p.rows > 1 && s->B * ((s->P + p.rows - 1) / p.rows) < threads) p.rows = (p.rows + 1) / 2;
+    p.images = 1;
+    if (p.rows == s->P) {
+        const int64_t wish = (UNIT_PIXELS + s->P * s->Q - 1) / (s->P * s->Q), most = (s->B + threads - 1) / threads;
+        p.images = wish < most ? wish : most;
+    }
+    p.row_units = (s->P + p.rows - 1) / p.rows;
+    p.units = p.row_units * ((s->B + p.images - 1) / p.images);
+    p.pixels = p.images * p.rows * s->Q;
+    p.unit_floats = p.images * conv_source_rows(s, p.rows) * s->width * s->C;
+    return p;
+}
+
+/* Floats of a thread's scratch: s of a unit, and where each pixel's window begins in it. */
+static int64_t thread_floats(const conv_plan *p)
+{
+    return round_up(p->unit_floats + DUET_LANES, 16) + 2 * round_up(p->pixels + DUET_ROWS, 16);
+}
+
+static int64_t weight_floats(const conv_plan *p)
+{
+    const int64_t K = p->s.k * p->s.k * p->s.C;
+    return p->narrow ? round_up(K * p->s.N, 16) : gemm_packed(K, p->s.N);
+}
+
+static duet_status plan(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
+{
+    const conv_plan p = plan_of(call, options->threads);
+    out->scratch = options->threads * thread_floats(&p) * (int64_t)sizeof(float);
+    out->keep = (HEADER + weight_floats(&p)) * (int64_t)sizeof(float);
+    out->impl = p.narrow ? "direct, narrow" : "direct";
+    return DUET_OK;
+}
+
+/* w[O,I,k,k] as [panel][u,v,c][tile], or [n][u,v,c] where narrow; of dx, n is I, c is O and the taps are turned round. */
+static void pack_weights(const conv_plan *p, const float *w, float *to)
+{
+    const conv_shape *const s = &p->s;
+    const int64_t taps = s->k * s->k, K = taps * s->C;
+    for (int64_t n0 = 0; n0 < s->N; n0 += DUET_TILE) {
+        for (int64_t e = 0; e < K; e++) {
+            const int64_t tap = e / s->C, c = e % s->C;
+            for (int64_t i = 0; i < DUET_TILE; i++) {
+                const int64_t n = n0 + i;
+                if (n >= s->N && p->narrow) continue;
+                const int64_t from = p->flipped ? (c * s->N + n) * taps + taps - 1 - tap : (n * s->C + c) * taps + tap;
+                to[p->narrow ? n * K + e : n0 * K + e * DUET_TILE + i] = n < s->N ? w[from] : 0.0f;
+            }
+        }
+    }
+}
+
+/* One panel of output channels, `count` pixels, rows u0 … u1 of the window, floats e0 … e1 of each. at[q]: where the window of
+ * pixel q begins in s. */
+static void panel_part(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *panel,
+                       const float *bias, float *y, int64_t columns, const int64_t u[2], const int64_t e[2])
+{
+    const int64_t stretch = s->k * s->C, next = s->width * s->C;
+    const bool first = u[0] == 0 && e[0] == 0;
+    for (int64_t q = 0; q < count; q += DUET_ROWS) {
+        const float *row[DUET_ROWS];
+        for (int r = 0; r < DUET_ROWS; r++) row[r] = source + at[q + r];
+        tile t;
+        if (first) tile_start(&t, bias, columns);
+        else tile_load(&t, y + q * s->N, s->N, count - q, columns);
+        for (int64_t v = u[0]; v < u[1]; v++) {
+            tile_rows(&t, row, v * next + e[0], panel + (v * stretch + e[0]) * DUET_TILE, e[1] - e[0]);
+        }
+        tile_store(&t, y + q * s->N, s->N, count - q, columns);
+    }
+}
+
+/* Pixels of the result from y on, all output channels, in parts of the inner product whose weights fit the first cache. */
+static void unit_wide(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *w, const float *bias,
+                      float *y)
+{
+    const int64_t stretch = s->k * s->C, whole = s->k * stretch <= PART ? s->k : 1;
+    const int64_t parts = whole > 1 ? 1 : (stretch + PART - 1) / PART;
+    for (int64_t n = 0; n < s->N; n += DUET_TILE) {
+        const float *const add = bias == NULL ? NULL : bias + n;
+        for (int64_t u = 0; u < s->k; u += whole) {
+            for (int64_t i = 0; i < parts; i++) {
+                panel_part(s, source, at, count, w + n * s->k * stretch, add, y + n, s->N - n, (int64_t[]){ u, u + whole },
+                           (int64_t[]){ stretch * i / parts, stretch * (i + 1) / parts });
+            }
+        }
+    }
+}
+
+/* y[pixel, n …] of PIXELS pixels and `group` channels */
+DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, const float *w, const float *bias, float *y, int64_t pixels,
+                              const int group)
+{
+    const int64_t stretch = s->k * s->C, next = s->width * s->C, K = s->k * stretch;
+    duet_vec sum[PIXELS][GROUP] = { { { 0 } } };
+    for (int64_t u = 0; u < s->k; u++) {
+        for (int64_t e = 0; e < stretch; e += DUET_LANES) {
+            duet_vec x[PIXELS];
+            DUET_UNROLL
+            for (int q = 0; q < PIXELS; q++) x[q] = vec_load(row[q] + u * next + e);
+            DUET_UNROLL
+            for (int n = 0; n < group; n++) {
+                const duet_vec value = vec_load(w + n * K + u * stretch + e);
+                DUET_UNROLL
+                for (int q = 0; q < PIXELS; q++) sum[q][n] += x[q] * value;
+            }
+        }
+    }
+    for (int q = 0; q < PIXELS && q < pixels; q++) {
+        for (int n = 0; n < group; n++) y[q * s->N + n] = (bias == NULL ? 0.0f : bias[n]) + vec_sum(sum[q][n]);
+    }
+}
+
+static void unit_narrow(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *w, const float *bias,
+                        float *y)
+{
+    const int64_t K = s->k * s->k * s->C;
+    for (int64_t q = 0; q < count; q += PIXELS) {
+        const float *row[PIXELS];
+        for (int r = 0; r < PIXELS; r++) row[r] = source + at[q + r < count ? q + r : q];
+        for (int64_t n = 0; n < s->N; n += GROUP) {
+            const float *const part = w + n * K, *const add = bias == NULL ? NULL : bias + n;
+            float *const to = y + q * s->N + n;
+            if (s->N - n >= 3) narrow_group(s, row, part, add, to, count - q, 3);
+            else if (s->N - n == 2) narrow_group(s, row, part, add, to, count - q, 2);
+            else narrow_group(s, row, part, add, to, count - q, 1);
+        }
+    }
+}
+
+/* Unit `index`: copies its source, finds its windows, computes. */
+static void run_unit(const conv_plan *p, int64_t index, const duet_run *run, const float *w, float *scratch)
+{
+    const conv_shape *const s = &p->s;
+    const int64_t b0 = index / p->row_units * p->images, i0 = index % p->row_units * p->rows;
+    const int64_t images = s->B - b0 < p->images ? s->B - b0 : p->images, rows = s->P - i0 < p->rows ? s->P - i0 : p->rows;
+    const int64_t source_rows = conv_source_rows(s, rows), size = source_rows * s->width * s->C, count = images * rows * s->Q;
+    const float *source = (const float *)run->in[0] + b0 * s->H * s->W * s->C;
+    int64_t *const at = (int64_t *)(void *)(scratch + round_up(p->unit_floats + DUET_LANES, 16)), image = size;
+    if (conv_is_plain(s)) {
+        source += i0 * s->step * s->W * s->C;
+        image = s->H * s->W * s->C;
+    } else {
+        for (int64_t b = 0; b < images; b++) {
+            conv_copy(s, source + b * s->H * s->W * s->C, i0 * s->step, source_rows, scratch + b * size);
+        }
+        source = scratch;
+    }
+    int64_t q = 0;
+    for (int64_t b = 0; b < images; b++) {
+        for (int64_t i = 0; i < rows; i++) {
+            for (int64_t j = 0; j < s->Q; j++) at[q++] = b * image + (i * s->width + j) * s->step * s->C;
+        }
+    }
+    float *const y = (float *)run->out[0] + (b0 * s->P + i0) * s->Q * s->N;
+    const float *const bias = p->flipped ? NULL : run->in[2];
+    for (; q < count + DUET_ROWS; q++) at[q] = at[count - 1];
+    (p->narrow ? unit_narrow : unit_wide)(s, source, at, count, w, bias, y);
+}
+
+static duet_status run_conv(const duet_run *run)
+{
+    const conv_plan p = plan_of(run->call, run->threads);
+    const int64_t step = thread_floats(&p);
+    uint64_t *const version = run->keep;
+    float *const w = (float *)run->keep + HEADER;
+    if (*version == 0 || *version != run->in_version[1]) {
+        pack_weights(&p, run->in[1], w);
+        *version = run->in_version[1];
+    }
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int part = 0; part < run->threads; part++) {
+        const int64_t end = p.units * (part + 1) / run->threads;
+        for (int64_t i = p.units * part / run->threads; i < end; i++) run_unit(&p, i, run, w, (float *)run->scratch + part * step);
+    }
+    return DUET_OK;
+}
+
+static const duet_kernel kernels[] = {
+    { .op = "conv2d", .name = "conv", .plan = plan, .run = run_conv },
+    { .op = "conv2d_dx", .name = "conv", .plan = plan, .run = run_conv },
+};
+DUET_CPU_KERNELS(conv) = { kernels, DUET_COUNT(kernels) };
