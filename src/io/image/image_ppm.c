@@ -2,6 +2,8 @@
  * Binary PGM (P5) and PPM (P6): "P6 width height maxval" in decimal, separated by white space and #-comments, one white
  * space, then rows of 1-byte samples, or 2-byte big-endian ones when maxval > 255. Values are scaled to 0..255, rounded.
  * Source: netpbm's pgm(5) and ppm(5). What follows the first image is ignored. */
+#include <math.h>
+
 #include "base/error.h"
 #include "base/mem.h"
 #include "io/image/pixels.h"
@@ -55,8 +57,9 @@ static duet_status decode(duet_image *out, const uint8_t *bytes, int64_t size, i
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *s = bytes + at + i * width_bytes;
         const int64_t value = width_bytes == 2 ? s[0] * 256 + s[1] : s[0];
-        const int64_t scaled = (2 * value * 255 + maxval) / (2 * maxval);
-        pixels[i] = (uint8_t)(scaled > 255 ? 255 : scaled); /* a sample over maxval is clipped */
+        /* Pillow's arithmetic, ties to even; a sample over the maximum is clipped. */
+        const double scaled = rint((double)value / (double)maxval * 255.0);
+        pixels[i] = (uint8_t)(scaled > 255.0 ? 255.0 : scaled);
     }
     DUET_DO(duet_image_from_pixels(out, pixels, width, height, samples, channels));
 done:

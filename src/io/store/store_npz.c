@@ -250,7 +250,7 @@ typedef struct source {
     int64_t next;              /* element to convert */
     const uint8_t *at;         /* bytes ready to be given */
     int64_t left;              /* how many */
-    uint8_t part[4096];         /* small: there is one for every tensor */
+    uint8_t part[4096];        /* small: there is one for every tensor */
 } source;
 
 static void refill(source *s)
