@@ -1,164 +1,233 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_attention.c: attention and its gradient, one (image, head) a thread. q, k', v of the head are copied to dense
- * arrays; a row of scores (T floats) is all that is kept of the T x T matrix. */
+ * cpu/cpu_attention.c: attention and its gradient with register tiles (cpu/gemm.h). A piece of work is one (image, head) and,
+ * where those are fewer than the threads, some of its queries. k' and v of the head are packed once; BLOCK queries at a
+ * time then have their rows of scores in scratch: BLOCK x T floats is all that is kept of the T x T matrix.
+ *   y = p v, p = softmax(q k' f), f = 1/sqrt(d)
+ *   dp = dy v', ds = p (dp - sum of p dp) f, dq = ds k, dk = ds' q, dv = p' dy */
 #include <math.h>
-#include <string.h>
 
 #include "engine/backend/backend.h"
-#include "engine/backend/cpu/vec_math.h"
+#include "engine/backend/cpu/gemm.h"
 #include "engine/op/attention_layout.h"
 
-typedef struct head {
-    int64_t T, d;
-    float *q, *kt, *k, *v;     /* [T,d], [d,T], [T,d], [T,d] */
-    float *vt, *p, *ds;        /* [d,T], [T], [T] */
-    float *dq, *dk, *dv;       /* [T,d] */
-} head;
-
-static int64_t head_floats(int64_t T, int64_t d) { return (8 * d + 2) * (T + 16); }
-
-static head head_of(float *work, int64_t T, int64_t d) {
-    const int64_t n = d * (T + 16);
-    return (head){T, d, work, work + n, work + 2 * n, work + 3 * n, work + 4 * n, work + 8 * n, work + 8 * n + T + 16,
-                  work + 5 * n, work + 6 * n, work + 7 * n};
-}
-
-static duet_status plan(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out) {
-    const duet_attention_attr *attr = call->attr;
-    const int64_t *x = call->in[0].shape.dim;
-    out->scratch = options->threads * head_floats(x[1], x[2] / 3 / attr->heads) * (int64_t)sizeof(float);
-    out->impl = "row by row";
-    return DUET_OK;
-}
-
-static void load(head *h, const float *qkv, int64_t C3, const int64_t at[3]) {
-    for (int64_t i = 0; i < h->T; i++) {
-        const float *row = qkv + i * C3;
-        memcpy(h->q + i * h->d, row + at[0], (size_t)h->d * sizeof(float));
-        memcpy(h->k + i * h->d, row + at[1], (size_t)h->d * sizeof(float));
-        memcpy(h->v + i * h->d, row + at[2], (size_t)h->d * sizeof(float));
-        for (int64_t c = 0; c < h->d; c++) h->kt[c * h->T + i] = row[at[1] + c];
-        for (int64_t c = 0; c < h->d; c++) h->vt[c * h->T + i] = row[at[2] + c];
-    }
-}
-
-/* out[T] = sum over c of a[c] m[c,T] */
-static void row_times(float *out, const float *a, const float *m, int64_t T, int64_t d) {
-    memset(out, 0, (size_t)T * sizeof *out);
-    for (int64_t c = 0; c < d; c++) {
-        const float v = a[c], *row = m + c * T;
-#pragma omp simd
-        for (int64_t j = 0; j < T; j++) out[j] += v * row[j];
-    }
-}
-
-static void probabilities(head *h, int64_t i) {
-    const float factor = (float)(1.0 / sqrt((double)h->d));
-    float most = -INFINITY, total = 0;
-    row_times(h->p, h->q + i * h->d, h->kt, h->T, h->d);
-    for (int64_t j = 0; j < h->T; j++) most = h->p[j] > most ? h->p[j] : most;
-#pragma omp simd
-    for (int64_t j = 0; j < h->T; j++) h->p[j] = duet_vec_exp((h->p[j] - most) * factor);
-    for (int64_t j = 0; j < h->T; j++) total += h->p[j];
-    const float inverse = 1.0f / total;
-#pragma omp simd
-    for (int64_t j = 0; j < h->T; j++) h->p[j] *= inverse;
-}
-
-/* y[d] += sum over j of a[j] m[j,d] */
-static void add_weighted(float *y, const float *a, const float *m, int64_t T, int64_t d) {
-    for (int64_t j = 0; j < T; j++) {
-        const float v = a[j], *row = m + j * d;
-#pragma omp simd
-        for (int64_t c = 0; c < d; c++) y[c] += v * row[c];
-    }
-}
-
-/* m[j,d] += a[j] y[d] */
-static void add_outer(float *m, const float *a, const float *y, int64_t T, int64_t d) {
-    for (int64_t j = 0; j < T; j++) {
-        const float v = a[j];
-        float *row = m + j * d;
-#pragma omp simd
-        for (int64_t c = 0; c < d; c++) row[c] += v * y[c];
-    }
-}
+#define BLOCK (8 * DUET_ROWS)
 
 typedef struct sizes {
-    int64_t B, T, C, heads, d, step;
+    int64_t B, T, C, heads, d;
+    int64_t wide;          /* columns of packed keys: T in whole panels; also the stride of scores */
+    int64_t deep;          /* d in whole panels */
+    int64_t packed, sums;  /* floats of packed k' or v'; of packed k or v, and of dk and dv */
+    int64_t scores;        /* floats of BLOCK rows of scores */
+    int64_t splits;        /* pieces of an (image, head) */
 } sizes;
 
-static sizes sizes_of(const duet_run *run) {
-    const duet_attention_attr *attr = run->call->attr;
-    const int64_t *x = run->call->in[0].shape.dim;
-    const int64_t C = x[2] / 3;
-    return (sizes){x[0], x[1], C, attr->heads, C / attr->heads, head_floats(x[1], C / attr->heads)};
+static sizes sizes_of(const duet_call *call, int threads)
+{
+    const duet_attention_attr *const attr = call->attr;
+    const int64_t *const x = call->in[0].shape.dim;
+    sizes n = { .B = x[0], .T = x[1], .C = x[2] / 3, .heads = attr->heads, .splits = 1 };
+    n.d = n.C / n.heads;
+    n.wide = gemm_panels(n.T) * DUET_TILE;
+    n.deep = gemm_panels(n.d) * DUET_TILE;
+    n.packed = n.wide * n.d;
+    n.sums = n.deep * ((n.T + DUET_ROWS - 1) / DUET_ROWS * DUET_ROWS);
+    n.scores = BLOCK * n.wide;
+    const int64_t blocks = (n.T + BLOCK - 1) / BLOCK, pieces = n.B * n.heads;
+    if (call->inputs == 1 && pieces < threads) n.splits = (threads + pieces - 1) / pieces;
+    if (n.splits > blocks) n.splits = blocks;
+    return n;
 }
 
-/* Which slice of the scratch a piece of work uses: thread k takes pieces k, k + threads, … */
-static duet_status run_forward(const duet_run *run) {
-    const sizes n = sizes_of(run);
-    const float *qkv = run->in[0];
-    float *y = run->out[0];
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int thread = 0; thread < run->threads; thread++) {
-        head h = head_of((float *)run->scratch + thread * n.step, n.T, n.d);
-        for (int64_t piece = thread; piece < n.B * n.heads; piece += run->threads) {
-            const int64_t b = piece / n.heads, k = piece % n.heads;
-            int64_t at[3];
-            duet_attention_offsets(at, run->call->attr, n.C, k);
-            load(&h, qkv + b * n.T * 3 * n.C, 3 * n.C, at);
-            for (int64_t i = 0; i < n.T; i++) {
-                float *out = y + (b * n.T + i) * n.C + k * n.d;
-                probabilities(&h, i);
-                memset(out, 0, (size_t)n.d * sizeof *out);
-                add_weighted(out, h.p, h.v, n.T, n.d);
-            }
+static int64_t round_up(int64_t count)
+{
+    return (count + 15) / 16 * 16;
+}
+
+static duet_status plan_forward(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
+{
+    const sizes n = sizes_of(call, options->threads);
+    out->scratch = options->threads * round_up(n.packed + n.sums + n.scores) * (int64_t)sizeof(float);
+    out->impl = "tiles";
+    return DUET_OK;
+}
+
+static duet_status plan_grad(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
+{
+    const sizes n = sizes_of(call, options->threads);
+    out->scratch = options->threads * round_up(2 * n.packed + 3 * n.sums + 2 * n.scores + 2 * BLOCK * n.deep) * (int64_t)sizeof(float);
+    out->impl = "tiles";
+    return DUET_OK;
+}
+
+/* from[T,d] (rows `step` apart) as the right factor [d,T]: panels of rows. */
+static void pack_across(const sizes *n, const float *from, int64_t step, float *to)
+{
+    for (int64_t j = 0; j < n->T; j += DUET_TILE) gemm_pack_panel(to + j * n->d, from, n->d, j, n->T, 1, step);
+}
+
+/* from[count,d] as the right factor [count,d]: panels of channels. */
+static void pack_along(const sizes *n, const float *from, int64_t step, int64_t count, float *to)
+{
+    for (int64_t c = 0; c < n->d; c += DUET_TILE) gemm_pack_panel(to + c * count, from, count, c, n->d, step, 1);
+}
+
+/* y[rows, columns] = a[rows,K] b, where rows of a and y are `a_step` and `y_step` apart and b is packed. */
+static void product(const float *a, int64_t a_step, const float *b, int64_t K, float *y, int64_t y_step, int64_t rows, int64_t columns)
+{
+    for (int64_t c = 0; c < columns; c += DUET_TILE) {
+        for (int64_t i = 0; i < rows; i += DUET_ROWS) {
+            const float *row[DUET_ROWS];
+            for (int r = 0; r < DUET_ROWS; r++) row[r] = a + (i + r < rows ? i + r : i) * a_step;
+            tile t;
+            tile_start(&t, NULL, 0);
+            tile_rows(&t, row, 0, b + c * K, K);
+            tile_store(&t, y + i * y_step + c, y_step, rows - i, columns - c);
         }
+    }
+}
+
+/* sum[T,deep] += a' b over `count` rows: a[count,T] is `wide` a row, b is packed. Rows beyond T stay in sum's padding. */
+static void add_outer(const sizes *n, const float *a, const float *b, int64_t count, float *sum)
+{
+    for (int64_t c = 0; c < n->deep; c += DUET_TILE) {
+        for (int64_t j = 0; j < n->T; j += DUET_ROWS) {
+            tile t;
+            tile_load(&t, sum + j * n->deep + c, n->deep, DUET_ROWS, DUET_TILE);
+            tile_outer(&t, a + j, n->wide, b + c * count, count);
+            tile_store(&t, sum + j * n->deep + c, n->deep, DUET_ROWS, DUET_TILE);
+        }
+    }
+}
+
+/* Softmax of factor * scores; what stands behind T (a row is padded to whole vectors) is left 0. */
+static void softmax(const sizes *n, float *row)
+{
+    const float factor = (float)(1.0 / sqrt((double)n->d));
+    for (int64_t j = n->T; j < n->wide; j++) row[j] = row[0];
+    duet_vec most = vec_load(row), total = { 0 };
+    for (int64_t j = 0; j < n->wide; j += DUET_LANES) most = vec_max(most, vec_load(row + j));
+    float best = most[0];
+    for (int i = 1; i < DUET_LANES; i++) best = most[i] > best ? most[i] : best;
+    for (int64_t j = 0; j < n->wide; j += DUET_LANES) vec_store(row + j, vec_exp((vec_load(row + j) - best) * factor));
+    for (int64_t j = n->T; j < n->wide; j++) row[j] = 0.0f;
+    for (int64_t j = 0; j < n->wide; j += DUET_LANES) total += vec_load(row + j);
+    const float inverse = 1.0f / vec_sum(total);
+    for (int64_t j = 0; j < n->wide; j += DUET_LANES) vec_store(row + j, vec_load(row + j) * inverse);
+}
+
+/* Rows of p for queries i0 …, from q and packed k'. */
+static void probabilities(const sizes *n, const float *q, const float *keys, int64_t rows, float *p)
+{
+    product(q, 3 * n->C, keys, n->d, p, n->wide, rows, n->T);
+    for (int64_t r = 0; r < rows; r++) softmax(n, p + r * n->wide);
+}
+
+static void forward_piece(const sizes *n, const duet_run *run, int64_t piece, float *keys)
+{
+    const int64_t split = piece % n->splits, b = piece / n->splits / n->heads, head = piece / n->splits % n->heads;
+    const int64_t blocks = (n->T + BLOCK - 1) / BLOCK, step = 3 * n->C;
+    const float *const qkv = (const float *)run->in[0] + b * n->T * step;
+    float *const values = keys + n->packed, *const p = values + n->sums;
+    float *const y = (float *)run->out[0] + b * n->T * n->C + head * n->d;
+    int64_t at[3];
+    duet_attention_offsets(at, run->call->attr, n->C, head);
+    pack_across(n, qkv + at[1], step, keys);
+    pack_along(n, qkv + at[2], step, n->T, values);
+    for (int64_t block = blocks * split / n->splits; block < blocks * (split + 1) / n->splits; block++) {
+        const int64_t i = block * BLOCK, rows = n->T - i < BLOCK ? n->T - i : BLOCK;
+        probabilities(n, qkv + i * step + at[0], keys, rows, p);
+        product(p, n->wide, values, n->T, y + i * n->C, n->C, rows, n->d);
+    }
+}
+
+static duet_status run_forward(const duet_run *run)
+{
+    const sizes n = sizes_of(run->call, run->threads);
+    const int64_t pieces = n.B * n.heads * n.splits, step = round_up(n.packed + n.sums + n.scores);
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int part = 0; part < run->threads; part++) {
+        const int64_t end = pieces * (part + 1) / run->threads;
+        for (int64_t i = pieces * part / run->threads; i < end; i++) forward_piece(&n, run, i, (float *)run->scratch + part * step);
     }
     return DUET_OK;
 }
 
-static void grad_row(head *h, int64_t i, const float *dy) {
-    const float factor = (float)(1.0 / sqrt((double)h->d));
-    float mean = 0;
-    probabilities(h, i);
-    row_times(h->ds, dy, h->vt, h->T, h->d);
-    for (int64_t j = 0; j < h->T; j++) mean += h->p[j] * h->ds[j];
-    add_outer(h->dv, h->p, dy, h->T, h->d);
-#pragma omp simd
-    for (int64_t j = 0; j < h->T; j++) h->ds[j] = h->p[j] * (h->ds[j] - mean) * factor;
-    add_weighted(h->dq + i * h->d, h->ds, h->k, h->T, h->d);
-    add_outer(h->dk, h->ds, h->q + i * h->d, h->T, h->d);
+/* Scratch of a thread of the gradient. */
+typedef struct grad_work {
+    float *across_k, *across_v, *along_k; /* packed k', v', k */
+    float *dk, *dv;                       /* [T,deep] */
+    float *p, *ds;                        /* [BLOCK,wide] */
+    float *q, *dy;                        /* of a block, packed */
+} grad_work;
+
+static grad_work work_of(const sizes *n, float *at)
+{
+    grad_work w;
+    float **const parts[] = { &w.across_k, &w.across_v, &w.along_k, &w.dk, &w.dv, &w.p, &w.ds, &w.q, &w.dy };
+    const int64_t counts[] = { n->packed, n->packed, n->sums, n->sums, n->sums, n->scores, n->scores, BLOCK * n->deep, BLOCK * n->deep };
+    for (int i = 0; i < DUET_COUNT(parts); i++) {
+        *parts[i] = at;
+        at += counts[i];
+    }
+    return w;
 }
 
-static duet_status run_grad(const duet_run *run) {
-    const sizes n = sizes_of(run);
-    const float *qkv = run->in[0], *dy = run->in[1];
-    float *dqkv = run->out[0];
+/* ds from p and dp, in dp's place */
+static void scores_gradient(const sizes *n, const float *p, float *ds)
+{
+    const float factor = (float)(1.0 / sqrt((double)n->d));
+    duet_vec total = { 0 };
+    for (int64_t j = n->T; j < n->wide; j++) ds[j] = 0.0f;
+    for (int64_t j = 0; j < n->wide; j += DUET_LANES) total += vec_load(p + j) * vec_load(ds + j);
+    const float mean = vec_sum(total);
+    for (int64_t j = 0; j < n->wide; j += DUET_LANES) vec_store(ds + j, vec_load(p + j) * (vec_load(ds + j) - mean) * factor);
+}
+
+static void grad_piece(const sizes *n, const duet_run *run, int64_t piece, const grad_work *w)
+{
+    const int64_t b = piece / n->heads, head = piece % n->heads, step = 3 * n->C;
+    const float *const qkv = (const float *)run->in[0] + b * n->T * step;
+    const float *const dy = (const float *)run->in[1] + b * n->T * n->C + head * n->d;
+    float *const dqkv = (float *)run->out[0] + b * n->T * step;
+    int64_t at[3];
+    duet_attention_offsets(at, run->call->attr, n->C, head);
+    pack_across(n, qkv + at[1], step, w->across_k);
+    pack_across(n, qkv + at[2], step, w->across_v);
+    pack_along(n, qkv + at[1], step, n->T, w->along_k);
+    memset(w->dk, 0, (size_t)n->sums * sizeof(float));
+    memset(w->dv, 0, (size_t)n->sums * sizeof(float));
+    for (int64_t i = 0; i < n->T; i += BLOCK) {
+        const int64_t rows = n->T - i < BLOCK ? n->T - i : BLOCK;
+        probabilities(n, qkv + i * step + at[0], w->across_k, rows, w->p);
+        product(dy + i * n->C, n->C, w->across_v, n->d, w->ds, n->wide, rows, n->T);
+        for (int64_t r = 0; r < rows; r++) scores_gradient(n, w->p + r * n->wide, w->ds + r * n->wide);
+        product(w->ds, n->wide, w->along_k, n->T, dqkv + i * step + at[0], step, rows, n->d);
+        pack_along(n, qkv + i * step + at[0], step, rows, w->q);
+        pack_along(n, dy + i * n->C, n->C, rows, w->dy);
+        add_outer(n, w->ds, w->q, rows, w->dk);
+        add_outer(n, w->p, w->dy, rows, w->dv);
+    }
+    for (int64_t j = 0; j < n->T; j++) {
+        memcpy(dqkv + j * step + at[1], w->dk + j * n->deep, (size_t)n->d * sizeof(float));
+        memcpy(dqkv + j * step + at[2], w->dv + j * n->deep, (size_t)n->d * sizeof(float));
+    }
+}
+
+static duet_status run_grad(const duet_run *run)
+{
+    const sizes n = sizes_of(run->call, run->threads);
+    const int64_t pieces = n.B * n.heads, step = round_up(2 * n.packed + 3 * n.sums + 2 * n.scores + 2 * BLOCK * n.deep);
 #pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int thread = 0; thread < run->threads; thread++) {
-        head h = head_of((float *)run->scratch + thread * n.step, n.T, n.d);
-        for (int64_t piece = thread; piece < n.B * n.heads; piece += run->threads) {
-            const int64_t b = piece / n.heads, k = piece % n.heads;
-            int64_t at[3];
-            duet_attention_offsets(at, run->call->attr, n.C, k);
-            load(&h, qkv + b * n.T * 3 * n.C, 3 * n.C, at);
-            memset(h.dq, 0, (size_t)(3 * n.d * (n.T + 16)) * sizeof *h.dq);
-            for (int64_t i = 0; i < n.T; i++) grad_row(&h, i, dy + (b * n.T + i) * n.C + k * n.d);
-            for (int64_t i = 0; i < n.T; i++) {
-                float *row = dqkv + (b * n.T + i) * 3 * n.C;
-                memcpy(row + at[0], h.dq + i * n.d, (size_t)n.d * sizeof *row);
-                memcpy(row + at[1], h.dk + i * n.d, (size_t)n.d * sizeof *row);
-                memcpy(row + at[2], h.dv + i * n.d, (size_t)n.d * sizeof *row);
-            }
-        }
+    for (int part = 0; part < run->threads; part++) {
+        const grad_work w = work_of(&n, (float *)run->scratch + part * step);
+        const int64_t end = pieces * (part + 1) / run->threads;
+        for (int64_t i = pieces * part / run->threads; i < end; i++) grad_piece(&n, run, i, &w);
     }
     return DUET_OK;
 }
 
 static const duet_kernel kernels[] = {
-    {.op = "attention", .name = "attention", .plan = plan, .run = run_forward},
-    {.op = "attention_grad", .name = "attention", .plan = plan, .run = run_grad},
+    { .op = "attention", .name = "attention", .plan = plan_forward, .run = run_forward },
+    { .op = "attention_grad", .name = "attention", .plan = plan_grad, .run = run_grad },
 };
-DUET_CPU_KERNELS(attention) = {kernels, DUET_COUNT(kernels)};
+DUET_CPU_KERNELS(attention) = { kernels, DUET_COUNT(kernels) };
