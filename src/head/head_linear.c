@@ -116,7 +116,7 @@ static duet_status fit_linear(duet_context *ctx, duet_head *head, const void *op
     } else DUET_TRY(parse_strengths(o->strengths, strengths, &count));
     DUET_DO(standardise(&x, head, fit->train));
     const duet_logistic_data data = {.x = x, .labels = fit->train->labels, .rows = fit->train->rows, .dim = fit->train->dim, .classes = fit->class_count};
-    DUET_DO(duet_logistic_new(ctx, &p.problem, &data, fit->quick ? 512 : 2048));
+    DUET_DO(duet_logistic_new(ctx, &p.problem, &data, fit->quick ? 2048 : 4096));
     DUET_DO(duet_alloc(&p.w, duet_logistic_variables(p.problem), sizeof *p.w));
     DUET_DO(duet_alloc(&p.best, duet_logistic_variables(p.problem), sizeof *p.best));
     DUET_DO(duet_alloc(&p.logits, fit->val ? fit->val->rows * fit->class_count : 1, sizeof *p.logits));

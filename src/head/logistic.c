@@ -243,7 +243,7 @@ duet_status duet_logistic_fit(duet_logistic *problem, double strength, const due
     setting.delta = limits->decrease;
     setting.max_iterations = limits->iterations;
     setting.max_linesearch = 20;
-    watch seen = {.problem = p};
+    watch seen = {.problem = p, .gradient = INFINITY};
     double loss = 0;
     const int code = lbfgs((int)p->variables, v, &loss, watch_evaluate, watch_progress, &seen, &setting);
     DUET_DO(outcome(&seen, code, loss, result));

@@ -1,64 +1,100 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_elementwise.c: element by element: silu and its gradient, add, scale, fill. Memory-bound; blocks of 16 Ki. */
+ * cpu/cpu_elementwise.c: element by element: silu and its gradient, add, scale, fill. Bound by memory: blocks of 16 Ki
+ * elements in parallel, small tensors by one thread. */
 #include "engine/backend/backend.h"
-#include "engine/backend/cpu/vec_math.h"
+#include "engine/backend/cpu/vector.h"
 #include "engine/op/ops.h"
 
-enum { BLOCK = 16384 };
+#define BLOCK 16384
 
-/* A loop over blocks in parallel; BODY sees e. */
-#define EACH(count, BODY)                                                     \
-    _Pragma("omp parallel for num_threads(run->threads) schedule(static) if (count > 2 * BLOCK)") \
-    for (int64_t block = 0; block < (count); block += BLOCK) {                \
-        const int64_t end = block + BLOCK < (count) ? block + BLOCK : (count); \
-        _Pragma("omp simd")                                                   \
-        for (int64_t e = block; e < end; e++) BODY;                           \
+static int64_t count_of(const duet_run *run)
+{
+    return duet_shape_count(&run->call->out[0].shape);
+}
+
+/* One block: y = f(a, b) by vectors; b may be NULL. */
+typedef duet_vec (*binary)(duet_vec a, duet_vec b, float parameter);
+
+DUET_INLINE void map_block(const float *a, const float *b, float *y, int64_t count, float parameter, const binary f)
+{
+    const duet_vec none = { 0 };
+    int64_t e = 0;
+    for (; e + DUET_LANES <= count; e += DUET_LANES) {
+        vec_store(y + e, f(vec_load(a + e), b == NULL ? none : vec_load(b + e), parameter));
     }
+    if (e == count) return;
+    const duet_vec right = b == NULL ? none : vec_load_part(b + e, count - e);
+    vec_store_part(y + e, f(vec_load_part(a + e, count - e), right, parameter), count - e);
+}
 
-static duet_status run_silu(const duet_run *run) {
-    const int64_t count = duet_shape_count(&run->call->in[0].shape);
-    const float *x = run->in[0];
-    float *y = run->out[0];
-    EACH(count, y[e] = x[e] * duet_vec_sigmoid(x[e]))
+DUET_INLINE void map(const duet_run *run, const float *a, const float *b, float parameter, const binary f)
+{
+    const int64_t count = count_of(run);
+    float *const y = run->out[0];
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (count > 2 * BLOCK)
+    for (int64_t e = 0; e < count; e += BLOCK) {
+        map_block(a + e, b == NULL ? NULL : b + e, y + e, count - e < BLOCK ? count - e : BLOCK, parameter, f);
+    }
+}
+
+DUET_INLINE duet_vec silu(duet_vec x, duet_vec unused, float parameter)
+{
+    (void)unused;
+    (void)parameter;
+    return x * vec_sigmoid(x);
+}
+
+DUET_INLINE duet_vec silu_grad(duet_vec x, duet_vec dy, float parameter)
+{
+    const duet_vec sigma = vec_sigmoid(x);
+    (void)parameter;
+    return dy * sigma * (1.0f + x - x * sigma);
+}
+
+DUET_INLINE duet_vec add(duet_vec a, duet_vec b, float parameter)
+{
+    (void)parameter;
+    return a + b;
+}
+
+DUET_INLINE duet_vec scale(duet_vec x, duet_vec unused, float parameter)
+{
+    (void)unused;
+    return x * parameter;
+}
+
+static duet_status run_silu(const duet_run *run)
+{
+    map(run, run->in[0], NULL, 0.0f, silu);
     return DUET_OK;
 }
 
-static inline float silu_slope(float x) {
-    const float sigma = duet_vec_sigmoid(x);
-    return sigma * (1.0f + x * (1.0f - sigma));
-}
-
-static duet_status run_silu_grad(const duet_run *run) {
-    const int64_t count = duet_shape_count(&run->call->in[0].shape);
-    const float *x = run->in[0], *dy = run->in[1];
-    float *dx = run->out[0];
-    EACH(count, dx[e] = dy[e] * silu_slope(x[e]))
+static duet_status run_silu_grad(const duet_run *run)
+{
+    map(run, run->in[0], run->in[1], 0.0f, silu_grad);
     return DUET_OK;
 }
 
-static duet_status run_add(const duet_run *run) {
-    const int64_t count = duet_shape_count(&run->call->in[0].shape);
-    const float *a = run->in[0], *b = run->in[1];
-    float *y = run->out[0];
-    EACH(count, y[e] = a[e] + b[e])
+static duet_status run_add(const duet_run *run)
+{
+    map(run, run->in[0], run->in[1], 0.0f, add);
     return DUET_OK;
 }
 
-static duet_status run_scale(const duet_run *run) {
-    const duet_scale_attr *attr = run->call->attr;
-    const int64_t count = duet_shape_count(&run->call->in[0].shape);
-    const float *x = run->in[0], factor = (float)attr->factor;
-    float *y = run->out[0];
-    EACH(count, y[e] = x[e] * factor)
+static duet_status run_scale(const duet_run *run)
+{
+    const duet_scale_attr *const attr = run->call->attr;
+    map(run, run->in[0], NULL, (float)attr->factor, scale);
     return DUET_OK;
 }
 
-static duet_status run_fill(const duet_run *run) {
-    const duet_fill_attr *attr = run->call->attr;
-    const int64_t count = duet_shape_count(&run->call->out[0].shape);
+static duet_status run_fill(const duet_run *run)
+{
+    const duet_fill_attr *const attr = run->call->attr;
+    const int64_t count = count_of(run);
     const float value = (float)attr->value;
-    float *y = run->out[0];
-    EACH(count, y[e] = value)
+    float *const y = run->out[0];
+    for (int64_t e = 0; e < count; e++) y[e] = value;
     return DUET_OK;
 }
 
