@@ -13,5 +13,10 @@
 #define TOLERANCE_EXPAND 2e-5
 /* Gradients of the references against 4-point central differences (step 0.04, error of order step^4) of f32 results. */
 #define TOLERANCE_DIFFERENCE 2e-3
+/* The whole net adm_unet against PyTorch in float64: output and gradient of each parameter, f32 kernels in a row; then ten
+ * AdamW steps, losses and norms of the gradient relative to the oracle's (measured: 3e-6, 2e-5 and 3e-6 at most). */
+#define TOLERANCE_ORACLE_FORWARD  1e-5
+#define TOLERANCE_ORACLE_GRADIENT 1e-4
+#define TOLERANCE_ORACLE_CURVE    1e-4
 
 #endif

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""The U-Net of "Diffusion Models Beat GANs on Image Synthesis" (Dhariwal and Nichol 2021) in plain PyTorch: the oracle of
+the architecture adm_unet. One function a layer kind, NCHW, any dtype (goldens are made in float64). Names and shapes of
+the parameters are those of guided-diffusion's checkpoints; compare_guided_diffusion.py checks that the two agree.
+
+A parameter comes into being when forward() first asks for it, so the forward pass alone says which there are.
+"""
+import math
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+
+
+@dataclass(frozen=True)
+class Config:
+    """The options of adm_unet by their names there; attention_resolutions are sizes of feature maps."""
+    image_size: int = 16
+    in_channels: int = 3
+    num_channels: int = 8
+    num_res_blocks: int = 1
+    channel_mult: tuple = (1, 2)
+    attention_resolutions: tuple = (16, 8)
+    num_heads: int = 2
+    num_head_channels: int = -1
+    norm_groups: int = 4
+    num_classes: int = 5
+    use_scale_shift_norm: bool = True
+    resblock_updown: bool = True
+    learn_sigma: bool = True
+    class_cond: bool = True
+    use_new_attention_order: bool = False
+
+    @property
+    def out_channels(self):
+        return self.in_channels * (2 if self.learn_sigma else 1)
+
+    def spec(self):
+        """adm_unet:image_size=16,in_channels=3,…"""
+        def text(value):
+            if isinstance(value, bool):
+                return str(value).lower()
+            return "/".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        return "adm_unet:" + ",".join(f"{f.name}={text(getattr(self, f.name))}" for f in fields(self))
+
+
+class Weights:
+    """Parameters by name. Random ones are U(-a, a), a = sqrt(3 / fan_in), so that every layer matters, also those that
+    training starts at zero; gains are U(0.7, 1.3). All can be written in f16 without loss."""
+
+    def __init__(self, seed=0, tensors=None, dtype=torch.float64):
+        self.tensors = {} if tensors is None else dict(tensors)
+        self.fixed = tensors is not None
+        self.dtype = dtype
+        self.random = torch.Generator().manual_seed(seed)
+
+    def ask(self, name, *shape, middle=0.0, width=None):
+        if name not in self.tensors:
+            if self.fixed:
+                raise KeyError(f"no parameter '{name}'")
+            width = math.sqrt(3.0 / max(1, math.prod(shape[1:]))) if width is None else width
+            draw = torch.rand(shape, generator=self.random, dtype=torch.float64) * 2 - 1
+            self.tensors[name] = (middle + width * draw).half().to(self.dtype).requires_grad_(True)
+        tensor = self.tensors[name]
+        if tuple(tensor.shape) != shape:
+            raise ValueError(f"'{name}' is {tuple(tensor.shape)}, not {shape}")
+        return tensor
+
+
+class Unet:
+    def __init__(self, config, weights):
+        self.c = config
+        self.w = weights
+
+    # ---- layers ----
+
+    def bias(self, name, count):
+        return self.w.ask(name + ".bias", count, width=0.3)
+
+    def conv(self, name, x, out, kernel=3, stride=1):
+        weight = self.w.ask(name + ".weight", out, x.shape[1], kernel, kernel)
+        return F.conv2d(x, weight, self.bias(name, out), stride=stride, padding=kernel // 2)
+
+    def linear(self, name, x, out):
+        return F.linear(x, self.w.ask(name + ".weight", out, x.shape[1]), self.bias(name, out))
+
+    def pointwise(self, name, x, out):
+        """x [B,C,T]"""
+        return F.conv1d(x, self.w.ask(name + ".weight", out, x.shape[1], 1), self.bias(name, out))
+
+    def norm(self, name, x):
+        gain = self.w.ask(name + ".weight", x.shape[1], middle=1.0, width=0.3)
+        return F.group_norm(x, self.c.norm_groups, gain, self.bias(name, x.shape[1]), eps=1e-5)
+
+    # ---- blocks ----
+
+    def residual(self, name, x, emb, out, resize=lambda x: x):
+        h = resize(F.silu(self.norm(name + ".in_layers.0", x)))
+        h = self.conv(name + ".in_layers.2", h, out)
+        x = resize(x)
+        if self.c.use_scale_shift_norm:
+            scale, shift = self.linear(name + ".emb_layers.1", F.silu(emb), 2 * out)[:, :, None, None].chunk(2, dim=1)
+            h = self.norm(name + ".out_layers.0", h) * (1 + scale) + shift
+        else:
+            h = self.norm(name + ".out_layers.0", h + self.linear(name + ".emb_layers.1", F.silu(emb), out)[:, :, None, None])
+        h = self.conv(name + ".out_layers.3", F.silu(h), out)
+        return h + (x if x.shape[1] == out else self.conv(name + ".skip_connection", x, out, kernel=1))
+
+    def attention(self, name, x):
+        """Channels of qkv: (head, q|k|v, c) in the old order, (q|k|v, head, c) in the new one."""
+        batch, channels, height, width = x.shape
+        per_head = self.c.num_head_channels
+        heads = channels // per_head if per_head > 0 else self.c.num_heads
+        h = self.norm(name + ".norm", x).flatten(2)
+        h = self.pointwise(name + ".qkv", h, 3 * channels)
+        if self.c.use_new_attention_order:
+            q, k, v = h.view(batch, 3, heads, channels // heads, height * width).unbind(1)
+        else:
+            q, k, v = h.view(batch, heads, 3, channels // heads, height * width).unbind(2)
+        weight = torch.softmax(q.transpose(2, 3) @ k / math.sqrt(channels // heads), dim=3)  # [B,N,T,T]
+        h = (v @ weight.transpose(2, 3)).reshape(batch, channels, height * width)
+        return x + self.pointwise(name + ".proj_out", h, channels).view_as(x)
+
+    def attention_here(self, name, x):
+        return self.attention(name, x) if x.shape[2] in self.c.attention_resolutions else x
+
+    def down(self, name, x, emb):
+        if self.c.resblock_updown:
+            return self.residual(name, x, emb, x.shape[1], lambda x: F.avg_pool2d(x, 2))
+        return self.conv(name + ".op", x, x.shape[1], stride=2)
+
+    def up(self, name, x, emb):
+        def double(x):
+            return x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        if self.c.resblock_updown:
+            return self.residual(name, x, emb, x.shape[1], double)
+        return self.conv(name + ".conv", double(x), x.shape[1])
+
+    # ---- whole ----
+
+    def embedding(self, t, y):
+        """Cosines, then sines, of t 10000^(-i/n), i < n; then two linear layers; the class is added."""
+        c = self.c
+        n = c.num_channels // 2
+        angle = t[:, None].to(self.w.dtype) * torch.exp(-math.log(10000.0) * torch.arange(n, dtype=self.w.dtype) / n)
+        emb = torch.cat([angle.cos(), angle.sin()], dim=1)
+        emb = self.linear("time_embed.0", emb, 4 * c.num_channels)
+        emb = self.linear("time_embed.2", F.silu(emb), 4 * c.num_channels)
+        return emb + self.w.ask("label_emb.weight", c.num_classes, 4 * c.num_channels, width=1.0)[y] if c.class_cond else emb
+
+    def forward(self, x, t, y=None):
+        """x [B,C,H,W], t [B], y [B] -> [B,out_channels,H,W]"""
+        c = self.c
+        emb = self.embedding(t, y)
+        widths = [m * c.num_channels for m in c.channel_mult]
+        h = self.conv("input_blocks.0.0", x, widths[0])
+        kept = [h]
+        for level, width in enumerate(widths):
+            for _ in range(c.num_res_blocks):
+                name = f"input_blocks.{len(kept)}."
+                h = self.attention_here(name + "1", self.residual(name + "0", h, emb, width))
+                kept.append(h)
+            if level + 1 < len(widths):
+                h = self.down(f"input_blocks.{len(kept)}.0", h, emb)
+                kept.append(h)
+        h = self.residual("middle_block.0", h, emb, widths[-1])
+        h = self.attention("middle_block.1", h)
+        h = self.residual("middle_block.2", h, emb, widths[-1])
+        block = 0
+        for level, width in reversed(list(enumerate(widths))):
+            for i in range(c.num_res_blocks + 1):
+                name = f"output_blocks.{block}."
+                h = self.residual(name + "0", torch.cat([h, kept.pop()], dim=1), emb, width)
+                h = self.attention_here(name + "1", h)
+                if level > 0 and i == c.num_res_blocks:
+                    h = self.up(name + ("2" if h.shape[2] in c.attention_resolutions else "1"), h, emb)
+                block += 1
+        return self.conv("out.2", F.silu(self.norm("out.0", h)), c.out_channels)
