@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * bench.h: duet-bench, the program that compare.py times. `make`, `check` and `machine` print one JSON line and end.
+ * `train`, `features` and `forward` are workers: they do the work once, print a line "ready", and then take commands
+ * from standard input, so that a driver lets several programs work in turn:
+ *   run SECONDS  works for about that long and prints {"images": n, "seconds": s}
+ *   end          prints {"peak_memory": bytes} and ends, as the end of the input does */
+#ifndef DUET_BENCH_BENCH_H
+#define DUET_BENCH_BENCH_H
+
+#include <duet.h>
+#include <jansson.h>
+
+typedef struct bench_options {
+    char arch[DUET_TEXT_SIZE], model[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE];
+    int64_t size, channels, batch, threads, t, tap, pool;
+    double seconds;
+} bench_options;
+
+/* ---- bench_model.c ---- */
+/* Writes a model with random weights, none of them zero, to `out`. Without `arch` it is what `duet train` takes for
+ * images of this size and number of channels. */
+DUET_NODISCARD duet_status bench_make(duet_context *ctx, const bench_options *o);
+/* Writes inputs, outputs and all taps of a pass to `out`, for comparison with another implementation. */
+DUET_NODISCARD duet_status bench_check(duet_context *ctx, const bench_options *o);
+
+/* ---- bench_train.c ---- */
+DUET_NODISCARD duet_status bench_train(const bench_options *o);
+
+/* ---- bench_infer.c ---- */
+DUET_NODISCARD duet_status bench_features(duet_context *ctx, const bench_options *o);
+DUET_NODISCARD duet_status bench_forward(duet_context *ctx, const bench_options *o);
+
+/* A whole pass as a plan with its session; inputs are set by their names, the output is number 0. */
+typedef struct bench_pass {
+    struct duet_plan *plan;
+    struct duet_session *session;
+} bench_pass;
+DUET_NODISCARD duet_status bench_pass_new(duet_context *ctx, bench_pass *out, duet_model *model, int64_t batch);
+void bench_pass_free(bench_pass *pass);
+
+/* ---- bench_machine.c ---- */
+/* f32 multiply-adds in registers and a triad over memory, on all threads. */
+DUET_NODISCARD duet_status bench_machine(const bench_options *o);
+
+/* ---- duet_bench.c ---- */
+/* One line on standard output; takes the object over. */
+void bench_say(json_t *line);
+void bench_ready(void);
+void bench_rate(int64_t images, double seconds);
+/* Waits for a command: true for "run", with its seconds; else says the peak memory. */
+bool bench_next(double *seconds);
+
+#endif

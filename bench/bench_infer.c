@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ * bench_infer.c: feature rows by the reader (noise of each image, network up to the tap, pooling), and whole passes. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "bench.h"
+#include "engine/graph/plan.h"
+#include "model/model.h"
+
+typedef struct job {
+    duet_status (*step)(struct job *job); /* works on one batch */
+    int64_t batch, done;
+    duet_reader *reader;
+    uint8_t *pixels;
+    int64_t *index;
+    float *rows;
+    bench_pass pass;
+} job;
+
+static duet_status serve(job *j)
+{
+    double wanted = 0.0;
+    duet_status status = j->step(j);
+    if (status == DUET_OK) bench_ready();
+    while (status == DUET_OK && bench_next(&wanted)) {
+        const double began = duet_clock();
+        double spent = 0.0;
+        j->done = 0;
+        while (status == DUET_OK && spent < wanted) {
+            status = j->step(j);
+            spent = duet_clock() - began;
+        }
+        if (status == DUET_OK) bench_rate(j->done, spent);
+    }
+    return status;
+}
+
+/* ---- features ---- */
+
+static duet_status read_batch(job *j)
+{
+    const duet_status status = duet_reader_run(j->reader, j->pixels, j->index, j->batch, &j->rows);
+    for (int64_t i = 0; i < j->batch; i++) j->index[i] += j->batch; /* other images, other noise */
+    j->done += j->batch;
+    return status;
+}
+
+static duet_status prepare_reader(job *j, duet_context *ctx, duet_model *model, const bench_options *o)
+{
+    const duet_card *card = duet_model_card(model);
+    const duet_reader_options options = {.t = o->t, .taps = {.count = 1, .v = {o->tap}}, .pools = {.count = 1, .v = {o->pool}},
+                                         .batch = o->batch};
+    const int64_t bytes = o->batch * card->preprocess.size * card->preprocess.size * card->preprocess.channels;
+    const duet_rng random = duet_rng_make(1, "pixels", 0);
+    int tap = 0, pool = 0;
+    int64_t dim = 0;
+    duet_status status = duet_reader_new(ctx, &j->reader, model, &options);
+    if (status != DUET_OK) return status;
+    duet_reader_column(j->reader, 0, &tap, &pool, &dim);
+    status = duet_alloc(&j->pixels, bytes, 1);
+    if (status == DUET_OK) status = duet_alloc(&j->index, o->batch, sizeof(*j->index));
+    if (status == DUET_OK) status = duet_alloc(&j->rows, o->batch * dim, sizeof(*j->rows));
+    for (int64_t i = 0; status == DUET_OK && i < bytes; i++) j->pixels[i] = (uint8_t)duet_rng_below(random, (uint64_t)i, 256);
+    for (int64_t i = 0; status == DUET_OK && i < o->batch; i++) j->index[i] = i;
+    return status;
+}
+
+duet_status bench_features(duet_context *ctx, const bench_options *o)
+{
+    job j = {.step = read_batch, .batch = o->batch};
+    duet_model *model = NULL;
+    duet_status status = duet_model_open(ctx, &model, o->model);
+    if (status == DUET_OK) status = prepare_reader(&j, ctx, model, o);
+    if (status == DUET_OK) status = serve(&j);
+    duet_reader_free(j.reader);
+    duet_release(j.pixels);
+    duet_release(j.index);
+    duet_release(j.rows);
+    duet_model_close(model);
+    return status;
+}
+
+/* ---- whole passes ---- */
+
+duet_status bench_pass_new(duet_context *ctx, bench_pass *out, duet_model *model, int64_t batch)
+{
+    duet_graph *graph = NULL;
+    duet_model_inputs in;
+    duet_value raw = DUET_NONE;
+    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx)};
+    duet_status status = duet_graph_new(&graph);
+    if (status == DUET_OK) status = duet_model_build(model, graph, batch, false, &in, &raw);
+    if (status == DUET_OK) status = duet_pass_run(graph, "fuse", &raw, 1);
+    if (status == DUET_OK) status = duet_plan_new(&out->plan, graph, model->params, &raw, 1, NULL, 0, &options);
+    if (status == DUET_OK) status = duet_session_new(&out->session, out->plan, model->params);
+    duet_graph_free(graph);
+    return status;
+}
+
+void bench_pass_free(bench_pass *pass)
+{
+    duet_session_free(pass->session);
+    duet_plan_free(pass->plan);
+}
+
+static duet_status run_pass(job *j)
+{
+    duet_status status = duet_session_run(j->pass.session);
+    if (status == DUET_OK) status = duet_session_get(j->pass.session, 0, -1, j->rows);
+    j->done += j->batch;
+    return status;
+}
+
+static duet_status prepare_pass(job *j, duet_context *ctx, duet_model *model)
+{
+    const duet_arch_shape *shape = &model->shape;
+    const int64_t in = j->batch * shape->size * shape->size * shape->in_channels;
+    const int64_t out = j->batch * shape->size * shape->size * shape->out_channels;
+    float *x = NULL;
+    duet_status status = bench_pass_new(ctx, &j->pass, model, j->batch);
+    if (status == DUET_OK) status = duet_alloc(&x, in, sizeof(*x));
+    if (status == DUET_OK) status = duet_alloc(&j->rows, out, sizeof(*j->rows));
+    if (status == DUET_OK) {
+        duet_rng_normal(duet_rng_make(1, "x", 0), 0, x, in);
+        status = duet_session_set(j->pass.session, "x", x);
+        memset(x, 0, (size_t)j->batch * sizeof(*x)); /* t, and classes, which are as long in bytes */
+    }
+    if (status == DUET_OK) status = duet_session_set(j->pass.session, "net_t", x);
+    if (status == DUET_OK && duet_session_has_input(j->pass.session, "y")) status = duet_session_set(j->pass.session, "y", x);
+    duet_release(x);
+    return status;
+}
+
+duet_status bench_forward(duet_context *ctx, const bench_options *o)
+{
+    job j = {.step = run_pass, .batch = o->batch};
+    duet_model *model = NULL;
+    duet_status status = duet_model_open(ctx, &model, o->model);
+    if (status == DUET_OK) status = prepare_pass(&j, ctx, model);
+    if (status == DUET_OK) status = serve(&j);
+    bench_pass_free(&j.pass);
+    duet_release(j.rows);
+    duet_model_close(model);
+    return status;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ * bench_machine.c: what the machine can do. Peak: f32 multiply-adds on 16 vectors in registers per thread, with the widest
+ * vectors there are. Memory: a = b + s c over three arrays of 64 MiB, 12 bytes an element counted (as STREAM does: the read
+ * before the write is not). The best of several repetitions. */
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "bench.h"
+
+enum { CHAINS = 12, TURNS = 100000 };
+
+/* Returns a sum that nobody needs, so that nothing is left out. */
+#define PEAK_LOOP(name, width, attributes)                                                             \
+    typedef float name##_vector __attribute__((vector_size(4 * (width))));                             \
+    attributes static float name(float factor, float term)                                             \
+    {                                                                                                  \
+        name##_vector sum[CHAINS], a, b;                                                               \
+        for (int i = 0; i < (width); i++) a[i] = factor, b[i] = term;                                  \
+        for (int k = 0; k < CHAINS; k++) sum[k] = b * (float)k;                                        \
+        for (int64_t turn = 0; turn < TURNS; turn++) {                                                 \
+            _Pragma("GCC unroll 12") for (int k = 0; k < CHAINS; k++) sum[k] = sum[k] * a + b;         \
+        }                                                                                              \
+        for (int k = 1; k < CHAINS; k++) sum[0] += sum[k];                                             \
+        return sum[0][0];                                                                              \
+    }
+
+PEAK_LOOP(peak_plain, 4, )
+#if defined(__x86_64__)
+PEAK_LOOP(peak_avx2, 8, __attribute__((target("avx2,fma"))))
+PEAK_LOOP(peak_avx512, 16, __attribute__((target("avx512f"))))
+#endif
+
+typedef struct peak_kind {
+    const char *name;
+    int width;
+    float (*loop)(float factor, float term);
+} peak_kind;
+
+static peak_kind widest(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f")) return (peak_kind){"avx512", 16, peak_avx512};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return (peak_kind){"avx2", 8, peak_avx2};
+#endif
+    return (peak_kind){"plain", 4, peak_plain};
+}
+
+/* GFLOP/s */
+static double measure_peak(const peak_kind *kind, int threads, double seconds)
+{
+    const double flops = 2.0 * kind->width * CHAINS * (double)TURNS * threads, end = duet_clock() + seconds;
+    double best = 0.0;
+    volatile float sink = 0.0F;
+    while (duet_clock() < end) {
+        const double began = duet_clock();
+        float sum = 0.0F;
+#pragma omp parallel num_threads(threads) reduction(+ : sum)
+        sum += kind->loop(0.999F, 0.001F);
+        const double rate = flops / (duet_clock() - began) * 1e-9;
+        sink = sum;
+        if (rate > best) best = rate;
+    }
+    (void)sink;
+    return best;
+}
+
+/* GB/s */
+static duet_status measure_memory(double *out, int threads, double seconds)
+{
+    const int64_t count = (int64_t)16 << 20;
+    float *a = NULL, *b = NULL, *c = NULL;
+    duet_status status = duet_alloc(&a, count, sizeof(*a));
+    if (status == DUET_OK) status = duet_alloc(&b, count, sizeof(*b));
+    if (status == DUET_OK) status = duet_alloc(&c, count, sizeof(*c));
+    const double end = duet_clock() + seconds;
+    double best = 0.0;
+    for (int turn = 0; status == DUET_OK && (turn < 3 || duet_clock() < end); turn++) {
+        const double began = duet_clock();
+#pragma omp parallel for simd num_threads(threads) schedule(static)
+        for (int64_t i = 0; i < count; i++) a[i] = b[i] + 3.0F * c[i];
+        const double rate = 12.0 * (double)count / (duet_clock() - began) * 1e-9;
+        if (turn > 0 && rate > best) best = rate; /* the first turn fetches the pages */
+#pragma omp parallel for simd num_threads(threads) schedule(static)
+        for (int64_t i = 0; i < count; i++) b[i] = c[i] = (float)(i & 7); /* real pages, not the shared zero page */
+    }
+    *out = best;
+    duet_release(a);
+    duet_release(b);
+    duet_release(c);
+    return status;
+}
+
+static void read_cpu_name(char out[128])
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    snprintf(out, 128, "unknown");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        const char *value = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || value == NULL) continue;
+        snprintf(out, 128, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
+        break;
+    }
+    if (file != NULL) fclose(file);
+}
+
+duet_status bench_machine(const bench_options *o)
+{
+    const int threads = o->threads > 0 ? (int)o->threads : omp_get_num_procs();
+    const peak_kind kind = widest();
+    char cpu[128];
+    double load = -1.0, memory = 0.0;
+    if (getloadavg(&load, 1) != 1) load = -1.0; /* before the measurements raise it */
+    const double peak = measure_peak(&kind, threads, o->seconds);
+    const duet_status status = measure_memory(&memory, threads, o->seconds);
+    if (status != DUET_OK) return status;
+    read_cpu_name(cpu);
+    bench_say(json_pack("{s:s,s:i,s:s,s:f,s:f,s:f}", "cpu", cpu, "threads", threads, "vectors", kind.name, "peak_gflops", peak,
+                        "memory_gbs", memory, "load", load));
+    return DUET_OK;
+}

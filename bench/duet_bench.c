@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * duet_bench.c: duet-bench WORK key=value ...; see bench.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+static const duet_param rows[] = {
+    DUET_TEXT(bench_options, arch, "", NULL, "architecture; empty = what training takes for size and channels"),
+    DUET_TEXT(bench_options, model, "", NULL, "model file"),
+    DUET_TEXT(bench_options, data, "", NULL, "data set of train"),
+    DUET_TEXT(bench_options, out, "", NULL, "file to write; train: an empty folder"),
+    DUET_INT(bench_options, size, "28", 4, 4096, "side of the images"),
+    DUET_INT(bench_options, channels, "1", 1, 3, "channels of the images"),
+    DUET_INT(bench_options, batch, "32", 1, 65536, "images at once"),
+    DUET_INT(bench_options, threads, "0", 0, 4096, "threads; 0 = all"),
+    DUET_INT(bench_options, t, "10", 0, 999, "noise step of features"),
+    DUET_INT(bench_options, tap, "1", 1, 1000, "block of features"),
+    DUET_INT(bench_options, pool, "1", 1, 64, "pooling of features"),
+    DUET_FLOAT(bench_options, seconds, "1", 0.01, 60, "of each measurement of machine"),
+};
+static const duet_param_table table = DUET_TABLE(rows, bench_options);
+
+void bench_say(json_t *line)
+{
+    if (line == NULL || json_dumpf(line, stdout, JSON_COMPACT) != 0) fprintf(stderr, "duet-bench: a line cannot be written\n");
+    putchar('\n');
+    fflush(stdout);
+    json_decref(line);
+}
+
+void bench_ready(void)
+{
+    bench_say(json_pack("{s:b,s:I}", "ready", 1, "memory", (json_int_t)duet_peak_memory()));
+}
+
+void bench_rate(int64_t images, double seconds)
+{
+    bench_say(json_pack("{s:I,s:f}", "images", (json_int_t)images, "seconds", seconds));
+}
+
+bool bench_next(double *seconds)
+{
+    char line[128];
+    if (fgets(line, sizeof(line), stdin) != NULL && strncmp(line, "run ", 4) == 0) {
+        *seconds = strtod(line + 4, NULL);
+        return true;
+    }
+    bench_say(json_pack("{s:I}", "peak_memory", (json_int_t)duet_peak_memory()));
+    return false;
+}
+
+static duet_status work(const char *name, const bench_options *o)
+{
+    static const struct {
+        const char *name;
+        duet_status (*run)(duet_context *ctx, const bench_options *o);
+    } works[] = {{"make", bench_make}, {"check", bench_check}, {"features", bench_features}, {"forward", bench_forward}};
+    if (strcmp(name, "train") == 0) return bench_train(o);
+    if (strcmp(name, "machine") == 0) return bench_machine(o);
+    for (int i = 0; i < DUET_COUNT(works); i++) {
+        if (strcmp(name, works[i].name) != 0) continue;
+        const duet_context_options options = {.threads = (int)o->threads};
+        duet_context *ctx = NULL;
+        duet_status status = duet_context_new(&ctx, &options);
+        if (status == DUET_OK) status = works[i].run(ctx, o);
+        duet_context_free(ctx);
+        return status;
+    }
+    fprintf(stderr, "duet-bench: no work '%s'; make, check, machine, train, features or forward\n", name);
+    exit(2);
+}
+
+int main(int argc, char **argv)
+{
+    bench_options options;
+    duet_params_default(&table, &options);
+    if (argc < 2) {
+        fprintf(stderr, "duet-bench WORK key=value ...; bench/compare.py calls it\n");
+        return 2;
+    }
+    for (int i = 2; i < argc; i++) {
+        char *value = strchr(argv[i], '=');
+        if (value != NULL) *value++ = '\0';
+        if (duet_params_set(&table, &options, "duet-bench", argv[i], value != NULL ? value : "") == DUET_OK) continue;
+        fprintf(stderr, "duet-bench: %s\n", duet_error_message());
+        return 2;
+    }
+    if (work(argv[1], &options) == DUET_OK) return 0;
+    fprintf(stderr, "duet-bench: %s\n", duet_error_message());
+    return 1;
+}

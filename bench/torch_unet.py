@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""PyTorch's side of the comparison: the network of tests/oracle/adm_unet.py with the weights of one of our model files,
+with PyTorch's own functions where they are the faster way (nearest upsampling, fused attention), and taps: values of
+blocks in the order in which we number them. Needs PyTorch and NumPy only."""
+import json
+import os
+import struct
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "oracle"))
+from adm_unet import Config, Unet, Weights  # noqa: E402
+
+
+def read_safetensors(path):
+    """(tensors by name, metadata). Layout: u64 length of the header, header JSON, data."""
+    with open(path, "rb") as file:
+        size = struct.unpack("<Q", file.read(8))[0]
+        header = json.loads(file.read(size))
+    data = np.memmap(path, np.uint8, mode="r", offset=8 + size)
+    metadata = header.pop("__metadata__", {})
+    types = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "I32": np.int32}
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        array = np.array(data[begin:end]).view(types[entry["dtype"]]).reshape(entry["shape"])
+        tensors[name] = torch.from_numpy(array)
+    return tensors, metadata
+
+
+def parse_config(text):
+    """The options of adm_unet from the text in a model's card; dropout must be 0, the oracle has none."""
+    values = {}
+    for pair in text.split(","):
+        key, value = pair.split("=")
+        if key == "dropout":
+            if float(value) != 0:
+                raise ValueError("dropout is not supported here")
+        elif key in ("channel_mult", "attention_resolutions"):
+            values[key] = tuple(int(v) for v in value.split("/") if v)
+        else:
+            values[key] = value == "true" if value in ("true", "false") else int(value)
+    return Config(**values)
+
+
+class Stop(Exception):
+    """Carries a tap's value out of the network."""
+
+
+class TimedUnet(Unet):
+    """The layers that a forward pass calls itself ("outer" ones) are counted: the first pass notes after which one each
+    block ends; later passes note the value there (`taps`), and end there if it is tap `stop_at`."""
+
+    def __init__(self, config, weights):
+        super().__init__(config, weights)
+        self.wanted = ()     # taps to keep
+        self.stop_at = None  # tap to stop at
+        self.taps = {}
+        self.ends = None     # tap of the outer layer, by its name
+        self.depth = 0
+        self.trace = []
+
+    def outer(self, run, name, *rest):
+        self.depth += 1
+        try:
+            value = run(name, *rest)
+        finally:
+            self.depth -= 1
+        if self.depth == 0:
+            if self.ends is None:
+                self.trace.append(name)
+            else:
+                tap = self.ends.get(name)
+                if tap in self.wanted:
+                    self.taps[tap] = value
+                    if tap == self.stop_at:
+                        raise Stop
+        return value
+
+    def conv(self, name, *rest, **named):
+        return self.outer(lambda name, *rest: super(TimedUnet, self).conv(name, *rest, **named), name, *rest)
+
+    def residual(self, name, *rest):
+        return self.outer(super().residual, name, *rest)
+
+    def attention(self, name, *rest):
+        return self.outer(self.fast_attention, name, *rest)
+
+    def down(self, name, *rest):
+        return self.outer(super().down, name, *rest)
+
+    def up(self, name, *rest):
+        return self.outer(self.fast_up, name, *rest)
+
+    def fast_up(self, name, x, emb):
+        def double(x):
+            return F.interpolate(x, scale_factor=2.0, mode="nearest")
+        if self.c.resblock_updown:
+            return super().residual(name, x, emb, x.shape[1], double)
+        return super().conv(name + ".conv", double(x), x.shape[1])
+
+    def fast_attention(self, name, x):
+        if not hasattr(F, "scaled_dot_product_attention"):
+            return super().attention(name, x)
+        batch, channels, height, width = x.shape
+        heads = channels // self.c.num_head_channels if self.c.num_head_channels > 0 else self.c.num_heads
+        h = self.pointwise(name + ".qkv", self.norm(name + ".norm", x).flatten(2), 3 * channels)
+        axis, shape = (1, (3, heads)) if self.c.use_new_attention_order else (2, (heads, 3))
+        q, k, v = h.view(batch, *shape, channels // heads, height * width).unbind(axis)
+        h = F.scaled_dot_product_attention(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3))
+        h = h.transpose(2, 3).reshape(batch, channels, height * width)
+        return x + self.pointwise(name + ".proj_out", h, channels).view_as(x)
+
+    def find_ends(self, x, t, y):
+        """Numbers the blocks by a pass over one image."""
+        self.forward(x[:1], t[:1], None if y is None else y[:1])
+        last = {}
+        for name in self.trace:
+            block = name.split(".")
+            last[".".join(block[:1] if block[0] == "middle_block" else block[:2])] = name
+        blocks = [b for b in last if not b.startswith(("out.", "time_embed"))]
+        self.ends = {last[block]: tap for tap, block in enumerate(blocks, 1)}
+
+    def up_to(self, tap, x, t, y, whole):
+        """The value of a tap. whole: the rest is computed too, as by scripts that hook a layer."""
+        self.wanted, self.stop_at = (tap,), None if whole else tap
+        self.depth = 0
+        try:
+            self.forward(x, t, y)
+        except Stop:
+            pass
+        return self.taps.pop(tap)
+
+
+def load(path, memory_format=torch.contiguous_format, train=False):
+    """The network of a model file, in f32."""
+    tensors, metadata = read_safetensors(path)
+    config = parse_config(json.loads(metadata["duet.card"])["config"])
+    for name, tensor in tensors.items():
+        tensor = tensor.float()
+        if tensor.dim() == 4:
+            tensor = tensor.contiguous(memory_format=memory_format)
+        tensors[name] = tensor.requires_grad_(train)
+    return TimedUnet(config, Weights(tensors=tensors, dtype=torch.float32))
