@@ -253,7 +253,8 @@ def measure(case, work, label, values, macs, programs, args, cache):
         median = statistics.median(rates)
         row["programs"][name] = {
             "threads": settings[name][0], "layout": settings[name][1], "rates": rates, "median": median, "least": min(rates),
-            "most": max(rates), "others": max(r[name][1] for r in rounds), "gflops": 2e-9 * macs * median, "ready_seconds": worker.start, "ready_memory": worker.base,
+            "most": max(rates), "others": max(r[name][1] for r in rounds), "gflops": 2e-9 * macs * median,
+            "ready_seconds": worker.start, "ready_memory": worker.base,
             "duet_ratio": statistics.median(r["duet"][0] / r[name][0] for r in rounds)}
     for name, worker in workers.items():
         result = row["programs"][name]
@@ -353,8 +354,17 @@ def markdown(result):
                              f"{p['peak_memory'] / 1e6:.0f} MB | {ratio} |")
         for name, p in case.get("start", {}).items():
             ratio = "" if name == "duet" else f"{p['median'] / case['start']['duet']['median']:.1f}×"
-            lines.append(f"| start to the first features | {name} | {p['median']:.3f} s ({p['least']:.3f}–{p['most']:.3f}) | | | | {ratio} |")
+            spread = f"{p['median']:.3f} s ({p['least']:.3f}–{p['most']:.3f})"
+            lines.append(f"| start to the first features | {name} | {spread} | | | | {ratio} |")
     return "\n".join(lines) + "\n"
+
+
+def write_result(result, folder):
+    with open(os.path.join(folder, "result.json"), "w") as file:
+        json.dump(result, file, indent=1)
+    write_csv(result, os.path.join(folder, "result.csv"))
+    with open(os.path.join(folder, "result.md"), "w") as file:
+        file.write(markdown(result))
 
 
 def numbers(text):
@@ -388,13 +398,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in args.case or ["fashion-mnist", "cifar"]:
             result["cases"].append(measure_case(name, args, duet, torches, folder))
-    with open(os.path.join(args.out, "result.json"), "w") as file:
-        json.dump(result, file, indent=1)
-    write_csv(result, os.path.join(args.out, "result.csv"))
-    text = markdown(result)
-    with open(os.path.join(args.out, "result.md"), "w") as file:
-        file.write(text)
-    print(text, end="")
+            write_result(result, args.out) # what is done stays, whatever comes
+    print(markdown(result), end="")
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def features():
     alpha, sigma = alphas()
     tap, t = int(options["tap"]), int(options["t"])
     times = torch.full((BATCH,), float(t))
-    whole = options["stop"] == "whole"
+    whole = options["stop"] == "whole" or options["compile"] == "1" # the compiler leaves out what is not needed itself
     run = compiled(lambda x: net.up_to(tap, x, times, y, whole))
 
     def step():

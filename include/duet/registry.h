@@ -60,7 +60,8 @@ typedef struct duet_param_table {
 
 /* Fills `options` (options_size bytes) with the defaults. */
 void duet_params_default(const duet_param_table *table, void *options);
-/* Sets one parameter from text. `where` names the owner in messages ("sampler 'ddim'"). Unknown names get the nearest
+/* Sets one parameter from text. `where` names the owner in messages ("sampler 'ddim'"); NULL: the parameter is a known flag
+ * of the command line, '--its-name'. Unknown names get the nearest
  * match: "no key 'etaa' in sampler 'ddim'; did you mean 'eta'?". '-' and '_' are the same in keys. */
 DUET_NODISCARD duet_status duet_params_set(const duet_param_table *table, void *options, const char *where, const char *key,
                                            const char *text);

@@ -14,7 +14,7 @@ typedef struct duet_train_options {
     char noise[DUET_TEXT_SIZE];   /* "linear" */
     char predict[DUET_TEXT_SIZE]; /* "eps" */
     char task[DUET_TEXT_SIZE];    /* "denoise" */
-    char optim[DUET_TEXT_SIZE];   /* "adamw:rate=0.0006,…" */
+    char optim[DUET_TEXT_SIZE];   /* "adamw:rate=0.0015,…" */
     char lr[DUET_TEXT_SIZE];      /* "cosine:warmup=200" */
     char augment[DUET_TEXT_SIZE]; /* "" or "flip+crop:pad=2" */
     int64_t size;                 /* image side; 0 = the data set's (at most 64) */

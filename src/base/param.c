@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 #define NAME_SIZE 64
+#define LABEL_SIZE 320
 
 static bool same_key(const char *a, const char *b)
 {
@@ -33,9 +34,20 @@ static void *field(const duet_param *row, void *options)
     return (uint8_t *)options + row->offset;
 }
 
+/* "'eta' in sampler 'ddim'", or "'--save-minutes'" for a flag of the command line, which has no `where`. */
+static const char *label(char out[LABEL_SIZE], const duet_param *row, const char *where)
+{
+    if (where != NULL) snprintf(out, LABEL_SIZE, "'%s' in %s", row->name, where);
+    else snprintf(out, LABEL_SIZE, "'--%s'", row->name);
+    for (char *c = out; where == NULL && *c != '\0'; c++)
+        if (*c == '_') *c = '-';
+    return out;
+}
+
 static duet_status wrong_value(const duet_param *row, const char *where, const char *wanted, const char *text)
 {
-    return duet_fail(DUET_ARG, "'%s' in %s must be %s, got '%s'", row->name, where, wanted, text);
+    char name[LABEL_SIZE];
+    return duet_fail(DUET_ARG, "%s must be %s, got '%s'", label(name, row, where), wanted, text);
 }
 
 static duet_status check_range(const duet_param *row, const char *where, double value, const char *text)
@@ -113,8 +125,9 @@ static bool next_word(char *word, size_t size, const char **rest, const char *se
 static duet_status set_text(const duet_param *row, char *out, const char *where, const char *text)
 {
     const size_t size = strlen(text);
+    char name[LABEL_SIZE];
     if (size >= DUET_TEXT_SIZE) {
-        return duet_fail(DUET_ARG, "'%s' in %s is %zu bytes long, at most %d fit", row->name, where, size, DUET_TEXT_SIZE - 1);
+        return duet_fail(DUET_ARG, "%s is %zu bytes long, at most %d fit", label(name, row, where), size, DUET_TEXT_SIZE - 1);
     }
     const bool none = size == 0 && (row->default_text == NULL || row->default_text[0] == '\0');
     if (row->choices != NULL && !none) {
@@ -122,7 +135,7 @@ static duet_status set_text(const duet_param *row, char *out, const char *where,
         char choice[DUET_TEXT_SIZE];
         bool fits = true, found = false;
         while (!found && next_word(choice, sizeof(choice), &rest, "|", &fits)) found = strcmp(choice, text) == 0;
-        if (!found) return duet_fail(DUET_ARG, "'%s' in %s must be one of %s, got '%s'", row->name, where, row->choices, text);
+        if (!found) return duet_fail(DUET_ARG, "%s must be one of %s, got '%s'", label(name, row, where), row->choices, text);
     }
     memmove(out, text, size + 1);
     return DUET_OK;
@@ -136,7 +149,8 @@ static duet_status set_ints(const duet_param *row, duet_int_list *out, const cha
     bool fits = true;
     while (next_word(word, sizeof(word), &rest, ",/;", &fits)) {
         if (list.count == DUET_LIST_SIZE) {
-            return duet_fail(DUET_ARG, "'%s' in %s takes at most %d numbers", row->name, where, DUET_LIST_SIZE);
+            char name[LABEL_SIZE];
+            return duet_fail(DUET_ARG, "%s takes at most %d numbers", label(name, row, where), DUET_LIST_SIZE);
         }
         if (!fits || !parse_int(&list.v[list.count], word)) return wrong_value(row, where, "whole numbers like 1,2,4", text);
         DUET_TRY(check_range(row, where, (double)list.v[list.count], word));
@@ -149,7 +163,10 @@ static duet_status set_ints(const duet_param *row, duet_int_list *out, const cha
 static duet_status set_row(const duet_param *row, void *options, const char *where, const char *text)
 {
     if (text == NULL && row->type == DUET_PARAM_BOOL) text = "true"; /* a bare flag */
-    if (text == NULL) return duet_fail(DUET_ARG, "'%s' in %s needs a value", row->name, where);
+    if (text == NULL) {
+        char name[LABEL_SIZE];
+        return duet_fail(DUET_ARG, "%s needs a value", label(name, row, where));
+    }
     switch (row->type) {
     case DUET_PARAM_INT: return set_int(row, field(row, options), where, text);
     case DUET_PARAM_FLOAT: return set_float(row, field(row, options), where, text);
@@ -157,7 +174,7 @@ static duet_status set_row(const duet_param *row, void *options, const char *whe
     case DUET_PARAM_TEXT: return set_text(row, field(row, options), where, text);
     case DUET_PARAM_INTS: return set_ints(row, field(row, options), where, text);
     }
-    return duet_fail(DUET_ARG, "'%s' in %s has no known type", row->name, where);
+    return duet_fail(DUET_ARG, "'%s' has no known type", row->name);
 }
 
 void duet_params_default(const duet_param_table *table, void *options)

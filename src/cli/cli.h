@@ -21,6 +21,8 @@ typedef struct cli_state {
     int arg_count;
     cli_common common;
     duet_context *ctx;
+    char announce[CLI_PATH + 64]; /* a line to print when the task's first progress comes: then it has really begun */
+    bool json_done;               /* the one JSON object is printed */
 } cli_state;
 
 typedef struct cli_cmd {
@@ -37,17 +39,20 @@ extern const duet_param_table cli_common_params;
 const cli_cmd *const *cli_commands(int *count);
 const cli_cmd *cli_find(const char *name); /* NULL: unknown */
 
-/* Parses argv[2..] into cli; prints what is wrong and returns false. *help is set by --help. */
-bool cli_parse(cli_state *cli, int argc, char **argv, bool *help);
+/* Parses argv[2..] into cli. *help is set by --help. */
+duet_status cli_parse(cli_state *cli, int argc, char **argv, bool *help);
+void cli_flag_text(char out[64], const char *name); /* save_minutes -> save-minutes */
 void cli_print_help(const cli_cmd *cmd);
 void cli_print_overview(void);
-/* "duet: …" on stderr; returns the exit code for the status. */
-int cli_report_failure(duet_status status);
 
 /* A failure found by the command itself; for messages of the library's style. */
 duet_status cli_fail(duet_status status, const char *format, ...) DUET_PRINTF(2, 3);
-/* The message set by cli_fail, or the library's. */
+/* The command line is wrong: exit code 2. */
+duet_status cli_wrong(const char *format, ...) DUET_PRINTF(1, 2);
+/* The message set by cli_fail and cli_wrong, or the library's. */
 const char *cli_message(void);
+/* One line on stderr, with --json an object on stdout; returns the exit code. */
+int cli_report_failure(cli_state *cli, duet_status status);
 
 /* Callbacks of the context: progress bar with rate and ETA on stderr, log lines, Ctrl-C. */
 void cli_watch_signals(void);
@@ -59,17 +64,29 @@ void cli_progress_end(void);
 /* Normal output: nothing with --json or --quiet. */
 void cli_say(const cli_state *cli, const char *format, ...) DUET_PRINTF(2, 3);
 /* With --json prints the object on stdout; takes it over. */
-void cli_json(const cli_state *cli, json_t *object);
+void cli_json(cli_state *cli, json_t *object);
 /* Prints a JSON file of a step on stdout with --json. */
-void cli_json_file(const cli_state *cli, const char *path);
+void cli_json_file(cli_state *cli, const char *path);
+
+/* Opens a model for a command; says what to load instead of a file that is none. */
+duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path);
+/* Are taps and pools possible for this model? Zero and an empty list stand for "not given". */
+duet_status cli_check_setting(duet_model *model, const duet_int_list *taps, const duet_int_list *pools);
+duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool);
+/* Can --out be written? Looked at before the work, not after it. endings: ".npz .safetensors"; with '/' a folder is fine too,
+ * which must be new or empty. Files are replaced. */
+duet_status cli_check_out(const char *path, const char *endings);
 
 /* Where a command's results go. model: a run folder gives RUN/<command>-NNN; a file gives a numbered run of its own. */
 typedef struct cli_step {
     char run[CLI_PATH], folder[CLI_PATH];
+    bool own_run; /* the run was made for this step */
 } cli_step;
 duet_status cli_step_new(cli_step *out, const char *model, const char *command);
 /* Rebuilds the report and says where everything is. */
 duet_status cli_step_done(const cli_state *cli, const cli_step *step);
+/* Removes what a failed step has made; returns `status`. */
+duet_status cli_step_drop(const cli_step *step, duet_status status);
 
 bool cli_exists(const char *path);
 duet_status cli_write_json(const char *path, json_t *object); /* takes the object over; atomic */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * cli/main.c: finds the command, makes the context, runs it, turns the status into an exit code:
  * 0 done, 1 failed, 2 wrong usage, 130 interrupted (after saving). */
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -27,14 +30,13 @@ const cli_cmd *cli_find(const char *name) {
     return NULL;
 }
 
-static int unknown_command(const char *name) {
+static duet_status unknown_command(const char *name) {
     const char *names[DUET_COUNT(commands)];
     for (int i = 0; i < DUET_COUNT(commands); i++) names[i] = commands[i]->info.name;
     const char *nearest = duet_nearest(name, names, DUET_COUNT(commands));
-    fprintf(stderr, "duet: no command '%s'", name);
-    if (nearest) fprintf(stderr, "; did you mean '%s'?\n", nearest);
-    else fprintf(stderr, "; 'duet help' lists the commands\n");
-    return CLI_USAGE;
+    if (name[0] == '-') return cli_wrong("a command comes first, not '%s'; 'duet help' lists the commands", name);
+    if (nearest) return cli_wrong("no command '%s'; did you mean '%s'?", name, nearest);
+    return cli_wrong("no command '%s'; 'duet help' lists the commands", name);
 }
 
 static bool cancelled(void *user) {
@@ -42,31 +44,44 @@ static bool cancelled(void *user) {
     return cli_interrupted();
 }
 
-static int run_command(const cli_cmd *cmd, int argc, char **argv) {
+/* A full disk behind stdout is a failure; a reader that has seen enough ('duet info … | head') is none. */
+static duet_status flush_output(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return DUET_OK;
+    const int reason = errno;
+    if (reason == EPIPE || (poll(&out, 1, 0) == 1 && (out.revents & POLLERR))) return DUET_OK;
+    return cli_fail(DUET_IO, "cannot write to the standard output: %s", reason ? strerror(reason) : "it was refused");
+}
+
+static duet_status run_command(cli_state *cli, int argc, char **argv) {
     bool help = false;
-    cli_state state = {.cmd = cmd};
-    union { long double align; char bytes[16384]; } options, extra;
-    const char *args[4096];
-    if (cmd->info.params.options_size > sizeof options || (cmd->extra && cmd->extra->options_size > sizeof extra)) return CLI_FAILED;
-    state.options = &options;
-    state.extra = &extra;
-    state.args = args;
-    if (!cli_parse(&state, argc, argv, &help)) return CLI_USAGE;
+    duet_status status = cli_parse(cli, argc, argv, &help);
+    if (status != DUET_OK) return status;
     if (help) {
-        cli_print_help(cmd);
-        return CLI_OK;
+        cli_print_help(cli->cmd);
+        return flush_output();
     }
-    cli_watch_signals();
-    const duet_context_options context = {.threads = (int)state.common.threads, .exact = state.common.exact, .log = cli_log,
-                                          .progress = state.common.quiet ? NULL : cli_progress, .cancelled = cancelled, .user = &state};
-    duet_status status = duet_context_new(&state.ctx, &context);
-    if (status == DUET_OK) status = cmd->run(&state);
+    const duet_context_options context = {.threads = (int)cli->common.threads, .exact = cli->common.exact, .log = cli_log,
+                                          .progress = cli->common.quiet ? NULL : cli_progress, .cancelled = cancelled, .user = cli};
+    status = duet_context_new(&cli->ctx, &context);
+    if (status == DUET_OK) status = cli->cmd->run(cli);
     cli_progress_end();
-    duet_context_free(state.ctx);
-    return status == DUET_OK ? CLI_OK : cli_report_failure(status);
+    duet_context_free(cli->ctx);
+    return status == DUET_OK ? flush_output() : status;
+}
+
+static bool wants_json(int argc, char **argv) {
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "--json=true") == 0) return true;
+    return false;
 }
 
 int main(int argc, char **argv) {
+    static union { long double align; char bytes[16384]; } options, extra;
+    static const char *args[4096];
+    cli_state cli = {.options = &options, .extra = &extra, .args = args};
+    cli_watch_signals();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         cli_print_overview();
         return argc < 2 ? CLI_USAGE : CLI_OK;
@@ -75,6 +90,9 @@ int main(int argc, char **argv) {
         printf("duet %s\n", DUET_VERSION);
         return CLI_OK;
     }
-    const cli_cmd *cmd = cli_find(argv[1]);
-    return cmd ? run_command(cmd, argc, argv) : unknown_command(argv[1]);
+    cli.cmd = cli_find(argv[1]);
+    const duet_status status = cli.cmd ? run_command(&cli, argc, argv) : unknown_command(argv[1]);
+    if (status == DUET_OK) return CLI_OK;
+    cli.common.json = wants_json(argc, argv); /* parsing may have stopped before it */
+    return cli_report_failure(&cli, status);
 }

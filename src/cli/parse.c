@@ -14,13 +14,13 @@ static const duet_param common_rows[] = {
 };
 const duet_param_table cli_common_params = DUET_TABLE(common_rows, cli_common);
 
-static void flag_text(char out[64], const char *name) {
+void cli_flag_text(char out[64], const char *name) {
     size_t i = 0;
     for (; name[i] && i < 63; i++) out[i] = name[i] == '_' ? '-' : name[i];
     out[i] = '\0';
 }
 
-static bool unknown_flag(const cli_cmd *cmd, const char *key) {
+static duet_status unknown_flag(const cli_cmd *cmd, const char *key) {
     const char *names[128];
     int count = 0;
     for (int i = 0; i < cmd->info.params.count && count < 60; i++) names[count++] = cmd->info.params.rows[i].name;
@@ -28,14 +28,9 @@ static bool unknown_flag(const cli_cmd *cmd, const char *key) {
     for (int i = 0; i < cli_common_params.count; i++) names[count++] = cli_common_params.rows[i].name;
     const char *nearest = duet_nearest(key, names, count);
     char text[64];
-    fprintf(stderr, "duet %s: no flag '--%s'", cmd->info.name, key);
-    if (nearest) {
-        flag_text(text, nearest);
-        fprintf(stderr, "; did you mean '--%s'?\n", text);
-    } else {
-        fprintf(stderr, "; 'duet %s --help' lists them\n", cmd->info.name);
-    }
-    return false;
+    if (!nearest) return cli_wrong("no flag '--%s'; 'duet %s --help' lists them", key, cmd->info.name);
+    cli_flag_text(text, nearest);
+    return cli_wrong("no flag '--%s'; did you mean '--%s'?", key, text);
 }
 
 static bool is_value(const char *text) { return text[0] != '-' || text[1] == '\0' || (text[1] >= '0' && text[1] <= '9') || text[1] == '.'; }
@@ -50,7 +45,7 @@ static bool takes_next(const duet_param *param, const char *next) {
     return false;
 }
 
-static bool parse_flag(cli_state *cli, int argc, char **argv, int *at) {
+static duet_status parse_flag(cli_state *cli, int argc, char **argv, int *at) {
     char key[128];
     const char *body = argv[*at] + 2, *equals = strchr(body, '=');
     const size_t length = equals ? (size_t)(equals - body) : strlen(body);
@@ -74,45 +69,31 @@ static bool parse_flag(cli_state *cli, int argc, char **argv, int *at) {
     const char *value = equals ? equals + 1 : NULL;
     if (!value && *at + 1 < argc && takes_next(param, argv[*at + 1])) value = argv[++*at];
     if (!value && param->type == DUET_PARAM_BOOL) value = "true";
-    if (!value) {
-        fprintf(stderr, "duet %s: flag '--%s' needs a value: %s\n", cli->cmd->info.name, key, param->help);
-        return false;
-    }
-    char where[64];
-    snprintf(where, sizeof where, "duet %.40s", cli->cmd->info.name);
-    if (duet_params_set(table, options, where, key, value) == DUET_OK) return true;
-    fprintf(stderr, "duet %s: %s\n", cli->cmd->info.name, duet_error_message());
-    return false;
+    if (!value) return cli_wrong("flag '--%s' needs a value: %s", key, param->help);
+    return duet_params_set(table, options, NULL, key, value) == DUET_OK ? DUET_OK : cli_wrong("%s", duet_error_message());
 }
 
-bool cli_parse(cli_state *cli, int argc, char **argv, bool *help) {
-    memset(cli->options, 0, cli->cmd->info.params.options_size);
+static duet_status parse_word(cli_state *cli, int argc, char **argv, int *at) {
+    const char *word = argv[*at], *name = cli->cmd->info.name;
+    if (word[0] == '-' && word[1] == '-' && word[2]) return parse_flag(cli, argc, argv, at);
+    if (word[0] == '-' && word[1] && !is_value(word)) return cli_wrong("no flag '%s'; flags start with '--' ('duet %s --help')", word, name);
+    if (!word[0]) return cli_wrong("an argument is empty; usage: duet %s %s", name, cli->cmd->usage);
+    if (cli->arg_count >= cli->cmd->max_args) return cli_wrong("unexpected argument '%s'; usage: duet %s %s", word, name, cli->cmd->usage);
+    cli->args[cli->arg_count++] = word;
+    return DUET_OK;
+}
+
+duet_status cli_parse(cli_state *cli, int argc, char **argv, bool *help) {
     duet_params_default(&cli->cmd->info.params, cli->options);
-    if (cli->cmd->extra) {
-        memset(cli->extra, 0, cli->cmd->extra->options_size);
-        duet_params_default(cli->cmd->extra, cli->extra);
-    }
+    if (cli->cmd->extra) duet_params_default(cli->cmd->extra, cli->extra);
     duet_params_default(&cli_common_params, &cli->common);
-    for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            *help = true;
-            return true;
-        }
-        if (argv[i][0] == '-' && argv[i][1] == '-' && argv[i][2]) {
-            if (!parse_flag(cli, argc, argv, &i)) return false;
-        } else if (argv[i][0] == '-' && argv[i][1] && !is_value(argv[i])) {
-            fprintf(stderr, "duet %s: no flag '%s'; flags start with '--' ('duet %s --help')\n", cli->cmd->info.name, argv[i], cli->cmd->info.name);
-            return false;
-        } else if (cli->arg_count < cli->cmd->max_args) {
-            cli->args[cli->arg_count++] = argv[i];
-        } else {
-            fprintf(stderr, "duet %s: unexpected argument '%s'; usage: duet %s %s\n", cli->cmd->info.name, argv[i], cli->cmd->info.name, cli->cmd->usage);
-            return false;
-        }
+    for (int i = 2; i < argc && !*help; i++) *help = strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+    for (int i = 2; i < argc && !*help; i++) {
+        const duet_status status = parse_word(cli, argc, argv, &i);
+        if (status != DUET_OK) return status;
     }
-    if (cli->arg_count >= cli->cmd->min_args) return true;
-    fprintf(stderr, "duet %s: %s; usage: duet %s %s\n", cli->cmd->info.name, cli->cmd->missing, cli->cmd->info.name, cli->cmd->usage);
-    return false;
+    if (*help || cli->arg_count >= cli->cmd->min_args) return DUET_OK;
+    return cli_wrong("%s%s usage: duet %s %s", cli->cmd->missing, strchr(cli->cmd->missing, '?') ? "" : ";", cli->cmd->info.name, cli->cmd->usage);
 }
 
 static void print_rows(const duet_param_table *table) {
@@ -120,7 +101,7 @@ static void print_rows(const duet_param_table *table) {
     for (int i = 0; i < table->count; i++) {
         const duet_param *param = &table->rows[i];
         char flag[64], left[160];
-        flag_text(flag, param->name);
+        cli_flag_text(flag, param->name);
         snprintf(left, sizeof left, "--%s %s", flag, param->choices ? param->choices : kinds[param->type]);
         printf("  %-30s %s", left, param->help);
         if (param->default_text && *param->default_text && param->type != DUET_PARAM_BOOL) printf(" (default %s)", param->default_text);
@@ -138,15 +119,3 @@ void cli_print_help(const cli_cmd *cmd) {
     print_rows(&cli_common_params);
 }
 
-void cli_print_overview(void) {
-    int count = 0;
-    const cli_cmd *const *list = cli_commands(&count);
-    printf("duet %s: one diffusion model, trained once without labels, that both generates images and recognises them\n\n", DUET_VERSION);
-    for (int i = 0; i < count; i++) printf("  %-10s %s\n", list[i]->info.name, list[i]->info.help);
-    printf("\n'duet COMMAND --help' shows its options. The main job:\n"
-           "  duet train --data DATA --minutes 20     pre-train without labels; makes a run folder\n"
-           "  duet sample RUN                         images from it\n"
-           "  duet sweep RUN --data DATA              accuracy over (t, b, pool); remembers the best\n"
-           "  duet probe RUN --data DATA              train a linear head, test once\n"
-           "  duet classify RUN image.png             what is in the picture\n");
-}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cli/step.c: where results go, and small things for printing. */
+ * cli/step.c: where results go, what of a failed step is removed, and small things for printing. */
 #include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,14 +41,31 @@ static duet_status run_for_file(char out[CLI_PATH], const char *model, const cha
 }
 
 duet_status cli_step_new(cli_step *out, const char *model, const char *command) {
-    if (duet_run_is(model)) {
+    *out = (cli_step){.own_run = !duet_run_is(model)};
+    if (!out->own_run) {
         snprintf(out->run, sizeof out->run, "%s", model);
         for (size_t n = strlen(out->run); n > 1 && out->run[n - 1] == '/'; n--) out->run[n - 1] = '\0';
     } else {
         const duet_status status = run_for_file(out->run, model, command);
         if (status != DUET_OK) return status;
     }
-    return duet_run_step_new(out->folder, out->run, command);
+    const duet_status status = duet_run_step_new(out->folder, out->run, command);
+    return status == DUET_OK ? DUET_OK : cli_step_drop(out, status);
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where) {
+    (void)info;
+    (void)type;
+    (void)where;
+    remove(path);
+    return 0;
+}
+
+duet_status cli_step_drop(const cli_step *step, duet_status status) {
+    const char *mine = step->own_run ? step->run : step->folder;
+    if (*mine) nftw(mine, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (step->own_run) rmdir("runs"); /* goes only when it is empty */
+    return status;
 }
 
 duet_status cli_step_done(const cli_state *cli, const cli_step *step) {

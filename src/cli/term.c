@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -19,10 +20,16 @@ static void on_signal(int number) {
 }
 
 void cli_watch_signals(void) {
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN}, before;
     sigemptyset(&action.sa_mask);
+    sigemptyset(&ignore.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* under nohup a closed terminal is to be survived */
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
+    /* a closed pipe or a full quota is an error of the write, and training goes on without its reader */
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 bool cli_interrupted(void) { return interrupts > 0; }
@@ -39,22 +46,43 @@ void cli_progress_end(void) {
     memset(&bar, 0, sizeof bar);
 }
 
+/* The terminal's width; a line that wraps could not be wiped. */
+static int columns(void) {
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col - 1 : 79;
+}
+
+/* Cuts UTF-8 text after `most` characters. */
+static void cut(char *text, int most) {
+    for (; *text; text++) {
+        if (((unsigned char)*text & 0xC0U) != 0x80U && most-- == 0) *text = '\0';
+        if (!*text) return;
+    }
+}
+
 static void draw(const duet_progress *p, double now, bool tty) {
-    char left[32] = "", text[64] = "";
+    char left[32] = "", text[32] = "", line[512];
     const double seconds = now - bar.start, moved = p->done - bar.first;
     const double rate = seconds > 0 ? moved / seconds : 0;
-    const int width = 24, filled = p->total > 0 ? (int)(width * (p->done < p->total ? p->done / p->total : 1.0)) : 0;
+    const int width = 20, filled = p->total > 0 ? (int)(width * (p->done < p->total ? p->done / p->total : 1.0)) : 0;
     if (p->total > 0 && rate > 0) cli_duration(left, (p->total - p->done) / rate);
     for (int i = 0; i < width; i++) text[i] = i < filled ? '#' : '.';
-    fprintf(stderr, "%s%s [%s] %3.0f %%  %.*f %s/s%s%s%s%s%s", tty ? "\r\033[K" : "", p->task, text, p->total > 0 ? 100 * p->done / p->total : 0.0,
-            rate < 10 ? 1 : 0, rate, p->unit, *left ? "  left " : "", left, p->detail ? "  " : "", p->detail ? p->detail : "", tty ? "" : "\n");
+    int n = snprintf(line, sizeof line, "%.120s", p->task);
+    if (p->total > 0) n += snprintf(line + n, sizeof line - (size_t)n, " [%s] %3.0f %%", text, 100 * (p->done < p->total ? p->done / p->total : 1.0));
+    n += snprintf(line + n, sizeof line - (size_t)n, "  %.*f %.32s/s", rate < 10 ? 1 : 0, rate, p->unit);
+    if (*left) n += snprintf(line + n, sizeof line - (size_t)n, "  %s left", left);
+    if (p->detail) snprintf(line + n, sizeof line - (size_t)n, "  %.120s", p->detail);
+    if (tty) cut(line, columns());
+    fprintf(stderr, "%s%s%s", tty ? "\r\033[K" : "", line, tty ? "" : "\n");
     fflush(stderr);
 }
 
 void cli_progress(const duet_progress *p, void *user) {
-    (void)user;
+    cli_state *cli = user;
     const double now = duet_clock();
     const bool tty = isatty(STDERR_FILENO);
+    if (cli->announce[0]) cli_say(cli, "%s", cli->announce);
+    cli->announce[0] = '\0';
     if (strncmp(bar.task, p->task, sizeof bar.task - 1) != 0 || p->done < bar.first) {
         cli_progress_end();
         snprintf(bar.task, sizeof bar.task, "%s", p->task);
@@ -76,7 +104,9 @@ void cli_log(duet_log_level level, const char *message, void *user) {
     fprintf(stderr, "%s%s\n", level == DUET_LOG_WARNING ? "duet: warning: " : "", message);
 }
 
+/* What the command itself found wrong. */
 static char own_message[1024];
+static bool own_usage;
 
 duet_status cli_fail(duet_status status, const char *format, ...) {
     va_list args;
@@ -86,15 +116,27 @@ duet_status cli_fail(duet_status status, const char *format, ...) {
     return status;
 }
 
+duet_status cli_wrong(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(own_message, sizeof own_message, format, args);
+    va_end(args);
+    own_usage = true;
+    return DUET_ARG;
+}
+
 const char *cli_message(void) { return *own_message ? own_message : duet_error_message(); }
 
-int cli_report_failure(duet_status status) {
-    if (status == DUET_CANCELLED) {
-        fprintf(stderr, "duet: interrupted; %s\n", *cli_message() ? cli_message() : "what was finished is saved");
-        return CLI_INTERRUPTED;
+int cli_report_failure(cli_state *cli, duet_status status) {
+    char name[64] = "duet";
+    if (own_usage && cli->cmd) snprintf(name, sizeof name, "duet %s", cli->cmd->info.name);
+    fprintf(stderr, "%s: %s%s\n", name, status == DUET_CANCELLED ? "interrupted: " : "", cli_message());
+    if (!cli->json_done) {
+        json_t *object = json_pack("{s:s,s:s}", "error", cli_message(), "code", duet_status_name(status));
+        cli_json(cli, object ? object : json_pack("{s:s,s:s}", "error", "a name is not UTF-8", "code", duet_status_name(status)));
+        fflush(stdout);
     }
-    fprintf(stderr, "duet: %s\n", cli_message());
-    return CLI_FAILED;
+    return status == DUET_CANCELLED ? CLI_INTERRUPTED : own_usage ? CLI_USAGE : CLI_FAILED;
 }
 
 void cli_say(const cli_state *cli, const char *format, ...) {
@@ -107,15 +149,16 @@ void cli_say(const cli_state *cli, const char *format, ...) {
     fflush(stdout);
 }
 
-void cli_json(const cli_state *cli, json_t *object) {
-    if (cli->common.json && object) {
+void cli_json(cli_state *cli, json_t *object) {
+    if (cli->common.json && object && !cli->json_done) {
         json_dumpf(object, stdout, JSON_INDENT(2));
         printf("\n");
+        cli->json_done = true;
     }
     json_decref(object);
 }
 
-void cli_json_file(const cli_state *cli, const char *path) {
+void cli_json_file(cli_state *cli, const char *path) {
     json_error_t error;
     if (cli->common.json) cli_json(cli, json_load_file(path, 0, &error));
 }

@@ -15,7 +15,11 @@
 static char *print_card(const duet_head *head, const duet_head_card *card) {
     char hash[32];
     json_t *names = json_array();
-    for (int i = 0; i < card->class_count; i++) json_array_append_new(names, json_string(card->class_names[i]));
+    for (int i = 0; i < card->class_count; i++) {
+        if (json_array_append_new(names, json_string(card->class_names[i])) == 0) continue;
+        json_decref(names);
+        return NULL;
+    }
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)card->model_hash);
     json_t *root = json_pack("{s:s,s:s,s:I,s:i,s:i,s:I,s:s,s:f,s:s,s:o}", "kind", head->kind->info.name, "head", card->head, "t", (json_int_t)card->t, "tap",
                              card->tap, "pool", card->pool, "noise_seed", (json_int_t)card->noise_seed, "model_hash", hash, "top1",
@@ -37,7 +41,7 @@ duet_status duet_head_save(const duet_head *head, const duet_head_card *card, co
     const duet_store_item items[] = {{"mean", DUET_F32, DUET_F32, D, head->mean}, {"scale", DUET_F32, DUET_F32, D, head->scale},
                                      {"weight", DUET_F32, DUET_F32, KD, head->weight}, {"bias", DUET_F32, DUET_F32, K, head->bias}};
     char *text = print_card(head, card);
-    if (!text) return duet_fail(DUET_FORMAT, "a class name is not UTF-8");
+    if (!text) return duet_fail(DUET_FORMAT, "cannot save the head: a name in it is not UTF-8");
     const duet_store_pair pair = {"duet.head", text};
     const duet_status status = duet_store_write(path, "safetensors", items, 4, &pair, 1);
     release_text(text);
@@ -53,6 +57,7 @@ static void read_card(duet_head_card *card, duet_arena *arena, const json_t *roo
                              .noise_seed = (uint64_t)json_integer_value(json_object_get(root, "noise_seed")),
                              .top1 = json_number_value(json_object_get(root, "top1")), .class_count = (int)json_array_size(names)};
     if (text) (void)duet_copy_text(card->head, sizeof card->head, text);
+    if (!(card->top1 >= 0)) card->top1 = NAN; /* stored as -1 */
     text = json_string_value(json_object_get(root, "data"));
     if (text) (void)duet_copy_text(card->data, sizeof card->data, text);
     text = json_string_value(json_object_get(root, "model_hash"));
@@ -91,6 +96,8 @@ duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *pa
     DUET_DO(duet_store_read(store, "scale", DUET_F32, head->scale));
     read_card(card, head->arena, root);
     DUET_DO(duet_arena_status(head->arena));
+    if (card->class_count > 0 && card->class_count != head->classes)
+        DUET_FAIL(DUET_FORMAT, "the head '%s' names %d classes, but its tensors have %d", path, card->class_count, head->classes);
     duet_head_fold(head);
     *out = head;
     head = NULL;

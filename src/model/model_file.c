@@ -37,14 +37,12 @@ static duet_status not_a_model(const duet_store *store) {
                      (long long)duet_store_count(store), duet_store_format(store));
 }
 
-static duet_status open_file(duet_context *ctx, duet_model **out, const char *path) {
+static duet_status open_store(duet_context *ctx, duet_model **out, const duet_store *store, const char *path) {
     duet_status status = DUET_OK;
-    duet_store *store = NULL;
     duet_arena *arena = NULL;
     duet_model *model = NULL;
     duet_card card = {0};
     char config[1024] = "", spec[DUET_TEXT_SIZE + sizeof config];
-    DUET_DO(duet_store_open(&store, path));
     const char *text = duet_store_metadata(store, DUET_CARD_KEY);
     if (!text) DUET_DO(not_a_model(store));
     DUET_DO(duet_arena_new(&arena));
@@ -63,7 +61,6 @@ static duet_status open_file(duet_context *ctx, duet_model **out, const char *pa
 done:
     duet_model_close(model);
     duet_arena_free(arena);
-    duet_store_close(store);
     return status;
 }
 
@@ -76,7 +73,10 @@ duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *pat
             return duet_fail(DUET_NOT_FOUND, "folder '%s' holds no model-….safetensors; give a run folder of 'duet train' or a model file", path);
         path = file;
     }
-    const duet_status status = open_file(ctx, out, path);
+    duet_store *store = NULL;
+    DUET_TRY(duet_store_open(&store, path)); /* its messages name the file */
+    const duet_status status = open_store(ctx, out, store, path);
+    duet_store_close(store);
     if (status != DUET_OK) duet_error_frame("cannot load '%s'", path);
     return status;
 }

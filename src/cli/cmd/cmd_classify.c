@@ -76,14 +76,14 @@ static void show(const cli_state *cli, const duet_prediction *p, const duet_head
     json_array_append_new(rows, json_pack("{s:s,s:o,s:s}", "image", p->path, "classes", classes, "error", p->status == DUET_OK ? "" : p->error));
 }
 
-static duet_status classify(const cli_state *cli, const classify_options *o, char **list, int64_t count) {
+static duet_status classify(cli_state *cli, const classify_options *o, char **list, int64_t count) {
     duet_model *model = NULL;
     duet_head *head = NULL;
     duet_head_card card = {0};
     duet_prediction *out = calloc((size_t)count, sizeof *out);
     json_t *rows = json_array();
     int64_t failed = 0;
-    duet_status status = out ? duet_model_open(cli->ctx, &model, cli->args[0]) : cli_fail(DUET_NO_MEMORY, "out of memory");
+    duet_status status = out ? cli_model_open(cli, &model, cli->args[0]) : cli_fail(DUET_NO_MEMORY, "out of memory");
     if (status == DUET_OK) status = open_head(cli, o, &head, &card);
     if (status == DUET_OK) status = duet_classify(cli->ctx, out, model, head, &card, (const char *const *)list, count);
     for (int64_t i = 0; i < count && status == DUET_OK; i++) {

@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-static duet_status list(const cli_state *cli) {
+static duet_status list(cli_state *cli) {
     json_t *rows = json_array();
     cli_say(cli, "DATA is a path (the layout is detected) or a built-in set:\n\n");
     for (int i = 0; i < duet_family_dataset.count; i++) {
@@ -17,7 +17,7 @@ static duet_status list(const cli_state *cli) {
     return DUET_OK;
 }
 
-static duet_status info(const cli_state *cli, const char *path) {
+static duet_status info(cli_state *cli, const char *path) {
     duet_dataset *dataset = NULL;
     const duet_status status = duet_dataset_open(cli->ctx, &dataset, path);
     if (status != DUET_OK) return status;
@@ -41,14 +41,14 @@ static duet_status info(const cli_state *cli, const char *path) {
 }
 
 static duet_status run(cli_state *cli) {
-    if (strcmp(cli->args[0], "list") == 0) return list(cli);
+    if (strcmp(cli->args[0], "list") == 0) return cli->arg_count == 1 ? list(cli) : cli_wrong("'duet data list' takes nothing more; for a set use 'duet data info %s'", cli->args[1]);
     if (strcmp(cli->args[0], "info") != 0)
-        return cli_fail(DUET_ARG, "no action '%s'; use 'duet data list' or 'duet data info DATA'", cli->args[0]);
-    if (cli->arg_count < 2) return cli_fail(DUET_ARG, "which data set? use 'duet data info DATA'");
+        return cli_wrong("no action '%s'; use 'duet data list' or 'duet data info DATA'", cli->args[0]);
+    if (cli->arg_count < 2) return cli_wrong("which data set? use 'duet data info DATA'");
     return info(cli, cli->args[1]);
 }
 
 const cli_cmd duet_cmd_data = {
     .info = {.name = "data", .help = "what layouts are known; what is in a data set", .params = DUET_TABLE_EMPTY},
-    .usage = "list | info DATA", .min_args = 1, .max_args = 2, .missing = "list or info?", .run = run,
+    .usage = "list | info DATA", .min_args = 1, .max_args = 2, .missing = "say list, or info and a data set", .run = run,
 };

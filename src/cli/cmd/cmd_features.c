@@ -21,7 +21,7 @@ static const duet_param params[] = {
     DUET_TEXT(features_options, out, "", NULL, "f.npz (X, y, index) or f.safetensors"),
 };
 
-static duet_status compute(const cli_state *cli, const features_options *o, duet_model *model, const duet_dataset *dataset) {
+static duet_status compute(cli_state *cli, const features_options *o, duet_model *model, const duet_dataset *dataset) {
     const duet_recommendation *best = &duet_model_card(model)->recommended;
     duet_features_options options = {.reader = {.t = o->t, .noise_seed = (uint64_t)o->seed, .batch = o->batch}, .label = "features"};
     if ((o->t == -2 || o->tap == 0 || o->pool == 0) && !best->valid)
@@ -29,13 +29,14 @@ static duet_status compute(const cli_state *cli, const features_options *o, duet
     if (o->t == -2) options.reader.t = best->t;
     options.reader.taps = (duet_int_list){.count = 1, .v = {o->tap ? o->tap : best->tap}};
     options.reader.pools = (duet_int_list){.count = 1, .v = {o->pool ? o->pool : best->pool}};
-    duet_split split;
+    duet_split split = DUET_TEST;
     duet_view view = {0};
     duet_feature_table *tables = NULL;
     int64_t count = 0;
-    duet_status status = duet_split_parse(&split, o->split);
+    duet_status status = cli_check_one(model, options.reader.taps.v[0], options.reader.pools.v[0]);
+    if (status == DUET_OK) status = duet_split_parse(&split, o->split);
     if (status == DUET_OK) status = duet_view_all(&view, dataset, split);
-    if (status == DUET_OK && view.count == 0) status = cli_fail(DUET_ARG, "the data set has no '%s' split", o->split);
+    if (status == DUET_OK && view.count == 0) status = cli_fail(DUET_ARG, "'%s' has no '%s' split; give another with --split ('duet data info' shows them)", o->data, o->split);
     if (status == DUET_OK)
         status = duet_features(cli->ctx, &tables, &count, model, &duet_model_card(model)->preprocess, dataset, &view, &options);
     if (status == DUET_OK) status = duet_feature_table_save(&tables[0], o->out);
@@ -54,9 +55,10 @@ static duet_status run(cli_state *cli) {
     const features_options *o = cli->options;
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
-    if (!o->data[0]) return cli_fail(DUET_ARG, "no data set; give --data PATH");
-    if (!o->out[0]) return cli_fail(DUET_ARG, "where to? give --out f.npz or --out f.safetensors");
-    duet_status status = duet_model_open(cli->ctx, &model, cli->args[0]);
+    if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
+    if (!o->out[0]) return cli_wrong("where to? give --out f.npz or --out f.safetensors");
+    duet_status status = cli_check_out(o->out, ".npz .safetensors");
+    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK) status = compute(cli, o, model, dataset);
     duet_dataset_close(dataset);

@@ -46,7 +46,7 @@ static duet_status setting(const cli_state *cli, const probe_options *o, duet_pr
     out->t = o->t != -2 ? o->t : best->t;
     out->tap = o->tap > 0 ? (int)o->tap : best->tap;
     out->pool = o->pool > 0 ? (int)o->pool : best->pool;
-    return DUET_OK;
+    return cli_check_one(model, out->tap, out->pool);
 }
 
 static void say_result(const cli_state *cli, const duet_probe_options *options, const duet_probe_result *r) {
@@ -58,41 +58,62 @@ static void say_result(const cli_state *cli, const duet_probe_options *options, 
         cli_say(cli, "  %-8s %6.2f %%   validation %6.2f %%   %lld features\n", r->rows[i].reader, r->rows[i].top1, r->rows[i].val_top1, (long long)r->rows[i].dim);
 }
 
-static duet_status probe(const cli_state *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset) {
-    duet_probe_options options = {.train_rows = o->rows, .noise_seeds = (int)o->seeds, .random_row = o->baselines, .pixels_row = o->baselines,
-                                  .seed = (uint64_t)o->seed, .batch = o->batch, .neighbours = (int)o->neighbours};
-    duet_probe_result result = {0};
-    cli_step step;
+/* A set without labels has no accuracy to test. */
+static duet_status neighbours(cli_state *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset, duet_probe_options *options,
+                              const cli_step *step) {
+    const duet_recommendation *best = &duet_model_card(model)->recommended;
     char path[CLI_PATH];
-    snprintf(options.head, sizeof options.head, "%s", o->head);
-    duet_status status = cli_step_new(&step, cli->args[0], "probe");
-    if (status == DUET_OK && !duet_dataset_describe(dataset)->labelled) {
-        cli_say(cli, "'%s' has no labels: no accuracy; nearest neighbours instead\n", o->data);
-        options.t = o->t != -2 ? o->t : 10;
-        options.tap = o->tap > 0 ? (int)o->tap : duet_model_tap_count(model) / 2 + 1;
-        options.pool = o->pool > 0 ? (int)o->pool : 2;
-        status = duet_neighbours(cli->ctx, model, dataset, &options, step.folder);
-        return status == DUET_OK ? cli_step_done(cli, &step) : status;
-    }
-    snprintf(options.cache, sizeof options.cache, "%.4000s/cache", step.run);
-    if (status == DUET_OK) status = setting(cli, o, &options, model, dataset, &step);
-    if (status == DUET_OK) status = duet_probe(cli->ctx, &result, model, dataset, &options, step.folder);
+    cli_say(cli, "'%s' has no labels: no accuracy; nearest neighbours instead\n", o->data);
+    options->t = o->t != -2 ? o->t : best->valid ? best->t : 10;
+    options->tap = o->tap > 0 ? (int)o->tap : best->valid ? best->tap : duet_model_tap_count(model) / 2 + 1;
+    options->pool = o->pool > 0 ? (int)o->pool : best->valid ? best->pool : 2;
+    duet_status status = cli_check_one(model, options->tap, options->pool);
+    if (status == DUET_OK) status = duet_neighbours(cli->ctx, model, dataset, options, step->folder);
+    if (status != DUET_OK) return status;
+    snprintf(path, sizeof path, "%.4000s/neighbours.png", step->folder);
+    cli_say(cli, "neighbours: %s\n", path);
+    status = cli_step_done(cli, step);
+    cli_json(cli, json_pack("{s:s,s:s,s:b,s:{s:I,s:i,s:i},s:s}", "command", "probe", "data", o->data, "labelled", 0, "setting", "t",
+                            (json_int_t)options->t, "tap", options->tap, "pool", options->pool, "neighbours", path));
+    return status;
+}
+
+static duet_status labelled(cli_state *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset, duet_probe_options *options,
+                            const cli_step *step) {
+    duet_probe_result result = {0};
+    char path[CLI_PATH];
+    snprintf(options->cache, sizeof options->cache, "%.4000s/cache", step->run);
+    duet_status status = setting(cli, o, options, model, dataset, step);
+    if (status == DUET_OK) status = duet_probe(cli->ctx, &result, model, dataset, options, step->folder);
     if (status == DUET_OK) {
-        say_result(cli, &options, &result);
-        status = cli_step_done(cli, &step);
-        snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
+        say_result(cli, options, &result);
+        status = cli_step_done(cli, step);
+        snprintf(path, sizeof path, "%.4000s/result.json", step->folder);
         cli_json_file(cli, path);
     }
     duet_probe_result_free(&result);
     return status;
 }
 
+static duet_status probe(cli_state *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset) {
+    duet_probe_options options = {.train_rows = o->rows, .noise_seeds = (int)o->seeds, .random_row = o->baselines, .pixels_row = o->baselines,
+                                  .seed = (uint64_t)o->seed, .batch = o->batch, .neighbours = (int)o->neighbours};
+    cli_step step;
+    snprintf(options.head, sizeof options.head, "%s", o->head);
+    duet_status status = cli_check_one(model, o->tap, o->pool);
+    if (status == DUET_OK) status = cli_step_new(&step, cli->args[0], "probe");
+    if (status != DUET_OK) return status;
+    if (duet_dataset_describe(dataset)->labelled) status = labelled(cli, o, model, dataset, &options, &step);
+    else status = neighbours(cli, o, model, dataset, &options, &step);
+    return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
+}
+
 static duet_status run(cli_state *cli) {
     const probe_options *o = cli->options;
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
-    if (!o->data[0]) return cli_fail(DUET_ARG, "no data set; give --data PATH");
-    duet_status status = duet_model_open(cli->ctx, &model, cli->args[0]);
+    if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
+    duet_status status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK) status = probe(cli, o, model, dataset);
     duet_dataset_close(dataset);

@@ -12,10 +12,10 @@ typedef struct sample_options {
 } sample_options;
 
 static const duet_param params[] = {
-    DUET_TEXT(sample_options, sampler, "ddim:steps=50", NULL, "sampler: ddim:steps=50,eta=0 or ddpm:steps=250"),
+    DUET_TEXT(sample_options, sampler, "ddim:steps=50", NULL, "NAME:key=value,… ('duet help sampler')"),
     DUET_INT(sample_options, count, "64", 1, 1000000, "how many images"),
     DUET_INT(sample_options, seed, "0", 0, 9e15, "seed; sample i depends on the seed and i only"),
-    DUET_TEXT(sample_options, out, "", NULL, "x.png (a grid), x.npz (arr_0, u8 NHWC) or folder/ (PNGs)"),
+    DUET_TEXT(sample_options, out, "", NULL, "x.png (a grid), x.npz (arr_0, u8 NHWC) or folder/ (PNGs, new or empty)"),
     DUET_INT(sample_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
     DUET_INT(sample_options, label, "-1", -1, 1000000, "class of a class-conditional model; -1 = one after the other"),
 };
@@ -26,37 +26,51 @@ static int64_t grid_columns(int64_t count) {
     return columns < 1 ? 1 : columns > 16 ? 16 : columns;
 }
 
-static duet_status save(const cli_state *cli, const sample_options *o, duet_model *model, const uint8_t *pixels, double seconds) {
+static duet_status save_step(cli_state *cli, const sample_options *o, duet_model *model, const uint8_t *pixels, const char *note, double seconds,
+                             const cli_step *step) {
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
-    char path[CLI_PATH], note[512];
-    cli_step step;
     const int64_t shown = o->count < 256 ? o->count : 256, columns = grid_columns(shown);
+    char path[CLI_PATH];
+    snprintf(path, sizeof path, "%.4000s/grid.png", step->folder);
+    duet_status status = duet_images_save(pixels, shown, how->size, how->channels, columns, path, note);
+    if (status != DUET_OK) return status;
+    cli_say(cli, "grid: %s\n", path);
+    snprintf(path, sizeof path, "%.4000s/result.json", step->folder);
+    status = cli_write_json(path, json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:I,s:s,s:s}", "command", "sample", "sampler", o->sampler, "count",
+                                            (json_int_t)o->count, "seed", (json_int_t)o->seed, "seconds", seconds, "grid", "grid.png",
+                                            "grid_columns", (json_int_t)columns, "model", duet_model_path(model), "out", o->out));
+    if (status == DUET_OK) status = cli_step_done(cli, step);
+    if (status == DUET_OK) cli_json_file(cli, path);
+    return status;
+}
+
+/* --out of a model file is all that was asked for; a run keeps a grid of its own beside it. */
+static duet_status save(cli_state *cli, const sample_options *o, duet_model *model, const uint8_t *pixels, double seconds) {
+    const duet_preprocess *how = &duet_model_card(model)->preprocess;
+    char note[512];
+    cli_step step;
     snprintf(note, sizeof note, "duet %s; %s; seed %lld; model %.200s", DUET_VERSION, o->sampler, (long long)o->seed, duet_model_path(model));
     if (o->out[0]) {
         const duet_status status = duet_images_save(pixels, o->count, how->size, how->channels, grid_columns(o->count), o->out, note);
         if (status != DUET_OK) return status;
         cli_say(cli, "wrote %s\n", o->out);
-        if (!duet_run_is(cli->args[0])) return DUET_OK;
+        if (!duet_run_is(cli->args[0])) {
+            cli_json(cli, json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:s}", "command", "sample", "sampler", o->sampler, "count", (json_int_t)o->count, "seed",
+                                    (json_int_t)o->seed, "seconds", seconds, "model", duet_model_path(model), "out", o->out));
+            return DUET_OK;
+        }
     }
     duet_status status = cli_step_new(&step, cli->args[0], "sample");
     if (status != DUET_OK) return status;
-    snprintf(path, sizeof path, "%.4000s/grid.png", step.folder);
-    status = duet_images_save(pixels, shown, how->size, how->channels, columns, path, note);
-    if (status != DUET_OK) return status;
-    cli_say(cli, "grid: %s\n", path);
-    snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
-    status = cli_write_json(path, json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:I,s:s,s:s}", "command", "sample", "sampler", o->sampler, "count",
-                                            (json_int_t)o->count, "seed", (json_int_t)o->seed, "seconds", seconds, "grid", "grid.png",
-                                            "grid_columns", (json_int_t)columns, "model", duet_model_path(model), "out", o->out));
-    if (status == DUET_OK) status = cli_step_done(cli, &step);
-    if (status == DUET_OK) cli_json_file(cli, path);
-    return status;
+    status = save_step(cli, o, model, pixels, note, seconds, &step);
+    return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
 }
 
 static duet_status run(cli_state *cli) {
     const sample_options *o = cli->options;
     duet_model *model = NULL;
-    duet_status status = duet_model_open(cli->ctx, &model, cli->args[0]);
+    duet_status status = o->out[0] ? cli_check_out(o->out, ".png .npz /") : DUET_OK;
+    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status != DUET_OK) return status;
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     duet_sample_options options = {.count = o->count, .seed = (uint64_t)o->seed, .batch = o->batch, .label = o->label};

@@ -7,7 +7,7 @@
 
 typedef struct sweep_options {
     char data[DUET_TEXT_SIZE], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE];
-    duet_int_list t, pool, taps;
+    duet_int_list t, tap, pool;
     int64_t seed, batch;
     bool baselines;
 } sweep_options;
@@ -15,8 +15,8 @@ typedef struct sweep_options {
 static const duet_param params[] = {
     DUET_TEXT(sweep_options, data, "", NULL, "labelled data set"),
     DUET_INTS(sweep_options, t, "0,1,2,5,10,25,50,100", -1, 100000, "noise steps; -1 = clean"),
+    DUET_INTS(sweep_options, tap, "", 1, 1000, "blocks b; default all"),
     DUET_INTS(sweep_options, pool, "1,2,4", 1, 64, "sides of the pooled map"),
-    DUET_INTS(sweep_options, taps, "", 1, 1000, "blocks b; default all"),
     DUET_TEXT(sweep_options, rows, "8000", NULL, "training rows to fit on (half as many to validate), or all"),
     DUET_TEXT(sweep_options, head, "linear", NULL, "head"),
     DUET_BOOLEAN(sweep_options, baselines, "true", "raw pixels and random weights beside it"),
@@ -25,7 +25,7 @@ static const duet_param params[] = {
 };
 
 static duet_status fill(duet_sweep_options *out, const sweep_options *o, const char *run) {
-    *out = (duet_sweep_options){.t = o->t, .pools = o->pool, .taps = o->taps, .fit_rows = 8000, .val_rows = 4000, .random_row = o->baselines,
+    *out = (duet_sweep_options){.t = o->t, .pools = o->pool, .taps = o->tap, .fit_rows = 8000, .val_rows = 4000, .random_row = o->baselines,
                                 .pixels_row = o->baselines, .seed = (uint64_t)o->seed, .batch = o->batch};
     snprintf(out->head, sizeof out->head, "%s", o->head);
     snprintf(out->cache, sizeof out->cache, "%.4000s/cache", run);
@@ -36,7 +36,7 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
     long long rows = 0;
     char rest = 0;
     if (sscanf(o->rows, "%lld%c", &rows, &rest) != 1 || rows < 10)
-        return cli_fail(DUET_ARG, "--rows is '%s'; give a number of at least 10, or all", o->rows);
+        return cli_wrong("--rows is '%s'; give a number of at least 10, or all", o->rows);
     out->fit_rows = rows;
     out->val_rows = rows / 2;
     return DUET_OK;
@@ -50,19 +50,22 @@ static duet_status remember(duet_model *model, const duet_sweep_result *result, 
     return duet_model_update_card(duet_model_path(model), card);
 }
 
-static duet_status sweep(const cli_state *cli, const sweep_options *o, duet_model *model, const duet_dataset *dataset) {
+static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *model, const duet_dataset *dataset) {
     duet_sweep_options options;
     duet_sweep_result result = {0};
     cli_step step;
     char path[CLI_PATH], time_text[32];
-    duet_status status = cli_step_new(&step, cli->args[0], "sweep");
-    if (status == DUET_OK) status = fill(&options, o, step.run);
+    duet_status status = cli_check_setting(model, &o->tap, &o->pool);
+    if (status == DUET_OK) status = cli_step_new(&step, cli->args[0], "sweep");
+    if (status != DUET_OK) return status;
+    status = fill(&options, o, step.run);
     if (status == DUET_OK) status = duet_sweep(cli->ctx, &result, model, dataset, &options);
     if (status == DUET_OK) status = duet_sweep_save(&result, &options, model, dataset, step.folder);
     if (status == DUET_OK) status = remember(model, &result, dataset);
     if (status == DUET_OK) {
         cli_duration(time_text, result.seconds);
-        cli_say(cli, "best of %lld settings in %s: t %lld, tap %d, pool %d: %.2f %% on %lld validation rows\n", (long long)result.count, time_text,
+        cli_say(cli, "best of %lld setting%s in %s: t %lld, tap %d, pool %d: %.2f %% on %lld validation rows\n", (long long)result.count,
+                    result.count == 1 ? "" : "s", time_text,
                 (long long)result.best.t, result.best.tap, result.best.pool, result.best.top1, (long long)result.val_rows);
         if (options.random_row) cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n", result.best_random.top1, result.pixels.top1);
         cli_say(cli, "the model now recommends this setting\n");
@@ -71,18 +74,18 @@ static duet_status sweep(const cli_state *cli, const sweep_options *o, duet_mode
         cli_json_file(cli, path);
     }
     duet_sweep_result_free(&result);
-    return status;
+    return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
 }
 
 static duet_status run(cli_state *cli) {
     const sweep_options *o = cli->options;
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
-    if (!o->data[0]) return cli_fail(DUET_ARG, "no data set; give --data PATH");
-    duet_status status = duet_model_open(cli->ctx, &model, cli->args[0]);
+    if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
+    duet_status status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK && !duet_dataset_describe(dataset)->labelled)
-        status = cli_fail(DUET_ARG, "'%s' has no labels, so there is no accuracy to sweep", o->data);
+        status = cli_fail(DUET_ARG, "'%s' has no labels, so there is no accuracy to sweep; 'duet probe' shows nearest neighbours of such sets", o->data);
     if (status == DUET_OK) status = sweep(cli, o, model, dataset);
     duet_dataset_close(dataset);
     duet_model_close(model);
@@ -90,7 +93,7 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_sweep = {
-    .info = {.name = "sweep", .help = "accuracy over (t, b, pool); remembers the best", .params = DUET_TABLE(params, sweep_options)},
+    .info = {.name = "sweep", .help = "accuracy over (t, tap, pool); remembers the best", .params = DUET_TABLE(params, sweep_options)},
     .usage = "MODEL --data DATA [options]",
     .details = "All taps of a t come from one pass. Fits on rows of the training split only; the test split is not touched.",
     .min_args = 1, .max_args = 1, .missing = "which model?", .run = run,

@@ -13,7 +13,7 @@ typedef struct adamw_options {
 } adamw_options;
 
 static const duet_param rows[] = {
-    DUET_FLOAT(adamw_options, rate, "0.0006", 1e-12, 1e30, "learning rate"),
+    DUET_FLOAT(adamw_options, rate, "0.0015", 1e-12, 1e30, "learning rate"),
     DUET_FLOAT(adamw_options, beta1, "0.9", 0, 0.999999, "decay of the mean of gradients"),
     DUET_FLOAT(adamw_options, beta2, "0.99", 0, 0.999999, "decay of the mean of squared gradients"),
     DUET_FLOAT(adamw_options, eps, "1e-8", 1e-30, 1, "added to the denominator"),

@@ -275,7 +275,7 @@ static void tells_what_a_file_is(void **unused)
         {"\x89PNG\r\n\x1A\n....", 12, "is a PNG image, not a model"},
         {"\xFF\xD8\xFF\xE0....", 8, "is a JPEG image, not a model"},
         {"\x80\x02}q.", 5, "is an old PyTorch .pt file or a pickle"},
-        {"<!DOCTYPE html>", 15, "is a web page: the download went wrong"},
+        {"<!DOCTYPE html>", 15, "is a web page, not a model"},
         {"version https://git-lfs.github.com/spec/v1\n", 43, "is a git-lfs pointer"},
         {"\x93NUMPY\1\0", 8, "is a single numpy array"},
         {"PK\3\4..........................archive/data.pkl", 46, "is a PyTorch .pt file: not supported"},

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ * cli/check.c: what can be known to be wrong before the work begins: files that are no models, settings that the model does
+ * not have, places that cannot be written. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* The folder that path stands in: "." for a bare name. */
+static void parent_of(char out[CLI_PATH], const char *path) {
+    snprintf(out, CLI_PATH, "%s", path);
+    size_t n = strlen(out);
+    while (n > 1 && out[n - 1] == '/') out[--n] = '\0';
+    char *slash = strrchr(out, '/');
+    if (slash == out) out[1] = '\0';
+    else if (slash) *slash = '\0';
+    else snprintf(out, CLI_PATH, ".");
+}
+
+duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path) {
+    char parent[CLI_PATH], message[512];
+    const duet_status status = duet_model_open(cli->ctx, out, path);
+    if (status == DUET_OK || strlen(path) >= CLI_PATH || is_folder(path) || !cli_exists(path)) return status;
+    snprintf(message, sizeof message, "%.500s", duet_error_message());
+    if (strchr(message, ';') || strchr(message, '?')) return status; /* it says already what to do */
+    parent_of(parent, path);
+    if (duet_run_is(parent)) return cli_fail(status, "%s; load the run folder '%.400s'", message, parent);
+    return cli_fail(status, "%s; a model is a model-….safetensors file or a run folder", message);
+}
+
+static const duet_tap_row *find_tap(duet_model *model, int64_t block) {
+    for (int i = 0; i < duet_model_tap_count(model); i++)
+        if (duet_model_tap(model, i)->block == block) return duet_model_tap(model, i);
+    return NULL;
+}
+
+static bool fits(const duet_tap_row *tap, int64_t pool) { return pool <= tap->height && pool <= tap->width; }
+
+duet_status cli_check_setting(duet_model *model, const duet_int_list *taps, const duet_int_list *pools) {
+    const int count = duet_model_tap_count(model);
+    bool any = pools->count == 0;
+    for (int i = 0; i < taps->count; i++)
+        if (!find_tap(model, taps->v[i]))
+            return cli_fail(DUET_ARG, "no tap %lld; the model has taps 1 to %d ('duet info' lists them)", (long long)taps->v[i], count);
+    for (int i = 0; i < (taps->count ? taps->count : count) && !any; i++)
+        for (int k = 0; k < pools->count && !any; k++)
+            any = fits(taps->count ? find_tap(model, taps->v[i]) : duet_model_tap(model, i), pools->v[k]);
+    return any ? DUET_OK : cli_fail(DUET_ARG, "every pool is larger than the map of every tap ('duet info' shows their sizes)");
+}
+
+duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool) {
+    const duet_int_list taps = {.count = tap > 0, .v = {tap}}, none = {0};
+    const duet_status status = cli_check_setting(model, &taps, &none);
+    const duet_tap_row *row = find_tap(model, tap);
+    if (status != DUET_OK || !row || fits(row, pool)) return status;
+    return cli_fail(DUET_ARG, "pool %lld is larger than the map of tap %lld, which is %lld x %lld", (long long)pool, (long long)tap,
+                    (long long)row->height, (long long)row->width);
+}
+
+static bool ends_with_one(const char *path, const char *endings) {
+    const size_t size = strlen(path);
+    while (*endings) {
+        const size_t n = strcspn(endings, " ");
+        if (size > n && strncmp(path + size - n, endings, n) == 0 && endings[0] == '.') return true;
+        endings += n + (endings[n] == ' ');
+    }
+    return false;
+}
+
+static duet_status check_folder(const char *path) {
+    DIR *dir = opendir(path);
+    bool empty = true;
+    if (!dir) return cli_fail(DUET_IO, "cannot read the folder '%s': %s", path, strerror(errno));
+    for (const struct dirent *entry = readdir(dir); entry && empty; entry = readdir(dir))
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(dir);
+    if (!empty) return cli_fail(DUET_ARG, "the folder '%s' is not empty; choose a new one for --out", path);
+    return access(path, W_OK) == 0 ? DUET_OK : cli_fail(DUET_IO, "cannot write in the folder '%s': %s", path, strerror(errno));
+}
+
+duet_status cli_check_out(const char *path, const char *endings) {
+    char parent[CLI_PATH];
+    struct stat info;
+    const char *base = strrchr(path, '/');
+    base = base ? base + 1 : path;
+    const bool folder = strchr(endings, '/') && (!*base || !strchr(base, '.') || is_folder(path)), there = stat(path, &info) == 0;
+    if (!folder && !ends_with_one(path, endings)) return cli_wrong("cannot tell what '%s' should be; --out ends in one of: %s", path, endings);
+    if (there && folder && S_ISDIR(info.st_mode)) return check_folder(path);
+    if (there && (folder || !S_ISREG(info.st_mode)))
+        return cli_fail(DUET_ARG, "'%s' exists and is no %s; choose another --out", path, folder ? "folder" : "file");
+    parent_of(parent, path);
+    if (!cli_exists(parent)) return cli_fail(DUET_NOT_FOUND, "the folder '%s' of --out does not exist; make it first", parent);
+    return access(parent, W_OK) == 0 ? DUET_OK : cli_fail(DUET_IO, "cannot write in the folder '%s': %s", parent, strerror(errno));
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * cli/cmd/cmd_export.c: duet export MODEL --out FILE: one small file to hand on. The newest head of a run goes beside it as
+ * FILE-without-ending.head.safetensors, bound to the new weights. */
+#include <stdio.h>
+#include <string.h>
+
+#include <duet/head.h>
+#include <duet/model.h>
+
+#include "cli/cli.h"
+
+typedef struct export_options {
+    char out[DUET_TEXT_SIZE], dtype[DUET_TEXT_SIZE];
+} export_options;
+
+static const duet_param params[] = {
+    DUET_TEXT(export_options, out, "", NULL, "file to write, .safetensors"),
+    DUET_TEXT(export_options, dtype, "f16", "f16|f32", "type of the stored weights"),
+};
+
+static duet_status export_head(cli_state *cli, const char *out) {
+    char from[CLI_PATH], to[CLI_PATH];
+    duet_model *model = NULL;
+    duet_head *head = NULL;
+    duet_head_card card = {0};
+    snprintf(from, sizeof from, "%.4000s/head.safetensors", cli->args[0]);
+    snprintf(to, sizeof to, "%.*s.head.safetensors", (int)(strlen(out) - strlen(".safetensors")), out);
+    if (!cli_exists(from)) return DUET_OK;
+    duet_status status = duet_model_open(cli->ctx, &model, out);
+    if (status == DUET_OK) status = duet_head_load(&head, &card, from);
+    if (status == DUET_OK) {
+        card.model_hash = duet_model_hash(model); /* rounded weights are another model */
+        status = duet_head_save(head, &card, to);
+    }
+    duet_head_free(head);
+    duet_model_close(model);
+    if (status == DUET_OK) cli_say(cli, "head:  %s\n", to);
+    return status;
+}
+
+static duet_status run(cli_state *cli) {
+    const export_options *o = cli->options;
+    duet_model *model = NULL;
+    if (!o->out[0]) return cli_wrong("where to? give --out FILE.safetensors");
+    duet_status status = cli_check_out(o->out, ".safetensors");
+    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
+    if (status == DUET_OK) status = duet_model_save(model, o->out, strcmp(o->dtype, "f16") == 0 ? DUET_F16 : DUET_F32);
+    duet_model_close(model);
+    if (status != DUET_OK) return status;
+    cli_say(cli, "model: %s\n", o->out);
+    status = export_head(cli, o->out);
+    if (status == DUET_OK) cli_json(cli, json_pack("{s:s,s:s}", "model", o->out, "dtype", o->dtype));
+    return status;
+}
+
+const cli_cmd duet_cmd_export = {
+    .info = {.name = "export", .help = "write a model, and its head, as small files to hand on", .params = DUET_TABLE(params, export_options)},
+    .usage = "MODEL --out FILE.safetensors [options]",
+    .details = "Gives the averaged weights.\n  duet export runs/00001-fashion-mnist --out models/clothes.safetensors\n  duet classify models/clothes.safetensors image.png\n",
+    .min_args = 1, .max_args = 1, .missing = "which model? give a file or a run folder", .run = run,
+};
