@@ -18,8 +18,7 @@ typedef struct job {
     bench_pass pass;
 } job;
 
-static duet_status serve(job *j)
-{
+static duet_status serve(job *j) {
     double wanted = 0.0;
     duet_status status = j->step(j);
     if (status == DUET_OK) bench_ready();
@@ -38,19 +37,17 @@ static duet_status serve(job *j)
 
 /* ---- features ---- */
 
-static duet_status read_batch(job *j)
-{
+static duet_status read_batch(job *j) {
     const duet_status status = duet_reader_run(j->reader, j->pixels, j->index, j->batch, &j->rows);
     for (int64_t i = 0; i < j->batch; i++) j->index[i] += j->batch; /* other images, other noise */
     j->done += j->batch;
     return status;
 }
 
-static duet_status prepare_reader(job *j, duet_context *ctx, duet_model *model, const bench_options *o)
-{
+static duet_status prepare_reader(job *j, duet_context *ctx, duet_model *model, const bench_options *o) {
     const duet_card *card = duet_model_card(model);
-    const duet_reader_options options = {.t = o->t, .taps = {.count = 1, .v = {o->tap}}, .pools = {.count = 1, .v = {o->pool}},
-                                         .batch = o->batch};
+    const duet_reader_options options = {
+        .t = o->t, .taps = {.count = 1, .v = {o->tap}}, .pools = {.count = 1, .v = {o->pool}}, .batch = o->batch};
     const int64_t bytes = o->batch * card->preprocess.size * card->preprocess.size * card->preprocess.channels;
     const duet_rng random = duet_rng_make(1, "pixels", 0);
     int tap = 0, pool = 0;
@@ -66,8 +63,7 @@ static duet_status prepare_reader(job *j, duet_context *ctx, duet_model *model, 
     return status;
 }
 
-duet_status bench_features(duet_context *ctx, const bench_options *o)
-{
+duet_status bench_features(duet_context *ctx, const bench_options *o) {
     job j = {.step = read_batch, .batch = o->batch};
     duet_model *model = NULL;
     duet_status status = duet_model_open(ctx, &model, o->model);
@@ -83,8 +79,7 @@ duet_status bench_features(duet_context *ctx, const bench_options *o)
 
 /* ---- whole passes ---- */
 
-duet_status bench_pass_new(duet_context *ctx, bench_pass *out, duet_model *model, int64_t batch)
-{
+duet_status bench_pass_new(duet_context *ctx, bench_pass *out, duet_model *model, int64_t batch) {
     duet_graph *graph = NULL;
     duet_model_inputs in;
     duet_value raw = DUET_NONE;
@@ -98,22 +93,19 @@ duet_status bench_pass_new(duet_context *ctx, bench_pass *out, duet_model *model
     return status;
 }
 
-void bench_pass_free(bench_pass *pass)
-{
+void bench_pass_free(bench_pass *pass) {
     duet_session_free(pass->session);
     duet_plan_free(pass->plan);
 }
 
-static duet_status run_pass(job *j)
-{
+static duet_status run_pass(job *j) {
     duet_status status = duet_session_run(j->pass.session);
     if (status == DUET_OK) status = duet_session_get(j->pass.session, 0, -1, j->rows);
     j->done += j->batch;
     return status;
 }
 
-static duet_status prepare_pass(job *j, duet_context *ctx, duet_model *model)
-{
+static duet_status prepare_pass(job *j, duet_context *ctx, duet_model *model) {
     const duet_arch_shape *shape = &model->shape;
     const int64_t in = j->batch * shape->size * shape->size * shape->in_channels;
     const int64_t out = j->batch * shape->size * shape->size * shape->out_channels;
@@ -132,8 +124,7 @@ static duet_status prepare_pass(job *j, duet_context *ctx, duet_model *model)
     return status;
 }
 
-duet_status bench_forward(duet_context *ctx, const bench_options *o)
-{
+duet_status bench_forward(duet_context *ctx, const bench_options *o) {
     job j = {.step = run_pass, .batch = o->batch};
     duet_model *model = NULL;
     duet_status status = duet_model_open(ctx, &model, o->model);

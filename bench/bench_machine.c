@@ -13,18 +13,17 @@
 enum { CHAINS = 12, TURNS = 100000 };
 
 /* Returns a sum that nobody needs, so that nothing is left out. */
-#define PEAK_LOOP(name, width, attributes)                                                             \
-    typedef float name##_vector __attribute__((vector_size(4 * (width))));                             \
-    attributes static float name(float factor, float term)                                             \
-    {                                                                                                  \
-        name##_vector sum[CHAINS], a, b;                                                               \
-        for (int i = 0; i < (width); i++) a[i] = factor, b[i] = term;                                  \
-        for (int k = 0; k < CHAINS; k++) sum[k] = b * (float)k;                                        \
-        for (int64_t turn = 0; turn < TURNS; turn++) {                                                 \
-            _Pragma("GCC unroll 12") for (int k = 0; k < CHAINS; k++) sum[k] = sum[k] * a + b;         \
-        }                                                                                              \
-        for (int k = 1; k < CHAINS; k++) sum[0] += sum[k];                                             \
-        return sum[0][0];                                                                              \
+#define PEAK_LOOP(name, width, attributes)                                                                                         \
+    typedef float name##_vector __attribute__((vector_size(4 * (width))));                                                         \
+    attributes static float name(float factor, float term) {                                                                       \
+        name##_vector sum[CHAINS], a, b;                                                                                           \
+        for (int i = 0; i < (width); i++) a[i] = factor, b[i] = term;                                                              \
+        for (int k = 0; k < CHAINS; k++) sum[k] = b * (float)k;                                                                    \
+        for (int64_t turn = 0; turn < TURNS; turn++) {                                                                             \
+            _Pragma("GCC unroll 12") for (int k = 0; k < CHAINS; k++) sum[k] = sum[k] * a + b;                                     \
+        }                                                                                                                          \
+        for (int k = 1; k < CHAINS; k++) sum[0] += sum[k];                                                                         \
+        return sum[0][0];                                                                                                          \
     }
 
 PEAK_LOOP(peak_plain, 4, )
@@ -39,8 +38,7 @@ typedef struct peak_kind {
     float (*loop)(float factor, float term);
 } peak_kind;
 
-static peak_kind widest(void)
-{
+static peak_kind widest(void) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f")) return (peak_kind){"avx512", 16, peak_avx512};
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return (peak_kind){"avx2", 8, peak_avx2};
@@ -49,8 +47,7 @@ static peak_kind widest(void)
 }
 
 /* GFLOP/s */
-static double measure_peak(const peak_kind *kind, int threads, double seconds)
-{
+static double measure_peak(const peak_kind *kind, int threads, double seconds) {
     const double flops = 2.0 * kind->width * CHAINS * (double)TURNS * threads, end = duet_clock() + seconds;
     double best = 0.0;
     volatile float sink = 0.0F;
@@ -68,8 +65,7 @@ static double measure_peak(const peak_kind *kind, int threads, double seconds)
 }
 
 /* GB/s */
-static duet_status measure_memory(double *out, int threads, double seconds)
-{
+static duet_status measure_memory(double *out, int threads, double seconds) {
     const int64_t count = (int64_t)16 << 20;
     float *a = NULL, *b = NULL, *c = NULL;
     duet_status status = duet_alloc(&a, count, sizeof(*a));
@@ -93,8 +89,7 @@ static duet_status measure_memory(double *out, int threads, double seconds)
     return status;
 }
 
-static void read_cpu_name(char out[128])
-{
+static void read_cpu_name(char out[128]) {
     FILE *file = fopen("/proc/cpuinfo", "r");
     char line[256];
     snprintf(out, 128, "unknown");
@@ -107,8 +102,7 @@ static void read_cpu_name(char out[128])
     if (file != NULL) fclose(file);
 }
 
-duet_status bench_machine(const bench_options *o)
-{
+duet_status bench_machine(const bench_options *o) {
     const int threads = o->threads > 0 ? (int)o->threads : omp_get_num_procs();
     const peak_kind kind = widest();
     char cpu[128];

@@ -17,8 +17,7 @@ enum { ROWS = 2, MOST_ITEMS = 128 };
 
 /* ---- make ---- */
 
-static void say_model(const duet_model *model, const char *arch)
-{
+static void say_model(const duet_model *model, const char *arch) {
     json_t *taps = json_array();
     for (int i = 0; i < duet_model_tap_count(model); i++) {
         const duet_tap_row *tap = duet_model_tap(model, i);
@@ -29,8 +28,7 @@ static void say_model(const duet_model *model, const char *arch)
                         duet_model_macs(model), "taps", taps));
 }
 
-duet_status bench_make(duet_context *ctx, const bench_options *o)
-{
+duet_status bench_make(duet_context *ctx, const bench_options *o) {
     duet_status status = DUET_OK;
     duet_model *plain = NULL, *model = NULL;
     char arch[DUET_TEXT_SIZE];
@@ -56,8 +54,7 @@ typedef struct record {
     char names[MOST_ITEMS][16];
 } record;
 
-static duet_status add(record *r, float **out, const char *name, int rank, const int64_t *dims)
-{
+static duet_status add(record *r, float **out, const char *name, int rank, const int64_t *dims) {
     if (r->count == MOST_ITEMS) return duet_fail(DUET_UNSUPPORTED, "more than %d tensors", MOST_ITEMS);
     duet_store_item *item = &r->items[r->count];
     item->dtype = item->stored = DUET_F32;
@@ -71,8 +68,7 @@ static duet_status add(record *r, float **out, const char *name, int rank, const
     return DUET_OK;
 }
 
-static void free_record(record *r)
-{
+static void free_record(record *r) {
     for (int64_t i = 0; i < r->count; i++) {
         void *data = NULL;
         memcpy(&data, &r->items[i].data, sizeof(data)); /* const only for the writer */
@@ -80,8 +76,7 @@ static void free_record(record *r)
     }
 }
 
-static duet_status record_pass(record *r, duet_context *ctx, duet_model *model)
-{
+static duet_status record_pass(record *r, duet_context *ctx, duet_model *model) {
     duet_status status = DUET_OK;
     const int64_t size = model->shape.size, in = model->shape.in_channels;
     const int32_t y[ROWS] = {0};
@@ -104,10 +99,10 @@ done:
 }
 
 /* A pool as large as the map is the map itself. */
-static duet_status record_tap(record *r, duet_context *ctx, duet_model *model, const duet_tap_row *tap, int64_t t, const uint8_t *pixels)
-{
-    const duet_reader_options options = {.t = t, .taps = {.count = 1, .v = {tap->block}}, .pools = {.count = 1, .v = {tap->height}},
-                                         .batch = ROWS};
+static duet_status record_tap(record *r, duet_context *ctx, duet_model *model, const duet_tap_row *tap, int64_t t,
+                              const uint8_t *pixels) {
+    const duet_reader_options options = {
+        .t = t, .taps = {.count = 1, .v = {tap->block}}, .pools = {.count = 1, .v = {tap->height}}, .batch = ROWS};
     const int64_t index[ROWS] = {0, 1};
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
@@ -122,8 +117,7 @@ done:
     return status;
 }
 
-static duet_status record_reader(record *r, duet_context *ctx, duet_model *model, int64_t t)
-{
+static duet_status record_reader(record *r, duet_context *ctx, duet_model *model, int64_t t) {
     duet_status status = DUET_OK;
     const int64_t size = model->shape.size, in = model->shape.in_channels, dim = size * size * in;
     float *x = NULL, *net_t = NULL, *eps = NULL;
@@ -150,8 +144,7 @@ done:
     return status;
 }
 
-duet_status bench_check(duet_context *ctx, const bench_options *o)
-{
+duet_status bench_check(duet_context *ctx, const bench_options *o) {
     duet_status status = DUET_OK;
     duet_model *model = NULL;
     record *r = NULL;

@@ -13,8 +13,7 @@ typedef struct stepper {
     double began, wanted, done;
 } stepper;
 
-static void between_steps(const duet_progress *progress, void *user)
-{
+static void between_steps(const duet_progress *progress, void *user) {
     stepper *s = user;
     const double now = duet_clock();
     if (atomic_load(&s->ended) || strcmp(progress->task, "training") != 0) return;
@@ -30,13 +29,11 @@ static void between_steps(const duet_progress *progress, void *user)
     s->began = duet_clock();
 }
 
-static bool ended(void *user)
-{
+static bool ended(void *user) {
     return atomic_load(&((stepper *)user)->ended);
 }
 
-duet_status bench_train(const bench_options *o)
-{
+duet_status bench_train(const bench_options *o) {
     stepper s = {.running = false};
     const duet_context_options options = {.threads = (int)o->threads, .progress = between_steps, .cancelled = ended, .user = &s};
     duet_context *ctx = NULL;

@@ -284,7 +284,8 @@ def measure_start(case, programs, args, cache):
 def measure_case(name, args, duet, torches, folder):
     case, cache, rows = Case(name, args, folder), {}, []
     say(f"{name}: {case.parameters} parameters, {case.macs / 1e6:.1f} M multiply-adds an image")
-    result = {"case": name, "arch": case.arch, "parameters": case.parameters, "macs": case.macs, "errors": case.check(args, torches)}
+    result = {"case": name, "arch": case.arch, "parameters": case.parameters, "macs": case.macs}
+    result["errors"] = case.check(args, torches)
     compiling = [Program(args.duet_bench, p.python, p.version, ", compiled", ["compile=1"]) for p in torches
                  if args.compile and int(p.version.split(".")[0]) >= 2]
     whole = [Program(args.duet_bench, p.python, p.version, ", whole pass", ["stop=whole"]) for p in torches]
@@ -340,7 +341,8 @@ def markdown(result):
     if disturbed:
         lines += ["", f"**Disturbed**: in {len(disturbed)} lines other processes took up to {max(disturbed):.2f} processors."]
     for case in result["cases"]:
-        lines += ["", f"### {case['case']}: {case['parameters']:,} parameters, {case['macs'] / 1e6:.1f} M multiply-adds an image", "",
+        size = f"{case['parameters']:,} parameters, {case['macs'] / 1e6:.1f} M multiply-adds an image"
+        lines += ["", f"### {case['case']}: {size}", "",
                   "| work | program | images/s (spread) | threads, layout | of peak | peak memory | duet is faster by |",
                   "|---|---|---|---|---|---|---|"]
         for row in case["rows"]:
@@ -349,7 +351,8 @@ def markdown(result):
                     lines.append(f"| {row['label']}, batch {row['batch']} | {name} | did not run | | | | |")
                     continue
                 ratio = "" if name == "duet" else f"{p['duet_ratio']:.2f}×"
-                lines.append(f"| {row['label']}, batch {row['batch']} | {name} | {p['median']:.1f} ({p['least']:.1f}–{p['most']:.1f}) | "
+                lines.append(f"| {row['label']}, batch {row['batch']} | {name} | "
+                             f"{p['median']:.1f} ({p['least']:.1f}–{p['most']:.1f}) | "
                              f"{p['threads']}, {p['layout']} | {100 * p['gflops'] / peak_of(result, p['threads']):.0f} % | "
                              f"{p['peak_memory'] / 1e6:.0f} MB | {ratio} |")
         for name, p in case.get("start", {}).items():
@@ -375,7 +378,8 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--duet-bench", required=True, help="the program duet-bench")
     parser.add_argument("--python", action="append", required=True, help="an interpreter that has PyTorch; may be given again")
-    parser.add_argument("--case", action="append", choices=sorted(CASES), help="may be given again; default fashion-mnist and cifar")
+    parser.add_argument("--case", action="append", choices=sorted(CASES),
+                        help="may be given again; default fashion-mnist and cifar")
     parser.add_argument("--work", default="train,features,forward,start", help="which of train,features,forward,start")
     parser.add_argument("--taps", type=numbers, help="taps of features instead of the case's")
     parser.add_argument("--threads", type=numbers, default=sorted({1, os.cpu_count()}), help="settings to try; default 1,ALL")

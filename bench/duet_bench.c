@@ -22,26 +22,22 @@ static const duet_param rows[] = {
 };
 static const duet_param_table table = DUET_TABLE(rows, bench_options);
 
-void bench_say(json_t *line)
-{
+void bench_say(json_t *line) {
     if (line == NULL || json_dumpf(line, stdout, JSON_COMPACT) != 0) fprintf(stderr, "duet-bench: a line cannot be written\n");
     putchar('\n');
     fflush(stdout);
     json_decref(line);
 }
 
-void bench_ready(void)
-{
+void bench_ready(void) {
     bench_say(json_pack("{s:b,s:I}", "ready", 1, "memory", (json_int_t)duet_peak_memory()));
 }
 
-void bench_rate(int64_t images, double seconds)
-{
+void bench_rate(int64_t images, double seconds) {
     bench_say(json_pack("{s:I,s:f}", "images", (json_int_t)images, "seconds", seconds));
 }
 
-bool bench_next(double *seconds)
-{
+bool bench_next(double *seconds) {
     char line[128];
     if (fgets(line, sizeof(line), stdin) != NULL && strncmp(line, "run ", 4) == 0) {
         *seconds = strtod(line + 4, NULL);
@@ -51,8 +47,7 @@ bool bench_next(double *seconds)
     return false;
 }
 
-static duet_status work(const char *name, const bench_options *o)
-{
+static duet_status work(const char *name, const bench_options *o) {
     static const struct {
         const char *name;
         duet_status (*run)(duet_context *ctx, const bench_options *o);
@@ -72,8 +67,7 @@ static duet_status work(const char *name, const bench_options *o)
     exit(2);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     bench_options options;
     duet_params_default(&table, &options);
     if (argc < 2) {
