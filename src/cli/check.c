@@ -66,6 +66,11 @@ duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool) {
                     (long long)row->height, (long long)row->width);
 }
 
+duet_status cli_check_head(const char *spec) {
+    const duet_entry *entry = NULL;
+    return duet_family_parse(&duet_family_head, &entry, NULL, 0, spec);
+}
+
 static bool ends_with_one(const char *path, const char *endings) {
     const size_t size = strlen(path);
     while (*endings) {

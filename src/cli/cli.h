@@ -73,6 +73,7 @@ duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *p
 /* Are taps and pools possible for this model? Zero and an empty list stand for "not given". */
 duet_status cli_check_setting(duet_model *model, const duet_int_list *taps, const duet_int_list *pools);
 duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool);
+duet_status cli_check_head(const char *spec); /* of the family `head` */
 /* Can --out be written? Looked at before the work, not after it. endings: ".npz .safetensors"; with '/' a folder is fine too,
  * which must be new or empty. Files are replaced. */
 duet_status cli_check_out(const char *path, const char *endings);
@@ -89,6 +90,7 @@ duet_status cli_step_done(const cli_state *cli, const cli_step *step);
 duet_status cli_step_drop(const cli_step *step, duet_status status);
 
 bool cli_exists(const char *path);
+void cli_remove_folder(const char *path); /* with all in it; only for folders this program has just made */
 duet_status cli_write_json(const char *path, json_t *object); /* takes the object over; atomic */
 void cli_human(char out[32], double value); /* 606.9k, 1.19M */
 void cli_duration(char out[32], double seconds); /* 1 h 05 min, 3 min 12 s, 4.2 s */

@@ -61,9 +61,11 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return 0;
 }
 
+void cli_remove_folder(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+
 duet_status cli_step_drop(const cli_step *step, duet_status status) {
     const char *mine = step->own_run ? step->run : step->folder;
-    if (*mine) nftw(mine, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (*mine) cli_remove_folder(mine);
     if (step->own_run) rmdir("runs"); /* goes only when it is empty */
     return status;
 }

@@ -97,9 +97,21 @@ void cli_progress(const duet_progress *p, void *user) {
     draw(p, now, tty);
 }
 
+/* Was this line told before? A training reads its images more than once. FNV-1a; what finds no room is told again. */
+static bool told(const char *message) {
+    static uint64_t seen[256];
+    uint64_t hash = 0xcbf29ce484222325U;
+    for (; *message; message++) hash = (hash ^ (unsigned char)*message) * 0x100000001b3U;
+    uint64_t *slot = &seen[hash % DUET_COUNT(seen)];
+    const bool before = *slot == hash;
+    *slot = hash;
+    return before;
+}
+
 void cli_log(duet_log_level level, const char *message, void *user) {
     const cli_state *state = user;
     if (level == DUET_LOG_DEBUG || (state && state->common.quiet && level != DUET_LOG_WARNING)) return;
+    if (level == DUET_LOG_WARNING && told(message)) return;
     if (bar.visible && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
     fprintf(stderr, "%s%s\n", level == DUET_LOG_WARNING ? "duet: warning: " : "", message);
 }

@@ -56,6 +56,6 @@ static duet_status run(cli_state *cli) {
 const cli_cmd duet_cmd_export = {
     .info = {.name = "export", .help = "write a model, and its head, as small files to hand on", .params = DUET_TABLE(params, export_options)},
     .usage = "MODEL --out FILE.safetensors [options]",
-    .details = "Gives the averaged weights.\n  duet export runs/00001-fashion-mnist --out models/clothes.safetensors\n  duet classify models/clothes.safetensors image.png\n",
+    .details = "Gives the averaged weights.\n  duet export runs/00001-fashion-mnist --out models/clothes.safetensors\n  duet classify models/clothes.safetensors image.png",
     .min_args = 1, .max_args = 1, .missing = "which model? give a file or a run folder", .run = run,
 };

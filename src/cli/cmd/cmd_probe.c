@@ -101,6 +101,7 @@ static duet_status probe(cli_state *cli, const probe_options *o, duet_model *mod
     cli_step step;
     snprintf(options.head, sizeof options.head, "%s", o->head);
     duet_status status = cli_check_one(model, o->tap, o->pool);
+    if (status == DUET_OK) status = cli_check_head(o->head);
     if (status == DUET_OK) status = cli_step_new(&step, cli->args[0], "probe");
     if (status != DUET_OK) return status;
     if (duet_dataset_describe(dataset)->labelled) status = labelled(cli, o, model, dataset, &options, &step);

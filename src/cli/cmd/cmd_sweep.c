@@ -50,12 +50,20 @@ static duet_status remember(duet_model *model, const duet_sweep_result *result, 
     return duet_model_update_card(duet_model_path(model), card);
 }
 
+/* The rows of the model itself, without the baselines beside it. */
+static int64_t settings(const duet_sweep_result *result) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < result->count; i++) count += strcmp(result->rows[i].reader, "model") == 0;
+    return count;
+}
+
 static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *model, const duet_dataset *dataset) {
     duet_sweep_options options;
     duet_sweep_result result = {0};
     cli_step step;
     char path[CLI_PATH], time_text[32];
     duet_status status = cli_check_setting(model, &o->tap, &o->pool);
+    if (status == DUET_OK) status = cli_check_head(o->head);
     if (status == DUET_OK) status = cli_step_new(&step, cli->args[0], "sweep");
     if (status != DUET_OK) return status;
     status = fill(&options, o, step.run);
@@ -63,10 +71,10 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
     if (status == DUET_OK) status = duet_sweep_save(&result, &options, model, dataset, step.folder);
     if (status == DUET_OK) status = remember(model, &result, dataset);
     if (status == DUET_OK) {
+        const int64_t count = settings(&result);
         cli_duration(time_text, result.seconds);
-        cli_say(cli, "best of %lld setting%s in %s: t %lld, tap %d, pool %d: %.2f %% on %lld validation rows\n", (long long)result.count,
-                    result.count == 1 ? "" : "s", time_text,
-                (long long)result.best.t, result.best.tap, result.best.pool, result.best.top1, (long long)result.val_rows);
+        cli_say(cli, "best of %lld setting%s in %s: t %lld, tap %d, pool %d: %.2f %% on %lld validation rows\n", (long long)count,
+                count == 1 ? "" : "s", time_text, (long long)result.best.t, result.best.tap, result.best.pool, result.best.top1, (long long)result.val_rows);
         if (options.random_row) cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n", result.best_random.top1, result.pixels.top1);
         cli_say(cli, "the model now recommends this setting\n");
         status = cli_step_done(cli, &step);

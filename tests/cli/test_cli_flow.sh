@@ -1,0 +1,62 @@
+#!/bin/sh
+# The main job as a user does it: train, look, sample, features, sweep, probe, classify, export, report.
+. "$2/tests/cli/common.sh"
+
+tiny_run run
+says 'run: run' 'trained on 32 images' 'report: ' 'next: duet sample run'
+exists run/report.html run/real.png run/denoise.png run/loss.csv run/model-00000032.safetensors run/state-00000032.safetensors
+
+ok info run
+says 'adm_unet' 'input_blocks.0' 'middle_block' 'model-00000032.safetensors' 'load this'
+ok info run --plan --threads 1
+says 'conv2d' 'GFLOP/s' 'memory of a session'
+ok info run/model-00000032.safetensors --plan --tap 3 --batch 2 --threads 1
+says 'one pass of 2 images up to the tap'
+if grep -q 'output_blocks' "$top/out" && sed -n '/one pass/,$p' "$top/out" | grep -q 'output_blocks'; then fail 'a plan up to tap 3 runs later blocks'; fi
+
+ok sample run --sampler ddim:steps=2 --count 3 --seed 1 --out grid.png
+ok sample run --sampler ddim:steps=2 --count 3 --seed 1 --out s.npz
+ok sample run --sampler ddpm:steps=2 --count 3 --out folder/
+ok sample run --sampler ddim:steps=2 --count 3
+exists grid.png s.npz folder/000000.png folder/000002.png run/sample-001/grid.png run/sample-004/grid.png
+[ ! -e folder/000003.png ] || fail 'more images than asked for'
+ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 3 --seed 1 --out again.npz
+cmp -s s.npz again.npz || fail 'the same seed gives other images'
+[ ! -e runs ] || fail 'a sample with --out needs no run'
+ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 3
+exists runs/00001-sample-model-00000032/sample-001/grid.png runs/00001-sample-model-00000032/report.html
+
+ok features run --data "$data" --t 5 --tap 3 --pool 2 --out f.npz
+says '20 rows'
+ok features run --data "$data" --split train --t -1 --tap 3 --pool 1 --out f.safetensors
+says '60 rows'
+exists f.npz f.safetensors
+
+ok sweep run --data "$data" --t 5,10 --tap 3,4 --pool 1,2 --rows 20 --threads 1
+says 'best of 8 settings' 'random weights' 'raw pixels' 'now recommends'
+exists run/sweep-001/result.json
+ok info run
+says 'recommends  t '
+ok features run --data "$data" --out recommended.npz
+ok probe run --data "$data" --seeds 2 --threads 1
+says 'test accuracy' '± ' 'over 2 noise seeds' 'model ' 'random ' 'pixels '
+exists run/probe-001/result.json run/probe-001/head.safetensors run/head.safetensors
+ok classify run folder/000000.png folder
+says 'folder/000000.png:' 'folder/000002.png:' ' %'
+ok export run --out small.safetensors
+exists small.safetensors small.head.safetensors
+ok classify small.safetensors folder/000001.png
+says 'folder/000001.png:'
+
+ok probe run --data folder --t 5 --tap 3 --pool 2 --neighbours 2
+says 'no labels' 'neighbours: '
+rm run/report.html
+ok report run
+says 'run/report.html'
+exists run/report.html
+ok data info "$data"
+says '60 images' '20 images' '3 classes'
+
+tiny_run "a name with spaces, 'quotes' and ü"
+ok sample "a name with spaces, 'quotes' and ü" --sampler ddim:steps=2 --count 1
+finish

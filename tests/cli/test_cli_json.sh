@@ -1,0 +1,54 @@
+#!/bin/sh
+# --json: one valid JSON object on stdout from every command, also from one that fails.
+. "$2/tests/cli/common.sh"
+
+ok train --data "$data" --arch "$arch" --steps 4 --batch 8 --threads 1 --out run --json
+object run=run images=32 steps=4 loss seconds report
+ok train --resume run --json
+object run=run steps=4
+ok info run --json
+object arch=adm_unet taps.0.tap=1 taps.8.tap=9 parameters macs recommended=null files.0.name size=16
+ok info run --plan --tap 2 --json --threads 1
+object plan.0.op plan.0.seconds plan.0.bytes plan.0.kernel session_bytes
+ok sample run --sampler ddim:steps=2 --count 2 --json
+object command=sample count=2 grid=grid.png
+ok sample run --sampler ddim:steps=2 --count 2 --out s.png --json
+object command=sample out=s.png
+ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 2 --out s.npz --json
+object command=sample out=s.npz
+ok features run --data "$data" --t 5 --tap 3 --pool 2 --out f.npz --json
+object rows=20 t=5 tap=3 pool=2 dim=32 out=f.npz
+ok sweep run --data "$data" --t 5 --tap 3 --pool 1,2 --rows 20 --threads 1 --json
+object command=sweep best.tap=3 rows.0.top1
+ok probe run --data "$data" --seeds 1 --threads 1 --json
+object command=probe top1 confusion.2 rows.2.reader=pixels
+ok sample run --sampler ddim:steps=2 --count 4 --out folder --quiet
+[ ! -s "$top/out" ] || fail '--quiet is not quiet'
+ok probe run --data folder --neighbours 2 --json
+object command=probe labelled=false neighbours
+ok classify run folder --json
+object images.0.image=folder/000000.png images.3.classes.0.probability images.0.error=
+ok export run --out e.safetensors --json
+object model=e.safetensors
+ok report run --json
+object report
+ok data list --json
+object layouts.0.layout
+ok data info "$data" --json
+object train=60 test=20 classes.2 labelled=true
+ok help --json
+object commands.0.name=train families.0.name=arch families.0.members.0.parameters.0.name
+ok help sampler ddim --json
+object families.0.members.0.name=ddim
+
+# failures: the message stands in the object too
+for call in 'info nope' 'sample run --cuont 3' 'sampel run' 'train' 'data info nope' 'report folder' 'help nope' 'features run --data nope --out x.npz'; do
+    go $call --json
+    [ "$code" -ne 0 ] || fail "duet $call succeeds"
+    object error code
+done
+echo no image >folder/broken.png
+go classify run folder --json
+[ "$code" -eq 1 ] || fail "classify with a broken image ended with $code"
+object images.4.image=folder/broken.png images.4.error images.0.classes.0.name
+finish
