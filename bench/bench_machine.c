@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * bench_machine.c: what the machine can do. Peak: f32 multiply-adds on 16 vectors in registers per thread, with the widest
+ * bench_machine.c: what the machine can do. Peak: f32 multiply-adds on 12 vectors in registers per thread, with the widest
  * vectors there are. Memory: a = b + s c over three arrays of 64 MiB, 12 bytes an element counted (as STREAM does: the read
  * before the write is not). The best of several repetitions. */
 #include <omp.h>

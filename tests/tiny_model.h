@@ -10,12 +10,11 @@
 
 #include "base/str.h"
 
-#define TINY_ARCH \
+#define TINY_ARCH                                                                                                                  \
     "adm_unet:image_size=8,num_channels=8,channel_mult=1/2,num_res_blocks=1,attention_resolutions=4,num_heads=2,norm_groups=4"
 #define TINY_TAPS 9
 
-static inline duet_context *make_context(int threads, bool exact)
-{
+static inline duet_context *make_context(int threads, bool exact) {
     const duet_context_options options = {.threads = threads, .exact = exact};
     duet_context *ctx = NULL;
     OK(duet_context_new(&ctx, &options));
@@ -23,8 +22,7 @@ static inline duet_context *make_context(int threads, bool exact)
 }
 
 /* Tests of 100 noise steps; `seed` draws the weights. */
-static inline duet_model *make_model(duet_context *ctx, const char *arch, uint64_t seed)
-{
+static inline duet_model *make_model(duet_context *ctx, const char *arch, uint64_t seed) {
     duet_model *plain = NULL, *model = NULL;
     OK(duet_model_new(ctx, &plain, arch, seed));
     duet_card *card = duet_model_card(plain);
@@ -35,8 +33,7 @@ static inline duet_model *make_model(duet_context *ctx, const char *arch, uint64
     return model;
 }
 
-static inline duet_dataset *open_data(const char *spec)
-{
+static inline duet_dataset *open_data(const char *spec) {
     duet_dataset *dataset = NULL;
     OK(duet_dataset_open(NULL, &dataset, spec));
     return dataset;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * feature/features.c: whole tables: data set → loader → reader → rows, with a cache on disk. The file of a table is named
- * by the hash of everything its rows depend on: model, data, view, preprocessing, level, tap, pool, noise seed. */
+ * by the hash of everything its rows depend on: model, data, view, preprocessing, level, tap, pool, noise seed, exactness. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/model.h"
 
 enum { MOST_BYTES_LOG2 = 34 }; /* tables of one call: 16 GiB */
 
@@ -101,9 +102,9 @@ done:
 static duet_status cache_path(const job *j, const duet_feature_table *t, char out[DUET_PATH_SIZE]) {
     char key[512], name[40];
     const uint64_t view = duet_hash(j->view->index, (size_t)j->view->count * sizeof *j->view->index, (uint64_t)j->view->split);
-    snprintf(key, sizeof key, "%016llx %016llx %016llx %lld %d %s %lld %d %d %llu", (unsigned long long)t->model_hash, (unsigned long long)t->data_hash,
+    snprintf(key, sizeof key, "%016llx %016llx %016llx %lld %d %s %lld %d %d %llu%s", (unsigned long long)t->model_hash, (unsigned long long)t->data_hash,
              (unsigned long long)view, (long long)j->how->size, j->how->channels, j->how->fit, (long long)t->t, t->tap, t->pool,
-             (unsigned long long)t->noise_seed);
+             (unsigned long long)t->noise_seed, duet_context_exact(j->ctx) ? " exact" : "");
     snprintf(name, sizeof name, "%016llx.safetensors", (unsigned long long)duet_hash_text(key, 7));
     return duet_path_join(out, j->options->cache, name);
 }
@@ -114,7 +115,8 @@ static bool load_cache(job *j) {
         char path[DUET_PATH_SIZE];
         duet_feature_table found = {0}, *want = &j->tables[c];
         if (cache_path(j, want, path) != DUET_OK || !duet_path_exists(path)) return false;
-        if (duet_feature_table_load(&found, path) != DUET_OK || found.dim != want->dim || found.rows != j->view->count) {
+        if (duet_feature_table_load(&found, path) != DUET_OK || found.dim != want->dim || found.rows != j->view->count ||
+            memcmp(found.index, j->view->index, (size_t)found.rows * sizeof *found.index) != 0) {
             duet_log(j->ctx, DUET_LOG_WARNING, "cached features '%s' are damaged; computing them again", path);
             duet_feature_table_free(&found);
             return false;
@@ -135,11 +137,20 @@ static duet_status save_cache(const job *j) {
     return DUET_OK;
 }
 
+/* The reader takes images of the network's own size. */
+static duet_status check_size(const duet_model *model, const duet_preprocess *how) {
+    if (how->size == model->shape.size && how->channels == model->shape.in_channels) return DUET_OK;
+    return duet_fail(DUET_ARG, "images of %lld x %lld with %d channels asked for; the model takes %lld x %lld with %lld", (long long)how->size,
+                     (long long)how->size, how->channels, (long long)model->shape.size, (long long)model->shape.size,
+                     (long long)model->shape.in_channels);
+}
+
 duet_status duet_features(duet_context *ctx, duet_feature_table **out, int64_t *count, duet_model *model, const duet_preprocess *how,
                           const duet_dataset *dataset, const duet_view *view, const duet_features_options *options) {
     duet_status status = DUET_OK;
     job j = {.ctx = ctx, .model = model, .how = how, .dataset = dataset, .view = view, .options = options};
     const bool cached = options->cache[0] && model;
+    if (model) DUET_DO(check_size(model, how));
     if (model) DUET_DO(duet_reader_new(ctx, &j.reader, model, &options->reader));
     DUET_DO(make_tables(&j));
     if (!cached || !load_cache(&j)) {

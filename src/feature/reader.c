@@ -76,6 +76,13 @@ done:
     return status;
 }
 
+static duet_status check_taps(const duet_int_list *taps, int count) {
+    for (int i = 0; i < taps->count; i++)
+        if (taps->v[i] < 1 || taps->v[i] > count)
+            return duet_fail(DUET_ARG, "no tap %lld; the model has taps 1 to %d ('duet info')", (long long)taps->v[i], count);
+    return DUET_OK;
+}
+
 duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *model, const duet_reader_options *options) {
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
@@ -88,6 +95,7 @@ duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *mo
     DUET_DO(duet_noise_new(&reader->noise, model->card.noise));
     if (options->t < -1 || options->t >= reader->noise->steps)
         DUET_FAIL(DUET_ARG, "t is %lld; the model's noise has steps 0 to %lld (-1 = clean)", (long long)options->t, (long long)reader->noise->steps - 1);
+    DUET_DO(check_taps(&options->taps, model->tap_count));
     reader->level = duet_noise_level(reader->noise, options->t);
     DUET_DO(duet_alloc(&reader->x, reader->batch * reader->size, sizeof *reader->x));
     DUET_DO(duet_alloc(&reader->t, reader->batch, sizeof *reader->t));

@@ -14,6 +14,13 @@ static json_t *recommendation_json(const duet_recommendation *r) {
                      r->strength, "data", r->data);
 }
 
+bool duet_card_takes(const char *text) {
+    json_t *value = json_string(text);
+    const bool takes = value != NULL;
+    json_decref(value);
+    return takes;
+}
+
 duet_status duet_card_print(char **out, const duet_card *card, const char *config) {
     json_t *classes = json_array();
     for (int i = 0; classes && i < card->class_count; i++) json_array_append_new(classes, json_string(card->class_names[i]));
@@ -69,8 +76,9 @@ duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena
     json_error_t error;
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(root)) {
+        const bool other = root != NULL;
         json_decref(root);
-        return duet_fail(DUET_FORMAT, "the card is not JSON: %s", error.text);
+        return duet_fail(DUET_FORMAT, "the card is not JSON: %s", other ? "no object" : error.text);
     }
     get_text(out->arch, sizeof out->arch, root, "arch");
     get_text(config, 1024, root, "config");

@@ -8,9 +8,11 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "model/card.h"
 #include "model/arch/arch.h"
 
-/* Taps with the cost of everything built before them; blocks are built in order, so the sums so far are what the tap needs. */
+/* Taps with the cost of everything built before them; blocks are built in order, so the sums so far are what the tap needs
+ * (the first one does without the time embedding that is counted for it). */
 typedef struct survey {
     duet_model *model;
     duet_status status;
@@ -139,6 +141,8 @@ duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_mo
 }
 
 duet_status duet_card_set_classes(duet_model *model, const char *const *names, int count) {
+    for (int i = 0; i < count; i++)
+        if (!duet_card_takes(names[i])) return duet_fail(DUET_ARG, "the name of class %d, '%s', is not UTF-8; rename it", i, names[i]);
     char **copy = duet_arena_alloc(model->arena, count + 1, sizeof *copy);
     for (int i = 0; i < count && copy; i++) copy[i] = duet_arena_text(model->arena, names[i]);
     DUET_TRY(duet_arena_status(model->arena));

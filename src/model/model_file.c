@@ -37,6 +37,18 @@ static duet_status not_a_model(const duet_store *store) {
                      (long long)duet_store_count(store), duet_store_format(store));
 }
 
+/* A card without preprocessing gets the network's; one that disagrees would have images of another size read. */
+static duet_status check_preprocess(duet_preprocess *how, const duet_arch_shape *shape) {
+    if (how->size == 0 && how->channels == 0) {
+        how->size = shape->size;
+        how->channels = (int)shape->in_channels;
+    }
+    if (how->size == shape->size && how->channels == shape->in_channels) return DUET_OK;
+    return duet_fail(DUET_FORMAT, "the card prepares images of %lld x %lld with %d channels, but the network takes %lld x %lld with %lld",
+                     (long long)how->size, (long long)how->size, how->channels, (long long)shape->size, (long long)shape->size,
+                     (long long)shape->in_channels);
+}
+
 static duet_status open_store(duet_context *ctx, duet_model **out, const duet_store *store, const char *path) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
@@ -52,6 +64,7 @@ static duet_status open_store(duet_context *ctx, duet_model **out, const duet_st
     char **names = card.class_names;
     const int count = card.class_count;
     card.class_names = NULL;
+    DUET_DO(check_preprocess(&card.preprocess, &model->shape));
     model->card = card;
     DUET_DO(duet_card_set_classes(model, (const char *const *)names, count));
     DUET_DO(read_params(model, store));
