@@ -45,6 +45,21 @@ static bool takes_next(const duet_param *param, const char *next) {
     return false;
 }
 
+/* The row of a flag, with the table and the options that it belongs to: of the command, of what it passes on, or common. */
+static const duet_param *find_flag(cli_state *cli, const char *key, const duet_param_table **table, void **options) {
+    const struct {
+        const duet_param_table *table;
+        void *options;
+    } places[] = {{&cli->cmd->info.params, cli->options}, {cli->cmd->extra, cli->extra}, {&cli_common_params, &cli->common}};
+    for (int i = 0; i < DUET_COUNT(places); i++) {
+        *table = places[i].table;
+        *options = places[i].options;
+        const duet_param *param = places[i].table ? duet_params_find(places[i].table, key) : NULL;
+        if (param) return param;
+    }
+    return NULL;
+}
+
 static duet_status parse_flag(cli_state *cli, int argc, char **argv, int *at) {
     char key[128];
     const char *body = argv[*at] + 2, *equals = strchr(body, '=');
@@ -52,18 +67,13 @@ static duet_status parse_flag(cli_state *cli, int argc, char **argv, int *at) {
     if (length >= sizeof key) return unknown_flag(cli->cmd, body);
     memcpy(key, body, length);
     key[length] = '\0';
-    const duet_param_table *table = &cli->cmd->info.params;
-    void *options = cli->options;
-    const duet_param *param = duet_params_find(table, key);
-    if (!param && cli->cmd->extra) {
-        table = cli->cmd->extra;
-        options = cli->extra;
-        param = duet_params_find(table, key);
-    }
-    if (!param) {
-        table = &cli_common_params;
-        options = &cli->common;
-        param = duet_params_find(table, key);
+    const duet_param_table *table = NULL;
+    void *options = NULL;
+    const duet_param *param = find_flag(cli, key, &table, &options);
+    if (!param && !equals && (strncmp(key, "no-", 3) == 0 || strncmp(key, "no_", 3) == 0)) {
+        param = find_flag(cli, key + 3, &table, &options);
+        if (param && param->type == DUET_PARAM_BOOL) return duet_params_set(table, options, NULL, key + 3, "false");
+        param = NULL;
     }
     if (!param) return unknown_flag(cli->cmd, key);
     const char *value = equals ? equals + 1 : NULL;
@@ -102,9 +112,12 @@ static void print_rows(const duet_param_table *table) {
         const duet_param *param = &table->rows[i];
         char flag[64], left[160];
         cli_flag_text(flag, param->name);
-        snprintf(left, sizeof left, "--%s %s", flag, param->choices ? param->choices : kinds[param->type]);
+        const bool on = param->type == DUET_PARAM_BOOL && param->default_text && strcmp(param->default_text, "true") == 0;
+        if (on) snprintf(left, sizeof left, "--%s, --no-%s", flag, flag);
+        else snprintf(left, sizeof left, "--%s %s", flag, param->choices ? param->choices : kinds[param->type]);
         printf("  %-30s %s", left, param->help);
-        if (param->default_text && *param->default_text && param->type != DUET_PARAM_BOOL) printf(" (default %s)", param->default_text);
+        const char *shown = param->type != DUET_PARAM_BOOL ? param->default_text : on ? "yes" : NULL;
+        if (shown && *shown && !strstr(param->help, "default")) printf(" (default %s)", shown);
         printf("\n");
     }
 }

@@ -34,7 +34,7 @@ wrong 1 'no run.json' report hello.txt
 
 # heads
 wrong 1 'train one with' classify run run/real.png
-ok probe run --data "$data" --t 5 --tap 3 --pool 2 --baselines false --seeds 1 --neighbours 0 --threads 1
+ok probe run --data "$data" --t 5 --tap 3 --pool 2 --no-baselines --seeds 1 --neighbours 0 --threads 1
 wrong 1 'it is a head, not a model' info run/head.safetensors
 wrong 1 'hello.txt' classify run run/real.png --head hello.txt
 wrong 1 "'empty' is empty" classify run empty
