@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * bench.h: duet-bench, the program that compare.py times. `make`, `check` and `machine` print one JSON line and end.
+ * bench.h: duet-bench, the program that compare.py times. `make`, `check`, `machine` and `steps` print one JSON line and end.
  * `train`, `features` and `forward` are workers: they do the work once, print a line "ready", and then take commands
  * from standard input, so that a driver lets several programs work in turn:
  *   run SECONDS  works for about that long and prints {"images": n, "seconds": s}
@@ -25,6 +25,10 @@ DUET_NODISCARD duet_status bench_check(duet_context *ctx, const bench_options *o
 
 /* ---- bench_train.c ---- */
 DUET_NODISCARD duet_status bench_train(const bench_options *o);
+
+/* ---- bench_steps.c ---- */
+/* Prints where the time of a training step goes: by part of the step and by op kind. */
+DUET_NODISCARD duet_status bench_steps(duet_context *ctx, const bench_options *o);
 
 /* ---- bench_infer.c ---- */
 DUET_NODISCARD duet_status bench_features(duet_context *ctx, const bench_options *o);

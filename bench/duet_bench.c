@@ -9,7 +9,7 @@
 static const duet_param rows[] = {
     DUET_TEXT(bench_options, arch, "", NULL, "architecture; empty = what training takes for size and channels"),
     DUET_TEXT(bench_options, model, "", NULL, "model file"),
-    DUET_TEXT(bench_options, data, "", NULL, "data set of train"),
+    DUET_TEXT(bench_options, data, "", NULL, "data set of train and steps"),
     DUET_TEXT(bench_options, out, "", NULL, "file to write; train: an empty folder"),
     DUET_INT(bench_options, size, "28", 4, 4096, "side of the images"),
     DUET_INT(bench_options, channels, "1", 1, 3, "channels of the images"),
@@ -51,7 +51,11 @@ static duet_status work(const char *name, const bench_options *o) {
     static const struct {
         const char *name;
         duet_status (*run)(duet_context *ctx, const bench_options *o);
-    } works[] = {{"make", bench_make}, {"check", bench_check}, {"features", bench_features}, {"forward", bench_forward}};
+    } works[] = {{"make", bench_make},
+                 {"check", bench_check},
+                 {"features", bench_features},
+                 {"forward", bench_forward},
+                 {"steps", bench_steps}};
     if (strcmp(name, "train") == 0) return bench_train(o);
     if (strcmp(name, "machine") == 0) return bench_machine(o);
     for (int i = 0; i < DUET_COUNT(works); i++) {
@@ -63,7 +67,7 @@ static duet_status work(const char *name, const bench_options *o) {
         duet_context_free(ctx);
         return status;
     }
-    fprintf(stderr, "duet-bench: no work '%s'; make, check, machine, train, features or forward\n", name);
+    fprintf(stderr, "duet-bench: no work '%s'; make, check, machine, steps, train, features or forward\n", name);
     exit(2);
 }
 

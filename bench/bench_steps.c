@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * bench_steps.c: where the time of a training step goes. The parts of a step as train/loop.c does them, each with a clock:
+ * loader, feed (noise and copies), session by op kind, norm of the gradients, optimiser, average. Odd steps run with a clock
+ * around every node, even ones whole, so that what the clocks cost is seen too. Medians over the steps, in milliseconds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "bench.h"
+#include "train/trainer.h"
+
+enum { STEPS = 15, WARM = 3, MOST_KINDS = 64 };
+enum { PART_LOADER, PART_FEED, PART_SESSION, PART_NORM, PART_OPTIM, PART_EMA, PARTS };
+static const char *const part_names[PARTS] = {"loader", "feed", "session", "norm", "optim", "ema"};
+
+typedef struct kind {
+    const char *op;
+    double ms[STEPS];
+    double gigabytes, gigaflops; /* of a step */
+    int64_t nodes;
+} kind;
+
+typedef struct record {
+    kind kinds[MOST_KINDS];
+    int count;
+    double part[PARTS][STEPS], whole[STEPS];
+    double *seconds; /* [nodes] */
+} record;
+
+static kind *kind_of(record *r, const char *op)
+{
+    for (int i = 0; i < r->count; i++) {
+        if (strcmp(r->kinds[i].op, op) == 0) return &r->kinds[i];
+    }
+    if (r->count == MOST_KINDS) return &r->kinds[MOST_KINDS - 1];
+    r->kinds[r->count].op = op;
+    return &r->kinds[r->count++];
+}
+
+static void add_nodes(record *r, const duet_plan *plan, int step)
+{
+    for (int64_t i = 0; i < duet_plan_rows(plan); i++) {
+        duet_plan_row row;
+        duet_plan_row_at(plan, i, &row);
+        kind *k = kind_of(r, row.op);
+        k->ms[step] += 1e3 * r->seconds[i];
+        if (step > 0) continue;
+        k->nodes++;
+        k->gigabytes += 1e-9 * (double)row.bytes;
+        k->gigaflops += 1e-9 * row.flops;
+    }
+}
+
+static void update(duet_trainer *t, double *part[PARTS])
+{
+    const float *grad = duet_session_gradients(t->session);
+    double clock = duet_clock();
+    const double norm = duet_optim_norm(grad, t->tiles, t->tile_count, t->tile_sums, t->setup.threads);
+    *part[PART_NORM] = duet_clock() - clock;
+    const duet_optim_call call = {.weight = t->model->params->block, .moment = t->moment, .grad = grad, .tiles = t->tiles,
+        .tile_count = t->tile_count, .factor = 1.0, .grad_scale = norm > 1.0 ? 1.0 / norm : 1.0, .step = t->steps + 1,
+        .threads = t->setup.threads};
+    clock = duet_clock();
+    t->optim->step(&t->optim_choice.options, &call);
+    duet_params_touch(t->model->params);
+    *part[PART_OPTIM] = duet_clock() - clock;
+    clock = duet_clock();
+    duet_ema_update(t->ema->params, t->model->params, 0.999, t->setup.threads);
+    *part[PART_EMA] = duet_clock() - clock;
+}
+
+/* seconds: NULL = the session runs without clocks. */
+static duet_status one_step(duet_trainer *t, double *seconds, double *part[PARTS])
+{
+    duet_batch batch = {0};
+    double clock = duet_clock();
+    DUET_TRY(duet_loader_next(t->loader, &batch));
+    *part[PART_LOADER] = duet_clock() - clock;
+    clock = duet_clock();
+    DUET_TRY(t->task->feed(&t->task_choice.options, &t->setup, &batch, t->scratch, t->session, t->row_t));
+    *part[PART_FEED] = duet_clock() - clock;
+    duet_session_seed(t->session, t->options.seed, (uint64_t)t->steps);
+    clock = duet_clock();
+    DUET_TRY(seconds != NULL ? duet_session_profile(t->session, seconds) : duet_session_run(t->session));
+    *part[PART_SESSION] = duet_clock() - clock;
+    update(t, part);
+    t->steps++;
+    return DUET_OK;
+}
+
+static duet_status measure(duet_trainer *t, record *r)
+{
+    double unused[PARTS];
+    double *nowhere[PARTS];
+    for (int p = 0; p < PARTS; p++) nowhere[p] = &unused[p];
+    for (int step = 0; step < WARM; step++) DUET_TRY(one_step(t, NULL, nowhere));
+    for (int step = 0; step < STEPS; step++) {
+        double *part[PARTS];
+        for (int p = 0; p < PARTS; p++) part[p] = &r->part[p][step];
+        const double began = duet_clock();
+        DUET_TRY(one_step(t, NULL, part));
+        r->whole[step] = 1e3 * (duet_clock() - began);
+        for (int p = 0; p < PARTS; p++) r->part[p][step] *= 1e3;
+        DUET_TRY(one_step(t, r->seconds, nowhere));
+        add_nodes(r, t->plan, step);
+    }
+    return DUET_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static double median(double *values)
+{
+    qsort(values, STEPS, sizeof(*values), by_value);
+    return values[STEPS / 2];
+}
+
+static void say(record *r, const bench_options *o)
+{
+    json_t *ops = json_array(), *parts = json_object();
+    double sum = 0.0;
+    for (int i = 0; i < r->count; i++) {
+        kind *k = &r->kinds[i];
+        const double ms = median(k->ms);
+        sum += ms;
+        json_array_append_new(ops, json_pack("{s:s,s:I,s:f,s:f,s:f}", "op", k->op, "nodes", (json_int_t)k->nodes, "ms", ms, "gbs",
+                                             ms > 0.0 ? 1e3 * k->gigabytes / ms : 0.0, "gflops",
+                                             ms > 0.0 ? 1e3 * k->gigaflops / ms : 0.0));
+    }
+    for (int p = 0; p < PARTS; p++) json_object_set_new(parts, part_names[p], json_real(median(r->part[p])));
+    bench_say(json_pack("{s:I,s:f,s:f,s:o,s:o}", "batch", (json_int_t)o->batch, "step_ms", median(r->whole), "nodes_ms", sum,
+                        "parts", parts, "ops", ops));
+}
+
+static duet_status open_trainer(duet_trainer *t, const bench_options *o)
+{
+    duet_params_default(&duet_train_params, &t->options);
+    snprintf(t->options.arch, sizeof(t->options.arch), "%s", o->arch);
+    t->options.size = o->size;
+    t->options.batch = o->batch;
+    t->options.steps = 1000000;
+    DUET_TRY(duet_trainer_open(t));
+    const duet_loader_options loader = {.preprocess = duet_model_card(t->ema)->preprocess, .batch = o->batch, .shuffle = true,
+        .workers = 1};
+    return duet_loader_open(t->ctx, &t->loader, t->dataset, &t->view, &loader);
+}
+
+duet_status bench_steps(duet_context *ctx, const bench_options *o)
+{
+    duet_status status = DUET_OK;
+    duet_dataset *dataset = NULL;
+    duet_trainer trainer = {.ctx = ctx};
+    record *r = NULL;
+    DUET_DO(duet_alloc(&r, 1, sizeof(*r)));
+    DUET_DO(duet_dataset_open(ctx, &dataset, o->data));
+    trainer.dataset = dataset;
+    DUET_DO(open_trainer(&trainer, o));
+    DUET_DO(duet_alloc(&r->seconds, duet_plan_rows(trainer.plan), sizeof(*r->seconds)));
+    DUET_DO(measure(&trainer, r));
+    say(r, o);
+done:
+    duet_trainer_close(&trainer);
+    duet_dataset_close(dataset);
+    if (r != NULL) duet_release(r->seconds);
+    duet_release(r);
+    return status;
+}
