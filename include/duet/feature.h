@@ -52,8 +52,8 @@ typedef struct duet_features_options {
     char cache[4096];  /* folder; empty = no cache. A row's key: model hash, data, view, preprocessing, level, tap, pool, noise seed */
     const char *label; /* of progress: "features of 'train'" */
 } duet_features_options;
-/* model NULL = raw pixels (then preprocess comes from `how`, and there is one table). tables: duet_reader_columns() of them in
- * column order, filled in; count is returned through *count (at most 4096). */
+/* model NULL = raw pixels of `how`, one table. Otherwise how may be NULL: what the model's card says. out: duet_reader_columns()
+ * tables in column order, filled in; their number goes to *count (at most 4096). */
 DUET_NODISCARD duet_status duet_features(duet_context *ctx, duet_feature_table **out, int64_t *count, duet_model *model,
                                          const duet_preprocess *how, const duet_dataset *dataset, const duet_view *view,
                                          const duet_features_options *options);

@@ -148,8 +148,10 @@ static duet_status check_size(const duet_model *model, const duet_preprocess *ho
 duet_status duet_features(duet_context *ctx, duet_feature_table **out, int64_t *count, duet_model *model, const duet_preprocess *how,
                           const duet_dataset *dataset, const duet_view *view, const duet_features_options *options) {
     duet_status status = DUET_OK;
+    if (!how && model) how = &duet_model_card(model)->preprocess;
     job j = {.ctx = ctx, .model = model, .how = how, .dataset = dataset, .view = view, .options = options};
     const bool cached = options->cache[0] && model;
+    if (!how) DUET_FAIL(DUET_ARG, "raw pixels need a size; give 'how' where there is no model");
     if (model) DUET_DO(check_size(model, how));
     if (model) DUET_DO(duet_reader_new(ctx, &j.reader, model, &options->reader));
     DUET_DO(make_tables(&j));

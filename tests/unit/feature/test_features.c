@@ -145,7 +145,13 @@ static void preprocessing_must_be_the_models(void **unused) {
     FAILS(DUET_ARG, "4 x 4 with 3 channels",
           duet_features(s.ctx, &tables, &count, s.model, &small, s.dataset, &s.view, &s.options));
     FAILS(DUET_ARG, "8 x 8 with 1 channels", duet_features(s.ctx, &tables, &count, s.model, &grey, s.dataset, &s.view, &s.options));
+    FAILS(DUET_ARG, "no model", duet_features(s.ctx, &tables, &count, NULL, NULL, s.dataset, &s.view, &s.options));
     assert_null(tables);
+    OK(duet_features(s.ctx, &tables, &count, s.model, NULL, s.dataset, &s.view, &s.options)); /* NULL: the card's */
+    duet_feature_table want = read_table(&s);
+    assert_same_rows(&tables[0], &want);
+    duet_feature_table_free(&want);
+    duet_features_free(tables, count);
     end(&s);
 }
 
