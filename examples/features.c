@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * features.c: reads features of one tap, trains a linear head on them and prints its test accuracy.
+ *   features MODEL.safetensors DATA [ROWS]
+ * DATA is a path or "synth:size=32,classes=4"; ROWS is the most training rows to use (default 2000). The setting
+ * (t, tap, pool) is the one the model's card recommends. The test rows' features go to features.npz. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <duet.h>
+
+typedef struct setting {
+    duet_context *ctx;
+    duet_model *model;
+    duet_dataset *dataset;
+    duet_features_options options;
+} setting;
+
+/* The table of one view: one tap and one pool give exactly one. */
+static duet_status read_table(const setting *s, const duet_view *view, duet_feature_table **out) {
+    int64_t tables = 0;
+    return duet_features(s->ctx, out, &tables, s->model, NULL, s->dataset, view, &s->options);
+}
+
+static duet_status evaluate(const duet_head *head, const duet_feature_table *test) {
+    const int classes = duet_head_classes(head);
+    float *logits = malloc(sizeof(float) * (size_t)(test->rows * classes));
+    duet_accuracy accuracy = {0};
+    duet_status status = logits ? duet_accuracy_new(&accuracy, classes) : DUET_NO_MEMORY;
+    if (status == DUET_OK) {
+        duet_head_logits(head, test->x, test->rows, logits);
+        duet_accuracy_add(&accuracy, logits, test->labels, test->rows);
+        printf("test accuracy %.2f %% on %lld rows\n", duet_accuracy_top1(&accuracy), (long long)accuracy.rows);
+    }
+    duet_accuracy_free(&accuracy);
+    free(logits);
+    return status;
+}
+
+/* Training rows fit the head, other rows of the training split choose its strength, test rows are read once. */
+static duet_status probe(const setting *s, int64_t rows) {
+    duet_view all = {0}, fit = {0}, val = {0}, test = {0};
+    duet_feature_table *x_fit = NULL, *x_val = NULL, *x_test = NULL;
+    duet_head *head = NULL;
+    duet_status status = duet_view_all(&all, s->dataset, DUET_TRAIN);
+    if (status == DUET_OK) status = duet_view_divide(&fit, &val, s->dataset, &all, rows, rows / 4, 0);
+    if (status == DUET_OK) status = duet_view_all(&test, s->dataset, DUET_TEST);
+    if (status == DUET_OK) status = read_table(s, &fit, &x_fit);
+    if (status == DUET_OK) status = read_table(s, &val, &x_val);
+    if (status == DUET_OK) status = read_table(s, &test, &x_test);
+    if (status == DUET_OK) {
+        const duet_head_fit how = {.train = x_fit, .val = x_val, .class_count = duet_dataset_describe(s->dataset)->class_count};
+        duet_head_result result;
+        status = duet_head_train(s->ctx, &head, "linear", &how, &result);
+        if (status == DUET_OK) printf("strength %g, validation accuracy %.2f %%\n", result.strength, result.val_top1);
+    }
+    if (status == DUET_OK) status = evaluate(head, x_test);
+    if (status == DUET_OK) status = duet_feature_table_save(x_test, "features.npz");
+    duet_head_free(head);
+    duet_features_free(x_fit, 1);
+    duet_features_free(x_val, 1);
+    duet_features_free(x_test, 1);
+    duet_view_free(&all);
+    duet_view_free(&fit);
+    duet_view_free(&val);
+    duet_view_free(&test);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s MODEL.safetensors DATA [ROWS]\n", argv[0]);
+        return 2;
+    }
+    const int64_t rows = argc > 3 ? atoll(argv[3]) : 2000;
+    setting s = {0};
+    duet_status status = duet_context_new(&s.ctx, NULL);
+    if (status == DUET_OK) status = duet_model_open(s.ctx, &s.model, argv[1]);
+    if (status == DUET_OK) status = duet_dataset_open(s.ctx, &s.dataset, argv[2]);
+    if (status == DUET_OK) {
+        const duet_recommendation *best = &duet_model_card(s.model)->recommended;
+        s.options.reader.t = best->valid ? best->t : 10;
+        s.options.reader.taps = (duet_int_list){.count = 1, .v = {best->valid ? best->tap : duet_model_tap_count(s.model) / 2}};
+        s.options.reader.pools = (duet_int_list){.count = 1, .v = {best->valid ? best->pool : 2}};
+        status = probe(&s, rows);
+    }
+    if (status != DUET_OK) fprintf(stderr, "features: %s: %s\n", duet_status_name(status), duet_error_message());
+    duet_dataset_close(s.dataset);
+    duet_model_close(s.model);
+    duet_context_free(s.ctx);
+    return status == DUET_OK ? 0 : 1;
+}
