@@ -14,6 +14,7 @@ static int64_t count_of(const duet_run *run)
 
 /* One block: y = f(a, b) by vectors; b may be NULL. */
 typedef duet_vec (*binary)(duet_vec a, duet_vec b, float parameter);
+typedef void (*block_map)(const float *a, const float *b, float *y, int64_t count, float parameter);
 
 DUET_INLINE void map_block(const float *a, const float *b, float *y, int64_t count, float parameter, const binary f)
 {
@@ -27,13 +28,20 @@ DUET_INLINE void map_block(const float *a, const float *b, float *y, int64_t cou
     vec_store_part(y + e, f(vec_load_part(a + e, count - e), right, parameter), count - e);
 }
 
-DUET_INLINE void map(const duet_run *run, const float *a, const float *b, float parameter, const binary f)
+/* A function a kind of block: through a pointer to f itself the parallel loop would call it for every vector. */
+#define BLOCK_MAP(name, f)                                                                                \
+    static void name(const float *a, const float *b, float *y, int64_t count, float parameter)            \
+    {                                                                                                     \
+        map_block(a, b, y, count, parameter, f);                                                          \
+    }
+
+static void map(const duet_run *run, const float *a, const float *b, float parameter, block_map f)
 {
     const int64_t count = count_of(run);
     float *const y = run->out[0];
 #pragma omp parallel for num_threads(run->threads) schedule(static) if (count > 2 * BLOCK)
     for (int64_t e = 0; e < count; e += BLOCK) {
-        map_block(a + e, b == NULL ? NULL : b + e, y + e, count - e < BLOCK ? count - e : BLOCK, parameter, f);
+        f(a + e, b == NULL ? NULL : b + e, y + e, count - e < BLOCK ? count - e : BLOCK, parameter);
     }
 }
 
@@ -41,14 +49,13 @@ DUET_INLINE duet_vec silu(duet_vec x, duet_vec unused, float parameter)
 {
     (void)unused;
     (void)parameter;
-    return x * vec_sigmoid(x);
+    return vec_silu(x);
 }
 
 DUET_INLINE duet_vec silu_grad(duet_vec x, duet_vec dy, float parameter)
 {
-    const duet_vec sigma = vec_sigmoid(x);
     (void)parameter;
-    return dy * sigma * (1.0f + x - x * sigma);
+    return dy * vec_silu_slope(x);
 }
 
 DUET_INLINE duet_vec add(duet_vec a, duet_vec b, float parameter)
@@ -63,28 +70,33 @@ DUET_INLINE duet_vec scale(duet_vec x, duet_vec unused, float parameter)
     return x * parameter;
 }
 
+BLOCK_MAP(silu_block, silu)
+BLOCK_MAP(silu_grad_block, silu_grad)
+BLOCK_MAP(add_block, add)
+BLOCK_MAP(scale_block, scale)
+
 static duet_status run_silu(const duet_run *run)
 {
-    map(run, run->in[0], NULL, 0.0f, silu);
+    map(run, run->in[0], NULL, 0.0f, silu_block);
     return DUET_OK;
 }
 
 static duet_status run_silu_grad(const duet_run *run)
 {
-    map(run, run->in[0], run->in[1], 0.0f, silu_grad);
+    map(run, run->in[0], run->in[1], 0.0f, silu_grad_block);
     return DUET_OK;
 }
 
 static duet_status run_add(const duet_run *run)
 {
-    map(run, run->in[0], run->in[1], 0.0f, add);
+    map(run, run->in[0], run->in[1], 0.0f, add_block);
     return DUET_OK;
 }
 
 static duet_status run_scale(const duet_run *run)
 {
     const duet_scale_attr *const attr = run->call->attr;
-    map(run, run->in[0], NULL, (float)attr->factor, scale);
+    map(run, run->in[0], NULL, (float)attr->factor, scale_block);
     return DUET_OK;
 }
 

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * cpu/cpu_norm_grad.c: gradient of group_norm and norm_act. First pass: dz = dy silu'(z) into dx, and its sums;
+ * second pass, from a near cache where a sample fits it: dx = a dz - e - f (x - center). */
+#include "engine/backend/cpu/norm.h"
+
+/* dz of some rows into dz (may be NULL), sums over the rows into part: dz, then dz (x - center). */
+DUET_INLINE void slope_rows(const norm *n, const float *x, const float *dy, int64_t rows, const float *sample, float *dz,
+                            float *part, const bool silu)
+{
+    const float *const a = sample + ARRAY_A * n->pad, *const d = sample + ARRAY_D * n->pad;
+    const float *const center = sample + ARRAY_CENTER * n->pad;
+    memset(part, 0, (size_t)(2 * n->pad) * sizeof(float));
+    for (int64_t s = 0; s < rows; s++) {
+        const int64_t row = s * n->C;
+        for (int64_t c = 0; c < n->C; c += DUET_LANES) {
+            const int64_t left = n->C - c;
+            const bool full = left >= DUET_LANES;
+            const duet_vec from = (full ? vec_load(x + row + c) : vec_load_part(x + row + c, left)) - vec_load(center + c);
+            duet_vec g = full ? vec_load(dy + row + c) : vec_load_part(dy + row + c, left);
+            if (silu) g *= vec_silu_slope(from * vec_load(a + c) + vec_load(d + c));
+            vec_store(part + c, vec_load(part + c) + g);
+            vec_store(part + n->pad + c, vec_load(part + n->pad + c) + g * from);
+            if (dz == NULL) continue;
+            if (full) vec_store(dz + row + c, g);
+            else vec_store_part(dz + row + c, g, left);
+        }
+    }
+}
+
+static void slope_piece(const norm *n, const duet_run *run, int64_t b, int64_t chunk, float *part)
+{
+    const float *const x = rows_at(n, n->x, b, chunk), *const dy = rows_at(n, run->in[6], b, chunk);
+    float *const dz = run->out[0] == NULL ? NULL : (float *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
+    if (n->silu) slope_rows(n, x, dy, chunk_rows(n, chunk), sample_of(n, run, b), dz, part, true);
+    else slope_rows(n, x, dy, chunk_rows(n, chunk), sample_of(n, run, b), dz, part, false);
+}
+
+/* sum[C] of dz, sum[C …] of dz xhat, at the end of a sample's scratch */
+static void add_part(const norm *n, float *sample, const float *part)
+{
+    double *const sum = doubles(sample + ARRAYS * n->pad);
+    for (int64_t c = 0; c < n->C; c++) {
+        sum[c] += (double)part[c];
+        sum[n->C + c] += (double)part[n->pad + c];
+    }
+}
+
+/* After the last chunk: dx = a dz - e - f (x - center), e = mean of a dz over the group, f = rstd times that of a dz xhat. */
+static void finish_slopes(const norm *n, const duet_run *run, int64_t b)
+{
+    float *const sample = sample_of(n, run, b), *const a = sample + ARRAY_A * n->pad;
+    float *const e = sample + ARRAY_E * n->pad, *const f = sample + ARRAY_F * n->pad;
+    const float *const rstd = (const float *)run->in[5] + b * n->G;
+    double *const sum = doubles(sample + ARRAYS * n->pad);
+    const double count = (double)(n->S * n->size);
+    for (int64_t g = 0; g < n->G; g++) {
+        double first = 0.0, second = 0.0;
+        for (int64_t c = g * n->size; c < (g + 1) * n->size; c++) {
+            sum[n->C + c] *= (double)rstd[g];
+            first += (double)a[c] * sum[c];
+            second += (double)a[c] * sum[n->C + c];
+        }
+        for (int64_t c = g * n->size; c < (g + 1) * n->size; c++) {
+            e[c] = (float)(first / count);
+            f[c] = (float)(second / count * (double)rstd[g]);
+        }
+    }
+    if (run->out[3] == NULL || n->scale_shift == NULL) return;
+    float *const out = (float *)run->out[3] + b * 2 * n->C;
+    for (int64_t c = 0; c < n->C; c++) {
+        out[c] = (float)((double)n->gamma[c] * sum[n->C + c] + (double)n->beta[c] * sum[c]);
+        out[n->C + c] = (float)sum[c];
+    }
+}
+
+static void dx_piece(const norm *n, const duet_run *run, int64_t b, int64_t chunk)
+{
+    const float *const sample = sample_of(n, run, b), *const a = sample + ARRAY_A * n->pad, *const e = sample + ARRAY_E * n->pad;
+    const float *const f = sample + ARRAY_F * n->pad, *const center = sample + ARRAY_CENTER * n->pad;
+    const float *x = rows_at(n, n->x, b, chunk);
+    float *dx = (float *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
+    for (int64_t s = chunk_rows(n, chunk); s > 0; s--, x += n->C, dx += n->C) {
+        int64_t c = 0;
+        for (; c + DUET_LANES <= n->C; c += DUET_LANES) {
+            const duet_vec from = vec_load(x + c) - vec_load(center + c);
+            vec_store(dx + c, vec_load(a + c) * vec_load(dx + c) - vec_load(e + c) - vec_load(f + c) * from);
+        }
+        for (; c < n->C; c++) dx[c] = a[c] * dx[c] - e[c] - f[c] * (x[c] - center[c]);
+    }
+}
+
+static void start_slopes(const norm *n, const duet_run *run, int64_t b)
+{
+    float *const sample = sample_of(n, run, b);
+    memset(sample, 0, (size_t)sample_floats(n->pad) * sizeof(float));
+    coefficients(n, b, (const float *)run->in[4] + b * n->G, NULL, (const float *)run->in[5] + b * n->G, sample);
+}
+
+static void grad_shared(const norm *n, const duet_run *run)
+{
+    const int64_t pieces = n->B * n->chunks;
+    for (int64_t b = 0; b < n->B; b++) start_slopes(n, run, b);
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t i = 0; i < pieces; i++) {
+        slope_piece(n, run, i / n->chunks, i % n->chunks, chunk_of(n, run, i / n->chunks, i % n->chunks));
+    }
+    for (int64_t b = 0; b < n->B; b++) {
+        for (int64_t k = 0; k < n->chunks; k++) add_part(n, sample_of(n, run, b), chunk_of(n, run, b, k));
+        finish_slopes(n, run, b);
+    }
+    if (run->out[0] == NULL) return;
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t i = 0; i < pieces; i++) dx_piece(n, run, i / n->chunks, i % n->chunks);
+}
+
+static void grad_sample(const norm *n, const duet_run *run, int64_t b)
+{
+    float *const sample = sample_of(n, run, b), *const part = sample + ARRAY_WORK * n->pad;
+    start_slopes(n, run, b);
+    for (int64_t k = 0; k < n->chunks; k++) {
+        slope_piece(n, run, b, k, part);
+        add_part(n, sample, part);
+    }
+    finish_slopes(n, run, b);
+    for (int64_t k = n->chunks - 1; k >= 0 && run->out[0] != NULL; k--) dx_piece(n, run, b, k); /* the last is near still */
+}
+
+/* dgamma, dbeta: over the samples in their order. */
+static void reduce_parameters(const norm *n, const duet_run *run)
+{
+    float *const dgamma = run->out[1], *const dbeta = run->out[2];
+    if (dgamma == NULL && dbeta == NULL) return;
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (n->B * n->C > 16384)
+    for (int64_t c = 0; c < n->C; c++) {
+        double g = 0.0, h = 0.0;
+        for (int64_t b = 0; b < n->B; b++) {
+            const double *const sum = doubles(sample_of(n, run, b) + ARRAYS * n->pad);
+            const double scale = n->scale_shift == NULL ? 1.0 : 1.0 + (double)n->scale_shift[b * 2 * n->C + c];
+            g += scale * sum[n->C + c];
+            h += scale * sum[c];
+        }
+        if (dgamma != NULL) dgamma[c] = (float)g;
+        if (dbeta != NULL) dbeta[c] = (float)h;
+    }
+}
+
+static duet_status run_grad(const duet_run *run)
+{
+    const norm n = norm_run(run);
+    if (shares_chunks(&n, run->threads)) {
+        grad_shared(&n, run);
+    } else {
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+        for (int64_t b = 0; b < n.B; b++) grad_sample(&n, run, b);
+    }
+    reduce_parameters(&n, run);
+    return DUET_OK;
+}
+
+static const duet_kernel kernels[] = {
+    { .op = "norm_act_grad", .name = "norm", .plan = plan_norm, .run = run_grad },
+};
+DUET_CPU_KERNELS(norm_grad) = { kernels, DUET_COUNT(kernels) };
