@@ -50,5 +50,6 @@ static duet_status run(cli_state *cli) {
 
 const cli_cmd duet_cmd_data = {
     .info = {.name = "data", .help = "what layouts are known; what is in a data set", .params = DUET_TABLE_EMPTY},
-    .usage = "list | info DATA", .min_args = 1, .max_args = 2, .missing = "say list, or info and a data set", .run = run,
+    .usage = "list | info DATA",
+    .details = "list shows the layouts; info shows the images, splits and classes of one data set.", .min_args = 1, .max_args = 2, .missing = "say list, or info and a data set", .run = run,
 };

@@ -147,5 +147,5 @@ static duet_status run(cli_state *cli) {
 
 const cli_cmd duet_cmd_info = {
     .info = {.name = "info", .help = "what a model or run is: taps, sizes, costs, files", .params = DUET_TABLE(params, info_options)},
-    .usage = "MODEL|RUN [--plan]", .min_args = 1, .max_args = 1, .missing = "of which model or run?", .run = run,
+    .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file.", .min_args = 1, .max_args = 1, .missing = "of which model or run?", .run = run,
 };

@@ -125,6 +125,7 @@ static duet_status run(cli_state *cli) {
 const cli_cmd duet_cmd_probe = {
     .info = {.name = "probe", .help = "train a head on frozen features, test once", .params = DUET_TABLE(params, probe_options)},
     .usage = "MODEL --data DATA [options]",
-    .details = "Without --t, --tap and --pool it uses what 'duet sweep' found (sweeping first where there is nothing).",
+    .details = "MODEL is a run folder or a model file.\n"
+               "Without --t, --tap and --pool it uses what 'duet sweep' found (sweeping first where there is nothing).",
     .min_args = 1, .max_args = 1, .missing = "which model?", .run = run,
 };

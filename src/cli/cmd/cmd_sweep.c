@@ -103,6 +103,7 @@ static duet_status run(cli_state *cli) {
 const cli_cmd duet_cmd_sweep = {
     .info = {.name = "sweep", .help = "accuracy over (t, tap, pool); remembers the best", .params = DUET_TABLE(params, sweep_options)},
     .usage = "MODEL --data DATA [options]",
-    .details = "All taps of a t come from one pass. Fits on rows of the training split only; the test split is not touched.",
+    .details = "MODEL is a run folder or a model file; the best setting is written into the model.\n"
+               "All taps of a t come from one pass. Fits on rows of the training split only; the test split is not touched.",
     .min_args = 1, .max_args = 1, .missing = "which model?", .run = run,
 };
