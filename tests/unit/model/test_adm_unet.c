@@ -54,8 +54,7 @@ static void possible_options_build(void **unused) {
         "image_size=16,channel_mult=1/1/1/1/1,num_channels=4,norm_groups=2,num_heads=2,num_res_blocks=1", /* down to one pixel */
         "image_size=8,channel_mult=2/1,num_channels=8,norm_groups=8,num_head_channels=4,attention_resolutions=8/4,num_res_blocks=1",
         "image_size=8,channel_mult=1/2,num_channels=8,norm_groups=4,resblock_updown=true,learn_sigma=true,num_res_blocks=1",
-        "image_size=8,channel_mult=1/"
-        "2,num_channels=8,norm_groups=4,use_scale_shift_norm=false,class_cond=true,num_classes=5,num_res_blocks=1",
+        "image_size=8,channel_mult=1/2,num_channels=8,norm_groups=4,use_scale_shift_norm=false,class_cond=true,num_classes=5",
     };
     for (int i = 0; i < DUET_COUNT(options); i++) {
         char spec[DUET_TEXT_SIZE];
