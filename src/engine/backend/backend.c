@@ -28,8 +28,9 @@ const duet_kernel *duet_kernel_reference(const duet_op *op)
     return NULL;
 }
 
-static const duet_kernel *find_reference(const duet_call *call)
+static const duet_kernel *find_reference(const duet_call *call, const duet_kernel_options *options)
 {
+    (void)options;
     return duet_kernel_reference(call->op);
 }
 

@@ -22,6 +22,7 @@ typedef struct duet_kernel {
     const char *op;   /* name of the op it computes */
     const char *name; /* "onednn", "norm", … */
     bool (*supports)(const duet_call *call); /* NULL = always */
+    bool (*pays)(const duet_call *call, const duet_kernel_options *options); /* is it the better choice? NULL = where it supports */
     duet_status (*plan)(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out); /* NULL = nothing to plan */
     void (*release)(void *state);
     duet_status (*open)(const void *state, void **local); /* per session; NULL = none */
@@ -31,8 +32,8 @@ typedef struct duet_kernel {
 
 typedef struct duet_backend {
     duet_entry info;
-    /* Kernels for `op`, best first. */
-    const duet_kernel *(*find)(const duet_call *call);
+    /* The best kernel for the call, NULL = none. */
+    const duet_kernel *(*find)(const duet_call *call, const duet_kernel_options *options);
     const char *isa; /* "avx512", "avx2", "base"; what the machine runs */
 } duet_backend;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * engine/backend/backend_cpu.c: the backend "cpu". Own kernels are compiled once an instruction set; the best set that
  * the processor has is taken at run time, so one binary runs everywhere. For each op the first kernel of the list that
- * supports the call wins: oneDNN's where it is faster, then own ones. */
+ * supports the call and pays wins: oneDNN's where it is faster, then own ones. */
 #include <string.h>
 
 #include "engine/backend/backend.h"
@@ -26,26 +26,32 @@ static const duet_kernel_list *const lists_base[] = {
 };
 #undef DUET_CPU
 
-static const duet_kernel *find_in(const duet_kernel_list *list, const duet_call *call)
+static bool takes(const duet_kernel *kernel, const duet_call *call, const duet_kernel_options *options)
+{
+    return strcmp(kernel->op, call->op->info.name) == 0 && (kernel->supports == NULL || kernel->supports(call)) &&
+           (kernel->pays == NULL || kernel->pays(call, options));
+}
+
+static const duet_kernel *find_in(const duet_kernel_list *list, const duet_call *call, const duet_kernel_options *options)
 {
     for (int i = 0; i < list->count; i++) {
-        const duet_kernel *const kernel = &list->kernels[i];
-        if (strcmp(kernel->op, call->op->info.name) == 0 && (kernel->supports == NULL || kernel->supports(call))) return kernel;
+        if (takes(&list->kernels[i], call, options)) return &list->kernels[i];
     }
     return NULL;
 }
 
 /* oneDNN supports only what it does faster. */
-static const duet_kernel *find_all(const duet_kernel_list *const *lists, int count, const duet_call *call)
+static const duet_kernel *find_all(const duet_kernel_list *const *lists, int count, const duet_call *call,
+                                   const duet_kernel_options *options)
 {
-    const duet_kernel *found = find_in(&duet_onednn_kernels, call);
-    for (int i = 0; i < count && found == NULL; i++) found = find_in(lists[i], call);
+    const duet_kernel *found = find_in(&duet_onednn_kernels, call, options);
+    for (int i = 0; i < count && found == NULL; i++) found = find_in(lists[i], call, options);
     return found;
 }
 
-static const duet_kernel *find_base(const duet_call *call)
+static const duet_kernel *find_base(const duet_call *call, const duet_kernel_options *options)
 {
-    return find_all(lists_base, DUET_COUNT(lists_base), call);
+    return find_all(lists_base, DUET_COUNT(lists_base), call, options);
 }
 
 #define DUET_CPU_INFO { .name = "cpu", .help = "own vectorised kernels, oneDNN for some convolutions", .params = DUET_TABLE_EMPTY }
@@ -63,14 +69,14 @@ static const duet_kernel_list *const lists_avx512[] = {
 };
 #undef DUET_CPU
 
-static const duet_kernel *find_avx2(const duet_call *call)
+static const duet_kernel *find_avx2(const duet_call *call, const duet_kernel_options *options)
 {
-    return find_all(lists_avx2, DUET_COUNT(lists_avx2), call);
+    return find_all(lists_avx2, DUET_COUNT(lists_avx2), call, options);
 }
 
-static const duet_kernel *find_avx512(const duet_call *call)
+static const duet_kernel *find_avx512(const duet_call *call, const duet_kernel_options *options)
 {
-    return find_all(lists_avx512, DUET_COUNT(lists_avx512), call);
+    return find_all(lists_avx512, DUET_COUNT(lists_avx512), call, options);
 }
 
 static const duet_backend backend_avx2 = { .info = DUET_CPU_INFO, .find = find_avx2, .isa = "avx2" };

@@ -175,7 +175,7 @@ static duet_place place_of(const compile *c, duet_value value) {
 
 static duet_status choose_kernel(duet_step *step, const duet_plan *plan, uint32_t param_inputs) {
     const duet_kernel_options options = {.threads = plan->options.threads, .exact = plan->options.exact, .param_inputs = param_inputs};
-    step->kernel = plan->backend->find(&step->call);
+    step->kernel = plan->backend->find(&step->call, &options);
     if (step->kernel && step->kernel->plan) {
         const duet_status status = step->kernel->plan(&step->call, &options, &step->plan);
         if (status == DUET_UNSUPPORTED) step->kernel = NULL;

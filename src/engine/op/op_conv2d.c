@@ -96,6 +96,9 @@ static const duet_op_case cases[] = {
     {.attr = "stride=1,pad=1", .in = {DUET_SHAPE_OF(3, 7, 7, 32), DUET_SHAPE_OF(48, 32, 3, 3), DUET_SHAPE_OF(48)}},
     {.attr = "stride=1,pad=1", .in = {DUET_SHAPE_OF(2, 14, 14, 16), DUET_SHAPE_OF(16, 16, 3, 3), DUET_SHAPE_OF(16)}},
     {.attr = "stride=1,pad=2", .in = {DUET_SHAPE_OF(1, 1, 1, 1), DUET_SHAPE_OF(1, 1, 3, 3), DUET_SHAPE_OF(1)}},
+    {.attr = "stride=1,pad=1", .in = {DUET_SHAPE_OF(5, 28, 28, 20), DUET_SHAPE_OF(24, 20, 3, 3), DUET_SHAPE_OF(24)}},
+    {.attr = "stride=1,pad=1", .in = {DUET_SHAPE_OF(2, 1, 1, 24), DUET_SHAPE_OF(40, 24, 3, 3), DUET_ABSENT}},
+    {.attr = "stride=1,pad=0", .in = {DUET_SHAPE_OF(3, 9, 6, 17), DUET_SHAPE_OF(35, 17, 3, 3), DUET_SHAPE_OF(35)}},
 };
 
 const duet_op duet_op_conv2d = {

@@ -98,6 +98,9 @@ static const duet_op_case cases[] = {
     {.attr = "stride=1,pad=0,kernel=1", .in = {DUET_SHAPE_OF(2, 4, 3, 6), DUET_SHAPE_OF(2, 4, 3, 9)}},
     {.attr = "stride=2,pad=0,kernel=1", .in = {DUET_SHAPE_OF(1, 5, 6, 4), DUET_SHAPE_OF(1, 3, 3, 3)}},
     {.attr = "stride=1,pad=1,kernel=3", .in = {DUET_SHAPE_OF(3, 7, 7, 32), DUET_SHAPE_OF(3, 7, 7, 48)}},
+    {.attr = "stride=1,pad=1,kernel=3", .in = {DUET_SHAPE_OF(5, 14, 28, 20), DUET_SHAPE_OF(5, 14, 28, 24)}},
+    {.attr = "stride=1,pad=1,kernel=3", .in = {DUET_SHAPE_OF(2, 1, 1, 24), DUET_SHAPE_OF(2, 1, 1, 40)}},
+    {.attr = "stride=1,pad=0,kernel=3", .in = {DUET_SHAPE_OF(1, 9, 6, 17), DUET_SHAPE_OF(1, 7, 4, 35)}},
 };
 
 const duet_op duet_op_conv2d_dw = {

@@ -82,6 +82,8 @@ static const duet_op_case cases[] = {
     {.attr = "stride=1,pad=0,height=4,width=3", .in = {DUET_SHAPE_OF(2, 4, 3, 9), DUET_SHAPE_OF(9, 6, 1, 1)}},
     {.attr = "stride=2,pad=0,height=5,width=6", .in = {DUET_SHAPE_OF(1, 3, 3, 3), DUET_SHAPE_OF(3, 4, 1, 1)}},
     {.attr = "stride=1,pad=1,height=7,width=7", .in = {DUET_SHAPE_OF(3, 7, 7, 48), DUET_SHAPE_OF(48, 32, 3, 3)}},
+    {.attr = "stride=1,pad=1,height=14,width=28", .in = {DUET_SHAPE_OF(5, 14, 28, 20), DUET_SHAPE_OF(20, 24, 3, 3)}},
+    {.attr = "stride=1,pad=0,height=9,width=6", .in = {DUET_SHAPE_OF(1, 7, 4, 35), DUET_SHAPE_OF(35, 17, 3, 3)}},
 };
 
 const duet_op duet_op_conv2d_dx = {
