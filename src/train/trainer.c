@@ -130,7 +130,7 @@ static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet
     const duet_params *params = trainer->model->params;
     int64_t weights = 0;
     DUET_TRY(duet_alloc(&g->wrt, count, sizeof(*g->wrt)));
-    DUET_TRY(duet_alloc(&g->grad, count + 1, sizeof(*g->grad))); /* the loss behind them: all that is kept */
+    DUET_TRY(duet_alloc(&g->grad, count, sizeof(*g->grad)));
     DUET_TRY(duet_alloc(&g->list, count, sizeof(*g->list)));
     int64_t *slots = NULL;
     DUET_TRY(duet_alloc(&slots, count, sizeof(*slots)));
@@ -145,8 +145,7 @@ static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet
         if (g->grad[i] != DUET_NONE) g->list[g->count++] = (duet_plan_grad){.value = g->grad[i], .slot = slots[i]};
     }
     duet_release(slots);
-    g->grad[weights] = loss;
-    return status == DUET_OK ? duet_pass_run(graph, "accumulate", g->grad, weights + 1) : status;
+    return status;
 }
 
 static duet_status make_plan(duet_trainer *trainer)

@@ -100,8 +100,7 @@ void duet_graph_call(const duet_graph *graph, const duet_node *node, uint32_t us
 /* Reverse mode: out[i] = d loss / d wrt[i] (DUET_NONE where loss does not depend on it). loss has one element. */
 DUET_NODISCARD duet_status duet_grad(duet_graph *graph, duet_value loss, const duet_value *wrt, int64_t count, duet_value *out);
 
-/* Graph passes, the family `pass`: the file says what it rewrites. Order: fuse → gradient (duet_grad) → accumulate →
- * prune → plan. */
+/* Graph passes, the family `pass`: the file says what it rewrites. Order: fuse → gradient (duet_grad) → prune → plan. */
 typedef struct duet_pass {
     duet_entry info;
     duet_status (*run)(duet_graph *graph, const duet_value *keep, int64_t keep_count);

@@ -21,7 +21,6 @@ void duet_linear_dw(duet_graph *g, duet_value x, duet_value dy, int rank, duet_v
 
 /* Of group_norm (scale_shift absent, silu false) and norm_act; attributes: duet_norm_attr.
  * inputs  0 x[B,…,C]  1 gamma[C]  2 beta[C]  3 scale_shift[B,2C] or absent  4 mean[B,G]  5 rstd[B,G]  6 dy[B,…,C]
- *         7 more[B,…,C] or absent: added to dx (by the pass `accumulate`)
  * outputs 0 dx  1 dgamma[C]  2 dbeta[C]  3 dscale_shift[B,2C], an empty [0] without scale_shift */
 void duet_norm_act_grad(duet_graph *g, const duet_value in[7], int64_t groups, double eps, bool silu, duet_value out[4]);
 /* x[B,…,C], scale_shift[B,2C], dy[B,…,C] -> dx, dscale_shift[B,2C] */

@@ -131,7 +131,7 @@ static void build_training(const golden *g, duet_graph *graph, duet_value out[2]
     ok(duet_task_denoise.build(NULL, &setup, graph, &out[0], &out[1]));
 }
 
-static void differentiate(const golden *g, duet_graph *graph, duet_value loss, bool fused, duet_plan_grad *list)
+static void differentiate(const golden *g, duet_graph *graph, duet_value loss, duet_plan_grad *list)
 {
     const duet_params *params = g->model->params;
     duet_value *wrt = NULL, *grad = NULL;
@@ -140,7 +140,6 @@ static void differentiate(const golden *g, duet_graph *graph, duet_value loss, b
     ok(duet_alloc(&grad, params->count, sizeof(*grad)));
     for (int64_t i = 0; i < params->count; i++) wrt[i] = graph->params[i].value;
     ok(duet_grad(graph, loss, wrt, params->count, grad));
-    if (fused) ok(duet_pass_run(graph, "accumulate", grad, params->count));
     for (int64_t i = 0; i < params->count; i++) {
         if (grad[i] == DUET_NONE) fail_msg("%s: no gradient of '%s'", g->name, graph->params[i].name);
         list[i] = (duet_plan_grad){.value = grad[i], .slot = duet_params_slot(params, graph->params[i].name) - params->slots};
@@ -161,7 +160,7 @@ static compiled compile(const golden *g, const mode *m, void (*build)(const gold
     build(g, graph, out);
     if (m->fused) ok(duet_pass_run(graph, "fuse", out, 2));
     ok(duet_alloc(&list, params->count, sizeof(*list)));
-    differentiate(g, graph, out[0], m->fused, list);
+    differentiate(g, graph, out[0], list);
     ok(duet_plan_new(&made.plan, graph, params, out, 2, list, params->count, &options));
     ok(duet_session_new(&made.session, made.plan, params));
     duet_release(list);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * cpu/cpu_norm_grad.c: gradient of group_norm and norm_act. First pass: dz = dy silu'(z) into dx, and its sums;
- * second pass, from a near cache where a sample fits it: dx = a dz - e - f (x - center), plus input 7 where there is one. */
+ * second pass, from a near cache where a sample fits it: dx = a dz - e - f (x - center). */
 #include "engine/backend/cpu/norm.h"
 
 /* dz of some rows into dz (may be NULL), sums over the rows into part: dz, then dz (x - center). */
@@ -73,32 +73,20 @@ static void finish_slopes(const norm *n, const duet_run *run, int64_t b)
     }
 }
 
-DUET_INLINE void dx_rows(const norm *n, const float *x, int64_t rows, const float *sample, const float *more, float *dx)
-{
-    const float *const a = sample + ARRAY_A * n->pad, *const e = sample + ARRAY_E * n->pad;
-    const float *const f = sample + ARRAY_F * n->pad, *const center = sample + ARRAY_CENTER * n->pad;
-    for (int64_t s = 0; s < rows; s++) {
-        const int64_t row = s * n->C;
-        int64_t c = 0;
-        for (; c + DUET_LANES <= n->C; c += DUET_LANES) {
-            const duet_vec from = vec_load(x + row + c) - vec_load(center + c);
-            duet_vec d = vec_load(a + c) * vec_load(dx + row + c) - vec_load(e + c) - vec_load(f + c) * from;
-            if (more != NULL) d += vec_load(more + row + c);
-            vec_store(dx + row + c, d);
-        }
-        for (; c < n->C; c++) {
-            const float d = a[c] * dx[row + c] - e[c] - f[c] * (x[row + c] - center[c]);
-            dx[row + c] = more != NULL ? d + more[row + c] : d;
-        }
-    }
-}
-
 static void dx_piece(const norm *n, const duet_run *run, int64_t b, int64_t chunk)
 {
-    const float *const x = rows_at(n, n->x, b, chunk), *const sample = sample_of(n, run, b);
-    float *const dx = (float *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
-    if (run->in[7] != NULL) dx_rows(n, x, chunk_rows(n, chunk), sample, rows_at(n, run->in[7], b, chunk), dx);
-    else dx_rows(n, x, chunk_rows(n, chunk), sample, NULL, dx);
+    const float *const sample = sample_of(n, run, b), *const a = sample + ARRAY_A * n->pad, *const e = sample + ARRAY_E * n->pad;
+    const float *const f = sample + ARRAY_F * n->pad, *const center = sample + ARRAY_CENTER * n->pad;
+    const float *x = rows_at(n, n->x, b, chunk);
+    float *dx = (float *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
+    for (int64_t s = chunk_rows(n, chunk); s > 0; s--, x += n->C, dx += n->C) {
+        int64_t c = 0;
+        for (; c + DUET_LANES <= n->C; c += DUET_LANES) {
+            const duet_vec from = vec_load(x + c) - vec_load(center + c);
+            vec_store(dx + c, vec_load(a + c) * vec_load(dx + c) - vec_load(e + c) - vec_load(f + c) * from);
+        }
+        for (; c < n->C; c++) dx[c] = a[c] * dx[c] - e[c] - f[c] * (x[c] - center[c]);
+    }
 }
 
 static void start_slopes(const norm *n, const duet_run *run, int64_t b)
