@@ -20,6 +20,7 @@ typedef struct duet_head_fit {
     int class_count;
     double strength;               /* used when val is NULL, or < 0 */
     bool quick;                    /* fewer iterations: for ranking settings in a sweep */
+    const duet_head *start;        /* NULL, or a head for as many classes and features from which the search begins */
 } duet_head_fit;
 typedef struct duet_head_result {
     double strength, val_top1; /* percent; val_top1 NaN without val */

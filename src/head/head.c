@@ -111,6 +111,9 @@ static duet_status check_fit(const duet_head_fit *fit) {
     if (fit->train->rows < 1) return duet_fail(DUET_ARG, "no rows to train the head on");
     if (fit->val && fit->val->dim != fit->train->dim)
         return duet_fail(DUET_SHAPE, "training rows have %lld features, validation rows %lld", (long long)fit->train->dim, (long long)fit->val->dim);
+    if (fit->start && (fit->start->dim != fit->train->dim || fit->start->classes != fit->class_count))
+        return duet_fail(DUET_SHAPE, "the head to start from is for %d classes of %lld features, the rows are %d classes of %lld", fit->start->classes,
+                         (long long)fit->start->dim, fit->class_count, (long long)fit->train->dim);
     for (int t = 0; t < 2; t++)
         for (int64_t i = 0; tables[t] && i < tables[t]->rows; i++)
             if (tables[t]->labels[i] < 0 || tables[t]->labels[i] >= fit->class_count)

@@ -11,7 +11,7 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 
-enum { TILE = 128, BLOCK = 64, CLASSES = 16 };
+enum { TILE = 128, BLOCK = 64, CLASSES = 4 };
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -47,7 +47,6 @@ duet_status duet_scaling_new(duet_scaling *out, const float *x, int64_t rows, in
     duet_status status = DUET_OK;
     DUET_DO(duet_alloc(&s.gram, dim * dim, sizeof(float)));
     DUET_DO(duet_alloc(&s.work, dim * dim, sizeof(float)));
-    DUET_DO(duet_alloc(&s.factor, dim * dim, sizeof(double)));
     const int64_t stride = rows > most ? rows / most : 1;
     const int64_t used = (rows + stride - 1) / stride;
     make_gram(&s, x, used, stride, (float)(1.0 / ((double)used * classes)));
@@ -62,7 +61,7 @@ void duet_scaling_free(duet_scaling *scaling)
 {
     duet_release(scaling->gram);
     duet_release(scaling->work);
-    duet_release(scaling->factor);
+    for (int f = 0; f < DUET_SCALING_FACTORS; f++) duet_release(scaling->factor[f]);
     *scaling = (duet_scaling){0};
 }
 
@@ -117,8 +116,10 @@ static bool cholesky(float *a, int64_t d, int threads)
     return true;
 }
 
-duet_status duet_scaling_factor(duet_scaling *scaling, double ridge)
+duet_status duet_scaling_factor(duet_scaling *scaling, int f, double ridge)
 {
+    if (scaling->factor[f] == NULL) DUET_TRY(duet_alloc(&scaling->factor[f], scaling->dim * scaling->dim, sizeof(double)));
+    double *factor = scaling->factor[f];
     const int64_t d = scaling->dim;
     double trace = 0;
     for (int64_t i = 0; i < d; i++) trace += (double)scaling->gram[i * d + i];
@@ -129,71 +130,53 @@ duet_status duet_scaling_factor(duet_scaling *scaling, double ridge)
         for (int64_t i = 0; i < d; i++) scaling->work[i * d + i] += (float)added;
         if (!cholesky(scaling->work, d, scaling->threads)) continue;
         for (int64_t i = 0; i < d; i++)
-            for (int64_t j = 0; j <= i; j++) scaling->factor[i * d + j] = (double)scaling->work[i * d + j];
+            for (int64_t j = 0; j <= i; j++) factor[i * d + j] = (double)scaling->work[i * d + j];
         return DUET_OK;
     }
     return duet_fail(DUET_NUMERIC, "features hold values that are not numbers, or far too large ones");
 }
 
-void duet_scaling_enter(const duet_scaling *scaling, double *out, const double *w, int classes)
-{
-    const int64_t d = scaling->dim;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(scaling->threads)
-    for (int first = 0; first < classes; first += CLASSES) {
-        duet_gemm_f64(false, false, least(CLASSES, classes - first), d, d, 1.0, w + first * d, d, scaling->factor, d, 0.0,
-                      out + first * d, d);
-    }
-}
-
 /* Rows of v, from the last column to the first: w_b = (v_b - sum_{c>b} w_c L_cb) L_bb^-1. */
-static void leave_rows(const duet_scaling *s, double *v, int64_t rows)
+static void leave_rows(const double *factor, int64_t d, double *v, int64_t rows)
 {
-    const int64_t d = s->dim;
     for (int64_t k = (d - 1) / BLOCK * BLOCK; k >= 0; k -= BLOCK) {
         const int64_t end = least(d, k + BLOCK);
         if (end < d) {
-            duet_gemm_f64(false, false, rows, end - k, d - end, -1.0, v + end, d, s->factor + end * d + k, d, 1.0, v + k, d);
+            duet_gemm_f64(false, false, rows, end - k, d - end, -1.0, v + end, d, factor + end * d + k, d, 1.0, v + k, d);
         }
         for (int64_t r = 0; r < rows; r++) {
             double *row = v + r * d;
             for (int64_t j = end - 1; j >= k; j--) {
-                row[j] /= s->factor[j * d + j];
-                for (int64_t i = k; i < j; i++) row[i] -= row[j] * s->factor[j * d + i];
+                row[j] /= factor[j * d + j];
+                for (int64_t i = k; i < j; i++) row[i] -= row[j] * factor[j * d + i];
             }
         }
     }
 }
 
 /* Rows of g, from the first column to the last: g'_b = (g_b - sum_{c<b} g'_c L_bc^T) L_bb^-T. */
-static void gradient_rows(const duet_scaling *s, double *g, int64_t rows)
+static void gradient_rows(const double *factor, int64_t d, double *g, int64_t rows)
 {
-    const int64_t d = s->dim;
     for (int64_t k = 0; k < d; k += BLOCK) {
         const int64_t end = least(d, k + BLOCK);
-        if (k > 0) duet_gemm_f64(false, true, rows, end - k, k, -1.0, g, d, s->factor + k * d, d, 1.0, g + k, d);
+        if (k > 0) duet_gemm_f64(false, true, rows, end - k, k, -1.0, g, d, factor + k * d, d, 1.0, g + k, d);
         for (int64_t r = 0; r < rows; r++) {
             double *row = g + r * d;
             for (int64_t j = k; j < end; j++) {
                 double rest = row[j];
-                for (int64_t i = k; i < j; i++) rest -= s->factor[j * d + i] * row[i];
-                row[j] = rest / s->factor[j * d + j];
+                for (int64_t i = k; i < j; i++) rest -= factor[j * d + i] * row[i];
+                row[j] = rest / factor[j * d + j];
             }
         }
     }
 }
 
-void duet_scaling_leave(const duet_scaling *scaling, double *v, int classes)
+void duet_scaling_solve(const duet_scaling *scaling, int f, double *g, int64_t count)
 {
+    const int64_t d = scaling->dim;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(scaling->threads)
-    for (int first = 0; first < classes; first += CLASSES) {
-        leave_rows(scaling, v + first * scaling->dim, least(CLASSES, classes - first));
-    }
-}
-
-void duet_scaling_gradient(const duet_scaling *scaling, double *g, int classes)
-{
-#pragma omp parallel for schedule(dynamic, 1) num_threads(scaling->threads)
-    for (int first = 0; first < classes; first += CLASSES) {
-        gradient_rows(scaling, g + first * scaling->dim, least(CLASSES, classes - first));
+    for (int64_t first = 0; first < count; first += CLASSES) {
+        gradient_rows(scaling->factor[f], d, g + first * d, least(CLASSES, count - first));
+        leave_rows(scaling->factor[f], d, g + first * d, least(CLASSES, count - first));
     }
 }

@@ -51,19 +51,21 @@ static duet_status train_head(probe *p, duet_head **out, const duet_feature_tabl
     duet_status status = DUET_OK;
     duet_feature_table part = {0}, held = {0};
     duet_head_result chosen, final;
+    duet_head *first = NULL;
     const int classes = duet_dataset_describe(p->dataset)->class_count;
     const double start = duet_clock();
     DUET_DO(pick(&part, train, &p->part));
     DUET_DO(pick(&held, train, &p->held));
     const duet_head_fit choose = {.train = &part, .val = &held, .class_count = classes};
-    DUET_DO(duet_head_train(p->ctx, NULL, p->options->head, &choose, &chosen));
-    const duet_head_fit fit = {.train = train, .class_count = classes, .strength = chosen.strength};
+    DUET_DO(duet_head_train(p->ctx, &first, p->options->head, &choose, &chosen));
+    const duet_head_fit fit = {.train = train, .class_count = classes, .strength = chosen.strength, .start = first};
     DUET_DO(duet_head_train(p->ctx, out, p->options->head, &fit, &final));
     if (!final.converged) duet_log(p->ctx, DUET_LOG_WARNING, "the head of reader '%s' stopped after %d iterations without converging", row->reader, final.iterations);
     row->strength = chosen.strength;
     row->val_top1 = chosen.val_top1;
     row->dim = train->dim;
 done:
+    duet_head_free(first);
     p->out->seconds_head += duet_clock() - start;
     duet_feature_table_free(&part);
     duet_feature_table_free(&held);

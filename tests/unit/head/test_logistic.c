@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "head/logistic.h"
+#include "head/newton.h"
 
 enum { ROWS = 120, QUERIES = 30, DIM = 10, CLASSES = 4, STRENGTHS = 4, VARIABLES = CLASSES * DIM + CLASSES };
 
@@ -51,15 +51,24 @@ static int load_goldens(void **unused)
     return 0;
 }
 
-static duet_logistic *make_problem(int threads, int64_t widest, duet_context **ctx)
+static duet_logistic *make_problem(int threads, duet_context **ctx)
 {
     const duet_context_options options = {.threads = threads};
     const duet_logistic_data data = {.x = g.Z, .labels = g.y, .rows = ROWS, .dim = DIM, .classes = CLASSES};
     duet_logistic *problem = NULL;
     OK(duet_context_new(ctx, &options));
-    OK(duet_logistic_new(*ctx, &problem, &data, widest));
+    OK(duet_logistic_new(*ctx, &problem, &data));
     assert_int_equal(duet_logistic_variables(problem), VARIABLES);
     return problem;
+}
+
+static void solve(duet_logistic *problem, int64_t widest, double strength, const duet_logistic_limits *limits, double *w,
+                  duet_logistic_result *result)
+{
+    duet_newton *newton = NULL;
+    OK(duet_newton_new(&newton, problem, widest));
+    OK(duet_newton_fit(newton, strength, limits, w, result));
+    duet_newton_free(newton);
 }
 
 /* Largest difference over the RMS of `want`. */
@@ -83,7 +92,7 @@ static void objective_is_that_of_sklearn(void **unused)
 {
     (void)unused;
     duet_context *ctx = NULL;
-    duet_logistic *problem = make_problem(1, 4096, &ctx);
+    duet_logistic *problem = make_problem(1, &ctx);
     for (int s = 0; s < STRENGTHS; s++) {
         double w[VARIABLES], gradient[VARIABLES];
         golden_variables(w, s);
@@ -99,7 +108,7 @@ static void gradient_is_the_slope(void **unused)
 {
     (void)unused;
     duet_context *ctx = NULL;
-    duet_logistic *problem = make_problem(1, 4096, &ctx);
+    duet_logistic *problem = make_problem(1, &ctx);
     float draw[VARIABLES];
     double w[VARIABLES], gradient[VARIABLES], ignored[VARIABLES], slope[VARIABLES];
     duet_rng_normal(duet_rng_make(3, "test", 0), 0, draw, VARIABLES);
@@ -120,19 +129,45 @@ static void gradient_is_the_slope(void **unused)
     duet_context_free(ctx);
 }
 
+/* H v against differences of the gradient along v. */
+static void curve_is_the_slope_of_the_gradient(void **unused)
+{
+    (void)unused;
+    duet_context *ctx = NULL;
+    duet_logistic *problem = make_problem(1, &ctx);
+    const double step = 1e-2;
+    float draw[2 * VARIABLES];
+    double w[VARIABLES], v[VARIABLES], at[VARIABLES], gradient[2][VARIABLES], product[VARIABLES], slope[VARIABLES];
+    duet_rng_normal(duet_rng_make(4, "test", 0), 0, draw, 2 * VARIABLES);
+    for (int i = 0; i < VARIABLES; i++) {
+        w[i] = 0.3 * (double)draw[i];
+        v[i] = (double)draw[VARIABLES + i];
+    }
+    for (int side = 0; side < 2; side++) {
+        for (int i = 0; i < VARIABLES; i++) at[i] = w[i] + (side ? step : -step) * v[i];
+        (void)duet_logistic_objective(problem, 0.05, at, gradient[side]);
+    }
+    for (int i = 0; i < VARIABLES; i++) slope[i] = (gradient[1][i] - gradient[0][i]) / (2 * step);
+    (void)duet_logistic_objective(problem, 0.05, w, gradient[0]);
+    duet_logistic_curve(problem, 0.05, v, product);
+    assert_true(off(product, slope, VARIABLES) < 2e-3);
+    duet_logistic_free(problem);
+    duet_context_free(ctx);
+}
+
 static void finds_the_minimum(void **unused)
 {
     (void)unused;
-    const duet_logistic_limits tight = {.iterations = 2000, .gradient = 1e-7, .decrease = 0};
+    const duet_logistic_limits tight = {.passes = 2000, .gap = 1e-9};
     for (int scaled = 0; scaled < 2; scaled++) {
         duet_context *ctx = NULL;
-        duet_logistic *problem = make_problem(1, scaled ? 4096 : 0, &ctx);
+        duet_logistic *problem = make_problem(1, &ctx);
         for (int s = 0; s < STRENGTHS; s++) {
             double w[VARIABLES] = {0}, want[VARIABLES];
             duet_logistic_result result = {0};
             golden_variables(want, s);
-            OK(duet_logistic_fit(problem, g.strength[s], &tight, w, &result));
-            assert_true(result.converged && result.iterations > 1);
+            solve(problem, scaled ? 4096 : 0, g.strength[s], &tight, w, &result);
+            assert_true(result.converged && result.passes > 1);
             assert_true(fabs(result.loss - g.loss[s]) < 1e-6 * g.loss[s]);
             /* The weakest penalty leaves flat directions, in which f32 products cannot tell where the minimum is
              * (measured: 2.7e-3 without scaling, 2.2e-3 with). */
@@ -147,14 +182,14 @@ static void finds_the_minimum(void **unused)
 static void says_when_it_did_not_converge(void **unused)
 {
     (void)unused;
-    const duet_logistic_limits short_limits = {.iterations = 2, .gradient = 1e-7};
+    const duet_logistic_limits short_limits = {.passes = 12, .gap = 1e-9};
     duet_context *ctx = NULL;
-    duet_logistic *problem = make_problem(1, 0, &ctx);
+    duet_logistic *problem = make_problem(1, &ctx);
     double w[VARIABLES] = {0};
     duet_logistic_result result = {0};
-    OK(duet_logistic_fit(problem, 0.001, &short_limits, w, &result));
+    solve(problem, 0, 0.001, &short_limits, w, &result);
     assert_false(result.converged);
-    assert_int_equal(result.iterations, 2);
+    assert_in_range(result.passes, 12, 24);
     assert_true(result.loss > g.loss[3] && result.loss < log(CLASSES)); /* better than nothing all the same */
     duet_logistic_free(problem);
     duet_context_free(ctx);
@@ -163,13 +198,13 @@ static void says_when_it_did_not_converge(void **unused)
 static void threads_do_not_matter(void **unused)
 {
     (void)unused;
-    const duet_logistic_limits limits = {.iterations = 40, .gradient = 1e-6};
+    const duet_logistic_limits limits = {.passes = 40, .gap = 1e-6};
     double w[2][VARIABLES] = {{0}};
     for (int run = 0; run < 2; run++) {
         duet_context *ctx = NULL;
-        duet_logistic *problem = make_problem(run == 0 ? 1 : 3, 4096, &ctx);
+        duet_logistic *problem = make_problem(run == 0 ? 1 : 3, &ctx);
         duet_logistic_result result;
-        OK(duet_logistic_fit(problem, 0.01, &limits, w[run], &result));
+        solve(problem, 4096, 0.01, &limits, w[run], &result);
         duet_logistic_free(problem);
         duet_context_free(ctx);
     }
@@ -204,6 +239,25 @@ static void head_gives_sklearn_logits(void **unused)
         if (difference > 2e-2) fail_msg("strength %g: logits off by %g", g.strength[s], difference); /* the default limits */
         duet_head_free(head);
     }
+}
+
+/* From the answer itself nothing is left to do; a head of another shape is refused. */
+static void starts_where_it_is_told(void **unused)
+{
+    (void)unused;
+    duet_feature_table train = table_of(g.X, g.y, ROWS);
+    duet_head_fit fit = {.train = &train, .class_count = CLASSES, .strength = g.strength[2]};
+    duet_head *cold = NULL, *warm = NULL;
+    duet_head_result first, second;
+    OK(duet_head_train(NULL, &cold, "linear", &fit, &first));
+    fit.start = cold;
+    OK(duet_head_train(NULL, &warm, "linear", &fit, &second));
+    assert_true(second.converged && second.iterations < first.iterations / 2);
+    fit.class_count = CLASSES + 1;
+    duet_head *other = NULL;
+    FAILS(DUET_SHAPE, "4 classes of 10 features, the rows are 5 classes", duet_head_train(NULL, &other, "linear", &fit, &second));
+    duet_head_free(cold);
+    duet_head_free(warm);
 }
 
 static double top1(const duet_head *head, const float *x, const int32_t *labels, int rows)
@@ -306,9 +360,11 @@ static void refuses_bad_problems(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objective_is_that_of_sklearn), cmocka_unit_test(gradient_is_the_slope), cmocka_unit_test(finds_the_minimum),
+        cmocka_unit_test(objective_is_that_of_sklearn), cmocka_unit_test(gradient_is_the_slope),
+        cmocka_unit_test(curve_is_the_slope_of_the_gradient), cmocka_unit_test(finds_the_minimum),
         cmocka_unit_test(says_when_it_did_not_converge), cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(head_gives_sklearn_logits), cmocka_unit_test(chooses_the_best_strength), cmocka_unit_test(noise_wants_strength),
+        cmocka_unit_test(head_gives_sklearn_logits),
+        cmocka_unit_test(starts_where_it_is_told), cmocka_unit_test(chooses_the_best_strength), cmocka_unit_test(noise_wants_strength),
         cmocka_unit_test(refuses_bad_problems),
     };
     return cmocka_run_group_tests(tests, load_goldens, NULL);
