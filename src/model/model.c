@@ -83,14 +83,13 @@ static duet_status measure(duet_model *model) {
     DUET_DO(s.status);
     survey_up_to(&s, graph, graph->node_count);
     model->macs = s.macs;
-    DUET_DO(duet_params_new(&model->params, graph));
+    DUET_DO(duet_params_describe(&model->params, graph));
 done:
     duet_graph_free(graph);
     return status;
 }
 
-duet_status duet_model_new(duet_context *ctx, duet_model **out, const char *arch_spec, uint64_t seed) {
-    (void)ctx;
+duet_status duet_model_describe(duet_model **out, const char *arch_spec) {
     duet_status status = DUET_OK;
     duet_model *model = NULL;
     DUET_DO(duet_alloc(&model, 1, sizeof *model));
@@ -103,7 +102,6 @@ duet_status duet_model_new(duet_context *ctx, duet_model **out, const char *arch
     (void)duet_copy_text(model->card.arch, sizeof model->card.arch, model->arch->info.name);
     model->card.preprocess = (duet_preprocess){.size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
     DUET_DO(measure(model));
-    duet_params_init(model->params, seed, false);
     *out = model;
     model = NULL;
 done:
@@ -111,9 +109,28 @@ done:
     return status;
 }
 
+static duet_status make_model(duet_model **out, const char *arch_spec, uint64_t seed, bool random_reader) {
+    duet_model *model = NULL;
+    DUET_TRY(duet_model_describe(&model, arch_spec));
+    const duet_status status = duet_params_alloc(model->params);
+    if (status != DUET_OK) {
+        duet_model_close(model);
+        return status;
+    }
+    duet_params_init(model->params, seed, random_reader);
+    *out = model;
+    return DUET_OK;
+}
+
+duet_status duet_model_new(duet_context *ctx, duet_model **out, const char *arch_spec, uint64_t seed) {
+    (void)ctx;
+    return make_model(out, arch_spec, seed, false);
+}
+
 void duet_model_close(duet_model *model) {
     if (!model) return;
     duet_params_free(model->params);
+    duet_store_close(model->store);
     duet_release(model->taps);
     duet_arena_free(model->arena);
     duet_release(model);
@@ -123,7 +140,8 @@ duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_mo
     char spec[DUET_TEXT_SIZE + sizeof model->config_text];
     snprintf(spec, sizeof spec, "%s:%s", model->card.arch, model->config_text);
     duet_model *made = NULL;
-    DUET_TRY(duet_model_new(ctx, &made, spec, seed));
+    (void)ctx;
+    DUET_TRY(make_model(&made, spec, seed, true));
     char arch[DUET_TEXT_SIZE];
     memcpy(arch, made->card.arch, sizeof arch);
     made->card = model->card;
@@ -135,7 +153,6 @@ duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_mo
         duet_model_close(made);
         return status;
     }
-    duet_params_init(made->params, seed, true);
     *out = made;
     return DUET_OK;
 }
@@ -167,5 +184,9 @@ int64_t duet_model_parameters(const duet_model *model) {
 uint64_t duet_model_hash(const duet_model *model) {
     uint64_t hash = duet_hash_text(model->config_text, duet_hash_text(model->card.arch, 1));
     hash = duet_hash_text(model->card.noise, hash);
-    return duet_hash(model->params->block, (size_t)model->params->size * sizeof(float), hash);
+    for (int64_t i = 0; i < model->params->count; i++) { /* by tensors: the same wherever they lie in memory */
+        const duet_param_slot *slot = &model->params->slots[i];
+        hash = duet_hash(model->params->block + slot->offset, (size_t)slot->count * sizeof(float), hash);
+    }
+    return hash;
 }

@@ -4,6 +4,7 @@
 #define DUET_MODEL_MODEL_H
 
 #include <duet/model.h>
+#include <duet/store.h>
 
 #include "base/mem.h"
 #include "engine/graph/graph.h"
@@ -37,14 +38,16 @@ struct duet_model {
     char config_text[1024];
     duet_arch_shape shape;
     duet_params *params;
+    duet_store *store;        /* the file whose mapping lends the weights, or NULL */
     duet_card card;
     duet_tap_row *taps;
     int tap_count;
     double macs;
-    uint64_t hash;            /* 0 = not computed yet */
     char path[4096];
 };
 
+/* The network described, without weights: model->params has slots but no block yet. */
+DUET_NODISCARD duet_status duet_model_describe(duet_model **out, const char *arch_spec);
 /* Builds with fresh inputs for `batch` images; inputs are named x, net_t, y (where conditional), sample_id (where training). */
 DUET_NODISCARD duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t batch, bool training,
                                             duet_model_inputs *in, duet_value *out);

@@ -12,19 +12,48 @@
 #include "model/card.h"
 #include "model/model.h"
 
-static duet_status read_params(duet_model *model, const duet_store *store) {
+static duet_status check_tensors(const duet_model *model, const duet_store *store) {
     for (int64_t i = 0; i < model->params->count; i++) {
         const duet_param_slot *slot = &model->params->slots[i];
         const duet_store_entry *entry = duet_store_find(store, slot->name);
         if (!entry) return duet_fail(DUET_FORMAT, "tensor '%s' is missing", slot->name);
-        if (!duet_shape_equal(&entry->shape, &slot->shape)) {
-            char have[96], want[96];
-            return duet_fail(DUET_SHAPE, "tensor '%s' is %s, but the card's configuration needs %s", slot->name,
-                             duet_shape_text(&entry->shape, have), duet_shape_text(&slot->shape, want));
-        }
+        if (duet_shape_equal(&entry->shape, &slot->shape)) continue;
+        char have[96], want[96];
+        return duet_fail(DUET_SHAPE, "tensor '%s' is %s, but the card's configuration needs %s", slot->name, duet_shape_text(&entry->shape, have),
+                         duet_shape_text(&slot->shape, want));
+    }
+    return DUET_OK;
+}
+
+static duet_status read_params(duet_model *model, const duet_store *store) {
+    DUET_TRY(duet_params_alloc(model->params));
+    for (int64_t i = 0; i < model->params->count; i++) {
+        const duet_param_slot *slot = &model->params->slots[i];
         DUET_TRY(duet_store_read(store, slot->name, DUET_F32, model->params->block + slot->offset));
     }
     duet_params_touch(model->params);
+    return DUET_OK;
+}
+
+/* Takes the weights where the file has them: all f32 and aligned, in one mapping. Then opening costs no time and no memory,
+ * and weights that nobody reads are never loaded. false = they must be read. */
+static duet_status map_params(duet_model *model, const duet_store *store, bool *mapped) {
+    const duet_params *params = model->params;
+    const char *first = NULL;
+    int64_t *offset = NULL;
+    *mapped = false;
+    for (int64_t i = 0; i < params->count; i++) {
+        const duet_store_entry *entry = duet_store_find(store, params->slots[i].name);
+        const char *data = duet_store_data(store, params->slots[i].name);
+        if (!data || entry->dtype != DUET_F32 || (uintptr_t)data % sizeof(float) != 0) return DUET_OK;
+        if (!first || data < first) first = data;
+    }
+    DUET_TRY(duet_alloc(&offset, params->count, sizeof *offset));
+    for (int64_t i = 0; i < params->count; i++)
+        offset[i] = ((const char *)duet_store_data(store, params->slots[i].name) - first) / (int64_t)sizeof(float);
+    duet_params_borrow(model->params, (const float *)(const void *)first, offset);
+    duet_release(offset);
+    *mapped = true;
     return DUET_OK;
 }
 
@@ -49,7 +78,8 @@ static duet_status check_preprocess(duet_preprocess *how, const duet_arch_shape 
                      (long long)shape->in_channels);
 }
 
-static duet_status open_store(duet_context *ctx, duet_model **out, const duet_store *store, const char *path) {
+/* Takes the store over where *mapped. */
+static duet_status open_store(duet_model **out, duet_store *store, const char *path, bool *mapped) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
     duet_model *model = NULL;
@@ -60,14 +90,17 @@ static duet_status open_store(duet_context *ctx, duet_model **out, const duet_st
     DUET_DO(duet_arena_new(&arena));
     DUET_DO(duet_card_parse(&card, config, arena, text));
     snprintf(spec, sizeof spec, "%s:%s", card.arch, config);
-    DUET_DO(duet_model_new(ctx, &model, spec, 0));
+    DUET_DO(duet_model_describe(&model, spec));
     char **names = card.class_names;
     const int count = card.class_count;
     card.class_names = NULL;
     DUET_DO(check_preprocess(&card.preprocess, &model->shape));
     model->card = card;
     DUET_DO(duet_card_set_classes(model, (const char *const *)names, count));
-    DUET_DO(read_params(model, store));
+    DUET_DO(check_tensors(model, store));
+    DUET_DO(map_params(model, store, mapped));
+    if (!*mapped) DUET_DO(read_params(model, store));
+    if (*mapped) model->store = store;
     (void)duet_copy_text(model->path, sizeof model->path, path);
     *out = model;
     model = NULL;
@@ -88,8 +121,10 @@ duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *pat
     }
     duet_store *store = NULL;
     DUET_TRY(duet_store_open(&store, path)); /* its messages name the file */
-    const duet_status status = open_store(ctx, out, store, path);
-    duet_store_close(store);
+    bool mapped = false;
+    (void)ctx;
+    const duet_status status = open_store(out, store, path, &mapped);
+    if (status != DUET_OK || !mapped) duet_store_close(store);
     if (status != DUET_OK) duet_error_frame("cannot load '%s'", path);
     return status;
 }

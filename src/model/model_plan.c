@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * model/model_plan.c: kernels, time and bytes of a forward pass, node by node (`duet info --plan`). */
+#include <stdlib.h>
+
 #include "base/error.h"
 #include "model/model.h"
 
@@ -13,6 +15,30 @@ static duet_value remember(duet_graph *graph, const duet_tap_info *tap, duet_val
     wanted *want = user;
     if (tap->block == want->block) want->value = x;
     return x;
+}
+
+enum { REPEATS = 5 };
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Each node's median over a few passes: one pass alone shows whatever else the machine did. */
+static duet_status measure(duet_session *session, int64_t rows, double *seconds) {
+    duet_status status = DUET_OK;
+    double *all = NULL, one[REPEATS];
+    DUET_DO(duet_alloc(&all, REPEATS * rows, sizeof *all));
+    DUET_DO(duet_session_run(session)); /* packs weights, warms caches */
+    for (int r = 0; r < REPEATS; r++) DUET_DO(duet_session_profile(session, all + r * rows));
+    for (int64_t i = 0; i < rows; i++) {
+        for (int r = 0; r < REPEATS; r++) one[r] = all[r * rows + i];
+        qsort(one, REPEATS, sizeof *one, by_value);
+        seconds[i] = one[REPEATS / 2];
+    }
+done:
+    duet_release(all);
+    return status;
 }
 
 static duet_status report_rows(const duet_plan *plan, const double *seconds, void (*row)(const duet_model_plan_row *, void *), void *user) {
@@ -47,8 +73,7 @@ duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
     DUET_DO(duet_plan_new(&plan, graph, model->params, &out, 1, NULL, 0, &options));
     DUET_DO(duet_session_new(&session, plan, model->params));
     DUET_DO(duet_alloc(&seconds, duet_plan_rows(plan), sizeof *seconds));
-    DUET_DO(duet_session_run(session)); /* packs weights, warms caches */
-    DUET_DO(duet_session_profile(session, seconds));
+    DUET_DO(measure(session, duet_plan_rows(plan), seconds));
     DUET_DO(report_rows(plan, seconds, row, user));
     *memory = duet_plan_memory(plan);
 done:

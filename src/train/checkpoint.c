@@ -175,7 +175,6 @@ static duet_status save_model(duet_trainer *trainer, int64_t images)
     card->images = images;
     card->steps = trainer->steps;
     card->seconds = duet_trainer_seconds(trainer);
-    trainer->ema->hash = 0; /* the weights have changed since it was computed */
     DUET_TRY(path_of(path, trainer->run, "model-", images));
     return duet_model_save(trainer->ema, path, DUET_F32);
 }

@@ -22,7 +22,7 @@ typedef struct duet_kernel {
     const char *op;   /* name of the op it computes */
     const char *name; /* "onednn", "norm", … */
     bool (*supports)(const duet_call *call); /* NULL = always */
-    bool (*pays)(const duet_call *call, const duet_kernel_options *options); /* is it the better choice? NULL = where it supports */
+    bool (*pays)(const duet_call *call, const duet_kernel_options *options); /* is it a good choice? NULL = if supported */
     duet_status (*plan)(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out); /* NULL = nothing to plan */
     void (*release)(void *state);
     duet_status (*open)(const void *state, void **local); /* per session; NULL = none */

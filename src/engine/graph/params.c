@@ -11,7 +11,7 @@
 
 enum { ALIGN = 16 }; /* floats */
 
-duet_status duet_params_new(duet_params **out, const duet_graph *graph) {
+duet_status duet_params_describe(duet_params **out, const duet_graph *graph) {
     duet_status status = DUET_OK;
     duet_params *params = NULL;
     DUET_TRY(duet_graph_status(graph));
@@ -30,7 +30,6 @@ duet_status duet_params_new(duet_params **out, const duet_graph *graph) {
     params->count = graph->param_count;
     params->version = 1;
     DUET_DO(duet_arena_status(params->arena));
-    DUET_DO(duet_alloc(&params->block, params->size, sizeof *params->block));
     *out = params;
     params = NULL;
 done:
@@ -38,9 +37,34 @@ done:
     return status;
 }
 
+duet_status duet_params_alloc(duet_params *params) { return duet_alloc(&params->block, params->size, sizeof *params->block); }
+
+duet_status duet_params_new(duet_params **out, const duet_graph *graph) {
+    duet_params *params = NULL;
+    DUET_TRY(duet_params_describe(&params, graph));
+    const duet_status status = duet_params_alloc(params);
+    if (status != DUET_OK) {
+        duet_params_free(params);
+        return status;
+    }
+    *out = params;
+    return DUET_OK;
+}
+
+void duet_params_borrow(duet_params *params, const float *block, const int64_t *offset) {
+    params->block = (float *)(uintptr_t)block; /* nothing writes to a lent block */
+    params->lent = true;
+    params->size = 0;
+    for (int64_t i = 0; i < params->count; i++) {
+        params->slots[i].offset = offset[i];
+        if (offset[i] + params->slots[i].count > params->size) params->size = offset[i] + params->slots[i].count;
+    }
+    duet_params_touch(params);
+}
+
 void duet_params_free(duet_params *params) {
     if (!params) return;
-    duet_release(params->block);
+    if (!params->lent) duet_release(params->block);
     duet_arena_free(params->arena);
     duet_release(params);
 }

@@ -168,11 +168,11 @@ static duet_status run_dw(const duet_run *run)
 {
     const dw_plan p = plan_of(run->call, run->threads);
     float *const scratch = run->scratch;
-    const int64_t units = p.panels * p.s.C;
+    const int64_t units = run->out[0] != NULL ? p.panels * p.s.C : 0;
     memset(scratch, 0, (size_t)p.source_at * sizeof(float));
     for (int64_t t0 = 0; t0 < p.tiles.count; t0 += p.wave) run_wave(&p, run, t0);
 #pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int64_t i = 0; i < (run->out[0] != NULL ? units : 0); i++) finish(&p, scratch + p.sum_at, i / p.s.C, i % p.s.C, run->out[0]);
+    for (int64_t i = 0; i < units; i++) finish(&p, scratch + p.sum_at, i / p.s.C, i % p.s.C, run->out[0]);
     return DUET_OK;
 }
 
