@@ -10,15 +10,13 @@ pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(ZIP REQUIRED IMPORTED_TARGET libzip)
 find_path(DNNL_INCLUDE dnnl.h REQUIRED)
 find_library(DNNL_LIBRARY dnnl REQUIRED)
-find_path(LBFGS_INCLUDE lbfgs.h REQUIRED)
-find_library(LBFGS_LIBRARY lbfgs REQUIRED)
 # The OpenMP flavour of OpenBLAS: with the pthread flavour two thread pools would fight over the cores.
 find_library(OPENBLAS_LIBRARY NAMES openblas PATH_SUFFIXES openblas-openmp REQUIRED)
 find_library(LAPACKE_LIBRARY lapacke REQUIRED)
 
 function(duet_dependencies target)
-  target_include_directories(${target} SYSTEM PRIVATE ${DNNL_INCLUDE} ${LBFGS_INCLUDE})
+  target_include_directories(${target} SYSTEM PRIVATE ${DNNL_INCLUDE})
   target_link_libraries(${target} PUBLIC PkgConfig::JANSSON PRIVATE OpenMP::OpenMP_C Threads::Threads JPEG::JPEG PNG::PNG ZLIB::ZLIB
-                        PkgConfig::ARCHIVE PkgConfig::ZIP ${DNNL_LIBRARY} ${LBFGS_LIBRARY} ${OPENBLAS_LIBRARY}
+                        PkgConfig::ARCHIVE PkgConfig::ZIP ${DNNL_LIBRARY} ${OPENBLAS_LIBRARY}
                         ${LAPACKE_LIBRARY} m)
 endfunction()

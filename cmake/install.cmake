@@ -2,7 +2,7 @@
 # duet.pc finds its prefix from its own place, so the tree may be moved.
 # The OpenMP library by its path, not by a flag of this compiler, so that another compiler can link too.
 list(JOIN OpenMP_C_LIBRARIES " " openmp)
-set(DUET_PC_LIBS "${DNNL_LIBRARY} ${LBFGS_LIBRARY} ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${openmp}")
+set(DUET_PC_LIBS "${DNNL_LIBRARY} ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${openmp}")
 configure_file(${CMAKE_CURRENT_LIST_DIR}/duet.pc.in ${CMAKE_BINARY_DIR}/duet.pc @ONLY)
 install(TARGETS duet-cli RUNTIME DESTINATION bin)
 install(TARGETS duet ARCHIVE DESTINATION lib)

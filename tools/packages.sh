@@ -1,5 +1,5 @@
 # Sourced by ./check and ./quickstart: the Debian packages this project is built from, and their installation.
-DUET_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev liblapacke-dev liblbfgs-dev
+DUET_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev liblapacke-dev
 libjpeg-dev libpng-dev libarchive-dev libzip-dev zlib1g-dev libjansson-dev libcmocka-dev universal-ctags binutils"
 
 # Prints the packages that are not installed; dpkg-query is asked once for all.
