@@ -115,7 +115,7 @@ static void check_wanted(const op_fixture *f, int index, const duet_kernel *kern
 static void check_in_place(const op_fixture *f, int index, const duet_kernel *kernel)
 {
     for (int k = 0; k < f->op->inputs; k++) {
-        if ((f->op->in_place >> k & 1u) == 0) continue;
+        if ((f->op->in_place >> k & 1u) == 0 || !f->call.has_in[k]) continue;
         const duet_kernel_options options = {.threads = 1};
         kernel_use use;
         use_open(&use, kernel, &f->call, &options);

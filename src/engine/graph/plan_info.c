@@ -21,6 +21,8 @@ int64_t duet_plan_memory(const duet_plan *plan) {
     return plan->slab_bytes + plan->scratch_bytes + plan->keep_bytes + plan->grad_size * (int64_t)sizeof(float);
 }
 
+int64_t duet_plan_slab(const duet_plan *plan) { return plan->slab_bytes; }
+
 int64_t duet_plan_fallbacks(const duet_plan *plan) {
     int64_t count = 0;
     for (int64_t s = 0; s < plan->step_count; s++) count += plan->steps[s].fallback;

@@ -128,6 +128,14 @@ duet_status duet_op_want(const duet_call *call, int k, const char *name, int ran
     return duet_op_want_shape(call, k, name, &shape);
 }
 
+duet_status duet_op_want_rows(const duet_call *call, int k, const char *name, const duet_shape *shape)
+{
+    const duet_shape *have = &call->in[k].shape;
+    if (!call->has_in[k]) return DUET_OK;
+    if (duet_shape_count(have) == duet_shape_count(shape) && duet_op_last(have) == duet_op_last(shape)) return DUET_OK;
+    return duet_op_want_shape(call, k, name, shape);
+}
+
 duet_status duet_op_out_shape(duet_call *call, int k, const duet_shape *shape)
 {
     char text[96];
@@ -166,6 +174,12 @@ int64_t duet_op_middle(const duet_shape *shape)
     int64_t middle = 1;
     for (int i = 1; i + 1 < shape->rank; i++) middle *= shape->dim[i];
     return middle;
+}
+
+duet_value duet_op_reshaped(duet_graph *g, duet_value x, duet_value like)
+{
+    const duet_shape shape = duet_value_arg(g, like)->shape;
+    return duet_shape_equal(&duet_value_arg(g, x)->shape, &shape) ? x : duet_reshape(g, x, shape.rank, shape.dim);
 }
 
 duet_value duet_op_apply(duet_graph *g, const duet_op *op, const void *attr, duet_value a, duet_value b, duet_value c)

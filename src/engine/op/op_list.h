@@ -19,6 +19,8 @@ DUET_NODISCARD duet_status duet_op_rank(const duet_call *call, int k, const char
 /* Input k, where present, has exactly this shape. */
 DUET_NODISCARD duet_status duet_op_want(const duet_call *call, int k, const char *name, int rank, const int64_t *dims);
 DUET_NODISCARD duet_status duet_op_want_shape(const duet_call *call, int k, const char *name, const duet_shape *shape);
+/* Input k, where present, has the rows of `shape`: as many elements, the same last axis. */
+DUET_NODISCARD duet_status duet_op_want_rows(const duet_call *call, int k, const char *name, const duet_shape *shape);
 /* Fills output k (f32); refuses what does not fit into memory by far. */
 DUET_NODISCARD duet_status duet_op_out(duet_call *call, int k, int rank, const int64_t *dims);
 DUET_NODISCARD duet_status duet_op_out_shape(duet_call *call, int k, const duet_shape *shape);
@@ -29,5 +31,8 @@ int64_t duet_op_middle(const duet_shape *shape); /* product of all but the first
 
 /* Adds a node of up to three inputs and returns output 0. */
 duet_value duet_op_apply(duet_graph *g, const duet_op *op, const void *attr, duet_value a, duet_value b, duet_value c);
+
+/* x in the shape of `like`, which has as many elements. */
+duet_value duet_op_reshaped(duet_graph *g, duet_value x, duet_value like);
 
 #endif

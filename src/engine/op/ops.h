@@ -11,10 +11,10 @@ typedef struct duet_conv2d_attr {
     int64_t kernel;             /* of conv2d_dw only: the weight's side */
     int64_t height, width;      /* of conv2d_dx only: the input's size */
 } duet_conv2d_attr;
-/* x[B,H,W,I], w[O,I,k,k], bias[O] or DUET_NONE -> [B,(H+2p-k)/s+1,…,O] */
+/* x[B,H,W,I], w[O,I,k,k], bias[O] or DUET_NONE -> [B,(H+2p-k)/s+1,…,O]. The fuse pass adds an input: a residual. */
 duet_value duet_conv2d(duet_graph *g, duet_value x, duet_value w, duet_value bias, int64_t stride, int64_t pad);
 
-/* x[…,I], w[O,I] (or [O,I,1], [O,I,1,1]), bias[O] or DUET_NONE -> […,O] */
+/* x[…,I], w[O,I] (or [O,I,1], [O,I,1,1]), bias[O] or DUET_NONE -> […,O]. The fuse pass adds an input: a residual. */
 duet_value duet_linear(duet_graph *g, duet_value x, duet_value w, duet_value bias);
 
 typedef struct duet_norm_attr {

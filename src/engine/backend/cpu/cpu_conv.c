@@ -94,10 +94,20 @@ static void pack_weights(const conv_plan *p, const float *w, float *to)
     }
 }
 
+/* What a result begins with: bias[n] and residual (as y, and may be y); NULL = 0. */
+typedef struct start {
+    const float *bias, *residual;
+} start;
+
+static start start_at(start from, int64_t n, int64_t offset)
+{
+    return (start){ .bias = from.bias == NULL ? NULL : from.bias + n, .residual = from.residual == NULL ? NULL : from.residual + offset };
+}
+
 /* One panel of output channels, `count` pixels, rows u0 … u1 of the window, floats e0 … e1 of each. at[q]: where the window of
  * pixel q begins in s. */
-static void panel_part(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *panel,
-                       const float *bias, float *y, int64_t columns, const int64_t u[2], const int64_t e[2])
+static void panel_part(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *panel, start from,
+                       float *y, int64_t columns, const int64_t u[2], const int64_t e[2])
 {
     const int64_t stretch = s->k * s->C, next = s->width * s->C;
     const bool first = u[0] == 0 && e[0] == 0;
@@ -105,8 +115,9 @@ static void panel_part(const conv_shape *s, const float *source, const int64_t *
         const float *row[DUET_ROWS];
         for (int r = 0; r < DUET_ROWS; r++) row[r] = source + at[q + r];
         tile t;
-        if (first) tile_start(&t, bias, columns);
+        if (first) tile_start(&t, from.bias, columns);
         else tile_load(&t, y + q * s->N, s->N, count - q, columns);
+        if (first && from.residual != NULL) tile_load_add(&t, from.residual + q * s->N, s->N, count - q, columns);
         for (int64_t v = u[0]; v < u[1]; v++) {
             tile_rows(&t, row, v * next + e[0], panel + (v * stretch + e[0]) * DUET_TILE, e[1] - e[0]);
         }
@@ -115,24 +126,23 @@ static void panel_part(const conv_shape *s, const float *source, const int64_t *
 }
 
 /* Pixels of the result from y on, all output channels, in parts of the inner product whose weights fit the first cache. */
-static void unit_wide(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *w, const float *bias,
+static void unit_wide(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *w, start from,
                       float *y)
 {
     const int64_t stretch = s->k * s->C, whole = s->k * stretch <= PART ? s->k : 1;
     const int64_t parts = whole > 1 ? 1 : (stretch + PART - 1) / PART;
     for (int64_t n = 0; n < s->N; n += DUET_TILE) {
-        const float *const add = bias == NULL ? NULL : bias + n;
         for (int64_t u = 0; u < s->k; u += whole) {
             for (int64_t i = 0; i < parts; i++) {
-                panel_part(s, source, at, count, w + n * s->k * stretch, add, y + n, s->N - n, (int64_t[]){ u, u + whole },
-                           (int64_t[]){ stretch * i / parts, stretch * (i + 1) / parts });
+                panel_part(s, source, at, count, w + n * s->k * stretch, start_at(from, n, n), y + n, s->N - n,
+                           (int64_t[]){ u, u + whole }, (int64_t[]){ stretch * i / parts, stretch * (i + 1) / parts });
             }
         }
     }
 }
 
 /* y[pixel, n …] of PIXELS pixels and `group` channels */
-DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, const float *w, const float *bias, float *y, int64_t pixels,
+DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, const float *w, start from, float *y, int64_t pixels,
                               const int group)
 {
     const int64_t stretch = s->k * s->C, next = s->width * s->C, K = s->k * stretch;
@@ -151,11 +161,14 @@ DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, cons
         }
     }
     for (int q = 0; q < PIXELS && q < pixels; q++) {
-        for (int n = 0; n < group; n++) y[q * s->N + n] = (bias == NULL ? 0.0f : bias[n]) + vec_sum(sum[q][n]);
+        for (int n = 0; n < group; n++) {
+            const float begin = (from.bias == NULL ? 0.0f : from.bias[n]) + (from.residual == NULL ? 0.0f : from.residual[q * s->N + n]);
+            y[q * s->N + n] = begin + vec_sum(sum[q][n]);
+        }
     }
 }
 
-static void unit_narrow(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *w, const float *bias,
+static void unit_narrow(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *w, start from,
                         float *y)
 {
     const int64_t K = s->k * s->k * s->C;
@@ -163,11 +176,12 @@ static void unit_narrow(const conv_shape *s, const float *source, const int64_t 
         const float *row[PIXELS];
         for (int r = 0; r < PIXELS; r++) row[r] = source + at[q + r < count ? q + r : q];
         for (int64_t n = 0; n < s->N; n += GROUP) {
-            const float *const part = w + n * K, *const add = bias == NULL ? NULL : bias + n;
+            const float *const part = w + n * K;
+            const start begin = start_at(from, n, q * s->N + n);
             float *const to = y + q * s->N + n;
-            if (s->N - n >= 3) narrow_group(s, row, part, add, to, count - q, 3);
-            else if (s->N - n == 2) narrow_group(s, row, part, add, to, count - q, 2);
-            else narrow_group(s, row, part, add, to, count - q, 1);
+            if (s->N - n >= 3) narrow_group(s, row, part, begin, to, count - q, 3);
+            else if (s->N - n == 2) narrow_group(s, row, part, begin, to, count - q, 2);
+            else narrow_group(s, row, part, begin, to, count - q, 1);
         }
     }
 }
@@ -196,10 +210,11 @@ static void run_unit(const conv_plan *p, int64_t index, const duet_run *run, con
             for (int64_t j = 0; j < s->Q; j++) at[q++] = b * image + (i * s->width + j) * s->step * s->C;
         }
     }
-    float *const y = (float *)run->out[0] + (b0 * s->P + i0) * s->Q * s->N;
-    const float *const bias = p->flipped ? NULL : run->in[2];
+    const int64_t first = (b0 * s->P + i0) * s->Q * s->N;
+    start from = { NULL, NULL };
+    if (!p->flipped) from = start_at((start){ run->in[2], run->in[3] }, 0, first);
     for (; q < count + DUET_ROWS; q++) at[q] = at[count - 1];
-    (p->narrow ? unit_narrow : unit_wide)(s, source, at, count, w, bias, y);
+    (p->narrow ? unit_narrow : unit_wide)(s, source, at, count, w, from, (float *)run->out[0] + first);
 }
 
 static duet_status run_conv(const duet_run *run)

@@ -21,30 +21,32 @@ static int64_t rows_of(const duet_arg *arg)
     return duet_shape_count(&arg->shape) / last(arg);
 }
 
-/* y[rows m …, one panel of columns] */
-static void block_times_panel(const float *a, int64_t K, const float *panel, const float *bias, float *y, int64_t N, int64_t rows,
-                              int64_t columns)
+/* y[rows m …, one panel of columns]; residual (NULL = 0) is as y, and may be y */
+static void block_times_panel(const float *a, int64_t K, const float *panel, const float *bias, const float *residual, float *y,
+                              int64_t N, int64_t rows, int64_t columns)
 {
     for (int64_t m = 0; m < rows; m += DUET_ROWS) {
         const float *row[DUET_ROWS];
         for (int r = 0; r < DUET_ROWS; r++) row[r] = a + (m + r < rows ? m + r : m) * K;
         tile t;
         tile_start(&t, bias, columns);
+        if (residual != NULL) tile_load_add(&t, residual + m * N, N, rows - m, columns);
         tile_rows(&t, row, 0, panel, K);
         tile_store(&t, y + m * N, N, rows - m, columns);
     }
 }
 
-/* y[M,N] = a[M,K] w + bias[N] */
-static void product(const float *a, const float *packed, const float *bias, float *y, int64_t M, int64_t K, int64_t N, int threads)
+/* y[M,N] = a[M,K] w + bias[N] + residual[M,N] */
+static void product(const float *a, const float *packed, const float *bias, const float *residual, float *y, int64_t M, int64_t K,
+                    int64_t N, int threads)
 {
     const int64_t blocks = (M + BLOCK - 1) / BLOCK, panels = gemm_panels(N);
 #pragma omp parallel for collapse(2) num_threads(threads) schedule(static) if (M * K * N > SMALL)
     for (int64_t block = 0; block < blocks; block++) {
         for (int64_t p = 0; p < panels; p++) {
             const int64_t m = block * BLOCK, n = p * DUET_TILE;
-            block_times_panel(a + m * K, K, packed + p * K * DUET_TILE, bias == NULL ? NULL : bias + n, y + m * N + n, N,
-                              M - m < BLOCK ? M - m : BLOCK, N - n);
+            block_times_panel(a + m * K, K, packed + p * K * DUET_TILE, bias == NULL ? NULL : bias + n,
+                              residual == NULL ? NULL : residual + m * N + n, y + m * N + n, N, M - m < BLOCK ? M - m : BLOCK, N - n);
         }
     }
 }
@@ -77,7 +79,7 @@ static duet_status run_product(const duet_run *run, bool transposed)
         else pack(packed, run->in[1], K, N, N, 1, run->threads);
         *version = run->in_version[1];
     }
-    product(run->in[0], packed, transposed ? run->in[2] : NULL, run->out[0], M, K, N, run->threads);
+    product(run->in[0], packed, transposed ? run->in[2] : NULL, transposed ? run->in[3] : NULL, run->out[0], M, K, N, run->threads);
     return DUET_OK;
 }
 

@@ -156,23 +156,28 @@ static void multiply(const winograd_plan *p, const float *v, int64_t count, cons
 }
 
 /* The result's columns from n0 on, as far as M has them, of the tiles t0 …. */
-static void put_results(const winograd_plan *p, const float *m, int64_t t0, int64_t count, int64_t n0, const float *bias, float *y,
-                        float *other)
+static void put_results(const winograd_plan *p, const float *m, int64_t t0, int64_t count, int64_t n0, const duet_run *run, float *other)
 {
+    const float *const bias = p->flipped ? NULL : run->in[2], *const add = p->flipped ? NULL : run->in[3];
+    float *const y = run->out[0];
     const int64_t columns = smaller(p->s.N - n0, GROUP);
     for (int64_t t = 0; t < count; t++, m += WINOGRAD_POINTS * GROUP) {
         float *at[WINOGRAD_PIXELS];
+        const float *from[WINOGRAD_PIXELS], *const *const residual = add == NULL ? NULL : from;
         int64_t offset[WINOGRAD_PIXELS];
         winograd_result_pixels(&p->s, &p->tiles, t0 + t, offset);
-        for (int k = 0; k < WINOGRAD_PIXELS; k++) at[k] = offset[k] < 0 ? other : y + n0 + offset[k];
+        for (int k = 0; k < WINOGRAD_PIXELS; k++) {
+            at[k] = offset[k] < 0 ? other : y + n0 + offset[k];
+            if (add != NULL) from[k] = offset[k] < 0 ? other : add + n0 + offset[k];
+        }
         int64_t n = 0;
         for (; n + DUET_LANES <= columns; n += DUET_LANES) {
-            const duet_vec add = bias == NULL ? (duet_vec){ 0 } : vec_load(bias + n0 + n);
-            winograd_result_tile(m + n, GROUP, add, at, n, DUET_LANES);
+            const duet_vec begin = bias == NULL ? (duet_vec){ 0 } : vec_load(bias + n0 + n);
+            winograd_result_tile(m + n, GROUP, begin, residual, at, n, DUET_LANES);
         }
         if (n == columns) continue;
-        const duet_vec add = bias == NULL ? (duet_vec){ 0 } : vec_load_part(bias + n0 + n, columns - n);
-        winograd_result_tile(m + n, GROUP, add, at, n, columns - n);
+        const duet_vec begin = bias == NULL ? (duet_vec){ 0 } : vec_load_part(bias + n0 + n, columns - n);
+        winograd_result_tile(m + n, GROUP, begin, residual, at, n, columns - n);
     }
 }
 
@@ -180,7 +185,6 @@ static void put_results(const winograd_plan *p, const float *m, int64_t t0, int6
 static void run_blocks(const winograd_plan *p, const layout *at, const duet_run *run, const float *weights, int64_t part)
 {
     float *const shared = run->scratch, *const own = shared + at->thread + part * at->thread_floats;
-    const float *const bias = p->flipped ? NULL : run->in[2];
     const int64_t blocks = (p->tiles.count + p->block - 1) / p->block, end = blocks * (part + 1) / run->threads;
     for (int64_t b = blocks * part / run->threads; b < end; b++) {
         const int64_t t0 = b * p->block, count = smaller(p->tiles.count - t0, p->block);
@@ -188,7 +192,7 @@ static void run_blocks(const winograd_plan *p, const layout *at, const duet_run 
         for (int64_t n = 0; n < p->s.N; n += GROUP) {
             const int64_t panels = gemm_panels(smaller(p->s.N - n, GROUP));
             multiply(p, own, count, weights + n / DUET_TILE * p->panel_floats, panels, own + at->products);
-            put_results(p, own + at->products, t0, count, n, bias, run->out[0], own + at->other);
+            put_results(p, own + at->products, t0, count, n, run, own + at->other);
         }
     }
 }
@@ -209,7 +213,6 @@ static void run_units(const winograd_plan *p, const layout *at, const duet_run *
                       int64_t count)
 {
     const float *const v = (const float *)run->scratch + at->source, *u = NULL;
-    const float *const bias = p->flipped ? NULL : run->in[2];
     float *const own = (float *)run->scratch + at->thread + part * at->thread_floats;
     const int64_t blocks = (count + p->block - 1) / p->block, groups = groups_of(p);
     const int64_t pieces = kept != NULL ? groups * blocks : groups, each = groups * blocks / pieces;
@@ -218,7 +221,7 @@ static void run_units(const winograd_plan *p, const layout *at, const duet_run *
         const int64_t n = i / blocks * GROUP, b = i % blocks * p->block, size = smaller(count - b, p->block);
         if (i == begin || b == 0) u = group_weights(p, run, kept, n, own + at->weights);
         multiply(p, v + b * p->width, size, u, gemm_panels(smaller(p->s.N - n, GROUP)), own + at->products);
-        put_results(p, own + at->products, t0 + b, size, n, bias, run->out[0], own + at->other);
+        put_results(p, own + at->products, t0 + b, size, n, run, own + at->other);
     }
 }
 

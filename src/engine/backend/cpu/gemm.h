@@ -123,6 +123,18 @@ DUET_INLINE void tile_load(tile *t, const float *y, int64_t ld, int64_t rows, in
     *t = copy;
 }
 
+/* t[r][c] += y[r ld + c] for the rows and columns that are there. */
+DUET_INLINE void tile_load_add(tile *t, const float *y, int64_t ld, int64_t rows, int64_t columns)
+{
+    tile other;
+    tile_load(&other, y, ld, rows, columns);
+    DUET_UNROLL
+    for (int r = 0; r < DUET_ROWS; r++) {
+        t->v[r][0] += other.v[r][0];
+        t->v[r][1] += other.v[r][1];
+    }
+}
+
 /* One panel of b[k,n] = from[k row_step + n column_step], columns n0 …, `columns` in all. */
 DUET_INLINE void gemm_pack_panel(float *to, const float *from, int64_t K, int64_t n0, int64_t columns, int64_t row_step,
                                  int64_t column_step)

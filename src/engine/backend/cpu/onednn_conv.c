@@ -39,6 +39,7 @@ static bool conv_supports(const duet_call *call)
 {
     duet_dnn_shape shape;
     const duet_dnn_pass pass = describe(call, &shape);
+    if (pass == DUET_DNN_FORWARD && call->has_in[3]) return false;
     const int64_t taps = shape.kernel * shape.kernel, results = pass == DUET_DNN_FORWARD ? shape.out : shape.in;
     const bool is_short = taps * (pass == DUET_DNN_FORWARD ? shape.in : shape.out) <= SHORT && taps > 1 && results >= 16;
     const bool strided = pass == DUET_DNN_BACKWARD_DATA && shape.stride > 1 && shape.in >= 8;
@@ -81,7 +82,7 @@ static duet_status conv_run(const duet_run *run)
 {
     const duet_dnn *const dnn = run->state;
     duet_dnn_slot *const slot = run->local;
-    const bool forward = run->call->inputs == 3;
+    const bool forward = run->call->inputs > 2;
     const void *weights = run->in[1];
     if (duet_dnn_packs(dnn)) {
         uint64_t *const version = run->keep;

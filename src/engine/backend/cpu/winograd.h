@@ -140,8 +140,10 @@ DUET_INLINE void winograd_weight_tile(const float *g, int64_t step, float *to, i
     }
 }
 
-/* Pixel (i, j) of the result, at to[4 i + j] + n, = bias + A^T m A of m[f step]; `count` channels are there. */
-DUET_INLINE void winograd_result_tile(const float *m, int64_t step, duet_vec bias, float *const *to, int64_t n, int64_t count)
+/* Pixel (i, j) of the result, at to[4 i + j] + n, = bias + A^T m A of m[f step] + what stands at residual[4 i + j] + n (NULL =
+ * 0; may be where the result goes); `count` channels are there. */
+DUET_INLINE void winograd_result_tile(const float *m, int64_t step, duet_vec bias, const float *const *residual, float *const *to,
+                                      int64_t n, int64_t count)
 {
     duet_vec half[WINOGRAD_STEP][WINOGRAD_SPAN];
     DUET_UNROLL
@@ -160,8 +162,11 @@ DUET_INLINE void winograd_result_tile(const float *m, int64_t step, duet_vec bia
         DUET_UNROLL
         for (int j = 0; j < WINOGRAD_STEP; j++) {
             float *const at = to[i * WINOGRAD_STEP + j] + n;
-            if (count >= DUET_LANES) vec_store(at, out[j] + bias);
-            else vec_store_part(at, out[j] + bias, count);
+            const float *const more = residual == NULL ? NULL : residual[i * WINOGRAD_STEP + j] + n;
+            duet_vec value = out[j] + bias;
+            if (more != NULL) value += count >= DUET_LANES ? vec_load(more) : vec_load_part(more, count);
+            if (count >= DUET_LANES) vec_store(at, value);
+            else vec_store_part(at, value, count);
         }
     }
 }
