@@ -87,6 +87,7 @@ duet_status bench_pass_new(duet_context *ctx, bench_pass *out, duet_model *model
     duet_status status = duet_graph_new(&graph);
     if (status == DUET_OK) status = duet_model_build(model, graph, batch, false, &in, &raw);
     if (status == DUET_OK) status = duet_pass_run(graph, "fuse", &raw, 1);
+    if (status == DUET_OK && duet_context_bf16(ctx)) status = duet_pass_run(graph, "bf16", &raw, 1);
     if (status == DUET_OK) status = duet_plan_new(&out->plan, graph, model->params, &raw, 1, NULL, 0, &options);
     if (status == DUET_OK) status = duet_session_new(&out->session, out->plan, model->params);
     duet_graph_free(graph);

@@ -23,6 +23,7 @@ typedef struct duet_feature_table {
     int tap, pool;
     uint64_t noise_seed, model_hash, data_hash;
     duet_split split;
+    bool bf16;       /* computed with activations stored as bf16 */
 } duet_feature_table;
 void duet_feature_table_free(duet_feature_table *table);
 /* npz (X, y, index as scikit-learn expects; i64 labels) or safetensors, by the ending of path. */

@@ -59,7 +59,7 @@ DUET_NODISCARD duet_status duet_model_open(duet_context *ctx, duet_model **out, 
 void duet_model_close(duet_model *model);
 /* The same network and card with fresh weights: untrained, every layer non-zero. The baseline `random`. */
 DUET_NODISCARD duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_model *model, uint64_t seed);
-/* Weights as `dtype` (F32 or F16). Atomic. */
+/* Weights as `dtype` (F32, F16, or BF16: there tensors of rank 1 stay f32). Atomic. */
 DUET_NODISCARD duet_status duet_model_save(const duet_model *model, const char *path, duet_dtype dtype);
 /* Replaces the card in a model file in place of the old one (weights' bytes unchanged; atomic). */
 DUET_NODISCARD duet_status duet_model_update_card(const char *path, const duet_card *card);
@@ -69,6 +69,7 @@ DUET_NODISCARD duet_status duet_card_set_classes(duet_model *model, const char *
 const char *duet_model_path(const duet_model *model); /* the file it came from, "" for new ones */
 uint64_t duet_model_hash(const duet_model *model);    /* of configuration and weights */
 int64_t duet_model_parameters(const duet_model *model);
+duet_dtype duet_model_stored(const duet_model *model); /* of most weights in its file; f32 for new models */
 double duet_model_macs(const duet_model *model); /* of one image, whole pass */
 int duet_model_tap_count(const duet_model *model);
 const duet_tap_row *duet_model_tap(const duet_model *model, int index); /* 0..count-1, in order of b */

@@ -25,6 +25,7 @@ typedef struct duet_train_options {
     double clip;                  /* global gradient norm; 0 = none */
     double save_minutes;          /* between checkpoints */
     uint64_t seed;
+    char precision[DUET_TEXT_SIZE]; /* "f32", or "bf16": storage of activations and their gradients; all else is f32 */
     char on_bad[8];
 } duet_train_options;
 extern const duet_param_table duet_train_params; /* rows for all of the above */

@@ -66,6 +66,11 @@ bool duet_context_exact(const duet_context *ctx)
     return ctx != NULL && ctx->options.exact;
 }
 
+bool duet_context_bf16(const duet_context *ctx)
+{
+    return ctx != NULL && ctx->options.bf16;
+}
+
 void duet_log(const duet_context *ctx, duet_log_level level, const char *format, ...)
 {
     if (ctx == NULL || ctx->options.log == NULL) return;

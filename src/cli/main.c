@@ -62,7 +62,8 @@ static duet_status run_command(cli_state *cli, int argc, char **argv) {
         cli_print_help(cli->cmd);
         return flush_output();
     }
-    const duet_context_options context = {.threads = (int)cli->common.threads, .exact = cli->common.exact, .log = cli_log,
+    const duet_context_options context = {.threads = (int)cli->common.threads, .exact = cli->common.exact,
+                                          .bf16 = strcmp(cli->common.precision, "bf16") == 0, .log = cli_log,
                                           .progress = cli->common.quiet ? NULL : cli_progress, .cancelled = cancelled, .user = cli};
     status = duet_context_new(&cli->ctx, &context);
     if (status == DUET_OK) status = cli->cmd->run(cli);

@@ -35,6 +35,7 @@ static duet_status make_session(duet_context *ctx, duet_denoiser *d)
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(d->model, graph, d->batch, false, &in, &out));
     DUET_DO(duet_pass_run(graph, "fuse", &out, 1));
+    if (duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", &out, 1));
     DUET_DO(duet_plan_new(&d->plan, graph, d->model->params, &out, 1, NULL, 0, &options));
     DUET_DO(duet_session_new(&d->session, d->plan, d->model->params));
 done:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * feature/features.c: whole tables: data set → loader → reader → rows, with a cache on disk. The file of a table is named
- * by the hash of everything its rows depend on: model, data, view, preprocessing, level, tap, pool, noise seed, exactness. */
+ * by the hash of everything its rows depend on: model, data, view, preprocessing, level, tap, pool, noise seed, exactness, precision. */
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +42,7 @@ static duet_status make_tables(job *j) {
         t->t = j->reader ? j->options->reader.t : 0;
         t->noise_seed = j->options->reader.noise_seed;
         t->split = j->view->split;
+        t->bf16 = j->reader && duet_context_bf16(j->ctx);
         t->data_hash = duet_dataset_describe(j->dataset)->hash;
         t->model_hash = j->model ? duet_model_hash(j->model) : 0;
         (void)duet_copy_text(t->reader, sizeof t->reader, j->model ? "model" : "pixels");
@@ -102,9 +103,9 @@ done:
 static duet_status cache_path(const job *j, const duet_feature_table *t, char out[DUET_PATH_SIZE]) {
     char key[512], name[40];
     const uint64_t view = duet_hash(j->view->index, (size_t)j->view->count * sizeof *j->view->index, (uint64_t)j->view->split);
-    snprintf(key, sizeof key, "%016llx %016llx %016llx %lld %d %s %lld %d %d %llu%s", (unsigned long long)t->model_hash, (unsigned long long)t->data_hash,
+    snprintf(key, sizeof key, "%016llx %016llx %016llx %lld %d %s %lld %d %d %llu%s%s", (unsigned long long)t->model_hash, (unsigned long long)t->data_hash,
              (unsigned long long)view, (long long)j->how->size, j->how->channels, j->how->fit, (long long)t->t, t->tap, t->pool,
-             (unsigned long long)t->noise_seed, duet_context_exact(j->ctx) ? " exact" : "");
+             (unsigned long long)t->noise_seed, duet_context_exact(j->ctx) ? " exact" : "", t->bf16 ? " bf16" : "");
     snprintf(name, sizeof name, "%016llx.safetensors", (unsigned long long)duet_hash_text(key, 7));
     return duet_path_join(out, j->options->cache, name);
 }

@@ -68,6 +68,7 @@ static duet_status compile(duet_context *ctx, duet_reader *reader, duet_model *m
     DUET_DO(duet_alloc(&outputs, reader->count, sizeof *outputs));
     for (int64_t i = 0; i < reader->count; i++) outputs[i] = reader->columns[i].value;
     DUET_DO(duet_pass_run(graph, "fuse", outputs, reader->count));
+    if (duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", outputs, reader->count));
     DUET_DO(duet_plan_new(&reader->plan, graph, model->params, outputs, reader->count, NULL, 0, &options));
     DUET_DO(duet_session_new(&reader->session, reader->plan, model->params));
 done:

@@ -20,8 +20,8 @@ void duet_feature_table_free(duet_feature_table *table) {
 }
 
 static void provenance(const duet_feature_table *t, char out[256]) {
-    snprintf(out, 256, "%s %lld %d %d %llu %016llx %016llx %d", t->reader, (long long)t->t, t->tap, t->pool, (unsigned long long)t->noise_seed,
-             (unsigned long long)t->model_hash, (unsigned long long)t->data_hash, (int)t->split);
+    snprintf(out, 256, "%s %lld %d %d %llu %016llx %016llx %d %s", t->reader, (long long)t->t, t->tap, t->pool, (unsigned long long)t->noise_seed,
+             (unsigned long long)t->model_hash, (unsigned long long)t->data_hash, (int)t->split, t->bf16 ? "bf16" : "f32");
 }
 
 duet_status duet_feature_table_save(const duet_feature_table *table, const char *path) {
@@ -52,11 +52,13 @@ static duet_status load(duet_feature_table *t, const duet_store *store, const ch
     long long step = 0;
     unsigned long long seed = 0, model = 0, data = 0;
     int split = 0;
-    if (text && sscanf(text, "%15s %lld %d %d %llu %llx %llx %d", t->reader, &step, &t->tap, &t->pool, &seed, &model, &data, &split) == 8) {
+    char precision[8] = "f32";
+    if (text && sscanf(text, "%15s %lld %d %d %llu %llx %llx %d %7s", t->reader, &step, &t->tap, &t->pool, &seed, &model, &data, &split, precision) >= 8) {
         t->t = step;
         t->noise_seed = seed;
         t->model_hash = model;
         t->data_hash = data;
+        t->bf16 = strcmp(precision, "bf16") == 0;
         t->split = split >= 0 && split < DUET_SPLIT_COUNT ? (duet_split)split : DUET_TRAIN;
     }
     return DUET_OK;

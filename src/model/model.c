@@ -181,12 +181,14 @@ int64_t duet_model_parameters(const duet_model *model) {
     return count;
 }
 
+duet_dtype duet_model_stored(const duet_model *model) { return model->stored; }
+
 uint64_t duet_model_hash(const duet_model *model) {
     uint64_t hash = duet_hash_text(model->config_text, duet_hash_text(model->card.arch, 1));
     hash = duet_hash_text(model->card.noise, hash);
     for (int64_t i = 0; i < model->params->count; i++) { /* by tensors: the same wherever they lie in memory */
         const duet_param_slot *slot = &model->params->slots[i];
-        hash = duet_hash(model->params->block + slot->offset, (size_t)slot->count * sizeof(float), hash);
+        hash = duet_hash(duet_params_data(model->params, slot), (size_t)slot->count * duet_dtype_size(slot->dtype), hash);
     }
     return hash;
 }

@@ -39,6 +39,7 @@ struct duet_model {
     duet_arch_shape shape;
     duet_params *params;
     duet_store *store;        /* the file whose mapping lends the weights, or NULL */
+    duet_dtype stored;        /* of most weights in the file */
     duet_card card;
     duet_tap_row *taps;
     int tap_count;

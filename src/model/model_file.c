@@ -25,36 +25,37 @@ static duet_status check_tensors(const duet_model *model, const duet_store *stor
     return DUET_OK;
 }
 
-static duet_status read_params(duet_model *model, const duet_store *store) {
-    DUET_TRY(duet_params_alloc(model->params));
-    for (int64_t i = 0; i < model->params->count; i++) {
-        const duet_param_slot *slot = &model->params->slots[i];
-        DUET_TRY(duet_store_read(store, slot->name, DUET_F32, model->params->block + slot->offset));
+/* Takes tensors where the mapped file has them, if they are aligned and f32, or bf16 matrices and filters: then opening costs
+ * no time and no memory, and weights that nobody reads are never loaded. The others are read into a block as f32. */
+static duet_status read_params(duet_model *model, const duet_store *store, bool *mapped) {
+    duet_params *params = model->params;
+    for (int64_t i = 0; i < params->count; i++) {
+        const duet_store_entry *entry = duet_store_find(store, params->slots[i].name);
+        const void *data = duet_store_data(store, params->slots[i].name);
+        const bool fits = entry->dtype == DUET_F32 || (entry->dtype == DUET_BF16 && entry->shape.rank >= 2);
+        if (!data || !fits || (uintptr_t)data % duet_dtype_size(entry->dtype) != 0) continue;
+        duet_params_lend(params, i, entry->dtype, data);
+        *mapped = true;
     }
-    duet_params_touch(model->params);
+    DUET_TRY(duet_params_alloc(params));
+    for (int64_t i = 0; i < params->count; i++) {
+        const duet_param_slot *slot = &params->slots[i];
+        if (!slot->lent) DUET_TRY(duet_store_read(store, slot->name, DUET_F32, params->block + slot->offset));
+    }
+    duet_params_touch(params);
     return DUET_OK;
 }
 
-/* Takes the weights where the file has them: all f32 and aligned, in one mapping. Then opening costs no time and no memory,
- * and weights that nobody reads are never loaded. false = they must be read. */
-static duet_status map_params(duet_model *model, const duet_store *store, bool *mapped) {
-    const duet_params *params = model->params;
-    const char *first = NULL;
-    int64_t *offset = NULL;
-    *mapped = false;
-    for (int64_t i = 0; i < params->count; i++) {
-        const duet_store_entry *entry = duet_store_find(store, params->slots[i].name);
-        const char *data = duet_store_data(store, params->slots[i].name);
-        if (!data || entry->dtype != DUET_F32 || (uintptr_t)data % sizeof(float) != 0) return DUET_OK;
-        if (!first || data < first) first = data;
+static duet_dtype stored_of(const duet_model *model, const duet_store *store) {
+    int64_t counts[DUET_DTYPE_COUNT] = {0};
+    duet_dtype most = DUET_F32;
+    for (int64_t i = 0; i < model->params->count; i++) {
+        const duet_param_slot *slot = &model->params->slots[i];
+        const duet_dtype dtype = duet_store_find(store, slot->name)->dtype;
+        counts[dtype] += slot->count;
+        if (counts[dtype] > counts[most]) most = dtype;
     }
-    DUET_TRY(duet_alloc(&offset, params->count, sizeof *offset));
-    for (int64_t i = 0; i < params->count; i++)
-        offset[i] = ((const char *)duet_store_data(store, params->slots[i].name) - first) / (int64_t)sizeof(float);
-    duet_params_borrow(model->params, (const float *)(const void *)first, offset);
-    duet_release(offset);
-    *mapped = true;
-    return DUET_OK;
+    return most;
 }
 
 static duet_status not_a_model(const duet_store *store) {
@@ -98,8 +99,8 @@ static duet_status open_store(duet_model **out, duet_store *store, const char *p
     model->card = card;
     DUET_DO(duet_card_set_classes(model, (const char *const *)names, count));
     DUET_DO(check_tensors(model, store));
-    DUET_DO(map_params(model, store, mapped));
-    if (!*mapped) DUET_DO(read_params(model, store));
+    DUET_DO(read_params(model, store, mapped));
+    model->stored = stored_of(model, store);
     if (*mapped) model->store = store;
     (void)duet_copy_text(model->path, sizeof model->path, path);
     *out = model;
@@ -129,6 +130,11 @@ duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *pat
     return status;
 }
 
+/* In bf16 gains, biases and states stay f32: they are small, and have no redundancy that would hide the rounding. */
+static duet_dtype stored_as(const duet_param_slot *slot, duet_dtype dtype) {
+    return dtype == DUET_BF16 && (slot->shape.rank < 2 || slot->role != DUET_WEIGHT) ? DUET_F32 : dtype;
+}
+
 duet_status duet_model_save(const duet_model *model, const char *path, duet_dtype dtype) {
     duet_status status = DUET_OK;
     duet_store_item *items = NULL;
@@ -136,8 +142,8 @@ duet_status duet_model_save(const duet_model *model, const char *path, duet_dtyp
     const duet_params *params = model->params;
     DUET_DO(duet_alloc(&items, params->count, sizeof *items));
     for (int64_t i = 0; i < params->count; i++)
-        items[i] = (duet_store_item){.name = params->slots[i].name, .dtype = DUET_F32, .stored = dtype, .shape = params->slots[i].shape,
-                                     .data = params->block + params->slots[i].offset};
+        items[i] = (duet_store_item){.name = params->slots[i].name, .dtype = params->slots[i].dtype, .stored = stored_as(&params->slots[i], dtype),
+                                     .shape = params->slots[i].shape, .data = duet_params_data(params, &params->slots[i])};
     DUET_DO(duet_card_print(&text, &model->card, model->config_text));
     const duet_store_pair pairs[] = {{DUET_CARD_KEY, text}};
     DUET_DO(duet_store_write(path, "safetensors", items, params->count, pairs, 1));

@@ -70,6 +70,7 @@ duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
         DUET_FAIL(DUET_ARG, "no tap %d; the model has taps 1 to %d ('duet info MODEL' lists them)", tap, model->tap_count);
     if (tap > 0) out = want.value;
     DUET_DO(duet_pass_run(graph, "fuse", &out, 1));
+    if (duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", &out, 1));
     DUET_DO(duet_plan_new(&plan, graph, model->params, &out, 1, NULL, 0, &options));
     DUET_DO(duet_session_new(&session, plan, model->params));
     DUET_DO(duet_alloc(&seconds, duet_plan_rows(plan), sizeof *seconds));

@@ -148,6 +148,19 @@ static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet
     return status;
 }
 
+/* Gradients of parameters are kept as the losses are: f32. */
+static duet_status store_as_bf16(const gradients *g, duet_graph *graph, const duet_value *out)
+{
+    duet_value *keep = NULL;
+    DUET_TRY(duet_alloc(&keep, g->count + 2, sizeof(*keep)));
+    for (int64_t i = 0; i < g->count; i++) keep[i] = g->list[i].value;
+    keep[g->count] = out[0];
+    keep[g->count + 1] = out[1];
+    const duet_status status = duet_pass_run(graph, "bf16", keep, g->count + 2);
+    duet_release(keep);
+    return status;
+}
+
 static duet_status make_plan(duet_trainer *trainer)
 {
     duet_status status = DUET_OK;
@@ -159,6 +172,7 @@ static duet_status make_plan(duet_trainer *trainer)
     DUET_DO(trainer->task->build(&trainer->task_choice.options, &trainer->setup, graph, &out[0], &out[1]));
     DUET_DO(duet_pass_run(graph, "fuse", out, 2));
     DUET_DO(differentiate(&g, trainer, graph, out[0]));
+    if (strcmp(trainer->options.precision, "bf16") == 0) DUET_DO(store_as_bf16(&g, graph, out));
     DUET_DO(duet_plan_new(&trainer->plan, graph, trainer->model->params, out, 2, g.list, g.count, &options));
     DUET_DO(duet_session_new(&trainer->session, trainer->plan, trainer->model->params));
 done:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * tests/conform/op_fixture.h: a tested use of an op with its inputs and what the reference makes of them, and buffers with
- * guard bytes. Values: U(-1,1); i32 inputs 0..labels-1 with -1 as each fourth (labels out of range are legal input). */
+ * guard bytes. Values: U(-1,1); i32 inputs 0..labels-1 with -1 as each fourth (labels out of range are legal input).
+ * Storage: all f32, or activations, weights, or both as bf16. What is expected is always the f32 result of the stored inputs. */
 #ifndef DUET_TESTS_OP_FIXTURE_H
 #define DUET_TESTS_OP_FIXTURE_H
 
@@ -38,6 +39,7 @@ typedef struct op_fixture {
         double align;
         unsigned char bytes[1024];
     } attr;
+    unsigned stored; /* bit 0: activations are bf16; bit 1: weights are */
     duet_call call;
     guarded in[DUET_MAX_INPUTS], expect[DUET_MAX_OUTPUTS];
     uint64_t seed, step;
@@ -100,7 +102,9 @@ static inline void fill_input(const op_fixture *f, int k, uint64_t draw, void *d
         if (f->call.in[k].dtype == DUET_I32) {
             ((int32_t *)data)[i] = i % 4 == 3 ? -1 : (int32_t)duet_rng_below(rng, (uint64_t)i, (uint64_t)f->use->labels);
         } else {
-            ((float *)data)[i] = (float)(scale * (2.0 * duet_rng_uniform(rng, (uint64_t)i) - 1.0));
+            const float value = (float)(scale * (2.0 * duet_rng_uniform(rng, (uint64_t)i) - 1.0));
+            const duet_dtype dtype = f->call.in[k].dtype;
+            duet_convert((uint8_t *)data + (size_t)i * duet_dtype_size(dtype), dtype, &value, DUET_F32, 1);
         }
     }
 }
@@ -120,27 +124,40 @@ static inline void fixture_call(op_fixture *f)
     for (int k = 0; k < f->op->inputs; k++) {
         f->call.has_in[k] = f->use->in[k].rank >= 0;
         if (!f->call.has_in[k]) continue;
-        f->call.in[k].dtype = (f->op->i32_inputs >> k & 1u) != 0 ? DUET_I32 : DUET_F32;
+        const bool act = (f->stored & 1u) != 0 && (f->op->bf16_inputs >> k & 1u) != 0;
+        const bool weight = (f->stored & 2u) != 0 && (f->op->weight_inputs >> k & 1u) != 0;
+        f->call.in[k].dtype = (f->op->i32_inputs >> k & 1u) != 0 ? DUET_I32 : act || weight ? DUET_BF16 : DUET_F32;
         f->call.in[k].shape = f->use->in[k];
     }
     for (int k = 0; k < f->op->outputs; k++) f->call.has_out[k] = true;
 }
 
+/* f32 outputs of inputs as they are stored */
 static inline void run_reference(const op_fixture *f, const void *const *in, void *const *out)
 {
-    duet_run run = {.call = &f->call, .seed = f->seed, .step = f->step, .threads = 1};
-    if (f->op->reference == NULL) { /* an alias */
-        memcpy(out[0], in[0], (size_t)arg_bytes(&f->call.out[0]));
-        return;
+    duet_call call = f->call;
+    duet_run run = {.call = &call, .seed = f->seed, .step = f->step, .threads = 1};
+    guarded copy[DUET_MAX_INPUTS] = {{0}};
+    for (int k = 0; k < f->op->inputs; k++) {
+        run.in[k] = in[k];
+        if (call.in[k].dtype != DUET_BF16) continue;
+        copy[k] = guarded_new(4 * arg_count(&call.in[k]), 0);
+        duet_convert(copy[k].data, DUET_F32, in[k], DUET_BF16, arg_count(&call.in[k]));
+        call.in[k].dtype = DUET_F32;
+        run.in[k] = copy[k].data;
     }
-    for (int k = 0; k < f->op->inputs; k++) run.in[k] = in[k];
-    for (int k = 0; k < f->op->outputs; k++) run.out[k] = out[k];
-    f->op->reference(&run);
+    for (int k = 0; k < f->op->outputs; k++) {
+        run.out[k] = out[k];
+        call.out[k].dtype = DUET_F32;
+    }
+    if (f->op->reference != NULL) f->op->reference(&run);
+    else memcpy(out[0], run.in[0], (size_t)(4 * arg_count(&call.out[0]))); /* an alias */
+    for (int k = 0; k < f->op->inputs; k++) guarded_free(&copy[k]);
 }
 
-static inline void fixture_open(op_fixture *f, const duet_op *op, int index)
+static inline void fixture_open(op_fixture *f, const duet_op *op, int index, unsigned stored)
 {
-    *f = (op_fixture){.op = op, .use = &op->cases[index], .seed = 7, .step = 3};
+    *f = (op_fixture){.op = op, .use = &op->cases[index], .stored = stored, .seed = 7, .step = 3};
     fixture_attr(f);
     fixture_call(f);
     const duet_status status = op->shape(&f->call);
@@ -154,7 +171,7 @@ static inline void fixture_open(op_fixture *f, const duet_op *op, int index)
         in[k] = f->in[k].data;
     }
     for (int k = 0; k < op->outputs; k++) {
-        f->expect[k] = guarded_new(arg_bytes(&f->call.out[k]), 0xFF);
+        f->expect[k] = guarded_new(4 * arg_count(&f->call.out[k]), 0xFF);
         out[k] = f->expect[k].data;
     }
     run_reference(f, in, out);
@@ -174,16 +191,24 @@ static inline double rms_of(const float *x, int64_t count)
     return count > 0 ? sqrt(sum / (double)count) : 0.0;
 }
 
-/* Largest difference over the oracle's RMS; infinite for NaN. */
-static inline double error_of(const float *have, const float *want, int64_t count)
+/* Largest difference over the oracle's RMS, of bf16 beyond its rounding (half a unit of the 8th bit); infinite for NaN. */
+static inline double stored_error(const void *have, duet_dtype dtype, const float *want, int64_t count)
 {
     const double scale = fmax(rms_of(want, count), 1e-6);
     double worst = 0.0;
     for (int64_t i = 0; i < count; i++) {
-        const double d = fabs((double)have[i] - (double)want[i]) / scale;
+        float value = 0.0f;
+        duet_convert(&value, DUET_F32, (const uint8_t *)have + (size_t)i * duet_dtype_size(dtype), dtype, 1);
+        const double rounding = dtype == DUET_BF16 ? fabs((double)want[i]) / 256.0 : 0.0;
+        const double d = fmax(fabs((double)value - (double)want[i]) - rounding, isnan(value) ? INFINITY : 0.0) / scale;
         if (!(d <= worst)) worst = isnan(d) ? INFINITY : d;
     }
     return worst;
+}
+
+static inline double error_of(const float *have, const float *want, int64_t count)
+{
+    return stored_error(have, DUET_F32, want, count);
 }
 
 /* The case as a graph of one node; inputs are called in0, in1, …; those in `params` are weights. */
@@ -210,7 +235,7 @@ static inline void fixture_feed(const op_fixture *f, duet_session *session, duet
         if (!f->call.has_in[k]) continue;
         snprintf(name, sizeof(name), "in%d", k);
         const duet_param_slot *slot = duet_params_slot(params, name);
-        if (slot != NULL) {
+        if (slot != NULL && slot->lent == NULL) {
             memcpy(params->block + slot->offset, f->in[k].data, (size_t)f->in[k].bytes);
         } else if (duet_session_has_input(session, name)) {
             assert_int_equal(duet_session_set(session, name, f->in[k].data), DUET_OK);
@@ -222,18 +247,27 @@ static inline void fixture_feed(const op_fixture *f, duet_session *session, duet
 
 typedef void (*case_check)(const op_fixture *f, int index);
 
-static inline void for_each_case(case_check check)
+static inline void for_each_stored_case(case_check check, unsigned most)
 {
     int count = 0;
     const duet_op *const *ops = duet_op_list(&count);
     for (int i = 0; i < count; i++) {
         for (int c = 0; c < ops[i]->case_count; c++) {
-            op_fixture f;
-            fixture_open(&f, ops[i], c);
-            check(&f, c);
-            fixture_close(&f);
+            for (unsigned stored = 0; stored <= most; stored++) {
+                if ((stored & 1u) != 0 && ops[i]->bf16_inputs == 0) continue;
+                if ((stored & 2u) != 0 && ops[i]->weight_inputs == 0) continue;
+                op_fixture f;
+                fixture_open(&f, ops[i], c, stored);
+                check(&f, c);
+                fixture_close(&f);
+            }
         }
     }
+}
+
+static inline void for_each_case(case_check check)
+{
+    for_each_stored_case(check, 0);
 }
 
 #endif

@@ -4,15 +4,16 @@
  * Fused ops against their plain ones; shape rules against wrong shapes. */
 #include "conform/op_fixture.h"
 #include "engine/backend/cpu/onednn_kernels.h"
+#include "engine/backend/widen.h"
 #include "tolerance.h"
 
-#define DUET_CPU(name) extern const duet_kernel_list duet_cpu_##name##_base;
+#define DUET_CPU(name)      extern const duet_kernel_list duet_cpu_##name##_base;
+#define DUET_CPU_BF16(name) extern const duet_kernel_list duet_cpu_##name##_bf16_base;
 #include "engine/backend/cpu/cpu.def"
-#undef DUET_CPU
 #if defined(__x86_64__)
-#define DUET_CPU(name) extern const duet_kernel_list duet_cpu_##name##_avx2, duet_cpu_##name##_avx512;
+#define DUET_CPU(name)      extern const duet_kernel_list duet_cpu_##name##_avx2, duet_cpu_##name##_avx512;
+#define DUET_CPU_BF16(name) extern const duet_kernel_list duet_cpu_##name##_bf16_avx2, duet_cpu_##name##_bf16_avx512;
 #include "engine/backend/cpu/cpu.def"
-#undef DUET_CPU
 #endif
 
 typedef struct kernel_use {
@@ -74,15 +75,15 @@ static void inputs_of(const op_fixture *f, void **in)
 static void check_output(const op_fixture *f, int index, const char *how, const char *kernel, int k, const guarded *have,
                          const guarded *want)
 {
-    const double error = error_of(have->data, want->data, have->bytes / 4);
+    const double error = stored_error(have->data, f->call.out[k].dtype, want->data, want->bytes / 4);
     if (!guarded_intact(have)) fail_msg("%s case %d, %s (%s): writes outside output %d", f->op->info.name, index, kernel, how, k);
     if (error / tolerance_of(f->op) > worst[f->op->grad_only]) {
         worst[f->op->grad_only] = error / tolerance_of(f->op);
         worst_name[f->op->grad_only] = f->op->info.name;
     }
     if (error > tolerance_of(f->op)) {
-        fail_msg("%s case %d '%s', %s (%s): output %d is off by %.2e of its RMS, %.0e is allowed", f->op->info.name, index,
-                 f->use->attr != NULL ? f->use->attr : "", kernel, how, k, error, tolerance_of(f->op));
+        fail_msg("%s case %d '%s', stored %u, %s (%s): output %d is off by %.2e of its RMS, %.0e is allowed", f->op->info.name,
+                 index, f->use->attr != NULL ? f->use->attr : "", f->stored, kernel, how, k, error, tolerance_of(f->op));
     }
 }
 
@@ -98,7 +99,7 @@ static void check_wanted(const op_fixture *f, int index, const duet_kernel *kern
     void *in[DUET_MAX_INPUTS], *to[DUET_MAX_OUTPUTS] = {0};
     inputs_of(f, in);
     for (int k = 0; k < call.outputs; k++) {
-        out[k] = guarded_new(f->expect[k].bytes, 0xFF);
+        out[k] = guarded_new(arg_bytes(&f->call.out[k]), 0xFF);
         to[k] = out[k].data;
     }
     for (int twice = 0; twice < 2; twice++) { /* the second run finds packed weights */
@@ -141,7 +142,7 @@ static void check_repack(const op_fixture *f, int index, const duet_kernel *kern
     guarded changed[DUET_MAX_INPUTS] = {{0}}, out[DUET_MAX_OUTPUTS] = {{0}}, expect[DUET_MAX_OUTPUTS] = {{0}};
     inputs_of(f, in);
     for (int k = 0; k < f->op->outputs; k++) {
-        out[k] = guarded_new(f->expect[k].bytes, 0xFF);
+        out[k] = guarded_new(arg_bytes(&f->call.out[k]), 0xFF);
         expect[k] = guarded_new(f->expect[k].bytes, 0xFF);
         to[k] = out[k].data;
         want[k] = expect[k].data;
@@ -188,6 +189,7 @@ static void check_list(const op_fixture *f, int index, const duet_kernel_list *l
     for (int i = 0; i < list->count; i++) {
         const duet_kernel *kernel = &list->kernels[i];
         if (strcmp(kernel->op, f->op->info.name) != 0 || (kernel->supports != NULL && !kernel->supports(&f->call))) continue;
+        if ((f->stored & 2u) != 0 && !kernel->bf16_weights) continue;
         check(f, index, kernel);
     }
 }
@@ -195,19 +197,26 @@ static void check_list(const op_fixture *f, int index, const duet_kernel_list *l
 /* Also kernels that the backend would not choose, of all instruction sets that this machine runs. */
 static void for_each_kernel(const op_fixture *f, int index, kernel_check check)
 {
-    check_list(f, index, &duet_onednn_kernels, check);
-#define DUET_CPU(name) check_list(f, index, &duet_cpu_##name##_base, check);
+    const bool bf16 = duet_call_is_bf16(&f->call) || f->call.out[0].dtype == DUET_BF16;
+    check(f, index, duet_kernel_reference(f->op));
+    duet_call plain = f->call;
+    for (int k = 0; k < plain.inputs; k++) plain.in[k].dtype = plain.in[k].dtype == DUET_BF16 ? DUET_F32 : plain.in[k].dtype;
+    for (int k = 0; k < plain.outputs; k++) plain.out[k].dtype = DUET_F32;
+    const bool widens = duet_backend_cpu()->find(&plain, &(duet_kernel_options){.threads = 1}) != NULL;
+    if ((bf16 || f->stored != 0) && widens) check(f, index, &duet_kernel_widened);
+    if (!bf16) check_list(f, index, &duet_onednn_kernels, check);
+#define DUET_CPU(name)      if (!bf16) check_list(f, index, &duet_cpu_##name##_base, check);
+#define DUET_CPU_BF16(name) if (bf16) check_list(f, index, &duet_cpu_##name##_bf16_base, check);
 #include "engine/backend/cpu/cpu.def"
-#undef DUET_CPU
 #if defined(__x86_64__)
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return;
-#define DUET_CPU(name) check_list(f, index, &duet_cpu_##name##_avx2, check);
+#define DUET_CPU(name)      if (!bf16) check_list(f, index, &duet_cpu_##name##_avx2, check);
+#define DUET_CPU_BF16(name) if (bf16) check_list(f, index, &duet_cpu_##name##_bf16_avx2, check);
 #include "engine/backend/cpu/cpu.def"
-#undef DUET_CPU
     if (strcmp(duet_backend_cpu()->isa, "avx512") != 0) return;
-#define DUET_CPU(name) check_list(f, index, &duet_cpu_##name##_avx512, check);
+#define DUET_CPU(name)      if (!bf16) check_list(f, index, &duet_cpu_##name##_avx512, check);
+#define DUET_CPU_BF16(name) if (bf16) check_list(f, index, &duet_cpu_##name##_bf16_avx512, check);
 #include "engine/backend/cpu/cpu.def"
-#undef DUET_CPU
 #endif
 }
 
@@ -225,7 +234,7 @@ static void check_kernels(const op_fixture *f, int index)
 static void test_kernels(void **state)
 {
     (void)state;
-    for_each_case(check_kernels);
+    for_each_stored_case(check_kernels, 3);
     print_message("    %d uses of kernels up to '%s', %d cases without one\n", kernel_count, duet_backend_cpu()->isa,
                   fallback_count);
     print_message("    worst: %.2f (%s) of the tolerance forward, %.2f (%s) of gradients\n", worst[0], worst_name[0], worst[1],
@@ -234,6 +243,15 @@ static void test_kernels(void **state)
 }
 
 /* ---- the same through graph, plan and session ---- */
+
+/* Weights stored as bf16 stay where they are, as those of a mapped file do. */
+static void lend_stored(const op_fixture *f, duet_params *params)
+{
+    for (int64_t i = 0; i < params->count; i++) {
+        const int k = params->slots[i].name[2] - '0'; /* "in1" */
+        if (f->call.in[k].dtype != DUET_F32) duet_params_lend(params, i, f->call.in[k].dtype, f->in[k].data);
+    }
+}
 
 static void check_session(const op_fixture *f, int index, const char *backend, uint32_t params_mask)
 {
@@ -248,14 +266,16 @@ static void check_session(const op_fixture *f, int index, const char *backend, u
     int64_t wanted = 0;
     for (int k = 0; k < f->op->outputs; k++) wanted += arg_count(&f->call.out[k]) > 0;
     const duet_plan_options options = {.backend = backend, .threads = 2};
-    assert_int_equal(duet_params_new(&params, graph), DUET_OK);
+    assert_int_equal(duet_params_describe(&params, graph), DUET_OK);
+    lend_stored(f, params);
+    assert_int_equal(duet_params_alloc(params), DUET_OK);
     assert_int_equal(duet_plan_new(&plan, graph, params, out, wanted, NULL, 0, &options), DUET_OK);
     duet_graph_free(graph);
     assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
     fixture_feed(f, session, params);
     assert_int_equal(duet_session_run(session), DUET_OK);
     for (int k = 0; k < wanted; k++) {
-        guarded have = guarded_new(f->expect[k].bytes, 0);
+        guarded have = guarded_new(arg_bytes(&f->call.out[k]), 0);
         assert_int_equal(duet_session_get(session, k, -1, have.data), DUET_OK);
         check_output(f, index, "session", backend, k, &have, &f->expect[k]);
         guarded_free(&have);
@@ -275,7 +295,7 @@ static void check_sessions(const op_fixture *f, int index)
 static void test_sessions(void **state)
 {
     (void)state;
-    for_each_case(check_sessions);
+    for_each_stored_case(check_sessions, 3);
 }
 
 /* ---- fused ops ---- */
@@ -324,6 +344,7 @@ static void check_kernel_bits(const op_fixture *f, int index, const duet_kernel 
 {
     const uint32_t params = param_inputs_of(f->op);
     const int64_t batch = f->use->in[0].dim[0];
+    if (kernel == &duet_kernel_widened) return; /* may choose another kernel for another batch */
     guarded whole[2];
     for (int t = 0; t < 2; t++) {
         const duet_kernel_options options = {.threads = t == 0 ? 1 : 3, .param_inputs = params};
@@ -331,7 +352,7 @@ static void check_kernel_bits(const op_fixture *f, int index, const duet_kernel 
         for (int k = 1; k < call.outputs; k++) call.has_out[k] = false;
         kernel_use use;
         use_open(&use, kernel, &call, &options);
-        whole[t] = guarded_new(f->expect[0].bytes, 0xFF);
+        whole[t] = guarded_new(arg_bytes(&f->call.out[0]), 0xFF);
         void *in[DUET_MAX_INPUTS], *to[DUET_MAX_OUTPUTS] = {whole[t].data};
         inputs_of(f, in);
         use_run(&use, f, &call, in, to, 1);
@@ -390,7 +411,7 @@ static void check_bits(const op_fixture *f, int index)
 static void test_bits(void **state)
 {
     (void)state;
-    for_each_case(check_bits);
+    for_each_stored_case(check_bits, 3);
 }
 
 /* ---- shape rules ---- */
@@ -449,10 +470,27 @@ static void check_refusals(const op_fixture *f, int index)
     }
 }
 
+/* Activations are stored in one way. */
+static void check_mixture(const op_fixture *f, int index)
+{
+    int activations = 0, last = 0;
+    (void)index;
+    for (int k = 0; k < f->op->inputs && f->stored == 1; k++) {
+        if ((f->op->bf16_inputs >> k & 1u) == 0 || !f->call.has_in[k]) continue;
+        activations++;
+        last = k;
+    }
+    if (activations < 2) return;
+    duet_call call = f->call;
+    call.in[last].dtype = DUET_F32;
+    must_refuse(f, &call, "another storage", last);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
     for_each_case(check_refusals);
+    for_each_stored_case(check_mixture, 1);
 }
 
 /* Sizes that must agree, one line each: op, case, input, axis. */
@@ -472,7 +510,7 @@ static void test_mismatches(void **state)
     };
     for (int i = 0; i < DUET_COUNT(rows); i++) {
         op_fixture f;
-        fixture_open(&f, duet_op_find(rows[i].op), rows[i].use);
+        fixture_open(&f, duet_op_find(rows[i].op), rows[i].use, 0);
         duet_call call = f.call;
         if (rows[i].axis < 0) { /* cut instead of grown */
             call.in[rows[i].input].shape.dim[call.in[rows[i].input].shape.rank - 1]--;

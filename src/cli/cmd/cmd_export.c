@@ -15,7 +15,7 @@ typedef struct export_options {
 
 static const duet_param params[] = {
     DUET_TEXT(export_options, out, "", NULL, "file to write, .safetensors"),
-    DUET_TEXT(export_options, dtype, "f16", "f16|f32", "type of the stored weights"),
+    DUET_TEXT(export_options, dtype, "f16", "f16|bf16|f32", "type of the stored weights; bf16 is read in place, the others as f32"),
 };
 
 static duet_status export_head(cli_state *cli, const char *out) {
@@ -38,13 +38,17 @@ static duet_status export_head(cli_state *cli, const char *out) {
     return status;
 }
 
+static duet_dtype dtype_of(const char *name) {
+    return strcmp(name, "f16") == 0 ? DUET_F16 : strcmp(name, "bf16") == 0 ? DUET_BF16 : DUET_F32;
+}
+
 static duet_status run(cli_state *cli) {
     const export_options *o = cli->options;
     duet_model *model = NULL;
     if (!o->out[0]) return cli_wrong("where to? give --out FILE.safetensors");
     duet_status status = cli_check_out(o->out, ".safetensors");
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
-    if (status == DUET_OK) status = duet_model_save(model, o->out, strcmp(o->dtype, "f16") == 0 ? DUET_F16 : DUET_F32);
+    if (status == DUET_OK) status = duet_model_save(model, o->out, dtype_of(o->dtype));
     duet_model_close(model);
     if (status != DUET_OK) return status;
     cli_say(cli, "model: %s\n", o->out);

@@ -89,6 +89,7 @@ static void show_card(const cli_state *cli, duet_model *model) {
     cli_say(cli, "%s: %s, %s parameters, %s multiply-adds an image\n", card->name[0] ? card->name : duet_model_path(model), card->arch, parameters, macs);
     cli_say(cli, "  file        %s\n  config      %s\n  noise       %s\n  predict     %s\n", duet_model_path(model), duet_model_config(model), card->noise,
             card->predict);
+    cli_say(cli, "  stored as   %s\n", duet_dtype_name(duet_model_stored(model)));
     cli_say(cli, "  images      %lld x %lld, %d channel%s, fit %s\n", (long long)card->preprocess.size, (long long)card->preprocess.size,
             card->preprocess.channels, card->preprocess.channels == 1 ? "" : "s", card->preprocess.fit);
     cli_say(cli, "  trained on  %s: %lld images, %lld steps%s\n", card->data, (long long)card->images, (long long)card->steps, card->ema ? ", EMA weights" : "");
@@ -119,7 +120,8 @@ static json_t *model_json(duet_model *model, json_t *taps) {
     json_t *recommended = best->valid ? json_pack("{s:I,s:i,s:i,s:f,s:s}", "t", (json_int_t)best->t, "tap", best->tap, "pool", best->pool, "top1", best->top1,
                                                   "data", best->data)
                                       : json_null();
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}", "path", duet_model_path(model), "arch", card->arch, "config",
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}", "path", duet_model_path(model), "stored",
+                     duet_dtype_name(duet_model_stored(model)), "arch", card->arch, "config",
                      duet_model_config(model), "noise", card->noise, "predict", card->predict, "data", card->data, "parameters",
                      (json_int_t)duet_model_parameters(model), "macs", duet_model_macs(model), "images", (json_int_t)card->images, "steps",
                      (json_int_t)card->steps, "size", (json_int_t)card->preprocess.size, "channels", card->preprocess.channels, "recommended",

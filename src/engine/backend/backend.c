@@ -6,15 +6,31 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/backend/widen.h"
+
+static duet_status plan_reference(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
+{
+    duet_widened w;
+    (void)options;
+    duet_widen(&w, call, 0);
+    out->scratch = w.bytes;
+    out->impl = "";
+    return DUET_OK;
+}
 
 static duet_status run_reference(const duet_run *run)
 {
-    run->call->op->reference(run);
+    duet_widened w;
+    duet_run inner;
+    duet_widen(&w, run->call, 0);
+    duet_widen_begin(&w, run, run->scratch, &inner);
+    w.call.op->reference(&inner);
+    duet_widen_end(&w, run, &inner);
     return DUET_OK;
 }
 
 static const duet_kernel reference_kernels[] = {
-#define DUET_OP(name_) { .op = #name_, .name = "reference", .run = run_reference },
+#define DUET_OP(name_) { .op = #name_, .name = "reference", .plan = plan_reference, .run = run_reference },
 #include "engine/op/op.def"
 #undef DUET_OP
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * engine/backend/backend.h: a backend is a list of kernels; a kernel computes one op on f32 in one way. */
+ * engine/backend/backend.h: a backend is a list of kernels; a kernel computes one op in one way, in f32
+ * registers, on activations stored as f32 or as bf16. */
 #ifndef DUET_ENGINE_BACKEND_H
 #define DUET_ENGINE_BACKEND_H
 
@@ -21,6 +22,7 @@ typedef struct duet_kernel_plan {
 typedef struct duet_kernel {
     const char *op;   /* name of the op it computes */
     const char *name; /* "onednn", "norm", … */
+    bool bf16_weights; /* reads the op's weight_inputs also where they are stored as bf16 */
     bool (*supports)(const duet_call *call); /* NULL = always */
     bool (*pays)(const duet_call *call, const duet_kernel_options *options); /* is it a good choice? NULL = if supported */
     duet_status (*plan)(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out); /* NULL = nothing to plan */

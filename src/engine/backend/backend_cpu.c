@@ -6,30 +6,49 @@
 
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/onednn_kernels.h"
+#include "engine/backend/widen.h"
 
-#define DUET_CPU(name)                                   \
-    extern const duet_kernel_list duet_cpu_##name##_base; \
-    DUET_CPU_X86(name)
 #if defined(__x86_64__)
-#define DUET_CPU_X86(name)                               \
-    extern const duet_kernel_list duet_cpu_##name##_avx2; \
-    extern const duet_kernel_list duet_cpu_##name##_avx512;
+#define DUET_LISTS(name)                                  \
+    extern const duet_kernel_list duet_cpu_##name##_base, \
+        duet_cpu_##name##_avx2, duet_cpu_##name##_avx512;
 #else
-#define DUET_CPU_X86(name)
+#define DUET_LISTS(name) extern const duet_kernel_list duet_cpu_##name##_base;
 #endif
+#define DUET_CPU(name)      DUET_LISTS(name)
+#define DUET_CPU_BF16(name) DUET_LISTS(name##_bf16)
 #include "engine/backend/cpu/cpu.def"
-#undef DUET_CPU
 
+/* Kernels of an instruction set, by how activations are stored. */
+typedef struct kernel_lists {
+    const duet_kernel_list *const *f32, *const *bf16;
+    int f32_count, bf16_count;
+} kernel_lists;
+#define DUET_LISTS_OF(isa) \
+    static const kernel_lists lists_##isa = { f32_##isa, bf16_##isa, DUET_COUNT(f32_##isa), DUET_COUNT(bf16_##isa) }
+
+static const duet_kernel_list *const f32_base[] = {
 #define DUET_CPU(name) &duet_cpu_##name##_base,
-static const duet_kernel_list *const lists_base[] = {
 #include "engine/backend/cpu/cpu.def"
 };
-#undef DUET_CPU
+static const duet_kernel_list *const bf16_base[] = {
+#define DUET_CPU_BF16(name) &duet_cpu_##name##_bf16_base,
+#include "engine/backend/cpu/cpu.def"
+};
+DUET_LISTS_OF(base);
+
+static bool has_bf16_weights(const duet_call *call)
+{
+    for (int k = 0; k < call->inputs; k++) {
+        if ((call->op->bf16_inputs >> k & 1u) == 0 && call->has_in[k] && call->in[k].dtype == DUET_BF16) return true;
+    }
+    return false;
+}
 
 static bool takes(const duet_kernel *kernel, const duet_call *call, const duet_kernel_options *options)
 {
     return strcmp(kernel->op, call->op->info.name) == 0 && (kernel->supports == NULL || kernel->supports(call)) &&
-           (kernel->pays == NULL || kernel->pays(call, options));
+           (kernel->pays == NULL || kernel->pays(call, options)) && (kernel->bf16_weights || !has_bf16_weights(call));
 }
 
 static const duet_kernel *find_in(const duet_kernel_list *list, const duet_call *call, const duet_kernel_options *options)
@@ -40,43 +59,54 @@ static const duet_kernel *find_in(const duet_kernel_list *list, const duet_call 
     return NULL;
 }
 
-/* oneDNN supports only what it does faster. */
-static const duet_kernel *find_all(const duet_kernel_list *const *lists, int count, const duet_call *call,
-                                   const duet_kernel_options *options)
+/* oneDNN supports only what it does faster. In bf16 every op has a kernel if it has one in f32. */
+static const duet_kernel *find_all(const kernel_lists *lists, const duet_call *call, const duet_kernel_options *options)
 {
-    const duet_kernel *found = find_in(&duet_onednn_kernels, call, options);
-    for (int i = 0; i < count && found == NULL; i++) found = find_in(lists[i], call, options);
-    return found;
+    const bool bf16 = duet_call_is_bf16(call) || (call->outputs > 0 && call->out[0].dtype == DUET_BF16);
+    const duet_kernel_list *const *const list = bf16 ? lists->bf16 : lists->f32;
+    const int count = bf16 ? lists->bf16_count : lists->f32_count;
+    const duet_kernel *found = bf16 ? NULL : find_in(&duet_onednn_kernels, call, options);
+    for (int i = 0; i < count && found == NULL; i++) found = find_in(list[i], call, options);
+    return found == NULL && (bf16 || has_bf16_weights(call)) ? &duet_kernel_widened : found;
 }
 
 static const duet_kernel *find_base(const duet_call *call, const duet_kernel_options *options)
 {
-    return find_all(lists_base, DUET_COUNT(lists_base), call, options);
+    return find_all(&lists_base, call, options);
 }
 
 #define DUET_CPU_INFO { .name = "cpu", .help = "own vectorised kernels, oneDNN for some convolutions", .params = DUET_TABLE_EMPTY }
 static const duet_backend backend_base = { .info = DUET_CPU_INFO, .find = find_base, .isa = "base" };
 
 #if defined(__x86_64__)
+static const duet_kernel_list *const f32_avx2[] = {
 #define DUET_CPU(name) &duet_cpu_##name##_avx2,
-static const duet_kernel_list *const lists_avx2[] = {
 #include "engine/backend/cpu/cpu.def"
 };
-#undef DUET_CPU
-#define DUET_CPU(name) &duet_cpu_##name##_avx512,
-static const duet_kernel_list *const lists_avx512[] = {
+static const duet_kernel_list *const bf16_avx2[] = {
+#define DUET_CPU_BF16(name) &duet_cpu_##name##_bf16_avx2,
 #include "engine/backend/cpu/cpu.def"
 };
-#undef DUET_CPU
+DUET_LISTS_OF(avx2);
 
 static const duet_kernel *find_avx2(const duet_call *call, const duet_kernel_options *options)
 {
-    return find_all(lists_avx2, DUET_COUNT(lists_avx2), call, options);
+    return find_all(&lists_avx2, call, options);
 }
+
+static const duet_kernel_list *const f32_avx512[] = {
+#define DUET_CPU(name) &duet_cpu_##name##_avx512,
+#include "engine/backend/cpu/cpu.def"
+};
+static const duet_kernel_list *const bf16_avx512[] = {
+#define DUET_CPU_BF16(name) &duet_cpu_##name##_bf16_avx512,
+#include "engine/backend/cpu/cpu.def"
+};
+DUET_LISTS_OF(avx512);
 
 static const duet_kernel *find_avx512(const duet_call *call, const duet_kernel_options *options)
 {
-    return find_all(lists_avx512, DUET_COUNT(lists_avx512), call, options);
+    return find_all(&lists_avx512, call, options);
 }
 
 static const duet_backend backend_avx2 = { .info = DUET_CPU_INFO, .find = find_avx2, .isa = "avx2" };

@@ -205,9 +205,9 @@ static bool check_inputs(duet_graph *graph, const duet_op *op, const duet_value 
             duet_graph_fail(graph, DUET_ARG, "%s at '%s': input %d is no value of this graph", op->info.name, graph->scope, k);
             return false;
         }
-        const duet_dtype want = (op->i32_inputs >> k & 1u) != 0 ? DUET_I32 : DUET_F32;
         const duet_dtype have = graph->values[in[k]].arg.dtype;
-        if (have != want) {
+        if (!duet_op_stores(op, k, have)) {
+            const duet_dtype want = (op->i32_inputs >> k & 1u) != 0 ? DUET_I32 : DUET_F32;
             duet_graph_fail(graph, DUET_ARG, "%s at '%s': input %d is %s, must be %s", op->info.name, graph->scope, k,
                             duet_dtype_name(have), duet_dtype_name(want));
             return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * engine/graph/params.c: the parameter block: all tensors of a model in one allocation, each 64-byte aligned, so that
- * optimisers, EMA and checkpoints run over one array. Gaps are zero and stay zero. */
+ * optimisers, EMA and checkpoints run over one array. Gaps are zero and stay zero. Lent tensors stay where they are. */
 #include "engine/graph/plan.h"
 
 #include <math.h>
@@ -24,8 +24,7 @@ duet_status duet_params_describe(duet_params **out, const duet_graph *graph) {
         const duet_shape *shape = &graph->values[from->value].arg.shape;
         const int64_t count = duet_shape_count(shape);
         params->slots[i] = (duet_param_slot){.name = duet_arena_text(params->arena, from->name), .role = from->role,
-                                             .init = from->init, .shape = *shape, .offset = params->size, .count = count};
-        params->size += (count + ALIGN - 1) / ALIGN * ALIGN;
+                                             .init = from->init, .shape = *shape, .dtype = DUET_F32, .count = count};
     }
     params->count = graph->param_count;
     params->version = 1;
@@ -37,7 +36,25 @@ done:
     return status;
 }
 
-duet_status duet_params_alloc(duet_params *params) { return duet_alloc(&params->block, params->size, sizeof *params->block); }
+void duet_params_lend(duet_params *params, int64_t slot, duet_dtype dtype, const void *content) {
+    params->slots[slot].dtype = dtype;
+    params->slots[slot].lent = content;
+}
+
+duet_status duet_params_alloc(duet_params *params) {
+    params->size = 0;
+    for (int64_t i = 0; i < params->count; i++) {
+        duet_param_slot *slot = &params->slots[i];
+        if (slot->lent) continue;
+        slot->offset = params->size;
+        params->size += (slot->count + ALIGN - 1) / ALIGN * ALIGN;
+    }
+    return duet_alloc(&params->block, params->size, sizeof *params->block);
+}
+
+const void *duet_params_data(const duet_params *params, const duet_param_slot *slot) {
+    return slot->lent ? slot->lent : params->block + slot->offset;
+}
 
 duet_status duet_params_new(duet_params **out, const duet_graph *graph) {
     duet_params *params = NULL;
@@ -51,20 +68,9 @@ duet_status duet_params_new(duet_params **out, const duet_graph *graph) {
     return DUET_OK;
 }
 
-void duet_params_borrow(duet_params *params, const float *block, const int64_t *offset) {
-    params->block = (float *)(uintptr_t)block; /* nothing writes to a lent block */
-    params->lent = true;
-    params->size = 0;
-    for (int64_t i = 0; i < params->count; i++) {
-        params->slots[i].offset = offset[i];
-        if (offset[i] + params->slots[i].count > params->size) params->size = offset[i] + params->slots[i].count;
-    }
-    duet_params_touch(params);
-}
-
 void duet_params_free(duet_params *params) {
     if (!params) return;
-    if (!params->lent) duet_release(params->block);
+    duet_release(params->block);
     duet_arena_free(params->arena);
     duet_release(params);
 }

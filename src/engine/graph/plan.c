@@ -122,7 +122,7 @@ static duet_status place_values(compile *c, const duet_params *params) {
     for (int64_t i = 0; i < graph->param_count; i++) {
         const duet_param_slot *slot = duet_params_slot(params, graph->params[i].name);
         if (!slot) return duet_fail(DUET_NOT_FOUND, "parameter '%s' is not in the parameter block", graph->params[i].name);
-        c->place[graph->params[i].value] = (duet_place){DUET_PLACE_PARAM, slot->offset};
+        c->place[graph->params[i].value] = (duet_place){DUET_PLACE_PARAM, slot - params->slots};
     }
     for (int64_t i = 0; i < graph->input_count; i++) {
         if (!c->live[graph->inputs[i]]) continue;
@@ -185,16 +185,29 @@ static duet_status choose_kernel(duet_step *step, const duet_plan *plan, uint32_
     memset(&step->plan, 0, sizeof step->plan);
     step->kernel = duet_kernel_reference(step->call.op);
     step->fallback = plan->backend != duet_backend_ref();
+    return step->kernel->plan(&step->call, &options, &step->plan);
+}
+
+/* Parameters may be stored otherwise than the graph says. */
+static duet_status take_stored_types(compile *c, const duet_node *node, const duet_params *params, duet_call *call) {
+    for (int k = 0; k < node->op->inputs; k++) {
+        const duet_place place = place_of(c, node->in[k]);
+        if (place.kind != DUET_PLACE_PARAM) continue;
+        call->in[k].dtype = params->slots[place.offset].dtype;
+        if (node->op->alias && call->in[k].dtype != DUET_F32)
+            return duet_fail(DUET_UNSUPPORTED, "%s of '%s' at '%s' needs it stored as f32", node->op->info.name, params->slots[place.offset].name, node->scope);
+    }
     return DUET_OK;
 }
 
-static duet_status make_step(compile *c, int64_t s) {
+static duet_status make_step(compile *c, int64_t s, const duet_params *params) {
     duet_plan *plan = c->plan;
     duet_step *step = &plan->steps[s];
     const duet_node *node = &c->graph->nodes[c->step_node[s]];
     uint32_t used = 0, param_inputs = 0;
     for (int k = 0; k < node->op->outputs; k++) used |= (uint32_t)c->live[node->out[k]] << k;
     duet_graph_call(c->graph, node, used, &step->call);
+    DUET_TRY(take_stored_types(c, node, params, &step->call));
     /* The plan outlives the graph: attributes and names are copied. */
     const size_t attr_size = node->op->info.params.options_size;
     void *attr = duet_arena_alloc(plan->arena, 1, attr_size > 0 ? attr_size : 1);
@@ -237,7 +250,7 @@ static duet_status make_ends(compile *c, const duet_params *params, const duet_v
     for (int64_t i = 0; i < c->graph->assign_count; i++) {
         const duet_param_slot *slot = duet_params_slot(params, c->graph->params[c->graph->assigns[i].param].name);
         plan->copies[plan->copy_count++] = (duet_plan_copy){.from = place_of(c, c->graph->assigns[i].value),
-                                                            .to = {DUET_PLACE_PARAM, slot->offset}, .count = slot->count};
+                                                            .to = {DUET_PLACE_PARAM, slot - params->slots}, .count = slot->count};
     }
     return duet_arena_status(plan->arena);
 }
@@ -267,7 +280,7 @@ duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_p
     DUET_DO(place_values(&c, params));
     plan->steps = duet_arena_alloc(plan->arena, plan->step_count + 1, sizeof *plan->steps);
     DUET_DO(duet_arena_status(plan->arena));
-    for (int64_t s = 0; s < plan->step_count; s++) DUET_DO(make_step(&c, s));
+    for (int64_t s = 0; s < plan->step_count; s++) DUET_DO(make_step(&c, s, params));
     DUET_DO(make_ends(&c, params, outputs, output_count));
     *out = plan;
     plan = NULL;

@@ -7,14 +7,16 @@
 #include "engine/backend/backend.h"
 #include "engine/graph/graph.h"
 
-/* ---- parameters: one block, f32. Own blocks: each tensor 64-byte aligned, gaps are zero. A lent block is the mapped file:
- * read-only, tensors where the file has them ---- */
+/* ---- parameters: one block, f32, each tensor 64-byte aligned, gaps are zero. Tensors may instead be lent, read-only, by a
+ * mapped file; those are f32 or bf16 ---- */
 typedef struct duet_param_slot {
     const char *name;
     duet_role role;
     duet_init init;
     duet_shape shape;
-    int64_t offset, count; /* in floats */
+    duet_dtype dtype;      /* f32, or bf16 where lent */
+    const void *lent;      /* its content, of somebody else; NULL = in the block */
+    int64_t offset, count; /* elements; where it begins in the block */
 } duet_param_slot;
 typedef struct duet_params {
     duet_arena *arena;
@@ -22,16 +24,15 @@ typedef struct duet_params {
     int64_t count;      /* slots */
     float *block;
     int64_t size;       /* floats of the block, gaps included */
-    bool lent;          /* the block belongs to somebody else and must not be written */
     uint64_t version;   /* of the content; bump with duet_params_touch after changing it */
 } duet_params;
 /* Slots for all parameters of the graph (also those of nodes that are pruned later), in the order they were asked for. */
 DUET_NODISCARD duet_status duet_params_new(duet_params **out, const duet_graph *graph);
-/* The same in two steps: slots without a block; then a block of their own, or (before anything is planned) `block` of the
- * lender, in which slot i begins at offset[i] floats. */
+/* The same in steps: slots without a block; some of them lent (before anything is planned); a block for the others. */
 DUET_NODISCARD duet_status duet_params_describe(duet_params **out, const duet_graph *graph);
+void duet_params_lend(duet_params *params, int64_t slot, duet_dtype dtype, const void *content);
 DUET_NODISCARD duet_status duet_params_alloc(duet_params *params);
-void duet_params_borrow(duet_params *params, const float *block, const int64_t *offset);
+const void *duet_params_data(const duet_params *params, const duet_param_slot *slot);
 void duet_params_free(duet_params *params);
 const duet_param_slot *duet_params_slot(const duet_params *params, const char *name);
 /* Draws initial values; a tensor's values depend on (seed, its name). random_readers: everything non-zero (untrained baseline). */

@@ -9,7 +9,7 @@
 typedef enum duet_place_kind { DUET_PLACE_NONE, DUET_PLACE_PARAM, DUET_PLACE_SLAB, DUET_PLACE_GRAD } duet_place_kind;
 typedef struct duet_place {
     duet_place_kind kind;
-    int64_t offset; /* floats of the parameter or gradient block; bytes of the slab */
+    int64_t offset; /* slot of a parameter; floats of the gradient block; bytes of the slab */
 } duet_place;
 
 typedef struct duet_step { /* a node that runs */

@@ -17,7 +17,7 @@ struct duet_session {
 
 static void *locate(const duet_session *session, duet_place place) {
     switch (place.kind) {
-    case DUET_PLACE_PARAM: return session->params->block + place.offset;
+    case DUET_PLACE_PARAM: return (void *)(uintptr_t)duet_params_data(session->params, &session->params->slots[place.offset]);
     case DUET_PLACE_SLAB: return session->slab + place.offset;
     case DUET_PLACE_GRAD: return session->grads + place.offset;
     case DUET_PLACE_NONE: break;

@@ -70,6 +70,20 @@ duet_shape duet_shape_make(int rank, const int64_t *dims)
     return shape;
 }
 
+bool duet_op_stores(const duet_op *op, int k, duet_dtype dtype)
+{
+    if ((op->i32_inputs >> k & 1u) != 0) return dtype == DUET_I32;
+    return dtype == DUET_F32 || (dtype == DUET_BF16 && ((op->bf16_inputs | op->weight_inputs) >> k & 1u) != 0);
+}
+
+bool duet_call_is_bf16(const duet_call *call)
+{
+    for (int k = 0; k < call->inputs; k++) {
+        if ((call->op->bf16_inputs >> k & 1u) != 0 && call->has_in[k] && call->in[k].dtype == DUET_BF16) return true;
+    }
+    return false;
+}
+
 duet_status duet_op_present(const duet_call *call, int k, const char *name)
 {
     return k < call->inputs && call->has_in[k] ? DUET_OK : duet_op_fail(call, "%s is missing", name);
@@ -94,9 +108,12 @@ duet_status duet_op_check(const duet_call *call, const char *const *names)
         if (k < call->op->required) DUET_TRY(duet_op_present(call, k, names[k]));
         if (k >= call->inputs || !call->has_in[k]) continue;
         const duet_arg *arg = &call->in[k];
-        const duet_dtype want = (call->op->i32_inputs >> k & 1u) != 0 ? DUET_I32 : DUET_F32;
-        if (arg->dtype != want) {
+        if (!duet_op_stores(call->op, k, arg->dtype)) {
+            const duet_dtype want = (call->op->i32_inputs >> k & 1u) != 0 ? DUET_I32 : DUET_F32;
             return duet_op_fail(call, "%s is %s, expected %s", names[k], duet_dtype_name(arg->dtype), duet_dtype_name(want));
+        }
+        if ((call->op->bf16_inputs >> k & 1u) != 0 && (arg->dtype == DUET_BF16) != duet_call_is_bf16(call)) {
+            return duet_op_fail(call, "%s is f32, but another activation is bf16", names[k]);
         }
         if (is_sound(&arg->shape)) continue;
         return duet_op_fail(call, "%s %s is empty or too large", names[k], duet_shape_text(&arg->shape, text));
@@ -146,7 +163,7 @@ duet_status duet_op_out_shape(duet_call *call, int k, const duet_shape *shape)
         }
         if (shape->dim[i] > 0) room /= shape->dim[i];
     }
-    call->out[k].dtype = DUET_F32;
+    call->out[k].dtype = (call->op->bf16_outputs >> k & 1u) != 0 && duet_call_is_bf16(call) ? DUET_BF16 : DUET_F32;
     call->out[k].shape = *shape;
     return DUET_OK;
 }

@@ -61,14 +61,17 @@ struct duet_op {
     int inputs;      /* declared inputs */
     int required;    /* the first `required` must be present */
     int outputs;
-    uint32_t i32_inputs; /* bit k: input k is i32, else f32 */
+    uint32_t i32_inputs; /* bit k: input k is i32, else f32 or, where the next two say so, bf16 */
+    /* Activations that may be stored as bf16 (sums and statistics stay f32): all of a node's, or none. */
+    uint32_t bf16_inputs, bf16_outputs;
+    uint32_t weight_inputs; /* parameters that may be stored as bf16, whatever the activations are */
     bool grad_only;  /* serves gradients, has none itself */
     bool random;     /* depends on (seed, step) */
     bool alias;      /* output 0 is input 0's memory with another shape */
     uint32_t in_place; /* bit k: output 0 may overwrite input k when that dies here (same size) */
-    /* Checks everything, fills call->out (dtype preset to f32). Errors name both shapes. */
+    /* Checks everything, fills call->out. Errors name both shapes. */
     duet_status (*shape)(duet_call *call);
-    /* f32 storage, double accumulation, one loop an index. NULL only for alias ops. */
+    /* f32 storage (backends convert bf16), double accumulation, one loop an index. NULL only for alias ops. */
     void (*reference)(const duet_run *run);
     /* Adds to `graph` the nodes of the gradient: dout[k] is DUET_NONE where nothing flows; din[k] is preset to
      * DUET_NONE and stays so for inputs without gradient. in/out: this node's values. NULL = not differentiable. */
@@ -84,6 +87,11 @@ struct duet_op {
 extern const duet_family duet_family_op;
 const duet_op *duet_op_find(const char *name);
 const duet_op *const *duet_op_list(int *count);
+
+/* May input k be stored so? */
+bool duet_op_stores(const duet_op *op, int k, duet_dtype dtype);
+/* Are activations of this call stored as bf16? */
+bool duet_call_is_bf16(const duet_call *call);
 
 /* Helpers of shape rules. */
 duet_status duet_op_fail(const duet_call *call, const char *format, ...) DUET_PRINTF(2, 3); /* DUET_SHAPE, "conv2d at 'scope': …" */

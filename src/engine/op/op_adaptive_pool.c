@@ -74,5 +74,6 @@ const duet_op duet_op_adaptive_pool = {
     .info = {.name = "adaptive_pool", .help = "adaptive average pooling, x[B,H,W,C] -> [B,size,size,C]",
              .params = DUET_TABLE(params, duet_pool_attr)},
     .inputs = 1, .required = 1, .outputs = 1,
+    .bf16_inputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

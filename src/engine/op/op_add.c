@@ -41,4 +41,5 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_add = {
     .info = {.name = "add", .help = "a + b of the same shape", .params = DUET_TABLE_EMPTY},
     .inputs = 2, .required = 2, .outputs = 1, .in_place = 1u << 0 | 1u << 1,
+    .bf16_inputs = 1u << 0 | 1u << 1, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};

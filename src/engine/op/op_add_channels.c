@@ -53,4 +53,5 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_add_channels = {
     .info = {.name = "add_channels", .help = "x[B,…,C] + v[B,C]", .params = DUET_TABLE_EMPTY},
     .inputs = 2, .required = 2, .outputs = 1, .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};

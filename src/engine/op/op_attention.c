@@ -109,5 +109,6 @@ const duet_op duet_op_attention = {
     .info = {.name = "attention", .help = "softmax(q k^T / sqrt(C/heads)) v in each head, qkv[B,T,3C] -> [B,T,C]",
              .params = DUET_TABLE(params, duet_attention_attr)},
     .inputs = 1, .required = 1, .outputs = 1,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

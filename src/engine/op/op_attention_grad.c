@@ -151,4 +151,5 @@ const duet_op duet_op_attention_grad = {
     .info = {.name = "attention_grad", .help = "gradient of attention: qkv[B,T,3C], dy[B,T,C] -> dqkv[B,T,3C]",
              .params = DUET_TABLE(params, duet_attention_attr)},
     .inputs = 2, .required = 2, .outputs = 1, .grad_only = true,
+    .bf16_inputs = 1u << 0 | 1u << 1, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -71,5 +71,6 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_avg_pool = {
     .info = {.name = "avg_pool", .help = "mean of 2x2 blocks, times gain", .params = DUET_TABLE(params, duet_resample_attr)},
     .inputs = 1, .required = 1, .outputs = 1,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

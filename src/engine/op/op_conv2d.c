@@ -121,5 +121,6 @@ const duet_op duet_op_conv2d = {
     .info = {.name = "conv2d", .help = "convolution with zero padding, x[B,H,W,I], w[O,I,k,k], bias[O]?, add[y]?",
              .params = DUET_TABLE(params, duet_conv2d_attr)},
     .inputs = 4, .required = 2, .outputs = 1, .in_place = 1u << 3,
+    .bf16_inputs = 1u << 0 | 1u << 3, .bf16_outputs = 1u << 0, .weight_inputs = 1u << 1,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

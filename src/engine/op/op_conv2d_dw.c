@@ -107,4 +107,5 @@ const duet_op duet_op_conv2d_dw = {
     .info = {.name = "conv2d_dw", .help = "gradients to w and bias: x[B,H,W,I], dy[B,Ho,Wo,O] -> dw[O,I,k,k], dbias[O]",
              .params = DUET_TABLE(params, duet_conv2d_attr)},
     .inputs = 2, .required = 2, .outputs = 2, .grad_only = true,
+    .bf16_inputs = 1u << 0 | 1u << 1,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

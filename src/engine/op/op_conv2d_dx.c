@@ -90,4 +90,5 @@ const duet_op duet_op_conv2d_dx = {
     .info = {.name = "conv2d_dx", .help = "gradient of conv2d to its input: dy[B,Ho,Wo,O], w[O,I,k,k] -> dx[B,H,W,I]",
              .params = DUET_TABLE(params, duet_conv2d_attr)},
     .inputs = 2, .required = 2, .outputs = 1, .grad_only = true,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0, .weight_inputs = 1u << 1,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

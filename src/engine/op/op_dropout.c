@@ -75,5 +75,6 @@ const duet_op duet_op_dropout = {
     .info = {.name = "dropout", .help = "zeroes elements with probability p, x[B,…], sample_id i32[B]",
              .params = DUET_TABLE(params, duet_dropout_attr)},
     .inputs = 2, .required = 2, .outputs = 1, .i32_inputs = 1u << 1, .random = true, .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -48,4 +48,5 @@ const duet_op duet_op_embedding = {
     .info = {.name = "embedding", .help = "rows of a table, table[K,D], labels i32[B] -> [B,D]; zeros for labels out of range",
              .params = DUET_TABLE_EMPTY},
     .inputs = 2, .required = 2, .outputs = 1, .i32_inputs = 1u << 1,
+    .weight_inputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -106,5 +106,6 @@ const duet_op duet_op_group_norm = {
     .info = {.name = "group_norm", .help = "normalises each group of channels of each sample, x[B,…,C], gamma[C], beta[C]",
              .params = DUET_TABLE(params, duet_norm_attr)},
     .inputs = 3, .required = 3, .outputs = 3,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

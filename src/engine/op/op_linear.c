@@ -71,5 +71,6 @@ const duet_op duet_op_linear = {
     .info = {.name = "linear", .help = "matrix product along the last axis, x[…,I], w[O,I], bias[O]?, add[y]?",
              .params = DUET_TABLE_EMPTY},
     .inputs = 4, .required = 2, .outputs = 1, .in_place = 1u << 3,
+    .bf16_inputs = 1u << 0 | 1u << 3, .bf16_outputs = 1u << 0, .weight_inputs = 1u << 1,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -68,4 +68,5 @@ const duet_op duet_op_linear_dw = {
     .info = {.name = "linear_dw", .help = "gradients of linear to weight and bias: x[…,I], dy[…,O] -> dw[O,I], dbias[O]",
              .params = DUET_TABLE(params, duet_linear_dw_attr)},
     .inputs = 2, .required = 2, .outputs = 2, .grad_only = true,
+    .bf16_inputs = 1u << 0 | 1u << 1,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -51,4 +51,5 @@ const duet_op duet_op_linear_dx = {
     .info = {.name = "linear_dx", .help = "gradient of linear to its input: dy[…,O], w[O,I] -> dx[…,I]",
              .params = DUET_TABLE_EMPTY},
     .inputs = 2, .required = 2, .outputs = 1, .grad_only = true,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0, .weight_inputs = 1u << 1,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

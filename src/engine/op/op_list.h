@@ -21,7 +21,7 @@ DUET_NODISCARD duet_status duet_op_want(const duet_call *call, int k, const char
 DUET_NODISCARD duet_status duet_op_want_shape(const duet_call *call, int k, const char *name, const duet_shape *shape);
 /* Input k, where present, has the rows of `shape`: as many elements, the same last axis. */
 DUET_NODISCARD duet_status duet_op_want_rows(const duet_call *call, int k, const char *name, const duet_shape *shape);
-/* Fills output k (f32); refuses what does not fit into memory by far. */
+/* Fills output k, bf16 where the activations are; refuses what does not fit into memory by far. */
 DUET_NODISCARD duet_status duet_op_out(duet_call *call, int k, int rank, const int64_t *dims);
 DUET_NODISCARD duet_status duet_op_out_shape(duet_call *call, int k, const duet_shape *shape);
 

@@ -58,5 +58,6 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_modulate = {
     .info = {.name = "modulate", .help = "x (1 + scale) + shift, x[B,…,C], scale_shift[B,2C]", .params = DUET_TABLE_EMPTY},
     .inputs = 2, .required = 2, .outputs = 1, .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -63,4 +63,5 @@ const duet_op duet_op_modulate_grad = {
     .info = {.name = "modulate_grad", .help = "gradient of modulate: x, scale_shift[B,2C], dy -> dx, dscale_shift",
              .params = DUET_TABLE_EMPTY},
     .inputs = 3, .required = 3, .outputs = 2, .grad_only = true,
+    .bf16_inputs = 1u << 0 | 1u << 2, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -138,5 +138,6 @@ const duet_op duet_op_norm_act = {
     .info = {.name = "norm_act", .help = "fused silu?(group_norm(x) (1 + scale) + shift), x[B,…,C], scale_shift[B,2C]?",
              .params = DUET_TABLE(params, duet_norm_attr)},
     .inputs = 4, .required = 3, .outputs = 3,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .expand = expand, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -159,4 +159,5 @@ const duet_op duet_op_norm_act_grad = {
     .info = {.name = "norm_act_grad", .help = "gradient of group_norm and norm_act -> dx, dgamma[C], dbeta[C], dscale_shift[B,2C]",
              .params = DUET_TABLE(params, duet_norm_attr)},
     .inputs = 7, .required = 3, .outputs = 4, .grad_only = true,
+    .bf16_inputs = 1u << 0 | 1u << 6, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

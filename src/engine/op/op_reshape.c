@@ -68,4 +68,5 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_reshape = {
     .info = {.name = "reshape", .help = "the same elements in another shape", .params = DUET_TABLE(params, duet_reshape_attr)},
     .inputs = 1, .required = 1, .outputs = 1, .alias = true,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .grad = gradient, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -46,5 +46,6 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_silu = {
     .info = {.name = "silu", .help = "x / (1 + exp(-x))", .params = DUET_TABLE_EMPTY},
     .inputs = 1, .required = 1, .outputs = 1, .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -43,4 +43,5 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_silu_grad = {
     .info = {.name = "silu_grad", .help = "gradient of silu: x, dy -> dx", .params = DUET_TABLE_EMPTY},
     .inputs = 2, .required = 2, .outputs = 1, .grad_only = true, .in_place = 1u << 0 | 1u << 1,
+    .bf16_inputs = 1u << 0 | 1u << 1, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

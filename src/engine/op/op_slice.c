@@ -61,4 +61,5 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_slice = {
     .info = {.name = "slice", .help = "channels begin to begin + count", .params = DUET_TABLE(params, duet_slice_attr)},
     .inputs = 1, .required = 1, .outputs = 1,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -55,5 +55,6 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_sum_channels = {
     .info = {.name = "sum_channels", .help = "sum over the middle axes, x[B,…,C] -> [B,C]", .params = DUET_TABLE_EMPTY},
     .inputs = 1, .required = 1, .outputs = 1,
+    .bf16_inputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
     .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -62,4 +62,5 @@ const duet_op duet_op_unslice = {
     .info = {.name = "unslice", .help = "x as channels begin.. of total, zeros elsewhere",
              .params = DUET_TABLE(params, duet_slice_attr)},
     .inputs = 1, .required = 1, .outputs = 1,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};

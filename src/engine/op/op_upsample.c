@@ -58,4 +58,5 @@ const duet_op duet_op_upsample = {
     .info = {.name = "upsample", .help = "nearest neighbour to twice the size, times gain",
              .params = DUET_TABLE(params, duet_resample_attr)},
     .inputs = 1, .required = 1, .outputs = 1,
+    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
     .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};

@@ -64,6 +64,7 @@ duet_value duet_dropout(duet_graph *g, duet_value x, duet_value sample_id, doubl
 void duet_mse_loss(duet_graph *g, duet_value pred, duet_value target, duet_value *loss, duet_value *per_sample);
 typedef struct duet_fill_attr { double value; int64_t rank; duet_int_list dims; } duet_fill_attr;
 duet_value duet_fill(duet_graph *g, double value, int rank, const int64_t *dims); /* a constant tensor */
+typedef struct duet_cast_attr { bool bf16; } duet_cast_attr; /* of the op cast, which only the pass bf16 makes */
 typedef struct duet_reshape_attr { duet_int_list dims; } duet_reshape_attr;
 duet_value duet_reshape(duet_graph *g, duet_value x, int rank, const int64_t *dims); /* free; one dim may be -1 */
 

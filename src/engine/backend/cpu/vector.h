@@ -62,6 +62,91 @@ DUET_INLINE void vec_store_part(float *to, duet_vec v, int64_t count)
     memcpy(to, &v, (size_t)count * sizeof(float));
 }
 
+/* ---- activations: f32, or bf16 in the second compilation of a file (DUET_STORE_BF16): the upper half of an f32, rounded to nearest
+ * even when it is stored. Arithmetic is f32 either way. ---- */
+#if defined(DUET_STORE_BF16)
+typedef uint16_t duet_act;
+typedef uint16_t duet_vec_short __attribute__((vector_size(2 * DUET_LANES)));
+typedef uint16_t duet_vec_short_loose __attribute__((vector_size(2 * DUET_LANES), aligned(2), may_alias));
+typedef uint32_t duet_vec_bits __attribute__((vector_size(4 * DUET_LANES)));
+
+DUET_INLINE duet_vec act_load(const duet_act *from)
+{
+    const duet_vec_short half = *(const duet_vec_short_loose *)from;
+    return (duet_vec)(__builtin_convertvector(half, duet_vec_bits) << 16);
+}
+
+/* NaN keeps its upper half and becomes quiet, so that no payload is rounded to infinity. */
+DUET_INLINE duet_vec_short act_round(duet_vec v)
+{
+    const duet_vec_bits bits = (duet_vec_bits)v, up = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16, nan = (duet_vec_bits)(v != v);
+    return __builtin_convertvector((nan & (bits >> 16 | 0x40u)) | (~nan & up), duet_vec_short);
+}
+
+DUET_INLINE void act_store(duet_act *to, duet_vec v)
+{
+    *(duet_vec_short_loose *)to = act_round(v);
+}
+
+DUET_INLINE duet_vec act_load_part(const duet_act *from, int64_t count)
+{
+    duet_act full[DUET_LANES] = { 0 };
+    memcpy(full, from, (size_t)count * sizeof *from);
+    return act_load(full);
+}
+
+DUET_INLINE void act_store_part(duet_act *to, duet_vec v, int64_t count)
+{
+    const duet_vec_short half = act_round(v);
+    memcpy(to, &half, (size_t)count * sizeof *to);
+}
+
+DUET_INLINE float act_get(duet_act a)
+{
+    const uint32_t bits = (uint32_t)a << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+DUET_INLINE duet_act act_make(float value)
+{
+    return act_round(vec_set(value))[0];
+}
+#else
+typedef float duet_act;
+
+DUET_INLINE duet_vec act_load(const duet_act *from)
+{
+    return vec_load(from);
+}
+
+DUET_INLINE void act_store(duet_act *to, duet_vec v)
+{
+    vec_store(to, v);
+}
+
+DUET_INLINE duet_vec act_load_part(const duet_act *from, int64_t count)
+{
+    return vec_load_part(from, count);
+}
+
+DUET_INLINE void act_store_part(duet_act *to, duet_vec v, int64_t count)
+{
+    vec_store_part(to, v, count);
+}
+
+DUET_INLINE float act_get(duet_act a)
+{
+    return a;
+}
+
+DUET_INLINE duet_act act_make(float value)
+{
+    return value;
+}
+#endif
+
 /* mask ? a : b by lanes */
 DUET_INLINE duet_vec vec_select(duet_vec_int mask, duet_vec a, duet_vec b)
 {
