@@ -7,15 +7,15 @@
 #include "engine/backend/cpu/norm.h"
 
 /* Sums of `vectors` neighbouring vectors over rows: mean of each lane, then around it: first (what rounding left), second. */
-DUET_INLINE void sums_around(const float *x, int64_t rows, int64_t C, int64_t lanes, const int vectors, float *mean, float *first,
+DUET_INLINE void sums_around(const duet_act *x, int64_t rows, int64_t C, int64_t lanes, const int vectors, float *mean, float *first,
                              float *second)
 {
     duet_vec sum[4] = { { 0 } }, rest[4] = { { 0 } }, square[4] = { { 0 } };
     for (int64_t s = 0; s < rows; s++) {
         DUET_UNROLL
         for (int v = 0; v < vectors; v++) {
-            const float *const at = x + s * C + v * DUET_LANES;
-            sum[v] += lanes == DUET_LANES ? vec_load(at) : vec_load_part(at, lanes);
+            const duet_act *const at = x + s * C + v * DUET_LANES;
+            sum[v] += lanes == DUET_LANES ? act_load(at) : act_load_part(at, lanes);
         }
     }
     DUET_UNROLL
@@ -23,8 +23,8 @@ DUET_INLINE void sums_around(const float *x, int64_t rows, int64_t C, int64_t la
     for (int64_t s = 0; s < rows; s++) {
         DUET_UNROLL
         for (int v = 0; v < vectors; v++) {
-            const float *const at = x + s * C + v * DUET_LANES;
-            const duet_vec d = (lanes == DUET_LANES ? vec_load(at) : vec_load_part(at, lanes)) - sum[v];
+            const duet_act *const at = x + s * C + v * DUET_LANES;
+            const duet_vec d = (lanes == DUET_LANES ? act_load(at) : act_load_part(at, lanes)) - sum[v];
             rest[v] += d;
             square[v] += d * d;
         }
@@ -38,7 +38,7 @@ DUET_INLINE void sums_around(const float *x, int64_t rows, int64_t C, int64_t la
 }
 
 /* Sums of x and x^2 of a chunk, added to total[2C]. work: 3 arrays. */
-static void chunk_statistics(const norm *n, const float *x, int64_t rows, float *work, double *total)
+static void chunk_statistics(const norm *n, const duet_act *x, int64_t rows, float *work, double *total)
 {
     float *const mean = work, *const first = work + n->pad, *const second = work + 2 * n->pad;
     int64_t c = 0;
@@ -81,15 +81,15 @@ DUET_INLINE duet_vec value(duet_vec x, const float *a, const float *d, const flo
     return silu ? vec_silu(z) : z;
 }
 
-DUET_INLINE void write_rows(const norm *n, const float *x, int64_t rows, const float *sample, float *y, const bool silu)
+DUET_INLINE void write_rows(const norm *n, const duet_act *x, int64_t rows, const float *sample, duet_act *y, const bool silu)
 {
     const float *const a = sample + ARRAY_A * n->pad, *const d = sample + ARRAY_D * n->pad;
     const float *const center = sample + ARRAY_CENTER * n->pad;
     for (int64_t s = 0; s < rows; s++, x += n->C, y += n->C) {
         int64_t c = 0;
-        for (; c + DUET_LANES <= n->C; c += DUET_LANES) vec_store(y + c, value(vec_load(x + c), a + c, d + c, center + c, silu));
+        for (; c + DUET_LANES <= n->C; c += DUET_LANES) act_store(y + c, value(act_load(x + c), a + c, d + c, center + c, silu));
         if (c == n->C) continue;
-        vec_store_part(y + c, value(vec_load_part(x + c, n->C - c), a + c, d + c, center + c, silu), n->C - c);
+        act_store_part(y + c, value(act_load_part(x + c, n->C - c), a + c, d + c, center + c, silu), n->C - c);
     }
 }
 
@@ -106,8 +106,9 @@ static void finish_sample(const norm *n, const duet_run *run, int64_t b)
 
 static void write_piece(const norm *n, const duet_run *run, int64_t b, int64_t chunk)
 {
-    float *const y = (float *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
-    const float *const x = rows_at(n, n->x, b, chunk), *const sample = sample_of(n, run, b);
+    duet_act *const y = (duet_act *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
+    const duet_act *const x = rows_at(n, n->x, b, chunk);
+    const float *const sample = sample_of(n, run, b);
     if (n->silu) write_rows(n, x, chunk_rows(n, chunk), sample, y, true);
     else write_rows(n, x, chunk_rows(n, chunk), sample, y, false);
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * cpu/cpu_norm_grad.c: gradient of group_norm and norm_act. First pass: dz = dy silu'(z) into dx, and its sums;
- * second pass, from a near cache where a sample fits it: dx = a dz - e - f (x - center). */
+ * second pass, from a near cache where a sample fits it: dx = a dz - e - f (x - center). bf16 would round dz on its way: there
+ * it is computed again. */
 #include "engine/backend/cpu/norm.h"
 
+/* Is dz kept in dx between the passes? */
+enum { KEEPS_DZ = sizeof(duet_act) == sizeof(float) };
+
 /* dz of some rows into dz (may be NULL), sums over the rows into part: dz, then dz (x - center). */
-DUET_INLINE void slope_rows(const norm *n, const float *x, const float *dy, int64_t rows, const float *sample, float *dz,
+DUET_INLINE void slope_rows(const norm *n, const duet_act *x, const duet_act *dy, int64_t rows, const float *sample, duet_act *dz,
                             float *part, const bool silu)
 {
     const float *const a = sample + ARRAY_A * n->pad, *const d = sample + ARRAY_D * n->pad;
@@ -15,22 +19,22 @@ DUET_INLINE void slope_rows(const norm *n, const float *x, const float *dy, int6
         for (int64_t c = 0; c < n->C; c += DUET_LANES) {
             const int64_t left = n->C - c;
             const bool full = left >= DUET_LANES;
-            const duet_vec from = (full ? vec_load(x + row + c) : vec_load_part(x + row + c, left)) - vec_load(center + c);
-            duet_vec g = full ? vec_load(dy + row + c) : vec_load_part(dy + row + c, left);
+            const duet_vec from = (full ? act_load(x + row + c) : act_load_part(x + row + c, left)) - vec_load(center + c);
+            duet_vec g = full ? act_load(dy + row + c) : act_load_part(dy + row + c, left);
             if (silu) g *= vec_silu_slope(from * vec_load(a + c) + vec_load(d + c));
             vec_store(part + c, vec_load(part + c) + g);
             vec_store(part + n->pad + c, vec_load(part + n->pad + c) + g * from);
             if (dz == NULL) continue;
-            if (full) vec_store(dz + row + c, g);
-            else vec_store_part(dz + row + c, g, left);
+            if (full) act_store(dz + row + c, g);
+            else act_store_part(dz + row + c, g, left);
         }
     }
 }
 
 static void slope_piece(const norm *n, const duet_run *run, int64_t b, int64_t chunk, float *part)
 {
-    const float *const x = rows_at(n, n->x, b, chunk), *const dy = rows_at(n, run->in[6], b, chunk);
-    float *const dz = run->out[0] == NULL ? NULL : (float *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
+    const duet_act *const x = rows_at(n, n->x, b, chunk), *const dy = rows_at(n, run->in[6], b, chunk);
+    duet_act *const dz = run->out[0] == NULL || !KEEPS_DZ ? NULL : (duet_act *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
     if (n->silu) slope_rows(n, x, dy, chunk_rows(n, chunk), sample_of(n, run, b), dz, part, true);
     else slope_rows(n, x, dy, chunk_rows(n, chunk), sample_of(n, run, b), dz, part, false);
 }
@@ -73,20 +77,35 @@ static void finish_slopes(const norm *n, const duet_run *run, int64_t b)
     }
 }
 
+/* dx of some rows; dz: dx itself, or dy where it is computed again. */
+DUET_INLINE void dx_rows(const norm *n, const duet_act *x, const duet_act *dz, int64_t rows, const float *sample, duet_act *dx,
+                         const bool silu)
+{
+    const float *const a = sample + ARRAY_A * n->pad, *const d = sample + ARRAY_D * n->pad, *const e = sample + ARRAY_E * n->pad;
+    const float *const f = sample + ARRAY_F * n->pad, *const center = sample + ARRAY_CENTER * n->pad;
+    for (; rows > 0; rows--, x += n->C, dz += n->C, dx += n->C) {
+        for (int64_t c = 0; c < n->C; c += DUET_LANES) {
+            const int64_t left = n->C - c;
+            const bool full = left >= DUET_LANES;
+            const duet_vec from = (full ? act_load(x + c) : act_load_part(x + c, left)) - vec_load(center + c), by = vec_load(a + c);
+            duet_vec g = full ? act_load(dz + c) : act_load_part(dz + c, left);
+            if (silu && !KEEPS_DZ) g *= vec_silu_slope(from * by + vec_load(d + c));
+            const duet_vec value = by * g - vec_load(e + c) - vec_load(f + c) * from;
+            if (full) act_store(dx + c, value);
+            else act_store_part(dx + c, value, left);
+        }
+    }
+}
+
 static void dx_piece(const norm *n, const duet_run *run, int64_t b, int64_t chunk)
 {
-    const float *const sample = sample_of(n, run, b), *const a = sample + ARRAY_A * n->pad, *const e = sample + ARRAY_E * n->pad;
-    const float *const f = sample + ARRAY_F * n->pad, *const center = sample + ARRAY_CENTER * n->pad;
-    const float *x = rows_at(n, n->x, b, chunk);
-    float *dx = (float *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
-    for (int64_t s = chunk_rows(n, chunk); s > 0; s--, x += n->C, dx += n->C) {
-        int64_t c = 0;
-        for (; c + DUET_LANES <= n->C; c += DUET_LANES) {
-            const duet_vec from = vec_load(x + c) - vec_load(center + c);
-            vec_store(dx + c, vec_load(a + c) * vec_load(dx + c) - vec_load(e + c) - vec_load(f + c) * from);
-        }
-        for (; c < n->C; c++) dx[c] = a[c] * dx[c] - e[c] - f[c] * (x[c] - center[c]);
-    }
+    const float *const sample = sample_of(n, run, b);
+    const duet_act *const x = rows_at(n, n->x, b, chunk), *const dy = rows_at(n, run->in[6], b, chunk);
+    duet_act *const dx = (duet_act *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
+    const int64_t rows = chunk_rows(n, chunk);
+    if (KEEPS_DZ) dx_rows(n, x, dx, rows, sample, dx, false);
+    else if (n->silu) dx_rows(n, x, dy, rows, sample, dx, true);
+    else dx_rows(n, x, dy, rows, sample, dx, false);
 }
 
 static void start_slopes(const norm *n, const duet_run *run, int64_t b)

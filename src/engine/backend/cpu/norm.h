@@ -16,7 +16,8 @@ typedef struct norm {
     int64_t rows, chunks;
     double eps;
     bool silu;
-    const float *x, *gamma, *beta, *scale_shift;
+    const duet_act *x;
+    const float *gamma, *beta, *scale_shift;
 } norm;
 
 /* What a sample keeps in scratch: channel arrays of `pad` floats, then doubles. */
@@ -103,7 +104,7 @@ DUET_INLINE void coefficients(const norm *n, int64_t b, const float *mean, const
     }
 }
 
-DUET_INLINE const float *rows_at(const norm *n, const float *x, int64_t b, int64_t chunk)
+DUET_INLINE const duet_act *rows_at(const norm *n, const duet_act *x, int64_t b, int64_t chunk)
 {
     return x + (b * n->S + chunk * n->rows) * n->C;
 }
