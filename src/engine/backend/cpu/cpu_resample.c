@@ -3,21 +3,24 @@
 #include <string.h>
 
 #include "engine/backend/backend.h"
+#include "engine/backend/cpu/vector.h"
 #include "engine/op/ops_grad.h"
 
 static duet_status run_upsample(const duet_run *run) {
     const duet_resample_attr *attr = run->call->attr;
     const int64_t *d = run->call->in[0].shape.dim, W = d[2], C = d[3];
-    const float *x = run->in[0], gain = (float)attr->gain;
-    float *y = run->out[0];
+    const duet_act *x = run->in[0];
+    const float gain = (float)attr->gain;
+    duet_act *y = run->out[0];
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int64_t row = 0; row < d[0] * d[1]; row++) {
-        float *top = y + row * 4 * W * C;
+        duet_act *top = y + row * 4 * W * C;
         for (int64_t j = 0; j < W; j++) {
-            const float *from = x + (row * W + j) * C;
-            float *to = top + 2 * j * C;
-#pragma omp simd
-            for (int64_t c = 0; c < C; c++) to[c] = from[c] * gain;
+            const duet_act *from = x + (row * W + j) * C;
+            duet_act *to = top + 2 * j * C;
+            int64_t c = 0;
+            for (; c + DUET_LANES <= C; c += DUET_LANES) act_store(to + c, act_load(from + c) * gain);
+            if (c < C) act_store_part(to + c, act_load_part(from + c, C - c) * gain, C - c);
             memcpy(to + C, to, (size_t)C * sizeof *to);
         }
         memcpy(top + 2 * W * C, top, (size_t)(2 * W * C) * sizeof *top);
@@ -28,15 +31,19 @@ static duet_status run_upsample(const duet_run *run) {
 static duet_status run_avg_pool(const duet_run *run) {
     const duet_resample_attr *attr = run->call->attr;
     const int64_t *d = run->call->out[0].shape.dim, W = d[2], C = d[3];
-    const float *x = run->in[0], gain = (float)(0.25 * attr->gain);
-    float *y = run->out[0];
+    const duet_act *x = run->in[0];
+    const float gain = (float)(0.25 * attr->gain);
+    duet_act *y = run->out[0];
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int64_t row = 0; row < d[0] * d[1]; row++)
         for (int64_t j = 0; j < W; j++) {
-            const float *a = x + (row * 4 * W + 2 * j) * C, *b = a + 2 * W * C;
-            float *to = y + (row * W + j) * C;
-#pragma omp simd
-            for (int64_t c = 0; c < C; c++) to[c] = ((a[c] + a[C + c]) + (b[c] + b[C + c])) * gain;
+            const duet_act *a = x + (row * 4 * W + 2 * j) * C, *b = a + 2 * W * C;
+            duet_act *to = y + (row * W + j) * C;
+            int64_t c = 0;
+            for (; c + DUET_LANES <= C; c += DUET_LANES)
+                act_store(to + c, ((act_load(a + c) + act_load(a + C + c)) + (act_load(b + c) + act_load(b + C + c))) * gain);
+            for (; c < C; c++)
+                to[c] = act_make(((act_get(a[c]) + act_get(a[C + c])) + (act_get(b[c]) + act_get(b[C + c]))) * gain);
         }
     return DUET_OK;
 }
@@ -50,9 +57,15 @@ static void add_rows(float *to, const float *from, int64_t C, float factor) {
     for (int64_t c = 0; c < C; c++) to[c] += from[c] * factor;
 }
 
+static void add_pixel(float *to, const duet_act *from, int64_t C) {
+    int64_t c = 0;
+    for (; c + DUET_LANES <= C; c += DUET_LANES) vec_store(to + c, vec_load(to + c) + act_load(from + c));
+    for (; c < C; c++) to[c] += act_get(from[c]);
+}
+
 static duet_status run_adaptive_pool(const duet_run *run) {
     const int64_t *d = run->call->in[0].shape.dim, H = d[1], W = d[2], C = d[3], p = run->call->out[0].shape.dim[1];
-    const float *x = run->in[0];
+    const duet_act *x = run->in[0];
     float *y = run->out[0];
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int64_t cell = 0; cell < d[0] * p * p; cell++) {
@@ -61,7 +74,7 @@ static duet_status run_adaptive_pool(const duet_run *run) {
         float *to = y + cell * C;
         memset(to, 0, (size_t)C * sizeof *to);
         for (int64_t i = i0; i < i1; i++)
-            for (int64_t j = j0; j < j1; j++) add_rows(to, x + ((b * H + i) * W + j) * C, C, 1.0f);
+            for (int64_t j = j0; j < j1; j++) add_pixel(to, x + ((b * H + i) * W + j) * C, C);
         const float factor = 1.0f / (float)((i1 - i0) * (j1 - j0));
         for (int64_t c = 0; c < C; c++) to[c] *= factor;
     }
@@ -90,6 +103,6 @@ static const duet_kernel kernels[] = {
     {.op = "upsample", .name = "simd", .run = run_upsample},
     {.op = "avg_pool", .name = "simd", .run = run_avg_pool},
     {.op = "adaptive_pool", .name = "simd", .run = run_adaptive_pool},
-    {.op = "adaptive_pool_grad", .name = "simd", .run = run_adaptive_pool_grad},
+    {.op = "adaptive_pool_grad", .name = "simd", .run = run_adaptive_pool_grad}, /* f32 always */
 };
 DUET_CPU_KERNELS(resample) = {kernels, DUET_COUNT(kernels)};
