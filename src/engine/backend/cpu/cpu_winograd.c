@@ -26,6 +26,7 @@ typedef struct winograd_plan {
     conv_shape s;
     bool flipped; /* dx: taps in opposite order, channels exchanged */
     bool keeps, shared;
+    bool bf16; /* the weights are stored so */
     winograd_tiles tiles;
     int64_t block, wave; /* tiles that M, and V, are made of at once */
     int64_t width, plane; /* floats of a tile and of a point in V */
@@ -67,7 +68,7 @@ static int64_t groups_of(const winograd_plan *p)
 
 static winograd_plan plan_of(const duet_call *call, int threads)
 {
-    winograd_plan p = { .s = shape_of(call), .flipped = call->inputs == 2 };
+    winograd_plan p = { .s = shape_of(call), .flipped = call->inputs == 2, .bf16 = call->in[1].dtype == DUET_BF16 };
     p.tiles = winograd_tiles_of(&p.s);
     p.width = round_up(p.s.C, DUET_LANES);
     p.panel_floats = (int64_t)WINOGRAD_POINTS * p.s.C * DUET_TILE;
@@ -119,21 +120,27 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 }
 
 /* Channels c0 … c1 of the panel at n0 of U. */
-static void transform_weights(const winograd_plan *p, const float *w, int64_t n0, int64_t c0, int64_t c1, float *panel)
+DUET_INLINE void transform_stored(const winograd_plan *p, const void *w, int64_t n0, int64_t c0, int64_t c1, float *panel, const bool bf16)
 {
     enum { TAPS = WINOGRAD_TAPS * WINOGRAD_TAPS };
     const conv_shape *const s = &p->s;
     const int64_t count = smaller(s->N - n0, DUET_TILE), step = (p->flipped ? 1 : s->C) * TAPS;
     float g[TAPS][DUET_TILE] = { { 0 } };
     for (int64_t c = c0; c < c1; c++) {
-        const float *const from = w + (p->flipped ? c * s->N + n0 : n0 * s->C + c) * TAPS;
+        const int64_t from = (p->flipped ? c * s->N + n0 : n0 * s->C + c) * TAPS;
         for (int64_t n = 0; n < count; n++) {
-            for (int tap = 0; tap < TAPS; tap++) g[tap][n] = from[n * step + (p->flipped ? TAPS - 1 - tap : tap)];
+            for (int tap = 0; tap < TAPS; tap++) g[tap][n] = weight_get(w, from + n * step + (p->flipped ? TAPS - 1 - tap : tap), bf16);
         }
         for (int64_t n = 0; n < DUET_TILE; n += DUET_LANES) {
             winograd_weight_tile(&g[0][n], DUET_TILE, panel + c * DUET_TILE + n, s->C * DUET_TILE);
         }
     }
+}
+
+static void transform_weights(const winograd_plan *p, const void *w, int64_t n0, int64_t c0, int64_t c1, float *panel)
+{
+    if (p->bf16) transform_stored(p, w, n0, c0, c1, panel, true);
+    else transform_stored(p, w, n0, c0, c1, panel, false);
 }
 
 /* M of `count` tiles and the panels of columns n0 …; v: their V. */
@@ -156,14 +163,16 @@ static void multiply(const winograd_plan *p, const float *v, int64_t count, cons
 }
 
 /* The result's columns from n0 on, as far as M has them, of the tiles t0 …. */
-static void put_results(const winograd_plan *p, const float *m, int64_t t0, int64_t count, int64_t n0, const duet_run *run, float *other)
+static void put_results(const winograd_plan *p, const float *m, int64_t t0, int64_t count, int64_t n0, const duet_run *run,
+                        duet_act *other)
 {
-    const float *const bias = p->flipped ? NULL : run->in[2], *const add = p->flipped ? NULL : run->in[3];
-    float *const y = run->out[0];
+    const float *const bias = p->flipped ? NULL : run->in[2];
+    const duet_act *const add = p->flipped ? NULL : run->in[3];
+    duet_act *const y = run->out[0];
     const int64_t columns = smaller(p->s.N - n0, GROUP);
     for (int64_t t = 0; t < count; t++, m += WINOGRAD_POINTS * GROUP) {
-        float *at[WINOGRAD_PIXELS];
-        const float *from[WINOGRAD_PIXELS], *const *const residual = add == NULL ? NULL : from;
+        duet_act *at[WINOGRAD_PIXELS];
+        const duet_act *from[WINOGRAD_PIXELS], *const *const residual = add == NULL ? NULL : from;
         int64_t offset[WINOGRAD_PIXELS];
         winograd_result_pixels(&p->s, &p->tiles, t0 + t, offset);
         for (int k = 0; k < WINOGRAD_PIXELS; k++) {
@@ -188,11 +197,11 @@ static void run_blocks(const winograd_plan *p, const layout *at, const duet_run 
     const int64_t blocks = (p->tiles.count + p->block - 1) / p->block, end = blocks * (part + 1) / run->threads;
     for (int64_t b = blocks * part / run->threads; b < end; b++) {
         const int64_t t0 = b * p->block, count = smaller(p->tiles.count - t0, p->block);
-        winograd_source_block(&p->s, &p->tiles, t0, t0 + count, run->in[0], shared + at->zeros, own, p->plane, p->width);
+        winograd_source_block(&p->s, &p->tiles, t0, t0 + count, run->in[0], (const duet_act *)(shared + at->zeros), own, p->plane, p->width);
         for (int64_t n = 0; n < p->s.N; n += GROUP) {
             const int64_t panels = gemm_panels(smaller(p->s.N - n, GROUP));
             multiply(p, own, count, weights + n / DUET_TILE * p->panel_floats, panels, own + at->products);
-            put_results(p, own + at->products, t0, count, n, run, own + at->other);
+            put_results(p, own + at->products, t0, count, n, run, (duet_act *)(own + at->other));
         }
     }
 }
@@ -221,7 +230,7 @@ static void run_units(const winograd_plan *p, const layout *at, const duet_run *
         const int64_t n = i / blocks * GROUP, b = i % blocks * p->block, size = smaller(count - b, p->block);
         if (i == begin || b == 0) u = group_weights(p, run, kept, n, own + at->weights);
         multiply(p, v + b * p->width, size, u, gemm_panels(smaller(p->s.N - n, GROUP)), own + at->products);
-        put_results(p, own + at->products, t0 + b, size, n, run, own + at->other);
+        put_results(p, own + at->products, t0 + b, size, n, run, (duet_act *)(own + at->other));
     }
 }
 
@@ -233,7 +242,7 @@ static void run_wave(const winograd_plan *p, const layout *at, const duet_run *r
     {
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < count; t++) {
-            winograd_source_block(&p->s, &p->tiles, t0 + t, t0 + t + 1, run->in[0], shared + at->zeros,
+            winograd_source_block(&p->s, &p->tiles, t0 + t, t0 + t + 1, run->in[0], (const duet_act *)(shared + at->zeros),
                                   shared + at->source + t * p->width, p->plane, p->width);
         }
 #pragma omp for schedule(static)
@@ -283,7 +292,9 @@ static bool pays(const duet_call *call, const duet_kernel_options *options)
 }
 
 static const duet_kernel kernels[] = {
-    { .op = "conv2d", .name = "winograd", .supports = supports, .pays = pays, .plan = plan, .run = run_winograd },
-    { .op = "conv2d_dx", .name = "winograd", .supports = supports, .pays = pays, .plan = plan, .run = run_winograd },
+    { .op = "conv2d", .name = "winograd", .bf16_weights = true, .supports = supports, .pays = pays, .plan = plan,
+      .run = run_winograd },
+    { .op = "conv2d_dx", .name = "winograd", .bf16_weights = true, .supports = supports, .pays = pays, .plan = plan,
+      .run = run_winograd },
 };
 DUET_CPU_KERNELS(winograd) = { kernels, DUET_COUNT(kernels) };

@@ -72,9 +72,9 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 }
 
 /* D of tile t0 + t. */
-static void transform_up(const dw_plan *p, const float *dy, int64_t t0, int64_t t, const float *zeros, float *up)
+static void transform_up(const dw_plan *p, const duet_act *dy, int64_t t0, int64_t t, const duet_act *zeros, float *up)
 {
-    const float *at[WINOGRAD_PIXELS];
+    const duet_act *at[WINOGRAD_PIXELS];
     int64_t offset[WINOGRAD_PIXELS];
     winograd_result_pixels(&p->s, &p->tiles, t0 + t, offset);
     for (int k = 0; k < WINOGRAD_PIXELS; k++) at[k] = offset[k] < 0 ? zeros : dy + offset[k];
@@ -137,9 +137,9 @@ static void run_wave(const dw_plan *p, const duet_run *run, int64_t t0)
     {
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < count; t++) {
-            winograd_source_block(&p->s, &p->tiles, t0 + t, t0 + t + 1, run->in[0], scratch,
+            winograd_source_block(&p->s, &p->tiles, t0 + t, t0 + t + 1, run->in[0], (const duet_act *)scratch,
                                   scratch + p->source_at + t * p->width, p->source_plane, p->width);
-            transform_up(p, run->in[1], t0, t, scratch, scratch + p->up_at);
+            transform_up(p, run->in[1], t0, t, (const duet_act *)scratch, scratch + p->up_at);
         }
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < units; i++) {

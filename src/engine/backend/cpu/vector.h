@@ -8,6 +8,7 @@
 #ifndef DUET_CPU_VECTOR_H
 #define DUET_CPU_VECTOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -146,6 +147,24 @@ DUET_INLINE duet_act act_make(float value)
     return value;
 }
 #endif
+
+/* to[count] = from[count] as f32 */
+DUET_INLINE void act_widen(float *to, const duet_act *from, int64_t count)
+{
+    int64_t i = 0;
+    for (; i + DUET_LANES <= count; i += DUET_LANES) vec_store(to + i, act_load(from + i));
+    for (; i < count; i++) to[i] = act_get(from[i]);
+}
+
+/* Element i of a weight, stored as bf16 or f32. */
+DUET_INLINE float weight_get(const void *w, int64_t i, const bool bf16)
+{
+    if (!bf16) return ((const float *)w)[i];
+    const uint32_t bits = (uint32_t)((const uint16_t *)w)[i] << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
 
 /* mask ? a : b by lanes */
 DUET_INLINE duet_vec vec_select(duet_vec_int mask, duet_vec a, duet_vec b)

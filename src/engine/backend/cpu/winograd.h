@@ -94,7 +94,7 @@ DUET_INLINE void winograd_gather_line(const duet_vec *m, duet_vec *out)
 }
 
 /* to[f plane] = B^T d B, where pixel f of d stands at at[f] + c; `count` channels are there, a whole vector is written. */
-DUET_INLINE void winograd_source_tile(const float *const *at, int64_t c, int64_t count, float *to, int64_t plane)
+DUET_INLINE void winograd_source_tile(const duet_act *const *at, int64_t c, int64_t count, float *to, int64_t plane)
 {
     duet_vec half[WINOGRAD_SPAN][WINOGRAD_SPAN];
     DUET_UNROLL
@@ -102,8 +102,8 @@ DUET_INLINE void winograd_source_tile(const float *const *at, int64_t c, int64_t
         duet_vec d[WINOGRAD_SPAN], out[WINOGRAD_SPAN];
         DUET_UNROLL
         for (int i = 0; i < WINOGRAD_SPAN; i++) {
-            const float *const from = at[i * WINOGRAD_SPAN + j] + c;
-            d[i] = count >= DUET_LANES ? vec_load(from) : vec_load_part(from, count);
+            const duet_act *const from = at[i * WINOGRAD_SPAN + j] + c;
+            d[i] = count >= DUET_LANES ? act_load(from) : act_load_part(from, count);
         }
         winograd_source_line(d, out);
         DUET_UNROLL
@@ -142,8 +142,8 @@ DUET_INLINE void winograd_weight_tile(const float *g, int64_t step, float *to, i
 
 /* Pixel (i, j) of the result, at to[4 i + j] + n, = bias + A^T m A of m[f step] + what stands at residual[4 i + j] + n (NULL =
  * 0; may be where the result goes); `count` channels are there. */
-DUET_INLINE void winograd_result_tile(const float *m, int64_t step, duet_vec bias, const float *const *residual, float *const *to,
-                                      int64_t n, int64_t count)
+DUET_INLINE void winograd_result_tile(const float *m, int64_t step, duet_vec bias, const duet_act *const *residual,
+                                      duet_act *const *to, int64_t n, int64_t count)
 {
     duet_vec half[WINOGRAD_STEP][WINOGRAD_SPAN];
     DUET_UNROLL
@@ -161,19 +161,19 @@ DUET_INLINE void winograd_result_tile(const float *m, int64_t step, duet_vec bia
         winograd_result_line(half[i], out);
         DUET_UNROLL
         for (int j = 0; j < WINOGRAD_STEP; j++) {
-            float *const at = to[i * WINOGRAD_STEP + j] + n;
-            const float *const more = residual == NULL ? NULL : residual[i * WINOGRAD_STEP + j] + n;
+            duet_act *const at = to[i * WINOGRAD_STEP + j] + n;
+            const duet_act *const more = residual == NULL ? NULL : residual[i * WINOGRAD_STEP + j] + n;
             duet_vec value = out[j] + bias;
-            if (more != NULL) value += count >= DUET_LANES ? vec_load(more) : vec_load_part(more, count);
-            if (count >= DUET_LANES) vec_store(at, value);
-            else vec_store_part(at, value, count);
+            if (more != NULL) value += count >= DUET_LANES ? act_load(more) : act_load_part(more, count);
+            if (count >= DUET_LANES) act_store(at, value);
+            else act_store_part(at, value, count);
         }
     }
 }
 
 /* to[f plane] = A dy A^T, where pixel (i, j) of dy stands at at[4 i + j] + n; `count` channels are there. And to[36 plane] =
  * the sum of the pixels. */
-DUET_INLINE void winograd_spread_tile(const float *const *at, int64_t n, int64_t count, float *to, int64_t plane)
+DUET_INLINE void winograd_spread_tile(const duet_act *const *at, int64_t n, int64_t count, float *to, int64_t plane)
 {
     duet_vec half[WINOGRAD_SPAN][WINOGRAD_STEP], sum = { 0 };
     DUET_UNROLL
@@ -181,8 +181,8 @@ DUET_INLINE void winograd_spread_tile(const float *const *at, int64_t n, int64_t
         duet_vec in[WINOGRAD_STEP], out[WINOGRAD_SPAN];
         DUET_UNROLL
         for (int i = 0; i < WINOGRAD_STEP; i++) {
-            const float *const from = at[i * WINOGRAD_STEP + j] + n;
-            in[i] = count >= DUET_LANES ? vec_load(from) : vec_load_part(from, count);
+            const duet_act *const from = at[i * WINOGRAD_STEP + j] + n;
+            in[i] = count >= DUET_LANES ? act_load(from) : act_load_part(from, count);
         }
         sum += (in[0] + in[1]) + (in[2] + in[3]);
         winograd_spread_line(in, out);
@@ -235,8 +235,8 @@ static inline winograd_tiles winograd_tiles_of(const conv_shape *s)
 }
 
 /* at[36]: the pixels of x under tile t; `zeros` stands for those outside. */
-static inline void winograd_source_pixels(const conv_shape *s, const winograd_tiles *tiles, int64_t t, const float *x,
-                                          const float *zeros, const float **at)
+static inline void winograd_source_pixels(const conv_shape *s, const winograd_tiles *tiles, int64_t t, const duet_act *x,
+                                          const duet_act *zeros, const duet_act **at)
 {
     const int64_t image = t / (tiles->down * tiles->across);
     const int64_t r0 = t / tiles->across % tiles->down * WINOGRAD_STEP - s->shift;
@@ -264,11 +264,11 @@ static inline void winograd_result_pixels(const conv_shape *s, const winograd_ti
 }
 
 /* The source of tiles t0 … t1 at the 36 points: to[f plane + (t - t0) width + c], width = whole vectors of channels. */
-static inline void winograd_source_block(const conv_shape *s, const winograd_tiles *tiles, int64_t t0, int64_t t1, const float *x,
-                                         const float *zeros, float *to, int64_t plane, int64_t width)
+static inline void winograd_source_block(const conv_shape *s, const winograd_tiles *tiles, int64_t t0, int64_t t1, const duet_act *x,
+                                         const duet_act *zeros, float *to, int64_t plane, int64_t width)
 {
     for (int64_t t = t0; t < t1; t++, to += width) {
-        const float *at[WINOGRAD_POINTS];
+        const duet_act *at[WINOGRAD_POINTS];
         int64_t c = 0;
         winograd_source_pixels(s, tiles, t, x, zeros, at);
         for (; c + DUET_LANES <= s->C; c += DUET_LANES) winograd_source_tile(at, c, DUET_LANES, to + c, plane);
