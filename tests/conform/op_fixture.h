@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * tests/conform/op_fixture.h: a tested use of an op with its inputs and what the reference makes of them, and buffers with
  * guard bytes. Values: U(-1,1); i32 inputs 0..labels-1 with -1 as each fourth (labels out of range are legal input).
- * Storage: all f32, or activations, weights, or both as bf16. What is expected is always the f32 result of the stored inputs. */
+ * Storage: all f32, or activations, weights, or both as bf16. What is expected is always the f32 result of the stored inputs.
+ * With bf16 activations a kernel may keep packed weights as bf16: weights are then numbers that bf16 has (8 bits). */
 #ifndef DUET_TESTS_OP_FIXTURE_H
 #define DUET_TESTS_OP_FIXTURE_H
 
@@ -102,8 +103,9 @@ static inline void fill_input(const op_fixture *f, int k, uint64_t draw, void *d
         if (f->call.in[k].dtype == DUET_I32) {
             ((int32_t *)data)[i] = i % 4 == 3 ? -1 : (int32_t)duet_rng_below(rng, (uint64_t)i, (uint64_t)f->use->labels);
         } else {
-            const float value = (float)(scale * (2.0 * duet_rng_uniform(rng, (uint64_t)i) - 1.0));
+            float value = (float)(scale * (2.0 * duet_rng_uniform(rng, (uint64_t)i) - 1.0));
             const duet_dtype dtype = f->call.in[k].dtype;
+            if (f->stored != 0 && (f->op->weight_inputs >> k & 1u) != 0) value = (float)(int)(128.0f * value) / 128.0f;
             duet_convert((uint8_t *)data + (size_t)i * duet_dtype_size(dtype), dtype, &value, DUET_F32, 1);
         }
     }

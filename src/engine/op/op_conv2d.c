@@ -115,6 +115,7 @@ static const duet_op_case cases[] = {
      .in = {DUET_SHAPE_OF(2, 5, 7, 32), DUET_SHAPE_OF(3, 32, 3, 3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(2, 5, 7, 3)}},
     {.attr = "stride=1,pad=1",
      .in = {DUET_SHAPE_OF(1, 3, 2, 464), DUET_SHAPE_OF(17, 464, 3, 3), DUET_SHAPE_OF(17), DUET_SHAPE_OF(1, 3, 2, 17)}},
+    {.attr = "stride=1,pad=1", .in = {DUET_SHAPE_OF(1, 3, 3, 464), DUET_SHAPE_OF(33, 464, 3, 3), DUET_SHAPE_OF(33), DUET_ABSENT}},
 };
 
 const duet_op duet_op_conv2d = {

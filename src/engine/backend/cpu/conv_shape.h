@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "engine/backend/cpu/vector.h"
 #include "engine/op/ops_grad.h"
 
 typedef struct conv_shape {
@@ -44,11 +45,11 @@ static inline int64_t conv_source_rows(const conv_shape *s, int64_t rows)
 /* Is s the source itself? Then nothing needs to be copied. */
 static inline bool conv_is_plain(const conv_shape *s)
 {
-    return s->shift == 0 && s->spread == 1 && s->width == s->W && conv_source_rows(s, s->P) <= s->H;
+    return sizeof(duet_act) == sizeof(float) && s->shift == 0 && s->spread == 1 && s->width == s->W && conv_source_rows(s, s->P) <= s->H;
 }
 
-/* One row of s from row r of a source image (NULL = all zeros). */
-static inline void conv_copy_row(const conv_shape *s, const float *row, float *to)
+/* One row of s, as f32, from row r of a source image (NULL = all zeros). */
+static inline void conv_copy_row(const conv_shape *s, const duet_act *row, float *to)
 {
     const size_t pixel = (size_t)s->C * sizeof(float);
     if (row == NULL || s->spread != 1) memset(to, 0, (size_t)s->width * pixel);
@@ -56,7 +57,7 @@ static inline void conv_copy_row(const conv_shape *s, const float *row, float *t
     if (s->spread != 1) {
         for (int64_t q = 0; q < s->W; q++) {
             const int64_t at = q * s->spread + s->shift;
-            if (at >= 0 && at < s->width) memcpy(to + at * s->C, row + q * s->C, pixel);
+            if (at >= 0 && at < s->width) act_widen(to + at * s->C, row + q * s->C, s->C);
         }
         return;
     }
@@ -65,12 +66,12 @@ static inline void conv_copy_row(const conv_shape *s, const float *row, float *t
     if (count < 0) count = 0;
     const int64_t left = before < s->width ? before : s->width, after = s->width - left - count;
     memset(to, 0, (size_t)left * pixel);
-    memcpy(to + left * s->C, row + skip * s->C, (size_t)count * pixel);
+    act_widen(to + left * s->C, row + skip * s->C, count * s->C);
     memset(to + (left + count) * s->C, 0, (size_t)after * pixel);
 }
 
 /* Rows first … first + count of s of one image. */
-static inline void conv_copy(const conv_shape *s, const float *image, int64_t first, int64_t count, float *to)
+static inline void conv_copy(const conv_shape *s, const duet_act *image, int64_t first, int64_t count, float *to)
 {
     for (int64_t i = 0; i < count; i++) {
         const int64_t at = first + i - s->shift, r = at >= 0 ? at / s->spread : -1;

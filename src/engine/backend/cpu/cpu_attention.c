@@ -2,6 +2,7 @@
  * cpu/cpu_attention.c: attention and its gradient with register tiles (cpu/gemm.h). A piece of work is one (image, head) and,
  * where those are fewer than the threads, some of its queries. k' and v of the head are packed once; BLOCK queries at a
  * time then have their rows of scores in scratch: BLOCK x T floats is all that is kept of the T x T matrix.
+ * Everything in scratch is f32; of activations stored as bf16 queries and dy are widened by blocks.
  *   y = p v, p = softmax(q k' f), f = 1/sqrt(d)
  *   dp = dy v', ds = p (dp - sum of p dp) f, dq = ds k, dk = ds' q, dv = p' dy */
 #include <math.h>
@@ -18,8 +19,14 @@ typedef struct sizes {
     int64_t deep;          /* d in whole panels */
     int64_t packed, sums;  /* floats of packed k' or v'; of packed k or v, and of dk and dv */
     int64_t scores;        /* floats of BLOCK rows of scores */
+    int64_t block;         /* floats of BLOCK rows of d */
     int64_t splits;        /* pieces of an (image, head) */
 } sizes;
+
+static int64_t round_up(int64_t count)
+{
+    return (count + 15) / 16 * 16;
+}
 
 static sizes sizes_of(const duet_call *call, int threads)
 {
@@ -32,21 +39,27 @@ static sizes sizes_of(const duet_call *call, int threads)
     n.packed = n.wide * n.d;
     n.sums = n.deep * ((n.T + DUET_ROWS - 1) / DUET_ROWS * DUET_ROWS);
     n.scores = BLOCK * n.wide;
+    n.block = round_up(BLOCK * n.d);
     const int64_t blocks = (n.T + BLOCK - 1) / BLOCK, pieces = n.B * n.heads;
     if (call->inputs == 1 && pieces < threads) n.splits = (threads + pieces - 1) / pieces;
     if (n.splits > blocks) n.splits = blocks;
     return n;
 }
 
-static int64_t round_up(int64_t count)
+static int64_t forward_floats(const sizes *n)
 {
-    return (count + 15) / 16 * 16;
+    return round_up(n->packed + n->sums + n->scores) + 2 * n->block;
+}
+
+static int64_t grad_floats(const sizes *n)
+{
+    return round_up(2 * n->packed + 3 * n->sums + 2 * n->scores + 2 * BLOCK * n->deep) + 3 * n->block;
 }
 
 static duet_status plan_forward(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
     const sizes n = sizes_of(call, options->threads);
-    out->scratch = options->threads * round_up(n.packed + n.sums + n.scores) * (int64_t)sizeof(float);
+    out->scratch = options->threads * forward_floats(&n) * (int64_t)sizeof(float);
     out->impl = "tiles";
     return DUET_OK;
 }
@@ -54,19 +67,19 @@ static duet_status plan_forward(const duet_call *call, const duet_kernel_options
 static duet_status plan_grad(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
     const sizes n = sizes_of(call, options->threads);
-    out->scratch = options->threads * round_up(2 * n.packed + 3 * n.sums + 2 * n.scores + 2 * BLOCK * n.deep) * (int64_t)sizeof(float);
+    out->scratch = options->threads * grad_floats(&n) * (int64_t)sizeof(float);
     out->impl = "tiles";
     return DUET_OK;
 }
 
 /* from[T,d] (rows `step` apart) as the right factor [d,T]: panels of rows. */
-static void pack_across(const sizes *n, const float *from, int64_t step, float *to)
+static void pack_across(const sizes *n, const duet_act *from, int64_t step, float *to)
 {
     for (int64_t j = 0; j < n->T; j += DUET_TILE) gemm_pack_panel(to + j * n->d, from, n->d, j, n->T, 1, step);
 }
 
 /* from[count,d] as the right factor [count,d]: panels of channels. */
-static void pack_along(const sizes *n, const float *from, int64_t step, int64_t count, float *to)
+static void pack_along(const sizes *n, const duet_act *from, int64_t step, int64_t count, float *to)
 {
     for (int64_t c = 0; c < n->d; c += DUET_TILE) gemm_pack_panel(to + c * count, from, count, c, n->d, step, 1);
 }
@@ -99,6 +112,28 @@ static void add_outer(const sizes *n, const float *a, const float *b, int64_t co
     }
 }
 
+/* Rows of d, `step` apart: where they are if they are f32, else copies in `block`, which are d apart. */
+typedef struct rows_of_d {
+    const float *at;
+    int64_t step;
+} rows_of_d;
+
+static rows_of_d widen_rows(const sizes *n, const duet_act *from, int64_t step, int64_t rows, float *block)
+{
+    if (sizeof(duet_act) == sizeof(float)) return (rows_of_d){ (const float *)(const void *)from, step };
+    for (int64_t r = 0; r < rows; r++) act_widen(block + r * n->d, from + r * step, n->d);
+    return (rows_of_d){ block, n->d };
+}
+
+/* y[rows, d], rows `step` apart, = a[rows,T] b; passes through `block`. */
+static void product_out(const sizes *n, const float *a, const float *b, float *block, duet_act *y, int64_t step, int64_t rows)
+{
+    float *const to = sizeof(duet_act) == sizeof(float) ? (float *)(void *)y : block;
+    const int64_t to_step = to == block ? n->d : step;
+    product(a, n->wide, b, n->T, to, to_step, rows, n->d);
+    for (int64_t r = 0; r < rows && to == block; r++) act_narrow(y + r * step, block + r * n->d, n->d);
+}
+
 /* Softmax of factor * scores; what stands behind T (a row is padded to whole vectors) is left 0. */
 static void softmax(const sizes *n, float *row)
 {
@@ -116,9 +151,9 @@ static void softmax(const sizes *n, float *row)
 }
 
 /* Rows of p for queries i0 …, from q and packed k'. */
-static void probabilities(const sizes *n, const float *q, const float *keys, int64_t rows, float *p)
+static void probabilities(const sizes *n, rows_of_d q, const float *keys, int64_t rows, float *p)
 {
-    product(q, 3 * n->C, keys, n->d, p, n->wide, rows, n->T);
+    product(q.at, q.step, keys, n->d, p, n->wide, rows, n->T);
     for (int64_t r = 0; r < rows; r++) softmax(n, p + r * n->wide);
 }
 
@@ -126,24 +161,24 @@ static void forward_piece(const sizes *n, const duet_run *run, int64_t piece, fl
 {
     const int64_t split = piece % n->splits, b = piece / n->splits / n->heads, head = piece / n->splits % n->heads;
     const int64_t blocks = (n->T + BLOCK - 1) / BLOCK, step = 3 * n->C;
-    const float *const qkv = (const float *)run->in[0] + b * n->T * step;
-    float *const values = keys + n->packed, *const p = values + n->sums;
-    float *const y = (float *)run->out[0] + b * n->T * n->C + head * n->d;
+    const duet_act *const qkv = (const duet_act *)run->in[0] + b * n->T * step;
+    float *const values = keys + n->packed, *const p = values + n->sums, *const block = keys + forward_floats(n) - 2 * n->block;
+    duet_act *const y = (duet_act *)run->out[0] + b * n->T * n->C + head * n->d;
     int64_t at[3];
     duet_attention_offsets(at, run->call->attr, n->C, head);
     pack_across(n, qkv + at[1], step, keys);
     pack_along(n, qkv + at[2], step, n->T, values);
-    for (int64_t block = blocks * split / n->splits; block < blocks * (split + 1) / n->splits; block++) {
-        const int64_t i = block * BLOCK, rows = n->T - i < BLOCK ? n->T - i : BLOCK;
-        probabilities(n, qkv + i * step + at[0], keys, rows, p);
-        product(p, n->wide, values, n->T, y + i * n->C, n->C, rows, n->d);
+    for (int64_t k = blocks * split / n->splits; k < blocks * (split + 1) / n->splits; k++) {
+        const int64_t i = k * BLOCK, rows = n->T - i < BLOCK ? n->T - i : BLOCK;
+        probabilities(n, widen_rows(n, qkv + i * step + at[0], step, rows, block), keys, rows, p);
+        product_out(n, p, values, block + n->block, y + i * n->C, n->C, rows);
     }
 }
 
 static duet_status run_forward(const duet_run *run)
 {
     const sizes n = sizes_of(run->call, run->threads);
-    const int64_t pieces = n.B * n.heads * n.splits, step = round_up(n.packed + n.sums + n.scores);
+    const int64_t pieces = n.B * n.heads * n.splits, step = forward_floats(&n);
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int part = 0; part < run->threads; part++) {
         const int64_t end = pieces * (part + 1) / run->threads;
@@ -158,13 +193,15 @@ typedef struct grad_work {
     float *dk, *dv;                       /* [T,deep] */
     float *p, *ds;                        /* [BLOCK,wide] */
     float *q, *dy;                        /* of a block, packed */
+    float *block;                         /* and three times widened: q, dy, dq */
 } grad_work;
 
 static grad_work work_of(const sizes *n, float *at)
 {
     grad_work w;
-    float **const parts[] = { &w.across_k, &w.across_v, &w.along_k, &w.dk, &w.dv, &w.p, &w.ds, &w.q, &w.dy };
-    const int64_t counts[] = { n->packed, n->packed, n->sums, n->sums, n->sums, n->scores, n->scores, BLOCK * n->deep, BLOCK * n->deep };
+    float **const parts[] = { &w.across_k, &w.across_v, &w.along_k, &w.dk, &w.dv, &w.p, &w.ds, &w.q, &w.dy, &w.block };
+    const int64_t counts[] = { n->packed, n->packed, n->sums, n->sums, n->sums, n->scores, n->scores, BLOCK * n->deep, BLOCK * n->deep,
+                               3 * n->block };
     for (int i = 0; i < DUET_COUNT(parts); i++) {
         *parts[i] = at;
         at += counts[i];
@@ -186,9 +223,9 @@ static void scores_gradient(const sizes *n, const float *p, float *ds)
 static void grad_piece(const sizes *n, const duet_run *run, int64_t piece, const grad_work *w)
 {
     const int64_t b = piece / n->heads, head = piece % n->heads, step = 3 * n->C;
-    const float *const qkv = (const float *)run->in[0] + b * n->T * step;
-    const float *const dy = (const float *)run->in[1] + b * n->T * n->C + head * n->d;
-    float *const dqkv = (float *)run->out[0] + b * n->T * step;
+    const duet_act *const qkv = (const duet_act *)run->in[0] + b * n->T * step;
+    const duet_act *const dy = (const duet_act *)run->in[1] + b * n->T * n->C + head * n->d;
+    duet_act *const dqkv = (duet_act *)run->out[0] + b * n->T * step;
     int64_t at[3];
     duet_attention_offsets(at, run->call->attr, n->C, head);
     pack_across(n, qkv + at[1], step, w->across_k);
@@ -198,25 +235,26 @@ static void grad_piece(const sizes *n, const duet_run *run, int64_t piece, const
     memset(w->dv, 0, (size_t)n->sums * sizeof(float));
     for (int64_t i = 0; i < n->T; i += BLOCK) {
         const int64_t rows = n->T - i < BLOCK ? n->T - i : BLOCK;
-        probabilities(n, qkv + i * step + at[0], w->across_k, rows, w->p);
-        product(dy + i * n->C, n->C, w->across_v, n->d, w->ds, n->wide, rows, n->T);
+        const rows_of_d up = widen_rows(n, dy + i * n->C, n->C, rows, w->block + n->block);
+        probabilities(n, widen_rows(n, qkv + i * step + at[0], step, rows, w->block), w->across_k, rows, w->p);
+        product(up.at, up.step, w->across_v, n->d, w->ds, n->wide, rows, n->T);
         for (int64_t r = 0; r < rows; r++) scores_gradient(n, w->p + r * n->wide, w->ds + r * n->wide);
-        product(w->ds, n->wide, w->along_k, n->T, dqkv + i * step + at[0], step, rows, n->d);
+        product_out(n, w->ds, w->along_k, w->block + 2 * n->block, dqkv + i * step + at[0], step, rows);
         pack_along(n, qkv + i * step + at[0], step, rows, w->q);
         pack_along(n, dy + i * n->C, n->C, rows, w->dy);
         add_outer(n, w->ds, w->q, rows, w->dk);
         add_outer(n, w->p, w->dy, rows, w->dv);
     }
     for (int64_t j = 0; j < n->T; j++) {
-        memcpy(dqkv + j * step + at[1], w->dk + j * n->deep, (size_t)n->d * sizeof(float));
-        memcpy(dqkv + j * step + at[2], w->dv + j * n->deep, (size_t)n->d * sizeof(float));
+        act_narrow(dqkv + j * step + at[1], w->dk + j * n->deep, n->d);
+        act_narrow(dqkv + j * step + at[2], w->dv + j * n->deep, n->d);
     }
 }
 
 static duet_status run_grad(const duet_run *run)
 {
     const sizes n = sizes_of(run->call, run->threads);
-    const int64_t pieces = n.B * n.heads, step = round_up(2 * n.packed + 3 * n.sums + 2 * n.scores + 2 * BLOCK * n.deep);
+    const int64_t pieces = n.B * n.heads, step = grad_floats(&n);
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int part = 0; part < run->threads; part++) {
         const grad_work w = work_of(&n, (float *)run->scratch + part * step);

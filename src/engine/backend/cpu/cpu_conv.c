@@ -55,13 +55,13 @@ static conv_plan plan_of(const duet_call *call, int threads)
     return p;
 }
 
-/* Floats of a thread's scratch: s of a unit, and where each pixel's window begins in it. */
+/* Floats of a thread's scratch: s of a unit, where each pixel's window begins in it, and a panel's sums between parts. */
 static int64_t thread_floats(const conv_plan *p)
 {
-    return round_up(p->unit_floats + DUET_LANES, 16) + 2 * round_up(p->pixels + DUET_ROWS, 16);
+    return round_up(p->unit_floats + DUET_LANES, 16) + 2 * round_up(p->pixels + DUET_ROWS, 16) + p->pixels * DUET_TILE;
 }
 
-static int64_t weight_floats(const conv_plan *p)
+static int64_t weight_count(const conv_plan *p)
 {
     const int64_t K = p->s.k * p->s.k * p->s.C;
     return p->narrow ? round_up(K * p->s.N, 16) : gemm_packed(K, p->s.N);
@@ -71,13 +71,13 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 {
     const conv_plan p = plan_of(call, options->threads);
     out->scratch = options->threads * thread_floats(&p) * (int64_t)sizeof(float);
-    out->keep = (HEADER + weight_floats(&p)) * (int64_t)sizeof(float);
+    out->keep = HEADER * (int64_t)sizeof(float) + weight_count(&p) * (int64_t)sizeof(duet_act);
     out->impl = p.narrow ? "direct, narrow" : "direct";
     return DUET_OK;
 }
 
 /* w[O,I,k,k] as [panel][u,v,c][tile], or [n][u,v,c] where narrow; of dx, n is I, c is O and the taps are turned round. */
-static void pack_weights(const conv_plan *p, const float *w, float *to)
+DUET_INLINE void pack_weights(const conv_plan *p, const void *w, duet_act *to, const bool bf16)
 {
     const conv_shape *const s = &p->s;
     const int64_t taps = s->k * s->k, K = taps * s->C;
@@ -88,7 +88,7 @@ static void pack_weights(const conv_plan *p, const float *w, float *to)
                 const int64_t n = n0 + i;
                 if (n >= s->N && p->narrow) continue;
                 const int64_t from = p->flipped ? (c * s->N + n) * taps + taps - 1 - tap : (n * s->C + c) * taps + tap;
-                to[p->narrow ? n * K + e : n0 * K + e * DUET_TILE + i] = n < s->N ? w[from] : 0.0f;
+                to[p->narrow ? n * K + e : n0 * K + e * DUET_TILE + i] = act_make(n < s->N ? weight_get(w, from, bf16) : 0.0f);
             }
         }
     }
@@ -96,7 +96,8 @@ static void pack_weights(const conv_plan *p, const float *w, float *to)
 
 /* What a result begins with: bias[n] and residual (as y, and may be y); NULL = 0. */
 typedef struct start {
-    const float *bias, *residual;
+    const float *bias;
+    const duet_act *residual;
 } start;
 
 static start start_at(start from, int64_t n, int64_t offset)
@@ -105,36 +106,37 @@ static start start_at(start from, int64_t n, int64_t offset)
 }
 
 /* One panel of output channels, `count` pixels, rows u0 … u1 of the window, floats e0 … e1 of each. at[q]: where the window of
- * pixel q begins in s. */
-static void panel_part(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *panel, start from,
-                       float *y, int64_t columns, const int64_t u[2], const int64_t e[2])
+ * pixel q begins in s; between parts the sums are in `sums`. */
+static void panel_part(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const duet_act *panel, start from,
+                       float *sums, duet_act *y, int64_t columns, const int64_t u[2], const int64_t e[2])
 {
     const int64_t stretch = s->k * s->C, next = s->width * s->C;
-    const bool first = u[0] == 0 && e[0] == 0;
+    const bool first = u[0] == 0 && e[0] == 0, last = u[1] == s->k && e[1] == stretch;
     for (int64_t q = 0; q < count; q += DUET_ROWS) {
         const float *row[DUET_ROWS];
         for (int r = 0; r < DUET_ROWS; r++) row[r] = source + at[q + r];
         tile t;
         if (first) tile_start(&t, from.bias, columns);
-        else tile_load(&t, y + q * s->N, s->N, count - q, columns);
+        else tile_load(&t, sums + q * DUET_TILE, DUET_TILE, count - q, DUET_TILE);
         if (first && from.residual != NULL) tile_load_add(&t, from.residual + q * s->N, s->N, count - q, columns);
         for (int64_t v = u[0]; v < u[1]; v++) {
-            tile_rows(&t, row, v * next + e[0], panel + (v * stretch + e[0]) * DUET_TILE, e[1] - e[0]);
+            tile_rows_kept(&t, row, v * next + e[0], panel + (v * stretch + e[0]) * DUET_TILE, e[1] - e[0]);
         }
-        tile_store(&t, y + q * s->N, s->N, count - q, columns);
+        if (last) tile_put(&t, y + q * s->N, s->N, count - q, columns);
+        else tile_store(&t, sums + q * DUET_TILE, DUET_TILE, count - q, DUET_TILE);
     }
 }
 
 /* Pixels of the result from y on, all output channels, in parts of the inner product whose weights fit the first cache. */
-static void unit_wide(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *w, start from,
-                      float *y)
+static void unit_wide(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const duet_act *w, start from,
+                      float *sums, duet_act *y)
 {
     const int64_t stretch = s->k * s->C, whole = s->k * stretch <= PART ? s->k : 1;
     const int64_t parts = whole > 1 ? 1 : (stretch + PART - 1) / PART;
     for (int64_t n = 0; n < s->N; n += DUET_TILE) {
         for (int64_t u = 0; u < s->k; u += whole) {
             for (int64_t i = 0; i < parts; i++) {
-                panel_part(s, source, at, count, w + n * s->k * stretch, start_at(from, n, n), y + n, s->N - n,
+                panel_part(s, source, at, count, w + n * s->k * stretch, start_at(from, n, n), sums, y + n, s->N - n,
                            (int64_t[]){ u, u + whole }, (int64_t[]){ stretch * i / parts, stretch * (i + 1) / parts });
             }
         }
@@ -142,8 +144,8 @@ static void unit_wide(const conv_shape *s, const float *source, const int64_t *a
 }
 
 /* y[pixel, n …] of PIXELS pixels and `group` channels */
-DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, const float *w, start from, float *y, int64_t pixels,
-                              const int group)
+DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, const duet_act *w, start from, duet_act *y,
+                              int64_t pixels, const int group)
 {
     const int64_t stretch = s->k * s->C, next = s->width * s->C, K = s->k * stretch;
     duet_vec sum[PIXELS][GROUP] = { { { 0 } } };
@@ -154,7 +156,7 @@ DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, cons
             for (int q = 0; q < PIXELS; q++) x[q] = vec_load(row[q] + u * next + e);
             DUET_UNROLL
             for (int n = 0; n < group; n++) {
-                const duet_vec value = vec_load(w + n * K + u * stretch + e);
+                const duet_vec value = act_load(w + n * K + u * stretch + e);
                 DUET_UNROLL
                 for (int q = 0; q < PIXELS; q++) sum[q][n] += x[q] * value;
             }
@@ -162,23 +164,23 @@ DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, cons
     }
     for (int q = 0; q < PIXELS && q < pixels; q++) {
         for (int n = 0; n < group; n++) {
-            const float begin = (from.bias == NULL ? 0.0f : from.bias[n]) + (from.residual == NULL ? 0.0f : from.residual[q * s->N + n]);
-            y[q * s->N + n] = begin + vec_sum(sum[q][n]);
+            const float begin = (from.bias == NULL ? 0.0f : from.bias[n]) + (from.residual == NULL ? 0.0f : act_get(from.residual[q * s->N + n]));
+            y[q * s->N + n] = act_make(begin + vec_sum(sum[q][n]));
         }
     }
 }
 
-static void unit_narrow(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *w, start from,
-                        float *y)
+static void unit_narrow(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const duet_act *w, start from,
+                        duet_act *y)
 {
     const int64_t K = s->k * s->k * s->C;
     for (int64_t q = 0; q < count; q += PIXELS) {
         const float *row[PIXELS];
         for (int r = 0; r < PIXELS; r++) row[r] = source + at[q + r < count ? q + r : q];
         for (int64_t n = 0; n < s->N; n += GROUP) {
-            const float *const part = w + n * K;
+            const duet_act *const part = w + n * K;
             const start begin = start_at(from, n, q * s->N + n);
-            float *const to = y + q * s->N + n;
+            duet_act *const to = y + q * s->N + n;
             if (s->N - n >= 3) narrow_group(s, row, part, begin, to, count - q, 3);
             else if (s->N - n == 2) narrow_group(s, row, part, begin, to, count - q, 2);
             else narrow_group(s, row, part, begin, to, count - q, 1);
@@ -187,22 +189,23 @@ static void unit_narrow(const conv_shape *s, const float *source, const int64_t 
 }
 
 /* Unit `index`: copies its source, finds its windows, computes. */
-static void run_unit(const conv_plan *p, int64_t index, const duet_run *run, const float *w, float *scratch)
+static void run_unit(const conv_plan *p, int64_t index, const duet_run *run, const duet_act *w, float *scratch)
 {
     const conv_shape *const s = &p->s;
     const int64_t b0 = index / p->row_units * p->images, i0 = index % p->row_units * p->rows;
     const int64_t images = s->B - b0 < p->images ? s->B - b0 : p->images, rows = s->P - i0 < p->rows ? s->P - i0 : p->rows;
     const int64_t source_rows = conv_source_rows(s, rows), size = source_rows * s->width * s->C, count = images * rows * s->Q;
-    const float *source = (const float *)run->in[0] + b0 * s->H * s->W * s->C;
+    const duet_act *const x = (const duet_act *)run->in[0] + b0 * s->H * s->W * s->C;
+    const float *source = scratch;
     int64_t *const at = (int64_t *)(void *)(scratch + round_up(p->unit_floats + DUET_LANES, 16)), image = size;
+    float *const sums = (float *)(at + round_up(p->pixels + DUET_ROWS, 16));
     if (conv_is_plain(s)) {
-        source += i0 * s->step * s->W * s->C;
+        source = (const float *)(const void *)(x + i0 * s->step * s->W * s->C);
         image = s->H * s->W * s->C;
     } else {
         for (int64_t b = 0; b < images; b++) {
-            conv_copy(s, source + b * s->H * s->W * s->C, i0 * s->step, source_rows, scratch + b * size);
+            conv_copy(s, x + b * s->H * s->W * s->C, i0 * s->step, source_rows, scratch + b * size);
         }
-        source = scratch;
     }
     int64_t q = 0;
     for (int64_t b = 0; b < images; b++) {
@@ -214,7 +217,8 @@ static void run_unit(const conv_plan *p, int64_t index, const duet_run *run, con
     start from = { NULL, NULL };
     if (!p->flipped) from = start_at((start){ run->in[2], run->in[3] }, 0, first);
     for (; q < count + DUET_ROWS; q++) at[q] = at[count - 1];
-    (p->narrow ? unit_narrow : unit_wide)(s, source, at, count, w, from, (float *)run->out[0] + first);
+    if (p->narrow) unit_narrow(s, source, at, count, w, from, (duet_act *)run->out[0] + first);
+    else unit_wide(s, source, at, count, w, from, sums, (duet_act *)run->out[0] + first);
 }
 
 static duet_status run_conv(const duet_run *run)
@@ -222,9 +226,10 @@ static duet_status run_conv(const duet_run *run)
     const conv_plan p = plan_of(run->call, run->threads);
     const int64_t step = thread_floats(&p);
     uint64_t *const version = run->keep;
-    float *const w = (float *)run->keep + HEADER;
+    duet_act *const w = (duet_act *)(void *)((float *)run->keep + HEADER);
     if (*version == 0 || *version != run->in_version[1]) {
-        pack_weights(&p, run->in[1], w);
+        if (run->call->in[1].dtype == DUET_BF16) pack_weights(&p, run->in[1], w, true);
+        else pack_weights(&p, run->in[1], w, false);
         *version = run->in_version[1];
     }
 #pragma omp parallel for num_threads(run->threads) schedule(static)
@@ -236,7 +241,7 @@ static duet_status run_conv(const duet_run *run)
 }
 
 static const duet_kernel kernels[] = {
-    { .op = "conv2d", .name = "conv", .plan = plan, .run = run_conv },
-    { .op = "conv2d_dx", .name = "conv", .plan = plan, .run = run_conv },
+    { .op = "conv2d", .name = "conv", .bf16_weights = true, .plan = plan, .run = run_conv },
+    { .op = "conv2d_dx", .name = "conv", .bf16_weights = true, .plan = plan, .run = run_conv },
 };
 DUET_CPU_KERNELS(conv) = { kernels, DUET_COUNT(kernels) };

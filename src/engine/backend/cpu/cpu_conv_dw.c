@@ -64,7 +64,7 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 }
 
 /* dy[pixels,N], columns n0 … n1, as panels; and their sums added to dbias. */
-static void pack_dy(const conv_shape *s, const float *dy, int64_t pixels, int64_t n0, int64_t n1, float *panels, float *dbias)
+static void pack_dy(const conv_shape *s, const duet_act *dy, int64_t pixels, int64_t n0, int64_t n1, float *panels, float *dbias)
 {
     for (int64_t n = n0; n < n1; n += DUET_TILE) {
         float *const panel = panels + n * pixels;
@@ -103,7 +103,7 @@ static void block_wide(const dw_plan *p, const float *source, const float *panel
 }
 
 /* WIDTH vectors of dw[n …][u, e …] of `group` output channels */
-DUET_INLINE void narrow_group(const conv_shape *s, const float *x, const float *dy, int64_t count, float *dw, int64_t step, const int group)
+DUET_INLINE void narrow_group(const conv_shape *s, const float *x, const duet_act *dy, int64_t count, float *dw, int64_t step, const int group)
 {
     duet_vec sum[GROUP][WIDTH];
     DUET_UNROLL
@@ -114,7 +114,7 @@ DUET_INLINE void narrow_group(const conv_shape *s, const float *x, const float *
     for (int64_t q = 0; q < count; q++, x += s->step * s->C, dy += s->N) {
         DUET_UNROLL
         for (int n = 0; n < group; n++) {
-            const duet_vec value = vec_set(dy[n]);
+            const duet_vec value = vec_set(act_get(dy[n]));
             DUET_UNROLL
             for (int v = 0; v < WIDTH; v++) sum[n][v] += value * vec_load(x + v * DUET_LANES);
         }
@@ -127,13 +127,14 @@ DUET_INLINE void narrow_group(const conv_shape *s, const float *x, const float *
 }
 
 /* dw[n, u, e] += a block's products; lanes behind the end of the window's row are never read. */
-static void block_narrow(const dw_plan *p, const float *source, const float *dy, int64_t images, int64_t rows, float *dw)
+static void block_narrow(const dw_plan *p, const float *source, const duet_act *dy, int64_t images, int64_t rows, float *dw)
 {
     const conv_shape *const s = &p->s;
     const int64_t next = s->width * s->C, size = conv_source_rows(s, rows) * next, step = s->k * p->stretch;
     for (int64_t i = 0; i < images * rows; i++) {
         for (int64_t u = 0; u < s->k; u++) {
-            const float *const row = source + i / rows * size + (i % rows * s->step + u) * next, *const up = dy + i * s->Q * s->N;
+            const float *const row = source + i / rows * size + (i % rows * s->step + u) * next;
+            const duet_act *const up = dy + i * s->Q * s->N;
             for (int64_t e = 0; e < p->stretch; e += WIDTH * DUET_LANES) {
                 for (int64_t n = 0; n < s->N; n += GROUP) {
                     float *const at = dw + n * step + u * p->stretch + e;
@@ -157,15 +158,15 @@ static void run_unit(const dw_plan *p, const duet_run *run, int64_t slice, int64
         const int64_t images = smaller(end - b, p->images);
         for (int64_t i = 0; i < s->P; i += p->rows) {
             const int64_t rows = smaller(s->P - i, p->rows), size = conv_source_rows(s, rows) * s->width * s->C;
-            const float *const x = (const float *)run->in[0] + b * s->H * s->W * s->C;
-            const float *const dy = (const float *)run->in[1] + (b * s->P + i) * s->Q * s->N;
+            const duet_act *const x = (const duet_act *)run->in[0] + b * s->H * s->W * s->C;
+            const duet_act *const dy = (const duet_act *)run->in[1] + (b * s->P + i) * s->Q * s->N;
             for (int64_t k = 0; k < images && run->out[0] != NULL; k++) {
                 conv_copy(s, x + k * s->H * s->W * s->C, i * s->step, conv_source_rows(s, rows), scratch + k * size);
             }
             if (p->narrow) {
                 if (run->out[0] != NULL) block_narrow(p, scratch, dy, images, rows, dw);
                 for (int64_t q = 0; q < images * rows * s->Q; q++) {
-                    for (int64_t n = 0; n < s->N; n++) dbias[n] += dy[q * s->N + n];
+                    for (int64_t n = 0; n < s->N; n++) dbias[n] += act_get(dy[q * s->N + n]);
                 }
                 continue;
             }

@@ -11,6 +11,9 @@
 #define HEADER       16              /* floats before packed weights: their version */
 #define SMALL        200000          /* multiply-adds below which waking threads costs more than it gives */
 
+/* Is x not f32? Its elements are broadcast one by one, so it is widened first. */
+enum { COPIES_X = sizeof(duet_act) != sizeof(float) };
+
 static int64_t last(const duet_arg *arg)
 {
     return arg->shape.dim[arg->shape.rank - 1];
@@ -22,8 +25,8 @@ static int64_t rows_of(const duet_arg *arg)
 }
 
 /* y[rows m …, one panel of columns]; residual (NULL = 0) is as y, and may be y */
-static void block_times_panel(const float *a, int64_t K, const float *panel, const float *bias, const float *residual, float *y,
-                              int64_t N, int64_t rows, int64_t columns)
+static void block_times_panel(const float *a, int64_t K, const duet_act *panel, const float *bias, const duet_act *residual,
+                              duet_act *y, int64_t N, int64_t rows, int64_t columns)
 {
     for (int64_t m = 0; m < rows; m += DUET_ROWS) {
         const float *row[DUET_ROWS];
@@ -31,14 +34,14 @@ static void block_times_panel(const float *a, int64_t K, const float *panel, con
         tile t;
         tile_start(&t, bias, columns);
         if (residual != NULL) tile_load_add(&t, residual + m * N, N, rows - m, columns);
-        tile_rows(&t, row, 0, panel, K);
-        tile_store(&t, y + m * N, N, rows - m, columns);
+        tile_rows_kept(&t, row, 0, panel, K);
+        tile_put(&t, y + m * N, N, rows - m, columns);
     }
 }
 
 /* y[M,N] = a[M,K] w + bias[N] + residual[M,N] */
-static void product(const float *a, const float *packed, const float *bias, const float *residual, float *y, int64_t M, int64_t K,
-                    int64_t N, int threads)
+static void product(const float *a, const duet_act *packed, const float *bias, const duet_act *residual, duet_act *y, int64_t M,
+                    int64_t K, int64_t N, int threads)
 {
     const int64_t blocks = (M + BLOCK - 1) / BLOCK, panels = gemm_panels(N);
 #pragma omp parallel for collapse(2) num_threads(threads) schedule(static) if (M * K * N > SMALL)
@@ -51,12 +54,26 @@ static void product(const float *a, const float *packed, const float *bias, cons
     }
 }
 
-static void pack(float *to, const float *w, int64_t K, int64_t N, int64_t row_step, int64_t column_step, int threads)
+/* One panel as it is kept; a packed row at a time passes through f32. */
+DUET_INLINE void pack_panel(duet_act *to, const void *w, int64_t K, int64_t n0, int64_t N, int64_t row_step, int64_t column_step,
+                            const bool bf16)
+{
+    for (int64_t k = 0; k < K; k++) {
+        float row[DUET_TILE];
+        gemm_pack_stored(row, (const uint8_t *)w + k * row_step * (bf16 ? 2 : 4), 1, n0, N, row_step, column_step, bf16);
+        act_store(to + k * DUET_TILE, vec_load(row));
+        act_store(to + k * DUET_TILE + DUET_LANES, vec_load(row + DUET_LANES));
+    }
+}
+
+static void pack(duet_act *to, const void *w, bool bf16, int64_t K, int64_t N, int64_t row_step, int64_t column_step, int threads)
 {
     const int64_t panels = gemm_panels(N);
 #pragma omp parallel for num_threads(threads) schedule(static) if (K * N > SMALL)
     for (int64_t p = 0; p < panels; p++) {
-        gemm_pack_panel(to + p * K * DUET_TILE, w, K, p * DUET_TILE, N, row_step, column_step);
+        duet_act *const panel = to + p * K * DUET_TILE;
+        if (bf16) pack_panel(panel, w, K, p * DUET_TILE, N, row_step, column_step, true);
+        else pack_panel(panel, w, K, p * DUET_TILE, N, row_step, column_step, false);
     }
 }
 
@@ -64,22 +81,35 @@ static void pack(float *to, const float *w, int64_t K, int64_t N, int64_t row_st
 static duet_status plan_product(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
     (void)options;
-    out->keep = (HEADER + gemm_packed(last(&call->in[0]), last(&call->out[0]))) * (int64_t)sizeof(float);
+    out->keep = HEADER * (int64_t)sizeof(float) + gemm_packed(last(&call->in[0]), last(&call->out[0])) * (int64_t)sizeof(duet_act);
+    out->scratch = COPIES_X ? duet_shape_count(&call->in[0].shape) * (int64_t)sizeof(float) : 0;
     out->impl = "tiles";
     return DUET_OK;
+}
+
+/* x[M,K] in f32 */
+static const float *plain_x(const duet_run *run, int64_t M, int64_t K)
+{
+    if (!COPIES_X) return run->in[0];
+    const duet_act *const x = run->in[0];
+    float *const to = run->scratch;
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (M * K > SMALL)
+    for (int64_t m = 0; m < M; m++) act_widen(to + m * K, x + m * K, K);
+    return to;
 }
 
 static duet_status run_product(const duet_run *run, bool transposed)
 {
     const int64_t M = rows_of(&run->call->in[0]), K = last(&run->call->in[0]), N = last(&run->call->out[0]);
     uint64_t *const version = run->keep;
-    float *const packed = (float *)run->keep + HEADER;
+    duet_act *const packed = (duet_act *)(void *)((float *)run->keep + HEADER);
     if (*version == 0 || *version != run->in_version[1]) {
-        if (transposed) pack(packed, run->in[1], K, N, 1, K, run->threads);
-        else pack(packed, run->in[1], K, N, N, 1, run->threads);
+        const bool bf16 = run->call->in[1].dtype == DUET_BF16;
+        if (transposed) pack(packed, run->in[1], bf16, K, N, 1, K, run->threads);
+        else pack(packed, run->in[1], bf16, K, N, N, 1, run->threads);
         *version = run->in_version[1];
     }
-    product(run->in[0], packed, transposed ? run->in[2] : NULL, transposed ? run->in[3] : NULL, run->out[0], M, K, N, run->threads);
+    product(plain_x(run, M, K), packed, transposed ? run->in[2] : NULL, transposed ? run->in[3] : NULL, run->out[0], M, K, N, run->threads);
     return DUET_OK;
 }
 
@@ -119,26 +149,26 @@ static duet_status plan_dw(const duet_call *call, const duet_kernel_options *opt
 }
 
 /* Columns c0 … c1 of from[count,C] -> [tile][count][width], the last tile padded with zeros; reads whole rows in order. */
-DUET_INLINE void pack_tiles(float *to, const float *from, int64_t count, int64_t C, int64_t c0, int64_t c1, int width)
+DUET_INLINE void pack_tiles(float *to, const duet_act *from, int64_t count, int64_t C, int64_t c0, int64_t c1, int width)
 {
     for (int64_t m = 0; m < count; m++) {
-        const float *const row = from + m * C;
+        const duet_act *const row = from + m * C;
         float *out = to + m * width;
         int64_t c = c0;
-        for (; c + width <= c1; c += width, out += count * width) memcpy(out, row + c, (size_t)width * sizeof(float));
+        for (; c + width <= c1; c += width, out += count * width) act_widen(out, row + c, width);
         if (c >= c1) continue;
-        for (int64_t i = 0; i < width; i++) out[i] = c + i < c1 ? row[c + i] : 0.0f;
+        for (int64_t i = 0; i < width; i++) out[i] = c + i < c1 ? act_get(row[c + i]) : 0.0f;
     }
 }
 
 /* total[c] += sum over the rows of from[count,C], columns c0 … c1: in float over a chunk, in double over chunks. */
-static void add_column_sums(double *total, const float *from, int64_t count, int64_t C, int64_t c0, int64_t c1)
+static void add_column_sums(double *total, const duet_act *from, int64_t count, int64_t C, int64_t c0, int64_t c1)
 {
     for (int64_t c = c0; c < c1; c += DUET_LANES) {
         const int64_t lanes = c1 - c < DUET_LANES ? c1 - c : DUET_LANES;
         duet_vec sum = { 0 };
         for (int64_t m = 0; m < count; m++) {
-            sum += lanes == DUET_LANES ? vec_load(from + m * C + c) : vec_load_part(from + m * C + c, lanes);
+            sum += lanes == DUET_LANES ? act_load(from + m * C + c) : act_load_part(from + m * C + c, lanes);
         }
         for (int64_t i = 0; i < lanes; i++) total[c + i] += (double)sum[i];
     }
@@ -164,7 +194,7 @@ static void chunk_dw(float *dw, int64_t I, int64_t O, int64_t t0, int64_t t1, co
 /* Outputs of the tiles t0 … t1, all rows of x and dy. */
 static void outputs_dw(const duet_run *run, int64_t M, int64_t I, int64_t O, int64_t t0, int64_t t1, float *panels, double *total)
 {
-    const float *const x = run->in[0], *const dy = run->in[1];
+    const duet_act *const x = run->in[0], *const dy = run->in[1];
     float *const dbias = run->out[1], *const left = panels + CHUNK * gemm_panels(I) * DUET_TILE;
     const int64_t begin = t0 * DUET_ROWS, end = t1 * DUET_ROWS < O ? t1 * DUET_ROWS : O;
     for (int64_t o = begin; o < end; o++) total[o] = 0.0;
@@ -193,8 +223,8 @@ static duet_status run_dw(const duet_run *run)
 }
 
 static const duet_kernel kernels[] = {
-    { .op = "linear", .name = "linear", .plan = plan_product, .run = run_forward },
-    { .op = "linear_dx", .name = "linear", .plan = plan_product, .run = run_dx },
+    { .op = "linear", .name = "linear", .bf16_weights = true, .plan = plan_product, .run = run_forward },
+    { .op = "linear_dx", .name = "linear", .bf16_weights = true, .plan = plan_product, .run = run_dx },
     { .op = "linear_dw", .name = "linear", .plan = plan_dw, .run = run_dw },
 };
 DUET_CPU_KERNELS(linear) = { kernels, DUET_COUNT(kernels) };

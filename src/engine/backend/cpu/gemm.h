@@ -54,6 +54,25 @@ DUET_INLINE void tile_rows(tile *t, const float *const *a, int64_t offset, const
     *t = s;
 }
 
+/* The same with a panel of packed weights, which are stored as the activations are. */
+DUET_INLINE void tile_rows_kept(tile *t, const float *const *a, int64_t offset, const duet_act *b, int64_t K)
+{
+    tile s = *t;
+    const float *row[DUET_ROWS];
+    DUET_UNROLL
+    for (int r = 0; r < DUET_ROWS; r++) row[r] = a[r] + offset;
+    for (int64_t k = 0; k < K; k++) {
+        const duet_vec left = act_load(b + k * DUET_TILE), right = act_load(b + k * DUET_TILE + DUET_LANES);
+        DUET_UNROLL
+        for (int r = 0; r < DUET_ROWS; r++) {
+            const duet_vec value = vec_set(row[r][k]);
+            s.v[r][0] += value * left;
+            s.v[r][1] += value * right;
+        }
+    }
+    *t = s;
+}
+
 /* t += sum over k of a[k step + r] b[k, :] */
 DUET_INLINE void tile_outer(tile *t, const float *a, int64_t step, const float *b, int64_t K)
 {
@@ -123,11 +142,45 @@ DUET_INLINE void tile_load(tile *t, const float *y, int64_t ld, int64_t rows, in
     *t = copy;
 }
 
-/* t[r][c] += y[r ld + c] for the rows and columns that are there. */
-DUET_INLINE void tile_load_add(tile *t, const float *y, int64_t ld, int64_t rows, int64_t columns)
+/* The same of activations. */
+DUET_INLINE void tile_put(const tile *t, duet_act *y, int64_t ld, int64_t rows, int64_t columns)
 {
+    if (columns >= DUET_TILE && rows >= DUET_ROWS) {
+        DUET_UNROLL
+        for (int r = 0; r < DUET_ROWS; r++) {
+            act_store(y + r * ld, t->v[r][0]);
+            act_store(y + r * ld + DUET_LANES, t->v[r][1]);
+        }
+        return;
+    }
+    const tile copy = *t;
+    for (int r = 0; r < DUET_ROWS && r < rows; r++) {
+        duet_act row[DUET_TILE];
+        act_store(row, copy.v[r][0]);
+        act_store(row + DUET_LANES, copy.v[r][1]);
+        memcpy(y + r * ld, row, (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof *row);
+    }
+}
+
+/* t[r][c] += y[r ld + c] for the rows and columns that are there. */
+DUET_INLINE void tile_load_add(tile *t, const duet_act *y, int64_t ld, int64_t rows, int64_t columns)
+{
+    if (columns >= DUET_TILE && rows >= DUET_ROWS) {
+        DUET_UNROLL
+        for (int r = 0; r < DUET_ROWS; r++) {
+            t->v[r][0] += act_load(y + r * ld);
+            t->v[r][1] += act_load(y + r * ld + DUET_LANES);
+        }
+        return;
+    }
     tile other;
-    tile_load(&other, y, ld, rows, columns);
+    memset(&other, 0, sizeof other);
+    for (int r = 0; r < DUET_ROWS && r < rows; r++) {
+        duet_act row[DUET_TILE] = { 0 };
+        memcpy(row, y + r * ld, (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof *row);
+        other.v[r][0] = act_load(row);
+        other.v[r][1] = act_load(row + DUET_LANES);
+    }
     DUET_UNROLL
     for (int r = 0; r < DUET_ROWS; r++) {
         t->v[r][0] += other.v[r][0];
@@ -135,22 +188,29 @@ DUET_INLINE void tile_load_add(tile *t, const float *y, int64_t ld, int64_t rows
     }
 }
 
-/* One panel of b[k,n] = from[k row_step + n column_step], columns n0 …, `columns` in all. */
-DUET_INLINE void gemm_pack_panel(float *to, const float *from, int64_t K, int64_t n0, int64_t columns, int64_t row_step,
-                                 int64_t column_step)
+/* One panel of b[k,n] = from[k row_step + n column_step], columns n0 …, `columns` in all; from: f32 or bf16. */
+DUET_INLINE void gemm_pack_stored(float *to, const void *from, int64_t K, int64_t n0, int64_t columns, int64_t row_step,
+                                  int64_t column_step, const bool bf16)
 {
     const int64_t count = columns - n0 < DUET_TILE ? columns - n0 : DUET_TILE;
     for (int64_t k = 0; k < K; k++) {
-        const float *const row = from + k * row_step + n0 * column_step;
+        const int64_t row = k * row_step + n0 * column_step;
         float *const out = to + k * DUET_TILE;
         if (column_step == 1 && count == DUET_TILE) {
-            vec_store(out, vec_load(row));
-            vec_store(out + DUET_LANES, vec_load(row + DUET_LANES));
+            DUET_UNROLL
+            for (int n = 0; n < DUET_TILE; n++) out[n] = weight_get(from, row + n, bf16);
         } else {
-            for (int64_t n = 0; n < count; n++) out[n] = row[n * column_step];
+            for (int64_t n = 0; n < count; n++) out[n] = weight_get(from, row + n * column_step, bf16);
             for (int64_t n = count; n < DUET_TILE; n++) out[n] = 0.0f;
         }
     }
+}
+
+/* Of activations. */
+DUET_INLINE void gemm_pack_panel(float *to, const duet_act *from, int64_t K, int64_t n0, int64_t columns, int64_t row_step,
+                                 int64_t column_step)
+{
+    gemm_pack_stored(to, from, K, n0, columns, row_step, column_step, sizeof(duet_act) == 2);
 }
 
 #endif

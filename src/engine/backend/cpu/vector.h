@@ -156,6 +156,14 @@ DUET_INLINE void act_widen(float *to, const duet_act *from, int64_t count)
     for (; i < count; i++) to[i] = act_get(from[i]);
 }
 
+/* The opposite. */
+DUET_INLINE void act_narrow(duet_act *to, const float *from, int64_t count)
+{
+    int64_t i = 0;
+    for (; i + DUET_LANES <= count; i += DUET_LANES) act_store(to + i, vec_load(from + i));
+    for (; i < count; i++) to[i] = act_make(from[i]);
+}
+
 /* Element i of a weight, stored as bf16 or f32. */
 DUET_INLINE float weight_get(const void *w, int64_t i, const bool bf16)
 {
