@@ -54,7 +54,7 @@ static duet_status probe(const setting *s, int64_t rows) {
         if (status == DUET_OK) printf("strength %g, validation accuracy %.2f %%\n", result.strength, result.val_top1);
     }
     if (status == DUET_OK) status = evaluate(head, x_test);
-    if (status == DUET_OK) status = duet_feature_table_save(x_test, "features.npz");
+    if (status == DUET_OK) status = duet_feature_table_save(x_test, "features.npz", DUET_F32);
     duet_head_free(head);
     duet_features_free(x_fit, 1);
     duet_features_free(x_val, 1);

@@ -18,6 +18,7 @@ typedef struct duet_sweep_options {
     int64_t batch;
     char head[DUET_TEXT_SIZE];
     char cache[4096];
+    duet_dtype stored;            /* of the features in the cache: DUET_F32 or DUET_F16 */
 } duet_sweep_options;
 
 typedef struct duet_sweep_row {
@@ -33,7 +34,8 @@ typedef struct duet_sweep_result {
     int64_t count;
     duet_sweep_row best, best_random, pixels;
     int64_t fit_rows, val_rows;
-    double seconds, seconds_features, seconds_heads;
+    double seconds, seconds_heads;
+    duet_features_work features;
 } duet_sweep_result;
 DUET_NODISCARD duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *model, const duet_dataset *dataset,
                                       const duet_sweep_options *options);
@@ -53,6 +55,7 @@ typedef struct duet_probe_options {
     uint64_t seed;
     int64_t batch;
     char cache[4096];
+    duet_dtype stored;         /* of the features in the cache: DUET_F32 or DUET_F16 */
     int neighbours;            /* test images shown with their nearest training images; 0 = none */
 } duet_probe_options;
 
@@ -74,7 +77,8 @@ typedef struct duet_probe_result {
     duet_probe_row rows[3];
     int row_count;      /* model, random, pixels */
     int64_t train_rows, test_rows;
-    double seconds, seconds_features, seconds_head;
+    double seconds, seconds_head;
+    duet_features_work features;
 } duet_probe_result;
 /* Trains on `train` split, tests once on test (or val where there is no test). Writes result.json, head.safetensors and
  * neighbours.png into folder. */

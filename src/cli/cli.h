@@ -90,6 +90,12 @@ duet_status cli_step_done(const cli_state *cli, const cli_step *step);
 /* Removes what a failed step has made; returns `status`. */
 duet_status cli_step_drop(const cli_step *step, duet_status status);
 
+/* The folder of cached features: `given`, else RUN/cache. fresh: what is kept there is forgotten. */
+duet_status cli_cache(char out[CLI_PATH], const char *given, const char *run, bool fresh);
+duet_dtype cli_dtype(const char *name); /* "f16", else f32 */
+/* "600 of 900 feature rows were in the cache" */
+void cli_say_cached(const cli_state *cli, const duet_features_work *work);
+
 bool cli_exists(const char *path);
 void cli_remove_folder(const char *path); /* with all in it; only for folders this program has just made */
 duet_status cli_write_json(const char *path, json_t *object); /* takes the object over; atomic */

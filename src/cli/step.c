@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * cli/step.c: where results go, what of a failed step is removed, and small things for printing. */
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -75,6 +76,29 @@ duet_status cli_step_done(const cli_state *cli, const cli_step *step) {
     const duet_status status = duet_report_write(report, step->run);
     if (status == DUET_OK) cli_say(cli, "report: %s\n", report);
     return status;
+}
+
+/* Sixteen hexadecimal digits and the ending: nobody else's files. */
+static bool is_cached(const char *name) { return strspn(name, "0123456789abcdef") == 16 && strcmp(name + 16, ".safetensors") == 0; }
+
+duet_status cli_cache(char out[CLI_PATH], const char *given, const char *run, bool fresh) {
+    snprintf(out, CLI_PATH, "%.4000s%s", *given ? given : run, *given ? "" : "/cache");
+    DIR *folder = fresh ? opendir(out) : NULL;
+    if (!folder) return DUET_OK; /* nothing to forget */
+    duet_status status = DUET_OK;
+    for (const struct dirent *entry = readdir(folder); entry && status == DUET_OK; entry = readdir(folder))
+        if (is_cached(entry->d_name) && unlinkat(dirfd(folder), entry->d_name, 0) != 0)
+            status = cli_fail(DUET_IO, "cannot remove '%s/%s': %s", out, entry->d_name, strerror(errno));
+    closedir(folder);
+    return status;
+}
+
+duet_dtype cli_dtype(const char *name) { return strcmp(name, "f16") == 0 ? DUET_F16 : DUET_F32; }
+
+void cli_say_cached(const cli_state *cli, const duet_features_work *work) {
+    if (work->cached > 0)
+        cli_say(cli, "%lld of %lld feature rows were in the cache (--fresh computes them again)\n", (long long)work->cached,
+                (long long)(work->cached + work->computed));
 }
 
 void cli_human(char out[32], double value) {

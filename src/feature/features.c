@@ -1,140 +1,82 @@
 /* SPDX-License-Identifier: MIT
- * feature/features.c: whole tables: data set → loader → reader → rows, with a cache on disk. The file of a table is named
- * by the hash of everything its rows depend on: model, data, view, preprocessing, level, tap, pool, noise seed, exactness, precision. */
+ * feature/features.c: sets of columns and whole tables. With a cache each column has a file, named by the hash of everything its
+ * rows depend on, with a place for each row of the split; without one the rows of the view are kept in memory. */
 #include <stdio.h>
 #include <string.h>
 
-#include <duet/feature.h>
-
 #include "base/context.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "feature/feature_set.h"
 #include "model/model.h"
 
-enum { MOST_BYTES_LOG2 = 34 }; /* tables of one call: 16 GiB */
+enum { MOST_BYTES_LOG2 = 34 }; /* in memory: 16 GiB */
 
-typedef struct job {
-    duet_context *ctx;
-    duet_model *model;
-    const duet_preprocess *how;
-    const duet_dataset *dataset;
-    const duet_view *view;
-    const duet_features_options *options;
-    duet_reader *reader; /* NULL = pixels */
-    duet_feature_table *tables;
-    int64_t count;
-} job;
+int64_t duet_feature_set_place(const duet_feature_set *set, int64_t row) {
+    if (!set->place) return row;
+    return row >= 0 && row < duet_dataset_describe(set->dataset)->count[set->split] ? set->place[row] : -1;
+}
 
-static duet_status make_tables(job *j) {
-    const int64_t pixels = j->how->size * j->how->size * j->how->channels;
+static double bytes_of(const duet_feature_set *set, int64_t rows, double element) {
     double bytes = 0;
-    j->count = j->reader ? duet_reader_columns(j->reader) : 1;
-    DUET_TRY(duet_alloc(&j->tables, j->count, sizeof *j->tables));
-    for (int64_t c = 0; c < j->count; c++) {
-        duet_feature_table *t = &j->tables[c];
-        t->dim = pixels;
-        if (j->reader) duet_reader_column(j->reader, c, &t->tap, &t->pool, &t->dim);
-        bytes += 4.0 * (double)t->dim * (double)j->view->count;
-        t->rows = j->view->count;
-        t->t = j->reader ? j->options->reader.t : 0;
-        t->noise_seed = j->options->reader.noise_seed;
-        t->split = j->view->split;
-        t->bf16 = j->reader && duet_context_bf16(j->ctx);
-        t->data_hash = duet_dataset_describe(j->dataset)->hash;
-        t->model_hash = j->model ? duet_model_hash(j->model) : 0;
-        (void)duet_copy_text(t->reader, sizeof t->reader, j->model ? "model" : "pixels");
-    }
-    if (bytes > (double)((int64_t)1 << MOST_BYTES_LOG2))
-        return duet_fail(DUET_NO_MEMORY, "the feature tables would take %.1f GiB; ask for fewer rows, taps or smaller pools", bytes / 1073741824.0);
-    for (int64_t c = 0; c < j->count; c++) {
-        DUET_TRY(duet_alloc(&j->tables[c].x, j->tables[c].rows * j->tables[c].dim, sizeof(float)));
-        DUET_TRY(duet_alloc(&j->tables[c].labels, j->view->count, sizeof(int32_t)));
-        DUET_TRY(duet_alloc(&j->tables[c].index, j->view->count, sizeof(int64_t)));
-    }
+    for (int64_t c = 0; c < set->count; c++) bytes += element * (double)set->columns[c].dim * (double)rows;
+    return bytes;
+}
+
+/* All columns in memory at once. */
+static duet_status check_memory(const duet_feature_set *set, int64_t rows) {
+    const double bytes = bytes_of(set, rows, sizeof(float));
+    if (bytes <= (double)((int64_t)1 << MOST_BYTES_LOG2)) return DUET_OK;
+    return duet_fail(DUET_NO_MEMORY, "the feature tables would take %.1f GiB; ask for fewer rows, taps or smaller pools", bytes / 1073741824.0);
+}
+
+/* Rows of the view to places 0, 1, … */
+static duet_status make_places(duet_feature_set *set, const duet_view *view) {
+    const int64_t rows = duet_dataset_describe(set->dataset)->count[set->split];
+    DUET_TRY(check_memory(set, view->count));
+    DUET_TRY(duet_alloc(&set->place, rows, sizeof *set->place));
+    for (int64_t r = 0; r < rows; r++) set->place[r] = -1;
+    for (int64_t i = 0; i < view->count; i++) set->place[view->index[i]] = i;
+    set->rows = view->count;
     return DUET_OK;
 }
 
-static duet_status fill_batch(job *j, const duet_batch *batch, int64_t row, int64_t *ids, float **out) {
-    for (int64_t c = 0; c < j->count; c++) {
-        out[c] = j->tables[c].x + row * j->tables[c].dim;
-        memcpy(j->tables[c].labels + row, batch->labels, (size_t)batch->count * sizeof *batch->labels);
-        memcpy(j->tables[c].index + row, batch->index, (size_t)batch->count * sizeof *batch->index);
-    }
-    if (!j->reader) {
-        duet_pixels_to_float(out[0], batch->pixels, batch->count * j->tables[0].dim);
+static void print_key(const duet_feature_set *set, const duet_column *column, char key[DUET_SHELF_KEY]) {
+    snprintf(key, DUET_SHELF_KEY, "model %016llx data %016llx %s image %lldx%d %s t %lld tap %d pool %d noise %llu %s%s %s",
+             (unsigned long long)duet_model_hash(set->model), (unsigned long long)duet_dataset_describe(set->dataset)->hash, duet_split_name(set->split),
+             (long long)set->how.size, set->how.channels, set->how.fit, (long long)column->t, column->tap, column->pool,
+             (unsigned long long)set->options.reader.noise_seed, duet_context_exact(set->ctx) ? "exact" : "fast",
+             duet_context_bf16(set->ctx) ? " bf16" : "", duet_dtype_name(set->options.stored));
+}
+
+/* A file that is not what its name says is made anew. */
+static duet_status open_file(duet_feature_set *set, int64_t c) {
+    const duet_column *column = &set->columns[c];
+    char key[DUET_SHELF_KEY], name[40], path[DUET_PATH_SIZE];
+    print_key(set, column, key);
+    snprintf(name, sizeof name, "%016llx.safetensors", (unsigned long long)duet_hash_text(key, 8));
+    DUET_TRY(duet_path_join(path, set->options.cache, name));
+    const duet_status status = duet_shelf_open(&set->shelves[c], path, key, set->rows, column->dim, set->options.stored);
+    if (status != DUET_FORMAT) return status;
+    duet_log(set->ctx, DUET_LOG_WARNING, "cached features '%s' are damaged; computing them again", path);
+    DUET_TRY(duet_folder_remove_file(path));
+    return duet_shelf_open(&set->shelves[c], path, key, set->rows, column->dim, set->options.stored);
+}
+
+static duet_status open_shelves(duet_feature_set *set, const duet_view *view) {
+    const bool cached = set->options.cache[0] && set->model;
+    DUET_TRY(duet_alloc(&set->shelves, set->count, sizeof *set->shelves));
+    if (!cached) {
+        DUET_TRY(make_places(set, view));
+        for (int64_t c = 0; c < set->count; c++)
+            DUET_TRY(duet_shelf_open(&set->shelves[c], "", "", set->rows, set->columns[c].dim, set->model ? set->options.stored : DUET_F32));
         return DUET_OK;
     }
-    /* rows of different splits get different noise */
-    for (int64_t i = 0; i < batch->count; i++) ids[i] = (int64_t)j->view->split << 40 | batch->index[i];
-    return duet_reader_run(j->reader, batch->pixels, ids, batch->count, out);
-}
-
-static duet_status compute(job *j) {
-    duet_status status = DUET_OK;
-    duet_loader *loader = NULL;
-    int64_t *ids = NULL, row = 0;
-    float **out = NULL;
-    const int64_t size = j->reader ? duet_reader_batch(j->reader) : 64;
-    const duet_loader_options options = {.preprocess = *j->how, .batch = size};
-    DUET_DO(duet_alloc(&ids, size, sizeof *ids));
-    DUET_DO(duet_alloc(&out, j->count, sizeof *out));
-    DUET_DO(duet_loader_open(j->ctx, &loader, j->dataset, j->view, &options));
-    for (;;) {
-        duet_batch batch;
-        DUET_DO(duet_check_cancelled(j->ctx));
-        DUET_DO(duet_loader_next(loader, &batch));
-        if (batch.count == 0) break;
-        if (row + batch.count > j->view->count) DUET_FAIL(DUET_FORMAT, "the loader gave more rows than the view has");
-        DUET_DO(fill_batch(j, &batch, row, ids, out));
-        row += batch.count;
-        duet_progress_report(j->ctx, j->options->label ? j->options->label : "features", "images", (double)row, (double)j->view->count, NULL);
-    }
-    for (int64_t c = 0; c < j->count; c++) j->tables[c].rows = row;
-done:
-    duet_loader_close(loader);
-    duet_release(ids);
-    duet_release(out);
-    return status;
-}
-
-static duet_status cache_path(const job *j, const duet_feature_table *t, char out[DUET_PATH_SIZE]) {
-    char key[512], name[40];
-    const uint64_t view = duet_hash(j->view->index, (size_t)j->view->count * sizeof *j->view->index, (uint64_t)j->view->split);
-    snprintf(key, sizeof key, "%016llx %016llx %016llx %lld %d %s %lld %d %d %llu%s%s", (unsigned long long)t->model_hash, (unsigned long long)t->data_hash,
-             (unsigned long long)view, (long long)j->how->size, j->how->channels, j->how->fit, (long long)t->t, t->tap, t->pool,
-             (unsigned long long)t->noise_seed, duet_context_exact(j->ctx) ? " exact" : "", t->bf16 ? " bf16" : "");
-    snprintf(name, sizeof name, "%016llx.safetensors", (unsigned long long)duet_hash_text(key, 7));
-    return duet_path_join(out, j->options->cache, name);
-}
-
-/* All tables or nothing: a pass computes all of them anyway. Damaged files are computed again. */
-static bool load_cache(job *j) {
-    for (int64_t c = 0; c < j->count; c++) {
-        char path[DUET_PATH_SIZE];
-        duet_feature_table found = {0}, *want = &j->tables[c];
-        if (cache_path(j, want, path) != DUET_OK || !duet_path_exists(path)) return false;
-        if (duet_feature_table_load(&found, path) != DUET_OK || found.dim != want->dim || found.rows != j->view->count ||
-            memcmp(found.index, j->view->index, (size_t)found.rows * sizeof *found.index) != 0) {
-            duet_log(j->ctx, DUET_LOG_WARNING, "cached features '%s' are damaged; computing them again", path);
-            duet_feature_table_free(&found);
-            return false;
-        }
-        duet_feature_table_free(want);
-        *want = found;
-    }
-    return true;
-}
-
-static duet_status save_cache(const job *j) {
-    DUET_TRY(duet_folder_make(j->options->cache));
-    for (int64_t c = 0; c < j->count; c++) {
-        char path[DUET_PATH_SIZE];
-        DUET_TRY(cache_path(j, &j->tables[c], path));
-        DUET_TRY(duet_feature_table_save(&j->tables[c], path));
-    }
+    set->rows = duet_dataset_describe(set->dataset)->count[set->split];
+    DUET_TRY(duet_folder_make(set->options.cache));
+    for (int64_t c = 0; c < set->count; c++) DUET_TRY(open_file(set, c));
     return DUET_OK;
 }
 
@@ -146,26 +88,122 @@ static duet_status check_size(const duet_model *model, const duet_preprocess *ho
                      (long long)model->shape.in_channels);
 }
 
+static duet_status make_columns(duet_feature_set *set) {
+    set->levels = set->model ? duet_reader_times(&set->options.reader).count : 1;
+    if (set->model) {
+        DUET_TRY(check_size(set->model, &set->how));
+        return duet_columns_new(&set->columns, &set->count, set->model, &set->options.reader);
+    }
+    DUET_TRY(duet_alloc(&set->columns, 1, sizeof *set->columns));
+    set->columns[0].dim = set->how.size * set->how.size * set->how.channels;
+    set->count = 1;
+    return DUET_OK;
+}
+
+duet_status duet_feature_set_open(duet_context *ctx, duet_feature_set **out, duet_model *model, const duet_preprocess *how,
+                                  const duet_dataset *dataset, const duet_view *view, const duet_features_options *options) {
+    duet_status status = DUET_OK;
+    duet_feature_set *set = NULL;
+    const double start = duet_clock();
+    if (!how && model) how = &duet_model_card(model)->preprocess;
+    if (!how) return duet_fail(DUET_ARG, "raw pixels need a size; give 'how' where there is no model");
+    if (options->stored != DUET_F32 && options->stored != DUET_F16)
+        return duet_fail(DUET_ARG, "features are kept as f32 or f16, not as %s", duet_dtype_name(options->stored));
+    DUET_DO(duet_alloc(&set, 1, sizeof *set));
+    *set = (duet_feature_set){.ctx = ctx, .model = model, .how = *how, .dataset = dataset, .split = view->split, .options = *options};
+    DUET_DO(make_columns(set));
+    DUET_DO(open_shelves(set, view));
+    DUET_DO(duet_feature_set_fill(set, view));
+    set->work.seconds = duet_clock() - start;
+    if (set->work.cached > 0)
+        duet_log(ctx, DUET_LOG_DEBUG, "%lld of %lld rows of features come from '%s'", (long long)set->work.cached,
+                 (long long)(set->work.cached + set->work.computed), options->cache);
+    *out = set;
+    set = NULL;
+done:
+    duet_feature_set_close(set);
+    return status;
+}
+
+void duet_feature_set_close(duet_feature_set *set) {
+    if (!set) return;
+    for (int64_t c = 0; set->shelves && c < set->count; c++) duet_shelf_close(&set->shelves[c]);
+    duet_release(set->shelves);
+    duet_release(set->columns);
+    duet_release(set->place);
+    duet_release(set);
+}
+
+int64_t duet_feature_set_columns(const duet_feature_set *set) { return set->count; }
+duet_features_work duet_feature_set_work(const duet_feature_set *set) { return set->work; }
+
+static duet_status describe(const duet_feature_set *set, const duet_column *column, const duet_view *view, duet_feature_table *t) {
+    *t = (duet_feature_table){.rows = view->count, .dim = column->dim, .t = column->t, .tap = column->tap, .pool = column->pool,
+                              .noise_seed = set->options.reader.noise_seed, .split = view->split, .bf16 = set->model && duet_context_bf16(set->ctx),
+                              .data_hash = duet_dataset_describe(set->dataset)->hash, .model_hash = set->model ? duet_model_hash(set->model) : 0};
+    (void)duet_copy_text(t->reader, sizeof t->reader, set->model ? "model" : "pixels");
+    DUET_TRY(duet_alloc(&t->labels, view->count, sizeof *t->labels));
+    DUET_TRY(duet_alloc(&t->index, view->count, sizeof *t->index));
+    for (int64_t i = 0; i < view->count; i++) {
+        t->index[i] = view->index[i];
+        t->labels[i] = duet_dataset_label(set->dataset, view->split, view->index[i]);
+    }
+    return duet_alloc(&t->x, t->rows * t->dim, sizeof *t->x);
+}
+
+/* Damaged rows have left the shelf when they come back: the second time all are whole. */
+static duet_status get_rows(duet_feature_set *set, int64_t column, const duet_view *view, const int64_t *place, float *x) {
+    duet_shelf *shelf = &set->shelves[column];
+    int64_t damaged = 0;
+    DUET_TRY(duet_shelf_get(shelf, place, view->count, x, &damaged));
+    if (damaged == 0) return DUET_OK;
+    duet_log(set->ctx, DUET_LOG_WARNING, "%lld rows of the cached features '%s' are damaged; computing them again", (long long)damaged, shelf->path);
+    set->work.cached -= damaged;
+    const int64_t cached = set->work.cached;
+    DUET_TRY(duet_feature_set_fill(set, view));
+    set->work.cached = cached;
+    DUET_TRY(duet_shelf_get(shelf, place, view->count, x, &damaged));
+    return damaged == 0 ? DUET_OK : duet_fail(DUET_IO, "'%s' does not keep what is written to it", shelf->path);
+}
+
+duet_status duet_feature_set_table(duet_feature_set *set, int64_t column, const duet_view *view, duet_feature_table *out) {
+    duet_status status = DUET_OK;
+    duet_feature_table table = {0};
+    int64_t *place = NULL;
+    DUET_DO(duet_alloc(&place, view->count, sizeof *place));
+    for (int64_t i = 0; i < view->count; i++) {
+        place[i] = duet_feature_set_place(set, view->index[i]);
+        if (place[i] < 0 || place[i] >= set->rows) DUET_FAIL(DUET_ARG, "row %lld is not in the set of features", (long long)view->index[i]);
+    }
+    DUET_DO(describe(set, &set->columns[column], view, &table));
+    DUET_DO(get_rows(set, column, view, place, table.x));
+    *out = table;
+    table = (duet_feature_table){0};
+done:
+    duet_release(place);
+    duet_feature_table_free(&table);
+    return status;
+}
+
 duet_status duet_features(duet_context *ctx, duet_feature_table **out, int64_t *count, duet_model *model, const duet_preprocess *how,
                           const duet_dataset *dataset, const duet_view *view, const duet_features_options *options) {
     duet_status status = DUET_OK;
-    if (!how && model) how = &duet_model_card(model)->preprocess;
-    job j = {.ctx = ctx, .model = model, .how = how, .dataset = dataset, .view = view, .options = options};
-    const bool cached = options->cache[0] && model;
-    if (!how) DUET_FAIL(DUET_ARG, "raw pixels need a size; give 'how' where there is no model");
-    if (model) DUET_DO(check_size(model, how));
-    if (model) DUET_DO(duet_reader_new(ctx, &j.reader, model, &options->reader));
-    DUET_DO(make_tables(&j));
-    if (!cached || !load_cache(&j)) {
-        DUET_DO(compute(&j));
-        if (cached) DUET_DO(save_cache(&j));
+    duet_feature_set *set = NULL;
+    duet_feature_table *tables = NULL;
+    DUET_TRY(duet_feature_set_open(ctx, &set, model, how, dataset, view, options));
+    const int64_t columns = set->count;
+    DUET_DO(check_memory(set, view->count));
+    DUET_DO(duet_alloc(&tables, columns, sizeof *tables));
+    for (int64_t c = 0; c < columns; c++) {
+        DUET_DO(duet_feature_set_table(set, c, view, &tables[c]));
+        duet_shelf_close(&set->shelves[c]);
     }
-    *out = j.tables;
-    *count = j.count;
-    j.tables = NULL;
+    *out = tables;
+    *count = columns;
+    tables = NULL;
 done:
-    duet_reader_free(j.reader);
-    duet_features_free(j.tables, j.count);
+    duet_features_free(tables, columns);
+    duet_feature_set_close(set);
     return status;
 }
 

@@ -1,53 +1,39 @@
 /* SPDX-License-Identifier: MIT
- * feature/reader.c: one inference plan whose outputs are pooled taps; nothing after the last tap is in it. The input is
- * x_t of the image with the noise that belongs to (seed, image). The last batch is padded; padded rows are dropped. */
+ * feature/reader.c: one inference plan whose outputs are pooled taps; nothing after the last tap is in it. Its rows are the
+ * images of a batch at each noise step, one step after the other: row l*B + i is image i at step l. The input is x_t with the
+ * noise that belongs to (seed, image), drawn once for all steps. The last batch is padded; padded rows are dropped. */
 #include <string.h>
 
 #include <duet/feature.h>
 
 #include "base/error.h"
+#include "feature/columns.h"
 #include "model/model.h"
 #include "noise/noise.h"
 
-enum { MOST_COLUMNS = 4096 };
-
-typedef struct column {
-    int tap, pool;
-    int64_t dim;
-    duet_value value;
-} column;
-
 struct duet_reader {
-    duet_noise *noise;
-    duet_level level;
+    duet_level *levels;  /* [level_count] */
+    int level_count;
     duet_reader_options options;
     duet_plan *plan;
     duet_session *session;
-    float *x, *t;     /* [batch,S,S,C], [batch] */
-    int32_t *y;       /* [batch], zeros: class-conditional models are read with class 0 */
-    int64_t batch, size; /* size: floats of an image */
+    float *x, *t;        /* [levels,B,S,S,C], [levels,B] */
+    int32_t *y;          /* [levels,B], zeros: class-conditional models are read with class 0 */
+    float *rows;         /* [levels,B,D] of the widest column; NULL with one level */
+    int64_t batch, size; /* images; floats of an image */
     int threads;
-    column *columns;
-    int64_t count, capacity;
-    duet_status status; /* of the hook */
+    duet_column *columns;
+    int64_t count, outputs; /* columns; those of one level, each an output of the plan */
+    duet_value *values;     /* [outputs] */
+    int64_t found;
+    double seconds;
 };
-
-static bool wants(const duet_int_list *list, int64_t value) {
-    for (int i = 0; i < list->count; i++)
-        if (list->v[i] == value) return true;
-    return list->count == 0;
-}
 
 static duet_value add_pools(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
     duet_reader *reader = user;
-    if (!wants(&reader->options.taps, tap->block)) return x;
-    for (int i = 0; i < reader->options.pools.count && reader->status == DUET_OK; i++) {
-        const int64_t pool = reader->options.pools.v[i];
-        if (pool > duet_dim(graph, x, 1) || pool > duet_dim(graph, x, 2)) continue;
-        reader->status = duet_grow(&reader->columns, &reader->capacity, reader->count + 1, sizeof *reader->columns);
-        if (reader->status != DUET_OK) break;
-        const duet_value value = duet_adaptive_pool(graph, x, pool);
-        reader->columns[reader->count++] = (column){tap->block, (int)pool, pool * pool * duet_dim(graph, x, -1), value};
+    while (reader->found < reader->outputs && reader->columns[reader->found].tap == tap->block) {
+        reader->values[reader->found] = duet_adaptive_pool(graph, x, reader->columns[reader->found].pool);
+        reader->found++;
     }
     return x;
 }
@@ -55,53 +41,60 @@ static duet_value add_pools(duet_graph *graph, const duet_tap_info *tap, duet_va
 static duet_status compile(duet_context *ctx, duet_reader *reader, duet_model *model) {
     duet_status status = DUET_OK;
     duet_graph *graph = NULL;
-    duet_value *outputs = NULL, raw = DUET_NONE;
+    duet_value raw = DUET_NONE;
     duet_model_inputs in;
     const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx)};
     DUET_DO(duet_graph_new(&graph));
     duet_graph_set_tap_hook(graph, add_pools, reader);
-    DUET_DO(duet_model_build(model, graph, reader->batch, false, &in, &raw));
-    DUET_DO(reader->status);
-    if (reader->count == 0)
-        DUET_FAIL(DUET_ARG, "no tap fits: the model has taps 1 to %d, and the pool must not be larger than the tap's map ('duet info')", model->tap_count);
-    if (reader->count > MOST_COLUMNS) DUET_FAIL(DUET_ARG, "%lld taps x pools; at most %d", (long long)reader->count, MOST_COLUMNS);
-    DUET_DO(duet_alloc(&outputs, reader->count, sizeof *outputs));
-    for (int64_t i = 0; i < reader->count; i++) outputs[i] = reader->columns[i].value;
-    DUET_DO(duet_pass_run(graph, "fuse", outputs, reader->count));
-    if (duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", outputs, reader->count));
-    DUET_DO(duet_plan_new(&reader->plan, graph, model->params, outputs, reader->count, NULL, 0, &options));
+    DUET_DO(duet_model_build(model, graph, reader->level_count * reader->batch, false, &in, &raw));
+    if (reader->found != reader->outputs) DUET_FAIL(DUET_FORMAT, "the network passes its taps in another order than its table has them");
+    DUET_DO(duet_pass_run(graph, "fuse", reader->values, reader->outputs));
+    if (duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", reader->values, reader->outputs));
+    DUET_DO(duet_plan_new(&reader->plan, graph, model->params, reader->values, reader->outputs, NULL, 0, &options));
     DUET_DO(duet_session_new(&reader->session, reader->plan, model->params));
 done:
-    duet_release(outputs);
     duet_graph_free(graph);
     return status;
 }
 
-static duet_status check_taps(const duet_int_list *taps, int count) {
-    for (int i = 0; i < taps->count; i++)
-        if (taps->v[i] < 1 || taps->v[i] > count)
-            return duet_fail(DUET_ARG, "no tap %lld; the model has taps 1 to %d ('duet info')", (long long)taps->v[i], count);
+static duet_status read_levels(duet_reader *reader, const duet_model *model, const duet_int_list *times) {
+    duet_noise *noise = NULL;
+    reader->level_count = times->count;
+    DUET_TRY(duet_alloc(&reader->levels, times->count, sizeof *reader->levels));
+    DUET_TRY(duet_noise_new(&noise, model->card.noise));
+    for (int l = 0; l < times->count; l++) reader->levels[l] = duet_noise_level(noise, times->v[l]);
+    duet_noise_free(noise);
     return DUET_OK;
+}
+
+static duet_status make_buffers(duet_reader *reader) {
+    const int64_t rows = reader->level_count * reader->batch;
+    int64_t widest = 0;
+    DUET_TRY(duet_alloc(&reader->x, rows * reader->size, sizeof *reader->x));
+    DUET_TRY(duet_alloc(&reader->t, rows, sizeof *reader->t));
+    DUET_TRY(duet_alloc(&reader->y, rows, sizeof *reader->y));
+    DUET_TRY(duet_alloc(&reader->values, reader->outputs, sizeof *reader->values));
+    for (int64_t i = 0; i < rows; i++) reader->t[i] = (float)reader->levels[i / reader->batch].net_t;
+    for (int64_t c = 0; c < reader->outputs; c++)
+        if (reader->columns[c].dim > widest) widest = reader->columns[c].dim;
+    return reader->level_count > 1 ? duet_alloc(&reader->rows, rows * widest, sizeof *reader->rows) : DUET_OK;
 }
 
 duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *model, const duet_reader_options *options) {
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
+    const duet_int_list times = duet_reader_times(options);
+    const int64_t chosen = model->shape.size <= 64 ? 32 : 4; /* rows of a pass */
     DUET_DO(duet_alloc(&reader, 1, sizeof *reader));
     reader->options = *options;
-    if (reader->options.pools.count == 0) reader->options.pools = (duet_int_list){.count = 1, .v = {1}};
     reader->size = model->shape.size * model->shape.size * model->shape.in_channels;
-    reader->batch = options->batch > 0 ? options->batch : model->shape.size <= 64 ? 32 : 4;
+    reader->batch = options->batch > 0 ? options->batch : (chosen + times.count / 2) / times.count;
+    if (reader->batch < 1) reader->batch = 1;
     reader->threads = duet_context_threads(ctx);
-    DUET_DO(duet_noise_new(&reader->noise, model->card.noise));
-    if (options->t < -1 || options->t >= reader->noise->steps)
-        DUET_FAIL(DUET_ARG, "t is %lld; the model's noise has steps 0 to %lld (-1 = clean)", (long long)options->t, (long long)reader->noise->steps - 1);
-    DUET_DO(check_taps(&options->taps, model->tap_count));
-    reader->level = duet_noise_level(reader->noise, options->t);
-    DUET_DO(duet_alloc(&reader->x, reader->batch * reader->size, sizeof *reader->x));
-    DUET_DO(duet_alloc(&reader->t, reader->batch, sizeof *reader->t));
-    DUET_DO(duet_alloc(&reader->y, reader->batch, sizeof *reader->y));
-    for (int64_t i = 0; i < reader->batch; i++) reader->t[i] = (float)reader->level.net_t;
+    DUET_DO(duet_columns_new(&reader->columns, &reader->count, model, options));
+    reader->outputs = reader->count / times.count;
+    DUET_DO(read_levels(reader, model, &times));
+    DUET_DO(make_buffers(reader));
     DUET_DO(compile(ctx, reader, model));
     *out = reader;
     reader = NULL;
@@ -114,16 +107,20 @@ void duet_reader_free(duet_reader *reader) {
     if (!reader) return;
     duet_session_free(reader->session);
     duet_plan_free(reader->plan);
-    duet_noise_free(reader->noise);
+    duet_release(reader->levels);
     duet_release(reader->columns);
+    duet_release(reader->values);
     duet_release(reader->x);
     duet_release(reader->t);
     duet_release(reader->y);
+    duet_release(reader->rows);
     duet_release(reader);
 }
 
 int64_t duet_reader_columns(const duet_reader *reader) { return reader->count; }
 int64_t duet_reader_batch(const duet_reader *reader) { return reader->batch; }
+int64_t duet_reader_time(const duet_reader *reader, int64_t column) { return reader->columns[column].t; }
+double duet_reader_seconds(const duet_reader *reader) { return reader->seconds; }
 
 void duet_reader_column(const duet_reader *reader, int64_t index, int *tap, int *pool, int64_t *dim) {
     *tap = reader->columns[index].tap;
@@ -131,21 +128,43 @@ void duet_reader_column(const duet_reader *reader, int64_t index, int *tap, int 
     *dim = reader->columns[index].dim;
 }
 
-/* x0 from bytes, noise of the image, x_t in place: eps is drawn into x and blended with x0 pixel by pixel. */
-static void prepare_row(const duet_reader *reader, const uint8_t *pixels, int64_t id, float *x) {
-    const float alpha = (float)(reader->level.alpha * reader->level.in_scale), sigma = (float)(reader->level.sigma * reader->level.in_scale);
-    if (sigma > 0) duet_image_noise(x, reader->options.noise_seed, id, reader->size);
-    for (int64_t e = 0; e < reader->size; e++) x[e] = alpha * ((float)pixels[e] / 127.5f - 1.0f) + (sigma > 0 ? sigma * x[e] : 0.0f);
+/* x0 from bytes and the noise of the image; x_t of all levels. eps stands where the last level's x_t goes: it is read there
+ * before it is overwritten. */
+static void prepare_image(const duet_reader *reader, const uint8_t *pixels, int64_t id, int64_t i) {
+    const int64_t size = reader->size, step = reader->batch * size;
+    const int last = reader->level_count - 1;
+    float *eps = reader->x + last * step + i * size;
+    bool noisy = false;
+    for (int l = 0; l <= last; l++) noisy |= reader->levels[l].sigma > 0;
+    if (noisy) duet_image_noise(eps, reader->options.noise_seed, id, size);
+    for (int l = 0; l <= last; l++) {
+        const duet_level *level = &reader->levels[l];
+        const float alpha = (float)(level->alpha * level->in_scale), sigma = (float)(level->sigma * level->in_scale);
+        float *x = reader->x + l * step + i * size;
+        for (int64_t e = 0; e < size; e++) x[e] = alpha * ((float)pixels[e] / 127.5f - 1.0f) + (sigma > 0 ? sigma * eps[e] : 0.0f);
+    }
+}
+
+/* Output c of the plan, [levels,B,D]: rows of level l go to column l*outputs + c. */
+static duet_status hand_out(duet_reader *reader, int64_t c, int64_t rows, float *const *out) {
+    const int64_t dim = reader->columns[c].dim;
+    if (reader->level_count == 1) return duet_session_get(reader->session, c, rows, out[c]);
+    DUET_TRY(duet_session_get(reader->session, c, -1, reader->rows));
+    for (int l = 0; l < reader->level_count; l++)
+        memcpy(out[l * reader->outputs + c], reader->rows + l * reader->batch * dim, (size_t)(rows * dim) * sizeof(float));
+    return DUET_OK;
 }
 
 duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index, int64_t rows, float *const *out) {
     if (rows < 1 || rows > reader->batch) return duet_fail(DUET_ARG, "%lld rows; the reader takes 1 to %lld", (long long)rows, (long long)reader->batch);
 #pragma omp parallel for num_threads(reader->threads) schedule(static)
-    for (int64_t i = 0; i < rows; i++) prepare_row(reader, pixels + i * reader->size, index[i], reader->x + i * reader->size);
+    for (int64_t i = 0; i < rows; i++) prepare_image(reader, pixels + i * reader->size, index[i], i);
     DUET_TRY(duet_session_set(reader->session, "x", reader->x));
     if (duet_session_has_input(reader->session, "net_t")) DUET_TRY(duet_session_set(reader->session, "net_t", reader->t));
     if (duet_session_has_input(reader->session, "y")) DUET_TRY(duet_session_set(reader->session, "y", reader->y));
+    const double start = duet_clock();
     DUET_TRY(duet_session_run(reader->session));
-    for (int64_t c = 0; c < reader->count; c++) DUET_TRY(duet_session_get(reader->session, c, rows, out[c]));
+    reader->seconds += duet_clock() - start;
+    for (int64_t c = 0; c < reader->outputs; c++) DUET_TRY(hand_out(reader, c, rows, out));
     return DUET_OK;
 }

@@ -24,12 +24,13 @@ static void provenance(const duet_feature_table *t, char out[256]) {
              (unsigned long long)t->model_hash, (unsigned long long)t->data_hash, (int)t->split, t->bf16 ? "bf16" : "f32");
 }
 
-duet_status duet_feature_table_save(const duet_feature_table *table, const char *path) {
+duet_status duet_feature_table_save(const duet_feature_table *table, const char *path, duet_dtype stored) {
     char text[256];
     const bool npz = duet_ends_with(path, ".npz");
     if (!npz && !duet_ends_with(path, ".safetensors")) return duet_fail(DUET_ARG, "cannot tell the format of '%s'; end it in .npz or .safetensors", path);
+    if (stored != DUET_F32 && stored != DUET_F16) return duet_fail(DUET_ARG, "features are kept as f32 or f16, not as %s", duet_dtype_name(stored));
     const duet_shape rows = {.rank = 1, .dim = {table->rows}}, matrix = {.rank = 2, .dim = {table->rows, table->dim}};
-    const duet_store_item items[] = {{"X", DUET_F32, DUET_F32, matrix, table->x}, {"y", DUET_I32, DUET_I64, rows, table->labels},
+    const duet_store_item items[] = {{"X", DUET_F32, stored, matrix, table->x}, {"y", DUET_I32, DUET_I64, rows, table->labels},
                                      {"index", DUET_I64, DUET_I64, rows, table->index}};
     provenance(table, text);
     const duet_store_pair pair = {"duet.features", text};

@@ -22,15 +22,19 @@ typedef struct probe {
     const char *folder;
 } probe;
 
-static duet_status features(probe *p, duet_feature_table **out, duet_model *model, const duet_view *view, uint64_t seed, const char *label) {
-    int64_t count = 0;
+static duet_status features(probe *p, duet_feature_table *out, duet_model *model, const duet_view *view, uint64_t seed, const char *label) {
     duet_features_options options = {.reader = {.t = p->options->t, .taps = {.count = 1, .v = {p->options->tap}},
                                                 .pools = {.count = 1, .v = {p->options->pool}}, .noise_seed = seed, .batch = p->options->batch},
-                                     .label = label};
+                                     .stored = p->options->stored, .label = label};
+    duet_feature_set *set = NULL;
     (void)duet_copy_text(options.cache, sizeof options.cache, p->options->cache);
     const double start = duet_clock();
-    const duet_status status = duet_features(p->ctx, out, &count, model, &p->how, p->dataset, view, &options);
-    p->out->seconds_features += duet_clock() - start;
+    DUET_TRY(duet_feature_set_open(p->ctx, &set, model, &p->how, p->dataset, view, &options));
+    const duet_status status = duet_feature_set_table(set, 0, view, out);
+    duet_features_work work = duet_feature_set_work(set);
+    work.seconds = duet_clock() - start;
+    duet_study_add_work(&p->out->features, work);
+    duet_feature_set_close(set);
     return status;
 }
 
@@ -117,16 +121,16 @@ static duet_status probe_model(probe *p, duet_model *model, const duet_feature_t
     double sum = 0, square = 0;
     out->seeds = p->options->noise_seeds < 1 ? 1 : p->options->noise_seeds > 16 ? 16 : p->options->noise_seeds;
     for (int s = 0; s < out->seeds; s++) {
-        duet_feature_table *test = NULL;
+        duet_feature_table test = {0};
         duet_accuracy accuracy = {0};
         DUET_DO(features(p, &test, model, &p->test, p->options->seed + (uint64_t)s, "features of the test images"));
-        status = test_head(head, test, &accuracy);
+        status = test_head(head, &test, &accuracy);
         if (status == DUET_OK) out->top1_seeds[s] = duet_accuracy_top1(&accuracy);
         if (status == DUET_OK && s == 0) status = keep_details(out, &accuracy);
         if (status == DUET_OK && s == 0 && p->options->neighbours > 0)
-            status = duet_study_neighbours(p->dataset, &p->how, test, train, p->options->neighbours, p->folder);
+            status = duet_study_neighbours(p->dataset, &p->how, &test, train, p->options->neighbours, p->folder);
         duet_accuracy_free(&accuracy);
-        duet_features_free(test, 1);
+        duet_feature_table_free(&test);
         DUET_DO(status);
         sum += out->top1_seeds[s];
     }
@@ -142,7 +146,7 @@ done:
 /* reader: "model", "random" or "pixels" */
 static duet_status probe_reader(probe *p, duet_model *model, const char *reader) {
     duet_status status = DUET_OK;
-    duet_feature_table *train = NULL, *test = NULL;
+    duet_feature_table train = {0}, test = {0};
     duet_head *head = NULL;
     duet_accuracy accuracy = {0};
     duet_probe_row *row = &p->out->rows[p->out->row_count];
@@ -151,21 +155,21 @@ static duet_status probe_reader(probe *p, duet_model *model, const char *reader)
     char label[64];
     snprintf(label, sizeof label, "features of the training images, %s", reader);
     DUET_DO(features(p, &train, model, &p->train, p->options->seed, label));
-    DUET_DO(train_head(p, &head, train, row));
+    DUET_DO(train_head(p, &head, &train, row));
     if (strcmp(reader, "model") == 0) {
-        p->out->train_rows = train->rows;
-        DUET_DO(probe_model(p, model, train, head, row));
+        p->out->train_rows = train.rows;
+        DUET_DO(probe_model(p, model, &train, head, row));
     } else {
         DUET_DO(features(p, &test, model, &p->test, p->options->seed, "features of the test images"));
-        DUET_DO(test_head(head, test, &accuracy));
+        DUET_DO(test_head(head, &test, &accuracy));
         row->top1 = duet_accuracy_top1(&accuracy);
     }
     p->out->row_count++;
 done:
     duet_accuracy_free(&accuracy);
     duet_head_free(head);
-    duet_features_free(train, 1);
-    duet_features_free(test, 1);
+    duet_feature_table_free(&train);
+    duet_feature_table_free(&test);
     return status;
 }
 
@@ -219,13 +223,14 @@ static duet_status save_result(const probe *p, const duet_model *model) {
         json_array_append_new(confusion, row);
     }
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
-    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:{s:I,s:i,s:i},s:s,s:f,s:f,s:f,s:f,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:s,s:i,s:{s:f,s:f},s:f}", "command",
+    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:{s:I,s:i,s:i},s:s,s:f,s:f,s:f,s:f,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:s,s:i,s:o,s:{s:f,s:f},s:f}", "command",
                              "probe", "data", info->name, "model_hash", hash, "head", p->options->head, "setting", "t", (json_int_t)p->options->t, "tap",
                              p->options->tap, "pool", p->options->pool, "setting_from", p->options->setting_from ? p->options->setting_from : "given", "top1",
                              r->top1, "top1_std", r->top1_std, "top5", r->top5, "mean_class", r->mean_class, "noise_seeds", seeds, "top1_seeds", top1,
                              "train_rows", (json_int_t)r->train_rows, "test_rows", (json_int_t)r->test_rows, "class_names", names, "per_class", classes,
                              "confusion", confusion, "rows", rows_json(r), "neighbours", p->options->neighbours > 0 ? "neighbours.png" : "", "neighbours_k",
-                             DUET_STUDY_NEIGHBOURS, "timings", "features", r->seconds_features, "head", r->seconds_head, "seconds", r->seconds);
+                             DUET_STUDY_NEIGHBOURS, "features", duet_study_work_json(&r->features), "timings", "features", r->features.seconds,
+                             "head", r->seconds_head, "seconds", r->seconds);
     return duet_study_write(p->folder, "result.json", root);
 }
 
@@ -269,17 +274,17 @@ duet_status duet_neighbours(duet_context *ctx, duet_model *model, const duet_dat
                             const char *folder) {
     duet_status status = DUET_OK;
     duet_probe_result result = {0};
-    duet_feature_table *table = NULL;
+    duet_feature_table table = {0};
     probe p = {.ctx = ctx, .dataset = dataset, .options = options, .how = duet_model_card(model)->preprocess, .out = &result, .folder = folder};
     DUET_DO(duet_view_all(&p.train, dataset, DUET_TRAIN));
     DUET_DO(features(&p, &table, model, &p.train, options->seed, "features"));
-    DUET_DO(duet_study_neighbours(dataset, &p.how, table, table, options->neighbours > 0 ? options->neighbours : 6, folder));
+    DUET_DO(duet_study_neighbours(dataset, &p.how, &table, &table, options->neighbours > 0 ? options->neighbours : 6, folder));
     DUET_DO(duet_study_write(folder, "result.json", json_pack("{s:s,s:s,s:{s:I,s:i,s:i},s:s,s:i}", "command", "neighbours", "data",
                                                                duet_dataset_describe(dataset)->name, "setting", "t", (json_int_t)options->t, "tap",
                                                                options->tap, "pool", options->pool, "neighbours", "neighbours.png", "neighbours_k",
                                                                DUET_STUDY_NEIGHBOURS)));
 done:
-    duet_features_free(table, 1);
+    duet_feature_table_free(&table);
     duet_view_free(&p.train);
     return status;
 }

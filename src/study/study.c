@@ -49,6 +49,19 @@ duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *t
     return DUET_OK;
 }
 
+void duet_study_add_work(duet_features_work *total, duet_features_work work) {
+    total->computed += work.computed;
+    total->cached += work.cached;
+    total->seconds += work.seconds;
+    total->seconds_network += work.seconds_network;
+}
+
+json_t *duet_study_work_json(const duet_features_work *work) {
+    const double seconds = work->seconds > 0 ? work->seconds : 1;
+    return json_pack("{s:I,s:I,s:f,s:f}", "computed", (json_int_t)work->computed, "cached", (json_int_t)work->cached, "rows_per_second",
+                     (double)work->computed / seconds, "in_network", work->seconds_network / seconds);
+}
+
 static duet_status draw(const duet_dataset *dataset, const duet_preprocess *how, const duet_feature_table *query, const duet_feature_table *base,
                         const int64_t *near, int shown, uint8_t *pixels, const char *folder) {
     char path[DUET_PATH_SIZE];

@@ -14,6 +14,10 @@ DUET_NODISCARD duet_status duet_study_neighbours(const duet_dataset *dataset, co
                                                  const duet_feature_table *base, int shown, const char *folder);
 /* Rows order[0..count) of a table. */
 DUET_NODISCARD duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table, const int64_t *order, int64_t count);
+/* Adds what a set has done. */
+void duet_study_add_work(duet_features_work *total, duet_features_work work);
+/* "features": rows (times noise steps) computed and from the cache, rows a second, part of the time in the network. */
+json_t *duet_study_work_json(const duet_features_work *work);
 #define DUET_STUDY_NEIGHBOURS 8
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * study/sweep.c: validation accuracy over (t, tap, pool). For each t all taps and pools come from one pass over the rows.
+ * study/sweep.c: validation accuracy over (t, tap, pool). All of them come from one pass over the rows; one column at a time is
+ * in memory where there is a cache.
  * Only the training split is read. Baselines: the untrained network at the winner's t, and raw pixels. */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@ typedef struct sweep {
     const duet_sweep_options *options;
     duet_sweep_result *out;
     int64_t capacity;
-    duet_view fit, val;
+    duet_view fit, val, rows; /* rows: both */
     duet_preprocess how;
 } sweep;
 
@@ -38,32 +39,46 @@ static bool better(const duet_sweep_row *a, const duet_sweep_row *b) {
     return a->dim != b->dim ? a->dim < b->dim : a->t < b->t;
 }
 
-/* One t: features of both views, a head for each column. model NULL = pixels. */
-static duet_status sweep_level(sweep *s, duet_model *model, const char *reader, int64_t t, duet_sweep_row *best) {
+/* A head for each column of the set. */
+static duet_status fit_heads(sweep *s, duet_feature_set *set, const char *reader, duet_sweep_row *best) {
+    const int64_t count = duet_feature_set_columns(set);
     duet_status status = DUET_OK;
-    duet_feature_table *fit = NULL, *val = NULL;
-    int64_t count = 0;
+    duet_feature_table fit = {0}, val = {0};
     char label[64];
-    snprintf(label, sizeof label, "features, %s, t %lld", reader, (long long)t);
-    duet_features_options options = {.reader = {.t = t, .taps = s->options->taps, .pools = s->options->pools, .noise_seed = s->options->seed,
-                                                .batch = s->options->batch}, .label = label};
-    const double start = duet_clock();
-    DUET_DO(duet_features(s->ctx, &fit, &count, model, &s->how, s->dataset, &s->fit, &options));
-    DUET_DO(duet_features(s->ctx, &val, &count, model, &s->how, s->dataset, &s->val, &options));
-    s->out->seconds_features += duet_clock() - start;
-    snprintf(label, sizeof label, "heads, %s, t %lld", reader, (long long)t);
-    const double heads = duet_clock();
+    snprintf(label, sizeof label, "heads, %s", reader);
     for (int64_t c = 0; c < count; c++) {
         duet_sweep_row row;
         DUET_DO(duet_check_cancelled(s->ctx));
-        DUET_DO(add_row(s, reader, &fit[c], &val[c], &row));
+        DUET_DO(duet_feature_set_table(set, c, &s->fit, &fit));
+        DUET_DO(duet_feature_set_table(set, c, &s->val, &val));
+        DUET_DO(add_row(s, reader, &fit, &val, &row));
         if (better(&row, best)) *best = row;
+        duet_feature_table_free(&fit);
+        duet_feature_table_free(&val);
         duet_progress_report(s->ctx, label, "heads", (double)(c + 1), (double)count, NULL);
     }
-    s->out->seconds_heads += duet_clock() - heads;
 done:
-    duet_features_free(fit, count);
-    duet_features_free(val, count);
+    duet_feature_table_free(&fit);
+    duet_feature_table_free(&val);
+    return status;
+}
+
+/* Features of both views at all times in one go, then the heads. model NULL = pixels. */
+static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader, const duet_int_list *times, duet_sweep_row *best) {
+    duet_status status = DUET_OK;
+    duet_feature_set *set = NULL;
+    char label[64];
+    snprintf(label, sizeof label, "features, %s", reader);
+    duet_features_options options = {.reader = {.times = *times, .taps = s->options->taps, .pools = s->options->pools, .noise_seed = s->options->seed,
+                                                .batch = s->options->batch}, .stored = s->options->stored, .label = label};
+    (void)duet_copy_text(options.cache, sizeof options.cache, s->options->cache);
+    DUET_DO(duet_feature_set_open(s->ctx, &set, model, &s->how, s->dataset, &s->rows, &options));
+    const double start = duet_clock();
+    DUET_DO(fit_heads(s, set, reader, best));
+    s->out->seconds_heads += duet_clock() - start;
+    duet_study_add_work(&s->out->features, duet_feature_set_work(set));
+done:
+    duet_feature_set_close(set);
     return status;
 }
 
@@ -71,11 +86,23 @@ static duet_status baselines(sweep *s, duet_model *model) {
     if (s->options->random_row) {
         duet_model *random = NULL;
         DUET_TRY(duet_model_random(s->ctx, &random, model, s->options->seed + 1));
-        const duet_status status = sweep_level(s, random, "random", s->out->best.t, &s->out->best_random);
+        const duet_int_list winner = {.count = 1, .v = {s->out->best.t}};
+        const duet_status status = sweep_reader(s, random, "random", &winner, &s->out->best_random);
         duet_model_close(random);
         DUET_TRY(status);
     }
-    return s->options->pixels_row ? sweep_level(s, NULL, "pixels", 0, &s->out->pixels) : DUET_OK;
+    return s->options->pixels_row ? sweep_reader(s, NULL, "pixels", &(duet_int_list){0}, &s->out->pixels) : DUET_OK;
+}
+
+/* Both views are sorted. */
+static duet_status join(sweep *s) {
+    s->rows = (duet_view){.split = s->fit.split};
+    DUET_TRY(duet_alloc(&s->rows.index, s->fit.count + s->val.count, sizeof *s->rows.index));
+    for (int64_t f = 0, v = 0; f < s->fit.count || v < s->val.count;) {
+        const bool first = v == s->val.count || (f < s->fit.count && s->fit.index[f] < s->val.index[v]);
+        s->rows.index[s->rows.count++] = first ? s->fit.index[f++] : s->val.index[v++];
+    }
+    return DUET_OK;
 }
 
 static duet_status divide(sweep *s) {
@@ -90,7 +117,7 @@ static duet_status divide(sweep *s) {
     duet_view_free(&all);
     if (status == DUET_OK && (s->fit.count < 1 || s->val.count < 1))
         return duet_fail(DUET_ARG, "the training split is too small to fit and validate on");
-    return status;
+    return status == DUET_OK ? join(s) : status;
 }
 
 duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *model, const duet_dataset *dataset,
@@ -104,7 +131,7 @@ duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *mo
     DUET_DO(divide(&s));
     result.fit_rows = s.fit.count;
     result.val_rows = s.val.count;
-    for (int i = 0; i < options->t.count; i++) DUET_DO(sweep_level(&s, model, "model", options->t.v[i], &result.best));
+    DUET_DO(sweep_reader(&s, model, "model", &options->t, &result.best));
     DUET_DO(baselines(&s, model));
     result.seconds = duet_clock() - start;
     *out = result;
@@ -113,6 +140,7 @@ done:
     duet_release(result.rows);
     duet_view_free(&s.fit);
     duet_view_free(&s.val);
+    duet_view_free(&s.rows);
     return status;
 }
 
@@ -144,11 +172,11 @@ duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_op
                                               "height", (json_int_t)tap->height, "width", (json_int_t)tap->width));
     }
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
-    json_t *root = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f}}", "command", "sweep", "data", duet_dataset_describe(dataset)->name,
+    json_t *root = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f}}", "command", "sweep", "data", duet_dataset_describe(dataset)->name,
                              "model_hash", hash, "fit_rows", (json_int_t)result->fit_rows, "val_rows", (json_int_t)result->val_rows, "seed",
                              (json_int_t)options->seed, "seconds", result->seconds, "t", list_json(&options->t), "pool", list_json(&options->pools),
-                             "taps", taps, "rows", rows, "best", row_json(&result->best), "timings", "features", result->seconds_features, "heads",
-                             result->seconds_heads);
+                             "taps", taps, "rows", rows, "best", row_json(&result->best), "features", duet_study_work_json(&result->features), "timings",
+                             "features", result->features.seconds, "heads", result->seconds_heads);
     if (root && result->best_random.dim > 0) json_object_set_new(root, "best_random", row_json(&result->best_random));
     return duet_study_write(folder, "result.json", root);
 }

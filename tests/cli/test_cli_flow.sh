@@ -31,10 +31,26 @@ says '20 rows'
 ok features run --data "$data" --split train --t -1 --tap 3 --pool 1 --out f.safetensors
 says '60 rows'
 exists f.npz f.safetensors
+[ ! -e f.npz.rows ] || fail 'a run keeps its features in its own cache'
+ok features run --data "$data" --t 5 --tap 3 --pool 2 --type f16 --out half.npz
+[ "$(wc -c <half.npz)" -lt "$(wc -c <f.npz)" ] || fail 'f16 is no smaller'
+ok features run --data "$data" --t 5 --tap 3 --pool 2 --out again.npz
+says '20 of 20 feature rows were in the cache'
+cmp -s f.npz again.npz || fail 'the cache gives other features'
+ok features run/model-00000032.safetensors --data "$data" --t 5 --tap 3 --pool 2 --out again.npz
+cmp -s f.npz again.npz || fail 'the file of the run gives other features'
+[ ! -e again.npz.rows ] || fail 'the rows of a model file stay behind'
 
 ok sweep run --data "$data" --t 5,10 --tap 3,4 --pool 1,2 --rows 20 --threads 1
 says 'best of 8 settings' 'random weights' 'raw pixels' 'now recommends'
 exists run/sweep-001/result.json
+ok sweep run --data "$data" --t 5,10 --tap 3,4 --pool 1,2 --rows 20 --threads 1 --no-baselines
+says '60 of 60 feature rows were in the cache (--fresh computes them again)'
+ok sweep run --data "$data" --t 5,10 --tap 3,4 --pool 1,2 --rows 20 --threads 1 --no-baselines --fresh --cache-type f16
+if grep -q 'in the cache' "$top/out"; then fail '--fresh reads old features'; fi
+ok sweep run --data "$data" --t 5 --tap 3 --pool 1 --rows 20 --threads 1 --no-baselines --cache elsewhere
+ok sweep run/model-00000032.safetensors --data "$data" --t 5 --tap 3 --pool 1 --rows 20 --threads 1 --no-baselines --cache elsewhere
+says '30 of 30 feature rows were in the cache'
 ok info run
 says 'recommends  t '
 ok features run --data "$data" --out recommended.npz

@@ -6,9 +6,9 @@
 #include "cli/cli.h"
 
 typedef struct probe_options {
-    char data[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE];
+    char data[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE], cache_type[DUET_TEXT_SIZE];
     int64_t t, tap, pool, rows, seeds, seed, batch, neighbours;
-    bool baselines;
+    bool baselines, fresh;
 } probe_options;
 
 static const duet_param params[] = {
@@ -23,20 +23,22 @@ static const duet_param params[] = {
     DUET_INT(probe_options, neighbours, "6", 0, 64, "test images shown with their nearest training images"),
     DUET_INT(probe_options, seed, "0", 0, 9e15, "seed of the split and the noise"),
     DUET_INT(probe_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
+    DUET_TEXT(probe_options, cache, "", NULL, "folder in which features are kept; default: cache in the run"),
+    DUET_TEXT(probe_options, cache_type, "f32", "f32|f16", "type in which they are kept; f16 takes half the room"),
+    DUET_BOOLEAN(probe_options, fresh, "false", "forgets the features kept there and computes them again"),
 };
 
 /* Sweeps where no setting is known: probe without settings just works. */
-static duet_status setting(const cli_state *cli, const probe_options *o, duet_probe_options *out, duet_model *model, const duet_dataset *dataset,
-                           const cli_step *step) {
+static duet_status setting(const cli_state *cli, const probe_options *o, duet_probe_options *out, duet_model *model, const duet_dataset *dataset) {
     duet_recommendation *best = &duet_model_card(model)->recommended;
     const bool given = o->t != -2 && o->tap > 0 && o->pool > 0;
     out->setting_from = given ? "given" : "card";
     if (!given && !best->valid) {
         duet_sweep_options options = {.t = {.count = 4, .v = {1, 5, 10, 25}}, .pools = {.count = 3, .v = {1, 2, 4}}, .fit_rows = 8000,
-                                      .val_rows = 4000, .seed = (uint64_t)o->seed, .batch = o->batch, .head = "linear"};
+                                      .val_rows = 4000, .seed = (uint64_t)o->seed, .batch = o->batch, .head = "linear", .stored = out->stored};
         duet_sweep_result result = {0};
         cli_say(cli, "no recommended setting yet: sweeping first ('duet sweep' does it in full)\n");
-        snprintf(options.cache, sizeof options.cache, "%.4000s/cache", step->run);
+        snprintf(options.cache, sizeof options.cache, "%s", out->cache);
         const duet_status status = duet_sweep(cli->ctx, &result, model, dataset, &options);
         if (status != DUET_OK) return status;
         *best = (duet_recommendation){.valid = true, .t = result.best.t, .tap = result.best.tap, .pool = result.best.pool, .top1 = result.best.top1};
@@ -82,11 +84,11 @@ static duet_status labelled(cli_state *cli, const probe_options *o, duet_model *
                             const cli_step *step) {
     duet_probe_result result = {0};
     char path[CLI_PATH];
-    snprintf(options->cache, sizeof options->cache, "%.4000s/cache", step->run);
-    duet_status status = setting(cli, o, options, model, dataset, step);
+    duet_status status = setting(cli, o, options, model, dataset);
     if (status == DUET_OK) status = duet_probe(cli->ctx, &result, model, dataset, options, step->folder);
     if (status == DUET_OK) {
         say_result(cli, options, &result);
+        cli_say_cached(cli, &result.features);
         status = cli_step_done(cli, step);
         snprintf(path, sizeof path, "%.4000s/result.json", step->folder);
         cli_json_file(cli, path);
@@ -97,13 +99,15 @@ static duet_status labelled(cli_state *cli, const probe_options *o, duet_model *
 
 static duet_status probe(cli_state *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset) {
     duet_probe_options options = {.train_rows = o->rows, .noise_seeds = (int)o->seeds, .random_row = o->baselines, .pixels_row = o->baselines,
-                                  .seed = (uint64_t)o->seed, .batch = o->batch, .neighbours = (int)o->neighbours};
+                                  .seed = (uint64_t)o->seed, .batch = o->batch, .neighbours = (int)o->neighbours, .stored = cli_dtype(o->cache_type)};
     cli_step step;
     snprintf(options.head, sizeof options.head, "%s", o->head);
     duet_status status = cli_check_one(model, o->tap, o->pool);
     if (status == DUET_OK) status = cli_check_head(o->head);
     if (status == DUET_OK) status = cli_step_new(&step, cli->args[0], "probe");
     if (status != DUET_OK) return status;
+    status = cli_cache(options.cache, o->cache, step.run, o->fresh);
+    if (status != DUET_OK) return cli_step_drop(&step, status);
     if (duet_dataset_describe(dataset)->labelled) status = labelled(cli, o, model, dataset, &options, &step);
     else status = neighbours(cli, o, model, dataset, &options, &step);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);

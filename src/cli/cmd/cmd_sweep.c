@@ -6,10 +6,10 @@
 #include "cli/cli.h"
 
 typedef struct sweep_options {
-    char data[DUET_TEXT_SIZE], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE];
+    char data[DUET_TEXT_SIZE], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE], cache_type[DUET_TEXT_SIZE];
     duet_int_list t, tap, pool;
     int64_t seed, batch;
-    bool baselines;
+    bool baselines, fresh;
 } sweep_options;
 
 static const duet_param params[] = {
@@ -22,13 +22,17 @@ static const duet_param params[] = {
     DUET_BOOLEAN(sweep_options, baselines, "true", "raw pixels and random weights beside it"),
     DUET_INT(sweep_options, seed, "0", 0, 9e15, "seed of the rows and the noise"),
     DUET_INT(sweep_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
+    DUET_TEXT(sweep_options, cache, "", NULL, "folder in which features are kept; default: cache in the run"),
+    DUET_TEXT(sweep_options, cache_type, "f32", "f32|f16", "type in which they are kept; f16 takes half the room"),
+    DUET_BOOLEAN(sweep_options, fresh, "false", "forgets the features kept there and computes them again"),
 };
 
 static duet_status fill(duet_sweep_options *out, const sweep_options *o, const char *run) {
     *out = (duet_sweep_options){.t = o->t, .pools = o->pool, .taps = o->tap, .fit_rows = 8000, .val_rows = 4000, .random_row = o->baselines,
-                                .pixels_row = o->baselines, .seed = (uint64_t)o->seed, .batch = o->batch};
+                                .pixels_row = o->baselines, .seed = (uint64_t)o->seed, .batch = o->batch, .stored = cli_dtype(o->cache_type)};
     snprintf(out->head, sizeof out->head, "%s", o->head);
-    snprintf(out->cache, sizeof out->cache, "%.4000s/cache", run);
+    const duet_status status = cli_cache(out->cache, o->cache, run, o->fresh);
+    if (status != DUET_OK) return status;
     if (strcmp(o->rows, "all") == 0) {
         out->fit_rows = out->val_rows = 0;
         return DUET_OK;
@@ -76,6 +80,7 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
         cli_say(cli, "best of %lld setting%s in %s: t %lld, tap %d, pool %d: %.2f %% on %lld validation rows\n", (long long)count,
                 count == 1 ? "" : "s", time_text, (long long)result.best.t, result.best.tap, result.best.pool, result.best.top1, (long long)result.val_rows);
         if (options.random_row) cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n", result.best_random.top1, result.pixels.top1);
+        cli_say_cached(cli, &result.features);
         cli_say(cli, "the model now recommends this setting\n");
         status = cli_step_done(cli, &step);
         snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
@@ -104,6 +109,7 @@ const cli_cmd duet_cmd_sweep = {
     .info = {.name = "sweep", .help = "accuracy over (t, tap, pool); remembers the best", .params = DUET_TABLE(params, sweep_options)},
     .usage = "MODEL --data DATA [options]",
     .details = "MODEL is a run folder or a model file; the best setting is written into the model.\n"
-               "All taps of a t come from one pass. Fits on rows of the training split only; the test split is not touched.",
+               "All settings come from one pass over the images; their features are kept in the run, so that a stopped sweep goes on\n"
+               "where it was and a probe reads what a sweep has computed. Fits on rows of the training split only; the test split is not touched.",
     .min_args = 1, .max_args = 1, .missing = "which model?", .run = run,
 };

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT
  * Whole tables: rows are those of the reader whatever the batch, raw pixels are the images, the cache gives back the bits it
- * was given, keeps settings apart and survives damage, and tables go through files of both formats. */
+ * was given, keeps settings apart, survives damage, kills and a full disk, and tables go through files of both formats. */
 #include "tiny_model.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <duet/feature.h>
 #include <duet/store.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
+#include "feature/shelf.h"
 
 #define DATA "synth:size=8,classes=3,train=20,test=9"
 enum { ROWS = 7, DIM = 16, PIXELS = 8 * 8 * 3 };
@@ -166,6 +172,34 @@ static int64_t files_in(const char *folder, char first[DUET_PATH_SIZE]) {
     return count;
 }
 
+/* Adds 1 to element `at` of X, and makes the check of its row fit, or not. */
+static void plant(const char *file, int64_t at, bool fitting) {
+    duet_store *store = NULL;
+    duet_bytes bytes = {0};
+    OK(duet_store_open(&store, file));
+    const duet_shape shape = duet_store_find(store, "X")->shape;
+    duet_store_close(store);
+    OK(duet_file_read(&bytes, file));
+    const int64_t D = shape.dim[1], row = at / D;
+    uint8_t *x = bytes.data + bytes.size - 4 * shape.dim[0] * D, *check = x - 8 * shape.dim[0] + 8 * row;
+    float value;
+    memcpy(&value, x + 4 * at, 4);
+    value += 1.0f;
+    memcpy(x + 4 * at, &value, 4);
+    const uint64_t hash = duet_hash(x + 4 * row * D, (size_t)(4 * D), (uint64_t)row) | 1;
+    if (fitting) memcpy(check, &hash, 8);
+    OK(duet_file_write(file, bytes.data, bytes.size));
+    duet_bytes_free(&bytes);
+}
+
+static duet_features_work work_of(const setup *s) {
+    duet_feature_set *set = NULL;
+    OK(duet_feature_set_open(s->ctx, &set, s->model, NULL, s->dataset, &s->view, &s->options));
+    const duet_features_work work = duet_feature_set_work(set);
+    duet_feature_set_close(set);
+    return work;
+}
+
 static void the_second_read_comes_from_the_cache(void **unused) {
     (void)unused;
     setup s = make_setup(false, NULL);
@@ -177,16 +211,59 @@ static void the_second_read_comes_from_the_cache(void **unused) {
     assert_same_rows(&again, &want);
     assert_true(again.model_hash == want.model_hash && again.t == 20 && again.tap == 5 && again.pool == 1);
     duet_feature_table_free(&again);
-    /* That it was read from there: other values in the file are what comes back. */
-    duet_feature_table planted;
-    OK(duet_feature_table_load(&planted, file));
-    planted.x[4] += 1.0f;
-    OK(duet_feature_table_save(&planted, file));
+    duet_features_work work = work_of(&s);
+    assert_true(work.computed == 0 && work.cached == ROWS && work.seconds_network == 0);
+    /* That it was read from there: other values in the file are what comes back. Row 2 of the split is row 1 of the view. */
+    plant(file, 2 * DIM + 4, true);
     again = read_table(&s);
-    assert_same_rows(&again, &planted);
+    assert_true(again.x[DIM + 4] == want.x[DIM + 4] + 1.0f);
     duet_feature_table_free(&again);
-    duet_feature_table_free(&planted);
     duet_feature_table_free(&want);
+    /* Another view computes only what is new: 0 3 11 19 are there. */
+    s.view.count = 5;
+    memcpy(s.view.index, (const int64_t[]){0, 1, 3, 11, 19}, 5 * sizeof *s.view.index);
+    work = work_of(&s);
+    assert_true(work.computed == 1 && work.cached == 4);
+    end(&s);
+}
+
+/* Noise steps in one pass have the bits of one each; the noise of an image is that of all steps. */
+static void steps_together_are_steps_alone(void **unused) {
+    (void)unused;
+    static const int64_t times[] = {20, -1, 5};
+    setup s = make_setup(true, NULL);
+    duet_feature_table *all = NULL, *one = NULL;
+    int64_t count = 0, own = 0;
+    s.options.reader.taps = (duet_int_list){.count = 2, .v = {5, 2}};
+    s.options.reader.pools = (duet_int_list){.count = 2, .v = {2, 1}};
+    s.options.reader.times = (duet_int_list){.count = 3, .v = {20, -1, 5}};
+    OK(duet_features(s.ctx, &all, &count, s.model, NULL, s.dataset, &s.view, &s.options));
+    assert_int_equal(count, 12);
+    s.options.reader.times.count = 0;
+    for (int l = 0; l < 3; l++) {
+        s.options.reader.t = times[l];
+        OK(duet_features(s.ctx, &one, &own, s.model, NULL, s.dataset, &s.view, &s.options));
+        assert_int_equal(own, 4);
+        for (int c = 0; c < 4; c++) {
+            assert_same_rows(&one[c], &all[4 * l + c]);
+            assert_true(all[4 * l + c].t == times[l] && all[4 * l + c].tap == one[c].tap && all[4 * l + c].pool == one[c].pool);
+        }
+        duet_features_free(one, own);
+    }
+    duet_features_free(all, count);
+    /* In the cache step 5 is known for some rows: the others are read without it. */
+    fresh_folder(s.options.cache, "features-steps");
+    s.options.reader.t = 5;
+    s.view.count = 3;
+    duet_features_work work = work_of(&s);
+    assert_true(work.computed == 3 && work.cached == 0);
+    s.options.reader.times.count = 3;
+    s.view.count = ROWS;
+    work = work_of(&s);
+    assert_true(work.computed == 3 * ROWS - 3 && work.cached == 3);
+    s.options.reader.times = (duet_int_list){.count = 2, .v = {7, 7}};
+    duet_feature_set *set = NULL;
+    FAILS(DUET_ARG, "t 7 is there twice", duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
     end(&s);
 }
 
@@ -208,12 +285,16 @@ static void settings_have_files_of_their_own(void **unused) {
     APART(s.options.reader.t = 21, s.options.reader.t = 20);
     APART(s.options.reader.noise_seed = 1, s.options.reader.noise_seed = 0);
     APART(s.options.reader.taps.v[0] = 4, s.options.reader.taps.v[0] = 5);
-    APART(s.view.count = 6, s.view.count = ROWS);
-    APART(s.view.index[0] = 1, s.view.index[0] = rows_at[0]);
+    APART(s.options.stored = DUET_F16, s.options.stored = DUET_F32);
+    APART(s.view.split = DUET_TEST; s.view.count = 3, s.view.split = DUET_TRAIN; s.view.count = ROWS);
     duet_model *other = make_model(s.ctx, TINY_ARCH, 2), *own = s.model;
     APART(s.model = other, s.model = own);
     duet_context *exact = make_context(1, true), *fast = s.ctx; /* exact bits do not come from a pass that was not */
+    const duet_context_options low = {.threads = 1, .bf16 = true};
+    duet_context *bf16 = NULL;
+    OK(duet_context_new(&bf16, &low));
     APART(s.ctx = exact, s.ctx = fast);
+    APART(s.ctx = bf16, s.ctx = fast);
 #undef APART
     table = read_table(&s);
     assert_same_rows(&table, &first);
@@ -221,6 +302,7 @@ static void settings_have_files_of_their_own(void **unused) {
     duet_feature_table_free(&table);
     duet_feature_table_free(&first);
     duet_context_free(exact);
+    duet_context_free(bf16);
     duet_model_close(other);
     end(&s);
 }
@@ -228,35 +310,163 @@ static void settings_have_files_of_their_own(void **unused) {
 static void damaged_files_are_computed_again(void **unused) {
     (void)unused;
     int warnings = 0;
-    setup s = make_setup(false, &warnings);
+    setup s = make_setup(true, &warnings);
     char file[DUET_PATH_SIZE];
     duet_bytes bytes = {0};
     fresh_folder(s.options.cache, "features-damaged");
     duet_feature_table want = read_table(&s), table;
     assert_int_equal(files_in(s.options.cache, file), 1);
     OK(duet_file_read(&bytes, file));
-    const int64_t sizes[] = {0, 7, 100, bytes.size / 2, bytes.size - 1};
+    const int64_t sizes[] = {0, 7, 100, bytes.size / 2, bytes.size - 1, bytes.size + 1};
     for (int i = 0; i < DUET_COUNT(sizes); i++) {
-        OK(duet_file_write(file, bytes.data, sizes[i]));
+        uint8_t longer[1 << 14] = {0};
+        assert_true(bytes.size < (int64_t)sizeof longer);
+        memcpy(longer, bytes.data, (size_t)bytes.size);
+        OK(duet_file_write(file, longer, sizes[i]));
         table = read_table(&s);
+        assert_same_rows(&table, &want);
+        /* Half of it: all rows lie behind the cut and are gone with their checks, or without. */
+        assert_int_equal(warnings, i + 1);
+        duet_feature_table_free(&table);
+        table = read_table(&s); /* and it was written again */
         assert_same_rows(&table, &want);
         assert_int_equal(warnings, i + 1);
         duet_feature_table_free(&table);
     }
-    /* Whole, but rows of other images. */
-    OK(duet_feature_table_load(&table, file));
-    table.index[1]++;
-    OK(duet_feature_table_save(&table, file));
-    duet_feature_table_free(&table);
+    plant(file, 7 * DIM, false); /* a flipped value */
     table = read_table(&s);
     assert_same_rows(&table, &want);
     assert_int_equal(warnings, DUET_COUNT(sizes) + 1);
     duet_feature_table_free(&table);
-    table = read_table(&s); /* and it was written again */
-    assert_int_equal(warnings, DUET_COUNT(sizes) + 1);
+    bytes.data[60] ^= 1; /* a key that is not that of the name */
+    OK(duet_file_write(file, bytes.data, bytes.size));
+    table = read_table(&s);
+    assert_same_rows(&table, &want);
+    assert_int_equal(warnings, DUET_COUNT(sizes) + 2);
     duet_feature_table_free(&table);
     duet_feature_table_free(&want);
     duet_bytes_free(&bytes);
+    end(&s);
+}
+
+/* A program that is killed in the middle leaves whole rows; the next goes on with the same bits. */
+static void a_killed_run_goes_on(void **unused) {
+    (void)unused;
+    setup s = make_setup(true, NULL);
+    s.view.count = 20;
+    s.options.reader.batch = 1;
+    duet_release(s.view.index);
+    OK(duet_alloc(&s.view.index, 20, sizeof *s.view.index));
+    for (int64_t i = 0; i < 20; i++) s.view.index[i] = i;
+    duet_feature_table want = read_table(&s);
+    fresh_folder(s.options.cache, "features-killed");
+    for (int64_t written = 1; written <= 3; written++) { /* 1, 3, 6 rows, each in a process that dies between the writes of the next */
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            s.view.count = written * (written + 1) / 2;
+            duet_feature_set *set = NULL;
+            if (duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options) != DUET_OK) _exit(1);
+            char file[DUET_PATH_SIZE];
+            if (files_in(s.options.cache, file) != 1) _exit(1);
+            FILE *half = fopen(file, "r+b"); /* half a row behind them, its check not written */
+            if (!half || fseek(half, -(long)sizeof(float) * DIM * (20 - (long)s.view.count), SEEK_END) != 0 ||
+                fwrite(want.x, sizeof(float), DIM / 2, half) != DIM / 2 || fflush(half) != 0)
+                _exit(1);
+            kill(getpid(), SIGKILL);
+        }
+        int state = 0;
+        assert_int_equal(waitpid(child, &state, 0), child);
+        assert_true(WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL);
+    }
+    const duet_features_work work = work_of(&s);
+    assert_true(work.cached == 6 && work.computed == 14);
+    duet_feature_table table = read_table(&s);
+    assert_same_rows(&table, &want);
+    duet_feature_table_free(&table);
+    duet_feature_table_free(&want);
+    end(&s);
+}
+
+/* The file may not grow: what fits stays, the failure is told, and with room the rest is added. */
+static void a_full_disk_is_told(void **unused) {
+    (void)unused;
+    setup s = make_setup(true, NULL);
+    duet_feature_table want = read_table(&s), table;
+    struct rlimit before, small;
+    duet_feature_set *set = NULL;
+    fresh_folder(s.options.cache, "features-full");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 2048 + 8 * 20 + 4 * 20 * DIM - 1; /* the last row of the split ends one byte later */
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const duet_status status = duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(status, DUET_IO);
+    assert_non_null(strstr(duet_error_message(), "features-full"));
+    assert_null(set);
+    table = read_table(&s);
+    assert_same_rows(&table, &want);
+    duet_feature_table_free(&table);
+    duet_feature_table_free(&want);
+    end(&s);
+}
+
+static void half_precision_is_kept_and_read(void **unused) {
+    (void)unused;
+    setup s = make_setup(true, NULL);
+    duet_feature_table want = read_table(&s);
+    char file[DUET_PATH_SIZE];
+    uint16_t half[ROWS * DIM];
+    duet_convert(half, DUET_F16, want.x, DUET_F32, ROWS * DIM);
+    duet_convert(want.x, DUET_F32, half, DUET_F16, ROWS * DIM);
+    s.options.stored = DUET_F16;
+    for (int way = 0; way < 3; way++) { /* in memory, written, read */
+        if (way == 1) fresh_folder(s.options.cache, "features-half");
+        duet_feature_table table = read_table(&s);
+        assert_same_rows(&table, &want);
+        duet_feature_table_free(&table);
+    }
+    assert_int_equal(files_in(s.options.cache, file), 1);
+    duet_store *store = NULL;
+    OK(duet_store_open(&store, file));
+    assert_string_equal(duet_store_format(store), "safetensors");
+    assert_true(duet_store_find(store, "X")->dtype == DUET_F16 && duet_store_find(store, "X")->shape.dim[0] == 20);
+    assert_non_null(strstr(duet_store_metadata(store, "duet.features"), " t 20 tap 5 pool 1 noise 0 exact f16"));
+    duet_store_close(store);
+    duet_feature_table_free(&want);
+    duet_feature_set *set = NULL;
+    s.options.stored = DUET_BF16;
+    FAILS(DUET_ARG, "f32 or f16, not as bf16", duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
+    duet_shelf shelf;
+    const float large[2] = {1, 70000};
+    OK(duet_shelf_open(&shelf, "", "", 1, 2, DUET_F16));
+    FAILS(DUET_NUMERIC, "70000, which f16 cannot hold", duet_shelf_put(&shelf, (int64_t[]){0}, 1, large));
+    duet_shelf_close(&shelf);
+    end(&s);
+}
+
+static void a_table_has_rows_of_its_set_only(void **unused) {
+    (void)unused;
+    setup s = make_setup(true, NULL);
+    duet_feature_table want = read_table(&s), table;
+    for (int way = 0; way < 2; way++) {
+        duet_feature_set *set = NULL;
+        if (way == 1) fresh_folder(s.options.cache, "features-part");
+        OK(duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
+        int64_t part[2] = {12, 3}, other[1] = {1};
+        const duet_view some = {.split = DUET_TRAIN, .count = 2, .index = part}, none = {.split = DUET_TRAIN, .count = 1, .index = other};
+        OK(duet_feature_set_table(set, 0, &some, &table));
+        assert_memory_equal(table.x, want.x + 5 * DIM, DIM * sizeof(float));
+        assert_memory_equal(table.x + DIM, want.x + 2 * DIM, DIM * sizeof(float));
+        assert_true(table.index[0] == 12 && table.labels[1] == 3 % 3);
+        duet_feature_table_free(&table);
+        if (way == 0) FAILS(DUET_ARG, "row 1 is not in the set", duet_feature_set_table(set, 0, &none, &table));
+        duet_feature_set_close(set);
+    }
+    duet_feature_table_free(&want);
     end(&s);
 }
 
@@ -281,18 +491,23 @@ static void tables_go_through_files(void **unused) {
                                       .data_hash = 5,
                                       .split = DUET_TEST};
     duet_feature_table read;
-    OK(duet_feature_table_save(&table, DUET_TEST_TMP "/table.safetensors"));
+    OK(duet_feature_table_save(&table, DUET_TEST_TMP "/table.safetensors", DUET_F32));
     OK(duet_feature_table_load(&read, DUET_TEST_TMP "/table.safetensors"));
     assert_same_rows(&read, &table);
     assert_string_equal(read.reader, "random");
     assert_true(read.t == -1 && read.tap == 3 && read.pool == 2 && read.split == DUET_TEST);
     assert_true(read.noise_seed == table.noise_seed && read.model_hash == table.model_hash && read.data_hash == 5);
     duet_feature_table_free(&read);
-    OK(duet_feature_table_save(&table, DUET_TEST_TMP "/table.npz"));
+    OK(duet_feature_table_save(&table, DUET_TEST_TMP "/table.npz", DUET_F32));
     OK(duet_feature_table_load(&read, DUET_TEST_TMP "/table.npz"));
     assert_same_rows(&read, &table); /* npz holds no provenance */
     duet_feature_table_free(&read);
-    FAILS(DUET_ARG, "end it in .npz or .safetensors", duet_feature_table_save(&table, DUET_TEST_TMP "/table.csv"));
+    OK(duet_feature_table_save(&table, DUET_TEST_TMP "/table.npz", DUET_F16));
+    OK(duet_feature_table_load(&read, DUET_TEST_TMP "/table.npz"));
+    assert_true(read.x[1] == -2 && read.x[2] == 3.5f && read.x[3] == 0 && isinf(read.x[4]));
+    duet_feature_table_free(&read);
+    FAILS(DUET_ARG, "f32 or f16, not as i32", duet_feature_table_save(&table, DUET_TEST_TMP "/table.npz", DUET_I32));
+    FAILS(DUET_ARG, "end it in .npz or .safetensors", duet_feature_table_save(&table, DUET_TEST_TMP "/table.csv", DUET_F32));
     const duet_shape three = {.rank = 1, .dim = {3}}, matrix = {.rank = 2, .dim = {2, 3}};
     const duet_store_item items[] = {
         {"X", DUET_F32, DUET_F32, matrix, x}, {"y", DUET_F32, DUET_I64, three, x}, {"index", DUET_F32, DUET_I64, three, x}};
@@ -307,8 +522,13 @@ int main(void) {
         cmocka_unit_test(pixels_are_the_images),
         cmocka_unit_test(preprocessing_must_be_the_models),
         cmocka_unit_test(the_second_read_comes_from_the_cache),
+        cmocka_unit_test(steps_together_are_steps_alone),
         cmocka_unit_test(settings_have_files_of_their_own),
         cmocka_unit_test(damaged_files_are_computed_again),
+        cmocka_unit_test(a_killed_run_goes_on),
+        cmocka_unit_test(a_full_disk_is_told),
+        cmocka_unit_test(half_precision_is_kept_and_read),
+        cmocka_unit_test(a_table_has_rows_of_its_set_only),
         cmocka_unit_test(tables_go_through_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * feature/columns.h: the columns that a reader gives, known before any network is built: by t, then tap, then pool. */
+#ifndef DUET_FEATURE_COLUMNS_H
+#define DUET_FEATURE_COLUMNS_H
+
+#include <duet/feature.h>
+
+#define DUET_MOST_COLUMNS 4096
+
+typedef struct duet_column {
+    int64_t t;
+    int tap, pool;
+    int64_t dim;
+} duet_column;
+
+/* The noise steps of the options: `times`, or t alone. */
+duet_int_list duet_reader_times(const duet_reader_options *options);
+/* Checks t, taps and pools against the model. Owned by the caller: duet_release. */
+DUET_NODISCARD duet_status duet_columns_new(duet_column **out, int64_t *count, const duet_model *model, const duet_reader_options *options);
+
+#endif

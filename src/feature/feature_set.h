@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * feature/feature_set.h: the inside of a set of columns: what features.c opens and hands out, and fill.c computes. */
+#ifndef DUET_FEATURE_FEATURE_SET_H
+#define DUET_FEATURE_FEATURE_SET_H
+
+#include "feature/columns.h"
+#include "feature/shelf.h"
+
+struct duet_feature_set {
+    duet_context *ctx;
+    duet_model *model; /* NULL = pixels */
+    duet_preprocess how;
+    const duet_dataset *dataset;
+    duet_split split;
+    duet_features_options options;
+    duet_column *columns; /* [count], one level after the other */
+    duet_shelf *shelves;  /* [count] */
+    int64_t count;
+    int levels;
+    int64_t rows;         /* places on a shelf: the rows of the split, or of the view where nothing is cached */
+    int64_t *place;       /* [rows of the split], -1 = none; NULL: the row itself */
+    duet_features_work work;
+};
+
+/* Where row `row` of the split stands, -1 = nowhere. */
+int64_t duet_feature_set_place(const duet_feature_set *set, int64_t row);
+/* Computes the rows of the view that are not there. */
+DUET_NODISCARD duet_status duet_feature_set_fill(duet_feature_set *set, const duet_view *view);
+
+#endif

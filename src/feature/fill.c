@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * feature/fill.c: data set → loader → reader → shelves. Noise steps that lack the same rows are read in one pass; rows go to
+ * the shelves every few batches, so that little is lost when the program is stopped. */
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "feature/feature_set.h"
+#include "model/model.h"
+
+enum { PIXEL_BATCH = 64, HELD_ROWS = 256, LARGE_IMAGE = 64 };
+static const double held_bytes = 64 << 20, held_seconds = 2;
+
+typedef struct filling {
+    duet_feature_set *set;
+    duet_reader *reader; /* NULL = pixels */
+    int64_t *column;     /* [count] of the set, for each column read */
+    int64_t count;
+    int64_t most, held;  /* rows in x */
+    float **x, **out;    /* [count]: [most,D], and where the next batch goes */
+    int64_t *place, *id; /* [most], [batch] */
+    double since;
+} filling;
+
+static duet_status make_buffers(filling *f, int64_t batch) {
+    double bytes = 0;
+    for (int64_t c = 0; c < f->count; c++) bytes += 4.0 * (double)f->set->columns[f->column[c]].dim;
+    const int64_t fitting = (int64_t)(held_bytes / bytes), wanted = fitting < HELD_ROWS ? fitting : HELD_ROWS;
+    f->most = wanted < batch ? batch : wanted / batch * batch;
+    DUET_TRY(duet_alloc(&f->x, f->count, sizeof *f->x));
+    DUET_TRY(duet_alloc(&f->out, f->count, sizeof *f->out));
+    DUET_TRY(duet_alloc(&f->place, f->most, sizeof *f->place));
+    DUET_TRY(duet_alloc(&f->id, batch, sizeof *f->id));
+    for (int64_t c = 0; c < f->count; c++) DUET_TRY(duet_alloc(&f->x[c], f->most * f->set->columns[f->column[c]].dim, sizeof(float)));
+    return DUET_OK;
+}
+
+static void free_buffers(filling *f) {
+    for (int64_t c = 0; f->x && c < f->count; c++) duet_release(f->x[c]);
+    duet_release(f->x);
+    duet_release(f->out);
+    duet_release(f->place);
+    duet_release(f->id);
+    duet_release(f->column);
+}
+
+static duet_status put_held(filling *f) {
+    for (int64_t c = 0; f->held > 0 && c < f->count; c++) DUET_TRY(duet_shelf_put(&f->set->shelves[f->column[c]], f->place, f->held, f->x[c]));
+    f->held = 0;
+    f->since = duet_clock();
+    return DUET_OK;
+}
+
+static duet_status read_batch(filling *f, const duet_batch *batch) {
+    duet_feature_set *set = f->set;
+    for (int64_t c = 0; c < f->count; c++) f->out[c] = f->x[c] + f->held * set->columns[f->column[c]].dim;
+    for (int64_t i = 0; i < batch->count; i++) {
+        f->place[f->held + i] = duet_feature_set_place(set, batch->index[i]);
+        f->id[i] = (int64_t)set->split << 40 | batch->index[i]; /* rows of different splits get different noise */
+    }
+    f->held += batch->count;
+    if (f->reader) return duet_reader_run(f->reader, batch->pixels, f->id, batch->count, f->out);
+    duet_pixels_to_float(f->out[0], batch->pixels, batch->count * set->columns[0].dim);
+    return DUET_OK;
+}
+
+/* All batches of the view. */
+static duet_status read_view(filling *f, const duet_view *view, int64_t batch) {
+    const duet_feature_set *set = f->set;
+    duet_status status = DUET_OK;
+    duet_loader *loader = NULL;
+    const duet_loader_options options = {.preprocess = set->how, .batch = batch};
+    DUET_DO(duet_loader_open(set->ctx, &loader, set->dataset, view, &options));
+    f->since = duet_clock();
+    for (int64_t row = 0; row < view->count;) {
+        duet_batch read;
+        DUET_DO(duet_check_cancelled(set->ctx));
+        DUET_DO(duet_loader_next(loader, &read));
+        if (read.count < 1 || row + read.count > view->count) DUET_FAIL(DUET_FORMAT, "the loader gave another number of rows than the view has");
+        DUET_DO(read_batch(f, &read));
+        if (f->held + batch > f->most || duet_clock() - f->since > held_seconds) DUET_DO(put_held(f));
+        row += read.count;
+        duet_progress_report(set->ctx, set->options.label ? set->options.label : "features", "images", (double)row, (double)view->count, NULL);
+    }
+    DUET_DO(put_held(f));
+done:
+    duet_loader_close(loader);
+    return status;
+}
+
+/* The rows of the view at some levels of the set. */
+static duet_status compute(duet_feature_set *set, const int *levels, int count, const duet_view *view) {
+    const int64_t each = set->count / set->levels;
+    duet_status status = DUET_OK;
+    filling f = {.set = set, .count = count * each};
+    duet_reader_options options = set->options.reader;
+    int64_t batch = PIXEL_BATCH;
+    DUET_DO(duet_alloc(&f.column, f.count, sizeof *f.column));
+    for (int64_t c = 0; c < f.count; c++) f.column[c] = levels[c / each] * each + c % each;
+    options.times.count = count;
+    for (int l = 0; l < count; l++) options.times.v[l] = set->columns[levels[l] * each].t;
+    if (set->model) {
+        DUET_DO(duet_reader_new(set->ctx, &f.reader, set->model, &options));
+        batch = duet_reader_batch(f.reader);
+    }
+    DUET_DO(make_buffers(&f, batch));
+    DUET_DO(read_view(&f, view, batch));
+    set->work.computed += view->count * count;
+    if (f.reader) set->work.seconds_network += duet_reader_seconds(f.reader);
+done:
+    free_buffers(&f);
+    duet_reader_free(f.reader);
+    return status;
+}
+
+/* The rows of `view` that some column of the level lacks. */
+static duet_status find_missing(const duet_feature_set *set, int level, const duet_view *view, duet_view *out) {
+    const int64_t each = set->count / set->levels;
+    duet_status status = DUET_OK;
+    uint8_t *present = NULL;
+    *out = (duet_view){.split = view->split};
+    DUET_DO(duet_alloc(&out->index, view->count, sizeof *out->index));
+    DUET_DO(duet_alloc(&present, set->rows, 1));
+    memset(present, 1, (size_t)set->rows);
+    for (int64_t c = 0; c < each; c++) DUET_DO(duet_shelf_present(&set->shelves[level * each + c], present));
+    for (int64_t i = 0; i < view->count; i++)
+        if (!present[duet_feature_set_place(set, view->index[i])]) out->index[out->count++] = view->index[i];
+done:
+    duet_release(present);
+    return status;
+}
+
+static bool same_rows(const duet_view *a, const duet_view *b) {
+    return a->count == b->count && memcmp(a->index, b->index, (size_t)a->count * sizeof *a->index) == 0;
+}
+
+duet_status duet_feature_set_fill(duet_feature_set *set, const duet_view *view) {
+    const int most = set->how.size > LARGE_IMAGE ? 4 : 8; /* levels of a pass; each is a row of a batch */
+    duet_status status = DUET_OK;
+    duet_view missing[DUET_LIST_SIZE] = {{0}};
+    for (int l = 0; l < set->levels; l++) {
+        DUET_DO(find_missing(set, l, view, &missing[l]));
+        set->work.cached += view->count - missing[l].count;
+    }
+    for (int l = 0; l < set->levels; l++) {
+        int group[DUET_LIST_SIZE], count = 0;
+        for (int k = l; k < set->levels && count < most && missing[l].count > 0; k++)
+            if (same_rows(&missing[k], &missing[l])) group[count++] = k;
+        if (count == 0) continue;
+        DUET_DO(compute(set, group, count, &missing[l]));
+        for (int k = count - 1; k >= 0; k--) missing[group[k]].count = 0;
+    }
+done:
+    for (int l = 0; l < set->levels; l++) duet_view_free(&missing[l]);
+    return status;
+}
