@@ -165,3 +165,10 @@ void duet_map_close(duet_map *map)
     else duet_release(data);
     *map = (duet_map){0};
 }
+
+void duet_map_drop(const void *from, int64_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)from + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)from + (uintptr_t)bytes) / page * page;
+    if (begin < end) (void)madvise((void *)begin, end - begin, MADV_DONTNEED); /* advice: nothing is lost where it fails */
+}

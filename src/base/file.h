@@ -24,6 +24,9 @@ typedef struct duet_map {
 } duet_map;
 DUET_NODISCARD duet_status duet_map_open(duet_map *out, const char *path);
 void duet_map_close(duet_map *map);
+/* Whole pages inside `bytes` bytes of a mapping leave memory; the next read fetches them from the file again. Only for
+ * mappings of files: elsewhere it would clear them. */
+void duet_map_drop(const void *from, int64_t bytes);
 
 /* Streaming atomic writer. Errors stick; commit reports the first one and removes the temporary file on failure. */
 typedef struct duet_writer duet_writer;

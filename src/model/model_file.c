@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "io/store/store.h"
 #include "model/card.h"
 #include "model/model.h"
 
@@ -37,6 +38,7 @@ static duet_status read_params(duet_model *model, const duet_store *store, bool 
         duet_params_lend(params, i, entry->dtype, data);
         *mapped = true;
     }
+    params->mapped = store->mapped;
     DUET_TRY(duet_params_alloc(params));
     for (int64_t i = 0; i < params->count; i++) {
         const duet_param_slot *slot = &params->slots[i];

@@ -24,6 +24,7 @@ typedef struct duet_params {
     int64_t count;      /* slots */
     float *block;
     int64_t size;       /* floats of the block, gaps included */
+    bool mapped;        /* what is lent lies in the mapping of a file: pages that nobody reads any more may leave memory */
     uint64_t version;   /* of the content; bump with duet_params_touch after changing it */
 } duet_params;
 /* Slots for all parameters of the graph (also those of nodes that are pruned later), in the order they were asked for. */

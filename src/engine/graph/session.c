@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
 struct duet_session {
     const duet_plan *plan;
@@ -93,13 +94,25 @@ void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step) {
     }
 }
 
+/* A kernel that has just made its own copy of a mapped weight (in half the bytes at least) reads the copy from now on. */
+static void drop_packed(const duet_session *session, const duet_step *step, const duet_run *run, int k) {
+    const int64_t bytes = (int64_t)duet_arg_bytes(&step->call.in[k]);
+    if (session->params->slots[step->in[k].offset].lent && 2 * step->plan.keep >= bytes) duet_map_drop(run->in[k], bytes);
+}
+
 static duet_status run_step(duet_session *session, int64_t s) {
     const duet_step *step = &session->plan->steps[s];
     if (!step->kernel) return DUET_OK; /* a view */
     duet_run *run = &session->runs[s];
-    for (int k = 0; k < step->call.inputs; k++)
-        run->in_version[k] = step->in[k].kind == DUET_PLACE_PARAM ? session->params->version : 0;
+    uint32_t fresh = 0; /* parameters that the kernel sees for the first time */
+    for (int k = 0; k < step->call.inputs; k++) {
+        const uint64_t version = step->in[k].kind == DUET_PLACE_PARAM ? session->params->version : 0;
+        fresh |= (uint32_t)(version != run->in_version[k]) << k;
+        run->in_version[k] = version;
+    }
     const duet_status status = step->kernel->run(run);
+    for (int k = 0; k < step->call.inputs && session->params->mapped; k++)
+        if (fresh >> k & 1u) drop_packed(session, step, run, k);
     if (status != DUET_OK) duet_error_frame("%s at '%s'", step->call.op->info.name, step->call.scope);
     return status;
 }

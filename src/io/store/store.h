@@ -16,6 +16,7 @@ struct duet_store {
     int64_t count;
     duet_store_pair *pairs;
     int64_t pair_count;
+    bool mapped; /* what `data` gives lies in a mapping of the file */
     void *state; /* the format's own */
 };
 

@@ -187,6 +187,7 @@ static duet_status store_open(duet_store *store, const char *path)
     DUET_TRY(duet_arena_status(store->arena));
     DUET_TRY(duet_map_open(&s->map, path));
     store->state = s;
+    store->mapped = s->map.mapped;
     uint64_t length = 0;
     if (s->map.size < HEADER_AT + 1) return duet_fail(DUET_FORMAT, "the file has only %lld bytes", (long long)s->map.size);
     memcpy(&length, s->map.data, HEADER_AT);

@@ -126,6 +126,10 @@ static void test_large_pieces(void **state)
     assert_int_equal(duet_map_open(&map, path), DUET_OK);
     assert_int_equal(map.size, 300000);
     assert_memory_equal(map.data, data, 300000);
+    duet_map_drop(map.data + 5, 299990); /* no page is lost, also not those that are part of the range only */
+    assert_memory_equal(map.data, data, 300000);
+    duet_map_drop(map.data + 1, 7);
+    assert_memory_equal(map.data, data, 300000);
     duet_map_close(&map);
     assert_null(map.data);
     duet_release(data);
