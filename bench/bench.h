@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * bench.h: duet-bench, the program that compare.py times. `make`, `check`, `machine` and `steps` print one JSON line and end.
+ * bench.h: duet-bench, the program that compare.py times. `make`, `check`, `errors`, `machine` and `steps` print one JSON line and end.
  * `train`, `features` and `forward` are workers: they do the work once, print a line "ready", and then take commands
  * from standard input, so that a driver lets several programs work in turn:
  *   run SECONDS  works for about that long and prints {"images": n, "seconds": s}
@@ -11,14 +11,13 @@
 #include <jansson.h>
 
 typedef struct bench_options {
-    char arch[DUET_TEXT_SIZE], model[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE];
-    int64_t size, channels, batch, threads, t, tap, pool;
+    char network[DUET_TEXT_SIZE], precision[DUET_TEXT_SIZE], arch[DUET_TEXT_SIZE], model[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE];
+    int64_t size, batch, threads, t, tap, pool;
     double seconds;
 } bench_options;
 
 /* ---- bench_model.c ---- */
-/* Writes a model with random weights, none of them zero, to `out`. Without `arch` it is what `duet train` takes for
- * images of this size and number of channels. */
+/* Writes `network` with random weights, none of them zero, to `out`. */
 DUET_NODISCARD duet_status bench_make(duet_context *ctx, const bench_options *o);
 /* Writes inputs, outputs and all taps of a pass to `out`, for comparison with another implementation. */
 DUET_NODISCARD duet_status bench_check(duet_context *ctx, const bench_options *o);
@@ -34,17 +33,9 @@ DUET_NODISCARD duet_status bench_steps(duet_context *ctx, const bench_options *o
 DUET_NODISCARD duet_status bench_features(duet_context *ctx, const bench_options *o);
 DUET_NODISCARD duet_status bench_forward(duet_context *ctx, const bench_options *o);
 
-/* A whole pass as a plan with its session; inputs are set by their names, the output is number 0. */
-typedef struct bench_pass {
-    struct duet_plan *plan;
-    struct duet_session *session;
-} bench_pass;
-DUET_NODISCARD duet_status bench_pass_new(duet_context *ctx, bench_pass *out, duet_model *model, int64_t batch);
-void bench_pass_free(bench_pass *pass);
-
-/* ---- bench_machine.c ---- */
-/* f32 multiply-adds in registers and a triad over memory, on all threads. */
-DUET_NODISCARD duet_status bench_machine(const bench_options *o);
+/* ---- bench_errors.c ---- */
+/* Prints how far all taps of the given precision are from those of an exact pass in f32. */
+DUET_NODISCARD duet_status bench_errors(duet_context *ctx, const bench_options *o);
 
 /* ---- duet_bench.c ---- */
 /* One line on standard output; takes the object over. */

@@ -7,6 +7,7 @@
 #include "bench.h"
 #include "engine/graph/plan.h"
 #include "model/model.h"
+#include "study/bench.h"
 
 typedef struct job {
     duet_status (*step)(struct job *job); /* works on one batch */
@@ -15,7 +16,7 @@ typedef struct job {
     uint8_t *pixels;
     int64_t *index;
     float *rows;
-    bench_pass pass;
+    duet_bench_pass pass;
 } job;
 
 static duet_status serve(job *j) {
@@ -79,26 +80,6 @@ duet_status bench_features(duet_context *ctx, const bench_options *o) {
 
 /* ---- whole passes ---- */
 
-duet_status bench_pass_new(duet_context *ctx, bench_pass *out, duet_model *model, int64_t batch) {
-    duet_graph *graph = NULL;
-    duet_model_inputs in;
-    duet_value raw = DUET_NONE;
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx)};
-    duet_status status = duet_graph_new(&graph);
-    if (status == DUET_OK) status = duet_model_build(model, graph, batch, false, &in, &raw);
-    if (status == DUET_OK) status = duet_pass_run(graph, "fuse", &raw, 1);
-    if (status == DUET_OK && duet_context_bf16(ctx)) status = duet_pass_run(graph, "bf16", &raw, 1);
-    if (status == DUET_OK) status = duet_plan_new(&out->plan, graph, model->params, &raw, 1, NULL, 0, &options);
-    if (status == DUET_OK) status = duet_session_new(&out->session, out->plan, model->params);
-    duet_graph_free(graph);
-    return status;
-}
-
-void bench_pass_free(bench_pass *pass) {
-    duet_session_free(pass->session);
-    duet_plan_free(pass->plan);
-}
-
 static duet_status run_pass(job *j) {
     duet_status status = duet_session_run(j->pass.session);
     if (status == DUET_OK) status = duet_session_get(j->pass.session, 0, -1, j->rows);
@@ -111,7 +92,7 @@ static duet_status prepare_pass(job *j, duet_context *ctx, duet_model *model) {
     const int64_t in = j->batch * shape->size * shape->size * shape->in_channels;
     const int64_t out = j->batch * shape->size * shape->size * shape->out_channels;
     float *x = NULL;
-    duet_status status = bench_pass_new(ctx, &j->pass, model, j->batch);
+    duet_status status = duet_bench_pass_new(ctx, &j->pass, model, j->batch);
     if (status == DUET_OK) status = duet_alloc(&x, in, sizeof(*x));
     if (status == DUET_OK) status = duet_alloc(&j->rows, out, sizeof(*j->rows));
     if (status == DUET_OK) {
@@ -131,7 +112,7 @@ duet_status bench_forward(duet_context *ctx, const bench_options *o) {
     duet_status status = duet_model_open(ctx, &model, o->model);
     if (status == DUET_OK) status = prepare_pass(&j, ctx, model);
     if (status == DUET_OK) status = serve(&j);
-    bench_pass_free(&j.pass);
+    duet_bench_pass_free(&j.pass);
     duet_release(j.rows);
     duet_model_close(model);
     return status;

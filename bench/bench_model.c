@@ -11,37 +11,35 @@
 #include "engine/graph/plan.h"
 #include "model/model.h"
 #include "noise/noise.h"
-#include "train/trainer.h"
+#include "study/bench.h"
 
 enum { ROWS = 2, MOST_ITEMS = 128 };
 
 /* ---- make ---- */
 
-static void say_model(const duet_model *model, const char *arch) {
+static void say_model(const duet_model *model, const duet_bench_network *network, const char *arch) {
     json_t *taps = json_array();
     for (int i = 0; i < duet_model_tap_count(model); i++) {
         const duet_tap_row *tap = duet_model_tap(model, i);
         json_array_append_new(taps, json_pack("{s:i,s:s,s:I,s:I,s:f}", "tap", tap->block, "name", tap->name, "channels",
                                               (json_int_t)tap->channels, "size", (json_int_t)tap->height, "macs", tap->macs));
     }
-    bench_say(json_pack("{s:s,s:I,s:f,s:o}", "arch", arch, "parameters", (json_int_t)duet_model_parameters(model), "macs",
+    bench_say(json_pack("{s:s,s:I,s:I,s:I,s:f,s:o}", "arch", arch, "size", (json_int_t)network->size, "channels",
+                        (json_int_t)network->channels, "parameters", (json_int_t)duet_model_parameters(model), "macs",
                         duet_model_macs(model), "taps", taps));
 }
 
 duet_status bench_make(duet_context *ctx, const bench_options *o) {
     duet_status status = DUET_OK;
-    duet_model *plain = NULL, *model = NULL;
+    duet_model *model = NULL;
+    const duet_bench_network *network = NULL;
     char arch[DUET_TEXT_SIZE];
-    snprintf(arch, sizeof(arch), "%s", o->arch);
-    if (arch[0] == '\0') duet_preset_arch(arch, o->size, (int)o->channels);
-    DUET_DO(duet_model_new(ctx, &plain, arch, 1));
-    snprintf(duet_model_card(plain)->noise, DUET_TEXT_SIZE, "linear");
-    snprintf(duet_model_card(plain)->predict, DUET_TEXT_SIZE, "eps");
-    DUET_DO(duet_model_random(ctx, &model, plain, 1));
+    DUET_DO(duet_bench_network_find(&network, o->network));
+    duet_bench_network_arch(network, arch);
+    DUET_DO(duet_bench_model(ctx, &model, arch));
     DUET_DO(duet_model_save(model, o->out, DUET_F32));
-    say_model(model, arch);
+    say_model(model, network, arch);
 done:
-    duet_model_close(plain);
     duet_model_close(model);
     return status;
 }
@@ -81,20 +79,20 @@ static duet_status record_pass(record *r, duet_context *ctx, duet_model *model) 
     const int64_t size = model->shape.size, in = model->shape.in_channels;
     const int32_t y[ROWS] = {0};
     float *x = NULL, *net_t = NULL, *output = NULL;
-    bench_pass pass = {0};
+    duet_bench_pass pass = {0};
     DUET_DO(add(r, &x, "x", 4, (int64_t[]){ROWS, size, size, in}));
     DUET_DO(add(r, &net_t, "net_t", 1, (int64_t[]){ROWS}));
     DUET_DO(add(r, &output, "output", 4, (int64_t[]){ROWS, size, size, model->shape.out_channels}));
     duet_rng_normal(duet_rng_make(1, "x", 0), 0, x, ROWS * size * size * in);
     for (int i = 0; i < ROWS; i++) net_t[i] = 900.0F / (float)(1 + 8 * i);
-    DUET_DO(bench_pass_new(ctx, &pass, model, ROWS));
+    DUET_DO(duet_bench_pass_new(ctx, &pass, model, ROWS));
     DUET_DO(duet_session_set(pass.session, "x", x));
     DUET_DO(duet_session_set(pass.session, "net_t", net_t));
     if (duet_session_has_input(pass.session, "y")) DUET_DO(duet_session_set(pass.session, "y", y));
     DUET_DO(duet_session_run(pass.session));
     DUET_DO(duet_session_get(pass.session, 0, -1, output));
 done:
-    bench_pass_free(&pass);
+    duet_bench_pass_free(&pass);
     return status;
 }
 

@@ -45,6 +45,7 @@ duet_status bench_train(const bench_options *o) {
     train.size = o->size;
     train.batch = o->batch;
     train.steps = 1000000000;
+    snprintf(train.precision, sizeof(train.precision), "%s", o->precision);
     train.save_minutes = 0.0;
     duet_status status = duet_context_new(&ctx, &options);
     if (status == DUET_OK) status = duet_dataset_open(ctx, &dataset, o->data);

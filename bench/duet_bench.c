@@ -7,12 +7,13 @@
 #include "bench.h"
 
 static const duet_param rows[] = {
-    DUET_TEXT(bench_options, arch, "", NULL, "architecture; empty = what training takes for size and channels"),
+    DUET_TEXT(bench_options, network, "", NULL, "network of make, as in 'duet bench --list'"),
+    DUET_TEXT(bench_options, precision, "f32", "f32|bf16", "storage of activations"),
+    DUET_TEXT(bench_options, arch, "", NULL, "architecture of train and steps; empty = what training takes for the size"),
     DUET_TEXT(bench_options, model, "", NULL, "model file"),
     DUET_TEXT(bench_options, data, "", NULL, "data set of train and steps"),
     DUET_TEXT(bench_options, out, "", NULL, "file to write; train: an empty folder"),
     DUET_INT(bench_options, size, "28", 4, 4096, "side of the images"),
-    DUET_INT(bench_options, channels, "1", 1, 3, "channels of the images"),
     DUET_INT(bench_options, batch, "32", 1, 65536, "images at once"),
     DUET_INT(bench_options, threads, "0", 0, 4096, "threads; 0 = all"),
     DUET_INT(bench_options, t, "10", 0, 999, "noise step of features"),
@@ -47,27 +48,37 @@ bool bench_next(double *seconds) {
     return false;
 }
 
+static duet_status machine(const bench_options *o) {
+    duet_machine m;
+    const duet_status status = duet_machine_measure(&m, (int)o->threads, o->seconds);
+    if (status != DUET_OK) return status;
+    bench_say(json_pack("{s:s,s:i,s:s,s:f,s:f,s:f}", "cpu", m.cpu, "threads", m.threads, "vectors", m.vectors, "peak_gflops", m.peak_gflops,
+                        "memory_gbs", m.memory_gbs, "load", m.load));
+    return DUET_OK;
+}
+
 static duet_status work(const char *name, const bench_options *o) {
     static const struct {
         const char *name;
         duet_status (*run)(duet_context *ctx, const bench_options *o);
     } works[] = {{"make", bench_make},
                  {"check", bench_check},
+                 {"errors", bench_errors},
                  {"features", bench_features},
                  {"forward", bench_forward},
                  {"steps", bench_steps}};
     if (strcmp(name, "train") == 0) return bench_train(o);
-    if (strcmp(name, "machine") == 0) return bench_machine(o);
+    if (strcmp(name, "machine") == 0) return machine(o);
     for (int i = 0; i < DUET_COUNT(works); i++) {
         if (strcmp(name, works[i].name) != 0) continue;
-        const duet_context_options options = {.threads = (int)o->threads};
+        const duet_context_options options = {.threads = (int)o->threads, .bf16 = strcmp(o->precision, "bf16") == 0};
         duet_context *ctx = NULL;
         duet_status status = duet_context_new(&ctx, &options);
         if (status == DUET_OK) status = works[i].run(ctx, o);
         duet_context_free(ctx);
         return status;
     }
-    fprintf(stderr, "duet-bench: no work '%s'; make, check, machine, steps, train, features or forward\n", name);
+    fprintf(stderr, "duet-bench: no work '%s'; make, check, errors, machine, steps, train, features or forward\n", name);
     exit(2);
 }
 

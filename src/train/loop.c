@@ -98,7 +98,7 @@ static void update_weights(duet_trainer *trainer, double norm)
                     trainer->setup.threads);
 }
 
-static duet_status one_step(duet_trainer *trainer)
+duet_status duet_trainer_step(duet_trainer *trainer)
 {
     duet_batch batch = {0};
     float loss = 0.0F;
@@ -161,7 +161,7 @@ duet_status duet_trainer_loop(duet_trainer *trainer)
             trainer->interrupted = true;
             break;
         }
-        DUET_TRY(one_step(trainer));
+        DUET_TRY(duet_trainer_step(trainer));
         const double now = duet_clock();
         estimate_total(trainer, first_step);
         if (now - trainer->curve.begun >= LINE_SECONDS) DUET_TRY(duet_curve_flush(trainer));

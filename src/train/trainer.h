@@ -79,6 +79,8 @@ double duet_trainer_final_loss(const duet_trainer *trainer); /* mean of the last
 
 /* ---- loop.c ---- */
 DUET_NODISCARD duet_status duet_trainer_loop(duet_trainer *trainer);
+/* One batch of the open loader: noise, gradients, clipping, optimiser, average, curve. */
+DUET_NODISCARD duet_status duet_trainer_step(duet_trainer *trainer);
 /* Steps that the budget in steps and images allows, 0 = no such budget. */
 int64_t duet_budget_steps(const duet_train_options *options);
 

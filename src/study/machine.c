@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * bench_machine.c: what the machine can do. Peak: f32 multiply-adds on 12 vectors in registers per thread, with the widest
+ * study/machine.c: what the machine can do. Peak: f32 multiply-adds on 12 vectors in registers per thread, with the widest
  * vectors there are. Memory: a = b + s c over three arrays of 64 MiB, 12 bytes an element counted (as STREAM does: the read
  * before the write is not). The best of several repetitions. */
 #include <omp.h>
@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <duet/bench.h>
+
 #include "base/mem.h"
-#include "bench.h"
 
 enum { CHAINS = 12, TURNS = 100000 };
 
@@ -102,17 +103,14 @@ static void read_cpu_name(char out[128]) {
     if (file != NULL) fclose(file);
 }
 
-duet_status bench_machine(const bench_options *o) {
-    const int threads = o->threads > 0 ? (int)o->threads : omp_get_num_procs();
+duet_status duet_machine_measure(duet_machine *out, int threads, double seconds) {
     const peak_kind kind = widest();
-    char cpu[128];
-    double load = -1.0, memory = 0.0;
-    if (getloadavg(&load, 1) != 1) load = -1.0; /* before the measurements raise it */
-    const double peak = measure_peak(&kind, threads, o->seconds);
-    const duet_status status = measure_memory(&memory, threads, o->seconds);
+    duet_machine machine = {.threads = threads > 0 ? threads : omp_get_num_procs(), .vectors = kind.name};
+    if (getloadavg(&machine.load, 1) != 1) machine.load = -1.0; /* before the measurements raise it */
+    machine.peak_gflops = measure_peak(&kind, machine.threads, seconds);
+    const duet_status status = measure_memory(&machine.memory_gbs, machine.threads, seconds);
     if (status != DUET_OK) return status;
-    read_cpu_name(cpu);
-    bench_say(json_pack("{s:s,s:i,s:s,s:f,s:f,s:f}", "cpu", cpu, "threads", threads, "vectors", kind.name, "peak_gflops", peak,
-                        "memory_gbs", memory, "load", load));
+    read_cpu_name(machine.cpu);
+    *out = machine;
     return DUET_OK;
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * study/bench.h: the parts of duet_bench: bench.c (choice of rows), bench_networks.c, bench_ops.c (nodes one by one),
+ * bench_works.c (whole works). Also for the program duet-bench. */
+#ifndef DUET_STUDY_BENCH_H
+#define DUET_STUDY_BENCH_H
+
+#include <duet/bench.h>
+
+#include "engine/graph/plan.h"
+#include "model/model.h"
+
+typedef struct duet_bench_run {
+    duet_context *ctx;
+    const duet_bench_options *options;
+    void (*row)(const duet_bench_row *row, void *user);
+    void *user;
+    int64_t done, total; /* rows */
+} duet_bench_run;
+
+/* ---- bench.c ---- */
+/* Is `name` in the list "a,b" (or the list empty or "all")? */
+bool duet_bench_listed(const char *list, const char *name);
+/* Times `work`, which does the thing once, until the seconds are spent, and hands the row on. */
+DUET_NODISCARD duet_status duet_bench_time(duet_bench_run *run, duet_bench_row *row, duet_status (*work)(void *state), void *state);
+
+/* ---- bench_ops.c: every node of the inference pass that differs from those before it ---- */
+DUET_NODISCARD duet_status duet_bench_ops(duet_bench_run *run, const duet_bench_network *network, int64_t batch, bool count_only,
+                                          int64_t *count);
+
+/* ---- bench_works.c ---- */
+extern const char *const duet_bench_works[]; /* NULL behind the last */
+DUET_NODISCARD duet_status duet_bench_work(duet_bench_run *run, const duet_bench_network *network, const char *work);
+/* A model with random weights, none of them zero. */
+DUET_NODISCARD duet_status duet_bench_model(duet_context *ctx, duet_model **out, const char *arch);
+
+/* A whole pass; inputs are set by their names, the output is number 0. */
+typedef struct duet_bench_pass {
+    duet_plan *plan;
+    duet_session *session;
+} duet_bench_pass;
+DUET_NODISCARD duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out, duet_model *model, int64_t batch);
+void duet_bench_pass_free(duet_bench_pass *pass);
+
+#endif
