@@ -114,6 +114,9 @@ static const duet_op_case cases[] = {
     {.attr = "stride=1,pad=1",
      .in = {DUET_SHAPE_OF(2, 5, 7, 32), DUET_SHAPE_OF(3, 32, 3, 3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(2, 5, 7, 3)}},
     {.attr = "stride=1,pad=1",
+     .in = {DUET_SHAPE_OF(2, 9, 13, 150), DUET_SHAPE_OF(37, 150, 3, 3), DUET_SHAPE_OF(37), DUET_ABSENT}},
+    {.attr = "stride=1,pad=1", .in = {DUET_SHAPE_OF(2, 6, 5, 300), DUET_SHAPE_OF(280, 300, 3, 3), DUET_ABSENT, DUET_ABSENT}},
+    {.attr = "stride=1,pad=1",
      .in = {DUET_SHAPE_OF(1, 3, 2, 464), DUET_SHAPE_OF(17, 464, 3, 3), DUET_SHAPE_OF(17), DUET_SHAPE_OF(1, 3, 2, 17)}},
     {.attr = "stride=1,pad=1", .in = {DUET_SHAPE_OF(1, 3, 3, 464), DUET_SHAPE_OF(33, 464, 3, 3), DUET_SHAPE_OF(33), DUET_ABSENT}},
 };

@@ -8,6 +8,8 @@
 #ifndef DUET_CPU_GEMM_H
 #define DUET_CPU_GEMM_H
 
+#include <stdbool.h>
+
 #include "engine/backend/cpu/vector.h"
 
 /* Accumulators, the columns' vectors and one broadcast value fill the registers: 24+2+1 of 32, 12+2+1 and 8+2+1 of 16. */
@@ -87,6 +89,65 @@ DUET_INLINE void tile_outer(tile *t, const float *a, int64_t step, const float *
         }
     }
     *t = s;
+}
+
+/* Of `rows` rows, no more than DUET_ROWS and constant: m[r ld + n] (+)= sum over k of a[r step + k] b[k, n], b one panel. */
+DUET_INLINE void tile_neighbours(float *m, int64_t ld, const float *a, int64_t step, const float *b, int64_t K, bool first,
+                                 const int rows)
+{
+    duet_vec left[DUET_ROWS], right[DUET_ROWS];
+    const float *row[DUET_ROWS];
+    DUET_UNROLL
+    for (int r = 0; r < rows; r++) {
+        row[r] = a + r * step;
+        left[r] = first ? (duet_vec){ 0 } : vec_load(m + r * ld);
+        right[r] = first ? (duet_vec){ 0 } : vec_load(m + r * ld + DUET_LANES);
+    }
+    for (int64_t k = 0; k < K; k++) {
+        const duet_vec b0 = vec_load(b + k * DUET_TILE), b1 = vec_load(b + k * DUET_TILE + DUET_LANES);
+        DUET_UNROLL
+        for (int r = 0; r < rows; r++) {
+            const duet_vec value = vec_set(row[r][k]);
+            left[r] += value * b0;
+            right[r] += value * b1;
+        }
+    }
+    DUET_UNROLL
+    for (int r = 0; r < rows; r++) {
+        vec_store(m + r * ld, left[r]);
+        vec_store(m + r * ld + DUET_LANES, right[r]);
+    }
+}
+
+/* The same for any number of rows: as few tiles as hold them, of about the same height, so that few rows waste nothing. */
+DUET_INLINE void gemm_rows(float *m, int64_t ld, const float *a, int64_t step, const float *b, int64_t K, bool first, int64_t rows)
+{
+    const int64_t tiles = (rows + DUET_ROWS - 1) / DUET_ROWS;
+    for (int64_t i = 0; i < tiles; i++) {
+        const int64_t begin = rows * i / tiles, end = rows * (i + 1) / tiles;
+        float *const to = m + begin * ld;
+        const float *const from = a + begin * step;
+        switch (end - begin) {
+#define DUET_GEMM_ROWS(n) \
+        case n: tile_neighbours(to, ld, from, step, b, K, first, n < DUET_ROWS ? n : DUET_ROWS); break;
+            DUET_GEMM_ROWS(1)
+            DUET_GEMM_ROWS(2)
+            DUET_GEMM_ROWS(3)
+            DUET_GEMM_ROWS(4)
+            DUET_GEMM_ROWS(5)
+            DUET_GEMM_ROWS(6)
+#if DUET_LANES == 16
+            DUET_GEMM_ROWS(7)
+            DUET_GEMM_ROWS(8)
+            DUET_GEMM_ROWS(9)
+            DUET_GEMM_ROWS(10)
+            DUET_GEMM_ROWS(11)
+            DUET_GEMM_ROWS(12)
+#endif
+#undef DUET_GEMM_ROWS
+        default: break;
+        }
+    }
 }
 
 /* All rows the same: the bias (NULL = 0), of which `columns` are there. */

@@ -174,6 +174,16 @@ DUET_INLINE float weight_get(const void *w, int64_t i, const bool bf16)
     return value;
 }
 
+/* to[count] = elements from … of a weight. */
+DUET_INLINE void weight_copy(float *to, const void *w, int64_t from, int64_t count, const bool bf16)
+{
+    if (bf16) {
+        for (int64_t i = 0; i < count; i++) to[i] = weight_get(w, from + i, true);
+    } else {
+        memcpy(to, (const float *)w + from, (size_t)count * sizeof(float));
+    }
+}
+
 /* mask ? a : b by lanes */
 DUET_INLINE duet_vec vec_select(duet_vec_int mask, duet_vec a, duet_vec b)
 {
@@ -204,6 +214,37 @@ DUET_INLINE duet_vec vec_min(duet_vec a, duet_vec b)
     return (duet_vec)_mm_min_ps((__m128)a, (__m128)b);
 #else
     return vec_select(a < b, a, b);
+#endif
+}
+
+/* v[i][j] <-> v[j][i]: in round `step` the pairs of rows (i, i + step) exchange their off-diagonal blocks of that size. */
+#define DUET_EXCHANGE(step, keep, take)                                       \
+    DUET_UNROLL                                                               \
+    for (int i = 0; i < DUET_LANES; i++) {                                    \
+        if ((i & (step)) != 0) continue;                                      \
+        const duet_vec a = v[i], b = v[i + (step)];                           \
+        v[i] = __builtin_shufflevector(a, b, DUET_UNPACK keep);               \
+        v[i + (step)] = __builtin_shufflevector(a, b, DUET_UNPACK take);      \
+    }
+#define DUET_UNPACK(...) __VA_ARGS__
+DUET_INLINE void vec_transpose(duet_vec *v)
+{
+#if DUET_LANES == 16
+    DUET_EXCHANGE(8, (0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+                  (8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    DUET_EXCHANGE(4, (0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+                  (4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+    DUET_EXCHANGE(2, (0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+                  (2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+    DUET_EXCHANGE(1, (0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+                  (1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+#elif DUET_LANES == 8
+    DUET_EXCHANGE(4, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15))
+    DUET_EXCHANGE(2, (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15))
+    DUET_EXCHANGE(1, (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15))
+#else
+    DUET_EXCHANGE(2, (0, 1, 4, 5), (2, 3, 6, 7))
+    DUET_EXCHANGE(1, (0, 4, 2, 6), (1, 5, 3, 7))
 #endif
 }
 
