@@ -2,7 +2,7 @@
  * bench_steps.c: where the time of a training step goes. The parts of a step as train/loop.c does them, each with a clock:
  * loader, feed (noise and copies), session by op kind, norm of the gradients, optimiser, average. Odd steps run with a clock
  * around every node, even ones whole, so that what the clocks cost is seen too. Medians over the steps, in
- * milliseconds, and of op kinds the best step too, which a busy machine disturbs less. */
+ * milliseconds; of steps, op kinds and nodes the best too, which a busy machine disturbs less. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ typedef struct record {
     kind kinds[MOST_KINDS];
     int count;
     double part[PARTS][STEPS], whole[STEPS];
-    double *seconds; /* [nodes] */
+    double *seconds, *best; /* [nodes]; best: over the steps */
 } record;
 
 static kind *kind_of(record *r, const char *op)
@@ -47,6 +47,7 @@ static void add_nodes(record *r, const duet_plan *plan, int step)
         duet_plan_row_at(plan, i, &row);
         kind *k = kind_of(r, row.op);
         k->ms[step] += 1e3 * r->seconds[i];
+        if (step == 0 || r->seconds[i] < r->best[i]) r->best[i] = r->seconds[i];
         if (step > 0) continue;
         k->nodes++;
         k->gigabytes += 1e-9 * (double)row.bytes;
@@ -122,7 +123,21 @@ static double median(double *values)
     return values[STEPS / 2];
 }
 
-static void say(record *r, const bench_options *o)
+static json_t *node_list(const record *r, const duet_plan *plan)
+{
+    json_t *nodes = json_array();
+    char shape[96];
+    for (int64_t i = 0; i < duet_plan_rows(plan); i++) {
+        duet_plan_row row;
+        duet_plan_row_at(plan, i, &row);
+        json_array_append_new(nodes, json_pack("{s:s,s:s,s:s,s:s,s:f,s:f,s:I}", "op", row.op, "scope", row.scope, "impl",
+                                               row.impl != NULL ? row.impl : "", "out", duet_shape_text(&row.out, shape), "best_ms",
+                                               1e3 * r->best[i], "gflop", 1e-9 * row.flops, "bytes", (json_int_t)row.bytes));
+    }
+    return nodes;
+}
+
+static void say(record *r, const duet_plan *plan, const bench_options *o)
 {
     json_t *ops = json_array(), *parts = json_object();
     double sum = 0.0;
@@ -135,8 +150,9 @@ static void say(record *r, const bench_options *o)
                                              ms > 0.0 ? 1e3 * k->gigaflops / ms : 0.0)); /* median has sorted */
     }
     for (int p = 0; p < PARTS; p++) json_object_set_new(parts, part_names[p], json_real(median(r->part[p])));
-    bench_say(json_pack("{s:I,s:f,s:f,s:o,s:o}", "batch", (json_int_t)o->batch, "step_ms", median(r->whole), "nodes_ms", sum,
-                        "parts", parts, "ops", ops));
+    const double step_ms = median(r->whole);
+    bench_say(json_pack("{s:I,s:f,s:f,s:f,s:o,s:o,s:o}", "batch", (json_int_t)o->batch, "step_ms", step_ms, "best_ms", r->whole[0],
+                        "nodes_ms", sum, "parts", parts, "ops", ops, "nodes", node_list(r, plan)));
 }
 
 static duet_status open_trainer(duet_trainer *t, const bench_options *o)
@@ -163,12 +179,16 @@ duet_status bench_steps(duet_context *ctx, const bench_options *o)
     trainer.dataset = dataset;
     DUET_DO(open_trainer(&trainer, o));
     DUET_DO(duet_alloc(&r->seconds, duet_plan_rows(trainer.plan), sizeof(*r->seconds)));
+    DUET_DO(duet_alloc(&r->best, duet_plan_rows(trainer.plan), sizeof(*r->best)));
     DUET_DO(measure(&trainer, r));
-    say(r, o);
+    say(r, trainer.plan, o);
 done:
     duet_trainer_close(&trainer);
     duet_dataset_close(dataset);
-    if (r != NULL) duet_release(r->seconds);
+    if (r != NULL) {
+        duet_release(r->seconds);
+        duet_release(r->best);
+    }
     duet_release(r);
     return status;
 }
