@@ -55,10 +55,18 @@ static conv_plan plan_of(const duet_call *call, int threads)
     return p;
 }
 
-/* Floats of a thread's scratch: s of a unit, where each pixel's window begins in it, and a panel's sums between parts. */
+/* Of widened weights: rows of the window that are taken together, or a part of one. */
+static int64_t part_floats(const conv_shape *s)
+{
+    const int64_t stretch = s->k * s->C;
+    return sizeof(duet_act) == sizeof(float) ? 0 : DUET_TILE * (s->k * stretch <= PART ? s->k * stretch : stretch < PART ? stretch : PART);
+}
+
+/* Floats of a thread's scratch: s of a unit, where each pixel's window begins in it, a panel's sums between parts,
+ * and the weights of a part. */
 static int64_t thread_floats(const conv_plan *p)
 {
-    return round_up(p->unit_floats + DUET_LANES, 16) + 2 * round_up(p->pixels + DUET_ROWS, 16) + p->pixels * DUET_TILE;
+    return round_up(p->unit_floats + DUET_LANES, 16) + 2 * round_up(p->pixels + DUET_ROWS, 16) + p->pixels * DUET_TILE + part_floats(&p->s);
 }
 
 static int64_t weight_count(const conv_plan *p)
@@ -106,12 +114,15 @@ static start start_at(start from, int64_t n, int64_t offset)
 }
 
 /* One panel of output channels, `count` pixels, rows u0 … u1 of the window, floats e0 … e1 of each. at[q]: where the window of
- * pixel q begins in s; between parts the sums are in `sums`. */
+ * pixel q begins in s; between parts the sums are in `sums`, and `space`
+ * pixels behind it widened weights. */
 static void panel_part(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const duet_act *panel, start from,
-                       float *sums, duet_act *y, int64_t columns, const int64_t u[2], const int64_t e[2])
+                       float *sums, int64_t space, duet_act *y, int64_t columns, const int64_t u[2], const int64_t e[2])
 {
     const int64_t stretch = s->k * s->C, next = s->width * s->C;
     const bool first = u[0] == 0 && e[0] == 0, last = u[1] == s->k && e[1] == stretch;
+    const int64_t steps = u[1] - u[0] > 1 ? (u[1] - u[0]) * stretch : e[1] - e[0];
+    const float *const w = panel_plain(panel + (u[0] * stretch + e[0]) * DUET_TILE, steps, sums + space * DUET_TILE);
     for (int64_t q = 0; q < count; q += DUET_ROWS) {
         const float *row[DUET_ROWS];
         for (int r = 0; r < DUET_ROWS; r++) row[r] = source + at[q + r];
@@ -120,7 +131,7 @@ static void panel_part(const conv_shape *s, const float *source, const int64_t *
         else tile_load(&t, sums + q * DUET_TILE, DUET_TILE, count - q, DUET_TILE);
         if (first && from.residual != NULL) tile_load_add(&t, from.residual + q * s->N, s->N, count - q, columns);
         for (int64_t v = u[0]; v < u[1]; v++) {
-            tile_rows_kept(&t, row, v * next + e[0], panel + (v * stretch + e[0]) * DUET_TILE, e[1] - e[0]);
+            tile_rows(&t, row, v * next + e[0], w + (v - u[0]) * stretch * DUET_TILE, e[1] - e[0]);
         }
         if (last) tile_put(&t, y + q * s->N, s->N, count - q, columns);
         else tile_store(&t, sums + q * DUET_TILE, DUET_TILE, count - q, DUET_TILE);
@@ -129,14 +140,14 @@ static void panel_part(const conv_shape *s, const float *source, const int64_t *
 
 /* Pixels of the result from y on, all output channels, in parts of the inner product whose weights fit the first cache. */
 static void unit_wide(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const duet_act *w, start from,
-                      float *sums, duet_act *y)
+                      float *sums, int64_t space, duet_act *y)
 {
     const int64_t stretch = s->k * s->C, whole = s->k * stretch <= PART ? s->k : 1;
     const int64_t parts = whole > 1 ? 1 : (stretch + PART - 1) / PART;
     for (int64_t n = 0; n < s->N; n += DUET_TILE) {
         for (int64_t u = 0; u < s->k; u += whole) {
             for (int64_t i = 0; i < parts; i++) {
-                panel_part(s, source, at, count, w + n * s->k * stretch, start_at(from, n, n), sums, y + n, s->N - n,
+                panel_part(s, source, at, count, w + n * s->k * stretch, start_at(from, n, n), sums, space, y + n, s->N - n,
                            (int64_t[]){ u, u + whole }, (int64_t[]){ stretch * i / parts, stretch * (i + 1) / parts });
             }
         }
@@ -218,7 +229,7 @@ static void run_unit(const conv_plan *p, int64_t index, const duet_run *run, con
     if (!p->flipped) from = start_at((start){ run->in[2], run->in[3] }, 0, first);
     for (; q < count + DUET_ROWS; q++) at[q] = at[count - 1];
     if (p->narrow) unit_narrow(s, source, at, count, w, from, (duet_act *)run->out[0] + first);
-    else unit_wide(s, source, at, count, w, from, sums, (duet_act *)run->out[0] + first);
+    else unit_wide(s, source, at, count, w, from, sums, p->pixels, (duet_act *)run->out[0] + first);
 }
 
 static duet_status run_conv(const duet_run *run)

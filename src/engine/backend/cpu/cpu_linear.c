@@ -24,32 +24,34 @@ static int64_t rows_of(const duet_arg *arg)
     return duet_shape_count(&arg->shape) / last(arg);
 }
 
-/* y[rows m …, one panel of columns]; residual (NULL = 0) is as y, and may be y */
+/* y[rows m …, one panel of columns]; space: room for the panel; residual (NULL = 0) is as y, and may be y */
 static void block_times_panel(const float *a, int64_t K, const duet_act *panel, const float *bias, const duet_act *residual,
-                              duet_act *y, int64_t N, int64_t rows, int64_t columns)
+                              duet_act *y, int64_t N, int64_t rows, int64_t columns, float *space)
 {
+    const float *const w = panel_plain(panel, K, space);
     for (int64_t m = 0; m < rows; m += DUET_ROWS) {
         const float *row[DUET_ROWS];
         for (int r = 0; r < DUET_ROWS; r++) row[r] = a + (m + r < rows ? m + r : m) * K;
         tile t;
         tile_start(&t, bias, columns);
         if (residual != NULL) tile_load_add(&t, residual + m * N, N, rows - m, columns);
-        tile_rows_kept(&t, row, 0, panel, K);
+        tile_rows(&t, row, 0, w, K);
         tile_put(&t, y + m * N, N, rows - m, columns);
     }
 }
 
 /* y[M,N] = a[M,K] w + bias[N] + residual[M,N] */
 static void product(const float *a, const duet_act *packed, const float *bias, const duet_act *residual, duet_act *y, int64_t M,
-                    int64_t K, int64_t N, int threads)
+                    int64_t K, int64_t N, int threads, float *space)
 {
     const int64_t blocks = (M + BLOCK - 1) / BLOCK, panels = gemm_panels(N);
-#pragma omp parallel for collapse(2) num_threads(threads) schedule(static) if (M * K * N > SMALL)
-    for (int64_t block = 0; block < blocks; block++) {
-        for (int64_t p = 0; p < panels; p++) {
-            const int64_t m = block * BLOCK, n = p * DUET_TILE;
+#pragma omp parallel for num_threads(threads) schedule(static) if (M * K * N > SMALL)
+    for (int part = 0; part < threads; part++) {
+        for (int64_t i = blocks * panels * part / threads; i < blocks * panels * (part + 1) / threads; i++) {
+            const int64_t m = i / panels * BLOCK, p = i % panels, n = p * DUET_TILE;
             block_times_panel(a + m * K, K, packed + p * K * DUET_TILE, bias == NULL ? NULL : bias + n,
-                              residual == NULL ? NULL : residual + m * N + n, y + m * N + n, N, M - m < BLOCK ? M - m : BLOCK, N - n);
+                              residual == NULL ? NULL : residual + m * N + n, y + m * N + n, N, M - m < BLOCK ? M - m : BLOCK, N - n,
+                              space == NULL ? NULL : space + part * K * DUET_TILE);
         }
     }
 }
@@ -80,9 +82,9 @@ static void pack(duet_act *to, const void *w, bool bf16, int64_t K, int64_t N, i
 /* Both directions: the weight is in[1], [O,I]. */
 static duet_status plan_product(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
-    (void)options;
+    const int64_t K = last(&call->in[0]);
     out->keep = HEADER * (int64_t)sizeof(float) + gemm_packed(last(&call->in[0]), last(&call->out[0])) * (int64_t)sizeof(duet_act);
-    out->scratch = COPIES_X ? duet_shape_count(&call->in[0].shape) * (int64_t)sizeof(float) : 0;
+    out->scratch = COPIES_X ? (duet_shape_count(&call->in[0].shape) + options->threads * K * DUET_TILE) * (int64_t)sizeof(float) : 0;
     out->impl = "tiles";
     return DUET_OK;
 }
@@ -109,7 +111,8 @@ static duet_status run_product(const duet_run *run, bool transposed)
         else pack(packed, run->in[1], bf16, K, N, N, 1, run->threads);
         *version = run->in_version[1];
     }
-    product(plain_x(run, M, K), packed, transposed ? run->in[2] : NULL, transposed ? run->in[3] : NULL, run->out[0], M, K, N, run->threads);
+    product(plain_x(run, M, K), packed, transposed ? run->in[2] : NULL, transposed ? run->in[3] : NULL, run->out[0], M, K, N, run->threads,
+            COPIES_X ? (float *)run->scratch + M * K : NULL);
     return DUET_OK;
 }
 

@@ -56,23 +56,12 @@ DUET_INLINE void tile_rows(tile *t, const float *const *a, int64_t offset, const
     *t = s;
 }
 
-/* The same with a panel of packed weights, which are stored as the activations are. */
-DUET_INLINE void tile_rows_kept(tile *t, const float *const *a, int64_t offset, const duet_act *b, int64_t K)
+/* A panel of weights, which are kept as activations are stored, in f32; `space` has room for K steps. */
+DUET_INLINE const float *panel_plain(const duet_act *panel, int64_t K, float *space)
 {
-    tile s = *t;
-    const float *row[DUET_ROWS];
-    DUET_UNROLL
-    for (int r = 0; r < DUET_ROWS; r++) row[r] = a[r] + offset;
-    for (int64_t k = 0; k < K; k++) {
-        const duet_vec left = act_load(b + k * DUET_TILE), right = act_load(b + k * DUET_TILE + DUET_LANES);
-        DUET_UNROLL
-        for (int r = 0; r < DUET_ROWS; r++) {
-            const duet_vec value = vec_set(row[r][k]);
-            s.v[r][0] += value * left;
-            s.v[r][1] += value * right;
-        }
-    }
-    *t = s;
+    if (sizeof(duet_act) == sizeof(float)) return (const float *)(const void *)panel;
+    act_widen(space, panel, K * DUET_TILE);
+    return space;
 }
 
 /* t += sum over k of a[k step + r] b[k, :] */

@@ -71,17 +71,34 @@ typedef uint16_t duet_vec_short __attribute__((vector_size(2 * DUET_LANES)));
 typedef uint16_t duet_vec_short_loose __attribute__((vector_size(2 * DUET_LANES), aligned(2), may_alias));
 typedef uint32_t duet_vec_bits __attribute__((vector_size(4 * DUET_LANES)));
 
+/* Compilers take the widening and the narrowing apart; the instructions exist. */
 DUET_INLINE duet_vec act_load(const duet_act *from)
 {
+#if defined(__AVX512F__)
+    return (duet_vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)from)), 16);
+#elif defined(__AVX2__)
+    return (duet_vec)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)from)), 16);
+#else
     const duet_vec_short half = *(const duet_vec_short_loose *)from;
     return (duet_vec)(__builtin_convertvector(half, duet_vec_bits) << 16);
+#endif
 }
 
 /* NaN keeps its upper half and becomes quiet, so that no payload is rounded to infinity. */
 DUET_INLINE duet_vec_short act_round(duet_vec v)
 {
-    const duet_vec_bits bits = (duet_vec_bits)v, up = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16, nan = (duet_vec_bits)(v != v);
-    return __builtin_convertvector((nan & (bits >> 16 | 0x40u)) | (~nan & up), duet_vec_short);
+    const duet_vec_bits bits = (duet_vec_bits)v, high = bits >> 16, up = (bits + 0x7fffu + (high & 1u)) >> 16;
+#if defined(__AVX512F__)
+    const __mmask16 nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+    return (duet_vec_short)_mm512_cvtepi32_epi16(_mm512_mask_blend_epi32(nan, (__m512i)up, (__m512i)(high | 0x40u)));
+#elif defined(__AVX2__)
+    const __m256 nan = _mm256_cmp_ps((__m256)v, (__m256)v, _CMP_UNORD_Q);
+    const __m256i r = _mm256_castps_si256(_mm256_blendv_ps((__m256)up, (__m256)(high | 0x40u), nan));
+    return (duet_vec_short)_mm_packus_epi32(_mm256_castsi256_si128(r), _mm256_extracti128_si256(r, 1));
+#else
+    const duet_vec_bits nan = (duet_vec_bits)(v != v);
+    return __builtin_convertvector((nan & (high | 0x40u)) | (~nan & up), duet_vec_short);
+#endif
 }
 
 DUET_INLINE void act_store(duet_act *to, duet_vec v)
