@@ -240,6 +240,42 @@ static void test_interrupt_and_resume(void **state)
     remove_folder(run);
 }
 
+/* Activations in bf16: it learns the same, goes on bit for bit, keeps f32 weights and tells its precision. */
+static void test_bf16(void **state)
+{
+    (void)state;
+    char run[4096], again[4096], path[4096];
+    watcher w = {.cancel_at = 6};
+    duet_train_result whole = {0}, part = {0}, plain = {0};
+    duet_train_options o = tiny();
+    new_folder(run, "plain");
+    o.seed = 6;
+    assert_int_equal(train(&(watcher){0}, &plain, &o, run, false), DUET_OK);
+    remove_folder(run);
+    duet_copy_text(o.precision, sizeof(o.precision), "bf16");
+    new_folder(run, "bf16");
+    new_folder(again, "bf16-again");
+    assert_int_equal(train(&(watcher){0}, &whole, &o, run, false), DUET_OK);
+    assert_true(whole.loss != plain.loss && fabs(whole.loss - plain.loss) < 0.01 * plain.loss);
+    assert_int_equal(train(&w, &part, &o, again, false), DUET_CANCELLED);
+    must_train(&o, again, true);
+    same_end(run, again, STEPS);
+    duet_store *store = NULL;
+    file_of(path, run, "state-", STEPS * BATCH);
+    assert_int_equal(duet_store_open(&store, path), DUET_OK);
+    for (int64_t i = 0; i < duet_store_count(store); i++) assert_int_equal(duet_store_at(store, i)->dtype, DUET_F32);
+    duet_store_close(store);
+    duet_copy_text(o.precision, sizeof(o.precision), "f32");
+    o.steps = STEPS + 1;
+    assert_int_equal(train(&(watcher){0}, NULL, &o, again, true), DUET_ARG);
+    assert_non_null(strstr(duet_error_message(), "'precision' was 'bf16'"));
+    char data[4096];
+    assert_int_equal(duet_train_options_load(&o, data, run), DUET_OK);
+    assert_string_equal(o.precision, "bf16");
+    remove_folder(run);
+    remove_folder(again);
+}
+
 /* As after a kill between two checkpoints: the newest is missing, half a file and later lines of the curve are there. */
 static void test_kill(void **state)
 {
@@ -483,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_model_opens),
         cmocka_unit_test(test_interrupt_and_resume),
+        cmocka_unit_test(test_bf16),
         cmocka_unit_test(test_kill),
         cmocka_unit_test(test_damaged_state),
         cmocka_unit_test(test_refusals),

@@ -12,7 +12,8 @@
 #define HEADER      16          /* floats before packed weights: their version */
 #define UNIT_FLOATS (48 * 1024) /* of s that a unit wants at most: 192 KiB, a part of the second cache */
 #define UNIT_PIXELS 288         /* of the result that a unit wants at least */
-#define PART        4096        /* most steps of the inner product before the weights of a panel fill the second cache */
+/* Most steps of the inner product before the weights of a panel fill the second cache, or, widened, half of the first. */
+#define PART (sizeof(duet_act) == sizeof(float) ? 4096 : 256)
 #define NARROW      8           /* output channels up to which vectors run along the inner product */
 #define GROUP       3           /* of them at a time, with PIXELS pixels: twelve sums in registers */
 #define PIXELS      4
