@@ -21,6 +21,8 @@ typedef struct duet_train_options {
     double minutes;               /* budget: one of minutes, images, steps must be > 0; the first reached ends the run */
     int64_t images, steps;
     int64_t batch;
+    int64_t accumulate;           /* parts of a batch, computed one after the other; divides `batch` */
+    char recompute[8];            /* "off"; "blocks": values inside a block are computed again for the gradient */
     double ema;                   /* decay a step, with the warm-up min(decay, (1+step)/(10+step)) */
     double clip;                  /* global gradient norm; 0 = none */
     double save_minutes;          /* between checkpoints */

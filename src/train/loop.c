@@ -58,13 +58,19 @@ static bool finished(const duet_trainer *trainer)
 
 /* ---- one step ---- */
 
+/* The gradient of a batch, times its number of parts. */
+static float *gradient_of(const duet_trainer *trainer)
+{
+    return trainer->gradient != NULL ? trainer->gradient : duet_session_gradients(trainer->session);
+}
+
 /* Names the first tensor that holds a NaN or an infinity. */
 static duet_status fail_diverged(duet_trainer *trainer)
 {
     static const char advice[] =
         "the last checkpoint is kept; lower 'rate' of the optimiser or raise 'warmup' of the learning rate";
     const duet_params *params = trainer->model->params;
-    const float *grad = duet_session_gradients(trainer->session);
+    const float *grad = gradient_of(trainer);
     for (int64_t k = 0; k < params->count; k++) {
         if (duet_optim_first_bad(params->block + params->slots[k].offset, params->slots[k].count) < 0) continue;
         return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the weights '%s' are not finite; %s",
@@ -84,11 +90,11 @@ static void update_weights(duet_trainer *trainer, double norm)
     const duet_optim_call call = {
         .weight = trainer->model->params->block,
         .moment = trainer->moment,
-        .grad = duet_session_gradients(trainer->session),
+        .grad = gradient_of(trainer),
         .tiles = trainer->tiles,
         .tile_count = trainer->tile_count,
         .factor = trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total),
-        .grad_scale = clip > 0.0 && norm > clip ? clip / norm : 1.0,
+        .grad_scale = (clip > 0.0 && norm > clip ? clip / norm : 1.0) / (double)trainer->options.accumulate,
         .step = trainer->steps + 1,
         .threads = trainer->setup.threads,
     };
@@ -98,19 +104,56 @@ static void update_weights(duet_trainer *trainer, double norm)
                     trainer->setup.threads);
 }
 
+/* Part `part` of a batch: its rows with their positions, so that they draw what they would draw in the whole batch. */
+static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, int64_t part)
+{
+    const duet_arch_shape *shape = &trainer->model->shape;
+    const int64_t rows = trainer->setup.batch, first = part * rows;
+    return (duet_batch){.count = rows, .pixels = batch->pixels + first * shape->size * shape->size * shape->in_channels,
+        .labels = batch->labels + first, .index = batch->index + first, .position = batch->position + first};
+}
+
+static void add_gradient(const duet_trainer *trainer, bool first)
+{
+    const float *restrict from = duet_session_gradients(trainer->session);
+    float *restrict to = trainer->gradient;
+    const int64_t count = duet_plan_grad_size(trainer->plan);
+#pragma omp parallel for schedule(static) num_threads(trainer->setup.threads)
+    for (int64_t i = 0; i < count; i++) to[i] = first ? from[i] : to[i] + from[i];
+}
+
+/* Loss and gradient of one part. */
+static duet_status run_part(duet_trainer *trainer, const duet_batch *batch, int64_t part, float *loss)
+{
+    const int64_t first = part * trainer->setup.batch;
+    const duet_batch rows = part_of(trainer, batch, part);
+    DUET_TRY(trainer->task->feed(&trainer->task_choice.options, &trainer->setup, &rows, trainer->scratch, trainer->session,
+                                 trainer->row_t + first));
+    DUET_TRY(duet_session_run(trainer->session));
+    DUET_TRY(duet_session_get(trainer->session, 0, -1, loss));
+    if (trainer->gradient != NULL) add_gradient(trainer, part == 0);
+    return duet_session_get(trainer->session, 1, -1, trainer->row_loss + first);
+}
+
 duet_status duet_trainer_step(duet_trainer *trainer)
 {
+    const int64_t parts = trainer->options.accumulate;
     duet_batch batch = {0};
-    float loss = 0.0F;
+    double total = 0.0;
     DUET_TRY(duet_loader_next(trainer->loader, &batch));
-    DUET_TRY(trainer->task->feed(&trainer->task_choice.options, &trainer->setup, &batch, trainer->scratch, trainer->session,
-                                 trainer->row_t));
+    if (batch.count != trainer->options.batch) {
+        return duet_fail(DUET_SHAPE, "a batch of %lld rows came, %lld were asked for", (long long)batch.count,
+                         (long long)trainer->options.batch);
+    }
     duet_session_seed(trainer->session, trainer->options.seed, (uint64_t)trainer->steps);
-    DUET_TRY(duet_session_run(trainer->session));
-    DUET_TRY(duet_session_get(trainer->session, 0, -1, &loss));
-    DUET_TRY(duet_session_get(trainer->session, 1, -1, trainer->row_loss));
-    const double norm = duet_optim_norm(duet_session_gradients(trainer->session), trainer->tiles, trainer->tile_count,
-                                        trainer->tile_sums, trainer->setup.threads);
+    for (int64_t part = 0; part < parts; part++) {
+        float loss = 0.0F;
+        DUET_TRY(run_part(trainer, &batch, part, &loss));
+        total += (double)loss;
+    }
+    const float loss = (float)(total / (double)parts);
+    const double norm = duet_optim_norm(gradient_of(trainer), trainer->tiles, trainer->tile_count, trainer->tile_sums,
+                                        trainer->setup.threads) / (double)parts;
     if (!isfinite(loss) || !isfinite(norm)) return fail_diverged(trainer);
     DUET_TRY(duet_grow(&trainer->losses, &trainer->loss_capacity, trainer->steps + 1, sizeof(*trainer->losses)));
     update_weights(trainer, norm);

@@ -12,7 +12,7 @@
 
 #define DEFAULT_MINUTES 20.0
 
-/* The field on_bad is shorter than a text parameter's; its choices are what fits. */
+/* The fields on_bad and recompute are shorter than a text parameter's; their choices are what fits. */
 static const duet_param rows[] = {
     DUET_TEXT(duet_train_options, arch, "", NULL, "architecture; empty = a small U-Net for the size of the images"),
     DUET_TEXT(duet_train_options, noise, "linear", NULL, "noise schedule"),
@@ -26,6 +26,8 @@ static const duet_param rows[] = {
     DUET_INT(duet_train_options, images, "0", 0, 1e15, "budget in images"),
     DUET_INT(duet_train_options, steps, "0", 0, 1e12, "budget in steps"),
     DUET_INT(duet_train_options, batch, "32", 1, 65536, "images a step"),
+    DUET_INT(duet_train_options, accumulate, "1", 1, 65536, "parts of a batch, one after the other, whose gradients add up: less memory"),
+    DUET_TEXT(duet_train_options, recompute, "off", "off|blocks", "blocks: what is inside a block is computed again: less memory, slower"),
     DUET_FLOAT(duet_train_options, ema, "0.999", 0, 0.9999999, "decay a step of the average of the weights"),
     DUET_FLOAT(duet_train_options, clip, "1", 0, 1e30, "largest norm of the gradient; 0 = any"),
     DUET_FLOAT(duet_train_options, save_minutes, "5", 0, 1e7, "minutes between checkpoints; 0 = only at the end"),
@@ -39,6 +41,12 @@ const duet_param_table duet_train_params = DUET_TABLE(rows, duet_train_options);
 static duet_status check_options(duet_train_options *o)
 {
     if (o->batch < 1) return duet_fail(DUET_ARG, "a batch of %lld images is not possible", (long long)o->batch);
+    if (o->accumulate < 1) o->accumulate = 1;
+    if (o->batch % o->accumulate != 0) {
+        return duet_fail(DUET_ARG, "a batch of %lld images cannot be cut into %lld equal parts; choose a divisor for 'accumulate'",
+                         (long long)o->batch, (long long)o->accumulate);
+    }
+    if (o->recompute[0] == '\0') duet_copy_text(o->recompute, sizeof(o->recompute), "off");
     if (o->minutes < 0.0 || o->images < 0 || o->steps < 0) return duet_fail(DUET_ARG, "a budget cannot be negative");
     if (o->minutes <= 0.0 && o->images == 0 && o->steps == 0) o->minutes = DEFAULT_MINUTES;
     if (o->on_bad[0] == '\0') duet_copy_text(o->on_bad, sizeof(o->on_bad), "stop");

@@ -148,15 +148,15 @@ static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet
     return status;
 }
 
-/* Gradients of parameters are kept as the losses are: f32. */
-static duet_status store_as_bf16(const gradients *g, duet_graph *graph, const duet_value *out)
+/* Of a pass behind the gradient: gradients of parameters are kept as the losses are. */
+static duet_status run_pass(const char *name, const gradients *g, duet_graph *graph, const duet_value *out)
 {
     duet_value *keep = NULL;
     DUET_TRY(duet_alloc(&keep, g->count + 2, sizeof(*keep)));
     for (int64_t i = 0; i < g->count; i++) keep[i] = g->list[i].value;
     keep[g->count] = out[0];
     keep[g->count + 1] = out[1];
-    const duet_status status = duet_pass_run(graph, "bf16", keep, g->count + 2);
+    const duet_status status = duet_pass_run(graph, name, keep, g->count + 2);
     duet_release(keep);
     return status;
 }
@@ -172,7 +172,8 @@ static duet_status make_plan(duet_trainer *trainer)
     DUET_DO(trainer->task->build(&trainer->task_choice.options, &trainer->setup, graph, &out[0], &out[1]));
     DUET_DO(duet_pass_run(graph, "fuse", out, 2));
     DUET_DO(differentiate(&g, trainer, graph, out[0]));
-    if (strcmp(trainer->options.precision, "bf16") == 0) DUET_DO(store_as_bf16(&g, graph, out));
+    if (strcmp(trainer->options.recompute, "blocks") == 0) DUET_DO(run_pass("recompute", &g, graph, out));
+    if (strcmp(trainer->options.precision, "bf16") == 0) DUET_DO(run_pass("bf16", &g, graph, out));
     DUET_DO(duet_plan_new(&trainer->plan, graph, trainer->model->params, out, 2, g.list, g.count, &options));
     DUET_DO(duet_session_new(&trainer->session, trainer->plan, trainer->model->params));
 done:
@@ -214,12 +215,13 @@ duet_status duet_trainer_open(duet_trainer *trainer)
     }
     trainer->setup = (duet_task_setup){.model = trainer->model, .noise = trainer->noise,
         .predict = (const duet_predict *)(const void *)trainer->predict.entry, .predict_options = &trainer->predict.options,
-        .batch = o->batch, .seed = o->seed, .threads = duet_context_threads(trainer->ctx)};
+        .batch = o->batch / o->accumulate, .seed = o->seed, .threads = duet_context_threads(trainer->ctx)};
     DUET_TRY(make_plan(trainer));
     DUET_TRY(make_tiles(trainer));
     for (int i = 0; i < trainer->optim->moments; i++) {
         DUET_TRY(duet_alloc(&trainer->moment[i], trainer->model->params->size, sizeof(float)));
     }
+    if (o->accumulate > 1) DUET_TRY(duet_alloc(&trainer->gradient, duet_plan_grad_size(trainer->plan), sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->scratch, trainer->task->room(&trainer->setup), sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->row_loss, o->batch, sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->row_t, o->batch, sizeof(int64_t)));
@@ -246,6 +248,7 @@ void duet_trainer_close(duet_trainer *trainer)
     duet_release(trainer->tiles);
     duet_release(trainer->tile_sums);
     for (int i = 0; i < DUET_OPTIM_MOMENTS; i++) duet_release(trainer->moment[i]);
+    duet_release(trainer->gradient);
     duet_release(trainer->scratch);
     duet_release(trainer->row_loss);
     duet_release(trainer->row_t);

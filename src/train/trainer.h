@@ -55,6 +55,7 @@ typedef struct duet_trainer {
     int64_t tile_count, tile_capacity;
     double *tile_sums;                  /* [tile_count] */
     float *moment[DUET_OPTIM_MOMENTS];  /* blocks laid out as the parameters */
+    float *gradient;                    /* sum over the parts of a batch; NULL = one part, the session has it */
     float *scratch, *row_loss;          /* of the task; [batch] */
     int64_t *row_t;                     /* [batch] */
 

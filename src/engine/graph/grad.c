@@ -63,6 +63,7 @@ duet_status duet_grad(duet_graph *graph, duet_value loss, const duet_value *wrt,
     duet_status status = DUET_OK;
     backward b = {.graph = graph, .count = graph->value_count};
     const int64_t nodes = graph->node_count;
+    graph->forward_count = nodes;
     DUET_DO(duet_alloc(&b.d, b.count, sizeof *b.d));
     DUET_DO(duet_alloc(&b.needed, b.count, sizeof *b.needed));
     for (int64_t i = 0; i < b.count; i++) b.d[i] = DUET_NONE;

@@ -29,6 +29,7 @@ void duet_graph_free(duet_graph *graph) {
     duet_release(graph->params);
     duet_release(graph->inputs);
     duet_release(graph->assigns);
+    duet_release(graph->taps);
     duet_arena_free(graph->arena);
     duet_release(graph);
 }
@@ -147,9 +148,12 @@ void duet_graph_set_tap_hook(duet_graph *graph, duet_tap_hook hook, void *user) 
 }
 
 duet_value duet_tap(duet_graph *graph, int block, const char *name, duet_value x) {
-    if (graph->status != DUET_OK || !graph->tap_hook) return x;
+    if (graph->status != DUET_OK) return x;
     const duet_tap_info tap = {.block = block, .name = keep_text(graph, name)};
-    return graph->tap_hook(graph, &tap, x, graph->tap_user);
+    if (graph->tap_hook) x = graph->tap_hook(graph, &tap, x, graph->tap_user);
+    if (!adopt(graph, duet_grow(&graph->taps, &graph->tap_capacity, graph->tap_count + 1, sizeof *graph->taps))) return x;
+    graph->taps[graph->tap_count++] = x;
+    return x;
 }
 
 void duet_assign(duet_graph *graph, duet_value state, duet_value value) {

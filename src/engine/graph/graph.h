@@ -40,6 +40,7 @@ typedef struct duet_node {
     duet_value in[DUET_MAX_INPUTS];
     duet_value out[DUET_MAX_OUTPUTS];
     bool dead; /* removed by a pass */
+    duet_value repeats; /* 1 + output 0 of the node whose work is done again; 0 = none */
 } duet_node;
 
 /* Called for every tap the model passes, in order: may record the value, replace it, add to it. */
@@ -64,6 +65,9 @@ struct duet_graph {
     struct duet_assignment { int32_t param; duet_value value; } *assigns;
     int64_t assign_count, assign_capacity;
     char scope[256];
+    duet_value *taps; /* the values that went through duet_tap */
+    int64_t tap_count, tap_capacity;
+    int64_t forward_count; /* nodes before those of duet_grad; 0 = it was not called */
     duet_tap_hook tap_hook;
     void *tap_user;
 };
@@ -100,7 +104,8 @@ void duet_graph_call(const duet_graph *graph, const duet_node *node, uint32_t us
 /* Reverse mode: out[i] = d loss / d wrt[i] (DUET_NONE where loss does not depend on it). loss has one element. */
 DUET_NODISCARD duet_status duet_grad(duet_graph *graph, duet_value loss, const duet_value *wrt, int64_t count, duet_value *out);
 
-/* Graph passes, the family `pass`: the file says what it rewrites. Order: fuse → gradient (duet_grad) → prune → plan. */
+/* Graph passes, the family `pass`: the file says what it rewrites. Order: fuse → gradient (duet_grad) → prune →
+ * recompute → bf16 → plan. */
 typedef struct duet_pass {
     duet_entry info;
     duet_status (*run)(duet_graph *graph, const duet_value *keep, int64_t keep_count);

@@ -497,6 +497,104 @@ static void test_exact_threads(void **state)
     remove_folder(two);
 }
 
+/* Largest difference of the mean of gradients (AdamW's m after one step), relative to the largest value of its tensor. */
+static double gradient_difference(const char *run_a, const char *run_b)
+{
+    char a[4096], b[4096];
+    duet_store *one = NULL, *two = NULL;
+    double worst = 0.0;
+    int64_t tensors = 0;
+    file_of(a, run_a, "state-", BATCH);
+    file_of(b, run_b, "state-", BATCH);
+    assert_int_equal(duet_store_open(&one, a), DUET_OK);
+    assert_int_equal(duet_store_open(&two, b), DUET_OK);
+    for (int64_t i = 0; i < duet_store_count(one); i++) {
+        const duet_store_entry *e = duet_store_at(one, i);
+        if (strstr(e->name, "adamw.m") == NULL) continue;
+        const float *x = duet_store_data(one, e->name), *y = duet_store_data(two, e->name);
+        double most = 1e-4, far = 0.0; /* some gradients are 0 but for rounding: a bias before a norm */
+        for (int64_t k = 0; k < duet_shape_count(&e->shape); k++) {
+            most = fmax(most, fabs((double)x[k]));
+            far = fmax(far, fabs((double)x[k] - (double)y[k]));
+        }
+        worst = fmax(worst, far / most);
+        tensors++;
+    }
+    assert_true(tensors > 20);
+    duet_store_close(one);
+    duet_store_close(two);
+    return worst;
+}
+
+static void test_accumulate(void **state)
+{
+    (void)state;
+    char whole[4096], parts[4096];
+    duet_train_options o = tiny();
+    watcher w = {.cancel_at = 6};
+    o.steps = 1;
+    duet_copy_text(o.lr, sizeof(o.lr), "constant");
+    new_folder(whole, "whole");
+    new_folder(parts, "parts");
+    must_train(&o, whole, false);
+    o.accumulate = 4;
+    must_train(&o, parts, false);
+    const double difference = gradient_difference(whole, parts);
+    if (difference > 1e-5) fail_msg("the gradient of 4 parts is off by %g", difference);
+    assert_true(difference > 0.0); /* else the parts were not computed apart */
+    empty_folder(whole);
+    empty_folder(parts);
+    o = tiny();
+    o.accumulate = 3;
+    must_train(&o, whole, false);
+    assert_int_equal(train(&w, NULL, &o, parts, false), DUET_CANCELLED);
+    must_train(&o, parts, true);
+    same_end(whole, parts, STEPS);
+    o.accumulate = 5;
+    assert_int_equal(train(&w, NULL, &o, parts, true), DUET_ARG);
+    assert_non_null(strstr(duet_error_message(), "5 equal parts"));
+    remove_folder(whole);
+    remove_folder(parts);
+}
+
+/* Dropout must draw the same again, and nothing else may differ: same bits. */
+static void test_recompute(void **state)
+{
+    (void)state;
+    char run[4096];
+    duet_train_options o = tiny();
+    duet_copy_text(o.recompute, sizeof(o.recompute), "blocks");
+    new_folder(run, "recompute");
+    must_train(&o, run, false);
+    same_end(reference, run, STEPS);
+    remove_folder(run);
+}
+
+/* Memory and repeated nodes of the plan. */
+static void test_recompute_plan(void **state)
+{
+    (void)state;
+    int64_t slab[2], rows[2], whole[2];
+    for (int i = 0; i < 2; i++) {
+        duet_trainer trainer = {.options = tiny()};
+        duet_dataset *dataset = NULL;
+        assert_int_equal(duet_context_new(&trainer.ctx, NULL), DUET_OK);
+        assert_int_equal(duet_dataset_open(trainer.ctx, &dataset, DATA), DUET_OK);
+        trainer.dataset = dataset;
+        if (i == 1) duet_copy_text(trainer.options.recompute, sizeof(trainer.options.recompute), "blocks");
+        assert_int_equal(duet_trainer_open(&trainer), DUET_OK);
+        slab[i] = duet_plan_slab(trainer.plan);
+        whole[i] = duet_plan_memory(trainer.plan);
+        rows[i] = duet_plan_rows(trainer.plan);
+        duet_context *ctx = trainer.ctx;
+        duet_trainer_close(&trainer);
+        duet_dataset_close(dataset);
+        duet_context_free(ctx);
+    }
+    assert_true(rows[1] > rows[0] && 4 * slab[1] < 3 * slab[0]);
+    assert_true(whole[0] - whole[1] == slab[0] - slab[1]); /* packed weights are shared with the original */
+}
+
 static void test_minutes(void **state)
 {
     (void)state;
@@ -531,6 +629,9 @@ int main(void)
         cmocka_unit_test(test_presets),
         cmocka_unit_test(test_exact_threads),
         cmocka_unit_test(test_minutes),
+        cmocka_unit_test(test_accumulate),
+        cmocka_unit_test(test_recompute),
+        cmocka_unit_test(test_recompute_plan),
     };
     return cmocka_run_group_tests(tests, make_reference, drop_reference);
 }
