@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * bench.h: duet-bench, the program that compare.py times. `make`, `check`, `errors`, `machine` and `steps` print one JSON line and end.
+ * bench.h: duet-bench, the program that compare.py times; what it shares with `duet bench` stands in src/study.
+ * `make`, `check`, `errors`, `machine` and `steps` print one JSON line and end.
  * `train`, `features` and `forward` are workers: they do the work once, print a line "ready", and then take commands
  * from standard input, so that a driver lets several programs work in turn:
  *   run SECONDS  works for about that long and prints {"images": n, "seconds": s}
@@ -11,7 +12,8 @@
 #include <jansson.h>
 
 typedef struct bench_options {
-    char network[DUET_TEXT_SIZE], precision[DUET_TEXT_SIZE], arch[DUET_TEXT_SIZE], model[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE];
+    char network[DUET_TEXT_SIZE], precision[DUET_TEXT_SIZE], arch[DUET_TEXT_SIZE];
+    char model[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE];
     int64_t size, batch, threads, t, tap, pool;
     double seconds;
 } bench_options;

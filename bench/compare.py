@@ -1,413 +1,342 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares duet with PyTorch on this machine: training, features, whole passes, memory, start. docs/performance.md says
-how it is done and how to call it. All programs of a row stay loaded and work in turn, one at a time; each has its own best
-number of threads and memory layout, found before. Writes result.json, result.csv and result.md into the folder --out.
-Needs Python alone; PyTorch is in the interpreters named by --python."""
+"""Compares duet with PyTorch on this machine: the same networks and weights, both sides in turn, one at a time, medians.
+docs/performance.md says what is compared and how. Every finished row is appended to results.csv in the folder --out at once; a
+rerun skips the rows that are there. results.md holds the tables and whether each requirement is met; --pass-fail prints them
+from what is there and measures nothing. Needs Python alone; PyTorch is in the interpreter named by --python."""
 import argparse
-import csv
 import json
 import os
-import platform
 import statistics
-import struct
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
+import report  # noqa: E402
+from workers import Failed, OTHERS, Worker, disturbed_rate, once, say  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-LIMIT = 1e-4     # relative rms error of outputs and taps, before anything is timed
-IMAGES = 4096    # of the training set that is made
-REST = 0.2       # seconds between programs, so that waiting threads of the last one go to sleep
-OTHERS = 0.1     # processors taken by other processes during a turn, from which on the turn is repeated
-REPEATS = 3      # at most
+LIMIT = 1e-4          # relative rms error between the two sides, before anything is timed
+IMAGES = 4096         # of the training set that is made
+COMPILE_SECONDS = 200 # a program that is not ready by then is left out
+CLASSIFY = "ddpm-cifar"
 
-# arch None: what `duet train` takes for images of this size. batch: training, features, whole passes.
+# tap: of features. Rows: (work, batch). heavy: one program is loaded at a time, two rounds, and PyTorch warms up on two blocks only.
 CASES = {
-    "fashion-mnist": {"size": 28, "channels": 1, "arch": None, "batch": (64, 32, 32), "taps": (7, 9, 12)},
-    "cifar": {"size": 32, "channels": 3, "arch": None, "batch": (64, 32, 32), "taps": (7, 9, 12)},
-    "tiny-imagenet": {"size": 64, "channels": 3, "arch": None, "batch": (64, 16, 16), "taps": (9, 12, 15)},
-    "iddpm-32": {"size": 32, "channels": 3, "batch": (16, 8, 8), "taps": (17, 20, 26), "arch":
-                 "adm_unet:image_size=32,num_channels=128,channel_mult=1/2/2/2,num_res_blocks=3,"
-                 "attention_resolutions=16/8,num_heads=4,learn_sigma=true"},
+    "fashion-mnist": {"tap": 9, "rows": [("train", 64), ("features", 32)]},
+    "cifar": {"tap": 9, "rows": [("train", 64), ("features", 32)]},
+    "ddpm-cifar": {"tap": 14, "rows": [("forward", 8), ("forward", 64), ("train", 16)]},
+    "iddpm-32": {"tap": 20, "rows": [("forward", 8), ("forward", 64), ("train", 16)]},
+    "adm-256": {"tap": 24, "rows": [("features", 1), ("features", 4), ("forward", 1)], "heavy": True},
 }
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-class Failed(Exception):
-    pass
+SPECIAL = ("start", "errors", "pipeline")
 
 
 # ---- programs ----
 
-class Worker:
-    """A program that is loaded and works on command (bench.h)."""
-
-    def __init__(self, command, threads, folder, timeout):
-        env = dict(os.environ, OMP_NUM_THREADS=str(threads), TORCHINDUCTOR_CACHE_DIR=os.path.join(folder, "inductor"))
-        self.command = command
-        self.errors = tempfile.TemporaryFile(mode="w+")
-        began = time.monotonic()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, env=env,
-                                        text=True, bufsize=1)
-        watch = None
-        if timeout:
-            watch = threading.Timer(timeout, self.process.kill)
-            watch.start()
-        try:
-            self.base = self.read()["memory"]
-        finally:
-            if watch:
-                watch.cancel()
-        self.start = time.monotonic() - began
-
-    def read(self):
-        line = self.process.stdout.readline()
-        if not line:
-            self.process.wait()
-            self.errors.seek(0)
-            tail = self.errors.read().strip().splitlines()[-1:] or ["no message"]
-            raise Failed(f"{' '.join(self.command)}: {tail[0]}")
-        return json.loads(line)
-
-    def rate(self, seconds):
-        """Images a second."""
-        self.process.stdin.write(f"run {seconds}\n")
-        self.process.stdin.flush()
-        answer = self.read()
-        return answer["images"] / answer["seconds"]
-
-    def processor_seconds(self):
-        """Spent so far by all its threads."""
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def end(self):
-        """Peak memory in bytes."""
-        self.process.stdin.write("end\n")
-        self.process.stdin.flush()
-        answer = self.read()
-        self.process.stdout.read()
-        self.process.stdin.close()
-        self.process.wait()
-        return answer["peak_memory"]
-
-
-def once(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(command)}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 class Program:
-    """duet (python None), or PyTorch in an interpreter. extra: options of the peer (stop=whole, compile=1)."""
+    """One side of a row. label: duet, duet bf16, eager, eager whole, best; setting: what makes it so."""
 
-    def __init__(self, bench, python=None, version="", label="", extra=()):
-        self.bench, self.python, self.version, self.extra = bench, python, version, list(extra)
-        self.name = "duet" if python is None else f"PyTorch {version}{label}"
-        self.base_name = "duet" if python is None else f"PyTorch {version}"
+    def __init__(self, args, label, setting="", python=False, **options):
+        self.args, self.label, self.setting, self.python, self.options = args, label, setting, python, options
+        self.stays = options.get("compile") == 1 # loaded through all rounds: compiling takes minutes
 
-    def command(self, case, work, setting, values):
-        threads, layout = setting
-        values = dict(values, threads=threads)
-        if self.python is None:
-            if work == "train":
-                values.pop("model")
-                case.runs += 1
-                values.update(arch=case.arch, size=case.size, data=case.data, out=os.path.join(case.folder, f"run{case.runs}"))
-                os.mkdir(values["out"])
-            return [self.bench, work] + [f"{k}={v}" for k, v in values.items()]
-        values["format"] = layout
-        return [self.python, os.path.join(HERE, "torch_worker.py"), work] + [f"{k}={v}" for k, v in values.items()] + self.extra
+    def command(self, case, work, batch):
+        values = {"model": case.model, "batch": batch, "threads": self.args.threads, **self.options}
+        if work == "features":
+            values["tap"] = case.tap
+        if self.python:
+            if case.heavy and not self.stays:
+                values["warm"] = 0
+            return [self.args.python, os.path.join(HERE, "peers", "torch_worker.py"), work] + [f"{k}={v}" for k, v in values.items()]
+        if self.options.get("precision") == "bf16":
+            values["model"] = case.bf16_model()
+        if work == "train":
+            values.pop("model")
+            values.update(arch=case.arch, size=case.size, data=case.make_images(), out=case.run_folder())
+        return [self.args.duet_bench, work] + [f"{k}={v}" for k, v in values.items()]
 
-    def settings(self, threads):
-        layouts = ("nhwc",) if self.python is None else ("contiguous", "channels_last")
-        return [(t, layout) for t in threads for layout in layouts]
+    def start(self, case, work, batch):
+        return Worker(self.command(case, work, batch), self.args.threads, self.args.out, COMPILE_SECONDS if self.stays else 0)
 
-    def start(self, case, work, setting, values):
-        timeout = 600 if "compile=1" in self.extra else 0
-        return Worker(self.command(case, work, setting, values), setting[0], case.folder, timeout)
+
+def programs_of(args, case, work):
+    """duet, PyTorch as scripts have it (contiguous f32), and what might be PyTorch at its best."""
+    found = [Program(args, "duet")]
+    if work != "train":
+        found.append(Program(args, "duet bf16", "weights and activations stored as bf16", precision="bf16"))
+    found.append(Program(args, "eager", "contiguous", True, format="contiguous"))
+    if work == "features":
+        found.append(Program(args, "eager whole", "contiguous", True, format="contiguous", stop="whole"))
+    best = [Program(args, "best", "channels_last", True, format="channels_last")]
+    if args.compile:
+        best.append(Program(args, "best", "channels_last, compiled", True, format="channels_last", compile=1))
+    if args.bf16_pays:
+        best.append(Program(args, "best", "channels_last, bf16", True, format="channels_last", precision="bf16"))
+    return found, best
 
 
 # ---- a case ----
 
 class Case:
-    """A network with its files."""
+    """A network with its files, made when first needed and kept in the folder."""
 
-    def __init__(self, name, args, folder):
-        entry = CASES[name]
-        self.name, self.folder, self.runs = name, os.path.join(folder, name), 0
-        self.size, self.channels, self.batch = entry["size"], entry["channels"], entry["batch"]
-        os.mkdir(self.folder)
-        self.model = os.path.join(self.folder, "model.safetensors")
-        spec = [f"arch={entry['arch']}"] if entry["arch"] else []
-        made = once([args.duet_bench, "make", f"size={self.size}", f"channels={self.channels}", f"out={self.model}"] + spec)
-        self.arch, self.parameters, self.macs = made["arch"], made["parameters"], made["macs"]
-        self.tap = {row["tap"]: row for row in made["taps"]}
-        self.taps = [t for t in (args.taps or entry["taps"]) if t in self.tap]
-        self.data = self.make_images()
+    def __init__(self, name, args):
+        self.name, self.args, self.folder = name, args, os.path.join(args.out, "work", name)
+        self.tap, self.heavy = CASES[name]["tap"], CASES[name].get("heavy", False)
+        self.model, made = os.path.join(self.folder, "model.safetensors"), os.path.join(self.folder, "made.json")
+        os.makedirs(self.folder, exist_ok=True)
+        if not os.path.exists(made):
+            about = once([args.duet_bench, "make", f"network={name}", f"out={self.model}"])
+            with open(made, "w") as file:
+                json.dump(about, file)
+        with open(made) as file:
+            self.about = json.load(file)
+        self.arch, self.size, self.channels = self.about["arch"], self.about["size"], self.about["channels"]
+        self.weights = 4 * self.about["parameters"]
+
+    def macs(self, work):
+        if work == "features":
+            return next(tap["macs"] for tap in self.about["taps"] if tap["tap"] == self.tap)
+        return self.about["macs"] * (3 if work == "train" else 1)
+
+    def bf16_model(self):
+        path = os.path.join(self.folder, "model-bf16.safetensors")
+        if not os.path.exists(path):
+            subprocess.run([self.args.duet, "export", self.model, "--dtype", "bf16", "--out", path, "--quiet"], check=True)
+        return path
+
+    def run_folder(self):
+        number = 1
+        while os.path.exists(os.path.join(self.folder, f"run{number}")):
+            number += 1
+        os.mkdir(os.path.join(self.folder, f"run{number}"))
+        return os.path.join(self.folder, f"run{number}")
 
     def make_images(self):
         """IDX files of random bytes."""
         folder = os.path.join(self.folder, "data")
-        os.mkdir(folder)
-        shape = (IMAGES, self.size, self.size) + ((self.channels,) if self.channels > 1 else ())
-        with open(os.path.join(folder, "train-images-idx3-ubyte"), "wb") as file:
-            file.write(struct.pack(f">4B{len(shape)}I", 0, 0, 8, len(shape), *shape))
-            file.write(os.urandom(IMAGES * self.size * self.size * self.channels))
-        with open(os.path.join(folder, "train-labels-idx1-ubyte"), "wb") as file:
-            file.write(struct.pack(">4BI", 0, 0, 8, 1, IMAGES) + bytes(i % 10 for i in range(IMAGES)))
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            shape = (IMAGES, self.size, self.size) + ((self.channels,) if self.channels > 1 else ())
+            head = bytes([0, 0, 8, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
+            with open(os.path.join(folder, "train-images-idx3-ubyte"), "wb") as file:
+                file.write(head + os.urandom(IMAGES * self.size * self.size * self.channels))
+            with open(os.path.join(folder, "train-labels-idx1-ubyte"), "wb") as file:
+                file.write(bytes([0, 0, 8, 1]) + IMAGES.to_bytes(4, "big") + bytes(i % 10 for i in range(IMAGES)))
         return folder
 
-    def check(self, args, programs):
-        """Every interpreter must count the same parameters and compute the same values."""
+    def check(self):
+        """Both sides must count the same parameters and compute the same values. Heavy networks: skipped, the same code is checked
+        on the smaller ones."""
+        if self.heavy or os.path.exists(os.path.join(self.folder, "checked")):
+            return
         file = os.path.join(self.folder, "check.safetensors")
-        once([args.duet_bench, "check", f"model={self.model}", f"out={file}"])
-        errors = {}
-        for program in programs:
-            for layout in ("contiguous", "channels_last"):
-                got = once([program.python, os.path.join(HERE, "torch_worker.py"), "check", f"model={self.model}",
-                            f"file={file}", f"format={layout}"])
-                if got["parameters"] != self.parameters:
-                    raise Failed(f"{program.name} has {got['parameters']} parameters, duet {self.parameters}")
-                if not got["error"] <= LIMIT:
-                    raise Failed(f"{program.name} differs from duet by {got['error']:.2g} in '{got['worst']}'; at most {LIMIT}")
-                errors[program.name] = max(got["error"], errors.get(program.name, 0.0))
-                say(f"  {program.name}, {layout}: output and {got['taps']} taps agree to {got['error']:.1e}")
-        return errors
+        once([self.args.duet_bench, "check", f"model={self.model}", f"out={file}"])
+        got = once([self.args.python, os.path.join(HERE, "peers", "torch_worker.py"), "check", f"model={self.model}", f"file={file}",
+                    f"threads={self.args.threads}"])
+        if got["parameters"] != self.about["parameters"]:
+            raise Failed(f"PyTorch has {got['parameters']} parameters, duet {self.about['parameters']}")
+        if not got["error"] <= LIMIT:
+            raise Failed(f"PyTorch differs from duet by {got['error']:.2g} in '{got['worst']}'; at most {LIMIT}")
+        say(f"  {self.name}: output and {got['taps']} taps agree to {got['error']:.1e}")
+        with open(os.path.join(self.folder, "checked"), "w") as mark:
+            mark.write(f"{got['error']:.3g}\n")
 
 
-# ---- measurements ----
+# ---- rows ----
 
-def busy_seconds():
-    """Of all processors, by all processes: user, nice, system, interrupts; and what the host took away."""
-    with open("/proc/stat") as file:
-        user, nice, system, _, _, irq, softirq, steal = [int(v) for v in file.readline().split()[1:9]]
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-
-
-def one_rate(worker, seconds):
-    """(rate, processors that others took). A disturbed turn is repeated; the least disturbed one counts."""
-    best = None
-    for _ in range(REPEATS):
-        time.sleep(REST)
-        busy, own, began = busy_seconds(), worker.processor_seconds(), time.monotonic()
-        rate = worker.rate(seconds)
-        spent = time.monotonic() - began
-        others = max(0.0, busy_seconds() - busy - (worker.processor_seconds() - own)) / spent
-        if best is None or others < best[1]:
-            best = rate, others
-        if others < OTHERS:
-            break
+def pick_best(args, case, work, batch, candidates):
+    """(the fastest of the candidates by a short turn of each, its worker), loaded one after another."""
+    best = None, None
+    fastest = 0.0
+    for program in candidates:
+        try:
+            worker = program.start(case, work, batch)
+            rate = disturbed_rate(worker, 0.01 if case.heavy else args.seconds / 2, 1 if case.heavy else 3)[0]
+        except Failed as why:
+            say(f"    {program.setting}: left out ({why})")
+            continue
+        say(f"    {program.setting}: {rate:.3g} images/s, ready after {worker.start:.0f} s")
+        if rate > fastest and best[1]:
+            best[1].end()
+        if rate > fastest:
+            best, fastest = (program, worker), rate
+        else:
+            worker.end()
     return best
 
 
-def turn(workers, seconds, reverse=False):
-    """Each works once; name -> one_rate."""
-    return {name: one_rate(workers[name], seconds) for name in (reversed(list(workers)) if reverse else list(workers))}
-
-
-def best_setting(program, case, work, values, args, cache):
-    """Threads and layout that are fastest: three short turns for each, alternately. Found for every row; for whole passes
-    that keep a tap, once; a compiled program takes the setting of the plain one."""
-    name = program.base_name if "compile=1" in program.extra else program.name
-    key = (name, work, case.name, 0 if "stop=whole" in program.extra else values.get("tap", 0))
-    if key not in cache:
-        workers = {s: program.start(case, work, s, values) for s in program.settings(args.threads)}
-        turn(workers, 0.1)
-        seen = [turn(workers, args.seconds / 2, i % 2 == 1) for i in range(3)]
-        for worker in workers.values():
-            worker.end()
-        rates = {s: max(one[s][0] for one in seen) for s in workers}
-        cache[key] = max(rates, key=rates.get)
-        shown = ", ".join(f"{t} threads {layout} {rate:.0f}/s" for (t, layout), rate in rates.items())
-        say(f"  {program.name}: {shown}")
-    return cache[key]
-
-
-def measure(case, work, label, values, macs, programs, args, cache):
-    """One row of the result: every program at its best setting, in turn."""
-    say(f"{case.name}: {label}")
-    workers, settings, row = {}, {}, {"case": case.name, "work": work, "label": label, "batch": values["batch"], "programs": {}}
+def in_turn(args, case, work, batch, programs, loaded):
+    """(rates by round, disturbance, peak memory) of each program. All stay loaded, or, of heavy networks, one at a time."""
+    rates, others, memory = ({p.label: [] for p in programs} for _ in range(3))
     for program in programs:
-        settings[program.name] = best_setting(program, case, work, values, args, cache)
-    for program in programs:
-        try:
-            workers[program.name] = program.start(case, work, settings[program.name], values)
-        except Failed as why:
-            if "compile=1" not in program.extra:
-                raise
-            row["programs"][program.name] = {"failed": str(why)}
-            say(f"  {program.name}: {why}")
-    turn(workers, args.seconds / 2) # warm
-    rounds = [turn(workers, args.seconds, reverse=i % 2 == 1) for i in range(args.rounds)]
-    for name, worker in workers.items():
-        rates = [r[name][0] for r in rounds]
-        median = statistics.median(rates)
-        row["programs"][name] = {
-            "threads": settings[name][0], "layout": settings[name][1], "rates": rates, "median": median, "least": min(rates),
-            "most": max(rates), "others": max(r[name][1] for r in rounds), "gflops": 2e-9 * macs * median,
-            "ready_seconds": worker.start, "ready_memory": worker.base,
-            "duet_ratio": statistics.median(r["duet"][0] / r[name][0] for r in rounds)}
-    for name, worker in workers.items():
-        result = row["programs"][name]
-        result["peak_memory"] = worker.end()
-        say(f"  {name}: {result['median']:.1f} images/s ({result['least']:.1f} to {result['most']:.1f}), {result['threads']} "
-            f"threads {result['layout']}, {result['peak_memory'] / 1e6:.0f} MB; duet is {result['duet_ratio']:.2f} times as fast"
-            + (f" (disturbed: others took {result['others']:.2f} processors)" if result["others"] >= OTHERS else ""))
-    return row
+        if program.label not in loaded and not case.heavy:
+            loaded[program.label] = program.start(case, work, batch)
+    for number in range(2 if case.heavy else args.rounds):
+        for program in programs if number % 2 == 0 else programs[::-1]:
+            name = program.label
+            worker = loaded.get(name) or program.start(case, work, batch)
+            rate, taken = disturbed_rate(worker, 0.01 if case.heavy else args.seconds, 1 if case.heavy else 3)
+            rates[name].append(rate)
+            others[name].append(taken)
+            if name not in loaded:
+                memory[name].append(worker.end())
+            say(f"    {name}: {rate:.4g} images/s")
+    for name, worker in loaded.items():
+        memory[name].append(worker.end())
+    return rates, {n: max(v) for n, v in others.items()}, {n: max(v) for n, v in memory.items()}
 
 
-def measure_start(case, programs, args, cache):
-    """From the start of the process to the first feature row of one image."""
-    say(f"{case.name}: start")
-    values = {"model": case.model, "batch": 1, "tap": case.taps[0]}
-    seconds = {program.name: [] for program in programs}
-    for _ in range(args.rounds):
-        for program in programs:
-            setting = cache.get((program.name, "features", case.name, case.taps[0]), (args.threads[-1], "contiguous"))
-            worker = program.start(case, "features", setting, values)
-            seconds[program.name].append(worker.start)
+def measure(args, case, work, batch, table):
+    say(f"{case.name}: {work}, batch {batch}")
+    case.check()
+    programs, candidates = programs_of(args, case, work)
+    best, worker = pick_best(args, case, work, batch, candidates)
+    loaded = {}
+    if best:
+        programs.append(best)
+        if case.heavy and not best.stays:
             worker.end()
-    for name, all_seconds in seconds.items():
-        say(f"  {name}: {statistics.median(all_seconds):.3f} s")
-    return {name: {"median": statistics.median(s), "least": min(s), "most": max(s)} for name, s in seconds.items()}
-
-
-def measure_case(name, args, duet, torches, folder):
-    case, cache, rows = Case(name, args, folder), {}, []
-    say(f"{name}: {case.parameters} parameters, {case.macs / 1e6:.1f} M multiply-adds an image")
-    result = {"case": name, "arch": case.arch, "parameters": case.parameters, "macs": case.macs}
-    result["errors"] = case.check(args, torches)
-    compiling = [Program(args.duet_bench, p.python, p.version, ", compiled", ["compile=1"]) for p in torches
-                 if args.compile and int(p.version.split(".")[0]) >= 2]
-    whole = [Program(args.duet_bench, p.python, p.version, ", whole pass", ["stop=whole"]) for p in torches]
-    values = {"model": case.model, "batch": case.batch[0]}
-    if "train" in args.work:
-        rows.append(measure(case, "train", "training step", values, 3 * case.macs, [duet] + torches + compiling, args, cache))
-    for tap in case.taps if "features" in args.work else []:
-        values = {"model": case.model, "batch": case.batch[1], "tap": tap}
-        rows.append(measure(case, "features", f"features, tap {tap}", values, case.tap[tap]["macs"],
-                            [duet] + torches + whole + compiling, args, cache))
-    if "forward" in args.work:
-        values = {"model": case.model, "batch": case.batch[2]}
-        rows.append(measure(case, "forward", "whole pass", values, case.macs, [duet] + torches + compiling, args, cache))
-    result["rows"] = rows
-    if "start" in args.work:
-        result["start"] = measure_start(case, [duet] + torches, args, cache)
-    return result
-
-
-# ---- results ----
-
-def write_csv(result, path):
-    with open(path, "w", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(["case", "work", "batch", "program", "threads", "layout", "images_per_second", "least", "most", "gflops",
-                      "part_of_peak", "duet_ratio", "peak_memory_mb", "others"])
-        for case in result["cases"]:
-            for row in case["rows"]:
-                for name, p in row["programs"].items():
-                    if "failed" in p:
-                        continue
-                    out.writerow([row["case"], row["label"], row["batch"], name, p["threads"], p["layout"], f"{p['median']:.2f}",
-                                  f"{p['least']:.2f}", f"{p['most']:.2f}", f"{p['gflops']:.1f}",
-                                  f"{p['gflops'] / peak_of(result, p['threads']):.3f}", f"{p['duet_ratio']:.3f}",
-                                  f"{p['peak_memory'] / 1e6:.0f}", f"{p['others']:.2f}"])
-            for name, p in case.get("start", {}).items():
-                out.writerow([case["case"], "start, seconds", 1, name, "", "", f"{p['median']:.3f}", f"{p['least']:.3f}",
-                              f"{p['most']:.3f}", "", "", "", "", ""])
-
-
-def peak_of(result, threads):
-    return result["machine"][str(threads)]["peak_gflops"]
-
-
-def markdown(result):
+        else:
+            loaded[best.label] = worker
+    rates, others, memory = in_turn(args, case, work, batch, programs, loaded)
     lines = []
-    top = max(result["machine"].values(), key=lambda m: m["threads"])
-    lines.append(f"{result['date']}, {top['cpu']}, {top['threads']} threads, {top['vectors']}: peak of f32 multiply-adds "
-                 f"{top['peak_gflops']:.0f} GFLOP/s, memory {top['memory_gbs']:.1f} GB/s, load before {top['load']:.2f}; "
-                 f"{result['rounds']} rounds of {result['seconds']:g} s.")
-    disturbed = [p["others"] for case in result["cases"] for row in case["rows"] for p in row["programs"].values()
-                 if p.get("others", 0) >= OTHERS]
-    if disturbed:
-        lines += ["", f"**Disturbed**: in {len(disturbed)} lines other processes took up to {max(disturbed):.2f} processors."]
-    for case in result["cases"]:
-        size = f"{case['parameters']:,} parameters, {case['macs'] / 1e6:.1f} M multiply-adds an image"
-        lines += ["", f"### {case['case']}: {size}", "",
-                  "| work | program | images/s (spread) | threads, layout | of peak | peak memory | duet is faster by |",
-                  "|---|---|---|---|---|---|---|"]
-        for row in case["rows"]:
-            for name, p in row["programs"].items():
-                if "failed" in p:
-                    lines.append(f"| {row['label']}, batch {row['batch']} | {name} | did not run | | | | |")
-                    continue
-                ratio = "" if name == "duet" else f"{p['duet_ratio']:.2f}×"
-                lines.append(f"| {row['label']}, batch {row['batch']} | {name} | "
-                             f"{p['median']:.1f} ({p['least']:.1f}–{p['most']:.1f}) | "
-                             f"{p['threads']}, {p['layout']} | {100 * p['gflops'] / peak_of(result, p['threads']):.0f} % | "
-                             f"{p['peak_memory'] / 1e6:.0f} MB | {ratio} |")
-        for name, p in case.get("start", {}).items():
-            ratio = "" if name == "duet" else f"{p['median'] / case['start']['duet']['median']:.1f}×"
-            spread = f"{p['median']:.3f} s ({p['least']:.3f}–{p['most']:.3f})"
-            lines.append(f"| start to the first features | {name} | {spread} | | | | {ratio} |")
-    return "\n".join(lines) + "\n"
+    for program in programs:
+        name = program.label
+        seconds = [1 / rate for rate in rates[name]]
+        lines.append({"program": name, "setting": program.setting, "value": statistics.median(seconds), "unit": "s/image",
+                      "least": min(seconds), "most": max(seconds), "rounds": len(seconds),
+                      "ratio": statistics.median(d / p for d, p in zip(rates["duet"], rates[name])), "peak_memory": memory[name],
+                      "weights": case.weights, "others": others[name], "gflops": 2e-9 * case.macs(work) / statistics.median(seconds)})
+        if name != "duet":
+            say(f"  duet against {name} ({program.setting}): {lines[-1]['ratio']:.2f}; memory {memory['duet'] / 1e6:.0f} and "
+                f"{memory[name] / 1e6:.0f} MB" + (f"; others took {others[name]:.2f} processors" if others[name] >= OTHERS else ""))
+    table.add(case.name, work, batch, lines)
 
 
-def write_result(result, folder):
-    with open(os.path.join(folder, "result.json"), "w") as file:
-        json.dump(result, file, indent=1)
-    write_csv(result, os.path.join(folder, "result.csv"))
-    with open(os.path.join(folder, "result.md"), "w") as file:
-        file.write(markdown(result))
+def measure_start(args, table):
+    """One image: 'duet classify' as a fresh process, its file in the page cache; PyTorch until its first features."""
+    case, runs = Case(CLASSIFY, args), {"duet": [], "eager": []}
+    run, picture, data = os.path.join(case.folder, "classify"), os.path.join(case.folder, "one.png"), "synth:size=32,train=60,test=20,classes=3"
+    if not os.path.isdir(run):
+        for command in (["train", "--data", data, "--arch", case.arch, "--steps", "2", "--batch", "4", "--out", run],
+                        ["probe", run, "--data", data, "--t", "10", "--tap", str(case.tap), "--pool", "1", "--seeds", "1", "--no-baselines"],
+                        ["sample", run, "--sampler", "ddim:steps=1", "--count", "1", "--out", picture]):
+            subprocess.run([args.duet, *command, "--quiet"], check=True)
+    program = Program(args, "eager", "", True, format="contiguous")
+    for number in range(12):
+        began = time.monotonic()
+        subprocess.run([args.duet, "classify", run, picture], check=True, stdout=subprocess.DEVNULL)
+        runs["duet"].append(time.monotonic() - began)
+        if number % 4 == 3:
+            worker = program.start(case, "features", 1)
+            runs["eager"].append(worker.start)
+            worker.end()
+    lines = [{"program": name, "value": statistics.median(s), "unit": "s", "least": min(s), "most": max(s), "rounds": len(s),
+              "ratio": statistics.median(s) / statistics.median(runs["duet"])} for name, s in runs.items()]
+    say(f"start: duet {lines[0]['value']:.3f} s, PyTorch {lines[1]['value']:.3f} s")
+    table.add(CLASSIFY, "start", 1, lines)
 
 
-def numbers(text):
-    return [int(v) for v in text.split(",")]
+def measure_errors(args, table):
+    case, lines = Case("adm-256", args), []
+    for precision in ("f32", "bf16"):
+        got = once([args.duet_bench, "errors", f"model={case.model}", "batch=1", "t=100", f"precision={precision}"])
+        lines.append({"program": f"duet {precision}", "value": got["worst"], "unit": "relative rms", "rounds": 1})
+        say(f"errors of {got['values']} taps against an exact pass, {precision}: at most {got['worst']:.2e}")
+    table.add(case.name, "errors", 1, lines)
+
+
+def measure_pipeline(args, table):
+    """Features and heads of a sweep, by a script of its own; its last line is JSON with the seconds of both sides."""
+    got = once([args.python, os.path.join(HERE, "peers", "probe_pipeline.py"), *args.pipeline.split()])
+    lines = [{"program": "duet", "value": got["duet_seconds"], "unit": "s", "rounds": 1, "ratio": 1.0},
+             {"program": "eager", "setting": "PyTorch and scikit-learn, scaled from a subset", "value": got["peer_seconds"], "unit": "s", "rounds": 1,
+              "ratio": got["peer_seconds"] / got["duet_seconds"]}]
+    say(f"probe pipeline: {lines[1]['ratio']:.1f} times as fast")
+    table.add("fashion-mnist", "pipeline", 0, lines)
+
+
+# ---- all ----
+
+def bf16_pays(args):
+    """Does autocast to bf16 help PyTorch here? One step of a small pass: without instructions for it, it is several times slower."""
+    case, rates = Case("cifar", args), []
+    for precision in ("f32", "bf16"):
+        worker = Program(args, "best", precision, True, format="channels_last", precision=precision).start(case, "forward", 8)
+        rates.append(disturbed_rate(worker, 1.0)[0])
+        worker.end()
+    say(f"PyTorch, channels_last: f32 {rates[0]:.1f} images/s, autocast to bf16 {rates[1]:.1f}")
+    return rates[1] > 0.8 * rates[0]
+
+
+def go(args, table):
+    special = {"start": measure_start, "errors": measure_errors, "pipeline": measure_pipeline}
+    todo = [(name, work, batch) for name in args.case for work, batch in CASES[name]["rows"]
+            if work in args.work and not table.has(name, work, batch)]
+    args.bf16_pays = bool(todo) and bf16_pays(args)
+    failed = []
+    for name, work, batch in todo:
+        try:
+            measure(args, Case(name, args), work, batch, table)
+        except Failed as why: # the other rows are still worth having; a rerun tries again
+            failed.append(f"{name} {work}: {why}")
+            say(f"  failed: {why}")
+        report.write(table, args.out)
+    rows = {"start": (CLASSIFY, 1), "errors": ("adm-256", 1), "pipeline": ("fashion-mnist", 0)}
+    for work in SPECIAL:
+        if work not in args.work or table.has(rows[work][0], work, rows[work][1]):
+            continue
+        if work == "pipeline" and not args.pipeline:
+            say("pipeline: left out, --pipeline gives the arguments of bench/peers/probe_pipeline.py")
+            continue
+        special[work](args, table)
+        report.write(table, args.out)
+    if failed:
+        raise Failed(f"{len(failed)} rows failed; {'; '.join(failed)}")
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--duet-bench", required=True, help="the program duet-bench")
-    parser.add_argument("--python", action="append", required=True, help="an interpreter that has PyTorch; may be given again")
-    parser.add_argument("--case", action="append", choices=sorted(CASES),
-                        help="may be given again; default fashion-mnist and cifar")
-    parser.add_argument("--work", default="train,features,forward,start", help="which of train,features,forward,start")
-    parser.add_argument("--taps", type=numbers, help="taps of features instead of the case's")
-    parser.add_argument("--threads", type=numbers, default=sorted({1, os.cpu_count()}), help="settings to try; default 1,ALL")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each program in a round")
-    parser.add_argument("--compile", action="store_true", help="also torch.compile, where PyTorch has it (slow to start)")
-    parser.add_argument("--out", required=True, help="folder for the results")
-    return parser.parse_args()
+    parser.add_argument("--build", default="build/release", help="folder with the programs duet and duet-bench (default build/release)")
+    parser.add_argument("--python", default=sys.executable, help="an interpreter that has PyTorch and NumPy (default: this one)")
+    parser.add_argument("--case", action="append", choices=sorted(CASES), help="may be given again; default: all")
+    parser.add_argument("--work", default="train,features,forward,start,errors,pipeline", help="which of %(default)s")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each program in a round (default 2)")
+    parser.add_argument("--no-compile", dest="compile", action="store_false", help="without torch.compile, which takes a minute or more a row")
+    parser.add_argument("--pipeline", default="", help="arguments of bench/peers/probe_pipeline.py, in one text")
+    parser.add_argument("--pass-fail", action="store_true", help="print what is required and what is met, and end")
+    parser.add_argument("--into", help="also write the results into this page, between its marks (docs/performance.md)")
+    parser.add_argument("--out", required=True, help="folder for results.csv, results.md and working files")
+    args = parser.parse_args()
+    args.case, args.work = args.case or list(CASES), args.work.split(",")
+    args.duet, args.duet_bench = os.path.join(args.build, "duet"), os.path.join(args.build, "duet-bench")
+    args.out = os.path.abspath(args.out)
+    return args
 
 
 def main():
     args = parse_args()
     os.makedirs(args.out, exist_ok=True)
-    duet, torches = Program(args.duet_bench), []
-    for python in args.python:
-        code = "import torch; print('\"' + torch.__version__.split('+')[0] + '\"')"
-        torches.append(Program(args.duet_bench, python, once([python, "-c", code])))
-    result = {"date": time.strftime("%Y-%m-%d"), "system": platform.platform(), "rounds": args.rounds, "seconds": args.seconds,
-              "machine": {str(t): once([args.duet_bench, "machine", f"threads={t}"]) for t in args.threads}, "cases": []}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in args.case or ["fashion-mnist", "cifar"]:
-            result["cases"].append(measure_case(name, args, duet, torches, folder))
-            write_result(result, args.out) # what is done stays, whatever comes
-    print(markdown(result), end="")
+    table = report.Table(os.path.join(args.out, "results.csv"))
+    if not args.pass_fail:
+        table.machine = once([args.duet_bench, "machine", f"threads={args.threads}"])
+        table.torch = once([args.python, "-c", "import torch; print('\"' + torch.__version__.split('+')[0] + '\"')"])
+        go(args, table)
+        report.write(table, args.out)
+    if args.into:
+        report.write_into(table, args.into)
+    text, met = report.requirements(table)
+    print(text, end="")
+    return 0 if met or not args.pass_fail else 1
 
 
 if __name__ == "__main__":
     try:
-        main()
+        sys.exit(main())
     except Failed as why:
         sys.exit(f"compare: {why}")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "oracle"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "oracle"))
 from adm_unet import Config, Unet, Weights  # noqa: E402
 
 
@@ -20,13 +20,13 @@ def read_safetensors(path):
     with open(path, "rb") as file:
         size = struct.unpack("<Q", file.read(8))[0]
         header = json.loads(file.read(size))
-    data = np.memmap(path, np.uint8, mode="r", offset=8 + size)
     metadata = header.pop("__metadata__", {})
     types = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "I32": np.int32}
     tensors = {}
-    for name, entry in header.items():
+    for name, entry in header.items(): # read, not mapped: what is mapped would count as memory twice
         begin, end = entry["data_offsets"]
-        array = np.array(data[begin:end]).view(types[entry["dtype"]]).reshape(entry["shape"])
+        dtype = np.dtype(types[entry["dtype"]])
+        array = np.fromfile(path, dtype, (end - begin) // dtype.itemsize, offset=8 + size + begin).reshape(entry["shape"])
         tensors[name] = torch.from_numpy(array)
     return tensors, metadata
 

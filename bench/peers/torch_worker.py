@@ -12,7 +12,7 @@ import sys
 import time
 
 options = {"model": "", "file": "", "batch": "32", "threads": "1", "format": "contiguous", "tap": "1", "pool": "1", "t": "10",
-           "stop": "tap", "compile": "0"}
+           "stop": "tap", "compile": "0", "precision": "f32", "warm": "1"}
 work = sys.argv[1]
 for pair in sys.argv[2:]:
     name, value = pair.split("=", 1)
@@ -42,8 +42,14 @@ def say(**line):
     print(json.dumps(line), flush=True)
 
 
-def serve(step):
-    step()
+def autocast():
+    """bf16 where PyTorch's own rules take it; weights stay f32."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=options["precision"] == "bf16")
+
+
+def serve(step, short=None):
+    """short: a smaller step to warm up with, for networks whose whole step takes long (warm=0)."""
+    (short if short and options["warm"] == "0" else step)()
     say(ready=True, memory=memory("VmHWM"))
     for line in sys.stdin:
         if not line.startswith("run "):
@@ -101,7 +107,9 @@ def train():
         t = torch.randint(0, 1000, (BATCH,))
         eps = torch.randn_like(x0)
         x = alpha[t].view(-1, 1, 1, 1) * x0 + sigma[t].view(-1, 1, 1, 1) * eps
-        loss = F.mse_loss(run(x, t, y)[:, :net.c.in_channels], eps)
+        with autocast():
+            raw = run(x, t, y)
+        loss = F.mse_loss(raw[:, :net.c.in_channels].float(), eps)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(weights, CLIP)
@@ -125,11 +133,13 @@ def features():
     whole = options["stop"] == "whole" or options["compile"] == "1" # the compiler leaves out what is not needed itself
     run = compiled(lambda x: net.up_to(tap, x, times, y, whole))
 
-    def step():
+    def step(run=run):
         x = alpha[t] * x0 + sigma[t] * torch.randn_like(x0)
-        F.adaptive_avg_pool2d(run(x), int(options["pool"])).flatten(1).numpy()
+        with autocast():
+            value = run(x)
+        F.adaptive_avg_pool2d(value.float(), int(options["pool"])).flatten(1).numpy()
     with torch.inference_mode():
-        serve(step)
+        serve(step, lambda: step(lambda x: net.up_to(2, x, times, y, False)))
 
 
 def forward():
@@ -137,8 +147,13 @@ def forward():
     x, y = images(net)
     times = torch.zeros(BATCH)
     run = compiled(net.forward)
+
+    def step():
+        with autocast():
+            raw = run(x, times, y)
+        raw.float().numpy()
     with torch.inference_mode():
-        serve(lambda: run(x, times, y).numpy())
+        serve(step, lambda: net.up_to(2, x, times, y, False))
 
 
 # ---- check ----

@@ -14,7 +14,7 @@ ok bench --list --json
 object networks.0.name=fashion-mnist networks.6.size=256
 ok bench --quick --networks fashion-mnist --batch 1 --works ops --ops linear,attention --csv ops.csv
 says 'multiply-adds' 'linear 1x128 * 128x128' 'attention 1x49x192' 'all nodes'
-[ "$(awk 'length > 120' "$top/out" | wc -l)" -le 1 ] || fail 'the table is wider than 120 columns'
+[ "$(awk "length > 120" "$top/out" | wc -l)" -le 1 ] || fail 'the table is wider than 120 columns'
 grep -q conv2d "$top/out" && fail 'bench --ops linear measures conv2d'
 table ops.csv
 grep -q '^fashion-mnist,ops,' ops.csv || fail "no row in ops.csv: $(cat ops.csv)"

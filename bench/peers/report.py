@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""What compare.py found: the rows in a CSV file, tables for docs/performance.md, and which requirements are met."""
+import csv
+import os
+import time
+
+from workers import Failed, OTHERS
+
+COLUMNS = ["date", "case", "work", "batch", "program", "setting", "value", "unit", "least", "most", "rounds", "ratio", "gflops",
+           "peak_memory", "weights", "others", "torch", "cpu", "vectors", "threads", "peak_gflops", "memory_gbs", "load"]
+
+# (case, work, batch, duet's program, peer, at least this many times as fast)
+SPEED = [
+    ("adm-256", "features", 1, "duet", "eager whole", 8.0), ("adm-256", "features", 4, "duet", "eager whole", 10.0),
+    ("adm-256", "features", 1, "duet", "eager", 2.8), ("adm-256", "features", 4, "duet", "eager", 3.0),
+    ("adm-256", "features", 1, "any", "best", 1.4), ("adm-256", "features", 4, "any", "best", 1.4),
+    ("adm-256", "forward", 1, "duet", "eager", 3.0), ("adm-256", "forward", 1, "duet", "best", 1.2),
+] + [(case, "forward", batch, "duet", peer, least) for case in ("iddpm-32", "ddpm-cifar") for batch in (8, 64)
+     for peer, least in (("eager", 3.0), ("best", 1.4))] + [
+    (case, "train", 16, "duet", peer, least) for case in ("iddpm-32", "ddpm-cifar") for peer, least in (("eager", 2.5), ("best", 1.4))] + [
+    (case, "train", 64, "duet", peer, least) for case in ("fashion-mnist", "cifar") for peer, least in (("eager", 2.5), ("best", 1.5))] + [
+    ("fashion-mnist", "pipeline", 0, "duet", "eager", 20.0)]
+# (case, work, batch, program, at most)
+LIMITS = [("ddpm-cifar", "start", 1, "duet", 0.3), ("adm-256", "errors", 1, "duet f32", 2e-5), ("adm-256", "errors", 1, "duet bf16", 1e-2)]
+MEMORY_BEYOND, MEMORY_TOTAL, MEMORY_BF16 = 0.5, 1.0, 0.5 # of PyTorch's, each row of a network
+
+NAMES = {"train": "training step", "features": "features of the tap", "forward": "whole pass", "start": "start, one image",
+         "errors": "error of fast against exact", "pipeline": "linear-probe pipeline"}
+
+
+class Table:
+    """Rows of the CSV file; each measurement is written as it is done."""
+
+    def __init__(self, path):
+        self.path, self.rows, self.machine, self.torch = path, [], {}, ""
+        if os.path.exists(path):
+            with open(path, newline="") as file:
+                self.rows = list(csv.DictReader(file))
+
+    def add(self, case, work, batch, lines):
+        fresh = not os.path.exists(self.path)
+        machine = {k: self.machine[k] for k in ("cpu", "vectors", "threads", "peak_gflops", "memory_gbs", "load")}
+        with open(self.path, "a", newline="") as file:
+            out = csv.DictWriter(file, COLUMNS, restval="")
+            if fresh:
+                out.writeheader()
+            for line in lines:
+                row = {"date": time.strftime("%Y-%m-%d %H:%M"), "case": case, "work": work, "batch": batch, "torch": self.torch, **machine, **line}
+                out.writerow(row)
+                self.rows.append({k: str(row.get(k, "")) for k in COLUMNS})
+
+    def of(self, case, work, batch):
+        """program -> row"""
+        return {r["program"]: r for r in self.rows if (r["case"], r["work"], r["batch"]) == (case, work, str(batch))}
+
+    def has(self, case, work, batch):
+        return bool(self.of(case, work, batch))
+
+    def keys(self):
+        """(case, work, batch) in the order in which they were measured"""
+        return list(dict.fromkeys((r["case"], r["work"], r["batch"]) for r in self.rows))
+
+
+# ---- requirements ----
+
+def ratio(rows, program, peer):
+    """How many times as fast as the peer duet's program is; "any": the fastest of duet's."""
+    if peer not in rows:
+        return None
+    own = [r for name, r in rows.items() if name == program or (program == "any" and name.startswith("duet"))]
+    return max((float(rows[peer]["ratio"]) / float(r["ratio"]) for r in own), default=None)
+
+
+def line(what, required, value, met):
+    return [what, required, value, "not measured" if met is None else "met" if met else "NOT MET"]
+
+
+def speed_lines(table):
+    for case, work, batch, program, peer, least in SPEED:
+        found = ratio(table.of(case, work, batch), program, peer)
+        yield line(f"{case}, {NAMES[work]}, batch {batch}: {'any precision' if program == 'any' else 'f32'} against PyTorch {peer}"
+                   if batch else f"{case}, {NAMES[work]}", f">= {least:g} x", "" if found is None else f"{found:.2f} x",
+                   None if found is None else found >= least)
+
+
+def limit_lines(table):
+    for case, work, batch, program, most in LIMITS:
+        row = table.of(case, work, batch).get(program)
+        unit = " s" if work == "start" else ""
+        yield line(f"{case}, {NAMES[work]}: {program}", f"<= {most:g}{unit}", f"{float(row['value']):.2g}{unit}" if row else "",
+                   float(row["value"]) <= most if row else None)
+
+
+def memory_lines(table):
+    """Against the PyTorch program of the row that takes least."""
+    for case, work, batch in table.keys():
+        rows = table.of(case, work, batch)
+        peers = [float(r["peak_memory"]) for name, r in rows.items() if not name.startswith("duet") and r["peak_memory"]]
+        if not peers or "duet" not in rows:
+            continue
+        own, weights, peer = float(rows["duet"]["peak_memory"]), float(rows["duet"]["weights"]), min(peers)
+        what = f"{case}, {NAMES[work]}, batch {batch}: memory"
+        beyond = (own - weights) / (peer - weights) if peer > weights else float("inf")
+        yield line(f"{what} beyond the weights", f"<= {MEMORY_BEYOND:g} x", f"{beyond:.2f} x ({(own - weights) / 1e6:.0f} of {(peer - weights) / 1e6:.0f} MB)",
+                   beyond <= MEMORY_BEYOND)
+        yield line(f"{what}, total", f"<= {MEMORY_TOTAL:g} x", f"{own / peer:.2f} x ({own / 1e6:.0f} of {peer / 1e6:.0f} MB)", own <= peer)
+        if "duet bf16" in rows:
+            own = float(rows["duet bf16"]["peak_memory"])
+            yield line(f"{what} with weights in bf16, total", f"<= {MEMORY_BF16:g} x", f"{own / peer:.2f} x ({own / 1e6:.0f} of {peer / 1e6:.0f} MB)",
+                       own <= MEMORY_BF16 * peer)
+
+
+def requirements(table):
+    """(text, are all met?)"""
+    lines = [*speed_lines(table), *limit_lines(table), *memory_lines(table)]
+    met = all(entry[3] == "met" for entry in lines)
+    rows = ["| what | required | measured | |", "|---|---|---|---|"] + ["| " + " | ".join(entry) + " |" for entry in lines]
+    return "\n".join(rows) + f"\n\n{sum(e[3] == 'met' for e in lines)} of {len(lines)} met.\n", met
+
+
+# ---- tables ----
+
+def shown(value):
+    return f"{value:.2f} s" if value >= 1 else f"{1e3 * value:.1f} ms"
+
+
+def machine_line(row):
+    return (f"{row['date'][:10]}, {row['cpu']}, {row['threads']} threads, {row['vectors']}: f32 multiply-adds {float(row['peak_gflops']):.0f} GFLOP/s, "
+            f"memory {float(row['memory_gbs']):.1f} GB/s, load before {float(row['load']):.2f}; PyTorch {row['torch']}.")
+
+
+def table_line(key, row, duet):
+    value, peak = float(row["value"]), float(row["peak_gflops"])
+    spread = f" ({shown(float(row['least']))}–{shown(float(row['most']))})" if row["least"] else ""
+    name = row["program"] if row["program"].startswith("duet") else f"PyTorch {row['program']}"
+    name += f", {row['setting']}" if row["setting"] else ""
+    others = f" (others took {float(row['others']):.2f} processors)" if row["others"] and float(row["others"]) >= OTHERS else ""
+    return "| " + " | ".join([
+        f"{NAMES[key[1]]}" + (f", batch {key[2]}" if key[2] not in ("0", "") else ""), name + others,
+        f"{value:.2g} relative rms" if row["unit"] == "relative rms" else shown(value) + spread,
+        f"{100 * float(row['gflops']) / peak:.0f} %" if row["gflops"] else "",
+        f"{float(row['peak_memory']) / 1e6:.0f} MB" if row["peak_memory"] else "",
+        f"{float(row['ratio']):.2f}×" if row["ratio"] and not row["program"].startswith("duet") else ""]) + " |"
+
+
+def markdown(table):
+    text, case = [], None
+    if table.rows:
+        text += [machine_line(table.rows[-1])]
+    for key in sorted(table.keys(), key=lambda k: k[0]):
+        rows = table.of(*key)
+        if key[0] != case:
+            case = key[0]
+            weights = next((r["weights"] for r in table.rows if r["case"] == case and r["weights"]), "")
+            text += ["", f"#### {case}" + (f": weights {float(weights) / 1e6:.0f} MB" if weights else ""), "",
+                     "| work | program | seconds an image (spread) | of peak | peak memory | duet is faster by |", "|---|---|---|---|---|---|"]
+        text += [table_line(key, row, rows.get("duet")) for row in rows.values()]
+    return "\n".join(text) + "\n"
+
+
+def document(table):
+    return "### What is required\n\n" + requirements(table)[0] + "\n### All rows\n\n" + markdown(table)
+
+
+def write(table, folder):
+    with open(os.path.join(folder, "results.md"), "w") as file:
+        file.write(document(table))
+
+
+def write_into(table, path):
+    """Replaces what stands between the two marks of a page."""
+    with open(path) as file:
+        text = file.read()
+    head, begin, rest = text.partition("<!-- results of bench/compare.py -->\n")
+    _, end, tail = rest.partition("<!-- end of results -->\n")
+    if not begin or not end:
+        raise Failed(f"'{path}' has no marks for results")
+    with open(path, "w") as file:
+        file.write(head + begin + "\n" + document(table) + "\n" + end + tail)
