@@ -199,6 +199,15 @@ duet_value duet_op_reshaped(duet_graph *g, duet_value x, duet_value like)
     return duet_shape_equal(&duet_value_arg(g, x)->shape, &shape) ? x : duet_reshape(g, x, shape.rank, shape.dim);
 }
 
+duet_value duet_op_joined(duet_graph *g, duet_value x, duet_value y)
+{
+    for (int64_t n = g->node_count - 1; n >= 0; n--) {
+        const duet_node *node = &g->nodes[n];
+        if (!node->dead && node->op == &duet_op_concat && node->in[0] == x && node->in[1] == y) return node->out[0];
+    }
+    return duet_concat(g, x, y);
+}
+
 duet_value duet_op_apply(duet_graph *g, const duet_op *op, const void *attr, duet_value a, duet_value b, duet_value c)
 {
     duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];

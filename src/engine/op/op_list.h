@@ -34,5 +34,7 @@ duet_value duet_op_apply(duet_graph *g, const duet_op *op, const void *attr, due
 
 /* x in the shape of `like`, which has as many elements. */
 duet_value duet_op_reshaped(duet_graph *g, duet_value x, duet_value like);
+/* x and y side by side along the last axis, for gradients of ops that read them so: one concat for all that ask. */
+duet_value duet_op_joined(duet_graph *g, duet_value x, duet_value y);
 
 #endif

@@ -103,6 +103,26 @@ static built residual_chain(duet_graph *g)
     return (built){{duet_add(g, h, y)}, 1};
 }
 
+/* A decoder's residual block: the concat is read by the norm and by the skip connection. */
+static built concat(duet_graph *g)
+{
+    const duet_value x = duet_concat(g, image(g, "x"), duet_silu(g, image(g, "y")));
+    const duet_value h = conv(g, "a", norm_silu(g, "n", x), 12, 3);
+    return (built){{duet_add(g, conv(g, "skip", x, 12, 1), h)}, 1};
+}
+
+static built concat_tapped(duet_graph *g)
+{
+    const duet_value x = duet_concat(g, image(g, "x"), image(g, "y"));
+    return (built){{conv(g, "skip", x, 12, 1), x}, 2};
+}
+
+static built concat_read_otherwise(duet_graph *g)
+{
+    const duet_value x = duet_concat(g, image(g, "x"), image(g, "y"));
+    return (built){{duet_add(g, conv(g, "skip", x, 12, 1), conv(g, "wide", x, 12, 3))}, 1};
+}
+
 static built norm(duet_graph *g)
 {
     return (built){{norm_silu(g, "n", image(g, "x"))}, 1};
@@ -116,6 +136,10 @@ static const fuse_case cases[] = {
     {"residual of tokens", residual_of_tokens, "add", 0},
     {"residual that comes too late", residual_too_late, "add", 1},
     {"two residuals", residual_chain, "add", 1},
+    {"concat", concat, "concat", 0},
+    {"a concat's skip connection", concat, "conv2d", 1},
+    {"tapped concat", concat_tapped, "concat", 1},
+    {"concat that a 3x3 convolution reads", concat_read_otherwise, "concat", 1},
     {"norm and SiLU", norm, "silu", 0},
 };
 
@@ -130,7 +154,9 @@ typedef struct results {
 static int count_op(const duet_graph *graph, const char *op)
 {
     int count = 0;
-    for (int64_t n = 0; n < graph->node_count; n++) count += !graph->nodes[n].dead && strcmp(graph->nodes[n].op->info.name, op) == 0;
+    for (int64_t n = 0; n < graph->node_count; n++) {
+        count += !graph->nodes[n].dead && strcmp(graph->nodes[n].op->info.name, op) == 0;
+    }
     return count;
 }
 
@@ -146,7 +172,8 @@ static void feed(duet_session *session, const duet_graph *graph)
     }
 }
 
-static void collect(const duet_session *session, const duet_graph *graph, const duet_value *values, int kept, int count, results *out)
+static void collect(const duet_session *session, const duet_graph *graph, const duet_value *values, int kept, int count,
+                    results *out)
 {
     out->gradients = count - kept;
     for (int i = 0; i < count; i++) {

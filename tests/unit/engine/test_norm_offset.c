@@ -31,7 +31,7 @@ static void run(const char *backend, int threads, const float *x, const float *d
     const duet_value shift = duet_input(graph, "shift", DUET_F32, 2, two);
     duet_value norm[DUET_MAX_OUTPUTS], grad[4];
     const duet_norm_attr attr = {.groups = GROUPS, .eps = 1e-5, .silu = true};
-    duet_graph_add(graph, duet_op_find("norm_act"), &attr, (duet_value[DUET_MAX_INPUTS]){in, gamma, beta, shift}, norm);
+    duet_graph_add(graph, duet_op_find("norm_act"), &attr, (duet_value[DUET_MAX_INPUTS]){in, gamma, beta, shift, DUET_NONE}, norm);
     duet_norm_act_grad(graph, (duet_value[7]){in, gamma, beta, shift, norm[1], norm[2], up}, GROUPS, 1e-5, true, grad);
     assert_int_equal(duet_params_new(&params, graph), DUET_OK);
     assert_int_equal(duet_plan_new(&plan, graph, params, (duet_value[]){norm[0], grad[0]}, 2, NULL, 0, &options), DUET_OK);

@@ -24,32 +24,44 @@ static int64_t rows_of(const duet_arg *arg)
     return duet_shape_count(&arg->shape) / last(arg);
 }
 
-/* y[rows m …, one panel of columns]; space: room for the panel; residual (NULL = 0) is as y, and may be y */
-static void block_times_panel(const float *a, int64_t K, const duet_act *panel, const float *bias, const duet_act *residual,
+/* The left factor: rows of K floats, and behind them rows of `more_K` (0 = none) of another array. */
+typedef struct factor {
+    const float *a, *more;
+    int64_t K, more_K;
+} factor;
+
+/* y[rows m …, one panel of columns] of the rows from m0 on; space: room for the panel; residual (NULL = 0) is as y, and may be y */
+static void block_times_panel(const factor *l, int64_t m0, const duet_act *panel, const float *bias, const duet_act *residual,
                               duet_act *y, int64_t N, int64_t rows, int64_t columns, float *space)
 {
-    const float *const w = panel_plain(panel, K, space);
+    const float *const w = panel_plain(panel, l->K + l->more_K, space);
     for (int64_t m = 0; m < rows; m += DUET_ROWS) {
-        const float *row[DUET_ROWS];
-        for (int r = 0; r < DUET_ROWS; r++) row[r] = a + (m + r < rows ? m + r : m) * K;
+        const float *row[DUET_ROWS], *more[DUET_ROWS];
+        for (int r = 0; r < DUET_ROWS; r++) {
+            const int64_t at = m0 + (m + r < rows ? m + r : m);
+            row[r] = l->a + at * l->K;
+            more[r] = l->more == NULL ? NULL : l->more + at * l->more_K;
+        }
         tile t;
         tile_start(&t, bias, columns);
         if (residual != NULL) tile_load_add(&t, residual + m * N, N, rows - m, columns);
-        tile_rows(&t, row, 0, w, K);
+        tile_rows(&t, row, 0, w, l->K);
+        if (l->more != NULL) tile_rows(&t, more, 0, w + l->K * DUET_TILE, l->more_K);
         tile_put(&t, y + m * N, N, rows - m, columns);
     }
 }
 
 /* y[M,N] = a[M,K] w + bias[N] + residual[M,N] */
-static void product(const float *a, const duet_act *packed, const float *bias, const duet_act *residual, duet_act *y, int64_t M,
-                    int64_t K, int64_t N, int threads, float *space)
+static void product(const factor *l, const duet_act *packed, const float *bias, const duet_act *residual, duet_act *y, int64_t M,
+                    int64_t N, int threads, float *space)
 {
+    const int64_t K = l->K + l->more_K;
     const int64_t blocks = (M + BLOCK - 1) / BLOCK, panels = gemm_panels(N);
 #pragma omp parallel for num_threads(threads) schedule(static) if (M * K * N > SMALL)
     for (int part = 0; part < threads; part++) {
         for (int64_t i = blocks * panels * part / threads; i < blocks * panels * (part + 1) / threads; i++) {
             const int64_t m = i / panels * BLOCK, p = i % panels, n = p * DUET_TILE;
-            block_times_panel(a + m * K, K, packed + p * K * DUET_TILE, bias == NULL ? NULL : bias + n,
+            block_times_panel(l, m, packed + p * K * DUET_TILE, bias == NULL ? NULL : bias + n,
                               residual == NULL ? NULL : residual + m * N + n, y + m * N + n, N, M - m < BLOCK ? M - m : BLOCK, N - n,
                               space == NULL ? NULL : space + part * K * DUET_TILE);
         }
@@ -79,22 +91,26 @@ static void pack(duet_act *to, const void *w, bool bf16, int64_t K, int64_t N, i
     }
 }
 
+static int64_t more_of(const duet_call *call)
+{
+    return call->inputs > 4 && call->has_in[4] ? last(&call->in[4]) : 0;
+}
+
 /* Both directions: the weight is in[1], [O,I]. */
 static duet_status plan_product(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
-    const int64_t K = last(&call->in[0]);
-    out->keep = HEADER * (int64_t)sizeof(float) + gemm_packed(last(&call->in[0]), last(&call->out[0])) * (int64_t)sizeof(duet_act);
-    out->scratch = COPIES_X ? (duet_shape_count(&call->in[0].shape) + options->threads * K * DUET_TILE) * (int64_t)sizeof(float) : 0;
+    const int64_t K = last(&call->in[0]) + more_of(call);
+    out->keep = HEADER * (int64_t)sizeof(float) + gemm_packed(K, last(&call->out[0])) * (int64_t)sizeof(duet_act);
+    out->scratch = COPIES_X ? (rows_of(&call->in[0]) + options->threads * DUET_TILE) * K * (int64_t)sizeof(float) : 0;
     out->impl = "tiles";
     return DUET_OK;
 }
 
-/* x[M,K] in f32 */
-static const float *plain_x(const duet_run *run, int64_t M, int64_t K)
+/* x[M,K] in f32: itself, or a copy at `to`. */
+static const float *plain(const duet_run *run, const void *from, int64_t M, int64_t K, float *to)
 {
-    if (!COPIES_X) return run->in[0];
-    const duet_act *const x = run->in[0];
-    float *const to = run->scratch;
+    if (!COPIES_X || from == NULL) return from;
+    const duet_act *const x = from;
 #pragma omp parallel for num_threads(run->threads) schedule(static) if (M * K > SMALL)
     for (int64_t m = 0; m < M; m++) act_widen(to + m * K, x + m * K, K);
     return to;
@@ -102,7 +118,8 @@ static const float *plain_x(const duet_run *run, int64_t M, int64_t K)
 
 static duet_status run_product(const duet_run *run, bool transposed)
 {
-    const int64_t M = rows_of(&run->call->in[0]), K = last(&run->call->in[0]), N = last(&run->call->out[0]);
+    factor l = { .K = last(&run->call->in[0]), .more_K = more_of(run->call) };
+    const int64_t M = rows_of(&run->call->in[0]), K = l.K + l.more_K, N = last(&run->call->out[0]);
     uint64_t *const version = run->keep;
     duet_act *const packed = (duet_act *)(void *)((float *)run->keep + HEADER);
     if (*version == 0 || *version != run->in_version[1]) {
@@ -111,7 +128,9 @@ static duet_status run_product(const duet_run *run, bool transposed)
         else pack(packed, run->in[1], bf16, K, N, N, 1, run->threads);
         *version = run->in_version[1];
     }
-    product(plain_x(run, M, K), packed, transposed ? run->in[2] : NULL, transposed ? run->in[3] : NULL, run->out[0], M, K, N, run->threads,
+    l.a = plain(run, run->in[0], M, l.K, run->scratch);
+    if (l.more_K > 0) l.more = plain(run, run->in[4], M, l.more_K, COPIES_X ? (float *)run->scratch + M * l.K : NULL);
+    product(&l, packed, transposed ? run->in[2] : NULL, transposed ? run->in[3] : NULL, run->out[0], M, N, run->threads,
             COPIES_X ? (float *)run->scratch + M * K : NULL);
     return DUET_OK;
 }

@@ -1,61 +1,154 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_norm.c: group_norm and norm_act = silu?(group_norm(x) (1 + scale) + shift). Statistics of a chunk are sums
- * around its own mean per channel (so that a mean far from 0 does not cancel in float), joined over chunks in double, in order.
- * x is read twice (statistics, result), the second time from a near cache where a sample fits it. */
+ * cpu/cpu_norm.c: group_norm and norm_act = silu?(group_norm(x) (1 + scale) + shift), where the channels of x may lie in two
+ * arrays: the concat of a U-Net's decoder is never written.
+ *
+ * Statistics: a chunk of rows is summed around the mean of its first rows, per channel, so that a mean far from 0 does not
+ * cancel in float; chunks are joined in double, in order, to pieces, and these to the sample. The cut depends on the shape
+ * alone, and so do the bits. x is read twice (statistics, result), the second time from the end, which is in a near cache
+ * still. A small sample belongs to one thread, whose second cache holds it; of a large one the threads share the pieces.
+ * (Blocks of channels that the third cache holds would be read from memory once, but their rows, a power of two apart,
+ * compete for a part of its sets: at 256x256x256 that takes twice the time.) */
 #include <math.h>
 
 #include "engine/backend/cpu/norm.h"
 
-/* Sums of `vectors` neighbouring vectors over rows: mean of each lane, then around it: first (what rounding left), second. */
-DUET_INLINE void sums_around(const duet_act *x, int64_t rows, int64_t C, int64_t lanes, const int vectors, float *mean, float *first,
-                             float *second)
+#define PIECES     32                 /* of a sample at most */
+#define FIRST      4                  /* rows whose mean a chunk is summed around, and that are summed at a time */
+#define NEAR_BYTES (768 * 1024)       /* of a sample that stays in the second cache */
+#define FAR_BYTES  (16 * 1024 * 1024) /* of the input that may be in the third: else rows are read one by one, as memory likes it */
+
+enum { SLOT_MEAN = 4, SLOT_FIRST, SLOT_SECOND, SLOT_ARRAYS }; /* a piece's arrays, behind its 2 C doubles */
+
+typedef struct source { /* channels begin … begin + C of the norm */
+    const duet_act *x;  /* [B,S,C] */
+    int64_t begin, C;
+} source;
+
+typedef struct forward {
+    norm n; /* C: channels of both sources; x is not used */
+    source from[2];
+    int64_t rows, pieces, piece_rows; /* of a chunk; of a sample; of a piece, whole chunks */
+    bool whole, far;                  /* a thread has whole samples; x comes from memory */
+} forward;
+
+static forward forward_of(const duet_call *call, int threads)
 {
-    duet_vec sum[4] = { { 0 } }, rest[4] = { { 0 } }, square[4] = { { 0 } };
-    for (int64_t s = 0; s < rows; s++) {
-        DUET_UNROLL
-        for (int v = 0; v < vectors; v++) {
-            const duet_act *const at = x + s * C + v * DUET_LANES;
-            sum[v] += lanes == DUET_LANES ? act_load(at) : act_load_part(at, lanes);
-        }
+    forward f = { .n = norm_of(call) };
+    norm *const n = &f.n;
+    f.from[0].C = n->C;
+    if (call->inputs > 4 && call->has_in[4]) {
+        f.from[1] = (source){ .begin = n->C, .C = call->in[4].shape.dim[call->in[4].shape.rank - 1] };
+        n->C += f.from[1].C;
+        n->size = n->C / n->G;
+        n->pad = (n->C + 15) / 16 * 16;
     }
+    f.rows = n->S >= 64 * PIECES ? 64 : 16;
+    const int64_t chunks = (n->S + f.rows - 1) / f.rows;
+    f.piece_rows = (chunks + PIECES - 1) / PIECES * f.rows;
+    f.pieces = (n->S + f.piece_rows - 1) / f.piece_rows;
+    f.far = n->B * n->S * n->C * (int64_t)sizeof(duet_act) > FAR_BYTES;
+    f.whole = n->B >= threads && n->S * n->C * (int64_t)sizeof(duet_act) <= NEAR_BYTES;
+    return f;
+}
+
+static int64_t slot_floats(const forward *f)
+{
+    return SLOT_ARRAYS * f->n.pad;
+}
+
+/* Scratch: of each sample being done its arrays and the slots of its pieces. */
+static int64_t place_floats(const forward *f)
+{
+    return sample_floats(f->n.pad) + (f->whole ? 1 : f->pieces) * slot_floats(f);
+}
+
+static duet_status plan_forward(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
+{
+    const forward f = forward_of(call, options->threads);
+    out->scratch = (f.whole ? options->threads : 1) * place_floats(&f) * (int64_t)sizeof(float);
+    out->impl = f.from[1].C > 0 ? "fused, two sources" : "fused";
+    return DUET_OK;
+}
+
+DUET_INLINE duet_vec load(const duet_act *from, int64_t lanes)
+{
+    return lanes >= DUET_LANES ? act_load(from) : act_load_part(from, lanes);
+}
+
+/* first += sum of d, second += sum of d^2 of `rows` rows from x on, d = x - mean; `left` channels are there. */
+DUET_INLINE void sum_rows(const duet_act *x, int64_t C, int64_t left, const int rows, const float *mean, float *first, float *second)
+{
+    const duet_vec m = vec_load(mean);
+    duet_vec rest = vec_load(first), square = vec_load(second);
     DUET_UNROLL
-    for (int v = 0; v < vectors; v++) sum[v] *= 1.0f / (float)rows;
-    for (int64_t s = 0; s < rows; s++) {
-        DUET_UNROLL
-        for (int v = 0; v < vectors; v++) {
-            const duet_act *const at = x + s * C + v * DUET_LANES;
-            const duet_vec d = (lanes == DUET_LANES ? act_load(at) : act_load_part(at, lanes)) - sum[v];
-            rest[v] += d;
-            square[v] += d * d;
-        }
+    for (int s = 0; s < rows; s++) {
+        const duet_vec d = load(x + s * C, left) - m;
+        rest += d;
+        square += d * d;
     }
-    DUET_UNROLL
-    for (int v = 0; v < vectors; v++) {
-        vec_store(mean + v * DUET_LANES, sum[v]);
-        vec_store(first + v * DUET_LANES, rest[v]);
-        vec_store(second + v * DUET_LANES, square[v]);
+    vec_store(first, rest);
+    vec_store(second, square);
+}
+
+/* A chunk of one source: sums of x and x^2 are added to total, the latter `step` behind. Arrays are the source's part. */
+static void chunk_statistics(const duet_act *x, int64_t C, int64_t rows, bool far, float *mean, float *first, float *second,
+                             double *total, int64_t step)
+{
+    const int64_t start = rows < FIRST ? rows : FIRST;
+    for (int64_t c = 0; c < C; c += DUET_LANES) {
+        duet_vec sum = { 0 };
+        for (int64_t s = 0; s < start; s++) sum += load(x + s * C + c, C - c);
+        vec_store(mean + c, sum * (1.0f / (float)start));
+        vec_store(first + c, (duet_vec){ 0 });
+        vec_store(second + c, (duet_vec){ 0 });
+    }
+    int64_t s = 0;
+    for (; s + FIRST <= rows && !far; s += FIRST) {
+        int64_t c = 0;
+        for (; c + DUET_LANES <= C; c += DUET_LANES) sum_rows(x + s * C + c, C, DUET_LANES, FIRST, mean + c, first + c, second + c);
+        if (c < C) sum_rows(x + s * C + c, C, C - c, FIRST, mean + c, first + c, second + c);
+    }
+    for (; s < rows; s++) {
+        int64_t c = 0;
+        for (; c + DUET_LANES <= C; c += DUET_LANES) sum_rows(x + s * C + c, C, DUET_LANES, 1, mean + c, first + c, second + c);
+        if (c < C) sum_rows(x + s * C + c, C, C - c, 1, mean + c, first + c, second + c);
+    }
+    const double count = (double)rows;
+#pragma omp simd
+    for (int64_t c = 0; c < C; c++) {
+        const double m = (double)mean[c], r = (double)first[c];
+        total[c] += count * m + r;
+        total[step + c] += (double)second[c] + m * (2.0 * r + count * m);
     }
 }
 
-/* Sums of x and x^2 of a chunk, added to total[2C]. work: 3 arrays. */
-static void chunk_statistics(const norm *n, const duet_act *x, int64_t rows, float *work, double *total)
+static int64_t smaller(int64_t a, int64_t b)
 {
-    float *const mean = work, *const first = work + n->pad, *const second = work + 2 * n->pad;
-    int64_t c = 0;
-    for (; c + 4 * DUET_LANES <= n->C; c += 4 * DUET_LANES) {
-        sums_around(x + c, rows, n->C, DUET_LANES, 4, mean + c, first + c, second + c);
+    return a < b ? a : b;
+}
+
+/* Sums of x and x^2 of a piece into its slot. */
+static void piece_statistics(const forward *f, int64_t b, int64_t piece, float *slot)
+{
+    const norm *const n = &f->n;
+    const int64_t end = smaller(n->S, (piece + 1) * f->piece_rows);
+    memset(slot, 0, (size_t)(2 * n->C) * sizeof(double));
+    for (int64_t s = piece * f->piece_rows; s < end; s += f->rows) {
+        for (int k = 0; k < 2 && f->from[k].C > 0; k++) {
+            const source *const from = &f->from[k];
+            float *const arrays = slot + from->begin;
+            chunk_statistics(from->x + (b * n->S + s) * from->C, from->C, smaller(f->rows, end - s), f->far,
+                             arrays + SLOT_MEAN * n->pad, arrays + SLOT_FIRST * n->pad, arrays + SLOT_SECOND * n->pad,
+                             doubles(slot) + from->begin, n->C);
+        }
     }
-    for (; c + DUET_LANES <= n->C; c += DUET_LANES) {
-        sums_around(x + c, rows, n->C, DUET_LANES, 1, mean + c, first + c, second + c);
-    }
-    if (c < n->C) sums_around(x + c, rows, n->C, n->C - c, 1, mean + c, first + c, second + c);
-    const double count = (double)rows;
-#pragma omp simd
-    for (int64_t i = 0; i < n->C; i++) {
-        const double m = (double)mean[i], r = (double)first[i];
-        total[i] += count * m + r;
-        total[n->C + i] += (double)second[i] + m * (2.0 * r + count * m);
-    }
+}
+
+/* total[2C] += a piece's */
+static void join(const norm *n, float *slot, bool first, double *total)
+{
+    const double *const part = doubles(slot);
+    for (int64_t c = 0; c < 2 * n->C; c++) total[c] = first ? part[c] : total[c] + part[c];
 }
 
 /* mean[G], what its rounding left, rstd[G] from sums of x and x^2 per channel */
@@ -75,27 +168,8 @@ static void finish_statistics(const norm *n, const double *total, float *mean, f
     }
 }
 
-DUET_INLINE duet_vec value(duet_vec x, const float *a, const float *d, const float *center, const bool silu)
+static void finish_sample(const norm *n, const duet_run *run, int64_t b, float *sample)
 {
-    const duet_vec z = (x - vec_load(center)) * vec_load(a) + vec_load(d);
-    return silu ? vec_silu(z) : z;
-}
-
-DUET_INLINE void write_rows(const norm *n, const duet_act *x, int64_t rows, const float *sample, duet_act *y, const bool silu)
-{
-    const float *const a = sample + ARRAY_A * n->pad, *const d = sample + ARRAY_D * n->pad;
-    const float *const center = sample + ARRAY_CENTER * n->pad;
-    for (int64_t s = 0; s < rows; s++, x += n->C, y += n->C) {
-        int64_t c = 0;
-        for (; c + DUET_LANES <= n->C; c += DUET_LANES) act_store(y + c, value(act_load(x + c), a + c, d + c, center + c, silu));
-        if (c == n->C) continue;
-        act_store_part(y + c, value(act_load_part(x + c, n->C - c), a + c, d + c, center + c, silu), n->C - c);
-    }
-}
-
-static void finish_sample(const norm *n, const duet_run *run, int64_t b)
-{
-    float *const sample = sample_of(n, run, b);
     float *const mean = sample + ARRAY_MEAN * n->pad, *const rstd = sample + ARRAY_RSTD * n->pad;
     float *const rest = sample + ARRAY_E * n->pad; /* the gradient's, free here */
     finish_statistics(n, doubles(sample + ARRAYS * n->pad), mean, rest, rstd);
@@ -104,62 +178,105 @@ static void finish_sample(const norm *n, const duet_run *run, int64_t b)
     if (run->out[2] != NULL) memcpy((float *)run->out[2] + b * n->G, rstd, (size_t)n->G * sizeof(float));
 }
 
-static void write_piece(const norm *n, const duet_run *run, int64_t b, int64_t chunk)
+DUET_INLINE duet_vec value(duet_vec x, const float *a, const float *d, const float *center, const bool silu)
 {
-    duet_act *const y = (duet_act *)run->out[0] + (b * n->S + chunk * n->rows) * n->C;
-    const duet_act *const x = rows_at(n, n->x, b, chunk);
-    const float *const sample = sample_of(n, run, b);
-    if (n->silu) write_rows(n, x, chunk_rows(n, chunk), sample, y, true);
-    else write_rows(n, x, chunk_rows(n, chunk), sample, y, false);
+    const duet_vec z = (x - vec_load(center)) * vec_load(a) + vec_load(d);
+    return silu ? vec_silu(z) : z;
 }
 
-/* Threads share chunks: sums of all chunks, then the samples, then all results. */
-static void run_shared(const norm *n, const duet_run *run)
+/* Rows of a source; arrays are the source's part, y has rows of `step` floats. */
+DUET_INLINE void write_rows(const duet_act *x, int64_t C, int64_t rows, const float *arrays, int64_t pad, duet_act *y,
+                            int64_t step, const bool silu)
 {
-    const int64_t pieces = n->B * n->chunks;
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int64_t i = 0; i < pieces; i++) {
-        float *const slot = chunk_of(n, run, i / n->chunks, i % n->chunks);
-        memset(slot, 0, (size_t)(4 * n->pad) * sizeof(float));
-        chunk_statistics(n, rows_at(n, n->x, i / n->chunks, i % n->chunks), chunk_rows(n, i % n->chunks), slot + 4 * n->pad,
-                         doubles(slot));
+    const float *const a = arrays + ARRAY_A * pad, *const d = arrays + ARRAY_D * pad, *const center = arrays + ARRAY_CENTER * pad;
+    for (int64_t s = 0; s < rows; s++, x += C, y += step) {
+        int64_t c = 0;
+        for (; c + DUET_LANES <= C; c += DUET_LANES) act_store(y + c, value(act_load(x + c), a + c, d + c, center + c, silu));
+        if (c == C) continue;
+        act_store_part(y + c, value(act_load_part(x + c, C - c), a + c, d + c, center + c, silu), C - c);
     }
-    for (int64_t b = 0; b < n->B; b++) {
-        double *const total = doubles(sample_of(n, run, b) + ARRAYS * n->pad);
-        for (int64_t k = 0; k < n->chunks; k++) {
-            const double *const part = doubles(chunk_of(n, run, b, k));
-            for (int64_t c = 0; c < 2 * n->C; c++) total[c] = k == 0 ? part[c] : total[c] + part[c];
+}
+
+/* The result of a piece. */
+static void write_piece(const forward *f, const duet_run *run, int64_t b, int64_t piece, const float *sample)
+{
+    const norm *const n = &f->n;
+    const int64_t begin = piece * f->piece_rows, end = smaller(n->S, begin + f->piece_rows);
+    for (int64_t s = begin; s < end; s += f->rows) {
+        const int64_t row = b * n->S + s, rows = smaller(f->rows, end - s);
+        for (int k = 0; k < 2 && f->from[k].C > 0; k++) {
+            const source *const from = &f->from[k];
+            const duet_act *const x = from->x + row * from->C;
+            const float *const arrays = sample + from->begin;
+            duet_act *const y = (duet_act *)run->out[0] + row * n->C + from->begin;
+            if (n->silu) write_rows(x, from->C, rows, arrays, n->pad, y, n->C, true);
+            else write_rows(x, from->C, rows, arrays, n->pad, y, n->C, false);
         }
-        finish_sample(n, run, b);
     }
-    if (run->out[0] == NULL) return;
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int64_t i = 0; i < pieces; i++) write_piece(n, run, i / n->chunks, i % n->chunks);
+}
+
+/* One thread, one sample. */
+static void run_sample(const forward *f, const duet_run *run, int64_t b, float *sample)
+{
+    const norm *const n = &f->n;
+    float *const slot = sample + sample_floats(n->pad);
+    for (int64_t k = 0; k < f->pieces; k++) {
+        piece_statistics(f, b, k, slot);
+        join(n, slot, k == 0, doubles(sample + ARRAYS * n->pad));
+    }
+    finish_sample(n, run, b, sample);
+    for (int64_t k = f->pieces - 1; k >= 0 && run->out[0] != NULL; k--) write_piece(f, run, b, k, sample);
+}
+
+/* All threads, one sample: each has its pieces, the same ones for statistics and result. */
+static void run_shared(const forward *f, const duet_run *run, int64_t b)
+{
+    const norm *const n = &f->n;
+    float *const sample = run->scratch, *const slots = sample + sample_floats(n->pad);
+    const int64_t threads = run->threads;
+#pragma omp parallel num_threads(run->threads)
+    {
+#pragma omp for schedule(static)
+        for (int64_t part = 0; part < threads; part++) {
+            const int64_t end = f->pieces * (part + 1) / threads;
+            for (int64_t k = f->pieces * part / threads; k < end; k++) piece_statistics(f, b, k, slots + k * slot_floats(f));
+        }
+#pragma omp single
+        {
+            for (int64_t k = 0; k < f->pieces; k++) join(n, slots + k * slot_floats(f), k == 0, doubles(sample + ARRAYS * n->pad));
+            finish_sample(n, run, b, sample);
+        }
+#pragma omp for schedule(static)
+        for (int64_t part = 0; part < threads; part++) {
+            const int64_t begin = f->pieces * part / threads;
+            for (int64_t k = f->pieces * (part + 1) / threads - 1; k >= begin && run->out[0] != NULL; k--) {
+                write_piece(f, run, b, k, sample);
+            }
+        }
+    }
 }
 
 static duet_status run_norm(const duet_run *run)
 {
-    const norm n = norm_run(run);
-    if (shares_chunks(&n, run->threads)) {
-        run_shared(&n, run);
-        return DUET_OK;
-    }
+    forward f = forward_of(run->call, run->threads);
+    f.n.gamma = run->in[1];
+    f.n.beta = run->in[2];
+    f.n.scale_shift = run->call->inputs > 3 ? run->in[3] : NULL;
+    f.from[0].x = run->in[0];
+    f.from[1].x = f.from[1].C > 0 ? run->in[4] : NULL;
+    for (int64_t b = 0; b < f.n.B && !f.whole; b++) run_shared(&f, run, b);
+    if (!f.whole) return DUET_OK;
 #pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int64_t b = 0; b < n.B; b++) {
-        float *const sample = sample_of(&n, run, b);
-        memset(sample + ARRAYS * n.pad, 0, (size_t)(4 * n.pad) * sizeof(float));
-        for (int64_t k = 0; k < n.chunks; k++) {
-            chunk_statistics(&n, rows_at(&n, n.x, b, k), chunk_rows(&n, k), sample + ARRAY_WORK * n.pad,
-                             doubles(sample + ARRAYS * n.pad));
-        }
-        finish_sample(&n, run, b);
-        for (int64_t k = n.chunks - 1; k >= 0 && run->out[0] != NULL; k--) write_piece(&n, run, b, k); /* the last is near still */
+    for (int part = 0; part < run->threads; part++) {
+        const int64_t end = f.n.B * (part + 1) / run->threads;
+        float *const sample = (float *)run->scratch + part * place_floats(&f);
+        for (int64_t b = f.n.B * part / run->threads; b < end; b++) run_sample(&f, run, b, sample);
     }
     return DUET_OK;
 }
 
 static const duet_kernel kernels[] = {
-    { .op = "group_norm", .name = "norm", .plan = plan_norm, .run = run_norm },
-    { .op = "norm_act", .name = "norm", .plan = plan_norm, .run = run_norm },
+    { .op = "group_norm", .name = "norm", .plan = plan_forward, .run = run_norm },
+    { .op = "norm_act", .name = "norm", .plan = plan_forward, .run = run_norm },
 };
 DUET_CPU_KERNELS(norm) = { kernels, DUET_COUNT(kernels) };

@@ -10,7 +10,8 @@ typedef struct duet_fuse_uses {
     int32_t *reader; /* [values] the last node that reads it */
 } duet_fuse_uses;
 
-DUET_NODISCARD duet_status duet_fuse_uses_new(duet_fuse_uses *out, const duet_graph *graph, const duet_value *keep, int64_t keep_count);
+DUET_NODISCARD duet_status duet_fuse_uses_new(duet_fuse_uses *out, const duet_graph *graph, const duet_value *keep,
+                                              int64_t keep_count);
 void duet_fuse_uses_free(duet_fuse_uses *uses);
 
 bool duet_fuse_is_op(const duet_node *node, const char *name);
@@ -23,6 +24,7 @@ void duet_fuse_set_output(duet_graph *graph, duet_node *node, int port, duet_val
 
 /* The rewrites, in the order in which they run. */
 void duet_fuse_norm(duet_graph *graph, const duet_fuse_uses *uses);
+void duet_fuse_concat(duet_graph *graph, const duet_fuse_uses *uses);
 void duet_fuse_residual(duet_graph *graph, const duet_fuse_uses *uses);
 
 #endif

@@ -36,7 +36,9 @@ void duet_fuse_uses_free(duet_fuse_uses *uses) {
     duet_release(uses->reader);
 }
 
-bool duet_fuse_is_op(const duet_node *node, const char *name) { return !node->dead && strcmp(node->op->info.name, name) == 0; }
+bool duet_fuse_is_op(const duet_node *node, const char *name) {
+    return !node->dead && strcmp(node->op->info.name, name) == 0;
+}
 
 duet_node *duet_fuse_only_source(duet_graph *graph, const duet_fuse_uses *uses, duet_value value, const char *name) {
     const duet_value_info *info = &graph->values[value];
@@ -58,7 +60,7 @@ void duet_fuse_set_output(duet_graph *graph, duet_node *node, int port, duet_val
 }
 
 static duet_status fuse(duet_graph *graph, const duet_value *keep, int64_t keep_count) {
-    static void (*const rewrites[])(duet_graph *, const duet_fuse_uses *) = {duet_fuse_norm, duet_fuse_residual};
+    static void (*const rewrites[])(duet_graph *, const duet_fuse_uses *) = {duet_fuse_norm, duet_fuse_concat, duet_fuse_residual};
     for (int i = 0; i < DUET_COUNT(rewrites); i++) {
         duet_fuse_uses uses;
         DUET_TRY(duet_fuse_uses_new(&uses, graph, keep, keep_count));
@@ -71,6 +73,8 @@ static duet_status fuse(duet_graph *graph, const duet_value *keep, int64_t keep_
 }
 
 const duet_pass duet_pass_fuse = {
-    .info = {.name = "fuse", .help = "norm, modulation and SiLU become one node; residuals join their convolution", .params = DUET_TABLE_EMPTY},
+    .info = {.name = "fuse",
+             .help = "norm, modulation and SiLU become one node; residuals and concats join what reads them",
+             .params = DUET_TABLE_EMPTY},
     .run = fuse,
 };
