@@ -12,8 +12,8 @@
 #define HEADER      16          /* floats before packed weights: their version */
 #define UNIT_FLOATS (48 * 1024) /* of s that a unit wants at most: 192 KiB, a part of the second cache */
 #define UNIT_PIXELS 288         /* of the result that a unit wants at least */
-/* Most steps of the inner product before the weights of a panel fill the second cache, or, widened, half of the first. */
-#define PART (sizeof(duet_act) == sizeof(float) ? 4096 : 256)
+#define PART        4096        /* most steps of the inner product before the weights of a panel fill the second cache */
+#define WIDE_PART   256         /* or, widened, half of the first */
 #define NARROW      8           /* output channels up to which vectors run along the inner product */
 #define GROUP       3           /* of them at a time, with PIXELS pixels: twelve sums in registers */
 #define PIXELS      4
@@ -22,6 +22,8 @@ typedef struct conv_plan {
     conv_shape s;
     bool flipped;        /* dx: taps in opposite order, channels exchanged */
     bool narrow;
+    bool bf16;           /* packed weights are kept so */
+    int64_t part;        /* most steps of the inner product at a time */
     int64_t rows, images; /* of a unit; one of them is all, or one */
     int64_t row_units, units;
     int64_t pixels;      /* of the result in a unit */
@@ -41,6 +43,8 @@ static conv_plan plan_of(const duet_call *call, int threads)
                     : conv_shape_forward(&call->in[0], &call->out[0], call->attr, k);
     const conv_shape *const s = &p.s;
     p.narrow = s->N <= NARROW && s->k * s->C % DUET_LANES == 0;
+    p.bf16 = !p.narrow && keeps_bf16(call);
+    p.part = p.bf16 ? WIDE_PART : PART;
     p.rows = s->P;
     while (p.rows > 1 && conv_source_rows(s, p.rows) * s->width * s->C > UNIT_FLOATS) p.rows = (p.rows + 1) / 2;
     while (p.rows > 1 && s->B * ((s->P + p.rows - 1) / p.rows) < threads) p.rows = (p.rows + 1) / 2;
@@ -57,17 +61,17 @@ static conv_plan plan_of(const duet_call *call, int threads)
 }
 
 /* Of widened weights: rows of the window that are taken together, or a part of one. */
-static int64_t part_floats(const conv_shape *s)
+static int64_t part_floats(const conv_plan *p)
 {
-    const int64_t stretch = s->k * s->C;
-    return sizeof(duet_act) == sizeof(float) ? 0 : DUET_TILE * (s->k * stretch <= PART ? s->k * stretch : stretch < PART ? stretch : PART);
+    const int64_t stretch = p->s.k * p->s.C, all = p->s.k * stretch;
+    return p->bf16 ? DUET_TILE * (all <= p->part ? all : stretch < p->part ? stretch : p->part) : 0;
 }
 
 /* Floats of a thread's scratch: s of a unit, where each pixel's window begins in it, a panel's sums between parts,
  * and the weights of a part. */
 static int64_t thread_floats(const conv_plan *p)
 {
-    return round_up(p->unit_floats + DUET_LANES, 16) + 2 * round_up(p->pixels + DUET_ROWS, 16) + p->pixels * DUET_TILE + part_floats(&p->s);
+    return round_up(p->unit_floats + DUET_LANES, 16) + 2 * round_up(p->pixels + DUET_ROWS, 16) + p->pixels * DUET_TILE + part_floats(p);
 }
 
 static int64_t weight_count(const conv_plan *p)
@@ -80,13 +84,13 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 {
     const conv_plan p = plan_of(call, options->threads);
     out->scratch = options->threads * thread_floats(&p) * (int64_t)sizeof(float);
-    out->keep = HEADER * (int64_t)sizeof(float) + weight_count(&p) * (int64_t)sizeof(duet_act);
+    out->keep = HEADER * (int64_t)sizeof(float) + weight_count(&p) * (p.bf16 ? 2 : 4);
     out->impl = p.narrow ? "direct, narrow" : "direct";
     return DUET_OK;
 }
 
 /* w[O,I,k,k] as [panel][u,v,c][tile], or [n][u,v,c] where narrow; of dx, n is I, c is O and the taps are turned round. */
-DUET_INLINE void pack_weights(const conv_plan *p, const void *w, duet_act *to, const bool bf16)
+DUET_INLINE void pack_weights(const conv_plan *p, const void *w, void *to, const bool bf16)
 {
     const conv_shape *const s = &p->s;
     const int64_t taps = s->k * s->k, K = taps * s->C;
@@ -97,7 +101,10 @@ DUET_INLINE void pack_weights(const conv_plan *p, const void *w, duet_act *to, c
                 const int64_t n = n0 + i;
                 if (n >= s->N && p->narrow) continue;
                 const int64_t from = p->flipped ? (c * s->N + n) * taps + taps - 1 - tap : (n * s->C + c) * taps + tap;
-                to[p->narrow ? n * K + e : n0 * K + e * DUET_TILE + i] = act_make(n < s->N ? weight_get(w, from, bf16) : 0.0f);
+                const int64_t at = p->narrow ? n * K + e : n0 * K + e * DUET_TILE + i;
+                const float value = n < s->N ? weight_get(w, from, bf16) : 0.0f;
+                if (p->bf16) ((uint16_t *)to)[at] = bf16_make(value);
+                else ((float *)to)[at] = value;
             }
         }
     }
@@ -115,15 +122,17 @@ static start start_at(start from, int64_t n, int64_t offset)
 }
 
 /* One panel of output channels, `count` pixels, rows u0 … u1 of the window, floats e0 … e1 of each. at[q]: where the window of
- * pixel q begins in s; between parts the sums are in `sums`, and `space`
- * pixels behind it widened weights. */
-static void panel_part(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const duet_act *panel, start from,
-                       float *sums, int64_t space, duet_act *y, int64_t columns, const int64_t u[2], const int64_t e[2])
+ * pixel q begins in s; between parts the sums are in `sums`, behind which
+ * weights are widened. */
+static void panel_part(const conv_plan *p, const float *source, const int64_t *at, int64_t count, const void *weights, int64_t n,
+                       start from, float *sums, duet_act *y, const int64_t u[2], const int64_t e[2])
 {
+    const conv_shape *const s = &p->s;
     const int64_t stretch = s->k * s->C, next = s->width * s->C;
     const bool first = u[0] == 0 && e[0] == 0, last = u[1] == s->k && e[1] == stretch;
     const int64_t steps = u[1] - u[0] > 1 ? (u[1] - u[0]) * stretch : e[1] - e[0];
-    const float *const w = panel_plain(panel + (u[0] * stretch + e[0]) * DUET_TILE, steps, sums + space * DUET_TILE);
+    const int64_t columns = s->N - n, first_step = n * s->k * stretch + (u[0] * stretch + e[0]) * DUET_TILE;
+    const float *const w = panel_plain(weights, first_step, steps, p->bf16, sums + p->pixels * DUET_TILE);
     for (int64_t q = 0; q < count; q += DUET_ROWS) {
         const float *row[DUET_ROWS];
         for (int r = 0; r < DUET_ROWS; r++) row[r] = source + at[q + r];
@@ -140,15 +149,16 @@ static void panel_part(const conv_shape *s, const float *source, const int64_t *
 }
 
 /* Pixels of the result from y on, all output channels, in parts of the inner product whose weights fit the first cache. */
-static void unit_wide(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const duet_act *w, start from,
-                      float *sums, int64_t space, duet_act *y)
+static void unit_wide(const conv_plan *p, const float *source, const int64_t *at, int64_t count, const void *w, start from,
+                      float *sums, duet_act *y)
 {
-    const int64_t stretch = s->k * s->C, whole = s->k * stretch <= PART ? s->k : 1;
-    const int64_t parts = whole > 1 ? 1 : (stretch + PART - 1) / PART;
+    const conv_shape *const s = &p->s;
+    const int64_t stretch = s->k * s->C, whole = s->k * stretch <= p->part ? s->k : 1;
+    const int64_t parts = whole > 1 ? 1 : (stretch + p->part - 1) / p->part;
     for (int64_t n = 0; n < s->N; n += DUET_TILE) {
         for (int64_t u = 0; u < s->k; u += whole) {
             for (int64_t i = 0; i < parts; i++) {
-                panel_part(s, source, at, count, w + n * s->k * stretch, start_at(from, n, n), sums, space, y + n, s->N - n,
+                panel_part(p, source, at, count, w, n, start_at(from, n, n), sums, y + n,
                            (int64_t[]){ u, u + whole }, (int64_t[]){ stretch * i / parts, stretch * (i + 1) / parts });
             }
         }
@@ -156,7 +166,7 @@ static void unit_wide(const conv_shape *s, const float *source, const int64_t *a
 }
 
 /* y[pixel, n …] of PIXELS pixels and `group` channels */
-DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, const duet_act *w, start from, duet_act *y,
+DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, const float *w, start from, duet_act *y,
                               int64_t pixels, const int group)
 {
     const int64_t stretch = s->k * s->C, next = s->width * s->C, K = s->k * stretch;
@@ -168,7 +178,7 @@ DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, cons
             for (int q = 0; q < PIXELS; q++) x[q] = vec_load(row[q] + u * next + e);
             DUET_UNROLL
             for (int n = 0; n < group; n++) {
-                const duet_vec value = act_load(w + n * K + u * stretch + e);
+                const duet_vec value = vec_load(w + n * K + u * stretch + e);
                 DUET_UNROLL
                 for (int q = 0; q < PIXELS; q++) sum[q][n] += x[q] * value;
             }
@@ -182,7 +192,7 @@ DUET_INLINE void narrow_group(const conv_shape *s, const float *const *row, cons
     }
 }
 
-static void unit_narrow(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const duet_act *w, start from,
+static void unit_narrow(const conv_shape *s, const float *source, const int64_t *at, int64_t count, const float *w, start from,
                         duet_act *y)
 {
     const int64_t K = s->k * s->k * s->C;
@@ -190,7 +200,7 @@ static void unit_narrow(const conv_shape *s, const float *source, const int64_t 
         const float *row[PIXELS];
         for (int r = 0; r < PIXELS; r++) row[r] = source + at[q + r < count ? q + r : q];
         for (int64_t n = 0; n < s->N; n += GROUP) {
-            const duet_act *const part = w + n * K;
+            const float *const part = w + n * K;
             const start begin = start_at(from, n, q * s->N + n);
             duet_act *const to = y + q * s->N + n;
             if (s->N - n >= 3) narrow_group(s, row, part, begin, to, count - q, 3);
@@ -201,7 +211,7 @@ static void unit_narrow(const conv_shape *s, const float *source, const int64_t 
 }
 
 /* Unit `index`: copies its source, finds its windows, computes. */
-static void run_unit(const conv_plan *p, int64_t index, const duet_run *run, const duet_act *w, float *scratch)
+static void run_unit(const conv_plan *p, int64_t index, const duet_run *run, const void *w, float *scratch)
 {
     const conv_shape *const s = &p->s;
     const int64_t b0 = index / p->row_units * p->images, i0 = index % p->row_units * p->rows;
@@ -230,7 +240,7 @@ static void run_unit(const conv_plan *p, int64_t index, const duet_run *run, con
     if (!p->flipped) from = start_at((start){ run->in[2], run->in[3] }, 0, first);
     for (; q < count + DUET_ROWS; q++) at[q] = at[count - 1];
     if (p->narrow) unit_narrow(s, source, at, count, w, from, (duet_act *)run->out[0] + first);
-    else unit_wide(s, source, at, count, w, from, sums, p->pixels, (duet_act *)run->out[0] + first);
+    else unit_wide(p, source, at, count, w, from, sums, (duet_act *)run->out[0] + first);
 }
 
 static duet_status run_conv(const duet_run *run)
@@ -238,7 +248,7 @@ static duet_status run_conv(const duet_run *run)
     const conv_plan p = plan_of(run->call, run->threads);
     const int64_t step = thread_floats(&p);
     uint64_t *const version = run->keep;
-    duet_act *const w = (duet_act *)(void *)((float *)run->keep + HEADER);
+    void *const w = (float *)run->keep + HEADER;
     if (*version == 0 || *version != run->in_version[1]) {
         if (run->call->in[1].dtype == DUET_BF16) pack_weights(&p, run->in[1], w, true);
         else pack_weights(&p, run->in[1], w, false);

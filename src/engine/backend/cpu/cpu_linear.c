@@ -30,17 +30,18 @@ typedef struct factor {
     int64_t K, more_K;
 } factor;
 
-/* y[rows m …, one panel of columns] of the rows from m0 on; space: room for the panel; residual (NULL = 0) is as y, and may be y */
-static void block_times_panel(const factor *l, int64_t m0, const duet_act *panel, const float *bias, const duet_act *residual,
-                              duet_act *y, int64_t N, int64_t rows, int64_t columns, float *space)
+/* y[rows m …, one panel of columns] of the rows from m0 on; the panel is packed from element `at` on; space: room for it, if it
+ * is bf16; residual (NULL = 0) is as y, and may be y */
+static void block_times_panel(const factor *l, int64_t m0, const void *packed, int64_t at, const float *bias,
+                              const duet_act *residual, duet_act *y, int64_t N, int64_t rows, int64_t columns, float *space)
 {
-    const float *const w = panel_plain(panel, l->K + l->more_K, space);
+    const float *const w = panel_plain(packed, at, l->K + l->more_K, space != NULL, space);
     for (int64_t m = 0; m < rows; m += DUET_ROWS) {
         const float *row[DUET_ROWS], *more[DUET_ROWS];
         for (int r = 0; r < DUET_ROWS; r++) {
-            const int64_t at = m0 + (m + r < rows ? m + r : m);
-            row[r] = l->a + at * l->K;
-            more[r] = l->more == NULL ? NULL : l->more + at * l->more_K;
+            const int64_t i = m0 + (m + r < rows ? m + r : m);
+            row[r] = l->a + i * l->K;
+            more[r] = l->more == NULL ? NULL : l->more + i * l->more_K;
         }
         tile t;
         tile_start(&t, bias, columns);
@@ -51,8 +52,8 @@ static void block_times_panel(const factor *l, int64_t m0, const duet_act *panel
     }
 }
 
-/* y[M,N] = a[M,K] w + bias[N] + residual[M,N] */
-static void product(const factor *l, const duet_act *packed, const float *bias, const duet_act *residual, duet_act *y, int64_t M,
+/* y[M,N] = a[M,K] w + bias[N] + residual[M,N]; space: NULL, or, of packed bf16, a panel a thread */
+static void product(const factor *l, const void *packed, const float *bias, const duet_act *residual, duet_act *y, int64_t M,
                     int64_t N, int threads, float *space)
 {
     const int64_t K = l->K + l->more_K;
@@ -61,7 +62,7 @@ static void product(const factor *l, const duet_act *packed, const float *bias, 
     for (int part = 0; part < threads; part++) {
         for (int64_t i = blocks * panels * part / threads; i < blocks * panels * (part + 1) / threads; i++) {
             const int64_t m = i / panels * BLOCK, p = i % panels, n = p * DUET_TILE;
-            block_times_panel(l, m, packed + p * K * DUET_TILE, bias == NULL ? NULL : bias + n,
+            block_times_panel(l, m, packed, p * K * DUET_TILE, bias == NULL ? NULL : bias + n,
                               residual == NULL ? NULL : residual + m * N + n, y + m * N + n, N, M - m < BLOCK ? M - m : BLOCK, N - n,
                               space == NULL ? NULL : space + part * K * DUET_TILE);
         }
@@ -69,25 +70,28 @@ static void product(const factor *l, const duet_act *packed, const float *bias, 
 }
 
 /* One panel as it is kept; a packed row at a time passes through f32. */
-DUET_INLINE void pack_panel(duet_act *to, const void *w, int64_t K, int64_t n0, int64_t N, int64_t row_step, int64_t column_step,
-                            const bool bf16)
+DUET_INLINE void pack_panel(void *to, bool kept_bf16, int64_t at, const void *w, int64_t K, int64_t n0, int64_t N,
+                            int64_t row_step, int64_t column_step, const bool bf16)
 {
     for (int64_t k = 0; k < K; k++) {
         float row[DUET_TILE];
         gemm_pack_stored(row, (const uint8_t *)w + k * row_step * (bf16 ? 2 : 4), 1, n0, N, row_step, column_step, bf16);
-        act_store(to + k * DUET_TILE, vec_load(row));
-        act_store(to + k * DUET_TILE + DUET_LANES, vec_load(row + DUET_LANES));
+        for (int64_t i = 0; i < DUET_TILE; i += DUET_LANES) {
+            if (kept_bf16) bf16_store((uint16_t *)to + at + k * DUET_TILE + i, vec_load(row + i));
+            else vec_store((float *)to + at + k * DUET_TILE + i, vec_load(row + i));
+        }
     }
 }
 
-static void pack(duet_act *to, const void *w, bool bf16, int64_t K, int64_t N, int64_t row_step, int64_t column_step, int threads)
+static void pack(void *to, bool kept_bf16, const void *w, bool bf16, int64_t K, int64_t N, int64_t row_step, int64_t column_step,
+                 int threads)
 {
     const int64_t panels = gemm_panels(N);
 #pragma omp parallel for num_threads(threads) schedule(static) if (K * N > SMALL)
     for (int64_t p = 0; p < panels; p++) {
-        duet_act *const panel = to + p * K * DUET_TILE;
-        if (bf16) pack_panel(panel, w, K, p * DUET_TILE, N, row_step, column_step, true);
-        else pack_panel(panel, w, K, p * DUET_TILE, N, row_step, column_step, false);
+        const int64_t at = p * K * DUET_TILE;
+        if (bf16) pack_panel(to, kept_bf16, at, w, K, p * DUET_TILE, N, row_step, column_step, true);
+        else pack_panel(to, kept_bf16, at, w, K, p * DUET_TILE, N, row_step, column_step, false);
     }
 }
 
@@ -100,8 +104,9 @@ static int64_t more_of(const duet_call *call)
 static duet_status plan_product(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
     const int64_t K = last(&call->in[0]) + more_of(call);
-    out->keep = HEADER * (int64_t)sizeof(float) + gemm_packed(K, last(&call->out[0])) * (int64_t)sizeof(duet_act);
-    out->scratch = COPIES_X ? (rows_of(&call->in[0]) + options->threads * DUET_TILE) * K * (int64_t)sizeof(float) : 0;
+    out->keep = HEADER * (int64_t)sizeof(float) + gemm_packed(K, last(&call->out[0])) * (keeps_bf16(call) ? 2 : 4);
+    out->scratch = COPIES_X ? rows_of(&call->in[0]) * K * (int64_t)sizeof(float) : 0;
+    if (keeps_bf16(call)) out->scratch += options->threads * K * DUET_TILE * (int64_t)sizeof(float);
     out->impl = "tiles";
     return DUET_OK;
 }
@@ -121,17 +126,18 @@ static duet_status run_product(const duet_run *run, bool transposed)
     factor l = { .K = last(&run->call->in[0]), .more_K = more_of(run->call) };
     const int64_t M = rows_of(&run->call->in[0]), K = l.K + l.more_K, N = last(&run->call->out[0]);
     uint64_t *const version = run->keep;
-    duet_act *const packed = (duet_act *)(void *)((float *)run->keep + HEADER);
+    const bool kept_bf16 = keeps_bf16(run->call);
+    float *const packed = (float *)run->keep + HEADER, *const copies = run->scratch;
     if (*version == 0 || *version != run->in_version[1]) {
         const bool bf16 = run->call->in[1].dtype == DUET_BF16;
-        if (transposed) pack(packed, run->in[1], bf16, K, N, 1, K, run->threads);
-        else pack(packed, run->in[1], bf16, K, N, N, 1, run->threads);
+        if (transposed) pack(packed, kept_bf16, run->in[1], bf16, K, N, 1, K, run->threads);
+        else pack(packed, kept_bf16, run->in[1], bf16, K, N, N, 1, run->threads);
         *version = run->in_version[1];
     }
     l.a = plain(run, run->in[0], M, l.K, run->scratch);
     if (l.more_K > 0) l.more = plain(run, run->in[4], M, l.more_K, COPIES_X ? (float *)run->scratch + M * l.K : NULL);
     product(&l, packed, transposed ? run->in[2] : NULL, transposed ? run->in[3] : NULL, run->out[0], M, N, run->threads,
-            COPIES_X ? (float *)run->scratch + M * K : NULL);
+            kept_bf16 ? copies + (COPIES_X ? M * K : 0) : NULL);
     return DUET_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "engine/backend/backend.h"
 #include "engine/backend/cpu/vector.h"
 
 /* Accumulators, the columns' vectors and one broadcast value fill the registers: 24+2+1 of 32, 12+2+1 and 8+2+1 of 16. */
@@ -56,11 +57,17 @@ DUET_INLINE void tile_rows(tile *t, const float *const *a, int64_t offset, const
     *t = s;
 }
 
-/* A panel of weights, which are kept as activations are stored, in f32; `space` has room for K steps. */
-DUET_INLINE const float *panel_plain(const duet_act *panel, int64_t K, float *space)
+/* Packed weights are kept as bf16 where they are stored so, or activations are. */
+DUET_INLINE bool keeps_bf16(const duet_call *call)
 {
-    if (sizeof(duet_act) == sizeof(float)) return (const float *)(const void *)panel;
-    act_widen(space, panel, K * DUET_TILE);
+    return sizeof(duet_act) == sizeof(uint16_t) || call->in[1].dtype == DUET_BF16;
+}
+
+/* Steps of kept panels from element `at` on, in f32; `space` has room for them. */
+DUET_INLINE const float *panel_plain(const void *kept, int64_t at, int64_t steps, bool bf16, float *space)
+{
+    if (!bf16) return (const float *)kept + at;
+    bf16_widen(space, (const uint16_t *)kept + at, steps * DUET_TILE);
     return space;
 }
 

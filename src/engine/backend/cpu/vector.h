@@ -63,16 +63,13 @@ DUET_INLINE void vec_store_part(float *to, duet_vec v, int64_t count)
     memcpy(to, &v, (size_t)count * sizeof(float));
 }
 
-/* ---- activations: f32, or bf16 in the second compilation of a file (DUET_STORE_BF16): the upper half of an f32, rounded to nearest
- * even when it is stored. Arithmetic is f32 either way. ---- */
-#if defined(DUET_STORE_BF16)
-typedef uint16_t duet_act;
+/* ---- bf16: the upper half of an f32, rounded to nearest even when it is stored ---- */
 typedef uint16_t duet_vec_short __attribute__((vector_size(2 * DUET_LANES)));
 typedef uint16_t duet_vec_short_loose __attribute__((vector_size(2 * DUET_LANES), aligned(2), may_alias));
 typedef uint32_t duet_vec_bits __attribute__((vector_size(4 * DUET_LANES)));
 
 /* Compilers take the widening and the narrowing apart; the instructions exist. */
-DUET_INLINE duet_vec act_load(const duet_act *from)
+DUET_INLINE duet_vec bf16_load(const uint16_t *from)
 {
 #if defined(__AVX512F__)
     return (duet_vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)from)), 16);
@@ -85,7 +82,7 @@ DUET_INLINE duet_vec act_load(const duet_act *from)
 }
 
 /* NaN keeps its upper half and becomes quiet, so that no payload is rounded to infinity. */
-DUET_INLINE duet_vec_short act_round(duet_vec v)
+DUET_INLINE duet_vec_short bf16_round(duet_vec v)
 {
     const duet_vec_bits bits = (duet_vec_bits)v, high = bits >> 16, up = (bits + 0x7fffu + (high & 1u)) >> 16;
 #if defined(__AVX512F__)
@@ -101,25 +98,25 @@ DUET_INLINE duet_vec_short act_round(duet_vec v)
 #endif
 }
 
-DUET_INLINE void act_store(duet_act *to, duet_vec v)
+DUET_INLINE void bf16_store(uint16_t *to, duet_vec v)
 {
-    *(duet_vec_short_loose *)to = act_round(v);
+    *(duet_vec_short_loose *)to = bf16_round(v);
 }
 
-DUET_INLINE duet_vec act_load_part(const duet_act *from, int64_t count)
+DUET_INLINE duet_vec bf16_load_part(const uint16_t *from, int64_t count)
 {
-    duet_act full[DUET_LANES] = { 0 };
+    uint16_t full[DUET_LANES] = { 0 };
     memcpy(full, from, (size_t)count * sizeof *from);
-    return act_load(full);
+    return bf16_load(full);
 }
 
-DUET_INLINE void act_store_part(duet_act *to, duet_vec v, int64_t count)
+DUET_INLINE void bf16_store_part(uint16_t *to, duet_vec v, int64_t count)
 {
-    const duet_vec_short half = act_round(v);
+    const duet_vec_short half = bf16_round(v);
     memcpy(to, &half, (size_t)count * sizeof *to);
 }
 
-DUET_INLINE float act_get(duet_act a)
+DUET_INLINE float bf16_get(uint16_t a)
 {
     const uint32_t bits = (uint32_t)a << 16;
     float value;
@@ -127,9 +124,43 @@ DUET_INLINE float act_get(duet_act a)
     return value;
 }
 
+DUET_INLINE uint16_t bf16_make(float value)
+{
+    return bf16_round(vec_set(value))[0];
+}
+
+/* ---- activations: f32, or bf16 in the second compilation of a file (DUET_STORE_BF16). Arithmetic is f32 either way. ---- */
+#if defined(DUET_STORE_BF16)
+typedef uint16_t duet_act;
+
+DUET_INLINE duet_vec act_load(const duet_act *from)
+{
+    return bf16_load(from);
+}
+
+DUET_INLINE void act_store(duet_act *to, duet_vec v)
+{
+    bf16_store(to, v);
+}
+
+DUET_INLINE duet_vec act_load_part(const duet_act *from, int64_t count)
+{
+    return bf16_load_part(from, count);
+}
+
+DUET_INLINE void act_store_part(duet_act *to, duet_vec v, int64_t count)
+{
+    bf16_store_part(to, v, count);
+}
+
+DUET_INLINE float act_get(duet_act a)
+{
+    return bf16_get(a);
+}
+
 DUET_INLINE duet_act act_make(float value)
 {
-    return act_round(vec_set(value))[0];
+    return bf16_make(value);
 }
 #else
 typedef float duet_act;
@@ -181,24 +212,25 @@ DUET_INLINE void act_narrow(duet_act *to, const float *from, int64_t count)
     for (; i < count; i++) to[i] = act_make(from[i]);
 }
 
+/* The same between bf16 and f32. */
+DUET_INLINE void bf16_widen(float *to, const uint16_t *from, int64_t count)
+{
+    int64_t i = 0;
+    for (; i + DUET_LANES <= count; i += DUET_LANES) vec_store(to + i, bf16_load(from + i));
+    for (; i < count; i++) to[i] = bf16_get(from[i]);
+}
+
 /* Element i of a weight, stored as bf16 or f32. */
 DUET_INLINE float weight_get(const void *w, int64_t i, const bool bf16)
 {
-    if (!bf16) return ((const float *)w)[i];
-    const uint32_t bits = (uint32_t)((const uint16_t *)w)[i] << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    return bf16 ? bf16_get(((const uint16_t *)w)[i]) : ((const float *)w)[i];
 }
 
 /* to[count] = elements from … of a weight. */
 DUET_INLINE void weight_copy(float *to, const void *w, int64_t from, int64_t count, const bool bf16)
 {
-    if (bf16) {
-        for (int64_t i = 0; i < count; i++) to[i] = weight_get(w, from + i, true);
-    } else {
-        memcpy(to, (const float *)w + from, (size_t)count * sizeof(float));
-    }
+    if (bf16) bf16_widen(to, (const uint16_t *)w + from, count);
+    else memcpy(to, (const float *)w + from, (size_t)count * sizeof(float));
 }
 
 /* mask ? a : b by lanes */

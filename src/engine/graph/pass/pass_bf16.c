@@ -2,7 +2,9 @@
  * engine/graph/pass/pass_bf16.c: activations are stored as bf16 where their ops allow it (op.h: bf16_inputs, bf16_outputs).
  * Runs last, after the gradient. A node turns as a whole, if its activations are maps or tokens (rank 3 and 4) and it reads a
  * weight or another such activation. Statistics, sums, losses, gradients of parameters, vectors of a sample and kept values
- * stay f32. Where a node of one kind reads a value of the other, the value is cast once. */
+ * stay f32. So do the activations of a node that are small beside the largest of the graph: they hold little of the memory and
+ * most of a net's depth, whose roundings add up. The comparison is the same for any batch. Where a node of one kind reads a value
+ * of the other, the value is cast once. */
 #include "engine/graph/graph.h"
 
 #include <string.h>
@@ -10,8 +12,11 @@
 #include "base/error.h"
 #include "engine/op/op_list.h"
 
+enum { SMALL = 16 }; /* times smaller than the largest: less than half a resolution of a U-Net with four */
+
 typedef struct narrowing {
     duet_graph *graph;
+    int64_t largest;  /* elements of an activation */
     int64_t values;   /* before the pass */
     bool *kept;       /* [values] somebody outside reads it */
     duet_value *twin; /* [values] the same in the other storage, DUET_NONE = not made */
@@ -70,9 +75,25 @@ static bool is_bf16(const narrowing *n, duet_value v)
            (n->twin[v] != DUET_NONE && n->graph->values[n->twin[v]].arg.dtype == DUET_BF16);
 }
 
+/* Elements of the largest activation that a node reads or makes. */
+static int64_t size_of(const duet_graph *graph, const duet_node *node)
+{
+    int64_t size = 0;
+    for (int k = 0; k < DUET_MAX_INPUTS; k++) {
+        const bool in = k < node->op->inputs && (node->op->bf16_inputs >> k & 1u) != 0 && node->in[k] != DUET_NONE;
+        const bool out = k < node->op->outputs && (node->op->bf16_outputs >> k & 1u) != 0 && node->out[k] != DUET_NONE;
+        const int64_t a = in ? duet_shape_count(&graph->values[node->in[k]].arg.shape) : 0;
+        const int64_t b = out ? duet_shape_count(&graph->values[node->out[k]].arg.shape) : 0;
+        size = a > size ? a : size;
+        size = b > size ? b : size;
+    }
+    return size;
+}
+
 static bool turns(const narrowing *n, const duet_node *node)
 {
     bool reason = false;
+    if (SMALL * size_of(n->graph, node) < n->largest) return false;
     for (int k = 0; k < node->op->inputs; k++) {
         const duet_value v = node->in[k];
         if (v == DUET_NONE) continue;
@@ -123,6 +144,10 @@ static duet_status narrow(duet_graph *graph, const duet_value *keep, int64_t kee
 {
     duet_status status = DUET_OK;
     narrowing n = {.graph = graph, .values = graph->value_count};
+    for (int64_t i = 0; i < graph->node_count; i++) {
+        const int64_t size = graph->nodes[i].dead ? 0 : size_of(graph, &graph->nodes[i]);
+        if (size > n.largest) n.largest = size;
+    }
     DUET_DO(duet_alloc(&n.kept, n.values, sizeof *n.kept));
     DUET_DO(duet_alloc(&n.twin, n.values, sizeof *n.twin));
     for (int64_t i = 0; i < n.values; i++) n.twin[i] = DUET_NONE;
