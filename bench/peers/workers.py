@@ -21,12 +21,12 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def once(command):
-    """The JSON of the last line that the command prints."""
+def once(command, whole=False):
+    """The JSON that the command prints: its last line, or all of it."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise Failed(f"{' '.join(command)}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout if whole else done.stdout.splitlines()[-1])
 
 
 class Worker:
