@@ -77,6 +77,7 @@ DUET_NODISCARD duet_status duet_feature_set_open(duet_context *ctx, duet_feature
                                                  const duet_dataset *dataset, const duet_view *view, const duet_features_options *options);
 void duet_feature_set_close(duet_feature_set *set);
 int64_t duet_feature_set_columns(const duet_feature_set *set); /* as duet_reader_columns */
+int64_t duet_feature_set_dim(const duet_feature_set *set, int64_t column);
 /* Rows of `view`, which has rows of the view of the set only. */
 DUET_NODISCARD duet_status duet_feature_set_table(duet_feature_set *set, int64_t column, const duet_view *view, duet_feature_table *out);
 duet_features_work duet_feature_set_work(const duet_feature_set *set);

@@ -5,6 +5,7 @@
 
 #include <cblas.h>
 #include <lapacke.h>
+#include <omp.h>
 
 #include "base/error.h"
 
@@ -54,14 +55,19 @@ duet_status duet_solve_spd_f64(int64_t n, int64_t m, double *a, double *b)
     return DUET_OK;
 }
 
+static duet_status check_eigen(int64_t n, lapack_int info)
+{
+    if (info == LAPACK_WORK_MEMORY_ERROR) return duet_fail(DUET_NO_MEMORY, "out of memory: eigenvalues of %lld rows", (long long)n);
+    if (info > 0) return duet_fail(DUET_NUMERIC, "eigenvalues of %lld rows did not converge", (long long)n);
+    if (info < 0) return duet_fail(DUET_NUMERIC, "matrix of %lld rows holds a value that is not a number", (long long)n);
+    return DUET_OK;
+}
+
 duet_status duet_eigen_sym_f64(int64_t n, double *a, double *w)
 {
     DUET_TRY(check_size(n, n));
     if (n == 0) return DUET_OK;
-    const lapack_int info = LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w);
-    if (info == LAPACK_WORK_MEMORY_ERROR) return duet_fail(DUET_NO_MEMORY, "out of memory: eigenvalues of %lld rows", (long long)n);
-    if (info > 0) return duet_fail(DUET_NUMERIC, "eigenvalues of %lld rows did not converge", (long long)n);
-    if (info < 0) return duet_fail(DUET_NUMERIC, "matrix of %lld rows holds a value that is not a number", (long long)n);
+    DUET_TRY(check_eigen(n, LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w)));
     for (int64_t i = 0; i < n; i++) { /* columns column-major are rows here: transpose */
         for (int64_t j = 0; j < i; j++) {
             const double held = a[i * n + j];
@@ -72,7 +78,22 @@ duet_status duet_eigen_sym_f64(int64_t n, double *a, double *w)
     return DUET_OK;
 }
 
+duet_status duet_eigen_sym_f32(int64_t n, float *a, float *w)
+{
+    DUET_TRY(check_size(n, n));
+    if (n == 0) return DUET_OK;
+    DUET_TRY(check_eigen(n, LAPACKE_ssyevd(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w)));
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < i; j++) {
+            const float held = a[i * n + j];
+            a[i * n + j] = a[j * n + i];
+            a[j * n + i] = held;
+        }
+    }
+    return DUET_OK;
+}
+
 void duet_linalg_set_threads(int threads)
 {
-    openblas_set_num_threads(threads);
+    if (!omp_in_parallel()) openblas_set_num_threads(threads); /* one thread there anyway */
 }

@@ -14,6 +14,7 @@ void duet_gemm_f64(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alp
 DUET_NODISCARD duet_status duet_solve_spd_f64(int64_t n, int64_t m, double *a, double *b);
 /* Symmetric A[n,n] -> eigenvalues w[n] ascending, eigenvectors in the columns of A. */
 DUET_NODISCARD duet_status duet_eigen_sym_f64(int64_t n, double *a, double *w);
-void duet_linalg_set_threads(int threads);
+DUET_NODISCARD duet_status duet_eigen_sym_f32(int64_t n, float *a, float *w);
+void duet_linalg_set_threads(int threads); /* of a call outside parallel regions */
 
 #endif

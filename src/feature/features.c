@@ -135,6 +135,7 @@ void duet_feature_set_close(duet_feature_set *set) {
 }
 
 int64_t duet_feature_set_columns(const duet_feature_set *set) { return set->count; }
+int64_t duet_feature_set_dim(const duet_feature_set *set, int64_t column) { return set->columns[column].dim; }
 duet_features_work duet_feature_set_work(const duet_feature_set *set) { return set->work; }
 
 static duet_status describe(const duet_feature_set *set, const duet_column *column, const duet_view *view, duet_feature_table *t) {

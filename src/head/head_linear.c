@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * head/head_linear.c: multinomial logistic regression (logistic.h) on standardised features. Strengths are tried from strong
- * to weak, each starting from the last solution, to a gap of 1e-4 of the objective (1e-3 when quick); the best on
- * the validation rows is kept (ties: the stronger). The path ends after two strengths without improvement. A given strength
- * is solved to a gap of 1e-5. */
+ * head/head_linear.c: multinomial logistic regression (logistic.h) on standardised features. Strengths are solved side by side
+ * (newton.h), from strong to weak, to a gap of 1e-4 of the objective (1e-3 when quick); the best on the validation rows is kept (ties: the
+ * stronger). Where they do not all fit at once, the path ends after two strengths without improvement. A given strength is solved
+ * to a gap of 1e-5. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,12 +20,13 @@ typedef struct linear_options {
 } linear_options;
 
 static const duet_param params[] = {
-    DUET_TEXT(linear_options, strengths, "1/0.1/0.03/0.01/0.003/0.001/0.0003/0.0001/0.00001", NULL, "L2 strengths to try, strong to weak"),
+    DUET_TEXT(linear_options, strengths, "", NULL, "L2 strengths to try, strong to weak; default: nine from 1 to 0.00001, in a sweep 0.1/0.01/0.001/0.0001/0.00001"),
     DUET_INT(linear_options, iterations, "400", 1, 100000, "most passes over the rows a strength"),
 };
 
-enum { MOST = 32 };
-static const double quick_strengths[] = {0.1, 0.01, 0.001, 0.0001};
+/* Classes of all lanes together: more make the products no faster. */
+enum { MOST = 32, LANES = 5, WIDEST_LANES = 256 };
+static const char default_strengths[] = "1/0.1/0.03/0.01/0.003/0.001/0.0003/0.0001/0.00001", quick_strengths[] = "0.1/0.01/0.001/0.0001/0.00001";
 
 static duet_status parse_strengths(const char *text, double *out, int *count) {
     char copy[DUET_TEXT_SIZE], *rest = NULL;
@@ -37,12 +38,19 @@ static duet_status parse_strengths(const char *text, double *out, int *count) {
             return duet_fail(DUET_ARG, "strengths is '%s'; give numbers like 0.1/0.01/0.001", text);
         out[(*count)++] = value;
     }
+    for (int i = 1; i < *count; i++)
+        for (int k = i; k > 0 && out[k] > out[k - 1]; k--) {
+            const double held = out[k];
+            out[k] = out[k - 1];
+            out[k - 1] = held;
+        }
     return *count > 0 ? DUET_OK : duet_fail(DUET_ARG, "no strengths given");
 }
 
-static duet_status standardise(float **out, const duet_head *head, const duet_feature_table *table) {
+static duet_status standardise(float **out, const duet_head *head, const duet_feature_table *table, int threads) {
     DUET_TRY(duet_alloc(out, table->rows * table->dim, sizeof **out));
     float *x = *out;
+#pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t i = 0; i < table->rows; i++)
         for (int64_t c = 0; c < table->dim; c++)
             x[i * table->dim + c] = (table->x[i * table->dim + c] - head->mean[c]) * head->scale[c];
@@ -77,65 +85,87 @@ static double top1(const duet_head *head, const duet_feature_table *table, float
 typedef struct path {
     duet_logistic *problem;
     duet_newton *newton;
-    double *w, *best; /* variables */
+    int lanes;
+    double *w[LANES], *best; /* variables */
     float *logits;
 } path;
 
-static duet_status follow(duet_context *ctx, duet_head *head, const duet_head_fit *fit, const double *strengths, int count,
-                          const duet_logistic_limits *limits, path *p, duet_head_result *result) {
-    const size_t bytes = (size_t)duet_logistic_variables(p->problem) * sizeof *p->w;
-    int worse = 0;
-    result->val_top1 = NAN;
-    for (int s = 0; s < count && worse < 2; s++) {
-        duet_logistic_result solved;
-        DUET_TRY(duet_check_cancelled(ctx));
-        DUET_TRY(duet_newton_fit(p->newton, strengths[s], limits, p->w, &solved));
-        result->iterations += solved.passes;
-        take(head, p->w);
+/* The lanes of one round, in order. Returns how many strengths in a row have brought nothing. */
+static int judge(duet_head *head, const duet_head_fit *fit, const double *strengths, int first, int count, const duet_logistic_result *solved,
+                 path *p, int worse, duet_head_result *result) {
+    for (int s = 0; s < count; s++) {
+        result->iterations += solved[s].passes;
+        take(head, p->w[s]);
         const double accuracy = fit->val ? top1(head, fit->val, p->logits) : NAN;
-        if (fit->val && s > 0 && !(accuracy > result->val_top1)) {
+        if (fit->val && first + s > 0 && !(accuracy > result->val_top1)) {
             worse++;
             continue;
         }
         worse = 0;
         result->val_top1 = accuracy;
         result->strength = strengths[s];
-        result->converged = solved.converged;
-        memcpy(p->best, p->w, bytes);
+        result->converged = solved[s].converged;
+        memcpy(p->best, p->w[s], (size_t)duet_logistic_variables(p->problem) * sizeof *p->best);
+    }
+    return worse;
+}
+
+static duet_status follow(duet_context *ctx, duet_head *head, const duet_head_fit *fit, const double *strengths, int count,
+                          const duet_logistic_limits *limits, path *p, duet_head_result *result) {
+    int worse = 0;
+    result->val_top1 = NAN;
+    for (int s = 0; s < count && worse < 2; s += p->lanes) {
+        duet_logistic_result solved[LANES];
+        const int round = count - s < p->lanes ? count - s : p->lanes;
+        DUET_TRY(duet_check_cancelled(ctx));
+        DUET_TRY(duet_newton_fit(p->newton, strengths + s, round, limits, p->w, solved));
+        worse = judge(head, fit, strengths + s, s, round, solved, p, worse, result);
+        double *const last = p->w[round - 1]; /* where the next round begins */
+        p->w[round - 1] = p->w[0];
+        p->w[0] = last;
     }
     take(head, p->best);
     return DUET_OK;
+}
+
+static duet_status make_path(duet_context *ctx, path *p, const duet_logistic_data *data, const duet_head_fit *fit) {
+    p->lanes = data->lanes;
+    DUET_TRY(duet_logistic_new(ctx, &p->problem, data));
+    DUET_TRY(duet_newton_new(&p->newton, p->problem, 2048));
+    for (int l = 0; l < p->lanes; l++) DUET_TRY(duet_alloc(&p->w[l], duet_logistic_variables(p->problem), sizeof **p->w));
+    DUET_TRY(duet_alloc(&p->best, duet_logistic_variables(p->problem), sizeof *p->best));
+    return duet_alloc(&p->logits, fit->val ? fit->val->rows * fit->class_count : 1, sizeof *p->logits);
+}
+
+static void free_path(path *p) {
+    duet_newton_free(p->newton);
+    duet_logistic_free(p->problem);
+    for (int l = 0; l < LANES; l++) duet_release(p->w[l]);
+    duet_release(p->best);
+    duet_release(p->logits);
 }
 
 static duet_status fit_linear(duet_context *ctx, duet_head *head, const void *options, const duet_head_fit *fit, duet_head_result *result) {
     const linear_options *o = options;
     duet_status status = DUET_OK;
     double strengths[MOST];
-    int count = 0;
+    int count = 1;
     float *x = NULL;
     path p = {0};
-    const duet_logistic_limits limits = {.passes = fit->quick ? 25 : (int)o->iterations, .gap = fit->quick ? 1e-3 : fit->val ? 1e-4 : 1e-5};
+    const duet_logistic_limits limits = {.passes = fit->quick && o->iterations > 40 ? 40 : (int)o->iterations,
+                                         .gap = fit->quick ? 1e-3 : fit->val ? 1e-4 : 1e-5};
     *result = (duet_head_result){0};
-    if (!fit->val) strengths[count++] = fit->strength;
-    else if (fit->quick) {
-        memcpy(strengths, quick_strengths, sizeof quick_strengths);
-        count = DUET_COUNT(quick_strengths);
-    } else DUET_TRY(parse_strengths(o->strengths, strengths, &count));
-    DUET_DO(standardise(&x, head, fit->train));
-    const duet_logistic_data data = {.x = x, .labels = fit->train->labels, .rows = fit->train->rows, .dim = fit->train->dim, .classes = fit->class_count};
-    DUET_DO(duet_logistic_new(ctx, &p.problem, &data));
-    DUET_DO(duet_newton_new(&p.newton, p.problem, fit->quick ? 2048 : 4096));
-    DUET_DO(duet_alloc(&p.w, duet_logistic_variables(p.problem), sizeof *p.w));
-    DUET_DO(duet_alloc(&p.best, duet_logistic_variables(p.problem), sizeof *p.best));
-    DUET_DO(duet_alloc(&p.logits, fit->val ? fit->val->rows * fit->class_count : 1, sizeof *p.logits));
-    if (fit->start) begin(p.w, fit->start);
+    if (fit->val) DUET_TRY(parse_strengths(o->strengths[0] ? o->strengths : fit->quick ? quick_strengths : default_strengths, strengths, &count));
+    else strengths[0] = fit->strength;
+    DUET_DO(standardise(&x, head, fit->train, duet_context_threads(ctx)));
+    const int fitting = WIDEST_LANES / fit->class_count, most = fitting < 1 ? 1 : fitting < LANES ? fitting : LANES;
+    const duet_logistic_data data = {.x = x, .labels = fit->train->labels, .rows = fit->train->rows, .dim = fit->train->dim,
+                                     .classes = fit->class_count, .lanes = count < most ? count : most};
+    DUET_DO(make_path(ctx, &p, &data, fit));
+    if (fit->start) begin(p.w[0], fit->start);
     DUET_DO(follow(ctx, head, fit, strengths, count, &limits, &p, result));
 done:
-    duet_newton_free(p.newton);
-    duet_logistic_free(p.problem);
-    duet_release(p.w);
-    duet_release(p.best);
-    duet_release(p.logits);
+    free_path(&p);
     duet_release(x);
     return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * head/logistic.c: passes over fixed groups of rows: F and its gradient, and the Hessian times a vector,
  *   H v = 1/M sum_i (diag p_i - p_i p_i') (V x_i + v_b) (x_i, 1)' + strength V.
- * Products are f32, the loss and all sums over groups are double; a chunk of rows is read once for both products while it
+ * Products are f32 and serve all lanes (several w, or v) at once, the loss and all sums over groups are double; a chunk of rows is read once for both products while it
  * is in the cache. The minimum: head/newton.c. */
 #include "head/logistic.h"
 
@@ -13,13 +13,13 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 
-enum { GROUPS = 16 };
+enum { GROUPS = 16, MANY = 500000 }; /* MANY: sums worth waking the other threads */
 
 typedef struct group {
-    float *gradient; /* [K,D] */
-    float *logits;   /* [chunk,K]; then what the second product takes */
-    double *bias;    /* [K], gradient */
-    double loss;
+    float *gradient; /* [lanes*K,D] */
+    float *logits;   /* [chunk,lanes*K]; then what the second product takes */
+    double *bias;    /* [lanes*K], gradient */
+    double *loss;    /* [lanes] */
 } group;
 
 struct duet_logistic {
@@ -28,8 +28,8 @@ struct duet_logistic {
     int64_t chunk, weights, variables; /* weights = K*D */
     int threads;
     group groups[GROUPS];
-    float *w;             /* [K,D] */
-    float *probabilities; /* [M,K], of the last objective */
+    float *w;             /* [lanes*K,D] */
+    float *probabilities; /* [lanes,M,K], each of the last F there */
 };
 
 const duet_logistic_data *duet_logistic_rows(const duet_logistic *problem)
@@ -49,13 +49,14 @@ int64_t duet_logistic_variables(const duet_logistic *problem)
 
 static duet_status make_groups(duet_logistic *p)
 {
-    const int64_t k = p->data.classes;
+    const int64_t k = (int64_t)p->data.classes * p->data.lanes;
     for (int g = 0; g < GROUPS; g++) {
-        DUET_TRY(duet_alloc(&p->groups[g].gradient, p->weights, sizeof(float)));
+        DUET_TRY(duet_alloc(&p->groups[g].gradient, k * p->data.dim, sizeof(float)));
         DUET_TRY(duet_alloc(&p->groups[g].logits, p->chunk * k, sizeof(float)));
         DUET_TRY(duet_alloc(&p->groups[g].bias, k, sizeof(double)));
+        DUET_TRY(duet_alloc(&p->groups[g].loss, p->data.lanes, sizeof(double)));
     }
-    DUET_TRY(duet_alloc(&p->w, p->weights, sizeof(float)));
+    DUET_TRY(duet_alloc(&p->w, k * p->data.dim, sizeof(float)));
     return duet_alloc(&p->probabilities, p->data.rows * k, sizeof(float));
 }
 
@@ -70,6 +71,7 @@ duet_status duet_logistic_new(duet_context *ctx, duet_logistic **out, const duet
     DUET_DO(duet_alloc(&p, 1, sizeof(*p)));
     p->ctx = ctx;
     p->data = *data;
+    if (p->data.lanes < 1) p->data.lanes = 1;
     p->threads = duet_context_threads(ctx);
     p->weights = data->classes * data->dim;
     p->variables = p->weights + data->classes;
@@ -90,30 +92,48 @@ void duet_logistic_free(duet_logistic *problem)
         duet_release(problem->groups[g].gradient);
         duet_release(problem->groups[g].logits);
         duet_release(problem->groups[g].bias);
+        duet_release(problem->groups[g].loss);
     }
     duet_release(problem->w);
     duet_release(problem->probabilities);
     duet_release(problem);
 }
 
-/* One row: logits + bias -> p (kept) and p - onehot(label), in place. Returns -log p[label]. */
+/* e^x for x <= 0 in operations that vectorise; relative error below 3e-7 (polynomial: Cephes, exp2f). 2^n by its bits: adding
+ * 1.5 * 2^23 leaves n in the lowest bits of the sum. NaN stays NaN. */
+static float exp_below(float x)
+{
+    const float scaled = (x < -87.0f ? -87.0f : x) * 1.44269504f, shifted = scaled + 12582912.0f, f = scaled - (shifted - 12582912.0f);
+    float p = 1.535336188e-4f, power;
+    uint32_t bits;
+    p = p * f + 1.339887440e-3f;
+    p = p * f + 9.618437357e-3f;
+    p = p * f + 5.550332471e-2f;
+    p = p * f + 2.402264791e-1f;
+    p = p * f + 6.931472028e-1f;
+    p = p * f + 1.0f;
+    memcpy(&bits, &shifted, sizeof(bits));
+    bits = (bits + 127u) << 23;
+    memcpy(&power, &bits, sizeof(power));
+    return p * power;
+}
+
+/* One row of F: logits + bias -> p (kept) and p - onehot(label), in place. Returns -log p[label]. */
 static double softmax_row(float *z, float *p, const double *bias, int classes, int32_t label)
 {
-    float top = -INFINITY;
+    float top = -INFINITY, sum = 0;
     for (int k = 0; k < classes; k++) {
         z[k] += (float)bias[k];
         if (z[k] > top) top = z[k];
     }
     const double own = (double)z[label] - (double)top;
-    double sum = 0;
-    for (int k = 0; k < classes; k++) {
-        z[k] = expf(z[k] - top);
-        sum += (double)z[k];
-    }
-    const float inverse = (float)(1.0 / sum);
+#pragma omp simd
+    for (int k = 0; k < classes; k++) z[k] = exp_below(z[k] - top);
+    for (int k = 0; k < classes; k++) sum += z[k];
+    const float inverse = 1.0f / sum;
     for (int k = 0; k < classes; k++) p[k] = z[k] *= inverse;
     z[label] -= 1.0f;
-    return log(sum) - own;
+    return log((double)sum) - own;
 }
 
 /* One row of H v: z = V x + v_b -> (diag p - p p') z, in place. */
@@ -127,77 +147,90 @@ static void curve_row(float *z, const float *p, const double *bias, int classes)
     for (int k = 0; k < classes; k++) z[k] = p[k] * (z[k] - mean);
 }
 
-static void run_group(duet_logistic *p, group *own, int64_t first_chunk, int64_t last_chunk, const double *bias, bool curve)
+/* The rows of a chunk for one lane: columns l*K … of the logits. */
+static void run_rows(duet_logistic *p, group *own, const duet_logistic_lane *lane, int l, int count, int64_t first, int64_t rows)
 {
-    const int64_t d = p->data.dim, classes = p->data.classes;
-    memset(own->gradient, 0, (size_t)p->weights * sizeof(float));
-    memset(own->bias, 0, (size_t)classes * sizeof(double));
-    own->loss = 0;
+    const int64_t classes = p->data.classes;
+    const double *bias = lane->at + p->weights;
+    double *sum = own->bias + l * classes, loss = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        float *row = own->logits + (i * count + l) * classes;
+        float *kept = p->probabilities + (lane->place * p->data.rows + first + i) * classes;
+        if (lane->curve) curve_row(row, kept, bias, p->data.classes);
+        else loss += softmax_row(row, kept, bias, p->data.classes, p->data.labels[first + i]);
+        for (int64_t k = 0; k < classes; k++) sum[k] += (double)row[k];
+    }
+    own->loss[l] += loss;
+}
+
+static void run_group(duet_logistic *p, group *own, int64_t first_chunk, int64_t last_chunk, const duet_logistic_lane *lanes, int count)
+{
+    const int64_t d = p->data.dim, columns = (int64_t)count * p->data.classes;
+    memset(own->gradient, 0, (size_t)(columns * d) * sizeof(float));
+    memset(own->bias, 0, (size_t)columns * sizeof(double));
+    memset(own->loss, 0, (size_t)count * sizeof(double));
     for (int64_t c = first_chunk; c < last_chunk; c++) {
         const int64_t first = c * p->chunk;
         const int64_t rows = p->data.rows - first < p->chunk ? p->data.rows - first : p->chunk;
         const float *x = p->data.x + first * d;
-        duet_gemm_f32(false, true, rows, classes, d, 1.0f, x, d, p->w, d, 0.0f, own->logits, classes);
-        for (int64_t i = 0; i < rows; i++) {
-            float *row = own->logits + i * classes, *kept = p->probabilities + (first + i) * classes;
-            if (curve) curve_row(row, kept, bias, p->data.classes);
-            else own->loss += softmax_row(row, kept, bias, p->data.classes, p->data.labels[first + i]);
-            for (int64_t k = 0; k < classes; k++) own->bias[k] += (double)row[k];
-        }
-        duet_gemm_f32(true, false, classes, d, rows, 1.0f, own->logits, classes, x, d, 1.0f, own->gradient, d);
+        duet_gemm_f32(false, true, rows, columns, d, 1.0f, x, d, p->w, d, 0.0f, own->logits, columns);
+        for (int l = 0; l < count; l++) run_rows(p, own, &lanes[l], l, count, first, rows);
+        duet_gemm_f32(true, false, columns, d, rows, 1.0f, own->logits, columns, x, d, 1.0f, own->gradient, d);
     }
 }
 
-/* out = (sum over rows) / M + strength w, the bias without strength. Returns the loss. */
-static double pass(duet_logistic *p, double strength, const double *w, double *out, bool curve)
+/* (sum over the groups) / M + strength at, the bias without strength; F. */
+static void finish_lane(duet_logistic *p, duet_logistic_lane *lane, int l)
 {
-    const int64_t chunks = (p->data.rows + p->chunk - 1) / p->chunk;
-    const double *bias = w + p->weights, rows = (double)p->data.rows;
-    for (int64_t i = 0; i < p->weights; i++) p->w[i] = (float)w[i];
-#pragma omp parallel for schedule(dynamic, 1) num_threads(p->threads)
-    for (int g = 0; g < GROUPS; g++) run_group(p, &p->groups[g], chunks * g / GROUPS, chunks * (g + 1) / GROUPS, bias, curve);
-#pragma omp parallel for schedule(static) num_threads(p->threads)
+    const double rows = (double)p->data.rows;
+    const float *gradient[GROUPS];
+    double square = 0;
+    for (int g = 0; g < GROUPS; g++) gradient[g] = p->groups[g].gradient + l * p->weights;
+#pragma omp parallel for schedule(static) num_threads(p->threads) if (p->weights > MANY)
     for (int64_t i = 0; i < p->weights; i++) {
         double sum = 0;
-        for (int g = 0; g < GROUPS; g++) sum += (double)p->groups[g].gradient[i];
-        out[i] = sum / rows + strength * w[i];
+        for (int g = 0; g < GROUPS; g++) sum += (double)gradient[g][i];
+        lane->out[i] = sum / rows + lane->strength * lane->at[i];
     }
-    double loss = 0;
-    for (int g = 0; g < GROUPS; g++) loss += p->groups[g].loss;
     for (int k = 0; k < p->data.classes; k++) {
         double sum = 0;
-        for (int g = 0; g < GROUPS; g++) sum += p->groups[g].bias[k];
-        out[p->weights + k] = sum / rows;
+        for (int g = 0; g < GROUPS; g++) sum += p->groups[g].bias[l * p->data.classes + k];
+        lane->out[p->weights + k] = sum / rows;
     }
-    return loss / rows;
+    if (lane->curve) return;
+    for (int64_t i = 0; i < p->weights; i++) square += lane->at[i] * lane->at[i];
+    lane->loss = 0;
+    for (int g = 0; g < GROUPS; g++) lane->loss += p->groups[g].loss[l];
+    lane->loss = lane->loss / rows + 0.5 * lane->strength * square;
 }
 
-double duet_logistic_objective(duet_logistic *problem, double strength, const double *w, double *gradient)
+void duet_logistic_pass(duet_logistic *problem, duet_logistic_lane *lanes, int count)
 {
-    const double loss = pass(problem, strength, w, gradient, false);
-    double square = 0;
-    for (int64_t i = 0; i < problem->weights; i++) square += w[i] * w[i];
-    return loss + 0.5 * strength * square;
+    duet_logistic *p = problem;
+    const int64_t chunks = (p->data.rows + p->chunk - 1) / p->chunk;
+    for (int l = 0; l < count; l++)
+        for (int64_t i = 0; i < p->weights; i++) p->w[l * p->weights + i] = (float)lanes[l].at[i];
+#pragma omp parallel for schedule(dynamic, 1) num_threads(p->threads)
+    for (int g = 0; g < GROUPS; g++) run_group(p, &p->groups[g], chunks * g / GROUPS, chunks * (g + 1) / GROUPS, lanes, count);
+    for (int l = 0; l < count; l++) finish_lane(p, &lanes[l], l);
 }
 
-void duet_logistic_curve(duet_logistic *problem, double strength, const double *v, double *product)
-{
-    (void)pass(problem, strength, v, product, true);
-}
-
-void duet_logistic_classes(const duet_logistic *problem, double *out)
+void duet_logistic_classes(const duet_logistic *problem, int place, double *out)
 {
     const int64_t rows = problem->data.rows, classes = problem->data.classes;
+    const int64_t most = (int64_t)100000000 / (classes * classes) + 1, stride = rows > most ? rows / most : 1;
+    const float *all = problem->probabilities + place * rows * classes;
+    int64_t used = 0;
     memset(out, 0, (size_t)(classes * classes) * sizeof(double));
-    for (int64_t i = 0; i < rows; i++) {
-        const float *p = problem->probabilities + i * classes;
+    for (int64_t i = 0; i < rows; i += stride, used++) {
+        const float *p = all + i * classes;
         for (int64_t a = 0; a < classes; a++)
             for (int64_t b = 0; b <= a; b++) out[a * classes + b] -= (double)p[a] * (double)p[b];
         for (int64_t a = 0; a < classes; a++) out[a * classes + a] += (double)p[a];
     }
     for (int64_t a = 0; a < classes; a++) {
         for (int64_t b = 0; b <= a; b++) {
-            out[a * classes + b] /= (double)rows;
+            out[a * classes + b] /= (double)used;
             out[b * classes + a] = out[a * classes + b];
         }
     }

@@ -14,6 +14,7 @@ typedef struct duet_logistic_data {
     const int32_t *labels; /* [M], 0..K-1; borrowed */
     int64_t rows, dim;
     int classes;
+    int lanes;             /* most problems on these rows that are passed at once; 0 = 1 */
 } duet_logistic_data;
 
 typedef struct duet_logistic_limits {
@@ -32,12 +33,20 @@ void duet_logistic_free(duet_logistic *problem);
 const duet_logistic_data *duet_logistic_rows(const duet_logistic *problem);
 duet_context *duet_logistic_context(const duet_logistic *problem);
 int64_t duet_logistic_variables(const duet_logistic *problem); /* K*D + K */
-/* F and its gradient (same layout as w). Bits do not depend on the number of threads; nor do those of the next two, which
- * belong to the w of the last call of this one. */
-double duet_logistic_objective(duet_logistic *problem, double strength, const double *w, double *gradient);
-/* The Hessian times v. */
-void duet_logistic_curve(duet_logistic *problem, double strength, const double *v, double *product);
-/* The mean over the rows of diag(p) - p p', [K,K]. */
-void duet_logistic_classes(const duet_logistic *problem, double *out);
+
+/* One of several problems on the same rows, of which each keeps the probabilities of its last F in a place of its own. */
+typedef struct duet_logistic_lane {
+    int place;           /* 0 … lanes - 1 */
+    double strength;
+    const double *at;    /* w, or v */
+    bool curve;          /* H v instead of F and its gradient */
+    double *out;         /* gradient, or H v; same layout as w */
+    double loss;         /* F */
+} duet_logistic_lane;
+/* One pass over the rows serves all lanes: their classes are columns of one product. Bits depend neither on the number of
+ * threads nor on the other lanes, up to the blocks of the product. H is that at the w of the lane's last F. */
+void duet_logistic_pass(duet_logistic *problem, duet_logistic_lane *lanes, int count);
+/* The mean over the rows (of many: over some, evenly spread) of diag(p) - p p', [K,K], at the lane's last F. */
+void duet_logistic_classes(const duet_logistic *problem, int place, double *out);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * study/sweep.c: validation accuracy over (t, tap, pool). All of them come from one pass over the rows; one column at a time is
- * in memory where there is a cache.
+ * study/sweep.c: validation accuracy over (t, tap, pool). All of them come from one pass over the rows; a few columns
+ * at a time are in memory where there is a cache, each fitted by a thread of its own.
  * Only the training split is read. Baselines: the untrained network at the winner's t, and raw pixels. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -11,6 +12,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "study/study.h"
+
+static const double most_bytes = 4294967296.0; /* of tables at once */
 
 typedef struct sweep {
     duet_context *ctx;
@@ -22,44 +25,92 @@ typedef struct sweep {
     duet_preprocess how;
 } sweep;
 
-static duet_status add_row(sweep *s, const char *reader, const duet_feature_table *fit, const duet_feature_table *val, duet_sweep_row *row) {
-    duet_head_result result;
-    const duet_head_fit problem = {.train = fit, .val = val, .class_count = duet_dataset_describe(s->dataset)->class_count, .quick = true};
-    DUET_TRY(duet_head_train(s->ctx, NULL, s->options->head, &problem, &result));
-    *row = (duet_sweep_row){.t = fit->t, .tap = fit->tap, .pool = fit->pool, .dim = fit->dim, .strength = result.strength, .top1 = result.val_top1};
-    (void)duet_copy_text(row->reader, sizeof row->reader, reader);
-    DUET_TRY(duet_grow(&s->out->rows, &s->capacity, s->out->count + 1, sizeof *s->out->rows));
-    s->out->rows[s->out->count++] = *row;
-    return DUET_OK;
-}
-
 /* Better accuracy; on ties the smaller feature, then the smaller t. */
 static bool better(const duet_sweep_row *a, const duet_sweep_row *b) {
     if (b->dim == 0 || a->top1 != b->top1) return b->dim == 0 || a->top1 > b->top1;
     return a->dim != b->dim ? a->dim < b->dim : a->t < b->t;
 }
 
-/* A head for each column of the set. */
+/* The head of one column, fitted in a thread of its own. */
+typedef struct task {
+    int64_t column, dim;
+    duet_feature_table fit, val;
+    duet_head_result result;
+    duet_status status;
+    char message[256];
+} task;
+
+static void fit_head(const sweep *s, task *t) {
+    const duet_head_fit problem = {.train = &t->fit, .val = &t->val, .class_count = duet_dataset_describe(s->dataset)->class_count, .quick = true};
+    t->status = duet_head_train(s->ctx, NULL, s->options->head, &problem, &t->result);
+    if (t->status != DUET_OK) (void)duet_copy_text(t->message, sizeof t->message, duet_error_message());
+}
+
+static int wider(const void *a, const void *b) {
+    const task *x = a, *y = b;
+    return x->dim != y->dim ? (x->dim < y->dim) - (x->dim > y->dim) : (x->column > y->column) - (x->column < y->column);
+}
+
+static duet_status load_tables(const sweep *s, duet_feature_set *set, task *t) {
+    DUET_TRY(duet_feature_set_table(set, t->column, &s->fit, &t->fit));
+    return duet_feature_set_table(set, t->column, &s->val, &t->val);
+}
+
+/* As many columns of about one width at once as there are threads, as far as their tables fit into a part of the memory. */
+static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64_t count, const char *label) {
+    const int threads = duet_context_threads(s->ctx);
+    for (int64_t done = 0; done < count;) {
+        double bytes = 0;
+        int64_t end = done;
+        while (end < count && end - done < threads) {
+            bytes += 8.0 * (double)tasks[end].dim * (double)s->rows.count; /* the rows, and standardised */
+            if (end > done && bytes > most_bytes) break;
+            DUET_TRY(load_tables(s, set, &tasks[end++]));
+        }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (end - done > 1)
+        for (int64_t i = done; i < end; i++) fit_head(s, &tasks[i]);
+        for (; done < end; done++) {
+            if (tasks[done].status != DUET_OK) return duet_fail(tasks[done].status, "%s", tasks[done].message);
+            duet_feature_table_free(&tasks[done].val);
+            duet_release(tasks[done].fit.x);
+            tasks[done].fit.x = NULL;
+        }
+        DUET_TRY(duet_check_cancelled(s->ctx));
+        duet_progress_report(s->ctx, label, "heads", (double)done, (double)count, NULL);
+    }
+    return DUET_OK;
+}
+
+static duet_status add_row(sweep *s, const char *reader, const task *t, duet_sweep_row *best) {
+    const duet_feature_table *fit = &t->fit;
+    duet_sweep_row row = {.t = fit->t, .tap = fit->tap, .pool = fit->pool, .dim = fit->dim, .strength = t->result.strength, .top1 = t->result.val_top1};
+    (void)duet_copy_text(row.reader, sizeof row.reader, reader);
+    DUET_TRY(duet_grow(&s->out->rows, &s->capacity, s->out->count + 1, sizeof *s->out->rows));
+    s->out->rows[s->out->count++] = row;
+    if (better(&row, best)) *best = row;
+    return DUET_OK;
+}
+
+/* A head for each column of the set; the rows of the result in the order of the columns. */
 static duet_status fit_heads(sweep *s, duet_feature_set *set, const char *reader, duet_sweep_row *best) {
     const int64_t count = duet_feature_set_columns(set);
     duet_status status = DUET_OK;
-    duet_feature_table fit = {0}, val = {0};
+    task *tasks = NULL;
     char label[64];
     snprintf(label, sizeof label, "heads, %s", reader);
-    for (int64_t c = 0; c < count; c++) {
-        duet_sweep_row row;
-        DUET_DO(duet_check_cancelled(s->ctx));
-        DUET_DO(duet_feature_set_table(set, c, &s->fit, &fit));
-        DUET_DO(duet_feature_set_table(set, c, &s->val, &val));
-        DUET_DO(add_row(s, reader, &fit, &val, &row));
-        if (better(&row, best)) *best = row;
-        duet_feature_table_free(&fit);
-        duet_feature_table_free(&val);
-        duet_progress_report(s->ctx, label, "heads", (double)(c + 1), (double)count, NULL);
-    }
+    DUET_TRY(duet_alloc(&tasks, count, sizeof *tasks));
+    for (int64_t c = 0; c < count; c++) tasks[c] = (task){.column = c, .dim = duet_feature_set_dim(set, c)};
+    qsort(tasks, (size_t)count, sizeof *tasks, wider);
+    DUET_DO(run_tasks(s, set, tasks, count, label));
+    for (int64_t c = 0; c < count; c++)
+        for (int64_t i = 0; i < count; i++)
+            if (tasks[i].column == c) DUET_DO(add_row(s, reader, &tasks[i], best));
 done:
-    duet_feature_table_free(&fit);
-    duet_feature_table_free(&val);
+    for (int64_t i = 0; i < count; i++) {
+        duet_feature_table_free(&tasks[i].fit);
+        duet_feature_table_free(&tasks[i].val);
+    }
+    duet_release(tasks);
     return status;
 }
 

@@ -110,6 +110,10 @@ static void test_eigen(void **state)
     double nan[4] = {NAN, 0, 0, 1};
     assert_int_equal(duet_eigen_sym_f64(2, nan, w), DUET_NUMERIC);
     assert_int_equal(duet_eigen_sym_f64(0, nan, w), DUET_OK);
+    float single[4] = {2, 1, 1, 2}, pair[2]; /* 1 along (1,-1), 3 along (1,1) */
+    assert_int_equal(duet_eigen_sym_f32(2, single, pair), DUET_OK);
+    assert_true(fabsf(pair[0] - 1) < 1e-6f && fabsf(pair[1] - 3) < 1e-6f);
+    assert_true(fabsf(single[0] + single[2]) < 1e-6f && fabsf(single[1] - single[3]) < 1e-6f);
 }
 
 int main(void)

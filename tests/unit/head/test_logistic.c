@@ -67,8 +67,15 @@ static void solve(duet_logistic *problem, int64_t widest, double strength, const
 {
     duet_newton *newton = NULL;
     OK(duet_newton_new(&newton, problem, widest));
-    OK(duet_newton_fit(newton, strength, limits, w, result));
+    OK(duet_newton_fit(newton, &strength, 1, limits, &w, result));
     duet_newton_free(newton);
+}
+
+static double objective(duet_logistic *problem, double strength, const double *w, double *gradient)
+{
+    duet_logistic_lane lane = {.strength = strength, .at = w, .out = gradient};
+    duet_logistic_pass(problem, &lane, 1);
+    return lane.loss;
 }
 
 /* Largest difference over the RMS of `want`. */
@@ -96,7 +103,7 @@ static void objective_is_that_of_sklearn(void **unused)
     for (int s = 0; s < STRENGTHS; s++) {
         double w[VARIABLES], gradient[VARIABLES];
         golden_variables(w, s);
-        const double loss = duet_logistic_objective(problem, g.strength[s], w, gradient);
+        const double loss = objective(problem, g.strength[s], w, gradient);
         assert_true(fabs(loss - g.loss[s]) < 1e-6 * g.loss[s]);
         for (int i = 0; i < VARIABLES; i++) assert_true(fabs(gradient[i]) < 1e-6); /* its minimum is ours */
     }
@@ -113,13 +120,13 @@ static void gradient_is_the_slope(void **unused)
     double w[VARIABLES], gradient[VARIABLES], ignored[VARIABLES], slope[VARIABLES];
     duet_rng_normal(duet_rng_make(3, "test", 0), 0, draw, VARIABLES);
     for (int i = 0; i < VARIABLES; i++) w[i] = 0.3 * (double)draw[i];
-    (void)duet_logistic_objective(problem, 0.05, w, gradient);
+    (void)objective(problem, 0.05, w, gradient);
     for (int i = 0; i < VARIABLES; i++) {
         const double at = w[i], step = 1e-2;
         double f[4];
         for (int k = 0; k < 4; k++) {
             w[i] = at + step * (double[]){-2, -1, 1, 2}[k];
-            f[k] = duet_logistic_objective(problem, 0.05, w, ignored);
+            f[k] = objective(problem, 0.05, w, ignored);
         }
         w[i] = at;
         slope[i] = (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * step);
@@ -145,11 +152,12 @@ static void curve_is_the_slope_of_the_gradient(void **unused)
     }
     for (int side = 0; side < 2; side++) {
         for (int i = 0; i < VARIABLES; i++) at[i] = w[i] + (side ? step : -step) * v[i];
-        (void)duet_logistic_objective(problem, 0.05, at, gradient[side]);
+        (void)objective(problem, 0.05, at, gradient[side]);
     }
     for (int i = 0; i < VARIABLES; i++) slope[i] = (gradient[1][i] - gradient[0][i]) / (2 * step);
-    (void)duet_logistic_objective(problem, 0.05, w, gradient[0]);
-    duet_logistic_curve(problem, 0.05, v, product);
+    (void)objective(problem, 0.05, w, gradient[0]);
+    duet_logistic_lane lane = {.strength = 0.05, .at = v, .curve = true, .out = product};
+    duet_logistic_pass(problem, &lane, 1);
     assert_true(off(product, slope, VARIABLES) < 2e-3);
     duet_logistic_free(problem);
     duet_context_free(ctx);
@@ -177,6 +185,65 @@ static void finds_the_minimum(void **unused)
         duet_logistic_free(problem);
         duet_context_free(ctx);
     }
+}
+
+/* Side by side, each from where the one before it came near, they end where each ends alone: at scikit-learn's minimum. */
+static void strengths_side_by_side(void **unused)
+{
+    (void)unused;
+    const duet_logistic_limits tight = {.passes = 2000, .gap = 1e-9};
+    const duet_context_options options = {.threads = 1};
+    const duet_logistic_data data = {.x = g.Z, .labels = g.y, .rows = ROWS, .dim = DIM, .classes = CLASSES, .lanes = STRENGTHS};
+    static double w[2][STRENGTHS][VARIABLES];
+    duet_logistic_result results[STRENGTHS];
+    for (int run = 0; run < 2; run++) {
+        duet_context *ctx = NULL;
+        duet_logistic *problem = NULL;
+        duet_newton *newton = NULL;
+        double *at[STRENGTHS];
+        for (int s = 0; s < STRENGTHS; s++) at[s] = w[run][s];
+        OK(duet_context_new(&ctx, run == 0 ? &options : &(duet_context_options){.threads = 3}));
+        OK(duet_logistic_new(ctx, &problem, &data));
+        OK(duet_newton_new(&newton, problem, 4096));
+        FAILS(DUET_ARG, "there is room for 4", duet_newton_fit(newton, g.strength, STRENGTHS + 1, &tight, at, results));
+        OK(duet_newton_fit(newton, g.strength, STRENGTHS, &tight, at, results));
+        for (int s = 0; s < STRENGTHS; s++) {
+            double want[VARIABLES];
+            golden_variables(want, s);
+            assert_true(results[s].converged);
+            assert_true(fabs(results[s].loss - g.loss[s]) < 1e-6 * g.loss[s]);
+            assert_true(off(w[run][s], want, VARIABLES) < 5e-3); /* as alone */
+        }
+        duet_newton_free(newton);
+        duet_logistic_free(problem);
+        duet_context_free(ctx);
+    }
+    assert_memory_equal(w[0], w[1], sizeof w[0]);
+}
+
+/* Lanes of one pass do not see each other: F of one and H v of another are what each is alone. */
+static void lanes_of_a_pass_are_apart(void **unused)
+{
+    (void)unused;
+    const duet_logistic_data data = {.x = g.Z, .labels = g.y, .rows = ROWS, .dim = DIM, .classes = CLASSES, .lanes = 2};
+    duet_logistic *problem = NULL;
+    float draw[2 * VARIABLES];
+    double w[2][VARIABLES], alone[2][VARIABLES], both[2][VARIABLES];
+    duet_rng_normal(duet_rng_make(5, "test", 0), 0, draw, 2 * VARIABLES);
+    for (int i = 0; i < 2 * VARIABLES; i++) w[i / VARIABLES][i % VARIABLES] = 0.3 * (double)draw[i];
+    OK(duet_logistic_new(NULL, &problem, &data));
+    duet_logistic_lane lanes[] = {{.place = 1, .strength = 0.1, .at = w[0], .out = alone[0]}, {.place = 0, .strength = 0.2, .at = w[1], .out = alone[1]}};
+    duet_logistic_pass(problem, &lanes[0], 1);
+    duet_logistic_pass(problem, &lanes[1], 1);
+    const double loss = lanes[1].loss;
+    lanes[0].curve = true; /* at the w of its place */
+    duet_logistic_pass(problem, &lanes[0], 1);
+    lanes[0].out = both[0];
+    lanes[1].out = both[1];
+    duet_logistic_pass(problem, lanes, 2);
+    assert_true(fabs(lanes[1].loss - loss) < 1e-6 * loss);
+    for (int l = 0; l < 2; l++) assert_true(off(both[l], alone[l], VARIABLES) < 1e-5);
+    duet_logistic_free(problem);
 }
 
 static void says_when_it_did_not_converge(void **unused)
@@ -362,6 +429,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objective_is_that_of_sklearn), cmocka_unit_test(gradient_is_the_slope),
         cmocka_unit_test(curve_is_the_slope_of_the_gradient), cmocka_unit_test(finds_the_minimum),
+        cmocka_unit_test(strengths_side_by_side), cmocka_unit_test(lanes_of_a_pass_are_apart),
         cmocka_unit_test(says_when_it_did_not_converge), cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(head_gives_sklearn_logits),
         cmocka_unit_test(starts_where_it_is_told), cmocka_unit_test(chooses_the_best_strength), cmocka_unit_test(noise_wants_strength),

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""probe_pipeline.py DUET MODEL DATA [key=value ...]: the linear-probe pipeline, 5 taps x 3 t x 3 pools x 5 strengths, by `duet sweep` and
+by PyTorch features with scikit-learn heads, on a part of an IDX data set of 60,000 training images; prints one JSON object.
+
+PyTorch: eager f32, the whole pass once per t with the taps kept (the papers' scripts run it once per tap and t), adaptive average
+pooling. scikit-learn: LogisticRegression (lbfgs, max_iter=1000, default tol) for each column and strength on standardised features.
+The peer's features are timed on `images` images; its heads on two columns at the row counts `rows`, a power law of the rows through
+them gives the time at 48,000 rows, and columns count in proportion to their width. duet is timed on `duet_rows` rows and half as
+many to validate, or on `all`; its features scale with the rows, its heads with the rows too (an over-estimate: a part does not grow).
+
+  python3 bench/peers/probe_pipeline.py build/release/duet models/fashion-mnist.safetensors DATA duet_rows=8000 rows=2000,4000
+"""
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+options = {"threads": str(os.cpu_count()), "taps": "3,6,9,11,13", "t": "5,10,25", "pools": "1,2,4", "images": "1000", "rows": "2000,4000",
+           "duet_rows": "8000", "side": "both", "format": "contiguous"}
+STRENGTHS = [0.1, 0.01, 0.001, 0.0001, 0.00001]
+FIT_ROWS, ALL_ROWS = 48000, 60000
+
+
+def numbers(key):
+    return [int(v) for v in options[key].split(",")]
+
+
+def duet(program, model, data):
+    """Seconds of features and heads for all rows, by `duet sweep`."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "model.safetensors")
+        shutil.copy(model, copy)
+        head = "linear:strengths=" + "/".join(f"{s:g}" for s in STRENGTHS)
+        command = [os.path.abspath(program), "sweep", copy, "--data", os.path.abspath(data), "--t", options["t"], "--tap", options["taps"], "--pool",
+                   options["pools"], "--rows", options["duet_rows"], "--no-baselines", "--json", "--quiet", "--threads", options["threads"],
+                   "--head", head]
+        result = json.loads(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
+    features, heads = result["timings"]["features"], result["timings"]["heads"]
+    rows = result["fit_rows"] + result["val_rows"]
+    return {"rows": rows, "features": features, "heads": heads, "best": result["best"], "in_network": result["features"]["in_network"],
+            "features_scaled": features * ALL_ROWS / rows, "heads_scaled": heads * FIT_ROWS / result["fit_rows"]}
+
+
+def read_idx(path):
+    import numpy as np
+    with gzip.open(path, "rb") as file:
+        data = file.read()
+    dims = [int.from_bytes(data[4 + 4 * i:8 + 4 * i], "big") for i in range(data[3])]
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * len(dims)).reshape(dims)
+
+
+def torch_features(model, images, taps, times):
+    """Pooled rows [N,D] of (t, tap, pool), and the seconds it took."""
+    import numpy as np
+    import torch
+    import torch.nn.functional as F
+    import torch_unet
+    memory_format = torch.channels_last if options["format"] == "channels_last" else torch.contiguous_format
+    net = torch_unet.load(model, memory_format)
+    kept = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
+    alpha, sigma = kept.sqrt().float(), (1 - kept).sqrt().float()
+    x0 = torch.from_numpy(images.astype(np.float32) / 127.5 - 1)[:, None]
+    rows = {}
+    with torch.inference_mode():
+        net.find_ends(x0[:1], torch.zeros(1), None)
+        net.wanted = tuple(taps)
+        net.forward(x0[:32], torch.zeros(32), None)
+        began = time.perf_counter()
+        for t in times:
+            for first in range(0, len(x0), 32):
+                x = x0[first:first + 32]
+                x = (alpha[t] * x + sigma[t] * torch.randn_like(x)).contiguous(memory_format=memory_format)
+                net.forward(x, torch.full((len(x),), float(t)), None)
+                for tap in taps:
+                    for pool in numbers("pools"):
+                        rows.setdefault((t, tap, pool), []).append(F.adaptive_avg_pool2d(net.taps[tap], pool).flatten(1).numpy().copy())
+        seconds = time.perf_counter() - began
+    return {key: np.concatenate(parts) for key, parts in rows.items()}, seconds
+
+
+def fit_seconds(x, y, strengths):
+    """Seconds of scikit-learn for all strengths; standardising included once."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+    began = time.perf_counter()
+    z = StandardScaler().fit_transform(x)
+    for strength in strengths:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            LogisticRegression(C=1 / (len(z) * strength), solver="lbfgs", max_iter=1000).fit(z, y)
+    return time.perf_counter() - began
+
+
+def peer(model, data):
+    import numpy as np
+    import torch
+    torch.set_num_threads(int(options["threads"]))
+    images = read_idx(os.path.join(data, "train-images-idx3-ubyte.gz"))
+    labels = read_idx(os.path.join(data, "train-labels-idx1-ubyte.gz"))
+    taps, times, sizes = numbers("taps"), numbers("t"), numbers("rows")
+    _, seconds = torch_features(model, images[:numbers("images")[0]], taps, times)
+    out = {"features": seconds, "features_scaled": seconds * ALL_ROWS / numbers("images")[0], "heads": {}}
+    held, _ = torch_features(model, images[:max(sizes)], taps[1:3], times[1:2])
+    width = sum(rows.shape[1] for rows in held.values())
+    all_rows, _ = torch_features(model, images[:1], taps, times)
+    total = sum(rows.shape[1] for rows in all_rows.values())
+    measured, covered = 0.0, 0
+    for tap, pool in ((taps[1], 2), (taps[2], 2)):
+        x = held[(times[1], tap, pool)]
+        took = [fit_seconds(x[:n], labels[:n], STRENGTHS) for n in sizes]
+        slope = np.polyfit(np.log(sizes), np.log(took), 1)[0] if len(sizes) > 1 else 1.0
+        slope = float(min(slope, 1.0))
+        out["heads"][f"tap {tap} pool {pool}, {x.shape[1]} features"] = {"rows": sizes, "seconds": took, "power_of_rows": slope}
+        measured += took[-1] * (FIT_ROWS / sizes[-1]) ** slope
+        covered += x.shape[1]
+    out["heads_scaled"] = measured * total / covered
+    out["widths"] = {"all columns": total, "measured": covered, "of the two taps": width}
+    return out
+
+
+def main():
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    program, model, data = sys.argv[1:4]
+    for pair in sys.argv[4:]:
+        key, value = pair.split("=", 1)
+        if key not in options:
+            sys.exit(f"probe_pipeline: no option '{key}'")
+        options[key] = value
+    os.environ["OMP_NUM_THREADS"] = options["threads"]
+    result = {"load": os.getloadavg()[0]}
+    if options["side"] in ("both", "duet"):
+        result["duet"] = duet(program, model, data)
+    if options["side"] in ("both", "peer"):
+        result["peer"] = peer(model, data)
+    if options["side"] == "both":
+        total = {side: result[side]["features_scaled"] + result[side]["heads_scaled"] for side in ("duet", "peer")}
+        result["seconds_scaled"] = total
+        result["ratio"] = total["peer"] / total["duet"]
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
