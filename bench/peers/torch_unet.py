@@ -132,6 +132,7 @@ class TimedUnet(Unet):
             self.forward(x, t, y)
         except Stop:
             pass
+        self.wanted, self.stop_at = (), None
         return self.taps.pop(tap)
 
 
