@@ -76,15 +76,20 @@ const duet_tap_row *duet_model_tap(const duet_model *model, int index); /* 0..co
 /* The configuration as spec text. */
 const char *duet_model_config(const duet_model *model);
 
-/* Kernels, time and bytes of one forward pass (info --plan): calls row() for each node. */
+/* Kernels, time and bytes of one forward pass (info --plan): calls row() for each node that runs. Times are medians of a few
+ * passes behind a first one that packs weights. */
 typedef struct duet_model_plan_row {
     const char *op, *scope, *kernel, *impl;
     double flops, seconds;
     int64_t bytes;
     bool fallback;
 } duet_model_plan_row;
+typedef struct duet_model_plan_memory { /* bytes of a session, beside the weights */
+    int64_t total, activations, scratch, packed; /* packed: weights as kernels want them, kept between runs */
+} duet_model_plan_memory;
 DUET_NODISCARD duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch, int tap,
-                                           void (*row)(const duet_model_plan_row *row, void *user), void *user, int64_t *memory);
+                                           void (*row)(const duet_model_plan_row *row, void *user), void *user,
+                                           duet_model_plan_memory *memory);
 
 #ifdef __cplusplus
 }

@@ -17,7 +17,8 @@ static duet_value remember(duet_graph *graph, const duet_tap_info *tap, duet_val
     return x;
 }
 
-enum { REPEATS = 5 };
+enum { REPEATS = 5, FEWER = 3 };
+#define LONG_PASS 2.0 /* seconds from which FEWER passes must do */
 
 static int by_value(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -29,12 +30,14 @@ static duet_status measure(duet_session *session, int64_t rows, double *seconds)
     duet_status status = DUET_OK;
     double *all = NULL, one[REPEATS];
     DUET_DO(duet_alloc(&all, REPEATS * rows, sizeof *all));
+    const double start = duet_clock();
     DUET_DO(duet_session_run(session)); /* packs weights, warms caches */
-    for (int r = 0; r < REPEATS; r++) DUET_DO(duet_session_profile(session, all + r * rows));
+    const int repeats = duet_clock() - start < LONG_PASS ? REPEATS : FEWER;
+    for (int r = 0; r < repeats; r++) DUET_DO(duet_session_profile(session, all + r * rows));
     for (int64_t i = 0; i < rows; i++) {
-        for (int r = 0; r < REPEATS; r++) one[r] = all[r * rows + i];
-        qsort(one, REPEATS, sizeof *one, by_value);
-        seconds[i] = one[REPEATS / 2];
+        for (int r = 0; r < repeats; r++) one[r] = all[r * rows + i];
+        qsort(one, (size_t)repeats, sizeof *one, by_value);
+        seconds[i] = one[repeats / 2];
     }
 done:
     duet_release(all);
@@ -53,7 +56,8 @@ static duet_status report_rows(const duet_plan *plan, const double *seconds, voi
 }
 
 duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch, int tap,
-                            void (*row)(const duet_model_plan_row *row, void *user), void *user, int64_t *memory) {
+                            void (*row)(const duet_model_plan_row *row, void *user), void *user,
+                            duet_model_plan_memory *memory) {
     duet_status status = DUET_OK;
     duet_graph *graph = NULL;
     duet_plan *plan = NULL;
@@ -76,7 +80,8 @@ duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
     DUET_DO(duet_alloc(&seconds, duet_plan_rows(plan), sizeof *seconds));
     DUET_DO(measure(session, duet_plan_rows(plan), seconds));
     DUET_DO(report_rows(plan, seconds, row, user));
-    *memory = duet_plan_memory(plan);
+    *memory = (duet_model_plan_memory){.total = duet_plan_memory(plan), .activations = duet_plan_slab(plan),
+                                       .scratch = duet_plan_scratch(plan), .packed = duet_plan_kept(plan)};
 done:
     duet_release(seconds);
     duet_session_free(session);

@@ -9,7 +9,7 @@ object run=run steps=4
 ok info run --json
 object arch=adm_unet taps.0.tap=1 taps.8.tap=9 parameters macs recommended=null files.0.name size=16
 ok info run --plan --tap 2 --json --threads 1
-object plan.0.op plan.0.seconds plan.0.bytes plan.0.kernel session_bytes
+object plan.0.op plan.0.seconds plan.0.bytes plan.0.kernel plan.0.roofline_percent kinds.0.op not_convolution machine.peak_gflops session_bytes session_memory.activations
 ok sample run --sampler ddim:steps=2 --count 2 --json
 object command=sample count=2 grid=grid.png
 ok sample run --sampler ddim:steps=2 --count 2 --out s.png --json

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_info.c: duet info MODEL|RUN: architecture, taps, card; --plan: kernels, time, bytes; files of a run. */
+ * cli/cmd/cmd_info.c: duet info MODEL|RUN: architecture, taps, card; --plan: kernels, time, bytes beside what the machine
+ * allows, node by node and by kind; files of a run. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,8 @@ typedef struct info_options {
 } info_options;
 
 static const duet_param params[] = {
-    DUET_BOOLEAN(info_options, plan, "false", "kernels, time and bytes of one pass, node by node"),
-    DUET_INT(info_options, batch, "8", 1, 1024, "batch of --plan"),
+    DUET_BOOLEAN(info_options, plan, "false", "kernels, time and bytes of one pass, node by node, and the share of the roofline"),
+    DUET_INT(info_options, batch, "0", 0, 1024, "batch of --plan; 0 = 8, or 1 for images of more than 64 pixels a side"),
     DUET_INT(info_options, tap, "0", 0, 1000, "stop --plan after this block; 0 = whole pass"),
 };
 
@@ -43,40 +44,124 @@ static json_t *list_files(const cli_state *cli, const char *run) {
     return names;
 }
 
+enum { KINDS = 32, MEASURE_MS = 200 };
+
+typedef struct plan_kind { /* all nodes of one op */
+    char op[32];
+    int64_t nodes, bytes;
+    double seconds, flops;
+} plan_kind;
+
 typedef struct plan_rows {
     const cli_state *cli;
+    duet_machine machine;
     json_t *json;
-    double seconds, flops;
+    plan_kind kinds[KINDS], all;
+    int kind_count;
 } plan_rows;
+
+/* Percent of the machine's bound: the longer of the multiply-adds at its peak and the bytes at its bandwidth, over the time. */
+static double roofline(const duet_machine *machine, double flops, double bytes, double seconds) {
+    const double work = flops / (1e9 * machine->peak_gflops), traffic = bytes / (1e9 * machine->memory_gbs);
+    return seconds > 0 ? 100 * (work > traffic ? work : traffic) / seconds : 0.0;
+}
+
+static void add_to(plan_kind *kind, const duet_model_plan_row *row) {
+    kind->nodes++;
+    kind->bytes += row->bytes;
+    kind->seconds += row->seconds;
+    kind->flops += row->flops;
+}
+
+static plan_kind *kind_of(plan_rows *rows, const char *op) {
+    int k = 0;
+    while (k < rows->kind_count && strcmp(rows->kinds[k].op, op) != 0) k++;
+    if (k == KINDS) return &rows->kinds[KINDS - 1];
+    if (k == rows->kind_count) snprintf(rows->kinds[rows->kind_count++].op, sizeof rows->kinds[k].op, "%s", op);
+    return &rows->kinds[k];
+}
 
 static void show_row(const duet_model_plan_row *row, void *user) {
     plan_rows *rows = user;
-    char flops[32], bytes[32];
-    cli_human(flops, row->flops);
-    cli_human(bytes, (double)row->bytes);
-    cli_say(rows->cli, "%-14.14s %-34.34s %-12.12s %-16.16s %8s %8s %9.3f %8.1f%s\n", row->op, row->scope, row->kernel, row->impl, flops, bytes,
-            1e3 * row->seconds, row->seconds > 0 ? row->flops / row->seconds * 1e-9 : 0.0, row->fallback ? "  FALL-BACK" : "");
-    json_array_append_new(rows->json, json_pack("{s:s,s:s,s:s,s:s,s:f,s:I,s:f,s:b}", "op", row->op, "where", row->scope, "kernel", row->kernel,
+    char bytes[32];
+    const double time = row->seconds > 0 ? row->seconds : 1e-9, roof = roofline(&rows->machine, row->flops, (double)row->bytes, row->seconds);
+    json_array_append_new(rows->json, json_pack("{s:s,s:s,s:s,s:s,s:f,s:I,s:f,s:f,s:b}", "op", row->op, "where", row->scope, "kernel", row->kernel,
                                                 "implementation", row->impl, "flops", row->flops, "bytes", (json_int_t)row->bytes, "seconds",
-                                                row->seconds, "fallback", row->fallback));
-    rows->seconds += row->seconds;
-    rows->flops += row->flops;
+                                                row->seconds, "roofline_percent", roof, "fallback", row->fallback));
+    if (row->bytes == 0) return; /* a view: nothing runs */
+    cli_human(bytes, (double)row->bytes);
+    cli_say(rows->cli, "%-18.18s %-36.36s %-18.18s %9.3f %8.1f %7.1f %7sB %5.0f %%%s\n", row->op, row->scope,
+            row->impl[0] ? row->impl : row->kernel, 1e3 * row->seconds, 1e-9 * row->flops / time, 1e-9 * (double)row->bytes / time, bytes, roof,
+            row->fallback ? "  FALL-BACK" : "");
+    add_to(kind_of(rows, row->op), row);
+    add_to(&rows->all, row);
+}
+
+static int by_seconds(const void *a, const void *b) {
+    const double x = ((const plan_kind *)a)->seconds, y = ((const plan_kind *)b)->seconds;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void show_kind(const plan_rows *rows, const plan_kind *kind) {
+    char bytes[32];
+    const double time = kind->seconds > 0 ? kind->seconds : 1e-9;
+    cli_human(bytes, (double)kind->bytes);
+    cli_say(rows->cli, "%-18.18s %5lld nodes %23s %5.1f %% of the time %9.3f %8.1f %7.1f %7sB %5.0f %%\n", kind->op, (long long)kind->nodes, "",
+            rows->all.seconds > 0 ? 100 * kind->seconds / rows->all.seconds : 0.0, 1e3 * kind->seconds, 1e-9 * kind->flops / time,
+            1e-9 * (double)kind->bytes / time, bytes, roofline(&rows->machine, kind->flops, (double)kind->bytes, kind->seconds));
+}
+
+/* Sums by kind, the longest first; the share of what is not a convolution. */
+static void show_sums(plan_rows *rows, const duet_model_plan_memory *memory, json_t *out) {
+    char total[32], activations[32], scratch[32], packed[32];
+    json_t *kinds = json_array();
+    double other = rows->all.seconds;
+    qsort(rows->kinds, (size_t)rows->kind_count, sizeof *rows->kinds, by_seconds);
+    cli_say(rows->cli, "\n");
+    for (int k = 0; k < rows->kind_count; k++) {
+        const plan_kind *kind = &rows->kinds[k];
+        if (strcmp(kind->op, "conv2d") == 0) other -= kind->seconds;
+        show_kind(rows, kind);
+        json_array_append_new(kinds, json_pack("{s:s,s:I,s:f,s:f,s:I}", "op", kind->op, "nodes", (json_int_t)kind->nodes, "seconds", kind->seconds,
+                                               "flops", kind->flops, "bytes", (json_int_t)kind->bytes));
+    }
+    show_kind(rows, &rows->all);
+    const double share = rows->all.seconds > 0 ? other / rows->all.seconds : 0.0;
+    cli_human(total, (double)memory->total);
+    cli_human(activations, (double)memory->activations);
+    cli_human(scratch, (double)memory->scratch);
+    cli_human(packed, (double)memory->packed);
+    cli_say(rows->cli, "not convolution: %.1f %% of the time\nmemory of a session beside the weights: %sB (activations %sB, scratch %sB, packed weights %sB)\n",
+            100 * share, total, activations, scratch, packed);
+    json_object_set_new(out, "kinds", kinds);
+    json_object_set_new(out, "not_convolution", json_real(share));
+    json_object_set_new(out, "session_bytes", json_integer((json_int_t)memory->total));
+    json_object_set_new(out, "session_memory", json_pack("{s:I,s:I,s:I}", "activations", (json_int_t)memory->activations, "scratch",
+                                                         (json_int_t)memory->scratch, "packed", (json_int_t)memory->packed));
 }
 
 static duet_status plan(cli_state *cli, const info_options *o, duet_model *model, json_t *out) {
-    plan_rows rows = {.cli = cli, .json = json_array()};
-    int64_t memory = 0;
-    char text[32], flops[32];
-    cli_say(cli, "\none pass of %lld images%s\n", (long long)o->batch, o->tap ? " up to the tap" : "");
-    cli_say(cli, "%-14s %-34s %-12s %-16s %8s %8s %9s %8s\n", "op", "where", "kernel", "implementation", "flop", "bytes", "ms", "GFLOP/s");
-    const duet_status status = duet_model_plan(cli->ctx, model, o->batch, (int)o->tap, show_row, &rows, &memory);
-    cli_human(text, (double)memory);
-    cli_human(flops, rows.flops);
-    if (status == DUET_OK)
-        cli_say(cli, "sum: %s flop, %.1f ms, %.1f GFLOP/s; memory of a session beside the weights: %sB\n", flops, 1e3 * rows.seconds,
-                rows.seconds > 0 ? rows.flops / rows.seconds * 1e-9 : 0.0, text);
-    json_object_set_new(out, "plan", rows.json);
-    json_object_set_new(out, "session_bytes", json_integer((json_int_t)memory));
+    plan_rows *rows = calloc(1, sizeof *rows);
+    duet_model_plan_memory memory = {0};
+    const int64_t batch = o->batch > 0 ? o->batch : duet_model_card(model)->preprocess.size > 64 ? 1 : 8;
+    if (!rows) {
+        fprintf(stderr, "duet: no memory for the table of the plan\n");
+        return DUET_NO_MEMORY;
+    }
+    *rows = (plan_rows){.cli = cli, .json = json_array(), .all = {.op = "sum"}};
+    duet_status status = duet_machine_measure(&rows->machine, duet_context_threads(cli->ctx), 1e-3 * MEASURE_MS);
+    if (status == DUET_OK) {
+        cli_say(cli, "\none pass of %lld image%s%s; roof = part of %.1f GFLOP/s f32 or %.1f GB/s, above 100 %% where an algorithm needs fewer\n",
+                (long long)batch, batch == 1 ? "" : "s", o->tap ? " up to the tap" : "", rows->machine.peak_gflops, rows->machine.memory_gbs);
+        cli_say(cli, "%-18s %-36s %-18s %9s %8s %7s %8s %7s\n", "op", "where", "kernel", "ms", "GFLOP/s", "GB/s", "bytes", "roof");
+        status = duet_model_plan(cli->ctx, model, batch, (int)o->tap, show_row, rows, &memory);
+    }
+    json_object_set_new(out, "plan", rows->json);
+    json_object_set_new(out, "plan_batch", json_integer((json_int_t)batch));
+    json_object_set_new(out, "machine", json_pack("{s:s,s:i,s:f,s:f}", "cpu", rows->machine.cpu, "threads", rows->machine.threads, "peak_gflops",
+                                                  rows->machine.peak_gflops, "memory_gbs", rows->machine.memory_gbs));
+    if (status == DUET_OK) show_sums(rows, &memory, out);
+    free(rows);
     return status;
 }
 

@@ -70,7 +70,9 @@ typedef struct duet_plan_row { /* one node, for `info --plan` and `bench` */
 int64_t duet_plan_rows(const duet_plan *plan);
 void duet_plan_row_at(const duet_plan *plan, int64_t index, duet_plan_row *out);
 int64_t duet_plan_memory(const duet_plan *plan); /* bytes of a session: activations, scratch, kept */
-int64_t duet_plan_slab(const duet_plan *plan);   /* bytes of its activations */
+int64_t duet_plan_slab(const duet_plan *plan);   /* of these: activations */
+int64_t duet_plan_scratch(const duet_plan *plan);
+int64_t duet_plan_kept(const duet_plan *plan);   /* between runs: packed weights */
 int64_t duet_plan_fallbacks(const duet_plan *plan);
 /* Where the gradient of a slot stands in the gradient block, -1 = none. */
 int64_t duet_plan_grad_offset(const duet_plan *plan, int64_t slot);

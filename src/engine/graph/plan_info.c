@@ -23,6 +23,10 @@ int64_t duet_plan_memory(const duet_plan *plan) {
 
 int64_t duet_plan_slab(const duet_plan *plan) { return plan->slab_bytes; }
 
+int64_t duet_plan_scratch(const duet_plan *plan) { return plan->scratch_bytes; }
+
+int64_t duet_plan_kept(const duet_plan *plan) { return plan->keep_bytes; }
+
 int64_t duet_plan_fallbacks(const duet_plan *plan) {
     int64_t count = 0;
     for (int64_t s = 0; s < plan->step_count; s++) count += plan->steps[s].fallback;
