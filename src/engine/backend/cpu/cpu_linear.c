@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_linear.c: linear and its gradients as products of register tiles (cpu/gemm.h). A row's bits depend neither on how
- * many rows there are nor on the threads; the weight gradient is one chain over the rows, split over the threads by
- * outputs, so it does not depend on the threads either. */
+ * cpu/cpu_linear.c: the weight gradient of linear as a product of register tiles (cpu/gemm.h): one chain over the rows, split
+ * over the threads by outputs, so it does not depend on the threads. The other products are in cpu/cpu_product.c. */
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/op/ops_grad.h"
 
-#define BLOCK        (8 * DUET_ROWS) /* rows of y that share a pass over the weights */
-#define CHUNK        192             /* rows packed at a time by the weight gradient: a panel stays in the first cache */
-#define HEADER       16              /* floats before packed weights: their version */
-#define SMALL        200000          /* multiply-adds below which waking threads costs more than it gives */
-
-/* Is x not f32? Its elements are broadcast one by one, so it is widened first. */
-enum { COPIES_X = sizeof(duet_act) != sizeof(float) };
+#define CHUNK 192    /* rows packed at a time: a panel stays in the first cache */
+#define SMALL 200000 /* multiply-adds below which waking threads costs more than it gives */
 
 static int64_t last(const duet_arg *arg)
 {
@@ -22,133 +16,6 @@ static int64_t last(const duet_arg *arg)
 static int64_t rows_of(const duet_arg *arg)
 {
     return duet_shape_count(&arg->shape) / last(arg);
-}
-
-/* The left factor: rows of K floats, and behind them rows of `more_K` (0 = none) of another array. */
-typedef struct factor {
-    const float *a, *more;
-    int64_t K, more_K;
-} factor;
-
-/* y[rows m …, one panel of columns] of the rows from m0 on; the panel is packed from element `at` on; space: room for it, if it
- * is bf16; residual (NULL = 0) is as y, and may be y */
-static void block_times_panel(const factor *l, int64_t m0, const void *packed, int64_t at, const float *bias,
-                              const duet_act *residual, duet_act *y, int64_t N, int64_t rows, int64_t columns, float *space)
-{
-    const float *const w = panel_plain(packed, at, l->K + l->more_K, space != NULL, space);
-    for (int64_t m = 0; m < rows; m += DUET_ROWS) {
-        const float *row[DUET_ROWS], *more[DUET_ROWS];
-        for (int r = 0; r < DUET_ROWS; r++) {
-            const int64_t i = m0 + (m + r < rows ? m + r : m);
-            row[r] = l->a + i * l->K;
-            more[r] = l->more == NULL ? NULL : l->more + i * l->more_K;
-        }
-        tile t;
-        tile_start(&t, bias, columns);
-        if (residual != NULL) tile_load_add(&t, residual + m * N, N, rows - m, columns);
-        tile_rows(&t, row, 0, w, l->K);
-        if (l->more != NULL) tile_rows(&t, more, 0, w + l->K * DUET_TILE, l->more_K);
-        tile_put(&t, y + m * N, N, rows - m, columns);
-    }
-}
-
-/* y[M,N] = a[M,K] w + bias[N] + residual[M,N]; space: NULL, or, of packed bf16, a panel a thread */
-static void product(const factor *l, const void *packed, const float *bias, const duet_act *residual, duet_act *y, int64_t M,
-                    int64_t N, int threads, float *space)
-{
-    const int64_t K = l->K + l->more_K;
-    const int64_t blocks = (M + BLOCK - 1) / BLOCK, panels = gemm_panels(N);
-#pragma omp parallel for num_threads(threads) schedule(static) if (M * K * N > SMALL)
-    for (int part = 0; part < threads; part++) {
-        for (int64_t i = blocks * panels * part / threads; i < blocks * panels * (part + 1) / threads; i++) {
-            const int64_t m = i / panels * BLOCK, p = i % panels, n = p * DUET_TILE;
-            block_times_panel(l, m, packed, p * K * DUET_TILE, bias == NULL ? NULL : bias + n,
-                              residual == NULL ? NULL : residual + m * N + n, y + m * N + n, N, M - m < BLOCK ? M - m : BLOCK, N - n,
-                              space == NULL ? NULL : space + part * K * DUET_TILE);
-        }
-    }
-}
-
-/* One panel as it is kept; a packed row at a time passes through f32. */
-DUET_INLINE void pack_panel(void *to, bool kept_bf16, int64_t at, const void *w, int64_t K, int64_t n0, int64_t N,
-                            int64_t row_step, int64_t column_step, const bool bf16)
-{
-    for (int64_t k = 0; k < K; k++) {
-        float row[DUET_TILE];
-        gemm_pack_stored(row, (const uint8_t *)w + k * row_step * (bf16 ? 2 : 4), 1, n0, N, row_step, column_step, bf16);
-        for (int64_t i = 0; i < DUET_TILE; i += DUET_LANES) {
-            if (kept_bf16) bf16_store((uint16_t *)to + at + k * DUET_TILE + i, vec_load(row + i));
-            else vec_store((float *)to + at + k * DUET_TILE + i, vec_load(row + i));
-        }
-    }
-}
-
-static void pack(void *to, bool kept_bf16, const void *w, bool bf16, int64_t K, int64_t N, int64_t row_step, int64_t column_step,
-                 int threads)
-{
-    const int64_t panels = gemm_panels(N);
-#pragma omp parallel for num_threads(threads) schedule(static) if (K * N > SMALL)
-    for (int64_t p = 0; p < panels; p++) {
-        const int64_t at = p * K * DUET_TILE;
-        if (bf16) pack_panel(to, kept_bf16, at, w, K, p * DUET_TILE, N, row_step, column_step, true);
-        else pack_panel(to, kept_bf16, at, w, K, p * DUET_TILE, N, row_step, column_step, false);
-    }
-}
-
-static int64_t more_of(const duet_call *call)
-{
-    return call->inputs > 4 && call->has_in[4] ? last(&call->in[4]) : 0;
-}
-
-/* Both directions: the weight is in[1], [O,I]. */
-static duet_status plan_product(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
-{
-    const int64_t K = last(&call->in[0]) + more_of(call);
-    out->keep = HEADER * (int64_t)sizeof(float) + gemm_packed(K, last(&call->out[0])) * (keeps_bf16(call) ? 2 : 4);
-    out->scratch = COPIES_X ? rows_of(&call->in[0]) * K * (int64_t)sizeof(float) : 0;
-    if (keeps_bf16(call)) out->scratch += options->threads * K * DUET_TILE * (int64_t)sizeof(float);
-    out->impl = "tiles";
-    return DUET_OK;
-}
-
-/* x[M,K] in f32: itself, or a copy at `to`. */
-static const float *plain(const duet_run *run, const void *from, int64_t M, int64_t K, float *to)
-{
-    if (!COPIES_X || from == NULL) return from;
-    const duet_act *const x = from;
-#pragma omp parallel for num_threads(run->threads) schedule(static) if (M * K > SMALL)
-    for (int64_t m = 0; m < M; m++) act_widen(to + m * K, x + m * K, K);
-    return to;
-}
-
-static duet_status run_product(const duet_run *run, bool transposed)
-{
-    factor l = { .K = last(&run->call->in[0]), .more_K = more_of(run->call) };
-    const int64_t M = rows_of(&run->call->in[0]), K = l.K + l.more_K, N = last(&run->call->out[0]);
-    uint64_t *const version = run->keep;
-    const bool kept_bf16 = keeps_bf16(run->call);
-    float *const packed = (float *)run->keep + HEADER, *const copies = run->scratch;
-    if (*version == 0 || *version != run->in_version[1]) {
-        const bool bf16 = run->call->in[1].dtype == DUET_BF16;
-        if (transposed) pack(packed, kept_bf16, run->in[1], bf16, K, N, 1, K, run->threads);
-        else pack(packed, kept_bf16, run->in[1], bf16, K, N, N, 1, run->threads);
-        *version = run->in_version[1];
-    }
-    l.a = plain(run, run->in[0], M, l.K, run->scratch);
-    if (l.more_K > 0) l.more = plain(run, run->in[4], M, l.more_K, COPIES_X ? (float *)run->scratch + M * l.K : NULL);
-    product(&l, packed, transposed ? run->in[2] : NULL, transposed ? run->in[3] : NULL, run->out[0], M, N, run->threads,
-            kept_bf16 ? copies + (COPIES_X ? M * K : 0) : NULL);
-    return DUET_OK;
-}
-
-static duet_status run_forward(const duet_run *run)
-{
-    return run_product(run, true);
-}
-
-static duet_status run_dx(const duet_run *run)
-{
-    return run_product(run, false);
 }
 
 static int64_t row_tiles(int64_t O)
@@ -251,8 +118,6 @@ static duet_status run_dw(const duet_run *run)
 }
 
 static const duet_kernel kernels[] = {
-    { .op = "linear", .name = "linear", .bf16_weights = true, .plan = plan_product, .run = run_forward },
-    { .op = "linear_dx", .name = "linear", .bf16_weights = true, .plan = plan_product, .run = run_dx },
     { .op = "linear_dw", .name = "linear", .plan = plan_dw, .run = run_dw },
 };
 DUET_CPU_KERNELS(linear) = { kernels, DUET_COUNT(kernels) };
