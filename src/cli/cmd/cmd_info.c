@@ -144,10 +144,7 @@ static duet_status plan(cli_state *cli, const info_options *o, duet_model *model
     plan_rows *rows = calloc(1, sizeof *rows);
     duet_model_plan_memory memory = {0};
     const int64_t batch = o->batch > 0 ? o->batch : duet_model_card(model)->preprocess.size > 64 ? 1 : 8;
-    if (!rows) {
-        fprintf(stderr, "duet: no memory for the table of the plan\n");
-        return DUET_NO_MEMORY;
-    }
+    if (!rows) return cli_fail(DUET_NO_MEMORY, "out of memory");
     *rows = (plan_rows){.cli = cli, .json = json_array(), .all = {.op = "sum"}};
     duet_status status = duet_machine_measure(&rows->machine, duet_context_threads(cli->ctx), 1e-3 * MEASURE_MS);
     if (status == DUET_OK) {
