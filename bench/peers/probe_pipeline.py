@@ -70,7 +70,7 @@ def torch_features(model, images, taps, times):
     with torch.inference_mode():
         net.find_ends(x0[:1], torch.zeros(1), None)
         net.wanted = tuple(taps)
-        net.forward(x0[:32], torch.zeros(32), None)
+        net.forward(x0[:32], torch.zeros(len(x0[:32])), None)
         began = time.perf_counter()
         for t in times:
             for first in range(0, len(x0), 32):
