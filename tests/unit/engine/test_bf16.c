@@ -105,8 +105,8 @@ static void what_turns(void **state) {
             if (call.has_in[k] && n.graph->values[node->in[k]].kind == DUET_VALUE_NODE) assert_true(n.graph->values[node->in[k]].source < i);
         }
     }
-    assert_true(maps > 40);
-    assert_int_equal(casts, 1 + n.kept); /* the input, and what is kept */
+    assert_true(maps > 10);
+    assert_true(casts > 1 && casts < 3 * n.kept); /* the input, what is kept, and where small maps begin and end */
     duet_graph_free(n.graph);
     duet_model_close(model);
 }

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "engine/op/op_list.h"
 
-enum { SMALL = 16 }; /* times smaller than the largest: less than half a resolution of a U-Net with four */
+enum { SMALL = 4 }; /* times smaller than the largest, and more: of a U-Net about the two highest resolutions turn */
 
 typedef struct narrowing {
     duet_graph *graph;
