@@ -62,6 +62,7 @@ static const duet_op_case cases[] = {
     {.attr = "rank=3", .in = {DUET_SHAPE_OF(3, 5, 6), DUET_SHAPE_OF(3, 5, 9)}},
     {.attr = "rank=4", .in = {DUET_SHAPE_OF(2, 3, 2, 8), DUET_SHAPE_OF(2, 3, 2, 4)}},
     {.attr = "rank=2", .in = {DUET_SHAPE_OF(3, 49, 32), DUET_SHAPE_OF(3, 49, 96)}},
+    {.attr = "rank=2", .in = {DUET_SHAPE_OF(2, 101, 13), DUET_SHAPE_OF(2, 101, 19)}},
 };
 
 const duet_op duet_op_linear_dw = {

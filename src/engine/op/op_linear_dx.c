@@ -45,6 +45,9 @@ static const duet_op_case cases[] = {
     {.in = {DUET_SHAPE_OF(3, 5, 9), DUET_SHAPE_OF(9, 6, 1)}},
     {.in = {DUET_SHAPE_OF(2, 3, 2, 4), DUET_SHAPE_OF(4, 8, 1, 1)}},
     {.in = {DUET_SHAPE_OF(3, 49, 96), DUET_SHAPE_OF(96, 32, 1)}},
+    {.in = {DUET_SHAPE_OF(2, 101, 130), DUET_SHAPE_OF(130, 35)}},
+    {.in = {DUET_SHAPE_OF(2, 101, 1024), DUET_SHAPE_OF(1024, 5)}},
+    {.in = {DUET_SHAPE_OF(150, 8200), DUET_SHAPE_OF(8200, 3)}},
 };
 
 const duet_op duet_op_linear_dx = {

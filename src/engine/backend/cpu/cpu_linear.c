@@ -43,13 +43,21 @@ static duet_status plan_dw(const duet_call *call, const duet_kernel_options *opt
     return DUET_OK;
 }
 
-/* Columns c0 … c1 of from[count,C] -> [tile][count][width], the last tile padded with zeros; reads whole rows in order. */
+/* Columns c0 … c1 of from[count,C] -> [tile][count][width], the last tile padded with zeros; reads whole rows in order. A tile
+ * narrower than whole vectors (no more than two) is copied with its neighbours, which the next row then overwrites; not so in
+ * the last row, behind which there may be no memory to read and another tile begins. */
 DUET_INLINE void pack_tiles(float *to, const duet_act *from, int64_t count, int64_t C, int64_t c0, int64_t c1, int width)
 {
     for (int64_t m = 0; m < count; m++) {
         const duet_act *const row = from + m * C;
         float *out = to + m * width;
         int64_t c = c0;
+        if (m + 1 < count) {
+            for (; c + width <= c1; c += width, out += count * width) {
+                vec_store(out, act_load(row + c));
+                if (width > DUET_LANES) vec_store(out + DUET_LANES, act_load(row + c + DUET_LANES));
+            }
+        }
         for (; c + width <= c1; c += width, out += count * width) act_widen(out, row + c, width);
         if (c >= c1) continue;
         for (int64_t i = 0; i < width; i++) out[i] = c + i < c1 ? act_get(row[c + i]) : 0.0f;

@@ -4,8 +4,10 @@
  *
  * Nothing is kept: a wave of rows of x is copied in chunks of K side by side [chunk][m][k], then each thread takes groups of
  * columns and packs their weights by chunk into panels in its first cache, which is little work beside the product of some
- * ten rows with them. Sums stay in the thread's scratch between chunks. Every element is one chain over K, bias and residual
- * come last: bits depend neither on the rows nor on the threads.
+ * ten rows with them. Sums stay in the thread's scratch between chunks. Where all panels fit the cache that the threads share
+ * ("whole"), they are packed once instead, and each thread goes alone through its rows, a block of them at a time; f32 rows of
+ * one source are then read where they are. Every element is one chain over K, bias and residual come last: bits depend neither
+ * on the rows nor on the threads.
  * With few rows ("few rows") packing would cost as much as the product: there vectors run along K, w is read once where it is.
  * That is another order of adding, so a plan that must be exact does not take it. */
 #include "engine/backend/backend.h"
@@ -17,6 +19,9 @@
 #define WAVE_FLOATS (1024 * 1024) /* of x in a wave */
 #define WAVE_ROWS   2048          /* at most */
 #define ROW_FLOATS  (CHUNK + 16)  /* of the weights of a column before they are packed: a line more, to use all sets of the cache */
+#define WHOLE_FLOATS (1024 * 1024) /* of the weights, packed once */
+#define WHOLE_ROWS   96            /* of x in a block, at least two of which make packing first worth it */
+#define ALIASED      1024          /* floats: rows that far apart compete for the same sets of the first cache */
 #define SMALL       200000        /* multiply-adds below which waking threads costs more than it gives */
 #define FEW_ROWS    16
 #define DOT_ROWS    4             /* rows and columns whose sums are in registers when vectors run along K */
@@ -31,6 +36,7 @@ typedef struct product_plan {
     int threads;
     int64_t chunks, wave; /* of K; rows of x copied at a time */
     int64_t groups, parts; /* of the columns; of a wave's rows, so that each thread has a unit */
+    bool whole, in_place;  /* are all weights packed before; are rows of x read where they are */
 } product_plan;
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -61,13 +67,17 @@ static product_plan plan_of(const duet_call *call, int threads)
     p.wave = smaller(p.M, p.wave < DUET_ROWS ? DUET_ROWS : smaller(p.wave, WAVE_ROWS));
     p.groups = (p.N + GROUP - 1) / GROUP;
     p.parts = (p.threads + p.groups - 1) / p.groups;
+    p.whole = p.M >= 2 * WHOLE_ROWS && p.groups * p.chunks * CHUNK * GROUP <= WHOLE_FLOATS;
+    if (p.whole) p.wave = WHOLE_ROWS;
+    p.in_place = p.whole && p.more == 0 && sizeof(duet_act) == sizeof(float) && p.K % ALIASED != 0;
     return p;
 }
 
-/* Scratch: x of a wave, then of each thread packed weights and sums. */
+/* Scratch: x of a wave (of each thread, where whole), then of each thread packed weights and sums; where whole, last the
+ * weights of all. */
 static int64_t source_floats(const product_plan *p)
 {
-    return p->chunks * p->wave * CHUNK;
+    return p->in_place ? 0 : p->chunks * p->wave * CHUNK * (p->whole ? p->threads : 1);
 }
 
 static int64_t thread_floats(const product_plan *p)
@@ -75,11 +85,16 @@ static int64_t thread_floats(const product_plan *p)
     return CHUNK * GROUP + p->wave * GROUP;
 }
 
+static int64_t whole_floats(const product_plan *p)
+{
+    return p->whole ? p->groups * p->chunks * CHUNK * GROUP : 0;
+}
+
 static duet_status plan(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
     const product_plan p = plan_of(call, options->threads);
-    out->scratch = (source_floats(&p) + p.threads * thread_floats(&p)) * (int64_t)sizeof(float);
-    out->impl = "tiles";
+    out->scratch = (source_floats(&p) + p.threads * thread_floats(&p) + whole_floats(&p)) * (int64_t)sizeof(float);
+    out->impl = p.whole ? "tiles, packed once" : "tiles";
     return DUET_OK;
 }
 
@@ -161,42 +176,96 @@ static void put_rows(const product_plan *p, const float *sums, int64_t m, int64_
     }
 }
 
-/* Rows begin … end of a wave whose first row is m0, columns n …; `own`: the thread's scratch. */
-static void run_unit(const product_plan *p, const duet_run *run, const float *source, int64_t m0, int64_t begin, int64_t end, int64_t n,
+/* Chunk i of the weights of columns n …: GROUP / DUET_TILE panels of CHUNK steps. */
+static void pack_group(const product_plan *p, const duet_run *run, int64_t n, int64_t i, float *to)
+{
+    const int64_t panels = gemm_panels(smaller(p->N - n, GROUP)), count = smaller(p->K - i * CHUNK, CHUNK);
+    for (int64_t j = 0; j < panels; j++) {
+        float *const panel = to + j * CHUNK * DUET_TILE;
+        (p->flipped ? pack_straight : pack_transposed)(p, run->in[1], n + j * DUET_TILE, i * CHUNK, count, panel);
+    }
+}
+
+/* Rows of x: of chunk i the first begins at first + i next, `step` floats apart. */
+typedef struct rows_of_x {
+    const float *first;
+    int64_t next, step;
+} rows_of_x;
+
+/* Rows m … m + count of the result, columns n …; `packed`: all weights, or NULL: packed here; `own`: the thread's scratch. */
+static void run_unit(const product_plan *p, const duet_run *run, rows_of_x x, int64_t m, int64_t count, int64_t n, const float *packed,
                      float *own)
 {
     float *const sums = own + CHUNK * GROUP;
     const int64_t panels = gemm_panels(smaller(p->N - n, GROUP));
     for (int64_t i = 0; i < p->chunks; i++) {
-        const int64_t count = smaller(p->K - i * CHUNK, CHUNK);
+        const int64_t steps = smaller(p->K - i * CHUNK, CHUNK);
+        const float *const group = packed == NULL ? own : packed + (n / GROUP * p->chunks + i) * CHUNK * GROUP;
+        if (packed == NULL) pack_group(p, run, n, i, own);
         for (int64_t j = 0; j < panels; j++) {
-            float *const panel = own + j * CHUNK * DUET_TILE;
-            (p->flipped ? pack_straight : pack_transposed)(p, run->in[1], n + j * DUET_TILE, i * CHUNK, count, panel);
-            gemm_rows(sums + j * DUET_TILE, GROUP, source + (i * p->wave + begin) * CHUNK, CHUNK, panel, count, i == 0, end - begin);
+            gemm_rows(sums + j * DUET_TILE, GROUP, x.first + i * x.next, x.step, group + j * CHUNK * DUET_TILE, steps, i == 0, count);
         }
     }
-    put_rows(p, sums, m0 + begin, end - begin, n, run);
+    put_rows(p, sums, m, count, n, run);
+}
+
+/* Rows begin … end of x, all columns. */
+static void run_rows(const product_plan *p, const duet_run *run, int64_t begin, int64_t end, float *source, const float *packed, float *own)
+{
+    for (int64_t m = begin; m < end; m += p->wave) {
+        const int64_t count = smaller(end - m, p->wave);
+        rows_of_x x = { .first = source, .next = p->wave * CHUNK, .step = CHUNK };
+        if (p->in_place) x = (rows_of_x){ .first = (const float *)run->in[0] + m * p->K, .next = CHUNK, .step = p->K };
+        for (int64_t r = 0; r < count && !p->in_place; r++) copy_row(p, run, m + r, source, r);
+        for (int64_t n = 0; n < p->N; n += GROUP) run_unit(p, run, x, m, count, n, packed, own);
+    }
+}
+
+static void run_whole(const product_plan *p, const duet_run *run)
+{
+    float *const owns = (float *)run->scratch + source_floats(p), *const packed = owns + p->threads * thread_floats(p);
+    const int64_t blocks = (p->M + p->wave - 1) / p->wave, units = p->groups * p->chunks;
+#pragma omp parallel num_threads(p->threads)
+    {
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < units; i++) {
+            pack_group(p, run, i / p->chunks * GROUP, i % p->chunks, packed + i * CHUNK * GROUP);
+        }
+#pragma omp for schedule(static)
+        for (int part = 0; part < p->threads; part++) {
+            const int64_t begin = blocks * part / p->threads * p->wave, end = smaller(blocks * (part + 1) / p->threads * p->wave, p->M);
+            float *const source = (float *)run->scratch + (p->in_place ? 0 : part * p->chunks * p->wave * CHUNK);
+            run_rows(p, run, begin, end, source, packed, owns + part * thread_floats(p));
+        }
+    }
+}
+
+static void run_waves(const product_plan *p, const duet_run *run)
+{
+    const int64_t units = p->groups * p->parts;
+    float *const source = run->scratch;
+#pragma omp parallel num_threads(p->threads)
+    for (int64_t m0 = 0; m0 < p->M; m0 += p->wave) {
+        const int64_t count = smaller(p->M - m0, p->wave);
+#pragma omp for schedule(static)
+        for (int64_t m = 0; m < count; m++) copy_row(p, run, m0 + m, source, m);
+#pragma omp for schedule(static)
+        for (int part = 0; part < p->threads; part++) {
+            float *const own = source + source_floats(p) + part * thread_floats(p);
+            for (int64_t i = units * part / p->threads; i < units * (part + 1) / p->threads; i++) {
+                const int64_t r = i % p->parts, begin = count * r / p->parts, end = count * (r + 1) / p->parts;
+                const rows_of_x x = { .first = source + begin * CHUNK, .next = p->wave * CHUNK, .step = CHUNK };
+                run_unit(p, run, x, m0 + begin, end - begin, i / p->parts * GROUP, NULL, own);
+            }
+        }
+    }
 }
 
 static duet_status run_product(const duet_run *run)
 {
     const product_plan p = plan_of(run->call, run->threads);
-    const int64_t units = p.groups * p.parts;
-    float *const source = run->scratch;
-#pragma omp parallel num_threads(p.threads)
-    for (int64_t m0 = 0; m0 < p.M; m0 += p.wave) {
-        const int64_t count = smaller(p.M - m0, p.wave);
-#pragma omp for schedule(static)
-        for (int64_t m = 0; m < count; m++) copy_row(&p, run, m0 + m, source, m);
-#pragma omp for schedule(static)
-        for (int part = 0; part < p.threads; part++) {
-            float *const own = source + source_floats(&p) + part * thread_floats(&p);
-            for (int64_t i = units * part / p.threads; i < units * (part + 1) / p.threads; i++) {
-                const int64_t r = i % p.parts;
-                run_unit(&p, run, source, m0, count * r / p.parts, count * (r + 1) / p.parts, i / p.parts * GROUP, own);
-            }
-        }
-    }
+    if (p.whole) run_whole(&p, run);
+    else run_waves(&p, run);
     return DUET_OK;
 }
 
