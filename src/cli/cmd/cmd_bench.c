@@ -73,7 +73,7 @@ static void show_row(bench_output *o, const duet_bench_row *row) {
 /* ---- rows ---- */
 
 static void write_csv(bench_output *o, const duet_bench_row *row) {
-    fprintf(o->csv, "%s,%s,\"%s\",%lld,%lld,%s,%s,%d,%.9g,%.9g,%.9g,%.0f,%lld,%d,%.6g,%.6g,%.2f,%.4f\n", row->network, row->work, row->what,
+    fprintf(o->csv, "%s,%s,\"%s\",%lld,%lld,%s,\"%s\",%d,%.9g,%.9g,%.9g,%.0f,%lld,%d,%.6g,%.6g,%.2f,%.4f\n", row->network, row->work, row->what,
             (long long)row->batch, (long long)row->count, row->kernel, row->impl, (int)row->repeats, row->median, row->least, row->most, row->flops,
             (long long)row->bytes, o->machine.threads, o->machine.peak_gflops, o->machine.memory_gbs, o->machine.load,
             duet_bench_roofline(row, &o->machine));
