@@ -17,5 +17,6 @@
 #include <duet/study.h>
 #include <duet/tensor.h>
 #include <duet/train.h>
+#include <duet/tune.h>
 
 #endif

@@ -67,6 +67,7 @@ typedef struct duet_context_options {
 #define DUET_CONTEXT_OPTIONS_INIT ((duet_context_options){0})
 
 typedef struct duet_context duet_context;
+typedef struct duet_tuning duet_tuning; /* measured choices of kernels, duet/tune.h */
 
 /* options may be NULL. */
 DUET_NODISCARD duet_status duet_context_new(duet_context **out, const duet_context_options *options);
@@ -74,6 +75,9 @@ void duet_context_free(duet_context *ctx);
 int duet_context_threads(const duet_context *ctx);
 bool duet_context_exact(const duet_context *ctx);
 bool duet_context_bf16(const duet_context *ctx);
+/* What is planned from now on takes kernels by this table, where it knows the case. Borrowed; NULL = none, as at first. */
+void duet_context_set_tuning(duet_context *ctx, const duet_tuning *tuning);
+const duet_tuning *duet_context_tuning(const duet_context *ctx);
 
 /* Peak resident memory of this process in bytes (0 when the system does not tell). */
 int64_t duet_peak_memory(void);

@@ -82,7 +82,8 @@ typedef struct duet_model_plan_row {
     const char *op, *scope, *kernel, *impl;
     double flops, seconds;
     int64_t bytes;
-    bool fallback;
+    bool fallback; /* slow reference code */
+    bool tuned;    /* the kernel was chosen by measurement */
 } duet_model_plan_row;
 typedef struct duet_model_plan_memory { /* bytes of a session, beside the weights */
     int64_t total, activations, scratch, packed; /* packed: weights as kernels want them, kept between runs */

@@ -21,6 +21,7 @@
 struct duet_context {
     duet_context_options options;
     int threads;
+    const duet_tuning *tuning;
 };
 
 static int usable_processors(void)
@@ -69,6 +70,16 @@ bool duet_context_exact(const duet_context *ctx)
 bool duet_context_bf16(const duet_context *ctx)
 {
     return ctx != NULL && ctx->options.bf16;
+}
+
+void duet_context_set_tuning(duet_context *ctx, const duet_tuning *tuning)
+{
+    ctx->tuning = tuning;
+}
+
+const duet_tuning *duet_context_tuning(const duet_context *ctx)
+{
+    return ctx != NULL ? ctx->tuning : NULL;
 }
 
 void duet_log(const duet_context *ctx, duet_log_level level, const char *format, ...)

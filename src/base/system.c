@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * base/system.c: errno values that users meet, in words. */
+ * base/system.c: errno values that users meet, in words; the processor. */
 #include "base/system.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -41,4 +43,19 @@ duet_status duet_fail_system(int error, const char *action, const char *subject)
         if (reasons[i].error == error) return duet_fail(status, "cannot %s '%s': %s", action, subject, reasons[i].text);
     }
     return duet_fail(status, "cannot %s '%s': system error %d", action, subject, error);
+}
+
+void duet_cpu_name(char out[128])
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    snprintf(out, 128, "unknown");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        const char *value = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || value == NULL) continue;
+        value += 1 + strspn(value + 1, " \t");
+        snprintf(out, 128, "%.*s", (int)strcspn(value, "\n"), value);
+        break;
+    }
+    if (file != NULL) fclose(file);
 }

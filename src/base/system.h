@@ -9,4 +9,7 @@
 /* "cannot <action> '<subject>': <reason>". ENOENT and ENOTDIR give DUET_NOT_FOUND, ENOMEM DUET_NO_MEMORY, all others DUET_IO. */
 duet_status duet_fail_system(int error, const char *action, const char *subject);
 
+/* The processor's name as the system tells it, or "unknown". */
+void duet_cpu_name(char out[128]);
+
 #endif

@@ -10,7 +10,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130, CLI_PAT
 
 typedef struct cli_common { /* options of every command */
     int64_t threads;
-    bool exact, json, quiet;
+    bool exact, json, quiet, tuned;
     char precision[DUET_TEXT_SIZE];
 } cli_common;
 
@@ -22,6 +22,7 @@ typedef struct cli_state {
     int arg_count;
     cli_common common;
     duet_context *ctx;
+    duet_tuning *tuning;          /* of the file cli_tuning_path; NULL = none */
     char announce[CLI_PATH + 64]; /* a line to print when the task's first progress comes: then it has really begun */
     bool json_done;               /* the one JSON object is printed */
 } cli_state;
@@ -33,6 +34,7 @@ typedef struct cli_cmd {
     int min_args, max_args;
     const char *missing; /* what to say when there are too few arguments */
     const duet_param_table *extra; /* more options, declared in the library; may be NULL */
+    bool plans;          /* runs networks: takes the kernels that 'duet bench --tune' has measured */
     duet_status (*run)(cli_state *cli);
 } cli_cmd;
 
@@ -68,6 +70,13 @@ void cli_say(const cli_state *cli, const char *format, ...) DUET_PRINTF(2, 3);
 void cli_json(cli_state *cli, json_t *object);
 /* Prints a JSON file of a step on stdout with --json. */
 void cli_json_file(cli_state *cli, const char *path);
+
+/* tune.json in the cache folder: $DUET_CACHE, $XDG_CACHE_HOME/duet or ~/.cache/duet. False where there is none of them. */
+bool cli_tuning_path(char out[CLI_PATH]);
+/* Gives the context the table of that file, if it exists. */
+duet_status cli_tuning_load(cli_state *cli);
+/* Writes the table there, making the folder. */
+duet_status cli_tuning_save(char path[CLI_PATH], const duet_tuning *tuning);
 
 /* Opens a model for a command; says what to load instead of a file that is none. */
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path);

@@ -66,9 +66,11 @@ static duet_status run_command(cli_state *cli, int argc, char **argv) {
                                           .bf16 = strcmp(cli->common.precision, "bf16") == 0, .log = cli_log,
                                           .progress = cli->common.quiet ? NULL : cli_progress, .cancelled = cancelled, .user = cli};
     status = duet_context_new(&cli->ctx, &context);
+    if (status == DUET_OK && cli->cmd->plans && cli->common.tuned) status = cli_tuning_load(cli);
     if (status == DUET_OK) status = cli->cmd->run(cli);
     cli_progress_end();
     duet_context_free(cli->ctx);
+    duet_tuning_free(cli->tuning);
     return status == DUET_OK ? flush_output() : status;
 }
 

@@ -31,7 +31,7 @@ static duet_status make_session(duet_context *ctx, duet_denoiser *d)
     duet_graph *graph = NULL;
     duet_model_inputs in = {0};
     duet_value out = DUET_NONE;
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx)};
+    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(d->model, graph, d->batch, false, &in, &out));
     DUET_DO(duet_pass_run(graph, "fuse", &out, 1));

@@ -43,7 +43,7 @@ static duet_status compile(duet_context *ctx, duet_reader *reader, duet_model *m
     duet_graph *graph = NULL;
     duet_value raw = DUET_NONE;
     duet_model_inputs in;
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx)};
+    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
     DUET_DO(duet_graph_new(&graph));
     duet_graph_set_tap_hook(graph, add_pools, reader);
     DUET_DO(duet_model_build(model, graph, reader->level_count * reader->batch, false, &in, &raw));

@@ -49,7 +49,7 @@ static duet_status report_rows(const duet_plan *plan, const double *seconds, voi
         duet_plan_row from;
         duet_plan_row_at(plan, i, &from);
         const duet_model_plan_row to = {.op = from.op, .scope = from.scope, .kernel = from.kernel, .impl = from.impl, .flops = from.flops,
-                                        .seconds = seconds[i], .bytes = from.bytes, .fallback = from.fallback};
+                                        .seconds = seconds[i], .bytes = from.bytes, .fallback = from.fallback, .tuned = from.tuned};
         row(&to, user);
     }
     return DUET_OK;
@@ -66,7 +66,7 @@ duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
     duet_model_inputs in;
     duet_value out = DUET_NONE;
     wanted want = {.block = tap, .value = DUET_NONE};
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx)};
+    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
     DUET_DO(duet_graph_new(&graph));
     duet_graph_set_tap_hook(graph, remember, &want);
     DUET_DO(duet_model_build(model, graph, batch, false, &in, &out));

@@ -127,12 +127,16 @@ static duet_status go_through(duet_bench_run *run, bool count_only) {
     return DUET_OK;
 }
 
+duet_status duet_bench_check(const duet_bench_options *options) {
+    DUET_TRY(check_list(options->networks, network_exists));
+    DUET_TRY(check_list(options->works, work_exists));
+    return check_list(options->ops, op_exists);
+}
+
 duet_status duet_bench(duet_context *ctx, duet_machine *machine, const duet_bench_options *options,
                        void (*row)(const duet_bench_row *row, void *user), void *user) {
     duet_bench_run run = {.ctx = ctx, .options = options, .row = row, .user = user};
-    DUET_TRY(check_list(options->networks, network_exists));
-    DUET_TRY(check_list(options->works, work_exists));
-    DUET_TRY(check_list(options->ops, op_exists));
+    DUET_TRY(duet_bench_check(options));
     DUET_TRY(go_through(&run, true));
     if (run.total == 0) return duet_fail(DUET_ARG, "nothing to measure: no network '%s' has a work '%s'", options->networks, options->works);
     DUET_TRY(duet_machine_measure(machine, duet_context_threads(ctx), options->quick ? 0.02 : 0.5));

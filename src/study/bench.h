@@ -8,6 +8,7 @@
 
 #include "engine/graph/plan.h"
 #include "model/model.h"
+#include "train/trainer.h"
 
 typedef struct duet_bench_run {
     duet_context *ctx;
@@ -20,12 +21,17 @@ typedef struct duet_bench_run {
 /* ---- bench.c ---- */
 /* Is `name` in the list "a,b" (or the list empty or "all")? */
 bool duet_bench_listed(const char *list, const char *name);
+/* Are the names of the options' lists names of something? */
+DUET_NODISCARD duet_status duet_bench_check(const duet_bench_options *options);
 /* Times `work`, which does the thing once, until the seconds are spent, and hands the row on. */
 DUET_NODISCARD duet_status duet_bench_time(duet_bench_run *run, duet_bench_row *row, duet_status (*work)(void *state), void *state);
 
 /* ---- bench_ops.c: every node of the inference pass that differs from those before it ---- */
 DUET_NODISCARD duet_status duet_bench_ops(duet_bench_run *run, const duet_bench_network *network, int64_t batch, bool count_only,
                                           int64_t *count);
+
+/* "conv2d 4x64x64x256 * 256x256x3x3 + 4x64x64x256 to 32x32": inputs, but not their biases, and the size of a map that changes. */
+void duet_bench_describe(char *out, size_t size, const duet_call *call);
 
 /* ---- bench_works.c ---- */
 extern const char *const duet_bench_works[]; /* NULL behind the last */
@@ -40,5 +46,14 @@ typedef struct duet_bench_pass {
 } duet_bench_pass;
 DUET_NODISCARD duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out, duet_model *model, int64_t batch);
 void duet_bench_pass_free(duet_bench_pass *pass);
+
+/* A training of random images, without its loader. Close it also after a failure. */
+typedef struct duet_bench_trainer {
+    duet_dataset *dataset;
+    duet_trainer trainer;
+} duet_bench_trainer;
+DUET_NODISCARD duet_status duet_bench_trainer_open(duet_bench_trainer *out, duet_context *ctx, const char *arch, int64_t size, int64_t channels,
+                                                   int64_t batch);
+void duet_bench_trainer_close(duet_bench_trainer *trainer);
 
 #endif

@@ -66,7 +66,7 @@ done:
 
 static duet_status single_new(single *s, duet_context *ctx, const duet_graph *from, const duet_node *node) {
     duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx)};
+    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
     DUET_TRY(duet_graph_new(&s->graph));
     for (int k = 0; k < node->op->inputs; k++) in[k] = node->in[k] == DUET_NONE ? DUET_NONE : stand_in(s, from, node->in[k], k);
     duet_graph_add(s->graph, node->op, node->attr, in, out);
@@ -98,15 +98,13 @@ static bool measured(const duet_bench_run *run, const duet_node *node) {
     return !node->dead && !node->op->alias && duet_bench_listed(run->options->ops, node->op->info.name);
 }
 
-/* "conv2d 4x64x64x256 * 256x256x3x3 + 4x64x64x256 to 32x32": inputs, but not their biases, and the size of a map that changes. */
-static void describe(char *out, size_t size, const duet_graph *graph, const duet_node *node) {
+void duet_bench_describe(char *out, size_t size, const duet_call *call) {
     duet_str text = {0};
-    const duet_shape *first = &graph->values[node->in[0]].arg.shape, *result = &graph->values[node->out[0]].arg.shape;
-    duet_str_format(&text, "%s", node->op->info.name);
-    for (int k = 0; k < node->op->inputs; k++) {
-        if (node->in[k] == DUET_NONE) continue;
-        const duet_shape *shape = &graph->values[node->in[k]].arg.shape;
-        if (k > 0 && shape->rank < 2) continue;
+    const duet_shape *first = &call->in[0].shape, *result = &call->out[0].shape;
+    duet_str_format(&text, "%s", call->op->info.name);
+    for (int k = 0; k < call->inputs; k++) {
+        const duet_shape *shape = &call->in[k].shape;
+        if (!call->has_in[k] || (k > 0 && shape->rank < 2)) continue;
         for (int i = 0; i < shape->rank; i++)
             duet_str_format(&text, "%s%lld", i ? "x" : k > 1 ? " + " : k ? " * " : " ", (long long)shape->dim[i]);
     }
@@ -124,7 +122,9 @@ static duet_status measure_node(duet_bench_run *run, const duet_bench_network *n
     single s = {0};
     char what[128];
     duet_plan_row plan;
-    describe(what, sizeof what, graph, node);
+    duet_call call;
+    duet_graph_call(graph, node, 1, &call);
+    duet_bench_describe(what, sizeof what, &call);
     DUET_DO(single_new(&s, run->ctx, graph, node));
     duet_plan_row_at(s.plan, 0, &plan);
     duet_bench_row row = {.network = network->name, .work = "ops", .what = what, .kernel = plan.kernel, .impl = plan.impl, .batch = batch,

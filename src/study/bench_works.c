@@ -12,7 +12,6 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "study/bench.h"
-#include "train/trainer.h"
 
 const char *const duet_bench_works[] = {"ops", "forward", "features", "train", "sample", NULL};
 
@@ -32,7 +31,7 @@ duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out, duet_mo
     duet_graph *graph = NULL;
     duet_model_inputs in;
     duet_value raw = DUET_NONE;
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx)};
+    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
     duet_status status = DUET_OK;
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(model, graph, batch, false, &in, &raw));
@@ -120,30 +119,40 @@ done:
 
 static duet_status train_step(void *state) { return duet_trainer_step(state); }
 
+duet_status duet_bench_trainer_open(duet_bench_trainer *out, duet_context *ctx, const char *arch, int64_t size, int64_t channels, int64_t batch) {
+    duet_trainer *trainer = &out->trainer;
+    char spec[96];
+    snprintf(spec, sizeof spec, "synth:size=%lld,channels=%lld,train=256,test=0", (long long)size, (long long)channels);
+    *trainer = (duet_trainer){.ctx = ctx, .tuning = duet_context_tuning(ctx)};
+    duet_params_default(&duet_train_params, &trainer->options);
+    duet_copy_text(trainer->options.arch, sizeof trainer->options.arch, arch);
+    trainer->options.size = size;
+    trainer->options.batch = batch;
+    trainer->options.steps = 1000000;
+    if (duet_context_bf16(ctx)) duet_copy_text(trainer->options.precision, sizeof trainer->options.precision, "bf16");
+    DUET_TRY(duet_dataset_open(ctx, &out->dataset, spec));
+    trainer->dataset = out->dataset;
+    return duet_trainer_open(trainer);
+}
+
+void duet_bench_trainer_close(duet_bench_trainer *trainer) {
+    duet_trainer_close(&trainer->trainer);
+    duet_dataset_close(trainer->dataset);
+}
+
 static duet_status bench_train(duet_bench_run *run, duet_bench_row *row, const char *arch, const duet_bench_network *network) {
     duet_status status = DUET_OK;
-    duet_dataset *dataset = NULL;
-    duet_trainer trainer = {.ctx = run->ctx};
-    char spec[96];
-    snprintf(spec, sizeof spec, "synth:size=%lld,channels=%lld,train=256,test=0", (long long)network->size, (long long)network->channels);
-    duet_params_default(&duet_train_params, &trainer.options);
-    duet_copy_text(trainer.options.arch, sizeof trainer.options.arch, arch);
-    trainer.options.size = network->size;
-    trainer.options.batch = row->batch;
-    trainer.options.steps = 1000000;
-    if (duet_context_bf16(run->ctx)) duet_copy_text(trainer.options.precision, sizeof trainer.options.precision, "bf16");
-    DUET_DO(duet_dataset_open(run->ctx, &dataset, spec));
-    trainer.dataset = dataset;
-    DUET_DO(duet_trainer_open(&trainer));
+    duet_bench_trainer open = {0};
+    duet_trainer *trainer = &open.trainer;
+    DUET_DO(duet_bench_trainer_open(&open, run->ctx, arch, network->size, network->channels, row->batch));
     const duet_loader_options loader = {
-        .preprocess = duet_model_card(trainer.ema)->preprocess, .batch = row->batch, .shuffle = true, .workers = 1};
-    DUET_DO(duet_loader_open(run->ctx, &trainer.loader, dataset, &trainer.view, &loader));
+        .preprocess = duet_model_card(trainer->ema)->preprocess, .batch = row->batch, .shuffle = true, .workers = 1};
+    DUET_DO(duet_loader_open(run->ctx, &trainer->loader, open.dataset, &trainer->view, &loader));
     row->what = "training step";
-    row->flops = 3 * 2 * duet_model_macs(trainer.model) * (double)row->batch;
-    DUET_DO(duet_bench_time(run, row, train_step, &trainer));
+    row->flops = 3 * 2 * duet_model_macs(trainer->model) * (double)row->batch;
+    DUET_DO(duet_bench_time(run, row, train_step, trainer));
 done:
-    duet_trainer_close(&trainer);
-    duet_dataset_close(dataset);
+    duet_bench_trainer_close(&open);
     return status;
 }
 

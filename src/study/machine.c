@@ -10,6 +10,7 @@
 #include <duet/bench.h>
 
 #include "base/mem.h"
+#include "base/system.h"
 
 enum { CHAINS = 12, TURNS = 100000 };
 
@@ -90,19 +91,6 @@ static duet_status measure_memory(double *out, int threads, double seconds) {
     return status;
 }
 
-static void read_cpu_name(char out[128]) {
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    snprintf(out, 128, "unknown");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        const char *value = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || value == NULL) continue;
-        snprintf(out, 128, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
-        break;
-    }
-    if (file != NULL) fclose(file);
-}
-
 duet_status duet_machine_measure(duet_machine *out, int threads, double seconds) {
     const peak_kind kind = widest();
     duet_machine machine = {.threads = threads > 0 ? threads : omp_get_num_procs(), .vectors = kind.name};
@@ -110,7 +98,7 @@ duet_status duet_machine_measure(duet_machine *out, int threads, double seconds)
     machine.peak_gflops = measure_peak(&kind, machine.threads, seconds);
     const duet_status status = measure_memory(&machine.memory_gbs, machine.threads, seconds);
     if (status != DUET_OK) return status;
-    read_cpu_name(machine.cpu);
+    duet_cpu_name(machine.cpu);
     *out = machine;
     return DUET_OK;
 }

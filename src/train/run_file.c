@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * run.json (docs/run_folder.md): what a run is and how far it came. The settings are the parameter table's rows as
  * text, so that they read back into the same options. */
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,6 +12,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/system.h"
 #include "engine/backend/backend.h"
 #include "train/trainer.h"
 
@@ -60,17 +63,17 @@ static json_t *model_of(const duet_model *model)
 
 static json_t *machine_of(const duet_context *ctx)
 {
-    char line[256] = "", cpu[256] = "unknown";
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        const char *value = strchr(line, ':');
-        if (!duet_starts_with(line, "model name") || value == NULL) continue;
-        duet_copy_text(cpu, sizeof(cpu), value + 1 + strspn(value + 1, " \t"));
-        cpu[strcspn(cpu, "\n")] = '\0';
-        break;
-    }
-    if (file != NULL) fclose(file);
+    char cpu[128];
+    duet_cpu_name(cpu);
     return json_pack("{s:s, s:i, s:s}", "cpu", cpu, "threads", duet_context_threads(ctx), "isa", duet_backend_cpu()->isa);
+}
+
+static json_t *tuning_of(const duet_trainer *trainer)
+{
+    char hash[32];
+    snprintf(hash, sizeof(hash), "%016" PRIx64, duet_tuning_hash(trainer->tuning));
+    return json_pack("{s:s, s:s, s:I, s:I}", "file", DUET_RUN_TUNING, "hash", hash, "nodes", (json_int_t)duet_plan_tuned(trainer->plan),
+                     "nodes_in_all", (json_int_t)duet_plan_rows(trainer->plan));
 }
 
 static json_t *make_json(const duet_trainer *trainer, const char *run_status)
@@ -87,6 +90,7 @@ static json_t *make_json(const duet_trainer *trainer, const char *run_status)
     json_object_set_new(root, "steps", json_integer(trainer->steps));
     json_object_set_new(root, "seconds", json_real(duet_trainer_seconds(trainer)));
     if (trainer->steps > 0) json_object_set_new(root, "final_loss", json_real(duet_trainer_final_loss(trainer)));
+    if (duet_plan_tuned(trainer->plan) > 0) json_object_set_new(root, "tuning", tuning_of(trainer));
     json_object_set_new(root, "peak_memory", json_integer(duet_peak_memory()));
     return root;
 }
@@ -130,6 +134,18 @@ static duet_status read_settings(duet_train_options *out, const json_t *settings
         if (!json_is_string(value)) return duet_fail(DUET_FORMAT, "'%s': the setting '%s' is no text", path, key);
         DUET_TRY(duet_params_set(&duet_train_params, out, path, key, json_string_value(value)));
     }
+    return DUET_OK;
+}
+
+duet_status duet_run_file_tuning(const char *run, uint64_t *out)
+{
+    char path[DUET_PATH_SIZE];
+    json_error_t error;
+    DUET_TRY(duet_path_join(path, run, "run.json"));
+    json_t *root = json_load_file(path, 0, &error);
+    const char *hash = json_string_value(json_object_get(json_object_get(root, "tuning"), "hash"));
+    *out = hash != NULL ? (uint64_t)strtoull(hash, NULL, 16) : 0;
+    json_decref(root);
     return DUET_OK;
 }
 

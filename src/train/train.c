@@ -63,10 +63,40 @@ static duet_status check_folder(const char *run, bool resume)
     return DUET_OK;
 }
 
+/* A run keeps its kernels, whatever the caller's table is now: others would give other last bits. */
+static duet_status load_tuning(duet_trainer *trainer, duet_tuning **own)
+{
+    char path[DUET_PATH_SIZE];
+    uint64_t hash = 0;
+    trainer->tuning = NULL;
+    DUET_TRY(duet_run_file_tuning(trainer->run, &hash));
+    if (hash == 0) return DUET_OK;
+    DUET_TRY(duet_path_join(path, trainer->run, DUET_RUN_TUNING));
+    const duet_status status = duet_tuning_load(trainer->ctx, own, path);
+    if (status == DUET_NOT_FOUND) {
+        return duet_fail(status, "'%s' is missing: it names the kernels of this run, and others give other bits; put it back, or remove "
+                                 "\"tuning\" from run.json to go on with the usual ones", path);
+    }
+    if (status == DUET_OK && duet_tuning_hash(*own) != hash) {
+        duet_log(trainer->ctx, DUET_LOG_WARNING, "the kernels of '%s' are not those that the run began with: its last bits will differ", path);
+    }
+    trainer->tuning = *own;
+    return status;
+}
+
+static duet_status save_tuning(const duet_trainer *trainer)
+{
+    char path[DUET_PATH_SIZE];
+    if (duet_plan_tuned(trainer->plan) == 0) return DUET_OK;
+    DUET_TRY(duet_path_join(path, trainer->run, DUET_RUN_TUNING));
+    return duet_tuning_save(trainer->tuning, path);
+}
+
 static duet_status start(duet_trainer *trainer, bool resume)
 {
     bool found = false;
     DUET_TRY(duet_trainer_open(trainer));
+    if (!resume) DUET_TRY(save_tuning(trainer));
     if (resume) DUET_TRY(duet_checkpoint_load(trainer, &found));
     if (resume && !found) {
         duet_log(trainer->ctx, DUET_LOG_WARNING, "'%s' has no checkpoint yet; training starts from the beginning", trainer->run);
@@ -111,10 +141,12 @@ duet_status duet_train(duet_context *ctx, duet_train_result *out, const duet_dat
 {
     duet_status status = DUET_OK;
     duet_train_result result = {0};
-    duet_trainer trainer = {.ctx = ctx, .dataset = dataset, .run = run, .options = *options};
+    duet_tuning *own = NULL;
+    duet_trainer trainer = {.ctx = ctx, .dataset = dataset, .run = run, .options = *options, .tuning = duet_context_tuning(ctx)};
     DUET_DO(check_options(&trainer.options));
     DUET_DO(check_folder(run, resume));
     duet_run_file_created(trainer.created, run);
+    if (resume) DUET_DO(load_tuning(&trainer, &own));
     status = train(&trainer, resume);
     if (status == DUET_CANCELLED) { /* while pictures were made: the checkpoint is written */
         trainer.interrupted = true;
@@ -132,5 +164,6 @@ duet_status duet_train(duet_context *ctx, duet_train_result *out, const duet_dat
     }
 done:
     duet_trainer_close(&trainer);
+    duet_tuning_free(own);
     return status;
 }

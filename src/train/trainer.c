@@ -167,7 +167,8 @@ static duet_status make_plan(duet_trainer *trainer)
     duet_graph *graph = NULL;
     gradients g = {0};
     duet_value out[2] = {DUET_NONE, DUET_NONE}; /* loss, per sample */
-    const duet_plan_options options = {.threads = duet_context_threads(trainer->ctx), .exact = duet_context_exact(trainer->ctx)};
+    const duet_plan_options options = {.threads = duet_context_threads(trainer->ctx), .exact = duet_context_exact(trainer->ctx),
+                                       .tuning = trainer->tuning};
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(trainer->task->build(&trainer->task_choice.options, &trainer->setup, graph, &out[0], &out[1]));
     DUET_DO(duet_pass_run(graph, "fuse", out, 2));

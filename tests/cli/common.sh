@@ -9,6 +9,8 @@ trap 'exit 1' HUP TERM
 mkdir "$top/work" && cd "$top/work" || exit 1
 OMP_NUM_THREADS=1
 export OMP_NUM_THREADS
+DUET_CACHE=$top/cache # not the user's
+export DUET_CACHE
 failed=0
 checked=0
 data=synth:size=16,train=60,test=20,classes=3

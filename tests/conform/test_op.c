@@ -204,7 +204,7 @@ static void for_each_kernel(const op_fixture *f, int index, kernel_check check)
     for (int k = 0; k < plain.outputs; k++) plain.out[k].dtype = DUET_F32;
     const bool widens = duet_backend_cpu()->find(&plain, &(duet_kernel_options){.threads = 1}) != NULL;
     if ((bf16 || f->stored != 0) && widens) check(f, index, &duet_kernel_widened);
-    if (!bf16) check_list(f, index, &duet_onednn_kernels, check);
+    if (!bf16) check_list(f, index, &duet_onednn_candidates, check);
 #define DUET_CPU(name)      if (!bf16) check_list(f, index, &duet_cpu_##name##_base, check);
 #define DUET_CPU_BF16(name) if (bf16) check_list(f, index, &duet_cpu_##name##_bf16_base, check);
 #include "engine/backend/cpu/cpu.def"

@@ -9,12 +9,14 @@
 #include "cli/cli.h"
 
 typedef struct bench_options {
-    bool list;
-    char csv[DUET_TEXT_SIZE];
+    bool list, tune;
+    char csv[DUET_TEXT_SIZE], model[DUET_TEXT_SIZE];
 } bench_options;
 
 static const duet_param params[] = {
     DUET_BOOLEAN(bench_options, list, "false", "names the networks and ends"),
+    DUET_BOOLEAN(bench_options, tune, "false", "measures which kernel is fastest for each shape and keeps that for all commands"),
+    DUET_TEXT(bench_options, model, "", NULL, "model to tune instead of networks: its passes and its training"),
     DUET_TEXT(bench_options, csv, "", NULL, "file for the rows, written as they come"),
 };
 
@@ -91,6 +93,83 @@ static void take_row(const duet_bench_row *row, void *user) {
                                              duet_bench_roofline(row, &o->machine)));
 }
 
+/* ---- tuning ---- */
+
+typedef struct tune_output {
+    cli_state *cli;
+    json_t *rows;
+    char heading[DUET_TEXT_SIZE + 80];
+    long long cases, changed;
+    double usual, now; /* seconds of a pass: its nodes that have a choice */
+} tune_output;
+
+static void end_plan(tune_output *o) {
+    char usual[16], now[16];
+    if (o->cases == 0) return;
+    duration(usual, o->usual);
+    duration(now, o->now);
+    cli_say(o->cli, "  %lld of %lld cases with a choice change; all their nodes: %s, was %s (%.1f %% less)\n", o->changed, o->cases, now, usual,
+            o->usual > 0 ? 100 * (1 - o->now / o->usual) : 0.0);
+    o->cases = o->changed = 0;
+    o->usual = o->now = 0;
+}
+
+static void begin_plan(tune_output *o, const duet_tune_row *row) {
+    char heading[sizeof o->heading];
+    snprintf(heading, sizeof heading, "%s, %s, batch %lld", row->network, row->work, (long long)row->batch);
+    if (strcmp(heading, o->heading) == 0) return;
+    end_plan(o);
+    snprintf(o->heading, sizeof o->heading, "%s", heading);
+    cli_say(o->cli, "%s\n", heading);
+}
+
+static void take_case(const duet_tune_row *row, void *user) {
+    tune_output *o = user;
+    char usual[16], now[16];
+    begin_plan(o, row);
+    json_array_append_new(o->rows, json_pack("{s:s,s:s,s:I,s:s,s:I,s:i,s:s,s:s,s:f,s:f}", "network", row->network, "work", row->work, "batch",
+                                             (json_int_t)row->batch, "what", row->what, "count", (json_int_t)row->count, "candidates",
+                                             row->candidates, "usual", row->usual, "kernel", row->chosen, "usual_seconds", row->usual_seconds,
+                                             "seconds", row->seconds));
+    o->cases++;
+    o->usual += row->usual_seconds * (double)row->count;
+    o->now += row->seconds * (double)row->count;
+    if (strcmp(row->usual, row->chosen) == 0) return;
+    o->changed++;
+    duration(usual, row->usual_seconds);
+    duration(now, row->seconds);
+    cli_say(o->cli, "  %-54.54s %3lld %-8.8s %9s -> %-8.8s %9s %5.1f %%\n", row->what, (long long)row->count, row->usual, usual, row->chosen, now,
+            100 * (1 - row->seconds / row->usual_seconds));
+}
+
+/* What an older file holds stays, where nothing new is measured. */
+static duet_status tune(cli_state *cli, const bench_options *o) {
+    tune_output out = {.cli = cli};
+    char path[CLI_PATH], hash[32];
+    duet_tuning *table = cli->tuning, *own = NULL;
+    duet_status status = DUET_OK;
+    if (o->csv[0]) return cli_wrong("--tune writes no --csv; --json has its rows");
+    if (!cli_tuning_path(path)) return cli_fail(DUET_ARG, "no place for the measurements; set DUET_CACHE to a folder");
+    if (!table) status = duet_tuning_new(&own);
+    if (status != DUET_OK) return status;
+    if (!table) table = own;
+    out.rows = json_array();
+    status = duet_tune(cli->ctx, table, cli->extra, o->model[0] ? o->model : NULL, take_case, &out);
+    end_plan(&out);
+    if (duet_tuning_count(table) > 0 && (status == DUET_OK || status == DUET_CANCELLED)) {
+        const duet_status saved = cli_tuning_save(path, table);
+        if (status == DUET_OK) status = saved;
+    }
+    if (status == DUET_OK) {
+        snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_tuning_hash(table));
+        cli_say(cli, "kept in %s: %lld cases; --no-tuned leaves them aside\n", path, (long long)duet_tuning_count(table));
+        cli_json(cli, json_pack("{s:s,s:s,s:I,s:O}", "path", path, "hash", hash, "cases", (json_int_t)duet_tuning_count(table), "rows", out.rows));
+    }
+    json_decref(out.rows);
+    duet_tuning_free(own);
+    return status;
+}
+
 static duet_status list_networks(cli_state *cli) {
     int count = 0;
     char arch[DUET_TEXT_SIZE];
@@ -122,6 +201,8 @@ static duet_status run(cli_state *cli) {
     const time_t now = time(NULL);
     struct tm utc;
     if (o->list) return list_networks(cli);
+    if (o->tune) return tune(cli, o);
+    if (o->model[0]) return cli_wrong("--model is for --tune; 'duet info MODEL --plan' measures a model");
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     if (o->csv[0]) {
         out.csv = fopen(o->csv, "w");
@@ -146,6 +227,9 @@ const cli_cmd duet_cmd_bench = {
                "'roof' the part of what multiply-adds or memory allow: above 100 % where an algorithm does fewer, or a cache serves.\n"
                "The machine is measured in the same run; nothing else should run beside it.\n"
                "  duet bench --networks ddpm-cifar --works forward,train\n"
-               "  duet bench --networks adm-256 --works ops --ops conv2d --csv conv.csv",
-    .max_args = 0, .missing = "", .extra = &duet_bench_params, .run = run,
+               "--tune measures all kernels that can compute a node, on random data, and keeps the fastest in $DUET_CACHE/tune.json\n"
+               "($XDG_CACHE_HOME/duet, ~/.cache/duet): every command takes it from there, but with --exact or --no-tuned.\n"
+               "  duet bench --networks adm-256 --works ops --ops conv2d --csv conv.csv\n"
+               "  duet bench --tune --model runs/00001-fashion-mnist",
+    .max_args = 0, .missing = "", .extra = &duet_bench_params, .plans = true, .run = run,
 };

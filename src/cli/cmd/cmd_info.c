@@ -22,7 +22,7 @@ static const duet_param params[] = {
 static const struct { const char *start, *what; } files[] = {
     {"run.json", "settings, data set, machine, status"}, {"loss.csv", "training curve"},
     {"model-", "a model (EMA weights and card): load this"}, {"state-", "training state for --resume; not a model"},
-    {"real.png", "training images"}, {"denoise.png", "denoising strip"}, {"head.safetensors", "newest head, used by classify"},
+    {"tuning.json", "kernels that the training takes, measured"}, {"real.png", "training images"}, {"denoise.png", "denoising strip"}, {"head.safetensors", "newest head, used by classify"},
     {"report.html", "the report"}, {"cache", "feature tables, safe to delete"}, {"sample-", "generated images"}, {"sweep-", "accuracy over (t, tap, pool)"},
     {"probe-", "test accuracy of a head"}, {"features-", "feature export"},
 };
@@ -85,14 +85,14 @@ static void show_row(const duet_model_plan_row *row, void *user) {
     plan_rows *rows = user;
     char bytes[32];
     const double time = row->seconds > 0 ? row->seconds : 1e-9, roof = roofline(&rows->machine, row->flops, (double)row->bytes, row->seconds);
-    json_array_append_new(rows->json, json_pack("{s:s,s:s,s:s,s:s,s:f,s:I,s:f,s:f,s:b}", "op", row->op, "where", row->scope, "kernel", row->kernel,
+    json_array_append_new(rows->json, json_pack("{s:s,s:s,s:s,s:s,s:f,s:I,s:f,s:f,s:b,s:b}", "op", row->op, "where", row->scope, "kernel", row->kernel,
                                                 "implementation", row->impl, "flops", row->flops, "bytes", (json_int_t)row->bytes, "seconds",
-                                                row->seconds, "roofline_percent", roof, "fallback", row->fallback));
+                                                row->seconds, "roofline_percent", roof, "fallback", row->fallback, "tuned", row->tuned));
     if (row->bytes == 0) return; /* a view: nothing runs */
     cli_human(bytes, (double)row->bytes);
     cli_say(rows->cli, "%-18.18s %-36.36s %-18.18s %9.3f %8.1f %7.1f %7sB %5.0f %%%s\n", row->op, row->scope,
             row->impl[0] ? row->impl : row->kernel, 1e3 * row->seconds, 1e-9 * row->flops / time, 1e-9 * (double)row->bytes / time, bytes, roof,
-            row->fallback ? "  FALL-BACK" : "");
+            row->fallback ? "  FALL-BACK" : row->tuned ? "  tuned" : "");
     add_to(kind_of(rows, row->op), row);
     add_to(&rows->all, row);
 }
@@ -231,5 +231,5 @@ static duet_status run(cli_state *cli) {
 
 const cli_cmd duet_cmd_info = {
     .info = {.name = "info", .help = "what a model or run is: taps, sizes, costs, files", .params = DUET_TABLE(params, info_options)},
-    .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file.", .min_args = 1, .max_args = 1, .missing = "of which model or run?", .run = run,
+    .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file.", .min_args = 1, .max_args = 1, .missing = "of which model or run?", .plans = true, .run = run,
 };

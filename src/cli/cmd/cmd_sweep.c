@@ -111,5 +111,5 @@ const cli_cmd duet_cmd_sweep = {
     .details = "MODEL is a run folder or a model file; the best setting is written into the model.\n"
                "All settings come from one pass over the images; their features are kept in the run, so that a stopped sweep goes on\n"
                "where it was and a probe reads what a sweep has computed. Fits on rows of the training split only; the test split is not touched.",
-    .min_args = 1, .max_args = 1, .missing = "which model?", .run = run,
+    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .run = run,
 };

@@ -165,5 +165,5 @@ const cli_cmd duet_cmd_train = {
                "  duet train --data fashion-mnist --minutes 20\n"
                "  duet train --data photos/ --size 32 --augment flip --images 2m\n"
                "  duet train --resume runs/00001-fashion-mnist --minutes 40",
-    .max_args = 0, .extra = &duet_train_params, .run = run,
+    .max_args = 0, .extra = &duet_train_params, .plans = true, .run = run,
 };

@@ -32,10 +32,15 @@ typedef struct duet_kernel {
     duet_status (*run)(const duet_run *run);
 } duet_kernel;
 
+#define DUET_MAX_CANDIDATES 8
+
 typedef struct duet_backend {
     duet_entry info;
     /* The best kernel for the call, NULL = none. */
     const duet_kernel *(*find)(const duet_call *call, const duet_kernel_options *options);
+    /* All kernels that can take its place, at most `most`; of one name only, if `name` is given. With options->exact the one
+     * of `find` alone: another order of adding would be other bits. NULL = no choice. */
+    int (*candidates)(const duet_kernel **out, int most, const duet_call *call, const duet_kernel_options *options, const char *name);
     const char *isa; /* "avx512", "avx2", "base"; what the machine runs */
 } duet_backend;
 

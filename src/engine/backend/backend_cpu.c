@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * engine/backend/backend_cpu.c: the backend "cpu". Own kernels are compiled once an instruction set; the best set that
  * the processor has is taken at run time, so one binary runs everywhere. For each op the first kernel of the list that
- * supports the call and pays wins: oneDNN's where it is faster, then own ones. */
+ * supports the call and pays wins: oneDNN's where it is faster, then own ones. A table of measurements (tuning.h) may choose
+ * another one that supports the call. */
 #include <string.h>
 
 #include "engine/backend/backend.h"
@@ -59,10 +60,15 @@ static const duet_kernel *find_in(const duet_kernel_list *list, const duet_call 
     return NULL;
 }
 
-/* oneDNN supports only what it does faster. In bf16 every op has a kernel if it has one in f32. */
+static bool is_bf16(const duet_call *call)
+{
+    return duet_call_is_bf16(call) || (call->outputs > 0 && call->out[0].dtype == DUET_BF16);
+}
+
+/* oneDNN's list holds only what it does faster as a rule. In bf16 every op has a kernel if it has one in f32. */
 static const duet_kernel *find_all(const kernel_lists *lists, const duet_call *call, const duet_kernel_options *options)
 {
-    const bool bf16 = duet_call_is_bf16(call) || (call->outputs > 0 && call->out[0].dtype == DUET_BF16);
+    const bool bf16 = is_bf16(call);
     const duet_kernel_list *const *const list = bf16 ? lists->bf16 : lists->f32;
     const int count = bf16 ? lists->bf16_count : lists->f32_count;
     const duet_kernel *found = bf16 ? NULL : find_in(&duet_onednn_kernels, call, options);
@@ -70,13 +76,44 @@ static const duet_kernel *find_all(const kernel_lists *lists, const duet_call *c
     return found == NULL && (bf16 || has_bf16_weights(call)) ? &duet_kernel_widened : found;
 }
 
+static int add_candidates(const duet_kernel **out, int count, int most, const duet_kernel_list *list, const duet_call *call, const char *name)
+{
+    for (int i = 0; i < list->count && count < most; i++) {
+        const duet_kernel *const kernel = &list->kernels[i];
+        if (strcmp(kernel->op, call->op->info.name) != 0 || (name != NULL && strcmp(kernel->name, name) != 0)) continue;
+        if (!kernel->bf16_weights && has_bf16_weights(call)) continue;
+        if (kernel->supports == NULL || kernel->supports(call)) out[count++] = kernel;
+    }
+    return count;
+}
+
+static int all_candidates(const kernel_lists *lists, const duet_kernel **out, int most, const duet_call *call,
+                          const duet_kernel_options *options, const char *name)
+{
+    int count = 0;
+    if (options->exact) {
+        out[0] = find_all(lists, call, options);
+        return out[0] != NULL && (name == NULL || strcmp(out[0]->name, name) == 0);
+    }
+    const bool bf16 = is_bf16(call);
+    const duet_kernel_list *const *const list = bf16 ? lists->bf16 : lists->f32;
+    if (!bf16) count = add_candidates(out, count, most, &duet_onednn_candidates, call, name);
+    for (int i = 0; i < (bf16 ? lists->bf16_count : lists->f32_count); i++) count = add_candidates(out, count, most, list[i], call, name);
+    return count;
+}
+
 static const duet_kernel *find_base(const duet_call *call, const duet_kernel_options *options)
 {
     return find_all(&lists_base, call, options);
 }
 
+static int candidates_base(const duet_kernel **out, int most, const duet_call *call, const duet_kernel_options *options, const char *name)
+{
+    return all_candidates(&lists_base, out, most, call, options, name);
+}
+
 #define DUET_CPU_INFO { .name = "cpu", .help = "own vectorised kernels, oneDNN for some convolutions", .params = DUET_TABLE_EMPTY }
-static const duet_backend backend_base = { .info = DUET_CPU_INFO, .find = find_base, .isa = "base" };
+static const duet_backend backend_base = { .info = DUET_CPU_INFO, .find = find_base, .candidates = candidates_base, .isa = "base" };
 
 #if defined(__x86_64__)
 static const duet_kernel_list *const f32_avx2[] = {
@@ -94,6 +131,11 @@ static const duet_kernel *find_avx2(const duet_call *call, const duet_kernel_opt
     return find_all(&lists_avx2, call, options);
 }
 
+static int candidates_avx2(const duet_kernel **out, int most, const duet_call *call, const duet_kernel_options *options, const char *name)
+{
+    return all_candidates(&lists_avx2, out, most, call, options, name);
+}
+
 static const duet_kernel_list *const f32_avx512[] = {
 #define DUET_CPU(name) &duet_cpu_##name##_avx512,
 #include "engine/backend/cpu/cpu.def"
@@ -109,8 +151,13 @@ static const duet_kernel *find_avx512(const duet_call *call, const duet_kernel_o
     return find_all(&lists_avx512, call, options);
 }
 
-static const duet_backend backend_avx2 = { .info = DUET_CPU_INFO, .find = find_avx2, .isa = "avx2" };
-static const duet_backend backend_avx512 = { .info = DUET_CPU_INFO, .find = find_avx512, .isa = "avx512" };
+static int candidates_avx512(const duet_kernel **out, int most, const duet_call *call, const duet_kernel_options *options, const char *name)
+{
+    return all_candidates(&lists_avx512, out, most, call, options, name);
+}
+
+static const duet_backend backend_avx2 = { .info = DUET_CPU_INFO, .find = find_avx2, .candidates = candidates_avx2, .isa = "avx2" };
+static const duet_backend backend_avx512 = { .info = DUET_CPU_INFO, .find = find_avx512, .candidates = candidates_avx512, .isa = "avx512" };
 
 const duet_backend *duet_backend_cpu(void)
 {

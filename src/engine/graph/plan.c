@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/backend/tuning.h"
 #include "engine/graph/memory.h"
 
 size_t duet_arg_bytes(const duet_arg *arg) { return (size_t)duet_shape_count(&arg->shape) * duet_dtype_size(arg->dtype); }
@@ -173,9 +174,17 @@ static duet_place place_of(const compile *c, duet_value value) {
     return value == DUET_NONE ? (duet_place){DUET_PLACE_NONE, 0} : c->place[c->root[value]];
 }
 
-static duet_status choose_kernel(duet_step *step, const duet_plan *plan, uint32_t param_inputs) {
-    const duet_kernel_options options = {.threads = plan->options.threads, .exact = plan->options.exact, .param_inputs = param_inputs};
-    step->kernel = plan->backend->find(&step->call, &options);
+duet_kernel_options duet_step_options(const duet_plan *plan, const duet_step *step) {
+    duet_kernel_options options = {.threads = plan->options.threads, .exact = plan->options.exact};
+    for (int k = 0; k < step->call.inputs; k++) options.param_inputs |= (uint32_t)(step->in[k].kind == DUET_PLACE_PARAM) << k;
+    return options;
+}
+
+static duet_status choose_kernel(duet_step *step, const duet_plan *plan) {
+    const duet_kernel_options options = duet_step_options(plan, step);
+    DUET_TRY(duet_tuning_choose(&step->kernel, plan->options.tuning, plan->backend, &step->call, &options, plan->grad_size > 0));
+    step->tuned = step->kernel != NULL;
+    if (!step->kernel) step->kernel = plan->backend->find(&step->call, &options);
     if (step->kernel && step->kernel->plan) {
         const duet_status status = step->kernel->plan(&step->call, &options, &step->plan);
         if (status == DUET_UNSUPPORTED) step->kernel = NULL;
@@ -185,6 +194,7 @@ static duet_status choose_kernel(duet_step *step, const duet_plan *plan, uint32_
     memset(&step->plan, 0, sizeof step->plan);
     step->kernel = duet_kernel_reference(step->call.op);
     step->fallback = plan->backend != duet_backend_ref();
+    step->tuned = false;
     return step->kernel->plan(&step->call, &options, &step->plan);
 }
 
@@ -215,7 +225,7 @@ static duet_status make_step(compile *c, int64_t s, const duet_params *params) {
     duet_plan *plan = c->plan;
     duet_step *step = &plan->steps[s];
     const duet_node *node = &c->graph->nodes[c->step_node[s]];
-    uint32_t used = 0, param_inputs = 0;
+    uint32_t used = 0;
     for (int k = 0; k < node->op->outputs; k++) used |= (uint32_t)c->live[node->out[k]] << k;
     duet_graph_call(c->graph, node, used, &step->call);
     DUET_TRY(take_stored_types(c, node, params, &step->call));
@@ -226,13 +236,10 @@ static duet_status make_step(compile *c, int64_t s, const duet_params *params) {
     DUET_TRY(duet_arena_status(plan->arena));
     if (attr_size > 0) memcpy(attr, node->attr, attr_size);
     step->call.attr = attr;
-    for (int k = 0; k < node->op->inputs; k++) {
-        step->in[k] = place_of(c, node->in[k]);
-        param_inputs |= (uint32_t)(step->in[k].kind == DUET_PLACE_PARAM) << k;
-    }
+    for (int k = 0; k < node->op->inputs; k++) step->in[k] = place_of(c, node->in[k]);
     for (int k = 0; k < node->op->outputs; k++) step->out[k] = (used >> k & 1u) ? place_of(c, node->out[k]) : (duet_place){0};
     if (node->op->alias) return DUET_OK;
-    const duet_status status = choose_kernel(step, plan, param_inputs);
+    const duet_status status = choose_kernel(step, plan);
     if (status != DUET_OK) {
         duet_error_frame("cannot plan %s at '%s'", node->op->info.name, node->scope);
         return status;

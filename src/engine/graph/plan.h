@@ -45,6 +45,7 @@ typedef struct duet_plan_options {
     const char *backend; /* NULL = "cpu" */
     int threads;
     bool exact;
+    const duet_tuning *tuning; /* read while planning; NULL = none */
 } duet_plan_options;
 
 typedef struct duet_plan_grad { /* gradient `value` of the parameter slot `slot` */
@@ -66,6 +67,7 @@ typedef struct duet_plan_row { /* one node, for `info --plan` and `bench` */
     double flops;
     int64_t bytes; /* read + written */
     bool fallback; /* the reference runs although the backend is not "ref" */
+    bool tuned;    /* the kernel is one that the tuning table names */
 } duet_plan_row;
 int64_t duet_plan_rows(const duet_plan *plan);
 void duet_plan_row_at(const duet_plan *plan, int64_t index, duet_plan_row *out);
@@ -74,6 +76,7 @@ int64_t duet_plan_slab(const duet_plan *plan);   /* of these: activations */
 int64_t duet_plan_scratch(const duet_plan *plan);
 int64_t duet_plan_kept(const duet_plan *plan);   /* between runs: packed weights */
 int64_t duet_plan_fallbacks(const duet_plan *plan);
+int64_t duet_plan_tuned(const duet_plan *plan); /* nodes whose kernel the tuning table names */
 /* Where the gradient of a slot stands in the gradient block, -1 = none. */
 int64_t duet_plan_grad_offset(const duet_plan *plan, int64_t slot);
 int64_t duet_plan_grad_size(const duet_plan *plan); /* floats */

@@ -8,7 +8,7 @@ void duet_plan_row_at(const duet_plan *plan, int64_t index, duet_plan_row *out) 
     const duet_step *step = &plan->steps[index];
     const duet_call *call = &step->call;
     *out = (duet_plan_row){.op = call->op->info.name, .scope = call->scope, .kernel = step->kernel ? step->kernel->name : "view",
-                           .impl = step->plan.impl ? step->plan.impl : "", .out = call->out[0].shape, .fallback = step->fallback};
+                           .impl = step->plan.impl ? step->plan.impl : "", .out = call->out[0].shape, .fallback = step->fallback, .tuned = step->tuned};
     if (!step->kernel) return;
     out->flops = call->op->flops ? call->op->flops(call) : (double)duet_shape_count(&call->out[0].shape);
     for (int k = 0; k < call->inputs; k++)
@@ -30,6 +30,12 @@ int64_t duet_plan_kept(const duet_plan *plan) { return plan->keep_bytes; }
 int64_t duet_plan_fallbacks(const duet_plan *plan) {
     int64_t count = 0;
     for (int64_t s = 0; s < plan->step_count; s++) count += plan->steps[s].fallback;
+    return count;
+}
+
+int64_t duet_plan_tuned(const duet_plan *plan) {
+    int64_t count = 0;
+    for (int64_t s = 0; s < plan->step_count; s++) count += plan->steps[s].tuned;
     return count;
 }
 

@@ -18,7 +18,7 @@ typedef struct duet_step { /* a node that runs */
     duet_kernel_plan plan;
     duet_place in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
     int64_t keep_offset;
-    bool fallback;
+    bool fallback, tuned;
 } duet_step;
 
 typedef struct duet_plan_input {
@@ -53,6 +53,9 @@ struct duet_plan {
     int64_t *grad_offset; /* [slots], -1 = none */
     int64_t slots, grad_size;
 };
+
+/* What a kernel is told of step `step`; weights of a plan with gradients change with every run. */
+duet_kernel_options duet_step_options(const duet_plan *plan, const duet_step *step);
 
 size_t duet_arg_bytes(const duet_arg *arg);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * cpu/onednn_conv.c: conv2d and conv2d_dx in oneDNN on dense NHWC, for the shapes where it is faster than own kernels
  * (cpu/cpu_conv.c): inner products too short for a tile, as in the first layer, and dx of strided convolutions, which own
- * kernels compute with zeros between. Both give the same bits for any batch and thread count.
+ * kernels compute with zeros between. Both give the same bits for any batch and thread count. On other shapes oneDNN is a
+ * candidate that a measurement may choose, when bits may depend on them.
  *
  * Weights are packed once into run->keep, behind a 64-byte header with the version of their content, and again when the
  * version changes (always for version 0). */
@@ -44,6 +45,14 @@ static bool conv_supports(const duet_call *call)
     const bool is_short = taps * (pass == DUET_DNN_FORWARD ? shape.in : shape.out) <= SHORT && taps > 1 && results >= 16;
     const bool strided = pass == DUET_DNN_BACKWARD_DATA && shape.stride > 1 && shape.in >= 8;
     return (is_short || strided) && duet_dnn_supported(pass, &shape);
+}
+
+static bool conv_runs(const duet_call *call)
+{
+    duet_dnn_shape shape;
+    const duet_dnn_pass pass = describe(call, &shape);
+    if (pass == DUET_DNN_FORWARD && call->has_in[3]) return false;
+    return duet_dnn_supported(pass, &shape);
 }
 
 static void conv_release(void *state)
@@ -97,10 +106,10 @@ static duet_status conv_run(const duet_run *run)
     return duet_dnn_run(slot, x, weights, forward ? run->in[2] : NULL, y, run->scratch);
 }
 
-static const duet_kernel kernels[] = {
-    { .op = "conv2d", .name = "onednn", .supports = conv_supports, .plan = conv_plan, .release = conv_release, .open = conv_open,
-      .close = conv_close, .run = conv_run },
-    { .op = "conv2d_dx", .name = "onednn", .supports = conv_supports, .plan = conv_plan, .release = conv_release, .open = conv_open,
-      .close = conv_close, .run = conv_run },
-};
+#define KERNEL(op_, supports_)                                                                                             \
+    { .op = op_, .name = "onednn", .supports = supports_, .plan = conv_plan, .release = conv_release, .open = conv_open,   \
+      .close = conv_close, .run = conv_run }
+static const duet_kernel kernels[] = { KERNEL("conv2d", conv_supports), KERNEL("conv2d_dx", conv_supports) };
+static const duet_kernel candidates[] = { KERNEL("conv2d", conv_runs), KERNEL("conv2d_dx", conv_runs) };
 const duet_kernel_list duet_onednn_kernels = { .kernels = kernels, .count = DUET_COUNT(kernels) };
+const duet_kernel_list duet_onednn_candidates = { .kernels = candidates, .count = DUET_COUNT(candidates) };
