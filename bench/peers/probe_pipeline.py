@@ -4,13 +4,20 @@
 by PyTorch features with scikit-learn heads, on a part of an IDX data set of 60,000 training images; prints one JSON object.
 
 PyTorch: eager f32, the whole pass once per t with the taps kept (the papers' scripts run it once per tap and t), adaptive average
-pooling. scikit-learn: LogisticRegression (lbfgs, max_iter=1000, default tol) for each column and strength on standardised features.
-The peer's features are timed on `images` images; its heads on two columns at the row counts `rows`, a power law of the rows through
-them gives the time at 48,000 rows, and columns count in proportion to their width. duet is timed on `duet_rows` rows and half as
-many to validate, or on `all`; its features scale with the rows, its heads with the rows too (an over-estimate: a part does not grow).
+pooling. scikit-learn: LogisticRegression (lbfgs, max_iter=1000, default tol), one fit after the other, on standardised features.
 
-  python3 bench/peers/probe_pipeline.py build/release/duet models/fashion-mnist.safetensors DATA duet_rows=8000 rows=2000,4000
+What is scaled, and how:
+  features, both sides   seconds in proportion to the images, to 60,000.
+  heads of duet          all columns and strengths on `duet_rows` rows, in proportion to the rows, to 48,000 (a part does not grow).
+  heads of scikit-learn  all strengths of a narrow, a middle and a wide column, on each number of `rows`. The line through the two,
+                         seconds over rows (a pass costs a part that does not grow, and one in proportion to the rows), leads to
+                         48,000. Columns of other widths lie between the measured ones, log seconds over log width.
+
+One side at a time: side=duet or side=peer, and known=FILE with what the other one printed.
+
+  python3 bench/peers/probe_pipeline.py build/release/duet models/fashion-mnist.safetensors DATA
 """
+import contextlib
 import gzip
 import json
 import os
@@ -21,8 +28,8 @@ import tempfile
 import time
 import warnings
 
-options = {"threads": str(os.cpu_count()), "taps": "3,6,9,11,13", "t": "5,10,25", "pools": "1,2,4", "images": "1000", "rows": "2000,4000",
-           "duet_rows": "8000", "side": "both", "format": "contiguous"}
+options = {"threads": str(os.cpu_count()), "taps": "3,6,9,11,13", "t": "5,10,25", "pools": "1,2,4", "images": "1000", "rows": "6000,12000",
+           "duet_rows": "8000", "side": "both", "known": "", "format": "contiguous"}
 STRENGTHS = [0.1, 0.01, 0.001, 0.0001, 0.00001]
 FIT_ROWS, ALL_ROWS = 48000, 60000
 
@@ -55,8 +62,8 @@ def read_idx(path):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * len(dims)).reshape(dims)
 
 
-def torch_features(model, images, taps, times):
-    """Pooled rows [N,D] of (t, tap, pool), and the seconds it took."""
+def torch_features(model, images, taps, times, whole=True):
+    """Pooled rows [N,D] of (t, tap, pool), and the seconds it took; not whole: passes end at the last tap."""
     import numpy as np
     import torch
     import torch.nn.functional as F
@@ -69,14 +76,20 @@ def torch_features(model, images, taps, times):
     rows = {}
     with torch.inference_mode():
         net.find_ends(x0[:1], torch.zeros(1), None)
-        net.wanted = tuple(taps)
-        net.forward(x0[:32], torch.zeros(len(x0[:32])), None)
+        net.wanted, net.stop_at = tuple(taps), None if whole else taps[-1]
+
+        def read(x, t):
+            net.depth = 0
+            with contextlib.suppress(torch_unet.Stop):
+                net.forward(x, torch.full((len(x),), float(t)), None)
+
+        read(x0[:32], 0)
         began = time.perf_counter()
         for t in times:
             for first in range(0, len(x0), 32):
                 x = x0[first:first + 32]
                 x = (alpha[t] * x + sigma[t] * torch.randn_like(x)).contiguous(memory_format=memory_format)
-                net.forward(x, torch.full((len(x),), float(t)), None)
+                read(x, t)
                 for tap in taps:
                     for pool in numbers("pools"):
                         rows.setdefault((t, tap, pool), []).append(F.adaptive_avg_pool2d(net.taps[tap], pool).flatten(1).numpy().copy())
@@ -97,31 +110,33 @@ def fit_seconds(x, y, strengths):
     return time.perf_counter() - began
 
 
-def peer(model, data):
+def peer_heads(model, images, labels, widths):
+    """Seconds of all heads of scikit-learn on FIT_ROWS rows, from columns of two taps on two numbers of rows."""
     import numpy as np
+    taps, t, rows = numbers("taps"), numbers("t")[1], numbers("rows")
+    held, _ = torch_features(model, images[:max(rows)], (taps[0], taps[2]), (t,), whole=False)
+    measured = {}
+    for tap, pool in ((taps[0], 1), (taps[2], 2), (taps[2], 4)):
+        x = held[(t, tap, pool)]
+        took = [fit_seconds(x[:n], labels[:n], STRENGTHS) for n in rows]
+        slope = (took[-1] - took[0]) / (rows[-1] - rows[0])
+        measured[f"tap {tap} pool {pool}"] = {"features": x.shape[1], "rows": rows, "seconds": took,
+                                              "seconds_scaled": took[-1] + slope * (FIT_ROWS - rows[-1])}
+    known = sorted((line["features"], line["seconds_scaled"]) for line in measured.values())
+    logs = np.interp(np.log(widths), np.log([k[0] for k in known]), np.log([k[1] for k in known]))
+    return {"measured": measured, "columns": len(widths), "seconds_scaled": float(np.exp(logs).sum())}
+
+
+def peer(model, data):
     import torch
     torch.set_num_threads(int(options["threads"]))
     images = read_idx(os.path.join(data, "train-images-idx3-ubyte.gz"))
     labels = read_idx(os.path.join(data, "train-labels-idx1-ubyte.gz"))
-    taps, times, sizes = numbers("taps"), numbers("t"), numbers("rows")
-    _, seconds = torch_features(model, images[:numbers("images")[0]], taps, times)
-    out = {"features": seconds, "features_scaled": seconds * ALL_ROWS / numbers("images")[0], "heads": {}}
-    held, _ = torch_features(model, images[:max(sizes)], taps[1:3], times[1:2])
-    width = sum(rows.shape[1] for rows in held.values())
-    all_rows, _ = torch_features(model, images[:1], taps, times)
-    total = sum(rows.shape[1] for rows in all_rows.values())
-    measured, covered = 0.0, 0
-    for tap, pool in ((taps[1], 2), (taps[2], 2)):
-        x = held[(times[1], tap, pool)]
-        took = [fit_seconds(x[:n], labels[:n], STRENGTHS) for n in sizes]
-        slope = np.polyfit(np.log(sizes), np.log(took), 1)[0] if len(sizes) > 1 else 1.0
-        slope = float(min(slope, 1.0))
-        out["heads"][f"tap {tap} pool {pool}, {x.shape[1]} features"] = {"rows": sizes, "seconds": took, "power_of_rows": slope}
-        measured += took[-1] * (FIT_ROWS / sizes[-1]) ** slope
-        covered += x.shape[1]
-    out["heads_scaled"] = measured * total / covered
-    out["widths"] = {"all columns": total, "measured": covered, "of the two taps": width}
-    return out
+    count = numbers("images")[0]
+    rows, seconds = torch_features(model, images[:count], numbers("taps"), numbers("t"))
+    heads = peer_heads(model, images, labels, [x.shape[1] for x in rows.values()])
+    return {"images": count, "features": seconds, "heads": heads, "features_scaled": seconds * ALL_ROWS / count,
+            "heads_scaled": heads["seconds_scaled"]}
 
 
 def main():
@@ -139,10 +154,14 @@ def main():
         result["duet"] = duet(program, model, data)
     if options["side"] in ("both", "peer"):
         result["peer"] = peer(model, data)
-    if options["side"] == "both":
+    if options["known"]:
+        with open(options["known"], encoding="utf-8") as file:
+            result = {**json.load(file), **result}
+    if "duet" in result and "peer" in result:
         total = {side: result[side]["features_scaled"] + result[side]["heads_scaled"] for side in ("duet", "peer")}
         result["seconds_scaled"] = total
         result["ratio"] = total["peer"] / total["duet"]
+        result["scaled"] = f"to {ALL_ROWS} images, {FIT_ROWS} of them fitted on; see the head of this script"
     print(json.dumps(result, indent=1))
 
 

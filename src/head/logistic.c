@@ -10,14 +10,14 @@
 
 #include "base/context.h"
 #include "base/error.h"
-#include "base/linalg.h"
 #include "base/mem.h"
+#include "head/narrow.h"
 
 enum { GROUPS = 16, MANY = 500000 }; /* MANY: sums worth waking the other threads */
 
 typedef struct group {
     float *gradient; /* [lanes*K,D] */
-    float *logits;   /* [chunk,lanes*K]; then what the second product takes */
+    float *logits;   /* [chunk,lanes*K], rows as narrow.h has them; then what the second product takes */
     double *bias;    /* [lanes*K], gradient */
     double *loss;    /* [lanes] */
 } group;
@@ -28,7 +28,7 @@ struct duet_logistic {
     int64_t chunk, weights, variables; /* weights = K*D */
     int threads;
     group groups[GROUPS];
-    float *w;             /* [lanes*K,D] */
+    float *w, *packed;    /* [lanes*K,D], and as narrow.h takes it */
     float *probabilities; /* [lanes,M,K], each of the last F there */
 };
 
@@ -52,11 +52,12 @@ static duet_status make_groups(duet_logistic *p)
     const int64_t k = (int64_t)p->data.classes * p->data.lanes;
     for (int g = 0; g < GROUPS; g++) {
         DUET_TRY(duet_alloc(&p->groups[g].gradient, k * p->data.dim, sizeof(float)));
-        DUET_TRY(duet_alloc(&p->groups[g].logits, p->chunk * k, sizeof(float)));
+        DUET_TRY(duet_alloc(&p->groups[g].logits, p->chunk * duet_narrow_columns(k), sizeof(float)));
         DUET_TRY(duet_alloc(&p->groups[g].bias, k, sizeof(double)));
         DUET_TRY(duet_alloc(&p->groups[g].loss, p->data.lanes, sizeof(double)));
     }
     DUET_TRY(duet_alloc(&p->w, k * p->data.dim, sizeof(float)));
+    DUET_TRY(duet_alloc(&p->packed, duet_narrow_columns(k) * p->data.dim, sizeof(float)));
     return duet_alloc(&p->probabilities, p->data.rows * k, sizeof(float));
 }
 
@@ -95,6 +96,7 @@ void duet_logistic_free(duet_logistic *problem)
         duet_release(problem->groups[g].loss);
     }
     duet_release(problem->w);
+    duet_release(problem->packed);
     duet_release(problem->probabilities);
     duet_release(problem);
 }
@@ -150,11 +152,11 @@ static void curve_row(float *z, const float *p, const double *bias, int classes)
 /* The rows of a chunk for one lane: columns l*K … of the logits. */
 static void run_rows(duet_logistic *p, group *own, const duet_logistic_lane *lane, int l, int count, int64_t first, int64_t rows)
 {
-    const int64_t classes = p->data.classes;
+    const int64_t classes = p->data.classes, columns = duet_narrow_columns(count * classes);
     const double *bias = lane->at + p->weights;
     double *sum = own->bias + l * classes, loss = 0;
     for (int64_t i = 0; i < rows; i++) {
-        float *row = own->logits + (i * count + l) * classes;
+        float *row = own->logits + i * columns + l * classes;
         float *kept = p->probabilities + (lane->place * p->data.rows + first + i) * classes;
         if (lane->curve) curve_row(row, kept, bias, p->data.classes);
         else loss += softmax_row(row, kept, bias, p->data.classes, p->data.labels[first + i]);
@@ -173,9 +175,9 @@ static void run_group(duet_logistic *p, group *own, int64_t first_chunk, int64_t
         const int64_t first = c * p->chunk;
         const int64_t rows = p->data.rows - first < p->chunk ? p->data.rows - first : p->chunk;
         const float *x = p->data.x + first * d;
-        duet_gemm_f32(false, true, rows, columns, d, 1.0f, x, d, p->w, d, 0.0f, own->logits, columns);
+        duet_narrow_forward(x, rows, d, p->packed, columns, own->logits);
         for (int l = 0; l < count; l++) run_rows(p, own, &lanes[l], l, count, first, rows);
-        duet_gemm_f32(true, false, columns, d, rows, 1.0f, own->logits, columns, x, d, 1.0f, own->gradient, d);
+        duet_narrow_backward(x, rows, d, own->logits, columns, own->gradient);
     }
 }
 
@@ -210,6 +212,7 @@ void duet_logistic_pass(duet_logistic *problem, duet_logistic_lane *lanes, int c
     const int64_t chunks = (p->data.rows + p->chunk - 1) / p->chunk;
     for (int l = 0; l < count; l++)
         for (int64_t i = 0; i < p->weights; i++) p->w[l * p->weights + i] = (float)lanes[l].at[i];
+    duet_narrow_pack(p->w, (int64_t)count * p->data.classes, p->data.dim, p->packed);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(p->threads)
     for (int g = 0; g < GROUPS; g++) run_group(p, &p->groups[g], chunks * g / GROUPS, chunks * (g + 1) / GROUPS, lanes, count);
     for (int l = 0; l < count; l++) finish_lane(p, &lanes[l], l);
@@ -233,5 +236,16 @@ void duet_logistic_classes(const duet_logistic *problem, int place, double *out)
             out[a * classes + b] /= (double)used;
             out[b * classes + a] = out[a * classes + b];
         }
+    }
+}
+
+void duet_logistic_doubts(const duet_logistic *problem, int place, float *out)
+{
+    const int64_t rows = problem->data.rows, classes = problem->data.classes;
+    const float *all = problem->probabilities + place * rows * classes;
+    for (int64_t i = 0; i < rows; i++) {
+        float sum = 0;
+        for (int64_t k = 0; k < classes; k++) sum += all[i * classes + k] * (1.0f - all[i * classes + k]);
+        out[i] = sum;
     }
 }

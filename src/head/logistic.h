@@ -48,5 +48,7 @@ typedef struct duet_logistic_lane {
 void duet_logistic_pass(duet_logistic *problem, duet_logistic_lane *lanes, int count);
 /* The mean over the rows (of many: over some, evenly spread) of diag(p) - p p', [K,K], at the lane's last F. */
 void duet_logistic_classes(const duet_logistic *problem, int place, double *out);
+/* Its trace for each row, 1 - sum p^2, [M]: how much a row bends F. */
+void duet_logistic_doubts(const duet_logistic *problem, int place, float *out);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * head/newton.c: truncated Newton (Dembo and Steihaug 1983) for several strengths in step: each is a small machine that asks for
  * F and its gradient, or for H v, and goes on when the pass that serves all of them is over. The preconditioner is the Hessian
- * with class and feature parts averaged on their own, P = C (x) G + strength I, C = mean of diag(p) - p p' at w, G = X'X/M. With
- * C = U diag(c) U' the row U'_i of the gradient is solved with c_i G + strength I (head/scaling.h). Dropped: that p and x depend
- * on each other. */
+ * with class and feature parts averaged on their own, P = C (x) G + strength I: C = mean of diag(p) - p p' at w, G = X'VX / sum V
+ * with V its trace for each row, 1 - sum p^2, so that rows count as far as they bend F. With C = U diag(c) U' the row U'_i of the
+ * gradient is solved with c_i G + strength I (head/scaling.h). Dropped: that the directions of C and x depend on each other. */
 #include "head/newton.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "head/scaling.h"
 
-enum { BLOCK = 256, MANY = 10000000 }; /* MANY: operations worth waking the other threads */
+enum { ROWS_A_COLUMN = 4, BLOCK = 256, MANY = 10000000 }; /* MANY: operations worth waking the other threads */
 static const double near_gap = 1e-2, start_gap = 1e-1; /* of a penalty on the way; where the next strength begins */
 
 typedef enum lane_state { LANE_WAITS, LANE_OPENS, LANE_CURVES, LANE_TRIES, LANE_DONE } lane_state;
@@ -30,6 +30,9 @@ typedef struct lane {
     bool near;                /* near enough for the next strength to begin from w */
     double *mean, *axes, *values; /* C, U [K,K] and c [K], ascending, not below a floor */
     double made_for, spread;  /* the penalty and the trace of C of the preconditioner */
+    duet_scaling scaling;     /* G; without axes: that of all rows alike */
+    double scaled_at;         /* trace of C for which G was made */
+    float *doubts;            /* [M], V */
     double *gradient, *step, *residual, *solved, *direction, *product, *trial, *turned; /* [variables] */
     float *rows, *work;       /* [K,D] */
     double loss, lowered, begun, size, length;
@@ -75,6 +78,7 @@ static duet_status make_lane(const duet_newton *n, lane *l)
     DUET_TRY(duet_alloc(&l->axes, n->classes * n->classes, sizeof(double)));
     DUET_TRY(duet_alloc(&l->values, n->classes, sizeof(double)));
     DUET_TRY(duet_alloc(&l->rows, n->weights, sizeof(float)));
+    DUET_TRY(duet_alloc(&l->doubts, duet_logistic_rows(n->problem)->rows, sizeof(float)));
     return duet_alloc(&l->work, n->weights, sizeof(float));
 }
 
@@ -83,6 +87,8 @@ static void free_lane(lane *l)
     double *vectors[] = {l->gradient, l->step, l->residual, l->solved, l->direction, l->product, l->trial, l->turned, l->mean, l->axes, l->values};
     for (int i = 0; i < DUET_COUNT(vectors); i++) duet_release(vectors[i]);
     duet_release(l->rows);
+    duet_release(l->doubts);
+    duet_scaling_free(&l->scaling);
     duet_release(l->work);
 }
 
@@ -127,6 +133,19 @@ void duet_newton_free(duet_newton *newton)
     duet_release(newton);
 }
 
+/* G anew where the rows bend F by far less than when it was made: then it is for others that they still do. */
+static duet_status scale_lane(const duet_newton *n, lane *l, double spread)
+{
+    const duet_logistic_data *data = duet_logistic_rows(n->problem);
+    const int64_t wanted = ROWS_A_COLUMN * data->dim, count = wanted < data->rows ? wanted : data->rows;
+    if (!n->scaled || spread > 0.3 * l->scaled_at || !(spread > 0)) return DUET_OK;
+    duet_logistic_doubts(n->problem, (int)(l - n->lanes), l->doubts);
+    duet_scaling_free(&l->scaling);
+    DUET_TRY(duet_scaling_weighted(&l->scaling, data->x, l->doubts, data->rows, data->dim, count, n->threads));
+    l->scaled_at = spread;
+    return DUET_OK;
+}
+
 /* C at the lane's last F; an old one serves while the penalty is the same and the classes are about as uncertain. */
 static duet_status prepare(const duet_newton *n, lane *l)
 {
@@ -135,6 +154,7 @@ static duet_status prepare(const duet_newton *n, lane *l)
     duet_logistic_classes(n->problem, (int)(l - n->lanes), l->mean);
     for (int64_t k = 0; k < classes; k++) spread += l->mean[k * classes + k];
     if (!isfinite(spread)) return DUET_OK; /* the loss says so */
+    DUET_TRY(scale_lane(n, l, spread));
     if (l->made_for == l->penalty && spread > l->spread / 1.5 && spread < l->spread * 1.5) return DUET_OK;
     memcpy(l->axes, l->mean, (size_t)(classes * classes) * sizeof(double));
     DUET_TRY(duet_eigen_sym_f64(classes, l->axes, l->values));
@@ -173,7 +193,7 @@ static void precondition(const duet_newton *n, lane *l, const double *g, double 
         for (int64_t i = 0; i < n->weights; i++) most = fmax(most, fabs(t[i]));
         const double shrink = most > 0 ? 1.0 / most : 0;
         for (int64_t i = 0; i < n->weights; i++) l->rows[i] = (float)(t[i] * shrink);
-        duet_scaling_solve(&n->scaling, l->values, fmax(l->penalty, 1e-7 * l->values[K - 1]), l->rows, l->work, K);
+        duet_scaling_solve(l->scaling.axes ? &l->scaling : &n->scaling, l->values, fmax(l->penalty, 1e-7 * l->values[K - 1]), l->rows, l->work, K);
         for (int64_t i = 0; i < n->weights; i++) t[i] = (double)l->rows[i] * most;
     }
     for (int64_t k = 0; k < K; k++) {
@@ -320,6 +340,8 @@ static void start_lanes(duet_newton *n, const double *strengths, int count, doub
         l->near = false;
         l->status = DUET_OK;
         l->made_for = -1;
+        duet_scaling_free(&l->scaling);
+        l->scaled_at = 1.0 - 1.0 / (double)n->classes; /* of w = 0 */
         l->state = i == 0 ? LANE_OPENS : LANE_WAITS;
     }
 }

@@ -5,6 +5,7 @@
 #include "head/scaling.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/linalg.h"
@@ -45,13 +46,13 @@ static void make_gram(duet_scaling *s, const float *x, int64_t rows, int64_t str
     }
 }
 
-duet_status duet_scaling_new(duet_scaling *out, const float *x, int64_t rows, int64_t dim, int64_t most, int threads)
+/* Every stride-th of the rows. */
+static duet_status make_scaling(duet_scaling *out, const float *x, int64_t rows, int64_t stride, int64_t dim, int threads)
 {
     duet_scaling s = {.dim = dim, .threads = threads};
     duet_status status = DUET_OK;
     DUET_DO(duet_alloc(&s.axes, dim * dim, sizeof(float)));
     DUET_DO(duet_alloc(&s.values, dim, sizeof(float)));
-    const int64_t stride = rows > most ? rows / most : 1;
     make_gram(&s, x, (rows + stride - 1) / stride, stride);
     double trace = 0;
     for (int64_t i = 0; i < dim; i++) trace += (double)s.axes[i * dim + i];
@@ -62,6 +63,30 @@ duet_status duet_scaling_new(duet_scaling *out, const float *x, int64_t rows, in
     return DUET_OK;
 done:
     duet_scaling_free(&s);
+    return status;
+}
+
+duet_status duet_scaling_new(duet_scaling *out, const float *x, int64_t rows, int64_t dim, int64_t most, int threads)
+{
+    return make_scaling(out, x, rows, rows > most ? rows / most : 1, dim, threads);
+}
+
+duet_status duet_scaling_weighted(duet_scaling *out, const float *x, const float *weight, int64_t rows, int64_t dim, int64_t count, int threads)
+{
+    duet_status status = DUET_OK;
+    float *drawn = NULL;
+    double total = 0, sum = 0;
+    int64_t next = 0;
+    for (int64_t i = 0; i < rows; i++) total += (double)weight[i];
+    if (!(total > 0) || !isfinite(total)) return duet_fail(DUET_NUMERIC, "no row has a weight");
+    DUET_DO(duet_alloc(&drawn, count * dim, sizeof(float)));
+    for (int64_t i = 0; i < rows && next < count; i++) { /* those under the marks (next + 1/2) total / count */
+        sum += (double)weight[i];
+        for (; next < count && sum * (double)count > ((double)next + 0.5) * total; next++) memcpy(drawn + next * dim, x + i * dim, (size_t)dim * sizeof(float));
+    }
+    DUET_DO(make_scaling(out, drawn, next, 1, dim, threads));
+done:
+    duet_release(drawn);
     return status;
 }
 

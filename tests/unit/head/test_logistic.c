@@ -10,7 +10,9 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "head/narrow.h"
 #include "head/newton.h"
+#include "head/scaling.h"
 
 enum { ROWS = 120, QUERIES = 30, DIM = 10, CLASSES = 4, STRENGTHS = 4, VARIABLES = CLASSES * DIM + CLASSES };
 
@@ -93,6 +95,60 @@ static void golden_variables(double *w, int s)
 {
     memcpy(w, g.coef[s], sizeof g.coef[s]);
     memcpy(w + CLASSES * DIM, g.bias[s], sizeof g.bias[s]);
+}
+
+/* Both products against plain sums, over widths that leave every kind of rest. */
+static void narrow_products_are_sums(void **unused)
+{
+    (void)unused;
+    enum { MOST_ROWS = 23, MOST_DIM = 43, MOST_COLUMNS = 61 };
+    static float x[MOST_ROWS * MOST_DIM], w[MOST_COLUMNS * MOST_DIM], packed[64 * MOST_DIM], z[MOST_ROWS * 64], gradient[MOST_COLUMNS * MOST_DIM];
+    duet_rng_normal(duet_rng_make(7, "test", 0), 0, x, MOST_ROWS * MOST_DIM);
+    duet_rng_normal(duet_rng_make(7, "test", 1), 0, w, MOST_COLUMNS * MOST_DIM);
+    for (int n = 1; n <= MOST_COLUMNS; n++) {
+        const int rows = 1 + n % MOST_ROWS, d = 1 + 5 * n % MOST_DIM;
+        const int64_t columns = duet_narrow_columns(n);
+        duet_narrow_pack(w, n, d, packed);
+        duet_narrow_forward(x, rows, d, packed, n, z);
+        for (int i = 0; i < n * d; i++) gradient[i] = 1.0f;
+        duet_narrow_backward(x, rows, d, z, n, gradient);
+        for (int k = 0; k < n; k++) {
+            for (int i = 0; i < rows; i++) {
+                double sum = 0;
+                for (int c = 0; c < d; c++) sum += (double)x[i * d + c] * (double)w[k * d + c];
+                assert_true(fabs(sum - (double)z[i * columns + k]) < 1e-4);
+            }
+            for (int c = 0; c < d; c++) {
+                double sum = 1;
+                for (int i = 0; i < rows; i++) sum += (double)z[i * columns + k] * (double)x[i * d + c];
+                assert_true(fabs(sum - (double)gradient[k * d + c]) < 1e-3);
+            }
+        }
+    }
+}
+
+/* Whole weights and as many rows as their sum: each row is drawn as often as it weighs. */
+static void weighted_axes_are_those_of_the_sum(void **unused)
+{
+    (void)unused;
+    float weight[ROWS];
+    int total = 0;
+    for (int i = 0; i < ROWS; i++) {
+        weight[i] = (float)(i % 4);
+        total += i % 4;
+    }
+    duet_scaling s = {0};
+    OK(duet_scaling_weighted(&s, g.Z, weight, ROWS, DIM, total, 2));
+    for (int a = 0; a < DIM; a++)
+        for (int b = 0; b < DIM; b++) {
+            double want = 0, have = 0;
+            for (int i = 0; i < ROWS; i++) want += (double)weight[i] * (double)g.Z[i * DIM + a] * (double)g.Z[i * DIM + b] / total;
+            for (int k = 0; k < DIM; k++) have += (double)s.axes[a * DIM + k] * (double)s.values[k] * (double)s.axes[b * DIM + k];
+            assert_true(fabs(have - want) < 1e-4);
+        }
+    duet_scaling_free(&s);
+    for (int i = 0; i < ROWS; i++) weight[i] = 0;
+    assert_int_equal(duet_scaling_weighted(&s, g.Z, weight, ROWS, DIM, total, 1), DUET_NUMERIC);
 }
 
 static void objective_is_that_of_sklearn(void **unused)
@@ -427,6 +483,7 @@ static void refuses_bad_problems(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(narrow_products_are_sums), cmocka_unit_test(weighted_axes_are_those_of_the_sum),
         cmocka_unit_test(objective_is_that_of_sklearn), cmocka_unit_test(gradient_is_the_slope),
         cmocka_unit_test(curve_is_the_slope_of_the_gradient), cmocka_unit_test(finds_the_minimum),
         cmocka_unit_test(strengths_side_by_side), cmocka_unit_test(lanes_of_a_pass_are_apart),
