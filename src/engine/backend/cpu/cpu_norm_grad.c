@@ -7,28 +7,46 @@
 /* Is dz kept in dx between the passes? */
 enum { KEEPS_DZ = sizeof(duet_act) == sizeof(float) };
 
+/* `vectors` neighbouring vectors over rows, whose sums stay in registers; at: where their first channel is. */
+DUET_INLINE void slope_columns(const norm *n, const duet_act *x, const duet_act *dy, int64_t rows, const float *at, duet_act *dz,
+                               float *part, int64_t lanes, const int vectors, const bool silu)
+{
+    duet_vec first[2] = { { 0 } }, second[2] = { { 0 } };
+    for (int64_t s = 0; s < rows; s++) {
+        DUET_UNROLL
+        for (int v = 0; v < vectors; v++) {
+            const int64_t i = s * n->C + v * DUET_LANES;
+            const float *const channel = at + v * DUET_LANES;
+            const duet_vec value = lanes == DUET_LANES ? act_load(x + i) : act_load_part(x + i, lanes);
+            const duet_vec from = value - vec_load(channel + ARRAY_CENTER * n->pad);
+            duet_vec g = lanes == DUET_LANES ? act_load(dy + i) : act_load_part(dy + i, lanes);
+            if (silu) g *= vec_silu_slope(from * vec_load(channel + ARRAY_A * n->pad) + vec_load(channel + ARRAY_D * n->pad));
+            first[v] += g;
+            second[v] += g * from;
+            if (dz == NULL) continue;
+            if (lanes == DUET_LANES) act_store(dz + i, g);
+            else act_store_part(dz + i, g, lanes);
+        }
+    }
+    DUET_UNROLL
+    for (int v = 0; v < vectors; v++) {
+        vec_store(part + v * DUET_LANES, first[v]);
+        vec_store(part + n->pad + v * DUET_LANES, second[v]);
+    }
+}
+
 /* dz of some rows into dz (may be NULL), sums over the rows into part: dz, then dz (x - center). */
 DUET_INLINE void slope_rows(const norm *n, const duet_act *x, const duet_act *dy, int64_t rows, const float *sample, duet_act *dz,
                             float *part, const bool silu)
 {
-    const float *const a = sample + ARRAY_A * n->pad, *const d = sample + ARRAY_D * n->pad;
-    const float *const center = sample + ARRAY_CENTER * n->pad;
-    memset(part, 0, (size_t)(2 * n->pad) * sizeof(float));
-    for (int64_t s = 0; s < rows; s++) {
-        const int64_t row = s * n->C;
-        for (int64_t c = 0; c < n->C; c += DUET_LANES) {
-            const int64_t left = n->C - c;
-            const bool full = left >= DUET_LANES;
-            const duet_vec from = (full ? act_load(x + row + c) : act_load_part(x + row + c, left)) - vec_load(center + c);
-            duet_vec g = full ? act_load(dy + row + c) : act_load_part(dy + row + c, left);
-            if (silu) g *= vec_silu_slope(from * vec_load(a + c) + vec_load(d + c));
-            vec_store(part + c, vec_load(part + c) + g);
-            vec_store(part + n->pad + c, vec_load(part + n->pad + c) + g * from);
-            if (dz == NULL) continue;
-            if (full) act_store(dz + row + c, g);
-            else act_store_part(dz + row + c, g, left);
-        }
+    int64_t c = 0;
+    for (; c + 2 * DUET_LANES <= n->C; c += 2 * DUET_LANES) {
+        slope_columns(n, x + c, dy + c, rows, sample + c, dz == NULL ? NULL : dz + c, part + c, DUET_LANES, 2, silu);
     }
+    for (; c + DUET_LANES <= n->C; c += DUET_LANES) {
+        slope_columns(n, x + c, dy + c, rows, sample + c, dz == NULL ? NULL : dz + c, part + c, DUET_LANES, 1, silu);
+    }
+    if (c < n->C) slope_columns(n, x + c, dy + c, rows, sample + c, dz == NULL ? NULL : dz + c, part + c, n->C - c, 1, silu);
 }
 
 static void slope_piece(const norm *n, const duet_run *run, int64_t b, int64_t chunk, float *part)
