@@ -31,12 +31,9 @@ static duet_status make_session(duet_context *ctx, duet_denoiser *d)
     duet_graph *graph = NULL;
     duet_model_inputs in = {0};
     duet_value out = DUET_NONE;
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(d->model, graph, d->batch, false, &in, &out));
-    DUET_DO(duet_pass_run(graph, "fuse", &out, 1));
-    if (duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", &out, 1));
-    DUET_DO(duet_plan_new(&d->plan, graph, d->model->params, &out, 1, NULL, 0, &options));
+    DUET_DO(duet_forward_plan(ctx, &d->plan, graph, d->model->params, &out, 1));
     DUET_DO(duet_session_new(&d->session, d->plan, d->model->params));
 done:
     duet_graph_free(graph);

@@ -43,14 +43,11 @@ static duet_status compile(duet_context *ctx, duet_reader *reader, duet_model *m
     duet_graph *graph = NULL;
     duet_value raw = DUET_NONE;
     duet_model_inputs in;
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
     DUET_DO(duet_graph_new(&graph));
     duet_graph_set_tap_hook(graph, add_pools, reader);
     DUET_DO(duet_model_build(model, graph, reader->level_count * reader->batch, false, &in, &raw));
     if (reader->found != reader->outputs) DUET_FAIL(DUET_FORMAT, "the network passes its taps in another order than its table has them");
-    DUET_DO(duet_pass_run(graph, "fuse", reader->values, reader->outputs));
-    if (duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", reader->values, reader->outputs));
-    DUET_DO(duet_plan_new(&reader->plan, graph, model->params, reader->values, reader->outputs, NULL, 0, &options));
+    DUET_DO(duet_forward_plan(ctx, &reader->plan, graph, model->params, reader->values, reader->outputs));
     DUET_DO(duet_session_new(&reader->session, reader->plan, model->params));
 done:
     duet_graph_free(graph);

@@ -66,16 +66,13 @@ duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
     duet_model_inputs in;
     duet_value out = DUET_NONE;
     wanted want = {.block = tap, .value = DUET_NONE};
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
     DUET_DO(duet_graph_new(&graph));
     duet_graph_set_tap_hook(graph, remember, &want);
     DUET_DO(duet_model_build(model, graph, batch, false, &in, &out));
     if (tap > 0 && want.value == DUET_NONE)
         DUET_FAIL(DUET_ARG, "no tap %d; the model has taps 1 to %d ('duet info MODEL' lists them)", tap, model->tap_count);
     if (tap > 0) out = want.value;
-    DUET_DO(duet_pass_run(graph, "fuse", &out, 1));
-    if (duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", &out, 1));
-    DUET_DO(duet_plan_new(&plan, graph, model->params, &out, 1, NULL, 0, &options));
+    DUET_DO(duet_forward_plan(ctx, &plan, graph, model->params, &out, 1));
     DUET_DO(duet_session_new(&session, plan, model->params));
     DUET_DO(duet_alloc(&seconds, duet_plan_rows(plan), sizeof *seconds));
     DUET_DO(measure(session, duet_plan_rows(plan), seconds));

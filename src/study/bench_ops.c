@@ -66,7 +66,7 @@ done:
 
 static duet_status single_new(single *s, duet_context *ctx, const duet_graph *from, const duet_node *node) {
     duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
+    const duet_plan_options options = duet_plan_options_of(ctx);
     DUET_TRY(duet_graph_new(&s->graph));
     for (int k = 0; k < node->op->inputs; k++) in[k] = node->in[k] == DUET_NONE ? DUET_NONE : stand_in(s, from, node->in[k], k);
     duet_graph_add(s->graph, node->op, node->attr, in, out);
@@ -163,8 +163,7 @@ duet_status duet_bench_ops(duet_bench_run *run, const duet_bench_network *networ
     DUET_DO(duet_model_describe(&model, arch));
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(model, graph, batch, false, &in, &raw));
-    DUET_DO(duet_pass_run(graph, "fuse", &raw, 1));
-    if (duet_context_bf16(run->ctx)) DUET_DO(duet_pass_run(graph, "bf16", &raw, 1));
+    DUET_DO(duet_forward_passes(run->ctx, graph, &raw, 1));
     DUET_DO(duet_pass_run(graph, "prune", &raw, 1));
     DUET_DO(each_node(run, network, batch, graph, count_only, count));
 done:

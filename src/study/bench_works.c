@@ -31,13 +31,10 @@ duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out, duet_mo
     duet_graph *graph = NULL;
     duet_model_inputs in;
     duet_value raw = DUET_NONE;
-    const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = duet_context_exact(ctx), .tuning = duet_context_tuning(ctx)};
     duet_status status = DUET_OK;
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(model, graph, batch, false, &in, &raw));
-    DUET_DO(duet_pass_run(graph, "fuse", &raw, 1));
-    if (duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", &raw, 1));
-    DUET_DO(duet_plan_new(&out->plan, graph, model->params, &raw, 1, NULL, 0, &options));
+    DUET_DO(duet_forward_plan(ctx, &out->plan, graph, model->params, &raw, 1));
     DUET_DO(duet_session_new(&out->session, out->plan, model->params));
 done:
     duet_graph_free(graph);

@@ -58,8 +58,7 @@ static duet_status tune_forward(tuning *t, const duet_model *model, int64_t batc
     const duet_plan_options options = {.threads = duet_context_threads(t->ctx)};
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(model, graph, batch, false, &in, &raw));
-    DUET_DO(duet_pass_run(graph, "fuse", &raw, 1));
-    if (duet_context_bf16(t->ctx)) DUET_DO(duet_pass_run(graph, "bf16", &raw, 1));
+    DUET_DO(duet_forward_passes(t->ctx, graph, &raw, 1));
     DUET_DO(duet_plan_new(&plan, graph, model->params, &raw, 1, NULL, 0, &options));
     DUET_DO(tune_plan(t, "forward", batch, plan));
 done:

@@ -61,6 +61,14 @@ DUET_NODISCARD duet_status duet_plan_new(duet_plan **out, const duet_graph *grap
                                          const duet_plan_options *options);
 void duet_plan_free(duet_plan *plan);
 
+/* Threads, exactness and table of kernels as the context has them; the backend is "cpu". */
+duet_plan_options duet_plan_options_of(const duet_context *ctx);
+/* The passes of a forward pass: fuse, and bf16 where the context's precision is that. */
+DUET_NODISCARD duet_status duet_forward_passes(duet_context *ctx, duet_graph *graph, const duet_value *outputs, int64_t count);
+/* Both, and the plan. */
+DUET_NODISCARD duet_status duet_forward_plan(duet_context *ctx, duet_plan **out, duet_graph *graph, const duet_params *params,
+                                             const duet_value *outputs, int64_t count);
+
 typedef struct duet_plan_row { /* one node, for `info --plan` and `bench` */
     const char *op, *scope, *kernel, *impl;
     duet_shape out;
