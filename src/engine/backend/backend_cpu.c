@@ -25,8 +25,6 @@ typedef struct kernel_lists {
     const duet_kernel_list *const *f32, *const *bf16;
     int f32_count, bf16_count;
 } kernel_lists;
-#define DUET_LISTS_OF(isa) \
-    static const kernel_lists lists_##isa = { f32_##isa, bf16_##isa, DUET_COUNT(f32_##isa), DUET_COUNT(bf16_##isa) }
 
 static const duet_kernel_list *const f32_base[] = {
 #define DUET_CPU(name) &duet_cpu_##name##_base,
@@ -36,7 +34,6 @@ static const duet_kernel_list *const bf16_base[] = {
 #define DUET_CPU_BF16(name) &duet_cpu_##name##_bf16_base,
 #include "engine/backend/cpu/cpu.def"
 };
-DUET_LISTS_OF(base);
 
 static bool has_bf16_weights(const duet_call *call)
 {
@@ -46,16 +43,18 @@ static bool has_bf16_weights(const duet_call *call)
     return false;
 }
 
-static bool takes(const duet_kernel *kernel, const duet_call *call, const duet_kernel_options *options)
+/* Can the kernel compute the call? Whether it is the one to take is for `pays`, or for a measurement. */
+static bool can(const duet_kernel *kernel, const duet_call *call)
 {
-    return strcmp(kernel->op, call->op->info.name) == 0 && (kernel->supports == NULL || kernel->supports(call)) &&
-           (kernel->pays == NULL || kernel->pays(call, options)) && (kernel->bf16_weights || !has_bf16_weights(call));
+    return strcmp(kernel->op, call->op->info.name) == 0 && (kernel->bf16_weights || !has_bf16_weights(call)) &&
+           (kernel->supports == NULL || kernel->supports(call));
 }
 
 static const duet_kernel *find_in(const duet_kernel_list *list, const duet_call *call, const duet_kernel_options *options)
 {
     for (int i = 0; i < list->count; i++) {
-        if (takes(&list->kernels[i], call, options)) return &list->kernels[i];
+        const duet_kernel *const kernel = &list->kernels[i];
+        if (can(kernel, call) && (kernel->pays == NULL || kernel->pays(call, options))) return kernel;
     }
     return NULL;
 }
@@ -65,24 +64,27 @@ static bool is_bf16(const duet_call *call)
     return duet_call_is_bf16(call) || (call->outputs > 0 && call->out[0].dtype == DUET_BF16);
 }
 
+static const duet_kernel_list *const *lists_for(const kernel_lists *lists, const duet_call *call, int *count)
+{
+    *count = is_bf16(call) ? lists->bf16_count : lists->f32_count;
+    return is_bf16(call) ? lists->bf16 : lists->f32;
+}
+
 /* oneDNN's list holds only what it does faster as a rule. In bf16 every op has a kernel if it has one in f32. */
 static const duet_kernel *find_all(const kernel_lists *lists, const duet_call *call, const duet_kernel_options *options)
 {
-    const bool bf16 = is_bf16(call);
-    const duet_kernel_list *const *const list = bf16 ? lists->bf16 : lists->f32;
-    const int count = bf16 ? lists->bf16_count : lists->f32_count;
-    const duet_kernel *found = bf16 ? NULL : find_in(&duet_onednn_kernels, call, options);
+    int count = 0;
+    const duet_kernel_list *const *const list = lists_for(lists, call, &count);
+    const duet_kernel *found = is_bf16(call) ? NULL : find_in(&duet_onednn_kernels, call, options);
     for (int i = 0; i < count && found == NULL; i++) found = find_in(list[i], call, options);
-    return found == NULL && (bf16 || has_bf16_weights(call)) ? &duet_kernel_widened : found;
+    return found == NULL && (is_bf16(call) || has_bf16_weights(call)) ? &duet_kernel_widened : found;
 }
 
 static int add_candidates(const duet_kernel **out, int count, int most, const duet_kernel_list *list, const duet_call *call, const char *name)
 {
     for (int i = 0; i < list->count && count < most; i++) {
         const duet_kernel *const kernel = &list->kernels[i];
-        if (strcmp(kernel->op, call->op->info.name) != 0 || (name != NULL && strcmp(kernel->name, name) != 0)) continue;
-        if (!kernel->bf16_weights && has_bf16_weights(call)) continue;
-        if (kernel->supports == NULL || kernel->supports(call)) out[count++] = kernel;
+        if ((name == NULL || strcmp(kernel->name, name) == 0) && can(kernel, call)) out[count++] = kernel;
     }
     return count;
 }
@@ -90,30 +92,34 @@ static int add_candidates(const duet_kernel **out, int count, int most, const du
 static int all_candidates(const kernel_lists *lists, const duet_kernel **out, int most, const duet_call *call,
                           const duet_kernel_options *options, const char *name)
 {
-    int count = 0;
+    int found = 0, count = 0;
     if (options->exact) {
         out[0] = find_all(lists, call, options);
         return out[0] != NULL && (name == NULL || strcmp(out[0]->name, name) == 0);
     }
-    const bool bf16 = is_bf16(call);
-    const duet_kernel_list *const *const list = bf16 ? lists->bf16 : lists->f32;
-    if (!bf16) count = add_candidates(out, count, most, &duet_onednn_candidates, call, name);
-    for (int i = 0; i < (bf16 ? lists->bf16_count : lists->f32_count); i++) count = add_candidates(out, count, most, list[i], call, name);
-    return count;
+    const duet_kernel_list *const *const list = lists_for(lists, call, &count);
+    if (!is_bf16(call)) found = add_candidates(out, found, most, &duet_onednn_candidates, call, name);
+    for (int i = 0; i < count; i++) found = add_candidates(out, found, most, list[i], call, name);
+    return found;
 }
 
-static const duet_kernel *find_base(const duet_call *call, const duet_kernel_options *options)
-{
-    return find_all(&lists_base, call, options);
-}
-
-static int candidates_base(const duet_kernel **out, int most, const duet_call *call, const duet_kernel_options *options, const char *name)
-{
-    return all_candidates(&lists_base, out, most, call, options, name);
-}
-
-#define DUET_CPU_INFO { .name = "cpu", .help = "own vectorised kernels, oneDNN for some convolutions", .params = DUET_TABLE_EMPTY }
-static const duet_backend backend_base = { .info = DUET_CPU_INFO, .find = find_base, .candidates = candidates_base, .isa = "base" };
+/* The backend of an instruction set, from its arrays of lists. */
+#define DUET_BACKEND_OF(isa_)                                                                                                       \
+    static const kernel_lists lists_##isa_ = { f32_##isa_, bf16_##isa_, DUET_COUNT(f32_##isa_), DUET_COUNT(bf16_##isa_) };         \
+    static const duet_kernel *find_##isa_(const duet_call *call, const duet_kernel_options *options)                                \
+    {                                                                                                                              \
+        return find_all(&lists_##isa_, call, options);                                                                             \
+    }                                                                                                                              \
+    static int candidates_##isa_(const duet_kernel **out, int most, const duet_call *call, const duet_kernel_options *options,     \
+                                 const char *name)                                                                                 \
+    {                                                                                                                              \
+        return all_candidates(&lists_##isa_, out, most, call, options, name);                                                      \
+    }                                                                                                                              \
+    static const duet_backend backend_##isa_ = {                                                                                   \
+        .info = { .name = "cpu", .help = "own vectorised kernels, oneDNN for some convolutions", .params = DUET_TABLE_EMPTY },     \
+        .find = find_##isa_, .candidates = candidates_##isa_, .isa = #isa_,                                                        \
+    }
+DUET_BACKEND_OF(base);
 
 #if defined(__x86_64__)
 static const duet_kernel_list *const f32_avx2[] = {
@@ -124,17 +130,7 @@ static const duet_kernel_list *const bf16_avx2[] = {
 #define DUET_CPU_BF16(name) &duet_cpu_##name##_bf16_avx2,
 #include "engine/backend/cpu/cpu.def"
 };
-DUET_LISTS_OF(avx2);
-
-static const duet_kernel *find_avx2(const duet_call *call, const duet_kernel_options *options)
-{
-    return find_all(&lists_avx2, call, options);
-}
-
-static int candidates_avx2(const duet_kernel **out, int most, const duet_call *call, const duet_kernel_options *options, const char *name)
-{
-    return all_candidates(&lists_avx2, out, most, call, options, name);
-}
+DUET_BACKEND_OF(avx2);
 
 static const duet_kernel_list *const f32_avx512[] = {
 #define DUET_CPU(name) &duet_cpu_##name##_avx512,
@@ -144,20 +140,7 @@ static const duet_kernel_list *const bf16_avx512[] = {
 #define DUET_CPU_BF16(name) &duet_cpu_##name##_bf16_avx512,
 #include "engine/backend/cpu/cpu.def"
 };
-DUET_LISTS_OF(avx512);
-
-static const duet_kernel *find_avx512(const duet_call *call, const duet_kernel_options *options)
-{
-    return find_all(&lists_avx512, call, options);
-}
-
-static int candidates_avx512(const duet_kernel **out, int most, const duet_call *call, const duet_kernel_options *options, const char *name)
-{
-    return all_candidates(&lists_avx512, out, most, call, options, name);
-}
-
-static const duet_backend backend_avx2 = { .info = DUET_CPU_INFO, .find = find_avx2, .candidates = candidates_avx2, .isa = "avx2" };
-static const duet_backend backend_avx512 = { .info = DUET_CPU_INFO, .find = find_avx512, .candidates = candidates_avx512, .isa = "avx512" };
+DUET_BACKEND_OF(avx512);
 
 const duet_backend *duet_backend_cpu(void)
 {

@@ -6,6 +6,10 @@
 
 #include "engine/op/op.h"
 
+/* Optional inputs that the fuse pass fills: of conv2d and linear the residual that the result starts from, of linear and norm_act
+ * the channels behind x's. */
+enum { DUET_INPUT_RESIDUAL = 3, DUET_INPUT_MORE = 4 };
+
 typedef struct duet_conv2d_attr {
     int64_t stride, pad;        /* the same for both axes; kernel size is the weight's */
     int64_t kernel;             /* of conv2d_dw only: the weight's side */

@@ -7,6 +7,7 @@
  * in a fixed order either way: bits depend neither on batch nor on threads. */
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/conv_shape.h"
+#include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 
 #define HEADER      16          /* floats before packed weights: their version */
@@ -29,11 +30,6 @@ typedef struct conv_plan {
     int64_t pixels;      /* of the result in a unit */
     int64_t unit_floats; /* of s in a unit */
 } conv_plan;
-
-static int64_t round_up(int64_t count, int64_t to)
-{
-    return (count + to - 1) / to * to;
-}
 
 static conv_plan plan_of(const duet_call *call, int threads)
 {

@@ -8,6 +8,7 @@
  * leave most of a panel empty: there vectors run along the window's row instead. */
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/conv_shape.h"
+#include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 
 #define BLOCK_PIXELS 112 /* of dy in a block: dw is loaded and stored once a block */
@@ -25,16 +26,6 @@ typedef struct dw_plan {
     int64_t sum_floats;    /* of a slice: dw, then dbias */
     int64_t source_floats, panel_floats; /* scratch of a thread */
 } dw_plan;
-
-static int64_t round_up(int64_t count, int64_t to)
-{
-    return (count + to - 1) / to * to;
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static dw_plan plan_of(const duet_call *call, int threads)
 {

@@ -10,6 +10,7 @@
  * compete for a part of its sets: at 256x256x256 that takes twice the time.) */
 #include <math.h>
 
+#include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/norm.h"
 
 #define PIECES     32                 /* of a sample at most */
@@ -120,11 +121,6 @@ static void chunk_statistics(const duet_act *x, int64_t C, int64_t rows, bool fa
         total[c] += count * m + r;
         total[step + c] += (double)second[c] + m * (2.0 * r + count * m);
     }
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Sums of x and x^2 of a piece into its slot. */

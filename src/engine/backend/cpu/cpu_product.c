@@ -11,6 +11,7 @@
  * With few rows ("few rows") packing would cost as much as the product: there vectors run along K, w is read once where it is.
  * That is another order of adding, so a plan that must be exact does not take it. */
 #include "engine/backend/backend.h"
+#include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/op/ops_grad.h"
 
@@ -26,7 +27,6 @@
 #define FEW_ROWS    16
 #define DOT_ROWS    4             /* rows and columns whose sums are in registers when vectors run along K */
 #define DOT_COLUMNS 3
-#define MORE        4             /* the input that is the second source */
 
 typedef struct product_plan {
     int64_t M, K, N;
@@ -39,19 +39,9 @@ typedef struct product_plan {
     bool whole, in_place;  /* are all weights packed before; are rows of x read where they are */
 } product_plan;
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t last(const duet_arg *arg)
-{
-    return arg->shape.dim[arg->shape.rank - 1];
-}
-
 static bool has_more(const duet_call *call)
 {
-    return call->inputs > MORE && call->has_in[MORE];
+    return call->inputs > DUET_INPUT_MORE && call->has_in[DUET_INPUT_MORE];
 }
 
 static product_plan plan_of(const duet_call *call, int threads)
@@ -59,7 +49,7 @@ static product_plan plan_of(const duet_call *call, int threads)
     const bool flipped = call->op->grad_only;
     product_plan p = { .N = last(&call->out[0]), .flipped = flipped, .bf16 = call->in[1].dtype == DUET_BF16 };
     p.M = duet_shape_count(&call->in[0].shape) / last(&call->in[0]);
-    p.more = has_more(call) ? last(&call->in[MORE]) : 0;
+    p.more = has_more(call) ? last(&call->in[DUET_INPUT_MORE]) : 0;
     p.K = last(&call->in[0]) + p.more;
     p.threads = p.M * p.K * p.N > SMALL ? threads : 1;
     p.chunks = (p.K + CHUNK - 1) / CHUNK;
@@ -147,7 +137,7 @@ static void copy_row(const product_plan *p, const duet_run *run, int64_t m, floa
 {
     const int64_t first = p->K - p->more;
     copy_columns(p, (const duet_act *)run->in[0] + m * first, 0, first, source, place);
-    if (p->more > 0) copy_columns(p, (const duet_act *)run->in[MORE] + m * p->more, first, p->more, source, place);
+    if (p->more > 0) copy_columns(p, (const duet_act *)run->in[DUET_INPUT_MORE] + m * p->more, first, p->more, source, place);
 }
 
 /* y[m …, n …] = sums + bias + residual */

@@ -11,6 +11,7 @@
  * Each element of M is one chain over the channels either way: bits depend neither on batch nor on threads, as long as the
  * batch is one for which this kernel is chosen. */
 #include "engine/backend/backend.h"
+#include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/backend/cpu/winograd.h"
 
@@ -39,21 +40,6 @@ typedef struct winograd_plan {
     int64_t point;         /* and in U */
     int64_t part_floats;   /* of U: a panel and chunk */
 } winograd_plan;
-
-static int64_t round_up(int64_t count, int64_t to)
-{
-    return (count + to - 1) / to * to;
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 static conv_shape shape_of(const duet_call *call)
 {

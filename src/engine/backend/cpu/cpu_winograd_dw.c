@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "engine/backend/backend.h"
+#include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/backend/cpu/winograd.h"
 
@@ -41,21 +42,6 @@ typedef struct dw_unit {
     int64_t t0, t1, c0, c1, n0, panels; /* n0: first output channel */
     float *v, *d, *sum;
 } dw_unit;
-
-static int64_t round_up(int64_t count, int64_t to)
-{
-    return (count + to - 1) / to * to;
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 static conv_shape shape_of(const duet_call *call)
 {

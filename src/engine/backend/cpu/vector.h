@@ -129,72 +129,54 @@ DUET_INLINE uint16_t bf16_make(float value)
     return bf16_round(vec_set(value))[0];
 }
 
-/* ---- activations: f32, or bf16 in the second compilation of a file (DUET_STORE_BF16). Arithmetic is f32 either way. ---- */
-#if defined(DUET_STORE_BF16)
-typedef uint16_t duet_act;
-
-DUET_INLINE duet_vec act_load(const duet_act *from)
-{
-    return bf16_load(from);
-}
-
-DUET_INLINE void act_store(duet_act *to, duet_vec v)
-{
-    bf16_store(to, v);
-}
-
-DUET_INLINE duet_vec act_load_part(const duet_act *from, int64_t count)
-{
-    return bf16_load_part(from, count);
-}
-
-DUET_INLINE void act_store_part(duet_act *to, duet_vec v, int64_t count)
-{
-    bf16_store_part(to, v, count);
-}
-
-DUET_INLINE float act_get(duet_act a)
-{
-    return bf16_get(a);
-}
-
-DUET_INLINE duet_act act_make(float value)
-{
-    return bf16_make(value);
-}
-#else
-typedef float duet_act;
-
-DUET_INLINE duet_vec act_load(const duet_act *from)
-{
-    return vec_load(from);
-}
-
-DUET_INLINE void act_store(duet_act *to, duet_vec v)
-{
-    vec_store(to, v);
-}
-
-DUET_INLINE duet_vec act_load_part(const duet_act *from, int64_t count)
-{
-    return vec_load_part(from, count);
-}
-
-DUET_INLINE void act_store_part(duet_act *to, duet_vec v, int64_t count)
-{
-    vec_store_part(to, v, count);
-}
-
-DUET_INLINE float act_get(duet_act a)
-{
-    return a;
-}
-
-DUET_INLINE duet_act act_make(float value)
+DUET_INLINE float vec_get(float value)
 {
     return value;
 }
+
+DUET_INLINE float vec_make(float value)
+{
+    return value;
+}
+
+/* ---- activations: f32, or bf16 in the second compilation of a file (DUET_STORE_BF16). Arithmetic is f32 either way. ---- */
+#if defined(DUET_STORE_BF16)
+typedef uint16_t duet_act;
+#define DUET_STORED(name) bf16_##name
+#else
+typedef float duet_act;
+#define DUET_STORED(name) vec_##name
 #endif
+
+DUET_INLINE duet_vec act_load(const duet_act *from)
+{
+    return DUET_STORED(load)(from);
+}
+
+DUET_INLINE void act_store(duet_act *to, duet_vec v)
+{
+    DUET_STORED(store)(to, v);
+}
+
+DUET_INLINE duet_vec act_load_part(const duet_act *from, int64_t count)
+{
+    return DUET_STORED(load_part)(from, count);
+}
+
+DUET_INLINE void act_store_part(duet_act *to, duet_vec v, int64_t count)
+{
+    DUET_STORED(store_part)(to, v, count);
+}
+
+DUET_INLINE float act_get(duet_act a)
+{
+    return DUET_STORED(get)(a);
+}
+
+DUET_INLINE duet_act act_make(float value)
+{
+    return DUET_STORED(make)(value);
+}
 
 /* to[count] = from[count] as f32 */
 DUET_INLINE void act_widen(float *to, const duet_act *from, int64_t count)
@@ -323,11 +305,6 @@ DUET_INLINE duet_vec vec_exp(duet_vec x)
     p = p * r + 1.0f;
     p = p * r + 1.0f;
     return (duet_vec)((duet_vec_int)p + ((duet_vec_int)shifted << 23)); /* the upper bits of magic are shifted out */
-}
-
-DUET_INLINE duet_vec vec_sigmoid(duet_vec x)
-{
-    return 1.0f / (1.0f + vec_exp(-x));
 }
 
 DUET_INLINE duet_vec vec_silu(duet_vec x)

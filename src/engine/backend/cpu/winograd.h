@@ -263,19 +263,6 @@ static inline void winograd_result_pixels(const conv_shape *s, const winograd_ti
     }
 }
 
-/* The source of tiles t0 … t1 at the 36 points: to[f plane + (t - t0) width + c], width = whole vectors of channels. */
-static inline void winograd_source_block(const conv_shape *s, const winograd_tiles *tiles, int64_t t0, int64_t t1, const duet_act *x,
-                                         const duet_act *zeros, float *to, int64_t plane, int64_t width)
-{
-    for (int64_t t = t0; t < t1; t++, to += width) {
-        const duet_act *at[WINOGRAD_POINTS];
-        int64_t c = 0;
-        winograd_source_pixels(s, tiles, t, x, zeros, at);
-        for (; c + DUET_LANES <= s->C; c += DUET_LANES) winograd_source_tile(at, c, DUET_LANES, to + c, plane);
-        if (c < s->C) winograd_source_tile(at, c, s->C - c, to + c, plane);
-    }
-}
-
 /* Floats between two points: an odd number of cache lines, so that the 36 stores of a tile do not compete for one set. */
 static inline int64_t winograd_plane(int64_t floats)
 {

@@ -3,8 +3,6 @@
  * is not written: the norm reads both sources, and the convolution, as a product along the channels, sums over both. */
 #include "engine/graph/pass/fuse.h"
 
-enum { MORE = 4 }; /* the input of norm_act and linear that takes the channels behind x's */
-
 static bool is_pointwise(const duet_graph *graph, const duet_node *node) {
     if (!duet_fuse_is_op(node, "conv2d")) return false;
     const duet_conv2d_attr *attr = node->attr;
@@ -14,7 +12,7 @@ static bool is_pointwise(const duet_graph *graph, const duet_node *node) {
 static bool takes_two(const duet_graph *graph, const duet_node *node, duet_value x) {
     if (node->in[0] != x) return false;
     if (is_pointwise(graph, node)) return true;
-    return (duet_fuse_is_op(node, "norm_act") || duet_fuse_is_op(node, "linear")) && node->in[MORE] == DUET_NONE;
+    return (duet_fuse_is_op(node, "norm_act") || duet_fuse_is_op(node, "linear")) && node->in[DUET_INPUT_MORE] == DUET_NONE;
 }
 
 static void split(duet_graph *graph, const duet_fuse_uses *uses, duet_node *concat, const duet_op *linear) {
@@ -28,7 +26,7 @@ static void split(duet_graph *graph, const duet_fuse_uses *uses, duet_node *conc
         if (!takes_two(graph, node, x)) continue;
         if (is_pointwise(graph, node)) node->op = linear; /* its attributes are not read any more */
         node->in[0] = concat->in[0];
-        node->in[MORE] = concat->in[1];
+        node->in[DUET_INPUT_MORE] = concat->in[1];
     }
     concat->dead = true;
 }

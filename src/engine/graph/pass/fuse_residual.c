@@ -3,12 +3,10 @@
  * that starts from x: the sum costs no pass over the memory, and where x dies it is written in place. */
 #include "engine/graph/pass/fuse.h"
 
-enum { ADD = 3 }; /* the input of conv2d and linear that takes the residual */
-
 static duet_node *product_of(duet_graph *graph, const duet_fuse_uses *uses, duet_value value) {
     duet_node *node = duet_fuse_only_source(graph, uses, value, "conv2d");
     if (!node) node = duet_fuse_only_source(graph, uses, value, "linear");
-    return node && node->in[ADD] == DUET_NONE ? node : NULL;
+    return node && node->in[DUET_INPUT_RESIDUAL] == DUET_NONE ? node : NULL;
 }
 
 /* The product moves to the place of `add`, behind both of what it reads, and makes the sum's value. */
@@ -18,7 +16,7 @@ static bool join(duet_graph *graph, const duet_fuse_uses *uses, duet_node *add, 
     const duet_value residual = add->in[1 - side], sum = add->out[0];
     *add = *product;
     product->dead = true;
-    add->in[ADD] = residual;
+    add->in[DUET_INPUT_RESIDUAL] = residual;
     duet_fuse_set_output(graph, add, 0, sum);
     return true;
 }
@@ -34,7 +32,7 @@ static bool join_reshaped(duet_graph *graph, const duet_fuse_uses *uses, duet_no
     *add = *reshape;
     duet_fuse_set_output(graph, add, 0, sum);
     *reshape = *product;
-    reshape->in[ADD] = residual;
+    reshape->in[DUET_INPUT_RESIDUAL] = residual;
     duet_fuse_set_output(graph, reshape, 0, product->out[0]);
     product->dead = true;
     return true;

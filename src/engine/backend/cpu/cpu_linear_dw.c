@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_linear.c: the weight gradient of linear as a product of register tiles (cpu/gemm.h): one chain over the rows, split
+ * cpu/cpu_linear_dw.c: the weight gradient of linear as a product of register tiles (cpu/gemm.h): one chain over the rows, split
  * over the threads by outputs, so it does not depend on the threads. The other products are in cpu/cpu_product.c. */
 #include "engine/backend/backend.h"
+#include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/op/ops_grad.h"
 
 #define CHUNK 192    /* rows packed at a time: a panel stays in the first cache */
 #define SMALL 200000 /* multiply-adds below which waking threads costs more than it gives */
-
-static int64_t last(const duet_arg *arg)
-{
-    return arg->shape.dim[arg->shape.rank - 1];
-}
 
 static int64_t rows_of(const duet_arg *arg)
 {
@@ -128,4 +124,4 @@ static duet_status run_dw(const duet_run *run)
 static const duet_kernel kernels[] = {
     { .op = "linear_dw", .name = "linear", .plan = plan_dw, .run = run_dw },
 };
-DUET_CPU_KERNELS(linear) = { kernels, DUET_COUNT(kernels) };
+DUET_CPU_KERNELS(linear_dw) = { kernels, DUET_COUNT(kernels) };
