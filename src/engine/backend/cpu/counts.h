@@ -3,7 +3,6 @@
 #ifndef DUET_CPU_COUNTS_H
 #define DUET_CPU_COUNTS_H
 
-#include "engine/backend/backend.h"
 #include "engine/backend/cpu/vector.h"
 
 DUET_INLINE int64_t round_up(int64_t count, int64_t to)
@@ -19,12 +18,6 @@ DUET_INLINE int64_t smaller(int64_t a, int64_t b)
 DUET_INLINE int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
-}
-
-/* The length of the last axis: channels. */
-DUET_INLINE int64_t last(const duet_arg *arg)
-{
-    return arg->shape.dim[arg->shape.rank - 1];
 }
 
 #endif

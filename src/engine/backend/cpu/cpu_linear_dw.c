@@ -4,6 +4,7 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
+#include "engine/op/op_list.h"
 #include "engine/op/ops_grad.h"
 
 #define CHUNK 192    /* rows packed at a time: a panel stays in the first cache */
@@ -11,7 +12,7 @@
 
 static int64_t rows_of(const duet_arg *arg)
 {
-    return duet_shape_count(&arg->shape) / last(arg);
+    return duet_shape_count(&arg->shape) / duet_op_last(&arg->shape);
 }
 
 static int64_t row_tiles(int64_t O)
@@ -33,7 +34,7 @@ static int64_t dw_floats(int64_t I, int64_t O)
 
 static duet_status plan_dw(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
-    const int64_t I = last(&call->in[0]), O = last(&call->in[1]);
+    const int64_t I = duet_op_last(&call->in[0].shape), O = duet_op_last(&call->in[1].shape);
     out->scratch = (options->threads * dw_floats(I, O) + 2 * total_doubles(O)) * (int64_t)sizeof(float);
     out->impl = "tiles";
     return DUET_OK;
@@ -111,7 +112,8 @@ static void outputs_dw(const duet_run *run, int64_t M, int64_t I, int64_t O, int
 
 static duet_status run_dw(const duet_run *run)
 {
-    const int64_t M = rows_of(&run->call->in[0]), I = last(&run->call->in[0]), O = last(&run->call->in[1]), tiles = row_tiles(O);
+    const int64_t M = rows_of(&run->call->in[0]), I = duet_op_last(&run->call->in[0].shape);
+    const int64_t O = duet_op_last(&run->call->in[1].shape), tiles = row_tiles(O);
     float *const panels = (float *)run->scratch + 2 * total_doubles(O); /* behind the totals */
 #pragma omp parallel for num_threads(run->threads) schedule(static) if (M * I * O > SMALL)
     for (int part = 0; part < run->threads; part++) {

@@ -13,6 +13,7 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
+#include "engine/op/op_list.h"
 #include "engine/op/ops_grad.h"
 
 #define CHUNK       128           /* of K: a panel takes 8 KiB */
@@ -47,10 +48,10 @@ static bool has_more(const duet_call *call)
 static product_plan plan_of(const duet_call *call, int threads)
 {
     const bool flipped = call->op->grad_only;
-    product_plan p = { .N = last(&call->out[0]), .flipped = flipped, .bf16 = call->in[1].dtype == DUET_BF16 };
-    p.M = duet_shape_count(&call->in[0].shape) / last(&call->in[0]);
-    p.more = has_more(call) ? last(&call->in[DUET_INPUT_MORE]) : 0;
-    p.K = last(&call->in[0]) + p.more;
+    product_plan p = { .N = duet_op_last(&call->out[0].shape), .flipped = flipped, .bf16 = call->in[1].dtype == DUET_BF16 };
+    p.M = duet_shape_count(&call->in[0].shape) / duet_op_last(&call->in[0].shape);
+    p.more = has_more(call) ? duet_op_last(&call->in[DUET_INPUT_MORE].shape) : 0;
+    p.K = duet_op_last(&call->in[0].shape) + p.more;
     p.threads = p.M * p.K * p.N > SMALL ? threads : 1;
     p.chunks = (p.K + CHUNK - 1) / CHUNK;
     p.wave = WAVE_FLOATS / (p.chunks * CHUNK) / DUET_ROWS * DUET_ROWS;
