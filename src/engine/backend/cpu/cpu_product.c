@@ -5,7 +5,7 @@
  * Nothing is kept: a wave of rows of x is copied in chunks of K side by side [chunk][m][k], then each thread takes groups of
  * columns and packs their weights by chunk into panels in its first cache, which is little work beside the product of some
  * ten rows with them. Sums stay in the thread's scratch between chunks. Where all panels fit the cache that the threads share
- * ("whole"), they are packed once instead, and each thread goes alone through its rows, a block of them at a time; f32 rows of
+ * ("whole"), they are packed once instead, and each thread takes block after block of rows; f32 rows of
  * one source are then read where they are. Every element is one chain over K, bias and residual come last: bits depend neither
  * on the rows nor on the threads.
  * With few rows ("few rows") packing would cost as much as the product: there vectors run along K, w is read once where it is.
@@ -194,17 +194,19 @@ static void run_unit(const product_plan *p, const duet_run *run, rows_of_x x, in
         const float *const group = packed == NULL ? own : packed + (n / GROUP * p->chunks + i) * CHUNK * GROUP;
         if (packed == NULL) pack_group(p, run, n, i, own);
         for (int64_t j = 0; j < panels; j++) {
-            gemm_rows(sums + j * DUET_TILE, GROUP, x.first + i * x.next, x.step, group + j * CHUNK * DUET_TILE, steps, i == 0, count);
+            const float *const panel = group + j * CHUNK * DUET_TILE;
+            gemm_rows(sums + j * DUET_TILE, GROUP, x.first + i * x.next, x.step, panel, steps, i == 0, count,
+                      (gemm_next){ .a = x.first + (i + 1) * x.next, .b = panel + CHUNK * DUET_TILE });
         }
     }
     put_rows(p, sums, m, count, n, run);
 }
 
-/* Rows begin … end of x, all columns. */
-static void run_rows(const product_plan *p, const duet_run *run, int64_t begin, int64_t end, float *source, const float *packed, float *own)
+/* Blocks of rows of x, all columns, as long as there are more. */
+static void run_rows(const product_plan *p, const duet_run *run, queue *blocks, float *source, const float *packed, float *own)
 {
-    for (int64_t m = begin; m < end; m += p->wave) {
-        const int64_t count = smaller(end - m, p->wave);
+    for (int64_t b = queue_take(blocks); b < blocks->count; b = queue_take(blocks)) {
+        const int64_t m = b * p->wave, count = smaller(p->M - m, p->wave);
         rows_of_x x = { .first = source, .next = p->wave * CHUNK, .step = CHUNK };
         if (p->in_place) x = (rows_of_x){ .first = (const float *)run->in[0] + m * p->K, .next = CHUNK, .step = p->K };
         for (int64_t r = 0; r < count && !p->in_place; r++) copy_row(p, run, m + r, source, r);
@@ -215,7 +217,8 @@ static void run_rows(const product_plan *p, const duet_run *run, int64_t begin, 
 static void run_whole(const product_plan *p, const duet_run *run)
 {
     float *const owns = (float *)run->scratch + source_floats(p), *const packed = owns + p->threads * thread_floats(p);
-    const int64_t blocks = (p->M + p->wave - 1) / p->wave, units = p->groups * p->chunks;
+    const int64_t units = p->groups * p->chunks;
+    queue blocks = { .count = (p->M + p->wave - 1) / p->wave };
 #pragma omp parallel num_threads(p->threads)
     {
 #pragma omp for schedule(static)
@@ -224,9 +227,8 @@ static void run_whole(const product_plan *p, const duet_run *run)
         }
 #pragma omp for schedule(static)
         for (int part = 0; part < p->threads; part++) {
-            const int64_t begin = blocks * part / p->threads * p->wave, end = smaller(blocks * (part + 1) / p->threads * p->wave, p->M);
             float *const source = (float *)run->scratch + (p->in_place ? 0 : part * p->chunks * p->wave * CHUNK);
-            run_rows(p, run, begin, end, source, packed, owns + part * thread_floats(p));
+            run_rows(p, run, &blocks, source, packed, owns + part * thread_floats(p));
         }
     }
 }

@@ -4,8 +4,8 @@
  * V = source of a block of tiles at 36 points [chunk][f][tile][c], U = weights [panel][chunk][f][c][DUET_TILE]; 36 products a
  * panel give M[f][tile][n], from which the result is made. The products run over the channels in chunks: what a chunk's
  * product reads of U and V lies side by side and stays in the first cache, and M is added to.
- * Where tiles are many and U is small each thread takes its own blocks, whose V and M stay in its second cache, and U is kept
- * between runs. Else the threads make V of a wave of tiles together and then each takes its own panels, so that few tiles
+ * Where tiles are many and U is small a thread takes block after block, whose V and M stay in its second cache, and U is kept
+ * between runs. Else the threads make V of a wave of tiles together and then take panel after panel, so that few tiles
  * still occupy all threads and weights are read once; there a large U, four times the weights, is never stored whole but made
  * again by panel and chunk in the second cache. That is as much work as the product of some tiles with it.
  * Each element of M is one chain over the channels either way: bits depend neither on batch nor on threads, as long as the
@@ -20,7 +20,8 @@
 #define CHUNK           64                /* channels: a point's U of a group takes 8 KiB */
 #define TAPS            (WINOGRAD_TAPS * WINOGRAD_TAPS)
 #define ROW_FLOATS      (CHUNK * TAPS + 16) /* of an output's weights in a chunk, and a line so that outputs use all sets */
-#define CACHE_FLOATS    (160 * 1024)      /* of V and M of a thread's block: most of the second cache */
+#define CACHE_FLOATS    (200 * 1024)      /* of V and M of a thread's block: most of the second cache */
+#define FEWEST_ROWS     12                /* tiles of a block, even if that is more */
 #define KEEP_FLOATS     (2600 * 1024)     /* of U at most, if it is kept */
 #define WAVE_FLOATS     (4 * 1024 * 1024) /* of V of a wave, if that is at least WAVE_TILES */
 #define WAVE_TILES      192
@@ -75,7 +76,7 @@ static winograd_plan plan_of(const duet_call *call, int threads)
     p.part_floats = WINOGRAD_POINTS * p.point;
     p.keeps = kept_floats(&p) <= KEEP_FLOATS;
     const int64_t width = p.chunks * p.chunk, fit = CACHE_FLOATS / (WINOGRAD_POINTS * (width + p.group)) / DUET_ROWS * DUET_ROWS;
-    const int64_t most = larger(fit, round_up(24, DUET_ROWS));
+    const int64_t most = larger(fit, round_up(FEWEST_ROWS, DUET_ROWS));
     p.shared = !p.keeps || (threads > 1 && p.tiles.count < threads * 2 * DUET_ROWS);
     if (p.shared) { /* kept weights may be read by several threads at a time, so few panels do not mean few units */
         const int64_t parts = p.keeps ? (threads + groups_of(&p) - 1) / groups_of(&p) : 1;
@@ -207,9 +208,11 @@ static void multiply(const winograd_plan *p, const duet_run *run, const float *v
             if (kept == NULL) transform_weights(p, run->in[1], n + j * DUET_TILE, i, own + j * p->part_floats);
         }
         for (int64_t f = 0; f < WINOGRAD_POINTS; f++) {
+            const float *const source = v + (i * WINOGRAD_POINTS + f) * p->plane;
             for (int64_t j = 0; j < panels; j++) {
-                gemm_rows(m + f * p->lane + j * DUET_TILE, p->group, v + (i * WINOGRAD_POINTS + f) * p->plane, p->chunk,
-                          u[j] + f * p->point, K, i == 0, count);
+                const float *const b = u[j] + f * p->point, *const after = j + 1 < panels ? u[j + 1] + f * p->point : u[0] + (f + 1) * p->point;
+                gemm_rows(m + f * p->lane + j * DUET_TILE, p->group, source, p->chunk, b, K, i == 0, count,
+                          (gemm_next){ .a = source + p->plane, .b = after });
             }
         }
     }
@@ -243,12 +246,11 @@ static void put_results(const winograd_plan *p, const float *m, int64_t t0, int6
     }
 }
 
-/* One thread's blocks: number `part` of run->threads. */
-static void run_blocks(const winograd_plan *p, const layout *at, const duet_run *run, const float *kept, int64_t part)
+/* Blocks, in the scratch of thread `part`, as long as there are more. */
+static void run_blocks(const winograd_plan *p, const layout *at, const duet_run *run, const float *kept, int64_t part, queue *blocks)
 {
     float *const shared = run->scratch, *const own = shared + at->thread + part * at->thread_floats;
-    const int64_t blocks = (p->tiles.count + p->block - 1) / p->block, end = blocks * (part + 1) / run->threads;
-    for (int64_t b = blocks * part / run->threads; b < end; b++) {
+    for (int64_t b = queue_take(blocks); b < blocks->count; b = queue_take(blocks)) {
         const int64_t t0 = b * p->block, count = smaller(p->tiles.count - t0, p->block);
         const duet_act *const zeros = (const duet_act *)(shared + at->zeros);
         for (int64_t t = 0; t < count; t++) transform_source(p, run->in[0], zeros, t0 + t, own, t);
@@ -259,27 +261,28 @@ static void run_blocks(const winograd_plan *p, const layout *at, const duet_run 
     }
 }
 
-/* Of a wave of `count` tiles from t0 on, the thread's part of all pairs of a group and a block; blocks of a group follow each
- * other, and without kept weights a thread has whole groups. */
+/* Of a wave of `count` tiles from t0 on, pairs of a group and a block, as long as there are more; blocks of a group follow each
+ * other, and without kept weights a thread takes whole groups. */
 static void run_units(const winograd_plan *p, const layout *at, const duet_run *run, const float *kept, int64_t part, int64_t t0,
-                      int64_t count)
+                      int64_t count, queue *pieces)
 {
     const float *const v = (const float *)run->scratch + at->source;
     float *const own = (float *)run->scratch + at->thread + part * at->thread_floats;
-    const int64_t blocks = (count + p->block - 1) / p->block, groups = groups_of(p);
-    const int64_t pieces = kept != NULL ? groups * blocks : groups, each = groups * blocks / pieces;
-    const int64_t begin = pieces * part / run->threads * each, end = pieces * (part + 1) / run->threads * each;
-    for (int64_t i = begin; i < end; i++) {
-        const int64_t n = i / blocks * p->group, b = i % blocks * p->block, size = smaller(count - b, p->block);
-        multiply(p, run, v + b * p->chunk, size, kept, n, own + at->weights, own + at->products);
-        put_results(p, own + at->products, t0 + b, size, n, run, (duet_act *)(own + at->other));
+    const int64_t blocks = (count + p->block - 1) / p->block, each = groups_of(p) * blocks / pieces->count;
+    for (int64_t piece = queue_take(pieces); piece < pieces->count; piece = queue_take(pieces)) {
+        for (int64_t i = piece * each; i < (piece + 1) * each; i++) {
+            const int64_t n = i / blocks * p->group, b = i % blocks * p->block, size = smaller(count - b, p->block);
+            multiply(p, run, v + b * p->chunk, size, kept, n, own + at->weights, own + at->products);
+            put_results(p, own + at->products, t0 + b, size, n, run, (duet_act *)(own + at->other));
+        }
     }
 }
 
 static void run_wave(const winograd_plan *p, const layout *at, const duet_run *run, const float *kept, int64_t t0)
 {
     float *const shared = run->scratch;
-    const int64_t count = smaller(p->tiles.count - t0, p->wave);
+    const int64_t count = smaller(p->tiles.count - t0, p->wave), blocks = (count + p->block - 1) / p->block;
+    queue pieces = { .count = groups_of(p) * (kept != NULL ? blocks : 1) };
 #pragma omp parallel num_threads(run->threads)
     {
 #pragma omp for schedule(static)
@@ -287,7 +290,7 @@ static void run_wave(const winograd_plan *p, const layout *at, const duet_run *r
             transform_source(p, run->in[0], (const duet_act *)(shared + at->zeros), t0 + t, shared + at->source, t);
         }
 #pragma omp for schedule(static)
-        for (int part = 0; part < run->threads; part++) run_units(p, at, run, kept, part, t0, count);
+        for (int part = 0; part < run->threads; part++) run_units(p, at, run, kept, part, t0, count, &pieces);
     }
 }
 
@@ -316,8 +319,9 @@ static duet_status run_winograd(const duet_run *run)
     }
     for (int64_t t0 = 0; p.shared && t0 < p.tiles.count; t0 += p.wave) run_wave(&p, &at, run, weights, t0);
     if (p.shared) return DUET_OK;
+    queue blocks = { .count = (p.tiles.count + p.block - 1) / p.block };
 #pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int part = 0; part < run->threads; part++) run_blocks(&p, &at, run, weights, part);
+    for (int part = 0; part < run->threads; part++) run_blocks(&p, &at, run, weights, part, &blocks);
     return DUET_OK;
 }
 

@@ -87,9 +87,15 @@ DUET_INLINE void tile_outer(tile *t, const float *a, int64_t step, const float *
     *t = s;
 }
 
-/* Of `rows` rows, no more than DUET_ROWS and constant: m[r ld + n] (+)= sum over k of a[r step + k] b[k, n], b one panel. */
+/* Where the next product reads: fetched meanwhile, as the hardware does not fetch beyond the page in use. Any address will do. */
+typedef struct gemm_next {
+    const float *a, *b;
+} gemm_next;
+
+/* Of `rows` rows, no more than DUET_ROWS and constant: m[r ld + n] (+)= sum over k of a[r step + k] b[k, n], b one panel; `fetch`:
+ * K lines of the cache that are read soon. */
 DUET_INLINE void tile_neighbours(float *m, int64_t ld, const float *a, int64_t step, const float *b, int64_t K, bool first,
-                                 const int rows)
+                                 const float *fetch, const int rows)
 {
     duet_vec left[DUET_ROWS], right[DUET_ROWS];
     const float *row[DUET_ROWS];
@@ -101,6 +107,7 @@ DUET_INLINE void tile_neighbours(float *m, int64_t ld, const float *a, int64_t s
     }
     for (int64_t k = 0; k < K; k++) {
         const duet_vec b0 = vec_load(b + k * DUET_TILE), b1 = vec_load(b + k * DUET_TILE + DUET_LANES);
+        __builtin_prefetch(fetch + k * DUET_TILE, 0, 3);
         DUET_UNROLL
         for (int r = 0; r < rows; r++) {
             const duet_vec value = vec_set(row[r][k]);
@@ -116,16 +123,17 @@ DUET_INLINE void tile_neighbours(float *m, int64_t ld, const float *a, int64_t s
 }
 
 /* The same for any number of rows: as few tiles as hold them, of about the same height, so that few rows waste nothing. */
-DUET_INLINE void gemm_rows(float *m, int64_t ld, const float *a, int64_t step, const float *b, int64_t K, bool first, int64_t rows)
+DUET_INLINE void gemm_rows(float *m, int64_t ld, const float *a, int64_t step, const float *b, int64_t K, bool first, int64_t rows,
+                           gemm_next next)
 {
     const int64_t tiles = (rows + DUET_ROWS - 1) / DUET_ROWS;
     for (int64_t i = 0; i < tiles; i++) {
         const int64_t begin = rows * i / tiles, end = rows * (i + 1) / tiles;
         float *const to = m + begin * ld;
-        const float *const from = a + begin * step;
+        const float *const from = a + begin * step, *const fetch = i == 0 ? next.b : next.a + (i - 1) * K * DUET_TILE;
         switch (end - begin) {
 #define DUET_GEMM_ROWS(n) \
-        case n: tile_neighbours(to, ld, from, step, b, K, first, n < DUET_ROWS ? n : DUET_ROWS); break;
+        case n: tile_neighbours(to, ld, from, step, b, K, first, fetch, n < DUET_ROWS ? n : DUET_ROWS); break;
             DUET_GEMM_ROWS(1)
             DUET_GEMM_ROWS(2)
             DUET_GEMM_ROWS(3)
