@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "engine/backend/backend.h"
+#include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/op/attention_layout.h"
 
@@ -23,11 +24,6 @@ typedef struct sizes {
     int64_t splits;        /* pieces of an (image, head) */
 } sizes;
 
-static int64_t round_up(int64_t count)
-{
-    return (count + 15) / 16 * 16;
-}
-
 static sizes sizes_of(const duet_call *call, int threads)
 {
     const duet_attention_attr *const attr = call->attr;
@@ -39,7 +35,7 @@ static sizes sizes_of(const duet_call *call, int threads)
     n.packed = n.wide * n.d;
     n.sums = n.deep * ((n.T + DUET_ROWS - 1) / DUET_ROWS * DUET_ROWS);
     n.scores = BLOCK * n.wide;
-    n.block = round_up(BLOCK * n.d);
+    n.block = round_up(BLOCK * n.d, 16);
     const int64_t blocks = (n.T + BLOCK - 1) / BLOCK, pieces = n.B * n.heads;
     if (call->inputs == 1 && pieces < threads) n.splits = (threads + pieces - 1) / pieces;
     if (n.splits > blocks) n.splits = blocks;
@@ -48,12 +44,12 @@ static sizes sizes_of(const duet_call *call, int threads)
 
 static int64_t forward_floats(const sizes *n)
 {
-    return round_up(n->packed + n->sums + n->scores) + 2 * n->block;
+    return round_up(n->packed + n->sums + n->scores, 16) + 2 * n->block;
 }
 
 static int64_t grad_floats(const sizes *n)
 {
-    return round_up(2 * n->packed + 3 * n->sums + 2 * n->scores + 2 * BLOCK * n->deep) + 3 * n->block;
+    return round_up(2 * n->packed + 3 * n->sums + 2 * n->scores + 2 * BLOCK * n->deep, 16) + 3 * n->block;
 }
 
 static duet_status plan_forward(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
@@ -178,11 +174,12 @@ static void forward_piece(const sizes *n, const duet_run *run, int64_t piece, fl
 static duet_status run_forward(const duet_run *run)
 {
     const sizes n = sizes_of(run->call, run->threads);
-    const int64_t pieces = n.B * n.heads * n.splits, step = forward_floats(&n);
+    const int64_t step = forward_floats(&n);
+    queue pieces = { .count = n.B * n.heads * n.splits };
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int part = 0; part < run->threads; part++) {
-        const int64_t end = pieces * (part + 1) / run->threads;
-        for (int64_t i = pieces * part / run->threads; i < end; i++) forward_piece(&n, run, i, (float *)run->scratch + part * step);
+        float *const own = (float *)run->scratch + part * step;
+        for (int64_t i = queue_take(&pieces); i < pieces.count; i = queue_take(&pieces)) forward_piece(&n, run, i, own);
     }
     return DUET_OK;
 }
@@ -254,12 +251,12 @@ static void grad_piece(const sizes *n, const duet_run *run, int64_t piece, const
 static duet_status run_grad(const duet_run *run)
 {
     const sizes n = sizes_of(run->call, run->threads);
-    const int64_t pieces = n.B * n.heads, step = grad_floats(&n);
+    const int64_t step = grad_floats(&n);
+    queue pieces = { .count = n.B * n.heads };
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int part = 0; part < run->threads; part++) {
         const grad_work w = work_of(&n, (float *)run->scratch + part * step);
-        const int64_t end = pieces * (part + 1) / run->threads;
-        for (int64_t i = pieces * part / run->threads; i < end; i++) grad_piece(&n, run, i, &w);
+        for (int64_t i = queue_take(&pieces); i < pieces.count; i = queue_take(&pieces)) grad_piece(&n, run, i, &w);
     }
     return DUET_OK;
 }

@@ -245,6 +245,7 @@ static duet_status run_conv(const duet_run *run)
     const int64_t step = thread_floats(&p);
     uint64_t *const version = run->keep;
     void *const w = (float *)run->keep + HEADER;
+    queue units = { .count = p.units };
     if (*version == 0 || *version != run->in_version[1]) {
         if (run->call->in[1].dtype == DUET_BF16) pack_weights(&p, run->in[1], w, true);
         else pack_weights(&p, run->in[1], w, false);
@@ -252,8 +253,8 @@ static duet_status run_conv(const duet_run *run)
     }
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int part = 0; part < run->threads; part++) {
-        const int64_t end = p.units * (part + 1) / run->threads;
-        for (int64_t i = p.units * part / run->threads; i < end; i++) run_unit(&p, i, run, w, (float *)run->scratch + part * step);
+        float *const own = (float *)run->scratch + part * step;
+        for (int64_t i = queue_take(&units); i < units.count; i = queue_take(&units)) run_unit(&p, i, run, w, own);
     }
     return DUET_OK;
 }

@@ -198,13 +198,13 @@ static duet_status run_dw(const duet_run *run)
 {
     const dw_plan p = plan_of(run->call, run->threads);
     float *const sums = run->scratch, *const scratch = sums + p.slices * p.sum_floats;
-    const int64_t step = p.source_floats + round_up(p.panel_floats, 16), units = p.slices * p.parts;
+    const int64_t step = p.source_floats + round_up(p.panel_floats, 16);
+    queue units = { .count = p.slices * p.parts };
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int64_t i = 0; i < p.slices; i++) memset(sums + i * p.sum_floats, 0, (size_t)p.sum_floats * sizeof(float));
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int part = 0; part < run->threads; part++) {
-        const int64_t end = units * (part + 1) / run->threads;
-        for (int64_t i = units * part / run->threads; i < end; i++) {
+        for (int64_t i = queue_take(&units); i < units.count; i = queue_take(&units)) {
             run_unit(&p, run, i / p.parts, i % p.parts, sums, scratch + part * step);
         }
     }

@@ -262,11 +262,11 @@ static duet_status run_norm(const duet_run *run)
     f.from[1].x = f.from[1].C > 0 ? run->in[4] : NULL;
     for (int64_t b = 0; b < f.n.B && !f.whole; b++) run_shared(&f, run, b);
     if (!f.whole) return DUET_OK;
+    queue samples = { .count = f.n.B };
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int part = 0; part < run->threads; part++) {
-        const int64_t end = f.n.B * (part + 1) / run->threads;
         float *const sample = (float *)run->scratch + part * place_floats(&f);
-        for (int64_t b = f.n.B * part / run->threads; b < end; b++) run_sample(&f, run, b, sample);
+        for (int64_t b = queue_take(&samples); b < samples.count; b = queue_take(&samples)) run_sample(&f, run, b, sample);
     }
     return DUET_OK;
 }

@@ -137,7 +137,7 @@ static void grad_shared(const norm *n, const duet_run *run)
 {
     const int64_t pieces = n->B * n->chunks;
     for (int64_t b = 0; b < n->B; b++) start_slopes(n, run, b);
-#pragma omp parallel for num_threads(run->threads) schedule(static)
+#pragma omp parallel for num_threads(run->threads) schedule(dynamic)
     for (int64_t i = 0; i < pieces; i++) {
         slope_piece(n, run, i / n->chunks, i % n->chunks, chunk_of(n, run, i / n->chunks, i % n->chunks));
     }
@@ -146,7 +146,7 @@ static void grad_shared(const norm *n, const duet_run *run)
         finish_slopes(n, run, b);
     }
     if (run->out[0] == NULL) return;
-#pragma omp parallel for num_threads(run->threads) schedule(static)
+#pragma omp parallel for num_threads(run->threads) schedule(dynamic)
     for (int64_t i = 0; i < pieces; i++) dx_piece(n, run, i / n->chunks, i % n->chunks);
 }
 
@@ -187,7 +187,7 @@ static duet_status run_grad(const duet_run *run)
     if (shares_chunks(&n, run->threads)) {
         grad_shared(&n, run);
     } else {
-#pragma omp parallel for num_threads(run->threads) schedule(static)
+#pragma omp parallel for num_threads(run->threads) schedule(dynamic)
         for (int64_t b = 0; b < n.B; b++) grad_sample(&n, run, b);
     }
     reduce_parameters(&n, run);

@@ -308,12 +308,13 @@ static duet_status run_dw(const duet_run *run)
 {
     const dw_plan p = plan_of(run->call, run->threads);
     float *const scratch = run->scratch, *const sums = scratch + p.sum_at;
-    const int64_t units = p.slices * p.c_parts * p.n_parts, panels = gemm_panels(p.s.N), ends = panels * p.s.C;
+    const int64_t panels = gemm_panels(p.s.N), ends = panels * p.s.C;
+    queue units = { .count = p.slices * p.c_parts * p.n_parts };
     memset(scratch, 0, (size_t)p.sum_at * sizeof(float));
     if (p.apart) {
 #pragma omp parallel for num_threads(run->threads) schedule(static)
         for (int part = 0; part < run->threads; part++) {
-            for (int64_t i = units * part / run->threads; i < units * (part + 1) / run->threads; i++) {
+            for (int64_t i = queue_take(&units); i < units.count; i = queue_take(&units)) {
                 const dw_unit u = unit_of(&p, scratch, i, part);
                 run_unit(&p, &u, run);
             }
