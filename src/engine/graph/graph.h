@@ -40,7 +40,6 @@ typedef struct duet_node {
     duet_value in[DUET_MAX_INPUTS];
     duet_value out[DUET_MAX_OUTPUTS];
     bool dead; /* removed by a pass */
-    duet_value repeats; /* 1 + output 0 of the node whose work is done again; 0 = none */
 } duet_node;
 
 /* Called for every tap the model passes, in order: may record the value, replace it, add to it. */

@@ -210,15 +210,11 @@ static duet_status take_stored_types(compile *c, const duet_node *node, const du
     return DUET_OK;
 }
 
-/* The step before `s` that computes `value` and keeps the same packed weights as s, which repeats it; or NULL. */
-static const duet_step *find_original(const compile *c, int64_t s, duet_value value) {
-    const duet_step *step = &c->plan->steps[s];
-    for (int64_t i = 0; i < s; i++) {
-        const duet_step *other = &c->plan->steps[i];
-        if (c->graph->nodes[c->step_node[i]].out[0] != value) continue;
-        return other->kernel == step->kernel && other->plan.keep == step->plan.keep ? other : NULL;
-    }
-    return NULL;
+/* Where a step keeps packed weights: beside those of others, or, where weights change with every run, in one place for all. */
+static void place_kept(duet_plan *plan, duet_step *step) {
+    const int64_t bytes = (step->plan.keep + 63) / 64 * 64;
+    step->keep_offset = duet_plan_trains(plan) ? 0 : plan->keep_bytes;
+    if (step->keep_offset + bytes > plan->keep_bytes) plan->keep_bytes = step->keep_offset + bytes;
 }
 
 static duet_status make_step(compile *c, int64_t s, const duet_params *params) {
@@ -245,13 +241,7 @@ static duet_status make_step(compile *c, int64_t s, const duet_params *params) {
         return status;
     }
     if (step->plan.scratch > plan->scratch_bytes) plan->scratch_bytes = (step->plan.scratch + 63) / 64 * 64;
-    const duet_step *original = node->repeats > 0 ? find_original(c, s, node->repeats - 1) : NULL;
-    if (original != NULL) {
-        step->keep_offset = original->keep_offset;
-        return DUET_OK;
-    }
-    step->keep_offset = plan->keep_bytes;
-    plan->keep_bytes += (step->plan.keep + 63) / 64 * 64;
+    place_kept(plan, step);
     return DUET_OK;
 }
 

@@ -54,6 +54,9 @@ struct duet_plan {
     int64_t slots, grad_size;
 };
 
+/* Do weights change between runs? */
+static inline bool duet_plan_trains(const duet_plan *plan) { return plan->grad_size > 0; }
+
 /* What a kernel is told of step `step`; weights of a plan with gradients change with every run. */
 duet_kernel_options duet_step_options(const duet_plan *plan, const duet_step *step);
 

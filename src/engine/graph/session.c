@@ -110,6 +110,7 @@ static duet_status run_step(duet_session *session, int64_t s) {
         fresh |= (uint32_t)(version != run->in_version[k]) << k;
         run->in_version[k] = version;
     }
+    if (run->keep && duet_plan_trains(session->plan)) memset(run->keep, 0, DUET_KEEP_HEADER); /* another step was there */
     const duet_status status = step->kernel->run(run);
     for (int k = 0; k < step->call.inputs && session->params->mapped; k++)
         if (fresh >> k & 1u) drop_packed(session, step, run, k);

@@ -34,6 +34,10 @@ typedef struct duet_call {
     duet_arg in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
 } duet_call;
 
+/* A kernel that keeps packed weights begins them with a line of this many bytes that holds the version of the content, 0 = nothing
+ * is kept: what stands behind such a line may be anything. A session begins with zeros. */
+#define DUET_KEEP_HEADER 64
+
 /* One execution. Pointers are 64-byte aligned; absent arguments are NULL. */
 typedef struct duet_run {
     const duet_call *call;
@@ -42,7 +46,7 @@ typedef struct duet_run {
     uint64_t in_version[DUET_MAX_INPUTS]; /* of a parameter's content; 0 for activations */
     const void *state; /* what the kernel's plan made; shared, read-only */
     void *local;       /* what the kernel's open made; this session's own */
-    void *keep;        /* plan.keep bytes that survive between runs of this session (packed weights), zeroed at first */
+    void *keep;        /* plan.keep bytes that survive between runs of this session (packed weights); see DUET_KEEP_HEADER */
     void *scratch;     /* plan.scratch bytes */
     uint64_t seed, step; /* of random ops */
     int threads;

@@ -10,7 +10,6 @@
 #include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 
-#define HEADER      16          /* floats before packed weights: their version */
 #define UNIT_FLOATS (48 * 1024) /* of s that a unit wants at most: 192 KiB, a part of the second cache */
 #define UNIT_PIXELS 288         /* of the result that a unit wants at least */
 #define PART        4096        /* most steps of the inner product before the weights of a panel fill the second cache */
@@ -80,7 +79,7 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 {
     const conv_plan p = plan_of(call, options->threads);
     out->scratch = options->threads * thread_floats(&p) * (int64_t)sizeof(float);
-    out->keep = HEADER * (int64_t)sizeof(float) + weight_count(&p) * (p.bf16 ? 2 : 4);
+    out->keep = DUET_KEEP_HEADER + weight_count(&p) * (p.bf16 ? 2 : 4);
     out->impl = p.narrow ? "direct, narrow" : "direct";
     return DUET_OK;
 }
@@ -244,7 +243,7 @@ static duet_status run_conv(const duet_run *run)
     const conv_plan p = plan_of(run->call, run->threads);
     const int64_t step = thread_floats(&p);
     uint64_t *const version = run->keep;
-    void *const w = (float *)run->keep + HEADER;
+    void *const w = (char *)run->keep + DUET_KEEP_HEADER;
     queue units = { .count = p.units };
     if (*version == 0 || *version != run->in_version[1]) {
         if (run->call->in[1].dtype == DUET_BF16) pack_weights(&p, run->in[1], w, true);

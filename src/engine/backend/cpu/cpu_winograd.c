@@ -15,7 +15,6 @@
 #include "engine/backend/cpu/gemm.h"
 #include "engine/backend/cpu/winograd.h"
 
-#define HEADER          16                /* floats before U: the version of the weights */
 #define GROUP           32                /* columns of M */
 #define CHUNK           64                /* channels: a point's U of a group takes 8 KiB */
 #define TAPS            (WINOGRAD_TAPS * WINOGRAD_TAPS)
@@ -119,7 +118,7 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
     const winograd_plan p = plan_of(call, options->threads);
     const layout at = layout_of(&p);
     out->scratch = (at.thread + options->threads * at.thread_floats) * (int64_t)sizeof(float);
-    out->keep = p.keeps ? (HEADER + kept_floats(&p)) * (int64_t)sizeof(float) : 0;
+    out->keep = p.keeps ? DUET_KEEP_HEADER + kept_floats(&p) * (int64_t)sizeof(float) : 0;
     out->impl = p.shared ? "winograd, shared" : "winograd";
     return DUET_OK;
 }
@@ -312,7 +311,7 @@ static duet_status run_winograd(const duet_run *run)
     memset(zeros, 0, (size_t)p.s.C * sizeof(float));
     if (p.keeps) {
         uint64_t *const version = run->keep;
-        float *const kept = (float *)run->keep + HEADER;
+        float *const kept = (float *)run->keep + DUET_KEEP_HEADER / sizeof(float);
         if (*version == 0 || *version != run->in_version[1]) keep_weights(&p, run, kept);
         *version = run->in_version[1];
         weights = kept;

@@ -14,7 +14,6 @@
 #include "engine/backend/cpu/onednn_kernels.h"
 #include "engine/op/ops.h"
 
-#define HEADER 64
 #define SHORT  64 /* length of an inner product up to which oneDNN is faster */
 
 static duet_dnn_shape shape_of(const duet_arg *x, const duet_arg *y, const duet_conv2d_attr *attr, int64_t kernel, bool bias)
@@ -66,7 +65,7 @@ static duet_status conv_plan(const duet_call *call, const duet_kernel_options *o
     duet_dnn *dnn = NULL;
     const duet_dnn_pass pass = describe(call, &shape);
     DUET_TRY(duet_dnn_new(&dnn, pass, &shape, options->threads));
-    out->keep = duet_dnn_packs(dnn) ? HEADER + duet_dnn_weights(dnn) : 0;
+    out->keep = duet_dnn_packs(dnn) ? DUET_KEEP_HEADER + duet_dnn_weights(dnn) : 0;
     out->scratch = duet_dnn_scratch(dnn);
     out->impl = duet_dnn_impl(dnn);
     out->state = dnn;
@@ -95,7 +94,7 @@ static duet_status conv_run(const duet_run *run)
     const void *weights = run->in[1];
     if (duet_dnn_packs(dnn)) {
         uint64_t *const version = run->keep;
-        char *const packed = (char *)run->keep + HEADER;
+        char *const packed = (char *)run->keep + DUET_KEEP_HEADER;
         if (*version == 0 || *version != run->in_version[1]) {
             DUET_TRY(duet_dnn_pack(slot, run->in[1], packed));
             *version = run->in_version[1];

@@ -100,7 +100,6 @@ static duet_status repeat(recompute *r, int32_t segment)
         for (int k = 0; k < node.op->outputs; k++) wanted |= !r->stored[node.out[k]] && r->wanted[node.out[k]];
         if (node.dead || r->segment[n] != segment || !wanted) continue;
         read_again(r, &node);
-        node.repeats = node.out[0] + 1;
         for (int k = 0; k < node.op->outputs; k++) {
             DUET_TRY(duet_grow(&g->values, &g->value_capacity, g->value_count + 1, sizeof *g->values));
             g->values[g->value_count] = g->values[node.out[k]];
