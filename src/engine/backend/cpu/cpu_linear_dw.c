@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_linear_dw.c: the weight gradient of linear as a product of register tiles (cpu/gemm.h): one chain over the rows, split
- * over the threads by outputs, so it does not depend on the threads. The other products are in cpu/cpu_product.c. */
+ * cpu/cpu_linear_dw.c: the weight gradient of linear as a product of register tiles (cpu/gemm.h). The rows are cut into slices
+ * which threads take in turn and which are added in order; a dw too large for that is one slice, cut by outputs. Slices depend
+ * on the shape alone, and so do the bits. The other products are in cpu/cpu_product.c. */
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 #include "engine/op/op_list.h"
 #include "engine/op/ops_grad.h"
 
-#define CHUNK 192    /* rows packed at a time: a panel stays in the first cache */
-#define SMALL 200000 /* multiply-adds below which waking threads costs more than it gives */
+#define CHUNK         192          /* rows packed at a time: a panel stays in the first cache */
+#define MOST_SLICES   8
+#define SLICES_FLOATS (256 * 1024) /* of dw in all slices */
+#define BLOCK         1024         /* elements of dw that are added up at a time */
+#define SMALL         200000       /* multiply-adds below which waking threads costs more than it gives */
 
 static int64_t rows_of(const duet_arg *arg)
 {
@@ -20,23 +24,31 @@ static int64_t row_tiles(int64_t O)
     return (O + DUET_ROWS - 1) / DUET_ROWS;
 }
 
-/* The sums of dbias, shared: each thread has its outputs. */
-static int64_t total_doubles(int64_t O)
-{
-    return (O + 7) / 8 * 8;
-}
+typedef struct dw_plan {
+    int64_t M, I, O;
+    int64_t slices, parts; /* of the rows, of the outputs */
+    int64_t packed;        /* floats of a thread: CHUNK rows of x and of dy, packed */
+    int64_t sums, totals;  /* floats of a slice: its dw, where there are several, and its dbias */
+    int threads;
+} dw_plan;
 
-/* Scratch of a thread: CHUNK rows of x and of dy, packed. */
-static int64_t dw_floats(int64_t I, int64_t O)
+static dw_plan plan_of(const duet_call *call, int threads)
 {
-    return CHUNK * (gemm_panels(I) * DUET_TILE + row_tiles(O) * DUET_ROWS);
+    dw_plan p = { .M = rows_of(&call->in[0]), .I = duet_op_last(&call->in[0].shape), .O = duet_op_last(&call->in[1].shape) };
+    p.threads = p.M * p.I * p.O > SMALL ? threads : 1;
+    p.slices = larger(1, smaller(smaller(MOST_SLICES, SLICES_FLOATS / (p.I * p.O)), p.M / CHUNK));
+    p.parts = p.slices == 1 ? p.threads : 1;
+    p.packed = CHUNK * (gemm_panels(p.I) * DUET_TILE + row_tiles(p.O) * DUET_ROWS);
+    p.sums = p.slices == 1 ? 0 : round_up(p.I * p.O, 16);
+    p.totals = round_up(2 * p.O, 16);
+    return p;
 }
 
 static duet_status plan_dw(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
-    const int64_t I = duet_op_last(&call->in[0].shape), O = duet_op_last(&call->in[1].shape);
-    out->scratch = (options->threads * dw_floats(I, O) + 2 * total_doubles(O)) * (int64_t)sizeof(float);
-    out->impl = "tiles";
+    const dw_plan p = plan_of(call, options->threads);
+    out->scratch = (p.slices * (p.sums + p.totals) + p.threads * p.packed) * (int64_t)sizeof(float);
+    out->impl = p.slices > 1 ? "tiles, slices" : "tiles";
     return DUET_OK;
 }
 
@@ -74,6 +86,12 @@ static void add_column_sums(double *total, const duet_act *from, int64_t count, 
     }
 }
 
+/* dw and dbias of a slice of the rows, in scratch. */
+static float *slice_of(const dw_plan *p, const duet_run *run, int64_t slice)
+{
+    return (float *)run->scratch + slice * (p->sums + p->totals);
+}
+
 /* dw of the tiles t0 … t1 over one chunk of rows, which is packed. */
 static void chunk_dw(float *dw, int64_t I, int64_t O, int64_t t0, int64_t t1, const float *left, const float *panels, int64_t count,
                      bool first)
@@ -91,35 +109,60 @@ static void chunk_dw(float *dw, int64_t I, int64_t O, int64_t t0, int64_t t1, co
     }
 }
 
-/* Outputs of the tiles t0 … t1, all rows of x and dy. */
-static void outputs_dw(const duet_run *run, int64_t M, int64_t I, int64_t O, int64_t t0, int64_t t1, float *panels, double *total)
+/* Of the rows of a slice the outputs of a part; `own`: the thread's scratch. */
+static void run_unit(const dw_plan *p, const duet_run *run, int64_t slice, int64_t part, float *own)
 {
     const duet_act *const x = run->in[0], *const dy = run->in[1];
-    float *const dbias = run->out[1], *const left = panels + CHUNK * gemm_panels(I) * DUET_TILE;
-    const int64_t begin = t0 * DUET_ROWS, end = t1 * DUET_ROWS < O ? t1 * DUET_ROWS : O;
+    const int64_t I = p->I, O = p->O, tiles = row_tiles(O), m0 = p->M * slice / p->slices, m1 = p->M * (slice + 1) / p->slices;
+    const int64_t t0 = tiles * part / p->parts, t1 = tiles * (part + 1) / p->parts, begin = t0 * DUET_ROWS, end = smaller(t1 * DUET_ROWS, O);
+    float *const sums = slice_of(p, run, slice), *const dw = p->slices == 1 ? run->out[0] : sums;
+    float *const left = own + CHUNK * gemm_panels(I) * DUET_TILE;
+    double *const total = (double *)(void *)(sums + p->sums);
     for (int64_t o = begin; o < end; o++) total[o] = 0.0;
-    for (int64_t m = 0; m < M; m += CHUNK) {
-        const int64_t count = M - m < CHUNK ? M - m : CHUNK;
+    for (int64_t m = m0; m < m1; m += CHUNK) {
+        const int64_t count = smaller(m1 - m, CHUNK);
         if (run->out[0] != NULL) {
             pack_tiles(left, dy + m * O, count, O, begin, end, DUET_ROWS);
-            pack_tiles(panels, x + m * I, count, I, 0, I, DUET_TILE);
-            chunk_dw(run->out[0], I, O, t0, t1, left, panels, count, m == 0);
+            pack_tiles(own, x + m * I, count, I, 0, I, DUET_TILE);
+            chunk_dw(dw, I, O, t0, t1, left, own, count, m == m0);
         }
-        if (dbias != NULL) add_column_sums(total, dy + m * O, count, O, begin, end);
+        if (run->out[1] != NULL) add_column_sums(total, dy + m * O, count, O, begin, end);
     }
-    for (int64_t o = begin; o < end && dbias != NULL; o++) dbias[o] = (float)total[o];
+}
+
+/* Adds the slices in order. */
+static void finish(const dw_plan *p, const duet_run *run)
+{
+    float *const dw = run->out[0], *const dbias = run->out[1];
+    const int64_t count = p->I * p->O;
+    for (int64_t o = 0; o < p->O && dbias != NULL; o++) {
+        double total = 0.0;
+        for (int64_t i = 0; i < p->slices; i++) total += ((const double *)(const void *)(slice_of(p, run, i) + p->sums))[o];
+        dbias[o] = (float)total;
+    }
+    if (dw == NULL || p->slices == 1) return;
+#pragma omp parallel for num_threads(p->threads) schedule(static)
+    for (int64_t e = 0; e < count; e += BLOCK) {
+        const int64_t end = smaller(e + BLOCK, count);
+        memcpy(dw + e, slice_of(p, run, 0) + e, (size_t)(end - e) * sizeof(float));
+        for (int64_t i = 1; i < p->slices; i++) {
+            const float *const from = slice_of(p, run, i);
+            for (int64_t k = e; k < end; k++) dw[k] += from[k];
+        }
+    }
 }
 
 static duet_status run_dw(const duet_run *run)
 {
-    const int64_t M = rows_of(&run->call->in[0]), I = duet_op_last(&run->call->in[0].shape);
-    const int64_t O = duet_op_last(&run->call->in[1].shape), tiles = row_tiles(O);
-    float *const panels = (float *)run->scratch + 2 * total_doubles(O); /* behind the totals */
-#pragma omp parallel for num_threads(run->threads) schedule(static) if (M * I * O > SMALL)
-    for (int part = 0; part < run->threads; part++) {
-        const int64_t t0 = tiles * part / run->threads, t1 = tiles * (part + 1) / run->threads;
-        if (t0 < t1) outputs_dw(run, M, I, O, t0, t1, panels + part * dw_floats(I, O), run->scratch);
+    const dw_plan p = plan_of(run->call, run->threads);
+    float *const packed = (float *)run->scratch + p.slices * (p.sums + p.totals);
+    queue units = { .count = p.slices * p.parts };
+#pragma omp parallel for num_threads(p.threads) schedule(static)
+    for (int part = 0; part < p.threads; part++) {
+        float *const own = packed + part * p.packed;
+        for (int64_t i = queue_take(&units); i < units.count; i = queue_take(&units)) run_unit(&p, run, i / p.parts, i % p.parts, own);
     }
+    finish(&p, run);
     return DUET_OK;
 }
 

@@ -196,7 +196,7 @@ static void run_unit(const product_plan *p, const duet_run *run, rows_of_x x, in
         for (int64_t j = 0; j < panels; j++) {
             const float *const panel = group + j * CHUNK * DUET_TILE;
             gemm_rows(sums + j * DUET_TILE, GROUP, x.first + i * x.next, x.step, panel, steps, i == 0, count,
-                      (gemm_next){ .a = x.first + (i + 1) * x.next, .b = panel + CHUNK * DUET_TILE });
+                      (gemm_next){ .b = panel + CHUNK * DUET_TILE });
         }
     }
     put_rows(p, sums, m, count, n, run);

@@ -87,10 +87,18 @@ DUET_INLINE void tile_outer(tile *t, const float *a, int64_t step, const float *
     *t = s;
 }
 
-/* Where the next product reads: fetched meanwhile, as the hardware does not fetch beyond the page in use. Any address will do. */
+/* Where the next product of the same size reads: fetched meanwhile, as the hardware does not fetch beyond the page in use. Rows of
+ * `a` without gaps, or NULL = not to be fetched. Any address will do. */
 typedef struct gemm_next {
     const float *a, *b;
 } gemm_next;
+
+/* What tile i of the rows fetches, K lines: the first one b, others a part of a each. */
+DUET_INLINE const float *gemm_fetch(gemm_next next, int64_t i, int64_t K, int64_t rows)
+{
+    const int64_t last = (rows - 1) / DUET_TILE, part = i - 1 < last ? i - 1 : last;
+    return i == 0 || next.a == NULL ? next.b : next.a + part * K * DUET_TILE;
+}
 
 /* Of `rows` rows, no more than DUET_ROWS and constant: m[r ld + n] (+)= sum over k of a[r step + k] b[k, n], b one panel; `fetch`:
  * K lines of the cache that are read soon. */
@@ -130,7 +138,7 @@ DUET_INLINE void gemm_rows(float *m, int64_t ld, const float *a, int64_t step, c
     for (int64_t i = 0; i < tiles; i++) {
         const int64_t begin = rows * i / tiles, end = rows * (i + 1) / tiles;
         float *const to = m + begin * ld;
-        const float *const from = a + begin * step, *const fetch = i == 0 ? next.b : next.a + (i - 1) * K * DUET_TILE;
+        const float *const from = a + begin * step, *const fetch = gemm_fetch(next, i, K, rows);
         switch (end - begin) {
 #define DUET_GEMM_ROWS(n) \
         case n: tile_neighbours(to, ld, from, step, b, K, first, fetch, n < DUET_ROWS ? n : DUET_ROWS); break;
