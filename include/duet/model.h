@@ -33,6 +33,7 @@ typedef struct duet_card {
     char name[DUET_TEXT_SIZE];
     char data[DUET_TEXT_SIZE];    /* what it was trained on */
     char licence[DUET_TEXT_SIZE];
+    char assumed[DUET_TEXT_SIZE]; /* what a file of another program did not say and was taken for granted; "" = nothing */
     bool ema;                     /* the weights are an average over training */
     int64_t images, steps;        /* seen in training */
     double seconds;               /* of training */
@@ -56,10 +57,15 @@ typedef struct duet_model duet_model;
 DUET_NODISCARD duet_status duet_model_new(duet_context *ctx, duet_model **out, const char *arch_spec, uint64_t seed);
 /* path: a model file, or a run folder (its newest model). Names a file that is not a model and says which to load. */
 DUET_NODISCARD duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *path);
+/* The same for a file of another program, with flags as guided-diffusion's scripts take them: what its tensors cannot tell
+ * ("--num_heads 4 --noise_schedule cosine"; NULL = none). */
+DUET_NODISCARD duet_status duet_model_open_as(duet_context *ctx, duet_model **out, const char *path, const char *flags);
+bool duet_model_flag(const char *name); /* is it such a flag? ("num_heads") */
 void duet_model_close(duet_model *model);
 /* The same network and card with fresh weights: untrained, every layer non-zero. The baseline `random`. */
 DUET_NODISCARD duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_model *model, uint64_t seed);
-/* Weights as `dtype` (F32, F16, or BF16: there tensors of rank 1 stay f32). Atomic. */
+/* Weights as `dtype` (F32, F16, or BF16: there tensors of rank 1 stay f32). Atomic. With the card as safetensors; a path that ends
+ * in .pt or .npz gets PyTorch's or numpy's format, with the names that the architecture's authors use, and no card. */
 DUET_NODISCARD duet_status duet_model_save(const duet_model *model, const char *path, duet_dtype dtype);
 /* Replaces the card in a model file in place of the old one (weights' bytes unchanged; atomic). */
 DUET_NODISCARD duet_status duet_model_update_card(const char *path, const duet_card *card);
@@ -70,6 +76,7 @@ const char *duet_model_path(const duet_model *model); /* the file it came from, 
 uint64_t duet_model_hash(const duet_model *model);    /* of configuration and weights */
 int64_t duet_model_parameters(const duet_model *model);
 duet_dtype duet_model_stored(const duet_model *model); /* of most weights in its file; f32 for new models */
+bool duet_model_foreign(const duet_model *model);     /* its file is of another program and has no card to change */
 double duet_model_macs(const duet_model *model); /* of one image, whole pass */
 int duet_model_tap_count(const duet_model *model);
 const duet_tap_row *duet_model_tap(const duet_model *model, int index); /* 0..count-1, in order of b */

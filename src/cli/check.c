@@ -28,7 +28,7 @@ static void parent_of(char out[CLI_PATH], const char *path) {
 
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path) {
     char parent[CLI_PATH], message[512];
-    const duet_status status = duet_model_open(cli->ctx, out, path);
+    const duet_status status = duet_model_open_as(cli->ctx, out, path, cli->model_flags);
     if (status == DUET_OK || strlen(path) >= CLI_PATH || is_folder(path) || !cli_exists(path)) return status;
     snprintf(message, sizeof message, "%.500s", duet_error_message());
     if (strchr(message, ';') || strchr(message, '?')) return status; /* it says already what to do */

@@ -24,6 +24,7 @@ typedef struct cli_state {
     duet_context *ctx;
     duet_tuning *tuning;          /* of the file cli_tuning_path; NULL = none */
     char announce[CLI_PATH + 64]; /* a line to print when the task's first progress comes: then it has really begun */
+    char model_flags[2048];       /* of the network of a file of another program */
     bool json_done;               /* the one JSON object is printed */
 } cli_state;
 
@@ -34,6 +35,7 @@ typedef struct cli_cmd {
     int min_args, max_args;
     const char *missing; /* what to say when there are too few arguments */
     const duet_param_table *extra; /* more options, declared in the library; may be NULL */
+    bool opens;          /* its first argument is a model: takes the flags of other programs' networks */
     bool plans;          /* runs networks: takes the kernels that 'duet bench --tune' has measured */
     duet_status (*run)(cli_state *cli);
 } cli_cmd;

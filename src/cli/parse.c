@@ -62,6 +62,19 @@ static const duet_param *find_flag(cli_state *cli, const char *key, const duet_p
     return NULL;
 }
 
+/* A flag of guided-diffusion's scripts, told apart by its name: kept for who opens the model. */
+static bool take_model_flag(cli_state *cli, const char *key, const char *value, int argc, char **argv, int *at) {
+    char name[128];
+    size_t i = 0;
+    for (; key[i]; i++) name[i] = key[i] == '-' ? '_' : key[i];
+    name[i] = '\0';
+    if (!cli->cmd->opens || !duet_model_flag(name)) return false;
+    if (!value && *at + 1 < argc && is_value(argv[*at + 1])) value = argv[++*at];
+    const size_t used = strlen(cli->model_flags);
+    snprintf(cli->model_flags + used, sizeof cli->model_flags - used, "--%s %s ", name, value ? value : "");
+    return true;
+}
+
 static duet_status parse_flag(cli_state *cli, int argc, char **argv, int *at) {
     char key[128];
     const char *body = argv[*at] + 2, *equals = strchr(body, '=');
@@ -77,8 +90,9 @@ static duet_status parse_flag(cli_state *cli, int argc, char **argv, int *at) {
         if (param && param->type == DUET_PARAM_BOOL) return duet_params_set(table, options, NULL, key + 3, "false");
         param = NULL;
     }
-    if (!param) return unknown_flag(cli->cmd, key);
     const char *value = equals ? equals + 1 : NULL;
+    if (!param && take_model_flag(cli, key, value, argc, argv, at)) return DUET_OK;
+    if (!param) return unknown_flag(cli->cmd, key);
     if (!value && *at + 1 < argc && takes_next(param, argv[*at + 1])) value = argv[++*at];
     if (!value && param->type == DUET_PARAM_BOOL) value = "true";
     if (!value) return cli_wrong("flag '--%s' needs a value: %s", key, param->help);

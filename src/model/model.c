@@ -57,20 +57,6 @@ duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t
     return duet_graph_status(graph);
 }
 
-/* All options as spec text; numbers of a list are separated by '/'. */
-static void print_config(duet_model *model) {
-    const duet_param_table *table = &model->arch->info.params;
-    size_t at = 0;
-    for (int row = 0; row < table->count && at < sizeof model->config_text; row++) {
-        char value[512];
-        duet_params_print(table, model->config, row, value, sizeof value);
-        for (char *p = value; table->rows[row].type == DUET_PARAM_INTS && *p; p++)
-            if (*p == ',') *p = '/';
-        const int n = snprintf(model->config_text + at, sizeof model->config_text - at, "%s%s=%s", row ? "," : "", table->rows[row].name, value);
-        at += n > 0 ? (size_t)n : 0;
-    }
-}
-
 static duet_status measure(duet_model *model) {
     duet_graph *graph = NULL;
     duet_status status = DUET_OK;
@@ -98,7 +84,7 @@ duet_status duet_model_describe(duet_model **out, const char *arch_spec) {
     DUET_DO(duet_arena_status(model->arena));
     DUET_DO(duet_arch_parse(&model->arch, model->config, arch_spec));
     model->arch->shape(model->config, &model->shape);
-    print_config(model);
+    duet_arch_print(model->arch, model->config, model->config_text);
     (void)duet_copy_text(model->card.arch, sizeof model->card.arch, model->arch->info.name);
     model->card.preprocess = (duet_preprocess){.size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
     DUET_DO(measure(model));
@@ -170,6 +156,7 @@ duet_status duet_card_set_classes(duet_model *model, const char *const *names, i
 
 duet_card *duet_model_card(duet_model *model) { return &model->card; }
 const char *duet_model_path(const duet_model *model) { return model->path; }
+bool duet_model_foreign(const duet_model *model) { return model->foreign; }
 double duet_model_macs(const duet_model *model) { return model->macs; }
 int duet_model_tap_count(const duet_model *model) { return model->tap_count; }
 const duet_tap_row *duet_model_tap(const duet_model *model, int index) { return &model->taps[index]; }
@@ -183,8 +170,22 @@ int64_t duet_model_parameters(const duet_model *model) {
 
 duet_dtype duet_model_stored(const duet_model *model) { return model->stored; }
 
+/* Options that differ from their defaults: one that is added later changes no hash. */
+static uint64_t hash_config(const duet_model *model, uint64_t hash) {
+    const duet_param_table *const table = &model->arch->info.params;
+    for (int i = 0; i < table->count; i++) {
+        _Alignas(16) uint8_t plain[DUET_CONFIG_SIZE];
+        char have[512], usual[512];
+        duet_params_default(table, plain);
+        duet_params_print(table, model->config, i, have, sizeof have);
+        duet_params_print(table, plain, i, usual, sizeof usual);
+        if (strcmp(have, usual) != 0) hash = duet_hash_text(have, duet_hash_text(table->rows[i].name, hash));
+    }
+    return hash;
+}
+
 uint64_t duet_model_hash(const duet_model *model) {
-    uint64_t hash = duet_hash_text(model->config_text, duet_hash_text(model->card.arch, 1));
+    uint64_t hash = hash_config(model, duet_hash_text(model->card.arch, 1));
     hash = duet_hash_text(model->card.noise, hash);
     for (int64_t i = 0; i < model->params->count; i++) { /* by tensors: the same wherever they lie in memory */
         const duet_param_slot *slot = &model->params->slots[i];

@@ -10,6 +10,8 @@
 #include "engine/graph/graph.h"
 #include "engine/graph/plan.h"
 
+struct duet_guess; /* foreign.h */
+
 #define DUET_CONFIG_SIZE 2048 /* room for any arch's configuration struct */
 
 /* Values a build may use; DUET_NONE = not given. Shapes: x[B,S,S,C] f32, net_t[B] f32, y i32[B], sample_id i32[B]. */
@@ -29,6 +31,11 @@ typedef struct duet_arch {
     void (*shape)(const void *config, duet_arch_shape *out);
     /* Builds the network; parameters carry the checkpoint's own names. Returns the raw output [B,S,S,out_channels]. */
     duet_value (*build)(duet_graph *graph, const void *config, const duet_model_inputs *in);
+    /* Files of other programs (foreign.h): a tensor that only this architecture has, and options from shapes. NULL = none. */
+    const char *signature;
+    duet_status (*infer)(struct duet_guess *guess);
+    bool (*alias)(char *out, size_t size, const char *name); /* another name of a tensor in older files; NULL = none */
+    const char *idle; /* such files also have tensors whose names begin so, which the network does not use; NULL = none */
 } duet_arch;
 
 struct duet_model {
@@ -44,6 +51,7 @@ struct duet_model {
     duet_tap_row *taps;
     int tap_count;
     double macs;
+    bool foreign;             /* the file has no card */
     char path[4096];
 };
 

@@ -11,62 +11,105 @@
 #include "base/str.h"
 #include "io/store/store.h"
 #include "model/card.h"
+#include "model/diffusers_folder.h"
+#include "model/foreign.h"
 #include "model/model.h"
 
-static duet_status check_tensors(const duet_model *model, const duet_store *store) {
+/* Where a file has the network's tensors. */
+typedef struct source {
+    duet_store *store;
+    const char *prefix; /* of their names */
+} source;
+
+static const char *full_name(char out[1024], const source *from, const char *name) {
+    snprintf(out, 1024, "%s%s", from->prefix, name);
+    return out;
+}
+
+/* By its name, or by the one that older files have for it. */
+static const duet_store_entry *find_entry(const source *from, const duet_arch *arch, const char *name) {
+    char full[1024], older[512];
+    const duet_store_entry *const entry = duet_store_find(from->store, full_name(full, from, name));
+    if (entry != NULL || arch->alias == NULL || !arch->alias(older, sizeof older, name)) return entry;
+    return duet_store_find(from->store, full_name(full, from, older));
+}
+
+static duet_status check_tensors(const duet_model *model, const source *from, bool card) {
     for (int64_t i = 0; i < model->params->count; i++) {
         const duet_param_slot *slot = &model->params->slots[i];
-        const duet_store_entry *entry = duet_store_find(store, slot->name);
-        if (!entry) return duet_fail(DUET_FORMAT, "tensor '%s' is missing", slot->name);
+        const duet_store_entry *entry = find_entry(from, model->arch, slot->name);
+        if (!entry) return duet_fail(DUET_FORMAT, "tensor '%s%s' is missing", from->prefix, slot->name);
         if (duet_shape_equal(&entry->shape, &slot->shape)) continue;
         char have[96], want[96];
-        return duet_fail(DUET_SHAPE, "tensor '%s' is %s, but the card's configuration needs %s", slot->name, duet_shape_text(&entry->shape, have),
+        return duet_fail(DUET_SHAPE, "tensor '%s' is %s, but the %s needs %s", entry->name, duet_shape_text(&entry->shape, have), card ? "card's configuration" : "configuration",
                          duet_shape_text(&slot->shape, want));
     }
     return DUET_OK;
 }
 
+/* A network of another program is whole: a tensor that the configuration has no place for means that this is another network. */
+static duet_status check_unused(const duet_model *model, const source *from) {
+    duet_status status = DUET_OK;
+    const size_t prefix = strlen(from->prefix);
+    const int64_t count = duet_store_count(from->store);
+    bool *used = NULL;
+    DUET_DO(duet_alloc(&used, count, sizeof *used));
+    for (int64_t i = 0; i < model->params->count; i++)
+        used[find_entry(from, model->arch, model->params->slots[i].name) - duet_store_at(from->store, 0)] = true;
+    for (int64_t i = 0; i < count; i++) {
+        const char *const name = duet_store_at(from->store, i)->name;
+        if (used[i] || strncmp(name, from->prefix, prefix) != 0 || (prefix == 0 && strchr(name, '.') == NULL)) continue;
+        if (model->arch->idle != NULL && duet_starts_with(name + prefix, model->arch->idle)) continue;
+        DUET_FAIL(DUET_FORMAT, "tensor '%s' has no place in the configuration %s; flags such as --attention_resolutions can say more", name,
+                  model->config_text);
+    }
+done:
+    duet_release(used);
+    return status;
+}
+
 /* Takes tensors where the mapped file has them, if they are aligned and f32, or bf16 matrices and filters: then opening costs
  * no time and no memory, and weights that nobody reads are never loaded. The others are read into a block as f32. */
-static duet_status read_params(duet_model *model, const duet_store *store, bool *mapped) {
+static duet_status read_params(duet_model *model, const source *from, bool *mapped) {
     duet_params *params = model->params;
     for (int64_t i = 0; i < params->count; i++) {
-        const duet_store_entry *entry = duet_store_find(store, params->slots[i].name);
-        const void *data = duet_store_data(store, params->slots[i].name);
+        const duet_store_entry *entry = find_entry(from, model->arch, params->slots[i].name);
+        const void *data = duet_store_data(from->store, entry->name);
         const bool fits = entry->dtype == DUET_F32 || (entry->dtype == DUET_BF16 && entry->shape.rank >= 2);
         if (!data || !fits || (uintptr_t)data % duet_dtype_size(entry->dtype) != 0) continue;
         duet_params_lend(params, i, entry->dtype, data);
         *mapped = true;
     }
-    params->mapped = store->mapped;
+    params->mapped = from->store->mapped;
     DUET_TRY(duet_params_alloc(params));
     for (int64_t i = 0; i < params->count; i++) {
         const duet_param_slot *slot = &params->slots[i];
-        if (!slot->lent) DUET_TRY(duet_store_read(store, slot->name, DUET_F32, params->block + slot->offset));
+        const duet_store_entry *entry = find_entry(from, model->arch, slot->name);
+        if (!slot->lent) DUET_TRY(duet_store_read(from->store, entry->name, DUET_F32, params->block + slot->offset));
     }
     duet_params_touch(params);
     return DUET_OK;
 }
 
-static duet_dtype stored_of(const duet_model *model, const duet_store *store) {
+static duet_dtype stored_of(const duet_model *model, const source *from) {
     int64_t counts[DUET_DTYPE_COUNT] = {0};
     duet_dtype most = DUET_F32;
     for (int64_t i = 0; i < model->params->count; i++) {
         const duet_param_slot *slot = &model->params->slots[i];
-        const duet_dtype dtype = duet_store_find(store, slot->name)->dtype;
+        const duet_dtype dtype = find_entry(from, model->arch, slot->name)->dtype;
         counts[dtype] += slot->count;
         if (counts[dtype] > counts[most]) most = dtype;
     }
     return most;
 }
 
-static duet_status not_a_model(const duet_store *store) {
+/* Files of duet's own that are no models. */
+static duet_status refuse_own(const duet_store *store) {
     if (duet_store_metadata(store, "duet.state"))
         return duet_fail(DUET_ARG, "it is a training state, not a model; load the 'model-…' file beside it, or the run folder");
     if (duet_store_metadata(store, "duet.head"))
         return duet_fail(DUET_ARG, "it is a head, not a model; load the run folder or a 'model-…' file");
-    return duet_fail(DUET_FORMAT, "it holds %lld tensors (%s) but no duet card; models of other programs cannot be opened yet",
-                     (long long)duet_store_count(store), duet_store_format(store));
+    return DUET_OK;
 }
 
 /* A card without preprocessing gets the network's; one that disagrees would have images of another size read. */
@@ -81,15 +124,13 @@ static duet_status check_preprocess(duet_preprocess *how, const duet_arch_shape 
                      (long long)shape->in_channels);
 }
 
-/* Takes the store over where *mapped. */
-static duet_status open_store(duet_model **out, duet_store *store, const char *path, bool *mapped) {
+/* The described model of a file's card. */
+static duet_status describe_card(duet_model **out, const char *text) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
     duet_model *model = NULL;
     duet_card card = {0};
     char config[1024] = "", spec[DUET_TEXT_SIZE + sizeof config];
-    const char *text = duet_store_metadata(store, DUET_CARD_KEY);
-    if (!text) DUET_DO(not_a_model(store));
     DUET_DO(duet_arena_new(&arena));
     DUET_DO(duet_card_parse(&card, config, arena, text));
     snprintf(spec, sizeof spec, "%s:%s", card.arch, config);
@@ -100,11 +141,6 @@ static duet_status open_store(duet_model **out, duet_store *store, const char *p
     DUET_DO(check_preprocess(&card.preprocess, &model->shape));
     model->card = card;
     DUET_DO(duet_card_set_classes(model, (const char *const *)names, count));
-    DUET_DO(check_tensors(model, store));
-    DUET_DO(read_params(model, store, mapped));
-    model->stored = stored_of(model, store);
-    if (*mapped) model->store = store;
-    (void)duet_copy_text(model->path, sizeof model->path, path);
     *out = model;
     model = NULL;
 done:
@@ -113,29 +149,81 @@ done:
     return status;
 }
 
-duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *path) {
-    char file[4096];
+/* The described model of a file of another program, with a card of what can be told from it. */
+static duet_status describe_foreign(duet_model **out, duet_guess *guess, const duet_store *store, const char *path, const char *flags) {
+    const bool folder = duet_path_is_folder(path);
+    const duet_arch *arch = NULL;
+    duet_model *model = NULL;
+    char spec[DUET_TEXT_SIZE + sizeof guess->config];
+    DUET_TRY(folder ? duet_diffusers_guess(&arch, guess, store, path) : duet_foreign_guess(&arch, guess, store));
+    if (flags != NULL && *flags) DUET_TRY(duet_foreign_flags(arch, guess, flags));
+    snprintf(spec, sizeof spec, "%s:%s", arch->info.name, guess->config);
+    DUET_TRY(duet_model_describe(&model, spec));
+    (void)duet_copy_text(model->card.noise, sizeof model->card.noise, guess->noise);
+    (void)duet_copy_text(model->card.predict, sizeof model->card.predict, guess->predict);
+    (void)duet_copy_text(model->card.name, sizeof model->card.name, duet_path_base(path));
+    (void)duet_copy_text(model->card.assumed, sizeof model->card.assumed, guess->assumed);
+    model->card.ema = strstr(guess->prefix, "ema") != NULL || strstr(duet_path_base(path), "ema") != NULL;
+    *out = model;
+    return DUET_OK;
+}
+
+/* Takes the store over where *mapped. */
+static duet_status open_store(duet_model **out, duet_store *store, const char *path, const char *flags, bool *mapped) {
+    duet_status status = DUET_OK;
+    duet_model *model = NULL;
+    duet_guess guess = {.prefix = ""};
+    const source from = {.store = store, .prefix = guess.prefix};
+    const char *const text = duet_store_metadata(store, DUET_CARD_KEY);
+    DUET_DO(refuse_own(store));
+    if (text != NULL && flags != NULL && *flags) DUET_FAIL(DUET_ARG, "its card says what it is; flags of a network are for files of other programs");
+    if (text != NULL) DUET_DO(describe_card(&model, text));
+    else DUET_DO(describe_foreign(&model, &guess, store, path, flags));
+    DUET_DO(check_tensors(model, &from, text != NULL));
+    if (text == NULL) DUET_DO(check_unused(model, &from));
+    DUET_DO(read_params(model, &from, mapped));
+    model->stored = stored_of(model, &from);
+    model->foreign = text == NULL;
+    if (*mapped) model->store = store;
+    (void)duet_copy_text(model->path, sizeof model->path, path);
+    *out = model;
+    model = NULL;
+done:
+    duet_model_close(model);
+    return status;
+}
+
+duet_status duet_model_open_as(duet_context *ctx, duet_model **out, const char *path, const char *flags) {
+    char newest[DUET_PATH_SIZE];
+    const char *file = path;
     if (!duet_path_exists(path))
         return duet_fail(DUET_NOT_FOUND, "no file or folder '%s'; a model is a model-….safetensors file or a run folder", path);
-    if (duet_path_is_folder(path)) {
-        if (duet_run_newest(file, path, "model-", ".safetensors") != DUET_OK)
+    if (duet_path_is_folder(path) && duet_diffusers_is(path)) {
+        DUET_TRY(duet_diffusers_weights(newest, path));
+        file = newest;
+    } else if (duet_path_is_folder(path)) {
+        if (duet_run_newest(newest, path, "model-", ".safetensors") != DUET_OK)
             return duet_fail(DUET_NOT_FOUND, "folder '%s' holds no model-….safetensors; give a run folder of 'duet train' or a model file", path);
-        path = file;
+        file = path = newest;
     }
     duet_store *store = NULL;
-    DUET_TRY(duet_store_open(&store, path)); /* its messages name the file */
+    DUET_TRY(duet_store_open(&store, file)); /* its messages name the file */
     bool mapped = false;
     (void)ctx;
-    const duet_status status = open_store(out, store, path, &mapped);
+    const duet_status status = open_store(out, store, path, flags, &mapped);
     if (status != DUET_OK || !mapped) duet_store_close(store);
     if (status != DUET_OK) duet_error_frame("cannot load '%s'", path);
     return status;
 }
 
+duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *path) { return duet_model_open_as(ctx, out, path, NULL); }
+
 /* In bf16 gains, biases and states stay f32: they are small, and have no redundancy that would hide the rounding. */
 static duet_dtype stored_as(const duet_param_slot *slot, duet_dtype dtype) {
     return dtype == DUET_BF16 && (slot->shape.rank < 2 || slot->role != DUET_WEIGHT) ? DUET_F32 : dtype;
 }
+
+static const char *format_of(const char *path) { return duet_ends_with(path, ".pt") ? "torch_zip" : duet_ends_with(path, ".npz") ? "npz" : "safetensors"; }
 
 duet_status duet_model_save(const duet_model *model, const char *path, duet_dtype dtype) {
     duet_status status = DUET_OK;
@@ -148,7 +236,7 @@ duet_status duet_model_save(const duet_model *model, const char *path, duet_dtyp
                                      .shape = params->slots[i].shape, .data = duet_params_data(params, &params->slots[i])};
     DUET_DO(duet_card_print(&text, &model->card, model->config_text));
     const duet_store_pair pairs[] = {{DUET_CARD_KEY, text}};
-    DUET_DO(duet_store_write(path, "safetensors", items, params->count, pairs, 1));
+    DUET_DO(duet_store_write(path, format_of(path), items, params->count, pairs, 1));
 done:
     duet_card_text_free(text);
     duet_release(items);

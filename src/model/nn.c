@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "engine/op/ops_grad.h"
+
 static duet_init init_of(int64_t fan_in, bool zero) {
     const double bound = 1.0 / sqrt((double)(fan_in > 0 ? fan_in : 1));
     return (duet_init){.kind = zero ? DUET_INIT_ZERO : DUET_INIT_UNIFORM, .scale = bound, .random_scale = bound};
@@ -20,6 +22,18 @@ duet_value duet_nn_conv2d(duet_graph *g, const char *name, duet_value x, int64_t
     return y;
 }
 
+duet_value duet_nn_conv_transpose2d(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad) {
+    const int64_t in = duet_dim(g, x, -1), height = (duet_dim(g, x, 1) - 1) * stride - 2 * pad + kernel;
+    const int64_t width = (duet_dim(g, x, 2) - 1) * stride - 2 * pad + kernel;
+    const duet_init init = init_of(out * kernel * kernel, false);
+    const size_t mark = duet_scope_push(g, "%s", name);
+    const duet_value w = duet_parameter(g, "weight", DUET_WEIGHT, init, 4, (int64_t[]){in, out, kernel, kernel});
+    const duet_value b = duet_parameter(g, "bias", DUET_WEIGHT, init, 1, (int64_t[]){out});
+    const duet_value y = duet_add_bias(g, duet_conv2d_dx(g, x, w, stride, pad, height, width), b);
+    duet_scope_pop(g, mark);
+    return y;
+}
+
 duet_value duet_nn_linear(duet_graph *g, const char *name, duet_value x, int64_t out, int ones, bool zero) {
     const int64_t in = duet_dim(g, x, -1);
     const duet_init init = init_of(in, zero);
@@ -31,12 +45,14 @@ duet_value duet_nn_linear(duet_graph *g, const char *name, duet_value x, int64_t
     return y;
 }
 
-duet_value duet_nn_group_norm(duet_graph *g, const char *name, duet_value x, int64_t groups) {
+duet_value duet_nn_group_norm(duet_graph *g, const char *name, duet_value x, int64_t groups) { return duet_nn_group_norm_eps(g, name, x, groups, 1e-5); }
+
+duet_value duet_nn_group_norm_eps(duet_graph *g, const char *name, duet_value x, int64_t groups, double eps) {
     const int64_t channels = duet_dim(g, x, -1);
     const size_t mark = duet_scope_push(g, "%s", name);
     const duet_value gamma = duet_parameter(g, "weight", DUET_WEIGHT, (duet_init){.kind = DUET_INIT_ONE}, 1, &channels);
     const duet_value beta = duet_parameter(g, "bias", DUET_WEIGHT, (duet_init){.kind = DUET_INIT_ZERO}, 1, &channels);
-    const duet_value y = duet_group_norm(g, x, gamma, beta, groups, 1e-5);
+    const duet_value y = duet_group_norm(g, x, gamma, beta, groups, eps);
     duet_scope_pop(g, mark);
     return y;
 }

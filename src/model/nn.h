@@ -9,10 +9,13 @@
 
 /* x[B,H,W,I] -> [B,H',W',O]; parameters <name>.weight [O,I,k,k], <name>.bias [O] */
 duet_value duet_nn_conv2d(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad, bool zero);
+/* x[B,H,W,I] -> [B,(H-1)s-2p+k,…,O], the transpose of a convolution; <name>.weight [I,O,k,k], <name>.bias [O] */
+duet_value duet_nn_conv_transpose2d(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad);
 /* x[…,I] -> […,O]; <name>.weight [O,I] with `ones` trailing axes of size 1, <name>.bias [O] */
 duet_value duet_nn_linear(duet_graph *g, const char *name, duet_value x, int64_t out, int ones, bool zero);
 /* <name>.weight [C], <name>.bias [C]; eps 1e-5 */
 duet_value duet_nn_group_norm(duet_graph *g, const char *name, duet_value x, int64_t groups);
+duet_value duet_nn_group_norm_eps(duet_graph *g, const char *name, duet_value x, int64_t groups, double eps);
 /* labels i32[B] -> [B,D]; <name>.weight [K,D], N(0,1) */
 duet_value duet_nn_embedding(duet_graph *g, const char *name, duet_value labels, int64_t rows, int64_t dim);
 

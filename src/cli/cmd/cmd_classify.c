@@ -116,5 +116,5 @@ const cli_cmd duet_cmd_classify = {
     .info = {.name = "classify", .help = "what is in a picture, by a saved head", .params = DUET_TABLE(params, classify_options)},
     .usage = "MODEL image.png… | folder [options]",
     .details = "MODEL is a run folder or a model file; 'duet probe' makes the head. Images are preprocessed as the model's card says.",
-    .min_args = 2, .max_args = 4000, .missing = "give a model and images", .plans = true, .run = run,
+    .min_args = 2, .max_args = 4000, .missing = "give a model and images", .plans = true, .opens = true, .run = run,
 };

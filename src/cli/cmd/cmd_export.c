@@ -14,7 +14,7 @@ typedef struct export_options {
 } export_options;
 
 static const duet_param params[] = {
-    DUET_TEXT(export_options, out, "", NULL, "file to write, .safetensors"),
+    DUET_TEXT(export_options, out, "", NULL, "file to write: .safetensors, or .pt (PyTorch) or .npz (numpy) without the card"),
     DUET_TEXT(export_options, dtype, "f16", "f16|bf16|f32", "type of the stored weights; bf16 is read in place, the others as f32"),
 };
 
@@ -23,9 +23,10 @@ static duet_status export_head(cli_state *cli, const char *out) {
     duet_model *model = NULL;
     duet_head *head = NULL;
     duet_head_card card = {0};
+    const char *const ending = strstr(out, ".safetensors");
     snprintf(from, sizeof from, "%.4000s/head.safetensors", cli->args[0]);
-    snprintf(to, sizeof to, "%.*s.head.safetensors", (int)(strlen(out) - strlen(".safetensors")), out);
-    if (!cli_exists(from)) return DUET_OK;
+    if (!ending || !cli_exists(from)) return DUET_OK; /* a head is bound to a model with its card */
+    snprintf(to, sizeof to, "%.*s.head.safetensors", (int)(ending - out), out);
     duet_status status = duet_model_open(cli->ctx, &model, out);
     if (status == DUET_OK) status = duet_head_load(&head, &card, from);
     if (status == DUET_OK) {
@@ -45,8 +46,8 @@ static duet_dtype dtype_of(const char *name) {
 static duet_status run(cli_state *cli) {
     const export_options *o = cli->options;
     duet_model *model = NULL;
-    if (!o->out[0]) return cli_wrong("where to? give --out FILE.safetensors");
-    duet_status status = cli_check_out(o->out, ".safetensors");
+    if (!o->out[0]) return cli_wrong("where to? give --out FILE.safetensors (or .pt, .npz)");
+    duet_status status = cli_check_out(o->out, ".safetensors .pt .npz");
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK) status = duet_model_save(model, o->out, dtype_of(o->dtype));
     duet_model_close(model);
@@ -59,7 +60,7 @@ static duet_status run(cli_state *cli) {
 
 const cli_cmd duet_cmd_export = {
     .info = {.name = "export", .help = "write a model, and its head, as small files to hand on", .params = DUET_TABLE(params, export_options)},
-    .usage = "MODEL --out FILE.safetensors [options]",
+    .usage = "MODEL --out FILE [options]",
     .details = "Gives the averaged weights.\n  duet export runs/00001-fashion-mnist --out models/clothes.safetensors\n  duet classify models/clothes.safetensors image.png",
-    .min_args = 1, .max_args = 1, .missing = "which model? give a file or a run folder", .run = run,
+    .min_args = 1, .max_args = 1, .missing = "which model? give a file or a run folder", .opens = true, .run = run,
 };

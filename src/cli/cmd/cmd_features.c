@@ -95,5 +95,5 @@ const cli_cmd duet_cmd_features = {
     .details = "The npz holds X [N,D], y i64 [N], index i64 [N], as scikit-learn expects. Rows are kept as they are computed: the same\n"
                "command goes on where a stopped one was.\n"
                "  duet features RUN --data fashion-mnist --split test --t 10 --tap 9 --pool 2 --out f.npz",
-    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .run = run,
+    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .opens = true, .run = run,
 };

@@ -131,5 +131,5 @@ const cli_cmd duet_cmd_probe = {
     .usage = "MODEL --data DATA [options]",
     .details = "MODEL is a run folder or a model file.\n"
                "Without --t, --tap and --pool it uses what 'duet sweep' found (sweeping first where there is nothing).",
-    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .run = run,
+    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .opens = true, .run = run,
 };

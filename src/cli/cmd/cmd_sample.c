@@ -87,5 +87,5 @@ static duet_status run(cli_state *cli) {
 const cli_cmd duet_cmd_sample = {
     .info = {.name = "sample", .help = "generate images", .params = DUET_TABLE(params, sample_options)},
     .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file.\n  duet sample RUN --sampler ddim:steps=50 --count 64 --seed 1 --out x.png",
-    .min_args = 1, .max_args = 1, .missing = "which model? give a run folder or a model file", .plans = true, .run = run,
+    .min_args = 1, .max_args = 1, .missing = "which model? give a run folder or a model file", .plans = true, .opens = true, .run = run,
 };

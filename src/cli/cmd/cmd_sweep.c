@@ -51,7 +51,7 @@ static duet_status remember(duet_model *model, const duet_sweep_result *result, 
     const duet_sweep_row *best = &result->best;
     card->recommended = (duet_recommendation){.valid = true, .t = best->t, .tap = best->tap, .pool = best->pool, .top1 = best->top1, .strength = best->strength};
     snprintf(card->recommended.data, sizeof card->recommended.data, "%s", duet_dataset_describe(dataset)->name);
-    return duet_model_update_card(duet_model_path(model), card);
+    return duet_model_foreign(model) ? DUET_OK : duet_model_update_card(duet_model_path(model), card);
 }
 
 /* The rows of the model itself, without the baselines beside it. */
@@ -81,7 +81,7 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
                 count == 1 ? "" : "s", time_text, (long long)result.best.t, result.best.tap, result.best.pool, result.best.top1, (long long)result.val_rows);
         if (options.random_row) cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n", result.best_random.top1, result.pixels.top1);
         cli_say_cached(cli, &result.features);
-        cli_say(cli, "the model now recommends this setting\n");
+        cli_say(cli, "%s\n", duet_model_foreign(model) ? "a file of another program keeps no recommendation: 'duet export' it, and sweep that" : "the model now recommends this setting");
         status = cli_step_done(cli, &step);
         snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
         cli_json_file(cli, path);
@@ -111,5 +111,5 @@ const cli_cmd duet_cmd_sweep = {
     .details = "MODEL is a run folder or a model file; the best setting is written into the model.\n"
                "All settings come from one pass over the images; their features are kept in the run, so that a stopped sweep goes on\n"
                "where it was and a probe reads what a sweep has computed. Fits on rows of the training split only; the test split is not touched.",
-    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .run = run,
+    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .opens = true, .run = run,
 };

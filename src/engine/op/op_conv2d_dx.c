@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op_conv2d_dx.c: gradient of conv2d with respect to its input (also known as transposed convolution).
+ * engine/op/op_conv2d_dx.c: gradient of conv2d with respect to its input, and on its own the transposed convolution.
  *   dx[b,r,q,c] = sum over o,u,v with i s + u - p = r, j s + v - p = q of dy[b,i,j,o] w[o,c,u,v]
  * The input's size is an attribute: with a stride it does not follow from dy. */
 #include "engine/op/op_list.h"
@@ -56,6 +56,18 @@ static void reference(const duet_run *run)
     }
 }
 
+/* The transpose of the transpose: d/d(dy) is conv2d; with respect to w both exchange their places in conv2d_dw. */
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
+                     duet_value *din)
+{
+    const duet_conv2d_attr *a = attr;
+    duet_value unused = DUET_NONE;
+    (void)out;
+    if (dout[0] == DUET_NONE) return;
+    din[0] = duet_conv2d(g, dout[0], in[1], DUET_NONE, a->stride, a->pad);
+    duet_conv2d_dw(g, dout[0], in[0], a->stride, a->pad, duet_dim(g, in[1], 2), &din[1], &unused);
+}
+
 static double count_flops(const duet_call *call)
 {
     const int64_t *w = call->in[1].shape.dim;
@@ -81,6 +93,8 @@ static const duet_op_case cases[] = {
     {.attr = "stride=2,pad=1,height=8,width=8", .in = {DUET_SHAPE_OF(2, 4, 4, 16), DUET_SHAPE_OF(16, 16, 3, 3)}},
     {.attr = "stride=1,pad=0,height=4,width=3", .in = {DUET_SHAPE_OF(2, 4, 3, 9), DUET_SHAPE_OF(9, 6, 1, 1)}},
     {.attr = "stride=2,pad=0,height=5,width=6", .in = {DUET_SHAPE_OF(1, 3, 3, 3), DUET_SHAPE_OF(3, 4, 1, 1)}},
+    {.attr = "stride=2,pad=1,height=6,width=8", .in = {DUET_SHAPE_OF(2, 3, 4, 5), DUET_SHAPE_OF(5, 3, 4, 4)}},
+    {.attr = "stride=1,pad=0,height=7,width=7", .in = {DUET_SHAPE_OF(2, 6, 6, 4), DUET_SHAPE_OF(4, 3, 2, 2)}},
     {.attr = "stride=1,pad=1,height=7,width=7", .in = {DUET_SHAPE_OF(3, 7, 7, 48), DUET_SHAPE_OF(48, 32, 3, 3)}},
     {.attr = "stride=1,pad=1,height=14,width=28", .in = {DUET_SHAPE_OF(5, 14, 28, 20), DUET_SHAPE_OF(20, 24, 3, 3)}},
     {.attr = "stride=1,pad=0,height=9,width=6", .in = {DUET_SHAPE_OF(1, 7, 4, 35), DUET_SHAPE_OF(35, 17, 3, 3)}},
@@ -89,6 +103,6 @@ static const duet_op_case cases[] = {
 const duet_op duet_op_conv2d_dx = {
     .info = {.name = "conv2d_dx", .help = "gradient of conv2d to its input: dy[B,Ho,Wo,O], w[O,I,k,k] -> dx[B,H,W,I]",
              .params = DUET_TABLE(params, duet_conv2d_attr)},
-    .inputs = 2, .required = 2, .outputs = 1, .grad_only = true,
+    .inputs = 2, .required = 2, .outputs = 1,
     .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0, .weight_inputs = 1u << 1,
-    .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};

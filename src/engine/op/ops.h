@@ -35,14 +35,19 @@ duet_value duet_norm_act(duet_graph *g, duet_value x, duet_value gamma, duet_val
 duet_value duet_modulate(duet_graph *g, duet_value x, duet_value scale_shift);
 duet_value duet_silu(duet_graph *g, duet_value x); /* x / (1 + exp(-x)) */
 duet_value duet_add(duet_graph *g, duet_value a, duet_value b);          /* same shape */
+duet_value duet_add_bias(duet_graph *g, duet_value x, duet_value bias);  /* x[…,C] + bias[C] */
 duet_value duet_add_channels(duet_graph *g, duet_value x, duet_value v); /* x[B,…,C] + v[B,C] */
 duet_value duet_sum_channels(duet_graph *g, duet_value x);               /* x[B,…,C] -> [B,C], sum over the middle */
+duet_value duet_transpose(duet_graph *g, duet_value x);                  /* [M,N] -> [N,M] */
 typedef struct duet_scale_attr { double factor; } duet_scale_attr;
 duet_value duet_scale(duet_graph *g, duet_value x, double factor);
 duet_value duet_concat(duet_graph *g, duet_value a, duet_value b); /* along the last axis */
 typedef struct duet_slice_attr { int64_t begin, count, total; } duet_slice_attr; /* total: of unslice only */
 duet_value duet_slice(duet_graph *g, duet_value x, int64_t begin, int64_t count);                   /* last axis */
 duet_value duet_unslice(duet_graph *g, duet_value x, int64_t begin, int64_t total); /* zeros around; the gradient of slice */
+typedef struct duet_pad_attr { int64_t top, bottom, left, right; } duet_pad_attr;
+/* zeros around [B,H,W,C]; negative numbers cut instead, so that the gradient is the same op with opposite numbers */
+duet_value duet_pad(duet_graph *g, duet_value x, int64_t top, int64_t bottom, int64_t left, int64_t right);
 typedef struct duet_resample_attr { double gain; } duet_resample_attr;
 duet_value duet_upsample(duet_graph *g, duet_value x, double gain); /* nearest, 2x: [B,H,W,C] -> [B,2H,2W,C], times gain */
 duet_value duet_avg_pool(duet_graph *g, duet_value x, double gain); /* 2x2, stride 2 (even H, W), times gain */
@@ -57,9 +62,13 @@ typedef struct duet_attention_attr {
 duet_value duet_attention(duet_graph *g, duet_value qkv, int64_t heads, bool legacy);
 /* table[K,D], labels i32[B] -> [B,D] */
 duet_value duet_embedding(duet_graph *g, duet_value table, duet_value labels);
-typedef struct duet_timestep_attr { int64_t dim; double max_period; } duet_timestep_attr;
-/* t f32[B] -> [B,dim]: cos then sin of t * max_period^(-i/(dim/2)), i < dim/2; a zero column when dim is odd (guided-diffusion) */
-duet_value duet_timestep_embedding(duet_graph *g, duet_value t, int64_t dim, double max_period);
+typedef struct duet_timestep_attr { int64_t dim; double max_period, shift; bool sines_first; } duet_timestep_attr;
+/* t f32[B] -> [B,dim]: cos then sin of t * max_period^(-i/(dim/2 - shift)), i < dim/2; a zero column when dim is odd. shift 0 and cosines
+ * first: guided-diffusion; diffusers has both as freq_shift and the opposite of flip_sin_to_cos */
+duet_value duet_timestep_embedding(duet_graph *g, duet_value t, int64_t dim, double max_period, double shift, bool sines_first);
+typedef struct duet_timestep_weights_attr { int64_t rows; } duet_timestep_weights_attr;
+/* t f32[B] -> [B,rows]: 1 at row t, linear between two rows; times a table of time steps it looks them up */
+duet_value duet_timestep_weights(duet_graph *g, duet_value t, int64_t rows);
 typedef struct duet_dropout_attr { double p; int64_t stream; } duet_dropout_attr;
 /* keeps with probability 1-p and divides by it; the mask is a pure function of (seed, step, stream, sample_id[b], element), so
  * the gradient, a recompute or another split of the batch replays it. x[B,…], sample_id i32[B]. stream: hash of the scope */

@@ -73,7 +73,7 @@ duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t siz
         return duet_fail(DUET_ARG, "an image has 1 or 3 channels, not %d", channels);
     if (size <= 0) return duet_fail(DUET_FORMAT, "image '%s' is empty", name);
     const duet_image_format *format = format_of(bytes, size);
-    if (!format) return duet_fail(DUET_FORMAT, "'%s' is not a JPEG, PNG or PPM image", name);
+    if (!format) return duet_fail(DUET_FORMAT, "'%s' is not a JPEG, PNG, PPM or WebP image", name);
     return format->decode(out, bytes, size, channels, name);
 }
 

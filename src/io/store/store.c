@@ -4,12 +4,13 @@
 #include "io/store/store.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/file.h"
 
-#define HEAD_SIZE 64
+#define HEAD_SIZE 1024 /* the first name in a zip archive is seen whole */
 
 #define DUET_STORE(name) extern const duet_store_member duet_store_##name;
 #include "io/store/store.def"
@@ -56,10 +57,10 @@ static const signature signatures[] = {
     {"<?xml", 5, 0, "an XML text, not a model"},
     {"\x7F" "ELF", 4, 0, "a program, not a model"},
     {"GGUF", 4, 0, "a GGUF file: not supported by this version"},
-    {"\x80\x02", 2, 0, "an old PyTorch .pt file or a pickle: not supported by this version"},
-    {"\x80\x03", 2, 0, "a pickle: not supported by this version"},
-    {"\x80\x04", 2, 0, "a pickle: not supported by this version"},
-    {"\x80\x05", 2, 0, "a pickle: not supported by this version"},
+    {"\x80\x02", 2, 0, "a pickle, but not of PyTorch's tensors"},
+    {"\x80\x03", 2, 0, "a pickle, but not of PyTorch's tensors"},
+    {"\x80\x04", 2, 0, "a pickle, but not of PyTorch's tensors"},
+    {"\x80\x05", 2, 0, "a pickle, but not of PyTorch's tensors"},
 };
 
 static bool is_text(const uint8_t *head, size_t size)
@@ -77,11 +78,7 @@ static const char *describe(const uint8_t *head, size_t size, char text[64])
         const signature *s = &signatures[i];
         if (size >= s->at + s->size && memcmp(head + s->at, s->bytes, s->size) == 0) return s->what;
     }
-    if (size >= 4 && memcmp(head, "PK\3\4", 4) == 0) {
-        for (size_t i = 30; i + 8 <= size; i++)
-            if (memcmp(head + i, "data.pkl", 8) == 0) return "a PyTorch .pt file: not supported by this version";
-        return "a zip archive without numpy arrays";
-    }
+    if (size >= 4 && memcmp(head, "PK\3\4", 4) == 0) return "a zip archive without numpy arrays";
     if (is_text(head, size)) return head[0] == '{' || head[0] == '[' ? "a JSON text, not a model" : "a text, not a model";
     snprintf(text, 64, "of no known format (it starts with %02x %02x %02x %02x)", head[0], size > 1 ? head[1] : 0u,
              size > 2 ? head[2] : 0u, size > 3 ? head[3] : 0u);
@@ -188,15 +185,35 @@ static duet_status check_item(const duet_store_item *item)
     return DUET_OK;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static duet_status check_names(const duet_store_item *items, int64_t count)
+{
+    duet_status status = DUET_OK;
+    const char **names = NULL;
+    DUET_DO(duet_alloc(&names, count, sizeof *names));
+    for (int64_t i = 0; i < count; i++) names[i] = items[i].name;
+    qsort(names, (size_t)count, sizeof *names, by_text);
+    for (int64_t i = 1; i < count; i++)
+        if (strcmp(names[i - 1], names[i]) == 0) DUET_FAIL(DUET_ARG, "tensor name '%s' is given twice", names[i]);
+done:
+    duet_release(names);
+    return status;
+}
+
 duet_status duet_store_write(const char *path, const char *format, const duet_store_item *items, int64_t count,
                              const duet_store_pair *pairs, int64_t pair_count)
 {
     const duet_store_member *found = NULL;
     for (int i = 0; i < DUET_COUNT(formats); i++)
         if (strcmp(formats[i]->info.name, format) == 0) found = formats[i];
-    if (!found) return duet_fail(DUET_ARG, "unknown store format '%s'; there are safetensors and npz", format);
+    if (!found) return duet_fail(DUET_ARG, "unknown store format '%s'; there are safetensors, npz and torch_zip", format);
     if (!found->write) return duet_fail(DUET_UNSUPPORTED, "format '%s' can be read but not written", format);
     for (int64_t i = 0; i < count; i++) DUET_TRY(check_item(&items[i]));
+    DUET_TRY(check_names(items, count));
     const duet_status status = found->write(path, items, count, pairs, pair_count);
     if (status != DUET_OK) duet_error_frame("cannot write '%s'", path);
     return status;

@@ -22,7 +22,7 @@ struct duet_store {
 
 typedef struct duet_store_member {
     duet_entry info;
-    bool (*detect)(const uint8_t *head, size_t size, int64_t file_size); /* head: up to 64 first bytes */
+    bool (*detect)(const uint8_t *head, size_t size, int64_t file_size); /* head: up to 1024 first bytes */
     duet_status (*open)(duet_store *store, const char *path); /* arena made; entries, pairs and state to fill */
     void (*close)(duet_store *store);                         /* frees state, also after a failed open */
     duet_status (*read)(const duet_store *store, int64_t index, duet_dtype dtype, void *dst);

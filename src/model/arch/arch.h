@@ -8,4 +8,8 @@
 /* config: DUET_CONFIG_SIZE bytes. */
 DUET_NODISCARD duet_status duet_arch_parse(const duet_arch **out, void *config, const char *spec);
 
+const duet_arch *const *duet_arch_list(int *count);
+/* A configuration as spec text, numbers of a list separated by '/'. */
+void duet_arch_print(const duet_arch *arch, const void *config, char text[1024]);
+
 #endif

@@ -5,16 +5,20 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "model/arch/arch.h"
+#include "model/foreign.h"
 #include "model/model.h"
 #include "model/nn.h"
 
 typedef struct adm_config {
     int64_t image_size, in_channels, num_channels, num_res_blocks;
     duet_int_list channel_mult, attention_resolutions;
-    int64_t num_heads, num_head_channels, norm_groups, num_classes;
+    int64_t num_heads, num_head_channels, norm_groups, num_classes, embed_channels;
     double dropout;
     bool use_scale_shift_norm, resblock_updown, learn_sigma, class_cond, use_new_attention_order;
 } adm_config;
+
+extern const duet_arch duet_arch_adm_unet;
 
 static const duet_param params[] = {
     DUET_INT(adm_config, image_size, "32", 4, 4096, "side of the images in pixels"),
@@ -26,6 +30,7 @@ static const duet_param params[] = {
     DUET_INT(adm_config, num_heads, "4", 1, 256, "attention heads (when num_head_channels is not set)"),
     DUET_INT(adm_config, num_head_channels, "-1", -1, 4096, "channels of an attention head; -1 = by num_heads"),
     DUET_INT(adm_config, norm_groups, "32", 1, 1024, "groups of the group norms (32 in foreign checkpoints)"),
+    DUET_INT(adm_config, embed_channels, "-1", -1, 65536, "channels of the time step's sinusoids; -1 = num_channels"),
     DUET_INT(adm_config, num_classes, "1000", 1, 100000, "classes, where class_cond"),
     DUET_FLOAT(adm_config, dropout, "0", 0, 0.95, "dropout in the residual blocks"),
     DUET_BOOLEAN(adm_config, use_scale_shift_norm, "true", "time embedding scales and shifts the norm (else it is added)"),
@@ -40,7 +45,7 @@ typedef enum resample { KEEP, DOWN, UP } resample;
 typedef struct builder {
     duet_graph *g;
     const adm_config *c;
-    duet_value emb; /* SiLU of the time (and class) embedding, [B,4*num_channels] */
+    duet_value emb; /* SiLU of the time (and class) embedding, [B,4*embed_channels] */
     duet_value sample_id;
     bool training;
     int block; /* of the next tap */
@@ -174,9 +179,9 @@ static duet_value decoder(builder *b, duet_value h, const duet_value *kept, int 
 
 static duet_value time_embedding(const builder *b, const duet_model_inputs *in) {
     duet_graph *g = b->g;
-    const int64_t channels = b->c->num_channels;
+    const int64_t channels = b->c->embed_channels > 0 ? b->c->embed_channels : b->c->num_channels;
     const size_t mark = duet_scope_push(g, "time_embed");
-    duet_value emb = duet_timestep_embedding(g, in->net_t, channels, 10000.0);
+    duet_value emb = duet_timestep_embedding(g, in->net_t, channels, 10000.0, 0.0, false);
     emb = duet_nn_linear(g, "0", emb, 4 * channels, 0, false);
     emb = duet_nn_linear(g, "2", duet_silu(g, emb), 4 * channels, 0, false);
     duet_scope_pop(g, mark);
@@ -240,9 +245,110 @@ static void shape(const void *config, duet_arch_shape *out) {
                              .class_count = c->class_cond ? c->num_classes : 0};
 }
 
+/* ---- files of other programs ---- */
+
+typedef struct structure { /* what the names of a file's tensors say */
+    int64_t blocks, res_blocks, levels;
+    bool updown;
+} structure;
+
+/* The first output block that ends with upsampling has num_res_blocks before it. */
+static duet_status find_structure(const duet_guess *guess, structure *s) {
+    char name[64];
+    bool found = false;
+    for (s->blocks = 0;; s->blocks++) {
+        snprintf(name, sizeof name, "input_blocks.%lld.0.", (long long)s->blocks);
+        const char *const parts[] = {"weight", "in_layers.0.weight", "op.weight"};
+        bool there = false;
+        for (int i = 0; i < DUET_COUNT(parts); i++) there |= duet_foreign_has(guess, duet_foreign_name(name, parts[i]).text);
+        if (!there) break;
+    }
+    for (int64_t k = 0; k < s->blocks && !found; k++) {
+        for (int i = 1; i <= 2 && !found; i++) {
+            snprintf(name, sizeof name, "output_blocks.%lld.%d.", (long long)k, i);
+            s->updown = duet_foreign_has(guess, duet_foreign_name(name, "in_layers.0.weight").text);
+            found = s->updown || duet_foreign_has(guess, duet_foreign_name(name, "conv.weight").text);
+        }
+        s->res_blocks = k;
+    }
+    if (!found) s->res_blocks = s->blocks - 1;
+    s->levels = s->res_blocks > 0 ? s->blocks / (s->res_blocks + 1) : 0;
+    if (s->levels > 0 && s->levels <= 8 && s->levels * (s->res_blocks + 1) == s->blocks) return DUET_OK;
+    return duet_fail(DUET_FORMAT, "%lld input blocks with %lld residual blocks a level make no U-Net", (long long)s->blocks, (long long)s->res_blocks);
+}
+
+/* Sizes of images are in no tensor; these are the authors' by their number of levels. */
+static int64_t usual_size(int64_t levels, int64_t last_mult) {
+    static const int64_t sizes[] = {0, 32, 32, 32, 64, 128, 256, 512, 1024};
+    return levels == 4 && last_mult <= 2 ? 32 : sizes[levels];
+}
+
+static duet_status read_levels(const duet_guess *guess, const structure *s, adm_config *c) {
+    char name[96];
+    c->channel_mult.count = (int)s->levels;
+    for (int64_t level = 0; level < s->levels; level++) {
+        const long long first = 1 + level * (s->res_blocks + 1);
+        snprintf(name, sizeof name, "input_blocks.%lld.0.out_layers.3.weight", first);
+        const duet_shape *const conv = duet_foreign_shape(guess, name, 4);
+        if (conv == NULL) return DUET_FORMAT;
+        if (conv->dim[0] % c->num_channels != 0) return duet_fail(DUET_UNSUPPORTED, "level %lld has %lld channels, no multiple of the first level's %lld", (long long)level, (long long)conv->dim[0], (long long)c->num_channels);
+        c->channel_mult.v[level] = conv->dim[0] / c->num_channels;
+    }
+    c->image_size = usual_size(s->levels, c->channel_mult.v[s->levels - 1]);
+    for (int64_t level = 0; level < s->levels; level++) {
+        snprintf(name, sizeof name, "input_blocks.%lld.1.norm.weight", (long long)(1 + level * (s->res_blocks + 1)));
+        if (duet_foreign_has(guess, name)) c->attention_resolutions.v[c->attention_resolutions.count++] = c->image_size >> level;
+    }
+    return DUET_OK;
+}
+
+static duet_status read_ends(const duet_guess *guess, adm_config *c) {
+    const duet_shape *const in = duet_foreign_shape(guess, "input_blocks.0.0.weight", 4), *const out = duet_foreign_shape(guess, "out.2.weight", 4);
+    const duet_shape *const time = duet_foreign_shape(guess, "time_embed.0.weight", 2), *const emb = duet_foreign_shape(guess, "input_blocks.1.0.emb_layers.1.weight", 2);
+    const duet_shape *const conv = duet_foreign_shape(guess, "input_blocks.1.0.out_layers.3.weight", 4);
+    if (in == NULL || out == NULL || time == NULL || emb == NULL || conv == NULL) return DUET_FORMAT;
+    c->num_channels = in->dim[0];
+    c->in_channels = in->dim[1];
+    c->embed_channels = time->dim[1] == c->num_channels ? -1 : time->dim[1];
+    c->learn_sigma = out->dim[0] == 2 * in->dim[1];
+    c->use_scale_shift_norm = emb->dim[0] == 2 * conv->dim[0];
+    if (c->learn_sigma || out->dim[0] == in->dim[1]) return DUET_OK;
+    return duet_fail(DUET_UNSUPPORTED, "it maps %lld channels to %lld, as networks for super-resolution do, which this version does not run", (long long)in->dim[1], (long long)out->dim[0]);
+}
+
+/* Heads are in no tensor: 64 channels each in the authors' models of 64, 256 and 512 pixels, 4 heads in the others. */
+static void assume_heads(const structure *s, adm_config *c) {
+    const bool wide = s->updown && c->image_size != 128;
+    if (wide) c->num_head_channels = 64;
+    c->use_new_attention_order = s->updown && c->image_size == 64;
+}
+
+static duet_status infer(duet_guess *guess) {
+    structure s = {0};
+    adm_config c;
+    duet_params_default(&duet_arch_adm_unet.info.params, &c);
+    DUET_TRY(find_structure(guess, &s));
+    DUET_TRY(read_ends(guess, &c));
+    DUET_TRY(read_levels(guess, &s, &c));
+    c.num_res_blocks = s.res_blocks;
+    c.resblock_updown = s.updown;
+    const duet_shape *const classes = duet_foreign_has(guess, "label_emb.weight") ? duet_foreign_shape(guess, "label_emb.weight", 2) : NULL;
+    c.class_cond = classes != NULL;
+    if (classes != NULL) c.num_classes = classes->dim[0];
+    assume_heads(&s, &c);
+    duet_arch_print(&duet_arch_adm_unet, &c, guess->config);
+    const bool cosine = c.image_size <= 64 && c.learn_sigma;
+    snprintf(guess->noise, sizeof guess->noise, cosine ? "cosine:steps=%d" : "linear:steps=%d", cosine && !s.updown ? 4000 : 1000);
+    snprintf(guess->predict, sizeof guess->predict, "eps");
+    snprintf(guess->assumed, sizeof guess->assumed, "image_size, %s%s, noise, prediction", c.num_head_channels > 0 ? "num_head_channels" : "num_heads", s.updown ? ", use_new_attention_order" : "");
+    return DUET_OK;
+}
+
 const duet_arch duet_arch_adm_unet = {
     .info = {.name = "adm_unet", .help = "U-Net of guided-diffusion (ADM)", .params = DUET_TABLE(params, adm_config)},
     .check = check,
     .shape = shape,
     .build = build,
+    .signature = "input_blocks.0.0.weight",
+    .infer = infer,
 };

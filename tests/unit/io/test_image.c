@@ -25,12 +25,12 @@ static duet_bytes load(const char *name)
     return bytes;
 }
 
-static void equals_pillow(void **unused)
+/* Decodes every picture of an archive of expected pixels. */
+static void compare_all(const char *archive, int64_t count_of_images)
 {
-    (void)unused;
     duet_store *store = NULL;
-    assert_int_equal(duet_store_open(&store, FOLDER "images.npz"), DUET_OK);
-    assert_int_equal(duet_store_count(store), 24);
+    assert_int_equal(duet_store_open(&store, archive), DUET_OK);
+    assert_int_equal(duet_store_count(store), count_of_images);
     for (int64_t i = 0; i < duet_store_count(store); i++) {
         const duet_store_entry *e = duet_store_at(store, i);
         char path[512];
@@ -53,11 +53,21 @@ static void equals_pillow(void **unused)
     duet_store_close(store);
 }
 
+static void equals_pillow(void **unused)
+{
+    (void)unused;
+    compare_all(FOLDER "images.npz", 24);
+    compare_all(FOLDER "webp.npz", 4);
+    duet_image image = {0};
+    assert_int_equal(duet_image_read(&image, FOLDER "animated.webp", 0), DUET_UNSUPPORTED);
+    assert_non_null(strstr(duet_error_message(), "animated"));
+}
+
 static void every_truncation_is_an_error(void **unused)
 {
     (void)unused;
     const char *const names[] = {"grey.jpg",  "rgb_420.jpg",    "rgb_444_progressive.jpg", "cmyk.jpg", "palette.png", "rgba.png",
-                                 "rgb16.png", "interlaced.png", "rgb.ppm",                 "wide.ppm"};
+                                 "rgb16.png", "interlaced.png", "rgb.ppm",                 "wide.ppm", "lossless.webp", "alpha.webp"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         duet_bytes bytes = load(names[i]);
         for (int64_t size = 0; size < bytes.size; size++) {
@@ -79,7 +89,7 @@ static void every_truncation_is_an_error(void **unused)
 static void damaged_bytes_are_survived(void **unused)
 {
     (void)unused;
-    const char *const names[] = {"rgb_420.jpg", "rgb_444_progressive.jpg", "palette_alpha.png", "interlaced.png", "max100.ppm"};
+    const char *const names[] = {"rgb_420.jpg", "rgb_444_progressive.jpg", "palette_alpha.png", "interlaced.png", "max100.ppm", "lossy.webp", "alpha_lossless.webp"};
     int failures = 0;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         duet_bytes bytes = load(names[i]);
@@ -139,7 +149,7 @@ static void knows_its_files(void **unused)
     duet_bytes_free(&bytes);
     duet_image image = {0};
     assert_int_equal(duet_image_decode(&image, (const uint8_t *)"hello world", 11, 0, "note.txt"), DUET_FORMAT);
-    assert_string_equal(duet_error_message(), "'note.txt' is not a JPEG, PNG or PPM image");
+    assert_string_equal(duet_error_message(), "'note.txt' is not a JPEG, PNG, PPM or WebP image");
     assert_int_equal(duet_image_read(&image, FOLDER "absent.png", 0), DUET_NOT_FOUND);
 }
 

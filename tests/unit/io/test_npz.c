@@ -224,21 +224,24 @@ static void refuses_bad_archives(void **unused)
     make_zip((const char *const[]){"notes.txt"}, 1, text, sizeof text, ZIP_CM_STORE);
     assert_refused("other member first", DUET_FORMAT, "is a zip archive without numpy arrays");
     make_zip((const char *const[]){"archive/data.pkl", "archive/data/0"}, 2, text, sizeof text, ZIP_CM_STORE);
-    assert_refused("torch", DUET_FORMAT, "is a PyTorch .pt file: not supported by this version");
+    assert_refused("torch", DUET_FORMAT, "the pickle is damaged at byte 1");
     make_zip((const char *const[]){"a-name-so-long-that-the-head-does-not-show-all-of-it/data.pkl"}, 1, text, sizeof text, ZIP_CM_STORE);
-    assert_refused("torch, long name", DUET_UNSUPPORTED, "is a PyTorch .pt file: not supported by this version");
+    assert_refused("torch, long name", DUET_FORMAT, "the pickle is damaged at byte 1");
     make_array(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (6,)}", 24);
     duet_bytes bytes = {0};
     assert_int_equal(duet_file_read(&bytes, PATH), DUET_OK);
-    uint8_t *entry = memmem(bytes.data, (size_t)bytes.size, "PK\1\2", 4);
+    uint8_t *entry = memmem(bytes.data, (size_t)bytes.size, "PK\1\2", 4), *local = bytes.data;
     assert_non_null(entry);
     memcpy(entry + 24, "\xFF\xFF\xFF\x7F", 4); /* unpacked size */
     assert_int_equal(duet_file_write(PATH, bytes.data, bytes.size), DUET_OK);
+    assert_refused("headers that disagree", DUET_FORMAT, "inconsistent");
+    memcpy(local + 22, "\xFF\xFF\xFF\x7F", 4);
+    assert_int_equal(duet_file_write(PATH, bytes.data, bytes.size), DUET_OK);
     assert_refused("two sizes", DUET_FORMAT, "two sizes");
-    entry[10] = 8; /* now said to be deflated: 2 GiB from 90 bytes */
+    local[8] = entry[10] = 8; /* now said to be deflated: 2 GiB from 90 bytes */
     assert_int_equal(duet_file_write(PATH, bytes.data, bytes.size), DUET_OK);
     assert_refused("bomb", DUET_FORMAT, "more than its compression allows");
-    entry[10] = 12; /* bzip2 */
+    local[8] = entry[10] = 12; /* bzip2 */
     assert_int_equal(duet_file_write(PATH, bytes.data, bytes.size), DUET_OK);
     assert_refused("bzip2", DUET_UNSUPPORTED, "compression method 12");
     duet_bytes_free(&bytes);

@@ -237,9 +237,9 @@ static void other_files_are_named(void **unused) {
     assert_refused(DUET_FORMAT, PATH, "is empty");
     OK(duet_store_write(PATH, "safetensors", &item, 1, NULL, 0));
     assert_refused(DUET_FORMAT, PATH,
-                   "holds 1 tensors (safetensors) but no duet card; models of other programs cannot be opened yet");
+                   "holds 1 tensors (safetensors; the first is 'weight') but no duet card, and no known architecture has them");
     OK(duet_store_write(PATH, "npz", &item, 1, NULL, 0));
-    assert_refused(DUET_FORMAT, PATH, "(npz) but no duet card");
+    assert_refused(DUET_FORMAT, PATH, "(npz; the first is 'weight') but no duet card");
     OK(duet_store_write(PATH, "safetensors", &item, 1, &(duet_store_pair){"duet.state", "{}"}, 1));
     assert_refused(DUET_ARG, PATH, "a training state, not a model; load the 'model-");
     OK(duet_store_write(PATH, "safetensors", &item, 1, &(duet_store_pair){"duet.head", "{}"}, 1));

@@ -4,6 +4,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/vector.h"
+#include "engine/op/op_list.h"
 #include "engine/op/ops_grad.h"
 
 typedef struct sizes {
@@ -41,6 +42,17 @@ static duet_status run_add_channels(const duet_run *run) {
         const float *add = v + row / n.S * n.C;
         for (int64_t c = 0; c < n.C; c += DUET_LANES) act_put(y + row * n.C, c, n.C, act_at(from, c, n.C) + vec_at(add, c, n.C));
     }
+    return DUET_OK;
+}
+
+static duet_status run_add_bias(const duet_run *run) {
+    const int64_t C = duet_op_last(&run->call->in[0].shape), rows = duet_op_rows(&run->call->in[0].shape);
+    const duet_act *x = run->in[0];
+    const float *bias = run->in[1];
+    duet_act *y = run->out[0];
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t c = 0; c < C; c += DUET_LANES) act_put(y + row * C, c, C, act_at(x + row * C, c, C) + vec_at(bias, c, C));
     return DUET_OK;
 }
 
@@ -167,6 +179,7 @@ static bool has_middle(const duet_call *call) { return call->in[0].shape.rank >=
 
 static const duet_kernel kernels[] = {
     {.op = "add_channels", .name = "simd", .run = run_add_channels},
+    {.op = "add_bias", .name = "simd", .run = run_add_bias},
     {.op = "sum_channels", .name = "simd", .run = run_sum_channels},
     {.op = "broadcast_channels", .name = "copy", .run = run_broadcast}, /* f32 always */
     {.op = "modulate", .name = "simd", .run = run_modulate},

@@ -59,6 +59,8 @@ static const duet_kernel kernels[] = {
     {.op = "embedding", .name = "plain", .run = run_reference},
     {.op = "embedding_grad", .name = "plain", .run = run_reference},
     {.op = "timestep_embedding", .name = "plain", .run = run_reference},
+    {.op = "timestep_weights", .name = "plain", .run = run_reference},
+    {.op = "transpose", .name = "plain", .run = run_reference},
     {.op = "dropout", .name = "plain", .run = run_reference},
 };
 DUET_CPU_KERNELS(loss) = {kernels, DUET_COUNT(kernels)};

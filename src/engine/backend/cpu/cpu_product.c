@@ -47,7 +47,7 @@ static bool has_more(const duet_call *call)
 
 static product_plan plan_of(const duet_call *call, int threads)
 {
-    const bool flipped = call->op->grad_only;
+    const bool flipped = call->inputs == 2;
     product_plan p = { .N = duet_op_last(&call->out[0].shape), .flipped = flipped, .bf16 = call->in[1].dtype == DUET_BF16 };
     p.M = duet_shape_count(&call->in[0].shape) / duet_op_last(&call->in[0].shape);
     p.more = has_more(call) ? duet_op_last(&call->in[DUET_INPUT_MORE].shape) : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_resample.c: nearest upsampling and average pooling by 2, adaptive average pooling and its gradient. */
+ * cpu/cpu_resample.c: borders, nearest upsampling and average pooling by 2, adaptive average pooling and its gradient. */
 #include <string.h>
 
 #include "engine/backend/backend.h"
@@ -99,7 +99,25 @@ static duet_status run_adaptive_pool_grad(const duet_run *run) {
     return DUET_OK;
 }
 
+static duet_status run_pad(const duet_run *run) {
+    const duet_pad_attr *a = run->call->attr;
+    const int64_t *in = run->call->in[0].shape.dim, *d = run->call->out[0].shape.dim, C = d[3];
+    const int64_t first = a->left > 0 ? a->left : 0, end = a->left + in[2] < d[2] ? a->left + in[2] : d[2]; /* columns that are there */
+    const duet_act *x = run->in[0];
+    duet_act *y = run->out[0];
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t row = 0; row < d[0] * d[1]; row++) {
+        const int64_t b = row / d[1], i = row % d[1] - a->top;
+        duet_act *const to = y + row * d[2] * C;
+        memset(to, 0, (size_t)(d[2] * C) * sizeof *to);
+        if (i < 0 || i >= in[1] || first >= end) continue;
+        memcpy(to + first * C, x + ((b * in[1] + i) * in[2] + first - a->left) * C, (size_t)((end - first) * C) * sizeof *to);
+    }
+    return DUET_OK;
+}
+
 static const duet_kernel kernels[] = {
+    {.op = "pad", .name = "copy", .run = run_pad},
     {.op = "upsample", .name = "simd", .run = run_upsample},
     {.op = "avg_pool", .name = "simd", .run = run_avg_pool},
     {.op = "adaptive_pool", .name = "simd", .run = run_adaptive_pool},

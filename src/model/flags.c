@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ * model/flags.c: the flags of guided-diffusion's and improved-diffusion's scripts, as their READMEs have them: those of the network
+ * and the noise change what was guessed of a file, those of training and sampling mean nothing here and are passed over. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "model/arch/arch.h"
+#include "model/foreign.h"
+
+/* Of no meaning for a loaded network. */
+static const char *const passed_over[] = {
+    "use_fp16", "timestep_respacing", "use_kl", "rescale_learned_sigmas", "num_heads_upsample", "use_checkpoint", "use_ddim", "clip_denoised",
+    "num_samples", "batch_size", "model_path", "data_dir", "lr", "weight_decay", "lr_anneal_steps", "microbatch", "ema_rate", "log_interval",
+    "save_interval", "resume_checkpoint", "fp16_scale_growth", "schedule_sampler", "classifier_scale", "classifier_path", "classifier_depth",
+};
+static const char *const of_diffusion[] = {"noise_schedule", "diffusion_steps", "learn_sigma", "predict_xstart", "rescale_timesteps"};
+
+static bool among(const char *const *names, int count, const char *name) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+bool duet_model_flag(const char *name) {
+    int count = 0;
+    const duet_arch *const *const all = duet_arch_list(&count);
+    if (among(passed_over, DUET_COUNT(passed_over), name) || among(of_diffusion, DUET_COUNT(of_diffusion), name)) return true;
+    for (int i = 0; i < count; i++)
+        if (all[i]->signature != NULL && duet_params_find(&all[i]->info.params, name) != NULL) return true;
+    return false;
+}
+
+typedef struct flags {
+    const duet_arch *arch;
+    void *config;
+    char noise[64];
+    long long steps;
+    bool clean; /* it predicts x0 */
+} flags;
+
+static bool is_true(const char *value) { return *value == '\0' || strcmp(value, "True") == 0 || strcmp(value, "true") == 0 || strcmp(value, "1") == 0; }
+
+static duet_status apply(flags *f, const char *name, const char *value) {
+    if (strcmp(name, "noise_schedule") == 0) {
+        if (strcmp(value, "linear") != 0 && strcmp(value, "cosine") != 0) return duet_fail(DUET_ARG, "--noise_schedule is '%s'; there are linear and cosine", value);
+        snprintf(f->noise, sizeof f->noise, "%.15s", value);
+        return DUET_OK;
+    }
+    if (strcmp(name, "diffusion_steps") == 0) {
+        char rest = 0;
+        return sscanf(value, "%lld%c", &f->steps, &rest) == 1 && f->steps > 0 ? DUET_OK : duet_fail(DUET_ARG, "--diffusion_steps is '%s', not a count", value);
+    }
+    if (strcmp(name, "predict_xstart") == 0) {
+        f->clean = is_true(value);
+        return DUET_OK;
+    }
+    if (strcmp(name, "rescale_timesteps") == 0)
+        return is_true(value) ? duet_fail(DUET_UNSUPPORTED, "--%s True: this version does not run such networks", name) : DUET_OK;
+    if (strcmp(name, "channel_mult") == 0 && *value == '\0') return DUET_OK; /* the size's usual levels */
+    if (duet_params_find(&f->arch->info.params, name) != NULL) return duet_params_set(&f->arch->info.params, f->config, "the flags", name, *value ? value : "true");
+    if (among(passed_over, DUET_COUNT(passed_over), name) || strcmp(name, "learn_sigma") == 0) return DUET_OK;
+    return duet_fail(DUET_ARG, "the architecture '%s' has no flag '--%s'", f->arch->info.name, name);
+}
+
+/* The next "--name", and the value behind it or "". False at the end. */
+static bool next_flag(const char **at, char name[64], char value[256]) {
+    const char *from = strstr(*at, "--");
+    if (from == NULL) return false;
+    *name = *value = '\0';
+    (void)sscanf(from + 2, "%63[^ =]", name);
+    from += 2 + strlen(name);
+    from += strspn(from, " =");
+    if (strncmp(from, "--", 2) != 0) (void)sscanf(from, "%255[^ ]", value);
+    *at = from + strlen(value);
+    return true;
+}
+
+/* Rows that no tensor's shape tells. */
+static const char *const free_rows[] = {"image_size", "attention_resolutions", "num_heads", "num_head_channels", "use_new_attention_order", "dropout"};
+
+/* What the tensors say stands: a flag that says otherwise is wrong. */
+static duet_status check_against_tensors(const duet_arch *arch, const void *guessed, const void *config) {
+    const duet_param_table *const table = &arch->info.params;
+    for (int i = 0; i < table->count; i++) {
+        char want[512], have[512];
+        duet_params_print(table, guessed, i, want, sizeof want);
+        duet_params_print(table, config, i, have, sizeof have);
+        if (strcmp(want, have) != 0 && !among(free_rows, DUET_COUNT(free_rows), table->rows[i].name))
+            return duet_fail(DUET_ARG, "--%s %s does not fit the file: its tensors need --%s %s", table->rows[i].name, have, table->rows[i].name, want);
+    }
+    return DUET_OK;
+}
+
+/* Another size of the images means other sizes of the feature maps with attention, unless they are given too. */
+static void rescale_attention(const duet_arch *arch, const void *guessed, void *config) {
+    const duet_param *const size = duet_params_find(&arch->info.params, "image_size"), *const attention = duet_params_find(&arch->info.params, "attention_resolutions");
+    if (size == NULL || attention == NULL) return;
+    int64_t was = 0, is = 0;
+    memcpy(&was, (const char *)guessed + size->offset, sizeof was);
+    memcpy(&is, (const char *)config + size->offset, sizeof is);
+    duet_int_list *const list = (duet_int_list *)(void *)((char *)config + attention->offset);
+    if (memcmp(list, (const char *)guessed + attention->offset, sizeof *list) != 0) return; /* given */
+    for (int i = 0; i < list->count; i++) list->v[i] = list->v[i] * is / was;
+}
+
+duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const char *text) {
+    _Alignas(16) uint8_t config[DUET_CONFIG_SIZE], guessed[DUET_CONFIG_SIZE];
+    char spec[DUET_TEXT_SIZE + sizeof guess->config], name[64], value[256], assumed[sizeof guess->assumed];
+    flags f = {.arch = arch, .config = config, .steps = 1000};
+    const duet_arch *same = NULL;
+    snprintf(spec, sizeof spec, "%s:%s", arch->info.name, guess->config);
+    memset(config, 0, sizeof config);
+    DUET_TRY(duet_arch_parse(&same, config, spec));
+    memcpy(guessed, config, sizeof config);
+    (void)sscanf(guess->noise, "%63[^:]:steps=%lld", f.noise, &f.steps);
+    while (next_flag(&text, name, value)) DUET_TRY(apply(&f, name, value));
+    DUET_TRY(check_against_tensors(arch, guessed, config));
+    rescale_attention(arch, guessed, config);
+    DUET_TRY(arch->check(config));
+    duet_arch_print(arch, config, guess->config);
+    snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld", f.noise, f.steps);
+    if (f.clean) snprintf(guess->predict, sizeof guess->predict, "x0");
+    snprintf(assumed, sizeof assumed, "%s", "what the flags do not say");
+    if (guess->assumed[0]) memcpy(guess->assumed, assumed, sizeof assumed);
+    return DUET_OK;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * model/foreign.c: recognises models in files of other programs, see foreign.h. */
+#include "model/foreign.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "model/arch/arch.h"
+
+static const duet_store_entry *find(const duet_guess *guess, const char *name) {
+    char full[1024];
+    const int length = snprintf(full, sizeof full, "%s%s", guess->prefix, name);
+    return length > 0 && length < (int)sizeof full ? duet_store_find(guess->store, full) : NULL;
+}
+
+bool duet_foreign_has(const duet_guess *guess, const char *name) { return find(guess, name) != NULL; }
+
+duet_foreign_text duet_foreign_name(const char *scope, const char *name) {
+    duet_foreign_text full;
+    snprintf(full.text, sizeof full.text, "%s%s", scope, name);
+    return full;
+}
+
+const duet_shape *duet_foreign_shape(const duet_guess *guess, const char *name, int rank) {
+    const duet_store_entry *const entry = find(guess, name);
+    if (entry != NULL && entry->shape.rank == rank) return &entry->shape;
+    if (entry == NULL) (void)duet_fail(DUET_FORMAT, "tensor '%s%s' is missing", guess->prefix, name);
+    else (void)duet_fail(DUET_FORMAT, "tensor '%s%s' has %d axes, not %d", guess->prefix, name, entry->shape.rank, rank);
+    return NULL;
+}
+
+/* Does the entry's name end with the signature, as a whole? Then what stands before it is the prefix. */
+static bool take_prefix(char prefix[512], const char *name, const char *signature) {
+    const size_t length = strlen(name), end = strlen(signature);
+    if (length < end || strcmp(name + length - end, signature) != 0) return false;
+    if (length > end && name[length - end - 1] != '.') return false;
+    if (length - end >= 512) return false;
+    memcpy(prefix, name, length - end);
+    prefix[length - end] = '\0';
+    return true;
+}
+
+/* Of several sets of weights the averaged ones are better; else the first of the file. */
+static bool better(const char *prefix, const char *than) { return strstr(prefix, "ema") != NULL && strstr(than, "ema") == NULL; }
+
+static bool recognise(duet_guess *guess, const duet_arch *arch) {
+    bool found = false;
+    char prefix[512] = "";
+    if (arch->signature == NULL) return false;
+    for (int64_t i = 0; i < duet_store_count(guess->store); i++) {
+        if (!take_prefix(prefix, duet_store_at(guess->store, i)->name, arch->signature)) continue;
+        if (!found || better(prefix, guess->prefix)) memcpy(guess->prefix, prefix, sizeof prefix);
+        found = true;
+    }
+    return found;
+}
+
+/* Moments of Adam stand beside the weights' numbers. */
+static bool is_optimiser(const duet_store *store) {
+    for (int64_t i = 0; i < duet_store_count(store); i++)
+        if (duet_ends_with(duet_store_at(store, i)->name, ".exp_avg") || duet_ends_with(duet_store_at(store, i)->name, ".momentum_buffer")) return true;
+    return false;
+}
+
+duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const duet_store *store) {
+    int count = 0;
+    const duet_arch *const *const all = duet_arch_list(&count);
+    *guess = (duet_guess){.store = store};
+    for (int i = 0; i < count; i++) {
+        if (!recognise(guess, all[i])) continue;
+        *out = all[i];
+        const duet_status status = all[i]->infer(guess);
+        if (status != DUET_OK) duet_error_frame("it looks like a model of the architecture '%s'", all[i]->info.name);
+        return status;
+    }
+    if (is_optimiser(store)) return duet_fail(DUET_ARG, "it is the state of an optimiser, not a model; load the file with the weights beside it (ema_….pt or model….pt)");
+    const char *const first = duet_store_count(store) > 0 ? duet_store_at(store, 0)->name : "";
+    return duet_fail(DUET_FORMAT, "it holds %lld tensors (%s; the first is '%s') but no duet card, and no known architecture has them",
+                     (long long)duet_store_count(store), duet_store_format(store), first);
+}

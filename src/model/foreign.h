@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * model/foreign.h: files of other programs, which hold tensors but no card: which architecture they are of, with which options, and
+ * under which prefix the weights stand ("state_dict.module.", "ema."). An architecture that knows such files names a tensor that
+ * no other has (its signature) and reads its options from the shapes; what shapes cannot tell is assumed, and said. */
+#ifndef DUET_MODEL_FOREIGN_H
+#define DUET_MODEL_FOREIGN_H
+
+#include <duet/store.h>
+
+#include "base/error.h"
+#include "model/model.h"
+
+struct duet_guess {
+    const duet_store *store;
+    char prefix[512];   /* of all tensors of the network */
+    char config[1024];  /* the architecture's options as spec text */
+    char noise[DUET_TEXT_SIZE], predict[DUET_TEXT_SIZE];
+    char assumed[DUET_TEXT_SIZE]; /* what the file does not say, in words; "" = nothing */
+};
+typedef struct duet_guess duet_guess;
+
+/* Shape of the network's tensor `name`; NULL, and a message, where it is missing or of another rank. */
+const duet_shape *duet_foreign_shape(const duet_guess *guess, const char *name, int rank);
+typedef struct duet_foreign_text {
+    char text[128];
+} duet_foreign_text;
+duet_foreign_text duet_foreign_name(const char *scope, const char *name); /* both, one behind the other */
+bool duet_foreign_has(const duet_guess *guess, const char *name);
+
+/* The architecture of a file; DUET_FORMAT where none knows it, with what the file is as far as that can be told. */
+DUET_NODISCARD duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const duet_store *store);
+/* Changes the guess by flags of guided-diffusion ("--num_heads 4 --noise_schedule cosine"); DUET_ARG names a wrong one. */
+DUET_NODISCARD duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const char *text);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ * The options of guided-diffusion's and improved-diffusion's networks from names and shapes alone: every published configuration
+ * comes back as its flags say, under any prefix; of several sets of weights the averaged ones are taken; files that are no
+ * network are explained. */
+#include "unit/data/fixtures.h"
+
+#include "base/mem.h"
+#include "io/store/store.h"
+#include "model/foreign.h"
+
+/* The flags in the READMEs of both repositories, as options of adm_unet. */
+static const struct {
+    const char *name, *options, *noise;
+} published[] = {
+    {"64x64_diffusion", "image_size=64,num_channels=192,num_res_blocks=3,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
+                        "use_scale_shift_norm=true,resblock_updown=true,learn_sigma=true,class_cond=true,use_new_attention_order=true", "cosine:steps=1000"},
+    {"128x128_diffusion", "image_size=128,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/3/4,attention_resolutions=32/16/8,num_heads=4,"
+                          "resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
+    {"256x256_diffusion", "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,num_head_channels=64,"
+                          "resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
+    {"256x256_diffusion_uncond", "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,num_head_channels=64,"
+                                 "resblock_updown=true,learn_sigma=true", "linear:steps=1000"},
+    {"512x512_diffusion", "image_size=512,num_channels=128,embed_channels=256,num_res_blocks=2,channel_mult=1/2/2/4/4/8/8,attention_resolutions=32/16/8,"
+                          "num_head_channels=64,resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
+    {"imagenet64_uncond (improved)", "image_size=64,num_channels=128,num_res_blocks=3,channel_mult=1/2/3/4,attention_resolutions=16/8,num_heads=4,"
+                                     "learn_sigma=true", "cosine:steps=4000"},
+    {"cifar10_uncond (improved)", "image_size=32,num_channels=128,num_res_blocks=3,channel_mult=1/2/2/2,attention_resolutions=16/8,num_heads=4,"
+                                  "learn_sigma=true", "cosine:steps=4000"},
+    {"simple loss, added embedding", "image_size=32,num_channels=64,num_res_blocks=1,channel_mult=1/2/2,use_scale_shift_norm=false", "linear:steps=1000"},
+};
+
+/* A file with the tensors of the spec and nothing else. */
+static void fake_store(duet_store *store, duet_arena *arena, const duet_model *model, const char *prefix) {
+    for (int64_t i = 0; i < model->params->count; i++) {
+        duet_store_entry *const entry = &store->entries[store->count++];
+        *entry = (duet_store_entry){.name = duet_arena_format(arena, "%s%s", prefix, model->params->slots[i].name), .shape = model->params->slots[i].shape};
+    }
+    OK(duet_arena_status(arena));
+}
+
+static void published_models_are_recognised(void **unused) {
+    (void)unused;
+    static const char *const prefixes[] = {"", "module.", "state_dict.model.diffusion."};
+    for (int i = 0; i < DUET_COUNT(published); i++) {
+        char spec[2048];
+        duet_model *model = NULL, *guessed = NULL;
+        duet_arena *arena = NULL;
+        duet_guess guess;
+        const duet_arch *arch = NULL;
+        snprintf(spec, sizeof spec, "adm_unet:%s", published[i].options);
+        OK(duet_arena_new(&arena));
+        OK(duet_model_describe(&model, spec));
+        duet_store store = {.entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
+        fake_store(&store, arena, model, prefixes[i % DUET_COUNT(prefixes)]);
+        OK(duet_foreign_guess(&arch, &guess, &store));
+        assert_string_equal(arch->info.name, "adm_unet");
+        assert_string_equal(guess.prefix, prefixes[i % DUET_COUNT(prefixes)]);
+        snprintf(spec, sizeof spec, "adm_unet:%s", guess.config);
+        OK(duet_model_describe(&guessed, spec));
+        if (strcmp(guessed->config_text, model->config_text) != 0)
+            fail_msg("%s:\n  have %s\n  want %s", published[i].name, guessed->config_text, model->config_text);
+        if (strcmp(guess.noise, published[i].noise) != 0) fail_msg("%s: noise %s", published[i].name, guess.noise);
+        assert_true(strstr(guess.assumed, "image_size") != NULL);
+        duet_model_close(model);
+        duet_model_close(guessed);
+        duet_arena_free(arena);
+    }
+}
+
+/* published[model], with these flags, becomes `config` (words that must be in it), or fails with the message. */
+static const struct {
+    int model;
+    const char *flags, *words;
+    duet_status status;
+} pasted[] = {
+    {0, "--attention_resolutions 32,16,8 --class_cond True --diffusion_steps 1000 --dropout 0.1 --image_size 64 --learn_sigma True --noise_schedule cosine "
+        "--num_channels 192 --num_head_channels 64 --num_res_blocks 3 --resblock_updown True --use_new_attention_order True --use_fp16 True "
+        "--use_scale_shift_norm True", "num_head_channels=64", DUET_OK},
+    {3, "--attention_resolutions 32,16,8 --class_cond False --diffusion_steps 1000 --image_size 256 --learn_sigma True --noise_schedule linear "
+        "--num_channels 256 --num_head_channels 64 --num_res_blocks 2 --resblock_updown True --use_fp16 True --use_scale_shift_norm True", "image_size=256", DUET_OK},
+    {6, "--image_size 32 --num_channels 128 --num_res_blocks 3 --learn_sigma True --dropout 0.3 --diffusion_steps 4000 --noise_schedule cosine", "dropout=0.3", DUET_OK},
+    {6, "--image_size 64 --num_heads 8", "attention_resolutions=32/16", DUET_OK},
+    {6, "--num_heads=8", "num_heads=8", DUET_OK},
+    {6, "--num_channels 64", "its tensors need --num_channels 128", DUET_ARG},
+    {6, "--class_cond True", "its tensors need --class_cond false", DUET_ARG},
+    {6, "--noise_schedule sqrt", "there are linear and cosine", DUET_ARG},
+    {6, "--rescale_timesteps True", "does not run such networks", DUET_UNSUPPORTED},
+    {6, "--num_heads five", "num_heads", DUET_ARG},
+    {6, "--colour red", "no flag '--colour'", DUET_ARG},
+};
+
+static void pasted_flags_are_checked(void **unused) {
+    (void)unused;
+    for (int i = 0; i < DUET_COUNT(pasted); i++) {
+        char spec[2048];
+        duet_model *model = NULL;
+        duet_arena *arena = NULL;
+        duet_guess guess;
+        const duet_arch *arch = NULL;
+        snprintf(spec, sizeof spec, "adm_unet:%s", published[pasted[i].model].options);
+        OK(duet_arena_new(&arena));
+        OK(duet_model_describe(&model, spec));
+        duet_store store = {.entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
+        fake_store(&store, arena, model, "");
+        OK(duet_foreign_guess(&arch, &guess, &store));
+        const duet_status status = duet_foreign_flags(arch, &guess, pasted[i].flags);
+        const char *const text = status == DUET_OK ? guess.config : duet_error_message();
+        if (status != pasted[i].status || strstr(text, pasted[i].words) == NULL) fail_msg("'%s': %s, %s", pasted[i].flags, duet_status_name(status), text);
+        if (status == DUET_OK) assert_string_equal(guess.noise, published[pasted[i].model].noise);
+        duet_model_close(model);
+        duet_arena_free(arena);
+    }
+}
+
+static void averaged_weights_are_preferred(void **unused) {
+    (void)unused;
+    duet_model *model = NULL;
+    duet_arena *arena = NULL;
+    duet_guess guess;
+    const duet_arch *arch = NULL;
+    OK(duet_arena_new(&arena));
+    OK(duet_model_describe(&model, "adm_unet:image_size=32,num_channels=32,num_res_blocks=1,channel_mult=1/2"));
+    duet_store store = {.entries = duet_arena_alloc(arena, 2 * model->params->count, sizeof *store.entries)};
+    fake_store(&store, arena, model, "model.");
+    fake_store(&store, arena, model, "model_ema.");
+    OK(duet_foreign_guess(&arch, &guess, &store));
+    assert_string_equal(guess.prefix, "model_ema.");
+    duet_model_close(model);
+    duet_arena_free(arena);
+}
+
+static void other_files_are_explained(void **unused) {
+    (void)unused;
+    duet_store_entry moments[] = {{.name = "state.0.exp_avg", .shape = {1, {3}}}}, others[] = {{.name = "encoder.embed", .shape = {1, {3}}}};
+    duet_store_entry cut[] = {{.name = "input_blocks.0.0.weight", .shape = {4, {32, 3, 3, 3}}}};
+    duet_guess guess;
+    const duet_arch *arch = NULL;
+    const struct duet_store_member format = {.info = {.name = "torch_zip"}};
+    duet_store store = {.format = &format, .entries = moments, .count = 1};
+    FAILS(DUET_ARG, "optimiser", duet_foreign_guess(&arch, &guess, &store));
+    store.entries = others;
+    FAILS(DUET_FORMAT, "'encoder.embed'", duet_foreign_guess(&arch, &guess, &store));
+    store.entries = cut;
+    FAILS(DUET_FORMAT, "it looks like a model of the architecture 'adm_unet'", duet_foreign_guess(&arch, &guess, &store));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(published_models_are_recognised), cmocka_unit_test(pasted_flags_are_checked),
+                                       cmocka_unit_test(averaged_weights_are_preferred),
+                                       cmocka_unit_test(other_files_are_explained)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
