@@ -330,6 +330,7 @@ static duet_status infer(duet_guess *guess) {
     DUET_TRY(find_structure(guess, &s));
     DUET_TRY(read_ends(guess, &c));
     DUET_TRY(read_levels(guess, &s, &c));
+    while (c.num_channels % c.norm_groups != 0) c.norm_groups /= 2; /* 32 in all published models */
     c.num_res_blocks = s.res_blocks;
     c.resblock_updown = s.updown;
     const duet_shape *const classes = duet_foreign_has(guess, "label_emb.weight") ? duet_foreign_shape(guess, "label_emb.weight", 2) : NULL;

@@ -1,0 +1,45 @@
+#!/bin/sh
+# Models without a card: an own one through PyTorch's and numpy's formats with flags as guided-diffusion has them draws the same
+# picture; third-party files, where they are at hand, open, draw and are exported.
+. "$2/tests/cli/common.sh"
+
+tiny_run run
+ok export run --dtype f32 --out own.safetensors
+ok sample run --sampler ddim:steps=3 --count 2 --seed 5 --out own.png
+flags="--image_size 16 --norm_groups 4 --num_head_channels 8 --noise_schedule linear --diffusion_steps 1000 --use_fp16 True --attention_resolutions 8"
+for ending in pt npz; do
+    ok export run --dtype f32 --out "own.$ending"
+    ok info "own.$ending" $flags
+    says adm_unet 'assumed' 'norm_groups=4' 'image_size=16'
+    ok info "own.$ending" $flags --json
+    object arch assumed foreign taps
+    ok sample "own.$ending" $flags --sampler ddim:steps=3 --count 2 --seed 5 --out "$ending.png"
+    ok export "own.$ending" $flags --dtype f32 --out "$ending.safetensors"
+    ok sample "$ending.safetensors" --sampler ddim:steps=3 --count 2 --seed 5 --out "$ending.safetensors.png"
+    ok features own.safetensors --data "$data" --t 5 --tap 3 --pool 1 --out rows.npz
+    ok features "$ending.safetensors" --data "$data" --t 5 --tap 3 --pool 1 --out again.npz
+    cmp -s rows.npz again.npz || fail "features of own.safetensors and of $ending.safetensors are not the same"
+    rm -f rows.npz again.npz
+done
+wrong 1 'its tensors need --num_channels 8' info own.pt --num_channels 16
+wrong 1 "no flag '--base_channels'" info own.pt --base_channels 16
+wrong 2 "did you mean '--batch'" info own.pt --bach 16
+wrong 1 'flags of a network are for files of other programs' info own.safetensors --num_heads 2
+printf '\200\002cos\nsystem\nX\002\000\000\000id\205R.' >evil.pt
+wrong 1 "a pickle, but not of PyTorch's tensors" info evil.pt
+
+weights=${DUET_DATA:-$source/../shared/data}/weights
+if [ -d "$weights" ]; then
+    for name in ddpm_fashion ddpm_mnist; do
+        ok info "$weights/$name.pt"
+        says ddpm_little 'image_size=28' 'assumed' 'b_mid'
+        ok sample "$weights/$name.pt" --sampler ddim:steps=2 --count 2 --seed 1 --out "$name.png"
+        ok export "$weights/$name.pt" --dtype f32 --out "$name.safetensors"
+        ok info "$name.safetensors"
+        says ddpm_little
+    done
+    wrong 1 'no known architecture' info "$weights/resnet20-12fca82f.th"
+else
+    echo "no third-party weights at '$weights': their part is left out"
+fi
+finish
