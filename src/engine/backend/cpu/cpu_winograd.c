@@ -24,6 +24,7 @@
 #define KEEP_FLOATS     (2600 * 1024)     /* of U at most, if it is kept */
 #define WAVE_FLOATS     (4 * 1024 * 1024) /* of V of a wave, if that is at least WAVE_TILES */
 #define WAVE_TILES      192
+#define FEWEST_KEPT     24                /* tiles: for fewer, U is not worth its memory */
 #define FEWEST_PRODUCTS (16 * 1024)       /* a point, for Winograd to pay if U is kept */
 #define FEWEST_TILES    4                 /* and if it is not */
 
@@ -73,7 +74,7 @@ static winograd_plan plan_of(const duet_call *call, int threads)
     p.group = smaller(GROUP, gemm_panels(p.s.N) * DUET_TILE);
     p.point = winograd_plane(p.chunk * DUET_TILE);
     p.part_floats = WINOGRAD_POINTS * p.point;
-    p.keeps = kept_floats(&p) <= KEEP_FLOATS;
+    p.keeps = kept_floats(&p) <= KEEP_FLOATS && p.tiles.count >= FEWEST_KEPT;
     const int64_t width = p.chunks * p.chunk, fit = CACHE_FLOATS / (WINOGRAD_POINTS * (width + p.group)) / DUET_ROWS * DUET_ROWS;
     const int64_t most = larger(fit, round_up(FEWEST_ROWS, DUET_ROWS));
     p.shared = !p.keeps || (threads > 1 && p.tiles.count < threads * 2 * DUET_ROWS);
