@@ -39,6 +39,9 @@ def parse_config(text):
         if key == "dropout":
             if float(value) != 0:
                 raise ValueError("dropout is not supported here")
+        elif key == "embed_channels":
+            if int(value) not in (-1, int(values["num_channels"])):
+                raise ValueError("embed_channels is not supported here")
         elif key in ("channel_mult", "attention_resolutions"):
             values[key] = tuple(int(v) for v in value.split("/") if v)
         else:
