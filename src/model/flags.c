@@ -106,7 +106,7 @@ static void rescale_attention(const duet_arch *arch, const void *guessed, void *
 
 duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const char *text) {
     _Alignas(16) uint8_t config[DUET_CONFIG_SIZE], guessed[DUET_CONFIG_SIZE];
-    char spec[DUET_TEXT_SIZE + sizeof guess->config], name[64], value[256], assumed[sizeof guess->assumed];
+    char spec[DUET_TEXT_SIZE + sizeof guess->config], name[64], value[256];
     flags f = {.arch = arch, .config = config, .steps = 1000};
     const duet_arch *same = NULL;
     snprintf(spec, sizeof spec, "%s:%s", arch->info.name, guess->config);
@@ -121,7 +121,6 @@ duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const c
     duet_arch_print(arch, config, guess->config);
     snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld", f.noise, f.steps);
     if (f.clean) snprintf(guess->predict, sizeof guess->predict, "x0");
-    snprintf(assumed, sizeof assumed, "%s", "what the flags do not say");
-    if (guess->assumed[0]) memcpy(guess->assumed, assumed, sizeof assumed);
+    if (guess->assumed[0]) snprintf(guess->assumed, sizeof guess->assumed, "what the flags do not say");
     return DUET_OK;
 }

@@ -19,6 +19,7 @@
 typedef struct source {
     duet_store *store;
     const char *prefix; /* of their names */
+    const duet_store_entry **entries; /* one a slot, found by check_tensors */
 } source;
 
 static const char *full_name(char out[1024], const source *from, const char *name) {
@@ -34,10 +35,11 @@ static const duet_store_entry *find_entry(const source *from, const duet_arch *a
     return duet_store_find(from->store, full_name(full, from, older));
 }
 
-static duet_status check_tensors(const duet_model *model, const source *from, bool card) {
+static duet_status check_tensors(const duet_model *model, source *from, bool card) {
+    DUET_TRY(duet_alloc(&from->entries, model->params->count, sizeof *from->entries));
     for (int64_t i = 0; i < model->params->count; i++) {
         const duet_param_slot *slot = &model->params->slots[i];
-        const duet_store_entry *entry = find_entry(from, model->arch, slot->name);
+        const duet_store_entry *entry = from->entries[i] = find_entry(from, model->arch, slot->name);
         if (!entry) return duet_fail(DUET_FORMAT, "tensor '%s%s' is missing", from->prefix, slot->name);
         if (duet_shape_equal(&entry->shape, &slot->shape)) continue;
         char have[96], want[96];
@@ -55,7 +57,7 @@ static duet_status check_unused(const duet_model *model, const source *from) {
     bool *used = NULL;
     DUET_DO(duet_alloc(&used, count, sizeof *used));
     for (int64_t i = 0; i < model->params->count; i++)
-        used[find_entry(from, model->arch, model->params->slots[i].name) - duet_store_at(from->store, 0)] = true;
+        used[from->entries[i] - duet_store_at(from->store, 0)] = true;
     for (int64_t i = 0; i < count; i++) {
         const char *const name = duet_store_at(from->store, i)->name;
         if (used[i] || strncmp(name, from->prefix, prefix) != 0 || (prefix == 0 && strchr(name, '.') == NULL)) continue;
@@ -73,7 +75,7 @@ done:
 static duet_status read_params(duet_model *model, const source *from, bool *mapped) {
     duet_params *params = model->params;
     for (int64_t i = 0; i < params->count; i++) {
-        const duet_store_entry *entry = find_entry(from, model->arch, params->slots[i].name);
+        const duet_store_entry *entry = from->entries[i];
         const void *data = duet_store_data(from->store, entry->name);
         const bool fits = entry->dtype == DUET_F32 || (entry->dtype == DUET_BF16 && entry->shape.rank >= 2);
         if (!data || !fits || (uintptr_t)data % duet_dtype_size(entry->dtype) != 0) continue;
@@ -84,8 +86,7 @@ static duet_status read_params(duet_model *model, const source *from, bool *mapp
     DUET_TRY(duet_params_alloc(params));
     for (int64_t i = 0; i < params->count; i++) {
         const duet_param_slot *slot = &params->slots[i];
-        const duet_store_entry *entry = find_entry(from, model->arch, slot->name);
-        if (!slot->lent) DUET_TRY(duet_store_read(from->store, entry->name, DUET_F32, params->block + slot->offset));
+        if (!slot->lent) DUET_TRY(duet_store_read(from->store, from->entries[i]->name, DUET_F32, params->block + slot->offset));
     }
     duet_params_touch(params);
     return DUET_OK;
@@ -96,7 +97,7 @@ static duet_dtype stored_of(const duet_model *model, const source *from) {
     duet_dtype most = DUET_F32;
     for (int64_t i = 0; i < model->params->count; i++) {
         const duet_param_slot *slot = &model->params->slots[i];
-        const duet_dtype dtype = find_entry(from, model->arch, slot->name)->dtype;
+        const duet_dtype dtype = from->entries[i]->dtype;
         counts[dtype] += slot->count;
         if (counts[dtype] > counts[most]) most = dtype;
     }
@@ -173,7 +174,7 @@ static duet_status open_store(duet_model **out, duet_store *store, const char *p
     duet_status status = DUET_OK;
     duet_model *model = NULL;
     duet_guess guess = {.prefix = ""};
-    const source from = {.store = store, .prefix = guess.prefix};
+    source from = {.store = store, .prefix = guess.prefix};
     const char *const text = duet_store_metadata(store, DUET_CARD_KEY);
     DUET_DO(refuse_own(store));
     if (text != NULL && flags != NULL && *flags) DUET_FAIL(DUET_ARG, "its card says what it is; flags of a network are for files of other programs");
@@ -189,6 +190,7 @@ static duet_status open_store(duet_model **out, duet_store *store, const char *p
     *out = model;
     model = NULL;
 done:
+    duet_release(from.entries);
     duet_model_close(model);
     return status;
 }
