@@ -41,7 +41,7 @@ static forward forward_of(const duet_call *call, int threads)
         f.from[1] = (source){ .begin = n->C, .C = call->in[4].shape.dim[call->in[4].shape.rank - 1] };
         n->C += f.from[1].C;
         n->size = n->C / n->G;
-        n->pad = (n->C + 15) / 16 * 16;
+        n->pad = round_up(f.from[1].begin + round_up(f.from[1].C, 16), 16); /* whole vectors, also from the second one's begin on */
     }
     f.rows = n->S >= 64 * PIECES ? 64 : 16;
     const int64_t chunks = (n->S + f.rows - 1) / f.rows;
