@@ -54,11 +54,12 @@ static duet_status run_pass(duet_context *ctx, values *v, duet_model *model, con
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     duet_model_inputs in;
+    duet_value raw = DUET_NONE;
     const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = exact};
     DUET_DO(duet_graph_new(&graph));
     duet_graph_set_tap_hook(graph, record_tap, v);
-    DUET_DO(duet_model_build(model, graph, o->batch, false, &in, &v->value[v->count]));
-    v->count++;
+    DUET_DO(duet_model_build(model, graph, o->batch, false, &in, &raw)); /* records the taps */
+    v->value[v->count++] = raw;
     DUET_DO(duet_pass_run(graph, "fuse", v->value, v->count));
     if (!exact && duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", v->value, v->count));
     DUET_DO(duet_plan_new(&plan, graph, model->params, v->value, v->count, NULL, 0, &options));

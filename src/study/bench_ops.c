@@ -68,6 +68,7 @@ static duet_status single_new(single *s, duet_context *ctx, const duet_graph *fr
     duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
     const duet_plan_options options = duet_plan_options_of(ctx);
     DUET_TRY(duet_graph_new(&s->graph));
+    s->graph->bf16 = from->bf16;
     for (int k = 0; k < node->op->inputs; k++) in[k] = node->in[k] == DUET_NONE ? DUET_NONE : stand_in(s, from, node->in[k], k);
     duet_graph_add(s->graph, node->op, node->attr, in, out);
     DUET_TRY(duet_graph_status(s->graph));

@@ -32,6 +32,8 @@ typedef struct guarded {
     int64_t bytes;
 } guarded;
 
+#define DUET_ROUNDED 4u
+
 typedef struct op_fixture {
     const duet_op *op;
     const duet_op_case *use;
@@ -40,7 +42,7 @@ typedef struct op_fixture {
         double align;
         unsigned char bytes[1024];
     } attr;
-    unsigned stored; /* bit 0: activations are bf16; bit 1: weights are */
+    unsigned stored; /* bit 0: activations are bf16; bit 1: weights are; bit 2: all are numbers that bf16 has */
     duet_call call;
     guarded in[DUET_MAX_INPUTS], expect[DUET_MAX_OUTPUTS];
     uint64_t seed, step;
@@ -105,7 +107,7 @@ static inline void fill_input(const op_fixture *f, int k, uint64_t draw, void *d
         } else {
             float value = (float)(scale * (2.0 * duet_rng_uniform(rng, (uint64_t)i) - 1.0));
             const duet_dtype dtype = f->call.in[k].dtype;
-            if (f->stored != 0 && (f->op->weight_inputs >> k & 1u) != 0) value = (float)(int)(128.0f * value) / 128.0f;
+            if ((f->stored & DUET_ROUNDED) != 0 || (f->stored != 0 && (f->op->weight_inputs >> k & 1u) != 0)) value = (float)(int)(128.0f * value) / 128.0f;
             duet_convert((uint8_t *)data + (size_t)i * duet_dtype_size(dtype), dtype, &value, DUET_F32, 1);
         }
     }
@@ -258,6 +260,7 @@ static inline void for_each_stored_case(case_check check, unsigned most)
             for (unsigned stored = 0; stored <= most; stored++) {
                 if ((stored & 1u) != 0 && ops[i]->bf16_inputs == 0) continue;
                 if ((stored & 2u) != 0 && ops[i]->weight_inputs == 0) continue;
+                if ((stored & DUET_ROUNDED) != 0 && ((stored & 1u) != 0 || ops[i]->weight_inputs == 0)) continue;
                 op_fixture f;
                 fixture_open(&f, ops[i], c, stored);
                 check(&f, c);

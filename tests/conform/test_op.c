@@ -190,6 +190,7 @@ static void check_list(const op_fixture *f, int index, const duet_kernel_list *l
         const duet_kernel *kernel = &list->kernels[i];
         if (strcmp(kernel->op, f->op->info.name) != 0 || (kernel->supports != NULL && !kernel->supports(&f->call))) continue;
         if ((f->stored & 2u) != 0 && !kernel->bf16_weights) continue;
+        if (kernel->rounds && (f->stored & (1u | DUET_ROUNDED)) == 0) continue;
         check(f, index, kernel);
     }
 }
@@ -234,7 +235,7 @@ static void check_kernels(const op_fixture *f, int index)
 static void test_kernels(void **state)
 {
     (void)state;
-    for_each_stored_case(check_kernels, 3);
+    for_each_stored_case(check_kernels, 7);
     print_message("    %d uses of kernels up to '%s', %d cases without one\n", kernel_count, duet_backend_cpu()->isa,
                   fallback_count);
     print_message("    worst: %.2f (%s) of the tolerance forward, %.2f (%s) of gradients\n", worst[0], worst_name[0], worst[1],
@@ -411,7 +412,7 @@ static void check_bits(const op_fixture *f, int index)
 static void test_bits(void **state)
 {
     (void)state;
-    for_each_stored_case(check_bits, 3);
+    for_each_stored_case(check_bits, 7);
 }
 
 /* ---- shape rules ---- */

@@ -9,6 +9,7 @@
 typedef struct duet_kernel_options {
     int threads;
     bool exact;            /* bits must not depend on threads or batch */
+    bool bf16;             /* the precision is that: products may round what they multiply */
     uint32_t param_inputs; /* bit k: input k is a parameter (packing it pays) */
 } duet_kernel_options;
 
@@ -22,6 +23,7 @@ typedef struct duet_kernel_plan {
 typedef struct duet_kernel {
     const char *op;   /* name of the op it computes */
     const char *name; /* "onednn", "norm", … */
+    bool rounds;       /* what it multiplies to bf16: for calls with bf16 activations, or where the options allow it */
     bool bf16_weights; /* reads the op's weight_inputs also where they are stored as bf16 */
     bool (*supports)(const duet_call *call); /* NULL = always */
     bool (*pays)(const duet_call *call, const duet_kernel_options *options); /* is it a good choice? NULL = if supported */

@@ -43,10 +43,15 @@ static bool has_bf16_weights(const duet_call *call)
     return false;
 }
 
-/* Can the kernel compute the call? Whether it is the one to take is for `pays`, or for a measurement. */
-static bool can(const duet_kernel *kernel, const duet_call *call)
+static bool is_bf16(const duet_call *call)
 {
-    return strcmp(kernel->op, call->op->info.name) == 0 && (kernel->bf16_weights || !has_bf16_weights(call)) &&
+    return duet_call_is_bf16(call) || (call->outputs > 0 && call->out[0].dtype == DUET_BF16);
+}
+
+/* Can the kernel compute the call? Whether it is the one to take is for `pays`, or for a measurement. */
+static bool can(const duet_kernel *kernel, const duet_call *call, const duet_kernel_options *options)
+{
+    return strcmp(kernel->op, call->op->info.name) == 0 && (!kernel->rounds || options->bf16 || is_bf16(call)) && (kernel->bf16_weights || !has_bf16_weights(call)) &&
            (kernel->supports == NULL || kernel->supports(call));
 }
 
@@ -54,14 +59,9 @@ static const duet_kernel *find_in(const duet_kernel_list *list, const duet_call 
 {
     for (int i = 0; i < list->count; i++) {
         const duet_kernel *const kernel = &list->kernels[i];
-        if (can(kernel, call) && (kernel->pays == NULL || kernel->pays(call, options))) return kernel;
+        if (can(kernel, call, options) && (kernel->pays == NULL || kernel->pays(call, options))) return kernel;
     }
     return NULL;
-}
-
-static bool is_bf16(const duet_call *call)
-{
-    return duet_call_is_bf16(call) || (call->outputs > 0 && call->out[0].dtype == DUET_BF16);
 }
 
 static const duet_kernel_list *const *lists_for(const kernel_lists *lists, const duet_call *call, int *count)
@@ -80,11 +80,12 @@ static const duet_kernel *find_all(const kernel_lists *lists, const duet_call *c
     return found == NULL && (is_bf16(call) || has_bf16_weights(call)) ? &duet_kernel_widened : found;
 }
 
-static int add_candidates(const duet_kernel **out, int count, int most, const duet_kernel_list *list, const duet_call *call, const char *name)
+static int add_candidates(const duet_kernel **out, int count, int most, const duet_kernel_list *list, const duet_call *call,
+                          const duet_kernel_options *options, const char *name)
 {
     for (int i = 0; i < list->count && count < most; i++) {
         const duet_kernel *const kernel = &list->kernels[i];
-        if ((name == NULL || strcmp(kernel->name, name) == 0) && can(kernel, call)) out[count++] = kernel;
+        if ((name == NULL || strcmp(kernel->name, name) == 0) && can(kernel, call, options)) out[count++] = kernel;
     }
     return count;
 }
@@ -98,8 +99,8 @@ static int all_candidates(const kernel_lists *lists, const duet_kernel **out, in
         return out[0] != NULL && (name == NULL || strcmp(out[0]->name, name) == 0);
     }
     const duet_kernel_list *const *const list = lists_for(lists, call, &count);
-    if (!is_bf16(call)) found = add_candidates(out, found, most, &duet_onednn_candidates, call, name);
-    for (int i = 0; i < count; i++) found = add_candidates(out, found, most, list[i], call, name);
+    if (!is_bf16(call)) found = add_candidates(out, found, most, &duet_onednn_candidates, call, options, name);
+    for (int i = 0; i < count; i++) found = add_candidates(out, found, most, list[i], call, options, name);
     return found;
 }
 

@@ -80,7 +80,7 @@ duet_status duet_tuning_key(duet_str *out, const duet_call *call, const duet_ker
     for (int k = 0; k < call->inputs; k++) add_arg(out, call->has_in[k], &call->in[k], (options->param_inputs >> k & 1u) != 0);
     duet_str_add(out, " >");
     for (int k = 0; k < call->outputs; k++) add_arg(out, call->has_out[k], &call->out[k], false);
-    duet_str_format(out, " threads=%d%s", options->threads, trains ? " trains" : "");
+    duet_str_format(out, " threads=%d%s%s", options->threads, options->bf16 ? " bf16" : "", trains ? " trains" : "");
     return duet_str_status(out);
 }
 

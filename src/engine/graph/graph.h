@@ -67,6 +67,7 @@ struct duet_graph {
     duet_value *taps; /* the values that went through duet_tap */
     int64_t tap_count, tap_capacity;
     int64_t forward_count; /* nodes before those of duet_grad; 0 = it was not called */
+    bool bf16; /* the precision is that (pass bf16) */
     duet_tap_hook tap_hook;
     void *tap_user;
 };

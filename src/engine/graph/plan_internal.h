@@ -50,6 +50,7 @@ struct duet_plan {
     duet_plan_copy *copies;
     int64_t copy_count;
     int64_t slab_bytes, scratch_bytes, keep_bytes;
+    bool bf16; /* of the graph */
     int64_t *grad_offset; /* [slots], -1 = none */
     int64_t slots, grad_size;
 };

@@ -19,7 +19,7 @@
 #define CHUNK           64                /* channels: a point's U of a group takes 8 KiB */
 #define TAPS            (WINOGRAD_TAPS * WINOGRAD_TAPS)
 #define ROW_FLOATS      (CHUNK * TAPS + 16) /* of an output's weights in a chunk, and a line so that outputs use all sets */
-#define CACHE_FLOATS    (200 * 1024)      /* of V and M of a thread's block: most of the second cache */
+#define CACHE_FLOATS    (400 * 1024)      /* of V and M of a thread's block: most of the second cache */
 #define FEWEST_ROWS     12                /* tiles of a block, even if that is more */
 #define KEEP_FLOATS     (2600 * 1024)     /* of U at most, if it is kept */
 #define WAVE_FLOATS     (4 * 1024 * 1024) /* of V of a wave, if that is at least WAVE_TILES */

@@ -93,7 +93,7 @@ typedef struct gemm_next {
     const float *a, *b;
 } gemm_next;
 
-/* What tile i of the rows fetches, K lines: the first one b, others a part of a each. */
+/* What tile i of the rows fetches, K panel rows: the first one b, others a part of a each. */
 DUET_INLINE const float *gemm_fetch(gemm_next next, int64_t i, int64_t K, int64_t rows)
 {
     const int64_t last = (rows - 1) / DUET_TILE, part = i - 1 < last ? i - 1 : last;
@@ -115,7 +115,8 @@ DUET_INLINE void tile_neighbours(float *m, int64_t ld, const float *a, int64_t s
     }
     for (int64_t k = 0; k < K; k++) {
         const duet_vec b0 = vec_load(b + k * DUET_TILE), b1 = vec_load(b + k * DUET_TILE + DUET_LANES);
-        __builtin_prefetch(fetch + k * DUET_TILE, 0, 3);
+        DUET_UNROLL
+        for (int n = 0; n < DUET_TILE; n += 16) __builtin_prefetch(fetch + k * DUET_TILE + n, 0, 3);
         DUET_UNROLL
         for (int r = 0; r < rows; r++) {
             const duet_vec value = vec_set(row[r][k]);

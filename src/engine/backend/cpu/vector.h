@@ -194,6 +194,18 @@ DUET_INLINE void act_narrow(duet_act *to, const float *from, int64_t count)
     for (; i < count; i++) to[i] = act_make(from[i]);
 }
 
+/* to[count] = from[count] as bf16 */
+DUET_INLINE void act_round(uint16_t *to, const duet_act *from, int64_t count)
+{
+#if defined(DUET_STORE_BF16)
+    memcpy(to, from, (size_t)count * sizeof *to);
+#else
+    int64_t i = 0;
+    for (; i + DUET_LANES <= count; i += DUET_LANES) bf16_store(to + i, vec_load(from + i));
+    for (; i < count; i++) to[i] = bf16_make(from[i]);
+#endif
+}
+
 /* The same between bf16 and f32. */
 DUET_INLINE void bf16_widen(float *to, const uint16_t *from, int64_t count)
 {

@@ -144,6 +144,7 @@ static duet_status narrow(duet_graph *graph, const duet_value *keep, int64_t kee
 {
     duet_status status = DUET_OK;
     narrowing n = {.graph = graph, .values = graph->value_count};
+    graph->bf16 = true;
     for (int64_t i = 0; i < graph->node_count; i++) {
         const int64_t size = graph->nodes[i].dead ? 0 : size_of(graph, &graph->nodes[i]);
         if (size > n.largest) n.largest = size;
