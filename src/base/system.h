@@ -12,4 +12,7 @@ duet_status duet_fail_system(int error, const char *action, const char *subject)
 /* The processor's name as the system tells it, or "unknown". */
 void duet_cpu_name(char out[128]);
 
+/* Bytes of a processor's own second cache; 1 MiB if the system does not say. */
+int64_t duet_near_cache(void);
+
 #endif

@@ -10,6 +10,7 @@ typedef struct duet_kernel_options {
     int threads;
     bool exact;            /* bits must not depend on threads or batch */
     bool bf16;             /* the precision is that: products may round what they multiply */
+    int64_t near_bytes;    /* of a processor's second cache; 0 = not known */
     uint32_t param_inputs; /* bit k: input k is a parameter (packing it pays) */
 } duet_kernel_options;
 

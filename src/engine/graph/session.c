@@ -36,6 +36,7 @@ static duet_status bind_step(duet_session *session, int64_t s) {
     run->keep = step->plan.keep > 0 ? session->keep + step->keep_offset : NULL;
     run->scratch = session->scratch;
     run->threads = session->plan->options.threads;
+    run->near_bytes = session->plan->near_bytes;
     return step->kernel && step->kernel->open ? step->kernel->open(step->plan.state, &run->local) : DUET_OK;
 }
 

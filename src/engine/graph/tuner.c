@@ -59,7 +59,8 @@ static duet_status bench_data(bench *b) {
 
 static duet_status trial_new(const bench *b, trial *t) {
     if (t->kernel->plan) DUET_TRY(t->kernel->plan(b->call, &b->options, &t->plan));
-    t->run = (duet_run){.call = b->call, .state = t->plan.state, .threads = b->options.threads};
+    t->run = (duet_run){.call = b->call, .state = t->plan.state, .threads = b->options.threads,
+                       .near_bytes = b->options.near_bytes};
     for (int k = 0; k < b->call->inputs; k++) t->run.in[k] = b->in[k];
     for (int k = 0; k < b->call->outputs; k++) t->run.out[k] = b->out[k];
     DUET_TRY(duet_alloc(&t->run.keep, t->plan.keep, 1));

@@ -50,6 +50,7 @@ typedef struct duet_run {
     void *scratch;     /* plan.scratch bytes */
     uint64_t seed, step; /* of random ops */
     int threads;
+    int64_t near_bytes; /* of a processor's second cache; 0 = not known. Blocks may have their size by it, bits not */
 } duet_run;
 
 /* A tested use: attributes as a spec string, input shapes (rank -1 = absent). Inputs are drawn from U(-1,1);

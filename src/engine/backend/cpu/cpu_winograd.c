@@ -19,7 +19,7 @@
 #define CHUNK           64                /* channels: a point's U of a group takes 8 KiB */
 #define TAPS            (WINOGRAD_TAPS * WINOGRAD_TAPS)
 #define ROW_FLOATS      (CHUNK * TAPS + 16) /* of an output's weights in a chunk, and a line so that outputs use all sets */
-#define CACHE_FLOATS    (400 * 1024)      /* of V and M of a thread's block: most of the second cache */
+#define CACHE_FLOATS(near) (((near) > 0 ? (near) : 1 << 20) * 25 / 128) /* of V and M of a thread's block: 25/32 of the second cache */
 #define FEWEST_ROWS     12                /* tiles of a block, even if that is more */
 #define KEEP_FLOATS     (2600 * 1024)     /* of U at most, if it is kept */
 #define WAVE_FLOATS     (4 * 1024 * 1024) /* of V of a wave, if that is at least WAVE_TILES */
@@ -65,7 +65,7 @@ static int64_t kept_floats(const winograd_plan *p)
     return gemm_panels(p->s.N) * p->chunks * p->part_floats;
 }
 
-static winograd_plan plan_of(const duet_call *call, int threads)
+static winograd_plan plan_of(const duet_call *call, int threads, int64_t near)
 {
     winograd_plan p = { .s = shape_of(call), .flipped = call->inputs == 2, .bf16 = call->in[1].dtype == DUET_BF16 };
     p.tiles = winograd_tiles_of(&p.s);
@@ -75,7 +75,7 @@ static winograd_plan plan_of(const duet_call *call, int threads)
     p.point = winograd_plane(p.chunk * DUET_TILE);
     p.part_floats = WINOGRAD_POINTS * p.point;
     p.keeps = kept_floats(&p) <= KEEP_FLOATS && p.tiles.count >= FEWEST_KEPT;
-    const int64_t width = p.chunks * p.chunk, fit = CACHE_FLOATS / (WINOGRAD_POINTS * (width + p.group)) / DUET_ROWS * DUET_ROWS;
+    const int64_t width = p.chunks * p.chunk, fit = CACHE_FLOATS(near) / (WINOGRAD_POINTS * (width + p.group)) / DUET_ROWS * DUET_ROWS;
     const int64_t most = larger(fit, round_up(FEWEST_ROWS, DUET_ROWS));
     p.shared = !p.keeps || (threads > 1 && p.tiles.count < threads * 2 * DUET_ROWS);
     if (p.shared) { /* kept weights may be read by several threads at a time, so few panels do not mean few units */
@@ -116,7 +116,7 @@ static layout layout_of(const winograd_plan *p)
 
 static duet_status plan(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
 {
-    const winograd_plan p = plan_of(call, options->threads);
+    const winograd_plan p = plan_of(call, options->threads, options->near_bytes);
     const layout at = layout_of(&p);
     out->scratch = (at.thread + options->threads * at.thread_floats) * (int64_t)sizeof(float);
     out->keep = p.keeps ? DUET_KEEP_HEADER + kept_floats(&p) * (int64_t)sizeof(float) : 0;
@@ -305,7 +305,7 @@ static void keep_weights(const winograd_plan *p, const duet_run *run, float *to)
 
 static duet_status run_winograd(const duet_run *run)
 {
-    const winograd_plan p = plan_of(run->call, run->threads);
+    const winograd_plan p = plan_of(run->call, run->threads, run->near_bytes);
     const layout at = layout_of(&p);
     float *const zeros = (float *)run->scratch + at.zeros;
     const float *weights = NULL;
@@ -329,7 +329,7 @@ static duet_status run_winograd(const duet_run *run)
  * made, for some tiles. */
 static bool pays(const duet_call *call, const duet_kernel_options *options)
 {
-    const winograd_plan p = plan_of(call, 1);
+    const winograd_plan p = plan_of(call, 1, options->near_bytes);
     if (options->exact || p.s.C < 16 || p.s.N < 16) return false;
     return p.keeps ? p.tiles.count * p.s.C * p.s.N >= FEWEST_PRODUCTS : p.tiles.count >= FEWEST_TILES;
 }
