@@ -57,7 +57,7 @@ typedef struct duet_progress {
 typedef struct duet_context_options {
     int threads; /* 0 = all processors the process may use */
     bool exact;  /* same bits for any number of threads and any batch size */
-    bool bf16;   /* inference stores activations as bf16: half the memory, about 0.3 % of rounding; arithmetic is f32 */
+    bool bf16;   /* inference stores activations as bf16: half the memory, about 0.5 % of rounding; sums are f32 */
     void (*log)(duet_log_level level, const char *message, void *user);
     void (*progress)(const duet_progress *progress, void *user);
     bool (*cancelled)(void *user); /* polled between steps of long tasks */

@@ -13,7 +13,7 @@ extern "C" {
 /* ---- the machine ---- */
 typedef struct duet_machine {
     char cpu[128];
-    const char *vectors; /* "avx2" */
+    const char *vectors; /* "avx2", "avx512, AMX": products of bf16 in tiles */
     int threads;
     double peak_gflops; /* f32 multiply-adds in registers, 2 operations each */
     double memory_gbs;  /* a = b + s c over arrays that no cache holds, 12 bytes an element */

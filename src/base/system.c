@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#endif
 
 #include "base/error.h"
 
@@ -68,4 +72,15 @@ int64_t duet_near_cache(void)
     bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
 #endif
     return bytes > 0 ? bytes : 1 << 20;
+}
+
+bool duet_has_amx(void)
+{
+#if defined(__x86_64__) && defined(__linux__)
+    const long ask = 0x1023, tile_data = 18; /* ARCH_REQ_XCOMP_PERM */
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return syscall(SYS_arch_prctl, ask, tile_data) == 0 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1u) != 0;
+#else
+    return false;
+#endif
 }

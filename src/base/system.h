@@ -15,4 +15,8 @@ void duet_cpu_name(char out[128]);
 /* Bytes of a processor's own second cache; 1 MiB if the system does not say. */
 int64_t duet_near_cache(void);
 
+/* Has the processor Intel's AMX with products of bf16, and does the system let this process use it? Linux must be asked, and
+ * grants it for good (Documentation/arch/x86/xstate.rst). */
+bool duet_has_amx(void);
+
 #endif

@@ -9,7 +9,7 @@
 static const duet_param common_rows[] = {
     DUET_INT(cli_common, threads, "0", 0, 4096, "threads; 0 = all processors"),
     DUET_BOOLEAN(cli_common, exact, "false", "same bits for any number of threads and any batch size"),
-    DUET_TEXT(cli_common, precision, "f32", "f32|bf16", "storage of activations; bf16 takes half the memory"),
+    DUET_TEXT(cli_common, precision, "f32", "f32|bf16", "storage of activations; bf16: half the memory, and AMX where there is one"),
     DUET_BOOLEAN(cli_common, tuned, "true", "kernels as 'duet bench --tune' measured them, if it did"),
     DUET_BOOLEAN(cli_common, json, "false", "one JSON object on stdout"),
     DUET_BOOLEAN(cli_common, quiet, "false", "no progress, no summary"),

@@ -99,6 +99,7 @@ duet_status duet_machine_measure(duet_machine *out, int threads, double seconds)
     const duet_status status = measure_memory(&machine.memory_gbs, machine.threads, seconds);
     if (status != DUET_OK) return status;
     duet_cpu_name(machine.cpu);
+    if (strcmp(kind.name, "avx512") == 0 && duet_has_amx()) machine.vectors = "avx512, AMX";
     *out = machine;
     return DUET_OK;
 }

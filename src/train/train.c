@@ -31,7 +31,7 @@ static const duet_param rows[] = {
     DUET_FLOAT(duet_train_options, ema, "0.999", 0, 0.9999999, "decay a step of the average of the weights"),
     DUET_FLOAT(duet_train_options, clip, "1", 0, 1e30, "largest norm of the gradient; 0 = any"),
     DUET_FLOAT(duet_train_options, save_minutes, "5", 0, 1e7, "minutes between checkpoints; 0 = only at the end"),
-    DUET_TEXT(duet_train_options, precision, "f32", "f32|bf16", "storage of activations and their gradients; weights stay f32"),
+    DUET_TEXT(duet_train_options, precision, "f32", "f32|bf16", "of activations and their gradients; weights, statistics and sums stay f32"),
     DUET_INT(duet_train_options, seed, "0", 0, 9e18, "seed of weights, order and noise"),
     DUET_TEXT(duet_train_options, on_bad, "stop", "stop|skip", "a corrupt image ends the training, or is left out"),
 };

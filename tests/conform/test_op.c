@@ -2,6 +2,7 @@
  * tests/conform/test_op.c: every kernel of every backend against the ops' references, on all tested shapes: values, guard
  * bytes, unwanted outputs, writing in place, weights packed once and changed later, same bits for any threads and batch.
  * Fused ops against their plain ones; shape rules against wrong shapes. */
+#include "base/system.h"
 #include "conform/op_fixture.h"
 #include "engine/backend/cpu/onednn_kernels.h"
 #include "engine/backend/widen.h"
@@ -223,12 +224,7 @@ static void for_each_kernel(const op_fixture *f, int index, kernel_check check)
 
 static bool rounding_kernels(void)
 {
-#if defined(__x86_64__)
-    const duet_kernel_list *const list = &duet_cpu_amx_avx512;
-    return strcmp(duet_backend_cpu()->isa, "avx512") == 0 && list->count > 0 && list->kernels[0].supports(NULL);
-#else
-    return false;
-#endif
+    return strcmp(duet_backend_cpu()->isa, "avx512") == 0 && duet_has_amx();
 }
 
 static void check_kernels(const op_fixture *f, int index)

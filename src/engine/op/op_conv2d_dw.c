@@ -100,6 +100,7 @@ static const duet_op_case cases[] = {
     {.attr = "stride=1,pad=1,kernel=3", .in = {DUET_SHAPE_OF(3, 7, 7, 32), DUET_SHAPE_OF(3, 7, 7, 48)}},
     {.attr = "stride=1,pad=1,kernel=3", .in = {DUET_SHAPE_OF(5, 14, 28, 20), DUET_SHAPE_OF(5, 14, 28, 24)}},
     {.attr = "stride=1,pad=1,kernel=3", .in = {DUET_SHAPE_OF(2, 1, 1, 24), DUET_SHAPE_OF(2, 1, 1, 40)}},
+    {.attr = "stride=1,pad=1,kernel=3", .in = {DUET_SHAPE_OF(2, 37, 33, 72), DUET_SHAPE_OF(2, 37, 33, 33)}},
     {.attr = "stride=1,pad=0,kernel=3", .in = {DUET_SHAPE_OF(1, 9, 6, 17), DUET_SHAPE_OF(1, 7, 4, 35)}},
 };
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * cpu/amx.h: Intel's AMX: eight tiles of 16 rows of 64 bytes, and one instruction that multiplies two of them: 16x32 bf16 by
  * 32x16 bf16 (pairs of k side by side, [16 k pairs][16 n][2]) added to 16x16 f32, in 16 cycles. Subnormal numbers count as 0.
- * Linux lets a process use the tiles when it asks for them (Documentation/arch/x86/xstate.rst). A product's block is 2 x 2 tiles of
- * sums, so that each tile that is loaded is multiplied twice. */
+ * duet_has_amx() asks the system for the tiles first. A product's block is 2 x 2 tiles of sums, so that each tile that is loaded is
+ * multiplied twice. */
 #ifndef DUET_CPU_AMX_H
 #define DUET_CPU_AMX_H
 
+#include "base/system.h"
 #include "engine/backend/cpu/vector.h"
 
 #define AMX_ROWS 16  /* of a tile: pixels of the result, or pairs of channels */
@@ -15,19 +16,8 @@
 
 #if defined(__x86_64__) && defined(__linux__) && DUET_LANES == 16
 #define DUET_AMX 1
-#include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define AMX_TARGET __attribute__((target("amx-tile,amx-bf16")))
-
-/* Has the processor tiles and bf16 products of them, and does this process get them? Asked while planning, of the system first. */
-static inline bool amx_there(void)
-{
-    const long ask = 0x1023, tile_data = 18; /* ARCH_REQ_XCOMP_PERM */
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return syscall(SYS_arch_prctl, ask, tile_data) == 0 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1u) != 0;
-}
 
 typedef struct amx_shape {
     uint8_t palette, start, reserved[14];

@@ -25,6 +25,7 @@
 #define SPARE      (3 * AMX_ROWS) /* pixels behind the source of a unit that tiles may read */
 #define FEWEST     16           /* channels */
 #define ROWS       32           /* of a linear layer */
+#define MOST_TAPS  25           /* of a window */
 
 typedef struct amx_plan {
     conv_shape s;
@@ -123,19 +124,44 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 
 /* ---- weights: [panel][chunk][tap][16 pairs of channels][16 outputs][2] ---- */
 
+/* Output n0 + n has `count` channels from c on behind each other: they are rounded, then laid out tap by tap. */
+static void pack_chunk(const amx_plan *p, const void *w, int64_t n0, int64_t c, int64_t count, uint32_t *to)
+{
+    const int64_t taps = p->s.k * p->s.k, outputs = smaller(p->s.N - n0, AMX_N);
+    uint16_t row[(AMX_K + 1) * MOST_TAPS];
+    memset(row + count * taps, 0, (size_t)taps * sizeof *row);
+    for (int64_t n = 0; n < outputs; n++) {
+        weight_round(row, w, ((n0 + n) * p->s.C + c) * taps, count * taps, p->bf16);
+        for (int64_t tap = 0; tap < taps; tap++) {
+            const uint16_t *const from = row + tap;
+            for (int64_t i = 0; i < count; i += 2) to[(tap * AMX_ROWS + i / 2) * AMX_N + n] = from[i * taps] | (uint32_t)from[(i + 1) * taps] << 16;
+        }
+    }
+}
+
+/* The same of dx: channel c + i has the outputs behind each other, and the window is turned around. */
+static void pack_flipped(const amx_plan *p, const void *w, int64_t n0, int64_t c, int64_t count, uint32_t *to)
+{
+    const int64_t taps = p->s.k * p->s.k, outputs = smaller(p->s.N - n0, AMX_N);
+    uint16_t row[2][AMX_N * MOST_TAPS] = { { 0 } };
+    for (int64_t i = 0; i < count; i += 2) {
+        weight_round(row[0], w, ((c + i) * p->s.N + n0) * taps, outputs * taps, p->bf16);
+        if (i + 1 < count) weight_round(row[1], w, ((c + i + 1) * p->s.N + n0) * taps, outputs * taps, p->bf16);
+        else memset(row[1], 0, sizeof row[1]);
+        for (int64_t tap = 0; tap < taps; tap++) {
+            uint32_t *const out = to + ((taps - 1 - tap) * AMX_ROWS + i / 2) * AMX_N;
+            for (int64_t n = 0; n < outputs; n++) out[n] = row[0][n * taps + tap] | (uint32_t)row[1][n * taps + tap] << 16;
+        }
+    }
+}
+
 static void pack_panel(const amx_plan *p, const void *w, int64_t panel, uint16_t *to)
 {
-    const conv_shape *const s = &p->s;
-    const int64_t taps = s->k * s->k, n0 = panel * AMX_N;
-    for (int64_t n = 0; n < AMX_N && n0 + n < s->N; n++) {
-        for (int64_t c = 0; c < s->C; c++) {
-            const int64_t from = (p->flipped ? c * s->N + n0 + n : (n0 + n) * s->C + c) * taps;
-            uint16_t *const out = to + c / AMX_K * taps * AMX_TILE + c % AMX_K / 2 * AMX_K + n * 2 + c % 2;
-            for (int64_t tap = 0; tap < taps; tap++) {
-                const int64_t i = from + (p->flipped ? taps - 1 - tap : tap);
-                out[tap * AMX_TILE] = p->bf16 ? ((const uint16_t *)w)[i] : bf16_make(((const float *)w)[i]);
-            }
-        }
+    const int64_t taps = p->s.k * p->s.k;
+    for (int64_t c = 0; c < p->s.C; c += AMX_K, to += taps * AMX_TILE) {
+        const int64_t count = smaller(p->s.C - c, AMX_K);
+        if (p->flipped) pack_flipped(p, w, panel * AMX_N, c, count, (uint32_t *)(void *)to);
+        else pack_chunk(p, w, panel * AMX_N, c, count, (uint32_t *)(void *)to);
     }
 }
 
@@ -145,7 +171,7 @@ static void keep_weights(const amx_plan *p, const duet_run *run, uint16_t *to)
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int64_t panel = 0; panel < p->panels; panel++) {
         memset(to + panel * each, 0, (size_t)each * sizeof *to);
-        pack_panel(p, run->in[1], panel, to + panel * each);
+        if (panel * AMX_N < p->s.N) pack_panel(p, run->in[1], panel, to + panel * each);
     }
 }
 
@@ -306,8 +332,8 @@ static duet_status run_amx(const duet_run *run)
 
 static bool supports(const duet_call *call)
 {
-    (void)call;
-    return amx_there();
+    const int64_t k = shape_of(call, call->inputs == 2).k;
+    return duet_has_amx() && k * k <= MOST_TAPS;
 }
 
 /* Few channels leave tiles empty, and so do rows of the result with tiles of their own; the batch must not decide where bits count. */

@@ -227,6 +227,16 @@ DUET_INLINE void weight_copy(float *to, const void *w, int64_t from, int64_t cou
     else memcpy(to, (const float *)w + from, (size_t)count * sizeof(float));
 }
 
+/* The same, as bf16. */
+DUET_INLINE void weight_round(uint16_t *to, const void *w, int64_t from, int64_t count, const bool bf16)
+{
+    int64_t i = 0;
+    if (bf16) memcpy(to, (const uint16_t *)w + from, (size_t)count * sizeof *to);
+    if (bf16) return;
+    for (; i + DUET_LANES <= count; i += DUET_LANES) bf16_store(to + i, vec_load((const float *)w + from + i));
+    for (; i < count; i++) to[i] = bf16_make(((const float *)w)[from + i]);
+}
+
 /* mask ? a : b by lanes */
 DUET_INLINE duet_vec vec_select(duet_vec_int mask, duet_vec a, duet_vec b)
 {
