@@ -50,7 +50,7 @@ class Program:
             if case.heavy and not self.stays:
                 values["warm"] = 0
             return [self.args.python, os.path.join(HERE, "peers", "torch_worker.py"), work] + [f"{k}={v}" for k, v in values.items()]
-        if self.options.get("precision") == "bf16":
+        if self.options.get("precision") == "bf16" and work != "train":
             values["model"] = case.bf16_model()
         if work == "train":
             values.pop("model")
@@ -64,16 +64,17 @@ class Program:
 def programs_of(args, case, work):
     """duet, PyTorch as scripts have it (contiguous f32), and what might be PyTorch at its best."""
     found = [Program(args, "duet")]
-    if work != "train":
-        found.append(Program(args, "duet bf16", "weights and activations stored as bf16", precision="bf16"))
+    found.append(Program(args, "duet bf16", "activations bf16" if work == "train" else "weights and activations bf16", precision="bf16"))
     found.append(Program(args, "eager", "contiguous", True, format="contiguous"))
     if work == "features":
         found.append(Program(args, "eager whole", "contiguous", True, format="contiguous", stop="whole"))
     best = [Program(args, "best", "channels_last", True, format="channels_last")]
-    if args.compile:
-        best.append(Program(args, "best", "channels_last, compiled", True, format="channels_last", compile=1))
     if args.bf16_pays:
         best.append(Program(args, "best", "channels_last, bf16", True, format="channels_last", precision="bf16"))
+    if args.compile: # in the faster precision: it takes minutes
+        precision = {"precision": "bf16"} if args.bf16_pays else {}
+        best.append(Program(args, "best", "channels_last, bf16, compiled" if args.bf16_pays else "channels_last, compiled", True,
+                            format="channels_last", compile=1, **precision))
     return found, best
 
 
