@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 typedef struct bench_options {
+    bool exact;
     char network[DUET_TEXT_SIZE], precision[DUET_TEXT_SIZE], arch[DUET_TEXT_SIZE];
     char model[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE];
     int64_t size, batch, threads, t, tap, pool;

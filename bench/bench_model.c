@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * bench_model.c: the model that all programs load, and what it gives, for a comparison before anything is timed.
  * File of `check`: x[B,S,S,C], net_t[B] and output[B,S,S,O] of a whole pass, another net_t in each row; read.x[B,S,S,C],
- * read.net_t[B] and read.K[B,H,W,C'] of the reader at noise step t, for every tap K. */
+ * read.net_t[B] and read.K[B,H,W,C'] of the reader at noise step t, for every tap K. Of networks that only recognise, read.* alone,
+ * with x as they get it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -118,6 +119,7 @@ done:
 static duet_status record_reader(record *r, duet_context *ctx, duet_model *model, int64_t t) {
     duet_status status = DUET_OK;
     const int64_t size = model->shape.size, in = model->shape.in_channels, dim = size * size * in;
+    const duet_preprocess *const how = &duet_model_card(model)->preprocess;
     float *x = NULL, *net_t = NULL, *eps = NULL;
     uint8_t *pixels = NULL;
     duet_noise *noise = NULL;
@@ -128,12 +130,14 @@ static duet_status record_reader(record *r, duet_context *ctx, duet_model *model
     DUET_DO(add(r, &net_t, "read.net_t", 1, (int64_t[]){ROWS}));
     for (int64_t i = 0; i < ROWS * dim; i++) pixels[i] = (uint8_t)(37 * i % 251);
     duet_pixels_to_float(x, pixels, ROWS * dim);
-    for (int64_t i = 0; i < ROWS; i++) {
+    for (int64_t i = 0; i < ROWS && !duet_model_recogniser(model); i++) {
         const duet_level level = duet_noise_level(noise, t);
         duet_image_noise(eps, 0, i, dim);
         duet_add_noise(x + i * dim, x + i * dim, eps, level, dim);
         net_t[i] = (float)level.net_t;
     }
+    for (int64_t i = 0; i < ROWS * dim && duet_model_recogniser(model); i++)
+        x[i] = (float)(((double)pixels[i] / 255.0 - how->mean[i % in]) / how->std[i % in]);
     for (int i = 0; i < duet_model_tap_count(model); i++) DUET_DO(record_tap(r, ctx, model, duet_model_tap(model, i), t, pixels));
 done:
     duet_release(pixels);
@@ -148,8 +152,8 @@ duet_status bench_check(duet_context *ctx, const bench_options *o) {
     record *r = NULL;
     DUET_DO(duet_alloc(&r, 1, sizeof(*r)));
     DUET_DO(duet_model_open(ctx, &model, o->model));
-    DUET_DO(record_pass(r, ctx, model));
-    DUET_DO(record_reader(r, ctx, model, o->t));
+    if (!duet_model_recogniser(model)) DUET_DO(record_pass(r, ctx, model));
+    DUET_DO(record_reader(r, ctx, model, duet_model_recogniser(model) ? -1 : o->t));
     DUET_DO(duet_store_write(o->out, "safetensors", r->items, r->count, NULL, 0));
     bench_say(json_pack("{s:I}", "tensors", (json_int_t)r->count));
 done:

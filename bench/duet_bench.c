@@ -9,6 +9,7 @@
 static const duet_param rows[] = {
     DUET_TEXT(bench_options, network, "", NULL, "network of make, as in 'duet bench --list'"),
     DUET_TEXT(bench_options, precision, "f32", "f32|bf16", "storage of activations"),
+    DUET_BOOLEAN(bench_options, exact, "false", "fixed orders of sums"),
     DUET_TEXT(bench_options, arch, "", NULL, "architecture of train and steps; empty = what training takes for the size"),
     DUET_TEXT(bench_options, model, "", NULL, "model file"),
     DUET_TEXT(bench_options, data, "", NULL, "data set of train and steps"),
@@ -71,7 +72,7 @@ static duet_status work(const char *name, const bench_options *o) {
     if (strcmp(name, "machine") == 0) return machine(o);
     for (int i = 0; i < DUET_COUNT(works); i++) {
         if (strcmp(name, works[i].name) != 0) continue;
-        const duet_context_options options = {.threads = (int)o->threads, .bf16 = strcmp(o->precision, "bf16") == 0};
+        const duet_context_options options = {.threads = (int)o->threads, .exact = o->exact, .bf16 = strcmp(o->precision, "bf16") == 0};
         duet_context *ctx = NULL;
         duet_status status = duet_context_new(&ctx, &options);
         if (status == DUET_OK) status = works[i].run(ctx, o);

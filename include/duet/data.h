@@ -67,6 +67,7 @@ typedef struct duet_preprocess {
     int64_t size;
     int channels;
     char fit[16]; /* "auto", "center_crop", "pad" */
+    double mean[3], std[3]; /* of colours in 0..1: x = (v/255 - mean) / std instead, where std is not 0 */
 } duet_preprocess;
 
 /* One image, preprocessed, as u8 HWC (size*size*channels bytes). */

@@ -5,6 +5,7 @@
 #define DUET_STUDY_H
 
 #include <duet/head.h>
+#include <duet/metric.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -99,8 +100,11 @@ typedef struct duet_prediction {
     duet_status status; /* of this image; message in error */
     char error[256];
 } duet_prediction;
+/* head and card NULL: the model's own classifier. */
 DUET_NODISCARD duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model, duet_head *head,
                                          const duet_head_card *card, const char *const *paths, int64_t count);
+/* The accuracy of the model's own classifier on all rows of a split; free it with duet_accuracy_free. */
+DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_accuracy *out, duet_model *model, const duet_dataset *dataset, duet_split split);
 
 #ifdef __cplusplus
 }

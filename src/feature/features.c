@@ -43,10 +43,18 @@ static duet_status make_places(duet_feature_set *set, const duet_view *view) {
     return DUET_OK;
 }
 
+static void print_colours(char text[160], const duet_preprocess *how) {
+    text[0] = '\0';
+    if (how->std[0] > 0)
+        snprintf(text, 160, " mean %g %g %g std %g %g %g", how->mean[0], how->mean[1], how->mean[2], how->std[0], how->std[1], how->std[2]);
+}
+
 static void print_key(const duet_feature_set *set, const duet_column *column, char key[DUET_SHELF_KEY]) {
-    snprintf(key, DUET_SHELF_KEY, "model %016llx data %016llx %s image %lldx%d %s t %lld tap %d pool %d noise %llu %s%s %s",
+    char colours[160];
+    print_colours(colours, &set->how);
+    snprintf(key, DUET_SHELF_KEY, "model %016llx data %016llx %s image %lldx%d %s%s t %lld tap %d pool %d noise %llu %s%s %s",
              (unsigned long long)duet_model_hash(set->model), (unsigned long long)duet_dataset_describe(set->dataset)->hash, duet_split_name(set->split),
-             (long long)set->how.size, set->how.channels, set->how.fit, (long long)column->t, column->tap, column->pool,
+             (long long)set->how.size, set->how.channels, set->how.fit, colours, (long long)column->t, column->tap, column->pool,
              (unsigned long long)set->options.reader.noise_seed, duet_context_exact(set->ctx) ? "exact" : "fast",
              duet_context_bf16(set->ctx) ? " bf16" : "", duet_dtype_name(set->options.stored));
 }

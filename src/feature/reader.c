@@ -21,6 +21,8 @@ struct duet_reader {
     int32_t *y;          /* [levels,B], zeros: class-conditional models are read with class 0 */
     float *rows;         /* [levels,B,D] of the widest column; NULL with one level */
     int64_t batch, size; /* images; floats of an image */
+    int channels;
+    float gain[3], offset[3]; /* of colours that are not in [-1,1]; 0 = they are */
     int threads;
     duet_column *columns;
     int64_t count, outputs; /* columns; those of one level, each an output of the plan */
@@ -77,6 +79,15 @@ static duet_status make_buffers(duet_reader *reader) {
     return reader->level_count > 1 ? duet_alloc(&reader->rows, rows * widest, sizeof *reader->rows) : DUET_OK;
 }
 
+/* (v/255 - mean) / std as v gain + offset. */
+static void set_colours(duet_reader *reader, const duet_preprocess *how) {
+    reader->channels = how->channels;
+    for (int c = 0; c < 3 && how->std[0] > 0 && how->std[1] > 0 && how->std[2] > 0; c++) {
+        reader->gain[c] = (float)(1.0 / (255.0 * how->std[c]));
+        reader->offset[c] = (float)(-how->mean[c] / how->std[c]);
+    }
+}
+
 duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *model, const duet_reader_options *options) {
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
@@ -88,6 +99,7 @@ duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *mo
     reader->batch = options->batch > 0 ? options->batch : (chosen + times.count / 2) / times.count;
     if (reader->batch < 1) reader->batch = 1;
     reader->threads = duet_context_threads(ctx);
+    set_colours(reader, &model->card.preprocess);
     DUET_DO(duet_columns_new(&reader->columns, &reader->count, model, options));
     reader->outputs = reader->count / times.count;
     DUET_DO(read_levels(reader, model, &times));
@@ -138,6 +150,10 @@ static void prepare_image(const duet_reader *reader, const uint8_t *pixels, int6
         const duet_level *level = &reader->levels[l];
         const float alpha = (float)(level->alpha * level->in_scale), sigma = (float)(level->sigma * level->in_scale);
         float *x = reader->x + l * step + i * size;
+        if (reader->gain[0] > 0) {
+            for (int64_t e = 0; e < size; e++) x[e] = (float)pixels[e] * reader->gain[e % reader->channels] + reader->offset[e % reader->channels];
+            continue;
+        }
         for (int64_t e = 0; e < size; e++) x[e] = alpha * ((float)pixels[e] / 127.5f - 1.0f) + (sigma > 0 ? sigma * eps[e] : 0.0f);
     }
 }

@@ -14,6 +14,12 @@ static json_t *recommendation_json(const duet_recommendation *r) {
                      r->strength, "data", r->data);
 }
 
+/* NULL where the colours are not changed: nothing is written then. */
+static json_t *colours_json(const double values[3]) {
+    if (values[0] <= 0.0 && values[1] <= 0.0 && values[2] <= 0.0) return NULL;
+    return json_pack("[f,f,f]", values[0], values[1], values[2]);
+}
+
 bool duet_card_takes(const char *text) {
     json_t *value = json_string(text);
     const bool takes = value != NULL;
@@ -24,11 +30,11 @@ bool duet_card_takes(const char *text) {
 duet_status duet_card_print(char **out, const duet_card *card, const char *config) {
     json_t *classes = json_array();
     for (int i = 0; classes && i < card->class_count; i++) json_array_append_new(classes, json_string(card->class_names[i]));
-    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:f,s:{s:I,s:i,s:s},s:o,s:o}", "format", "duet model 1", "arch",
+    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:f,s:{s:I,s:i,s:s,s:o*,s:o*},s:o,s:o}", "format", "duet model 1", "arch",
                              card->arch, "config", config, "noise", card->noise, "predict", card->predict, "name", card->name, "data",
                              card->data, "licence", card->licence, "assumed", card->assumed, "ema", card->ema, "images", (json_int_t)card->images, "steps",
                              (json_int_t)card->steps, "seconds", card->seconds, "preprocess", "size", (json_int_t)card->preprocess.size,
-                             "channels", card->preprocess.channels, "fit", card->preprocess.fit, "classes", classes, "recommended",
+                             "channels", card->preprocess.channels, "fit", card->preprocess.fit, "mean", colours_json(card->preprocess.mean), "std", colours_json(card->preprocess.std), "classes", classes, "recommended",
                              recommendation_json(&card->recommended));
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
@@ -47,6 +53,10 @@ void duet_card_text_free(char *text) {
 static void get_text(char *out, size_t size, const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     if (text) (void)duet_copy_text(out, size, text);
+}
+
+static void get_colours(double out[3], const json_t *list) {
+    for (size_t i = 0; i < 3; i++) out[i] = json_number_value(json_array_get(list, i));
 }
 
 static void parse_recommendation(duet_recommendation *out, const json_t *object) {
@@ -96,6 +106,8 @@ duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena
     out->preprocess.size = json_integer_value(json_object_get(preprocess, "size"));
     out->preprocess.channels = (int)json_integer_value(json_object_get(preprocess, "channels"));
     get_text(out->preprocess.fit, sizeof out->preprocess.fit, preprocess, "fit");
+    get_colours(out->preprocess.mean, json_object_get(preprocess, "mean"));
+    get_colours(out->preprocess.std, json_object_get(preprocess, "std"));
     parse_recommendation(&out->recommended, json_object_get(root, "recommended"));
     const duet_status status = parse_classes(out, arena, json_object_get(root, "classes"));
     json_decref(root);

@@ -16,6 +16,12 @@ static const duet_store_entry *find(const duet_guess *guess, const char *name) {
 
 bool duet_foreign_has(const duet_guess *guess, const char *name) { return find(guess, name) != NULL; }
 
+void duet_foreign_imagenet(duet_guess *guess) {
+    static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
+    memcpy(guess->mean, mean, sizeof mean);
+    memcpy(guess->std, std, sizeof std);
+}
+
 duet_foreign_text duet_foreign_name(const char *scope, const char *name) {
     duet_foreign_text full;
     snprintf(full.text, sizeof full.text, "%s%s", scope, name);
@@ -41,19 +47,25 @@ static bool take_prefix(char prefix[512], const char *name, const char *signatur
     return true;
 }
 
-/* Of several sets of weights the averaged ones are better; else the first of the file. */
-static bool better(const char *prefix, const char *than) { return strstr(prefix, "ema") != NULL && strstr(than, "ema") == NULL; }
+/* Of several sets of weights the averaged ones are better (DINO calls them teacher); else the first of the file. */
+static bool averaged(const char *prefix) { return strstr(prefix, "ema") != NULL || strstr(prefix, "teacher") != NULL; }
+static bool better(const char *prefix, const char *than) { return averaged(prefix) && !averaged(than); }
 
-static bool recognise(duet_guess *guess, const duet_arch *arch) {
+static bool recognise_by(duet_guess *guess, const char *signature) {
     bool found = false;
     char prefix[512] = "";
-    if (arch->signature == NULL) return false;
     for (int64_t i = 0; i < duet_store_count(guess->store); i++) {
-        if (!take_prefix(prefix, duet_store_at(guess->store, i)->name, arch->signature)) continue;
+        if (!take_prefix(prefix, duet_store_at(guess->store, i)->name, signature)) continue;
         if (!found || better(prefix, guess->prefix)) memcpy(guess->prefix, prefix, sizeof prefix);
         found = true;
     }
     return found;
+}
+
+static bool recognise(duet_guess *guess, const duet_arch *arch) {
+    char other[256];
+    if (arch->signature == NULL) return false;
+    return recognise_by(guess, arch->signature) || (arch->alias != NULL && arch->alias(other, sizeof other, arch->signature) && recognise_by(guess, other));
 }
 
 /* Moments of Adam stand beside the weights' numbers. */

@@ -15,6 +15,7 @@ struct duet_guess {
     char prefix[512];   /* of all tensors of the network */
     char config[1024];  /* the architecture's options as spec text */
     char noise[DUET_TEXT_SIZE], predict[DUET_TEXT_SIZE];
+    double mean[3], std[3];       /* of the colours, as in duet_preprocess */
     char assumed[DUET_TEXT_SIZE]; /* what the file does not say, in words; "" = nothing */
 };
 typedef struct duet_guess duet_guess;
@@ -25,6 +26,7 @@ typedef struct duet_foreign_text {
     char text[128];
 } duet_foreign_text;
 duet_foreign_text duet_foreign_name(const char *scope, const char *name); /* both, one behind the other */
+void duet_foreign_imagenet(duet_guess *guess); /* mean and deviation of the colours as networks for ImageNet have them */
 bool duet_foreign_has(const duet_guess *guess, const char *name);
 
 /* The architecture of a file; DUET_FORMAT where none knows it, with what the file is as far as that can be told. */

@@ -23,6 +23,7 @@ typedef struct duet_model_inputs {
 typedef struct duet_arch_shape {
     int64_t size, in_channels, out_channels;
     int64_t class_count; /* of class conditioning, 0 = unconditional */
+    int64_t logits;      /* classes of a classifier of its own, whose logits are the last tap; 0 = none */
 } duet_arch_shape;
 
 typedef struct duet_arch {
@@ -35,7 +36,8 @@ typedef struct duet_arch {
     const char *signature;
     duet_status (*infer)(struct duet_guess *guess);
     bool (*alias)(char *out, size_t size, const char *name); /* another name of a tensor in older files; NULL = none */
-    const char *idle; /* such files also have tensors whose names begin so, which the network does not use; NULL = none */
+    bool recogniser;  /* takes no noise and makes no images */
+    const char *idle[4]; /* such files also have tensors whose names begin so, which the network does not use */
 } duet_arch;
 
 struct duet_model {

@@ -49,6 +49,13 @@ static duet_status check_tensors(const duet_model *model, source *from, bool car
     return DUET_OK;
 }
 
+/* Tensors that files have and networks do not use; PyTorch's batch norms count in num_batches_tracked while training. */
+static bool is_idle(const duet_arch *arch, const char *name) {
+    for (int i = 0; i < DUET_COUNT(arch->idle) && arch->idle[i] != NULL; i++)
+        if (duet_starts_with(name, arch->idle[i])) return true;
+    return duet_ends_with(name, ".num_batches_tracked");
+}
+
 /* A network of another program is whole: a tensor that the configuration has no place for means that this is another network. */
 static duet_status check_unused(const duet_model *model, const source *from) {
     duet_status status = DUET_OK;
@@ -61,7 +68,7 @@ static duet_status check_unused(const duet_model *model, const source *from) {
     for (int64_t i = 0; i < count; i++) {
         const char *const name = duet_store_at(from->store, i)->name;
         if (used[i] || strncmp(name, from->prefix, prefix) != 0 || (prefix == 0 && strchr(name, '.') == NULL)) continue;
-        if (model->arch->idle != NULL && duet_starts_with(name + prefix, model->arch->idle)) continue;
+        if (is_idle(model->arch, name + prefix)) continue;
         DUET_FAIL(DUET_FORMAT, "tensor '%s' has no place in the configuration %s; flags such as --attention_resolutions can say more", name,
                   model->config_text);
     }
@@ -162,6 +169,8 @@ static duet_status describe_foreign(duet_model **out, duet_guess *guess, const d
     DUET_TRY(duet_model_describe(&model, spec));
     (void)duet_copy_text(model->card.noise, sizeof model->card.noise, guess->noise);
     (void)duet_copy_text(model->card.predict, sizeof model->card.predict, guess->predict);
+    memcpy(model->card.preprocess.mean, guess->mean, sizeof guess->mean);
+    memcpy(model->card.preprocess.std, guess->std, sizeof guess->std);
     (void)duet_copy_text(model->card.name, sizeof model->card.name, duet_path_base(path));
     (void)duet_copy_text(model->card.assumed, sizeof model->card.assumed, guess->assumed);
     model->card.ema = strstr(guess->prefix, "ema") != NULL || strstr(duet_path_base(path), "ema") != NULL;

@@ -22,6 +22,15 @@ duet_value duet_nn_conv2d(duet_graph *g, const char *name, duet_value x, int64_t
     return y;
 }
 
+duet_value duet_nn_conv2d_plain(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad) {
+    const int64_t in = duet_dim(g, x, -1);
+    const size_t mark = duet_scope_push(g, "%s", name);
+    const duet_value w = duet_parameter(g, "weight", DUET_WEIGHT, init_of(in * kernel * kernel, false), 4, (int64_t[]){out, in, kernel, kernel});
+    const duet_value y = duet_conv2d(g, x, w, DUET_NONE, stride, pad);
+    duet_scope_pop(g, mark);
+    return y;
+}
+
 duet_value duet_nn_conv_transpose2d(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad) {
     const int64_t in = duet_dim(g, x, -1), height = (duet_dim(g, x, 1) - 1) * stride - 2 * pad + kernel;
     const int64_t width = (duet_dim(g, x, 2) - 1) * stride - 2 * pad + kernel;

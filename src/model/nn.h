@@ -9,6 +9,8 @@
 
 /* x[B,H,W,I] -> [B,H',W',O]; parameters <name>.weight [O,I,k,k], <name>.bias [O] */
 duet_value duet_nn_conv2d(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad, bool zero);
+/* without bias */
+duet_value duet_nn_conv2d_plain(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad);
 /* x[B,H,W,I] -> [B,(H-1)s-2p+k,…,O], the transpose of a convolution; <name>.weight [I,O,k,k], <name>.bias [O] */
 duet_value duet_nn_conv_transpose2d(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad);
 /* x[…,I] -> […,O]; <name>.weight [O,I] with `ones` trailing axes of size 1, <name>.bias [O] */

@@ -28,9 +28,19 @@ static void predict(duet_prediction *out, float *logits, int classes) {
     }
 }
 
+/* Where the head, or the model's own classifier, reads. */
+static duet_status setting(duet_reader_options *out, const duet_model *model, const duet_head *head, const duet_head_card *card) {
+    if (head == NULL) DUET_TRY(duet_own_setting(out, model));
+    else *out = (duet_reader_options){.t = card->t, .taps = {.count = 1, .v = {card->tap}}, .pools = {.count = 1, .v = {card->pool}},
+                                      .noise_seed = card->noise_seed};
+    out->batch = 1;
+    return DUET_OK;
+}
+
 static duet_status check_fit(const duet_model *model, const duet_head *head, const duet_head_card *card, const duet_reader *reader) {
     int tap = 0, pool = 0;
     int64_t dim = 0;
+    if (head == NULL) return DUET_OK;
     if (card->model_hash != duet_model_hash(model))
         return duet_fail(DUET_ARG, "the head was trained on another model's features; run 'duet probe' with this model");
     duet_reader_column(reader, 0, &tap, &pool, &dim);
@@ -47,13 +57,14 @@ duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *m
     float *row = NULL, *logits = NULL;
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     const int64_t noise_id = 0;
-    const duet_reader_options options = {.t = card->t, .taps = {.count = 1, .v = {card->tap}}, .pools = {.count = 1, .v = {card->pool}},
-                                         .noise_seed = card->noise_seed, .batch = 1};
+    const int classes = head != NULL ? duet_head_classes(head) : (int)duet_model_logits(model);
+    duet_reader_options options;
+    DUET_DO(setting(&options, model, head, card));
     DUET_DO(duet_reader_new(ctx, &reader, model, &options));
     DUET_DO(check_fit(model, head, card, reader));
     DUET_DO(duet_alloc(&pixels, how->size * how->size * how->channels, 1));
-    DUET_DO(duet_alloc(&row, duet_head_dim(head), sizeof *row));
-    DUET_DO(duet_alloc(&logits, duet_head_classes(head), sizeof *logits));
+    DUET_DO(duet_alloc(&row, head != NULL ? duet_head_dim(head) : classes, sizeof *row));
+    DUET_DO(duet_alloc(&logits, classes, sizeof *logits));
     for (int64_t i = 0; i < count; i++) {
         out[i] = (duet_prediction){.path = paths[i]};
         out[i].status = duet_image_load(paths[i], how, pixels);
@@ -62,8 +73,9 @@ duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *m
             continue;
         }
         DUET_DO(duet_reader_run(reader, pixels, &noise_id, 1, &row));
-        duet_head_logits(head, row, 1, logits);
-        predict(&out[i], logits, duet_head_classes(head));
+        if (head != NULL) duet_head_logits(head, row, 1, logits);
+        else memcpy(logits, row, (size_t)classes * sizeof *logits);
+        predict(&out[i], logits, classes);
     }
 done:
     duet_release(pixels);

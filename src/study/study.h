@@ -12,6 +12,8 @@ DUET_NODISCARD duet_status duet_study_write(const char *folder, const char *name
 /* The neighbours' sheet: images of `query` rows (table rows picked) beside their nearest of `base`. FOLDER/neighbours.png. */
 DUET_NODISCARD duet_status duet_study_neighbours(const duet_dataset *dataset, const duet_preprocess *how, const duet_feature_table *query,
                                                  const duet_feature_table *base, int shown, const char *folder);
+/* Where the model's own classifier is read; DUET_ARG if it has none. */
+DUET_NODISCARD duet_status duet_own_setting(duet_reader_options *out, const duet_model *model);
 /* Rows order[0..count) of a table. */
 DUET_NODISCARD duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table, const int64_t *order, int64_t count);
 /* Adds what a set has done. */

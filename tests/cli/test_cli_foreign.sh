@@ -25,6 +25,20 @@ wrong 1 'its tensors need --num_channels 8' info own.pt --num_channels 16
 wrong 1 "no flag '--base_channels'" info own.pt --base_channels 16
 wrong 2 "did you mean '--batch'" info own.pt --bach 16
 wrong 1 'flags of a network are for files of other programs' info own.safetensors --num_heads 2
+golden=$source/tests/golden
+ok info "$golden/vit_torchvision.pt"
+says vit 'patch=8' '5 classes' 'ImageNet'
+ok classify "$golden/vit_timm.pt" "$golden/images/"*.png
+says 'class '
+ok export "$golden/vit_torchvision.pt" --dtype f32 --out vit.safetensors
+ok classify "$golden/vit_torchvision.pt" "$golden/images/"*.png
+cp "$top/out" first
+ok classify vit.safetensors "$golden/images/"*.png
+cmp -s first "$top/out" || fail "the exported transformer answers otherwise"
+ok probe vit.safetensors --data "$data" --tap 3 --pool 1 --seeds 1 --no-baselines --neighbours 0
+wrong 2 'give images, or --data' classify vit.safetensors
+wrong 1 'no classifier of its own' classify own.safetensors --data "$data"
+wrong 1 'cannot be pre-trained' train --data "$data" --arch resnet:image_size=16,small=true,blocks=1/1 --steps 1 --out never
 printf '\200\002cos\nsystem\nX\002\000\000\000id\205R.' >evil.pt
 wrong 1 "a pickle, but not of PyTorch's tensors" info evil.pt
 
@@ -38,7 +52,15 @@ if [ -d "$weights" ]; then
         ok info "$name.safetensors"
         says ddpm_little
     done
-    wrong 1 'no known architecture' info "$weights/resnet20-12fca82f.th"
+    resnet=$weights/resnet20-12fca82f.th
+    ok info "$resnet"
+    says resnet 'blocks=3/3/3' '10 classes' 'assumed'
+    wrong 1 'recognises images and makes none' sample "$resnet" --count 1 --out none.png
+    if [ -d "$weights/../cifar10" ]; then
+        ok classify "$resnet" --data "$weights/../cifar10" --json # README of the weights: 81.0 %
+        object top1 top5 rows
+        grep -q '"top1": 8[01]\.' "$top/out" || fail "ResNet-20 reaches something else: $(cat "$top/out")"
+    fi
 else
     echo "no third-party weights at '$weights': their part is left out"
 fi

@@ -9,12 +9,14 @@
 #include "cli/cli.h"
 
 typedef struct classify_options {
-    char head[DUET_TEXT_SIZE];
+    char head[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE];
     int64_t top;
 } classify_options;
 
 static const duet_param params[] = {
     DUET_TEXT(classify_options, head, "", NULL, "head file (default: the run's, or MODEL's name with .head.safetensors)"),
+    DUET_TEXT(classify_options, data, "", NULL, "labelled data set: the accuracy of the model's own classifier on it"),
+    DUET_TEXT(classify_options, split, "test", "train|val|test", "its split"),
     DUET_INT(classify_options, top, "3", 1, 5, "classes to show"),
 };
 
@@ -50,7 +52,8 @@ static duet_status add_folder(char **list, int64_t *count, const char *folder) {
     return status;
 }
 
-static duet_status open_head(const cli_state *cli, const classify_options *o, duet_head **head, duet_head_card *card) {
+/* A model with a classifier of its own needs no head. */
+static duet_status open_head(const cli_state *cli, const classify_options *o, const duet_model *opened, duet_head **head, duet_head_card *card) {
     char path[CLI_PATH];
     const char *model = cli->args[0];
     if (o->head[0]) snprintf(path, sizeof path, "%s", o->head);
@@ -59,16 +62,19 @@ static duet_status open_head(const cli_state *cli, const classify_options *o, du
         const char *dot = strrchr(model, '.');
         snprintf(path, sizeof path, "%.*s.head.safetensors", (int)(dot ? dot - model : (long)strlen(model)), model);
     }
+    if (!cli_exists(path) && !o->head[0] && duet_model_logits(opened) > 0) return DUET_OK;
     if (!cli_exists(path)) return cli_fail(DUET_NOT_FOUND, "no head '%s'; train one with 'duet probe %s --data DATA', or give --head FILE", path, model);
     return duet_head_load(head, card, path);
 }
 
 static void show(const cli_state *cli, const duet_prediction *p, const duet_head_card *card, int top, json_t *rows) {
     json_t *classes = json_array();
+    char number[32];
     cli_say(cli, "%s:", p->path);
     if (p->status != DUET_OK) cli_say(cli, " %s", p->error);
     for (int i = 0; p->status == DUET_OK && i < p->k && i < top; i++) {
-        const char *name = p->label[i] < card->class_count ? card->class_names[p->label[i]] : "?";
+        snprintf(number, sizeof number, "class %d", p->label[i]);
+        const char *name = p->label[i] < card->class_count ? card->class_names[p->label[i]] : number;
         cli_say(cli, "%s %s %.1f %%", i ? "," : "", name, 100 * p->probability[i]);
         json_array_append_new(classes, json_pack("{s:s,s:i,s:f}", "name", name, "label", p->label[i], "probability", p->probability[i]));
     }
@@ -84,7 +90,7 @@ static duet_status classify(cli_state *cli, const classify_options *o, char **li
     json_t *rows = json_array();
     int64_t failed = 0;
     duet_status status = out ? cli_model_open(cli, &model, cli->args[0]) : cli_fail(DUET_NO_MEMORY, "out of memory");
-    if (status == DUET_OK) status = open_head(cli, o, &head, &card);
+    if (status == DUET_OK) status = open_head(cli, o, model, &head, &card);
     if (status == DUET_OK) status = duet_classify(cli->ctx, out, model, head, &card, (const char *const *)list, count);
     for (int64_t i = 0; i < count && status == DUET_OK; i++) {
         show(cli, &out[i], &card, (int)o->top, rows);
@@ -100,13 +106,38 @@ static duet_status classify(cli_state *cli, const classify_options *o, char **li
     return status;
 }
 
+static duet_status evaluate(cli_state *cli, const classify_options *o) {
+    duet_model *model = NULL;
+    duet_dataset *dataset = NULL;
+    duet_accuracy accuracy = {0};
+    duet_split split = DUET_TEST;
+    duet_status status = duet_split_parse(&split, o->split);
+    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
+    if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
+    if (status == DUET_OK) status = duet_evaluate(cli->ctx, &accuracy, model, dataset, split);
+    if (status == DUET_OK) {
+        const double top1 = duet_accuracy_top1(&accuracy), top5 = duet_accuracy_top5(&accuracy);
+        cli_say(cli, "%s, %s split: top-1 %.2f %%, top-5 %.2f %%, mean of the classes %.2f %% on %lld rows\n", duet_dataset_describe(dataset)->name, o->split,
+                top1, top5, duet_accuracy_mean_class(&accuracy), (long long)accuracy.rows);
+        cli_json(cli, json_pack("{s:s,s:s,s:I,s:f,s:f,s:f}", "data", duet_dataset_describe(dataset)->name, "split", o->split, "rows",
+                                (json_int_t)accuracy.rows, "top1", top1, "top5", top5, "mean_class", duet_accuracy_mean_class(&accuracy)));
+    }
+    duet_accuracy_free(&accuracy);
+    duet_dataset_close(dataset);
+    duet_model_close(model);
+    return status;
+}
+
 static duet_status run(cli_state *cli) {
+    const classify_options *o = cli->options;
+    if (o->data[0]) return cli->arg_count == 1 ? evaluate(cli, o) : cli_wrong("images and --data; give one of them");
+    if (cli->arg_count < 2) return cli_wrong("give images, or --data DATA for the accuracy of the model's own classifier");
     char **list = calloc(MOST, sizeof *list);
     int64_t count = 0;
     duet_status status = list ? DUET_OK : cli_fail(DUET_NO_MEMORY, "out of memory");
     for (int i = 1; i < cli->arg_count && status == DUET_OK; i++)
         status = is_folder(cli->args[i]) ? add_folder(list, &count, cli->args[i]) : add(list, &count, "", cli->args[i]);
-    if (status == DUET_OK) status = classify(cli, cli->options, list, count);
+    if (status == DUET_OK) status = classify(cli, o, list, count);
     for (int64_t i = 0; i < count; i++) free(list[i]);
     free(list);
     return status;
@@ -114,7 +145,7 @@ static duet_status run(cli_state *cli) {
 
 const cli_cmd duet_cmd_classify = {
     .info = {.name = "classify", .help = "what is in a picture, by a saved head", .params = DUET_TABLE(params, classify_options)},
-    .usage = "MODEL image.png… | folder [options]",
-    .details = "MODEL is a run folder or a model file; 'duet probe' makes the head. Images are preprocessed as the model's card says.",
-    .min_args = 2, .max_args = 4000, .missing = "give a model and images", .plans = true, .opens = true, .run = run,
+    .usage = "MODEL image.png… | folder [options]\n       duet classify MODEL --data DATA [options]",
+    .details = "MODEL is a run folder or a model file; 'duet probe' makes the head, unless the model has a classifier of its own. Images are preprocessed as the model's card says.",
+    .min_args = 1, .max_args = 4000, .missing = "give a model and images", .plans = true, .opens = true, .run = run,
 };

@@ -58,9 +58,11 @@ static duet_status compute(cli_state *cli, const features_options *o, duet_model
 static duet_status features(cli_state *cli, const features_options *o, duet_model *model, const duet_dataset *dataset) {
     const duet_recommendation *best = &duet_model_card(model)->recommended;
     duet_features_options options = {.reader = {.t = o->t, .noise_seed = (uint64_t)o->seed, .batch = o->batch}, .stored = cli_dtype(o->type), .label = "features"};
-    if ((o->t == -2 || o->tap == 0 || o->pool == 0) && !best->valid)
+    const bool clean = duet_model_recogniser(model);
+    if (((o->t == -2 && !clean) || o->tap == 0 || o->pool == 0) && !best->valid)
         return cli_fail(DUET_ARG, "the model has no recommended setting yet; give --t, --tap and --pool, or run 'duet sweep' first");
     if (o->t == -2) options.reader.t = best->t;
+    if (clean) options.reader.t = -1;
     options.reader.taps = (duet_int_list){.count = 1, .v = {o->tap ? o->tap : best->tap}};
     options.reader.pools = (duet_int_list){.count = 1, .v = {o->pool ? o->pool : best->pool}};
     duet_split split = DUET_TEST;

@@ -169,8 +169,10 @@ static void show_card(const cli_state *cli, duet_model *model) {
     cli_human(parameters, (double)duet_model_parameters(model));
     cli_human(macs, duet_model_macs(model));
     cli_say(cli, "%s: %s, %s parameters, %s multiply-adds an image\n", card->name[0] ? card->name : duet_model_path(model), card->arch, parameters, macs);
-    cli_say(cli, "  file        %s\n  config      %s\n  noise       %s\n  predict     %s\n", duet_model_path(model), duet_model_config(model), card->noise,
-            card->predict);
+    cli_say(cli, "  file        %s\n  config      %s\n", duet_model_path(model), duet_model_config(model));
+    if (!duet_model_recogniser(model)) cli_say(cli, "  noise       %s\n  predict     %s\n", card->noise, card->predict);
+    else if (duet_model_logits(model) > 0) cli_say(cli, "  recognises  %lld classes, by itself: 'duet classify'\n", (long long)duet_model_logits(model));
+    else cli_say(cli, "  recognises  by features only\n");
     cli_say(cli, "  stored as   %s\n", duet_dtype_name(duet_model_stored(model)));
     cli_say(cli, "  images      %lld x %lld, %d channel%s, fit %s\n", (long long)card->preprocess.size, (long long)card->preprocess.size,
             card->preprocess.channels, card->preprocess.channels == 1 ? "" : "s", card->preprocess.fit);

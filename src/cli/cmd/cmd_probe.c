@@ -31,12 +31,13 @@ static const duet_param params[] = {
 /* Sweeps where no setting is known: probe without settings just works. */
 static duet_status setting(const cli_state *cli, const probe_options *o, duet_probe_options *out, duet_model *model, const duet_dataset *dataset) {
     duet_recommendation *best = &duet_model_card(model)->recommended;
-    const bool given = o->t != -2 && o->tap > 0 && o->pool > 0;
+    const bool clean = duet_model_recogniser(model), given = (o->t != -2 || clean) && o->tap > 0 && o->pool > 0;
     out->setting_from = given ? "given" : "card";
     if (!given && !best->valid) {
         duet_sweep_options options = {.t = {.count = 4, .v = {1, 5, 10, 25}}, .pools = {.count = 3, .v = {1, 2, 4}}, .fit_rows = 8000,
                                       .val_rows = 4000, .seed = (uint64_t)o->seed, .batch = o->batch, .head = "linear", .stored = out->stored};
         duet_sweep_result result = {0};
+        if (clean) options.t = (duet_int_list){.count = 1, .v = {-1}};
         cli_say(cli, "no recommended setting yet: sweeping first ('duet sweep' does it in full)\n");
         snprintf(options.cache, sizeof options.cache, "%s", out->cache);
         const duet_status status = duet_sweep(cli->ctx, &result, model, dataset, &options);
@@ -45,7 +46,7 @@ static duet_status setting(const cli_state *cli, const probe_options *o, duet_pr
         duet_sweep_result_free(&result);
         out->setting_from = "sweep";
     }
-    out->t = o->t != -2 ? o->t : best->t;
+    out->t = clean ? -1 : o->t != -2 ? o->t : best->t;
     out->tap = o->tap > 0 ? (int)o->tap : best->tap;
     out->pool = o->pool > 0 ? (int)o->pool : best->pool;
     return cli_check_one(model, out->tap, out->pool);
@@ -66,7 +67,7 @@ static duet_status neighbours(cli_state *cli, const probe_options *o, duet_model
     const duet_recommendation *best = &duet_model_card(model)->recommended;
     char path[CLI_PATH];
     cli_say(cli, "'%s' has no labels: no accuracy; nearest neighbours instead\n", o->data);
-    options->t = o->t != -2 ? o->t : best->valid ? best->t : 10;
+    options->t = duet_model_recogniser(model) ? -1 : o->t != -2 ? o->t : best->valid ? best->t : 10;
     options->tap = o->tap > 0 ? (int)o->tap : best->valid ? best->tap : duet_model_tap_count(model) / 2 + 1;
     options->pool = o->pool > 0 ? (int)o->pool : best->valid ? best->pool : 2;
     duet_status status = cli_check_one(model, options->tap, options->pool);

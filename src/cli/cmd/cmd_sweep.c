@@ -71,6 +71,7 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
     if (status == DUET_OK) status = cli_step_new(&step, cli->args[0], "sweep");
     if (status != DUET_OK) return status;
     status = fill(&options, o, step.run);
+    if (duet_model_recogniser(model)) options.t = (duet_int_list){.count = 1, .v = {-1}};
     if (status == DUET_OK) status = duet_sweep(cli->ctx, &result, model, dataset, &options);
     if (status == DUET_OK) status = duet_sweep_save(&result, &options, model, dataset, step.folder);
     if (status == DUET_OK) status = remember(model, &result, dataset);

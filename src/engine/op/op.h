@@ -71,6 +71,7 @@ struct duet_op {
     uint32_t bf16_inputs, bf16_outputs;
     uint32_t weight_inputs; /* parameters that may be stored as bf16, whatever the activations are */
     bool grad_only;  /* serves gradients, has none itself */
+    bool inference_only; /* of networks that are run and not trained: has no gradient, and duet_grad says so */
     bool random;     /* depends on (seed, step) */
     bool alias;      /* output 0 is input 0's memory with another shape */
     uint32_t in_place; /* bit k: output 0 may overwrite input k when that dies here (same size) */

@@ -31,6 +31,12 @@ duet_value duet_group_norm(duet_graph *g, duet_value x, duet_value gamma, duet_v
 /* fused: silu?(group_norm(x) * (1 + scale) + shift); scale_shift[B,2C] (scale first) or DUET_NONE. Made by the fuse pass. */
 duet_value duet_norm_act(duet_graph *g, duet_value x, duet_value gamma, duet_value beta, duet_value scale_shift, int64_t groups,
                          double eps, bool silu);
+typedef struct duet_batch_norm_attr {
+    double eps;
+    bool relu;
+} duet_batch_norm_attr;
+/* x[…,C]; statistics: gamma[C], beta[C], mean[C], var[C] of training; residual[…,C] or DUET_NONE is added; relu: max(y, 0) */
+duet_value duet_batch_norm(duet_graph *g, duet_value x, const duet_value statistics[4], duet_value residual, double eps, bool relu);
 /* x * (1 + scale) + shift; x[B,…,C], scale_shift[B,2C], scale first */
 duet_value duet_modulate(duet_graph *g, duet_value x, duet_value scale_shift);
 duet_value duet_silu(duet_graph *g, duet_value x); /* x / (1 + exp(-x)) */
@@ -51,6 +57,8 @@ duet_value duet_pad(duet_graph *g, duet_value x, int64_t top, int64_t bottom, in
 typedef struct duet_resample_attr { double gain; } duet_resample_attr;
 duet_value duet_upsample(duet_graph *g, duet_value x, double gain); /* nearest, 2x: [B,H,W,C] -> [B,2H,2W,C], times gain */
 duet_value duet_avg_pool(duet_graph *g, duet_value x, double gain); /* 2x2, stride 2 (even H, W), times gain */
+typedef struct duet_max_pool_attr { int64_t kernel, stride, pad; } duet_max_pool_attr;
+duet_value duet_max_pool(duet_graph *g, duet_value x, int64_t kernel, int64_t stride, int64_t pad); /* pads with minus infinity */
 typedef struct duet_pool_attr { int64_t size; int64_t height, width; } duet_pool_attr; /* height, width: of the grad op only */
 /* adaptive average pooling [B,H,W,C] -> [B,p,p,C]; window i = floor(iH/p) .. ceil((i+1)H/p), as PyTorch */
 duet_value duet_adaptive_pool(duet_graph *g, duet_value x, int64_t size);
@@ -75,6 +83,7 @@ typedef struct duet_dropout_attr { double p; int64_t stream; } duet_dropout_attr
 duet_value duet_dropout(duet_graph *g, duet_value x, duet_value sample_id, double p);
 /* pred[B,…], target[B,…] -> out 0: loss[1] = mean over all; out 1: per_sample[B]. Both values come back through pointers. */
 void duet_mse_loss(duet_graph *g, duet_value pred, duet_value target, duet_value *loss, duet_value *per_sample);
+duet_value duet_gelu(duet_graph *g, duet_value x); /* x Phi(x) */
 typedef struct duet_fill_attr { double value; int64_t rank; duet_int_list dims; } duet_fill_attr;
 duet_value duet_fill(duet_graph *g, double value, int rank, const int64_t *dims); /* a constant tensor */
 typedef struct duet_cast_attr { bool bf16; } duet_cast_attr; /* of the op cast, which only the pass bf16 makes */

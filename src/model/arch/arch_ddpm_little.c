@@ -131,5 +131,5 @@ const duet_arch duet_arch_ddpm_little = {
     .build = build,
     .signature = "b1.0.ln.weight",
     .infer = infer,
-    .idle = "b_out.2.ln.",
+    .idle = {"b_out.2.ln."},
 };

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ * Networks that recognise only: files of torchvision's and timm's own blocks (tests/golden/make_recogniser_goldens.py) are opened by
+ * names and shapes, and every tap, the logits among them, is what PyTorch found. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <duet.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#define OK(call) assert_int_equal(call, DUET_OK)
+
+/* Relative rms of two vectors. */
+static double distance(const float *have, const float *want, int64_t count) {
+    double difference = 0, size = 0;
+    for (int64_t i = 0; i < count; i++) {
+        difference += ((double)have[i] - (double)want[i]) * ((double)have[i] - (double)want[i]);
+        size += (double)want[i] * (double)want[i];
+    }
+    return sqrt(difference / size);
+}
+
+static double check_tap(duet_context *ctx, duet_model *model, duet_store *golden, const char *name, const duet_tap_row *tap, const uint8_t *pixels) {
+    const int64_t side = tap->height < 2 ? 1 : 2, count = side * side * tap->channels, index = 0;
+    const duet_reader_options options = {.t = -1, .taps = {.count = 1, .v = {tap->block}}, .pools = {.count = 1, .v = {side}}, .batch = 1};
+    duet_reader *reader = NULL;
+    float *have = NULL, *want = NULL;
+    char key[64];
+    snprintf(key, sizeof key, "%s.%d", name, tap->block);
+    OK(duet_alloc(&have, count, sizeof *have));
+    OK(duet_alloc(&want, count, sizeof *want));
+    OK(duet_reader_new(ctx, &reader, model, &options));
+    OK(duet_reader_run(reader, pixels, &index, 1, &have));
+    assert_int_equal(duet_shape_count(&duet_store_find(golden, key)->shape), count);
+    OK(duet_store_read(golden, key, DUET_F32, want));
+    const double error = distance(have, want, count);
+    duet_reader_free(reader);
+    duet_release(have);
+    duet_release(want);
+    return error;
+}
+
+static void check_model(const char *name, int taps, int64_t logits) {
+    const duet_context_options exact = {.threads = 2, .exact = true};
+    duet_context *ctx = NULL;
+    duet_model *model = NULL;
+    duet_store *golden = NULL;
+    uint8_t *pixels = NULL;
+    char path[512];
+    double worst = 0;
+    OK(duet_context_new(&ctx, &exact));
+    snprintf(path, sizeof path, "%s/tests/golden/%s.pt", DUET_SOURCE_DIR, name);
+    OK(duet_model_open(ctx, &model, path));
+    OK(duet_store_open(&golden, DUET_SOURCE_DIR "/tests/golden/recognisers.npz"));
+    assert_true(duet_model_recogniser(model));
+    assert_int_equal(duet_model_logits(model), logits);
+    assert_int_equal(duet_model_tap_count(model), taps);
+    const int64_t size = duet_model_card(model)->preprocess.size, count = size * size * 3;
+    OK(duet_alloc(&pixels, count, 1));
+    for (int64_t i = 0; i < count; i++) pixels[i] = (uint8_t)(37 * i % 251);
+    for (int i = 0; i < taps; i++) worst = fmax(worst, check_tap(ctx, model, golden, name, duet_model_tap(model, i), pixels));
+    print_message("    %-18s %d taps, worst relative rms %.1e\n", name, taps, worst);
+    assert_true(worst < 5e-6);
+    duet_release(pixels);
+    duet_store_close(golden);
+    duet_model_close(model);
+    duet_context_free(ctx);
+}
+
+static void test_files(void **state) {
+    (void)state;
+    check_model("resnet_basic", 6, 5);
+    check_model("resnet_bottleneck", 6, 5);
+    check_model("vit_timm", 4, 5);
+    check_model("vit_torchvision", 4, 5);
+}
+
+/* They make no images, and say so. */
+static void test_refusals(void **state) {
+    (void)state;
+    duet_context *ctx = NULL;
+    duet_model *model = NULL;
+    uint8_t pixel[24 * 24 * 3];
+    duet_sample_options options = {.count = 1, .sampler = "ddim:steps=2"};
+    OK(duet_context_new(&ctx, &(duet_context_options){.threads = 1}));
+    OK(duet_model_open(ctx, &model, DUET_SOURCE_DIR "/tests/golden/vit_timm.pt"));
+    assert_int_equal(duet_sample(ctx, model, &options, pixel), DUET_UNSUPPORTED);
+    assert_non_null(strstr(duet_error_message(), "recognises images and makes none"));
+    duet_model_close(model);
+    duet_context_free(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_refusals)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
