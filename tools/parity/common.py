@@ -61,11 +61,13 @@ def gradient_error(held, net, names=lambda name: name):
 
 
 def compare(bench, work, label, net, taps, forward, path, batch=1, gradient=False, names=lambda name: name):
-    """`taps`: {duet's name: module}; `forward`(net, held) gives the output for duet's inputs. Prints a row; returns whether it holds."""
+    """`taps`: {duet's name: module}, None where both have the same names; `forward`(net, held) gives the output for duet's inputs. Prints a row; returns whether it holds."""
     out = os.path.join(work, "parity.safetensors")
     start = time.time()
     said, held = run_duet(bench, path, out, batch, gradient)
     held = {name: torch.from_numpy(value).double() for name, value in held.items()}
+    theirs = {name[4:] for name in held if name.startswith("tap/")}
+    taps = taps or {name: net.get_submodule(name) for name in theirs}
     seen = {}
     hooks = [module.register_forward_hook(lambda _m, _i, value, name=name: seen.setdefault(name, value.detach())) for name, module in taps.items()]
     with torch.set_grad_enabled(gradient):
@@ -74,7 +76,6 @@ def compare(bench, work, label, net, taps, forward, path, batch=1, gradient=Fals
             want.square().mean().backward()
     for hook in hooks:
         hook.remove()
-    theirs = {name[4:] for name in held if name.startswith("tap/")}
     assert theirs == set(seen), f"{label}: taps {sorted(theirs ^ set(seen))}"
     output = relative(nchw(held["output"]), want.detach())
     worst = max(relative(nchw(held["tap/" + name]), value) for name, value in seen.items())
