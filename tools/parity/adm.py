@@ -110,6 +110,7 @@ def main():
     good = True
     for name in o.only.split(","):
         channels, make = CASES[name]
+        torch.manual_seed(1)
         net = common.fill(make(channels if o.full else 64))
         path = os.path.join(o.work, name + ".pt")
         common.save(net, path)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the parity scripts share: run `duet-bench parity` on a file that another program wrote, and compare what it gives with that
-program's own network in float64: output and taps by relative RMS (limit 1e-5), gradients by the largest difference over
+program's own network in float64: output and taps by relative RMS (limit 1e-5), gradients by the RMS of the difference over
 max(RMS of the tensor, 1e-3 median RMS of all) (limit 1e-4)."""
 import json
 import os
@@ -11,6 +11,7 @@ import torch
 from safetensors.numpy import load_file
 
 VALUES, GRADIENTS = 1e-5, 1e-4
+LARGE = 400e6  # parameters
 
 
 SINGLE = torch.float32
@@ -33,9 +34,18 @@ def fill(net, seed=1):
         for p in net.parameters():
             if float(p.abs().max()) == 0.0:
                 p.normal_(0, 0.02)
-        for p in net.parameters():
-            p.data = p.data.to(SINGLE).to(torch.float64) # what a file of float32 holds
-    return net.double().eval()
+    return net.to(SINGLE).eval()
+
+
+def widen(net):
+    """float64: all weights at once, or those of a layer while it works where memory is short."""
+    if sum(p.numel() for p in net.parameters()) < LARGE:
+        net.double()
+        return
+    for module in net.modules():
+        if next(module.children(), None) is None and next(module.parameters(), None) is not None:
+            module.register_forward_pre_hook(lambda m, _: m.to(torch.float64) and None)
+            module.register_forward_hook(lambda m, _i, _o: m.to(SINGLE) and None)
 
 
 def run_duet(bench, model, out, batch, gradient):
@@ -53,33 +63,38 @@ def relative(have, want):
     return float((have - want).norm() / want.norm())
 
 
-def gradient_error(held, net, names=lambda name: name):
-    grads = {names(name): p.grad for name, p in net.named_parameters() if p.grad is not None}
-    rms = sorted(float(g.square().mean().sqrt()) for g in grads.values())
-    floor = 1e-3 * rms[len(rms) // 2]
-    return max(float((held[name] - g).abs().max()) / max(float(g.square().mean().sqrt()), floor) for name, g in grads.items())
+def gradient_error(held, net):
+    grads = {name: p.grad for name, p in net.named_parameters()}
+    assert all(g is not None for g in grads.values()), "a parameter has no gradient"
+    rms = {name: float(g.square().mean().sqrt()) for name, g in grads.items()}
+    floor = 1e-3 * sorted(rms.values())[len(rms) // 2]
+    return max(float((held[name].double() - g).square().mean().sqrt()) / max(rms[name], floor) for name, g in grads.items())
 
 
-def compare(bench, work, label, net, taps, forward, path, batch=1, gradient=False, names=lambda name: name):
+def compare(bench, work, label, net, taps, forward, path, batch=1, gradient=False):
     """`taps`: {duet's name: module}, None where both have the same names; `forward`(net, held) gives the output for duet's inputs. Prints a row; returns whether it holds."""
     out = os.path.join(work, "parity.safetensors")
     start = time.time()
     said, held = run_duet(bench, path, out, batch, gradient)
-    held = {name: torch.from_numpy(value).double() for name, value in held.items()}
+    held = {name: torch.from_numpy(value) for name, value in held.items()}
+    widen(net)
     theirs = {name[4:] for name in held if name.startswith("tap/")}
     taps = taps or {name: net.get_submodule(name) for name in theirs}
-    seen = {}
-    hooks = [module.register_forward_hook(lambda _m, _i, value, name=name: seen.setdefault(name, value.detach())) for name, module in taps.items()]
+    errors = {}
+
+    def look(name, value): # returns nothing: what a hook returns takes the output's place
+        errors[name] = relative(nchw(held["tap/" + name]).double(), value.detach())
+    hooks = [module.register_forward_hook(lambda _m, _i, value, name=name: look(name, value)) for name, module in taps.items()]
     with torch.set_grad_enabled(gradient):
-        want = forward(net, held)
+        want = forward(net, {name: held[name].double() for name in ("x", "net_t", "low_res") if name in held})
         if gradient:
             want.square().mean().backward()
     for hook in hooks:
         hook.remove()
-    assert theirs == set(seen), f"{label}: taps {sorted(theirs ^ set(seen))}"
-    output = relative(nchw(held["output"]), want.detach())
-    worst = max(relative(nchw(held["tap/" + name]), value) for name, value in seen.items())
-    grad = gradient_error(held, net, names) if gradient else 0.0
+    assert theirs == set(errors), f"{label}: taps {sorted(theirs ^ set(errors))}"
+    output = relative(nchw(held["output"]).double(), want.detach())
+    worst = max(errors.values())
+    grad = gradient_error(held, net) if gradient else 0.0
     good = output <= VALUES and worst <= VALUES and grad <= GRADIENTS
     print(f"| {label} | {said['parameters']:,} | {said['taps']} | {output:.1e} | {worst:.1e} | {f'{grad:.1e}' if gradient else '-'} |"
           f"{'' if good else ' FAILS'} {time.time() - start:.0f} s", flush=True)
