@@ -38,6 +38,12 @@ if [ -d "$weights" ]; then
         ok info "$name.safetensors"
         says ddpm_little
     done
+    if [ -d "$weights/../mnist" ]; then # 32 training images a class tell digits apart far better than chance
+        ok sweep ddpm_mnist.safetensors --data "$weights/../mnist" --t 10 --tap 2 --pool 4 --rows 320 --no-baselines
+        grep -q 'pool 4: [789][0-9]' "$top/out" || fail "digits are not told apart: $(head -2 "$top/out")"
+        ok info ddpm_mnist.safetensors
+        says 'tap 2'
+    fi
     wrong 1 'no known architecture' info "$weights/resnet20-12fca82f.th"
 else
     echo "no third-party weights at '$weights': their part is left out"
