@@ -25,7 +25,7 @@ static void targets_are_decoded(void **unused) {
         max_align_t options[16];
         OK(duet_family_parse(&duet_family_predict, &entry, options, sizeof options, p->info.name));
         const double sigma = levels[k % DUET_COUNT(levels)];
-        const duet_level level = {.alpha = strcmp(p->info.name, "edm") == 0 ? 1.0 : sqrt(1.0 - sigma * sigma), .sigma = sigma, .in_scale = 1.0};
+        const duet_level level = {.alpha = sqrt(1.0 - sigma * sigma), .sigma = sigma, .in_scale = 1.0};
         duet_add_noise(x, x0, eps, level, COUNT);
         p->target(options, x0, eps, level, COUNT, target);
         for (int i = 0; i < PIXELS; i++) {
