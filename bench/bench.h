@@ -17,6 +17,7 @@ typedef struct bench_options {
     char model[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE];
     int64_t size, batch, threads, t, tap, pool;
     double seconds;
+    bool gradient;
 } bench_options;
 
 /* ---- bench_model.c ---- */
@@ -39,6 +40,10 @@ DUET_NODISCARD duet_status bench_forward(duet_context *ctx, const bench_options 
 /* ---- bench_errors.c ---- */
 /* Prints how far all taps of the given precision are from those of an exact pass in f32. */
 DUET_NODISCARD duet_status bench_errors(duet_context *ctx, const bench_options *o);
+
+/* ---- bench_parity.c ---- */
+/* Writes inputs, output, all taps and, if asked, all gradients of an exact pass to `out`. */
+DUET_NODISCARD duet_status bench_parity(duet_context *ctx, const bench_options *o);
 
 /* ---- duet_bench.c ---- */
 /* One line on standard output; takes the object over. */

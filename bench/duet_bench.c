@@ -21,6 +21,7 @@ static const duet_param rows[] = {
     DUET_INT(bench_options, tap, "1", 1, 1000, "block of features"),
     DUET_INT(bench_options, pool, "1", 1, 64, "pooling of features"),
     DUET_FLOAT(bench_options, seconds, "1", 0.01, 60, "of each measurement of machine"),
+    DUET_BOOLEAN(bench_options, gradient, "false", "parity: gradients too"),
 };
 static const duet_param_table table = DUET_TABLE(rows, bench_options);
 
@@ -65,6 +66,7 @@ static duet_status work(const char *name, const bench_options *o) {
     } works[] = {{"make", bench_make},
                  {"check", bench_check},
                  {"errors", bench_errors},
+                 {"parity", bench_parity},
                  {"features", bench_features},
                  {"forward", bench_forward},
                  {"steps", bench_steps}};
@@ -79,7 +81,7 @@ static duet_status work(const char *name, const bench_options *o) {
         duet_context_free(ctx);
         return status;
     }
-    fprintf(stderr, "duet-bench: no work '%s'; make, check, errors, machine, steps, train, features or forward\n", name);
+    fprintf(stderr, "duet-bench: no work '%s'; make, check, errors, parity, machine, steps, train, features or forward\n", name);
     exit(2);
 }
 

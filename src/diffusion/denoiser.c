@@ -43,10 +43,7 @@ done:
 static duet_status check_model(const duet_model *model)
 {
     const duet_arch_shape *shape = &model->shape;
-    if (model->arch->recogniser) {
-        return duet_fail(DUET_UNSUPPORTED, "a %s recognises images and makes none; 'duet features', 'probe' and 'classify' work with it",
-                         model->arch->info.name);
-    }
+    DUET_TRY(duet_model_check_denoises(model));
     if (shape->out_channels < shape->in_channels) {
         return duet_fail(DUET_UNSUPPORTED, "the model maps %lld channels to %lld; a denoiser gives at least as many as it takes",
                          (long long)shape->in_channels, (long long)shape->out_channels);

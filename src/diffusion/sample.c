@@ -60,16 +60,16 @@ static void buffers_free(sample_buffers *b)
     duet_release(b->labels);
 }
 
-/* Numbers, labels and starting noise of samples first .. first+rows-1. */
+/* Numbers, labels and starting noise of samples first .. first+rows-1; `spread` is more than 1 where noise explodes. */
 static void start_rows(sample_buffers *b, const duet_sample_options *options, int64_t classes, int64_t first, int64_t rows,
-                       int64_t dim)
+                       int64_t dim, double spread)
 {
     for (int64_t r = 0; r < rows; r++) {
         const int64_t id = first + r;
         b->id[r] = id;
         b->labels[r] = options->label >= 0 ? (int32_t)options->label : classes > 0 ? (int32_t)(id % classes) : 0;
         duet_image_noise(b->narrow + r * dim, options->seed, id, dim);
-        for (int64_t i = 0; i < dim; i++) b->x[r * dim + i] = (double)b->narrow[r * dim + i];
+        for (int64_t i = 0; i < dim; i++) b->x[r * dim + i] = spread * (double)b->narrow[r * dim + i];
     }
 }
 
@@ -107,10 +107,12 @@ duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_
     DUET_DO(duet_denoiser_new(ctx, &s.denoiser, model, batch));
     DUET_DO(buffers_new(&b, batch, dim));
     s.labels = b.labels;
+    const duet_noise *noise = duet_denoiser_noise(s.denoiser);
+    const double highest = duet_noise_level(noise, noise->steps - 1).sigma, spread = highest > 1.0 ? highest : 1.0;
     for (; s.ready < s.count; s.ready += s.rows) {
         s.rows = s.count - s.ready < batch ? s.count - s.ready : batch;
-        start_rows(&b, options, model->shape.class_count, options->first + s.ready, s.rows, dim);
-        duet_sampler_state state = {.user = &s, .denoise = denoise, .noise = duet_denoiser_noise(s.denoiser), .rows = s.rows,
+        start_rows(&b, options, model->shape.class_count, options->first + s.ready, s.rows, dim, spread);
+        duet_sampler_state state = {.user = &s, .denoise = denoise, .noise = noise, .rows = s.rows,
                                     .dim = dim, .x = b.x, .seed = options->seed, .id = b.id, .clip = true, .step = after_step};
         DUET_DO(((const duet_sampler *)(const void *)entry)->run(&choice, &state));
         for (int64_t i = 0; i < s.rows * dim; i++) b.narrow[i] = (float)b.x[i];

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "feature/columns.h"
+#include "model/low_res.h"
 #include "model/model.h"
 #include "noise/noise.h"
 
@@ -19,6 +20,8 @@ struct duet_reader {
     duet_session *session;
     float *x, *t;        /* [levels,B,S,S,C], [levels,B] */
     int32_t *y;          /* [levels,B], zeros: class-conditional models are read with class 0 */
+    float *low;          /* [levels,B,S,S,C], the clean images made small and enlarged again; NULL unless the network wants them */
+    duet_arch_shape shape;
     float *rows;         /* [levels,B,D] of the widest column; NULL with one level */
     int64_t batch, size; /* images; floats of an image */
     int channels;
@@ -72,6 +75,7 @@ static duet_status make_buffers(duet_reader *reader) {
     DUET_TRY(duet_alloc(&reader->x, rows * reader->size, sizeof *reader->x));
     DUET_TRY(duet_alloc(&reader->t, rows, sizeof *reader->t));
     DUET_TRY(duet_alloc(&reader->y, rows, sizeof *reader->y));
+    if (reader->shape.low_res > 0) DUET_TRY(duet_alloc(&reader->low, rows * reader->size, sizeof *reader->low));
     DUET_TRY(duet_alloc(&reader->values, reader->outputs, sizeof *reader->values));
     for (int64_t i = 0; i < rows; i++) reader->t[i] = (float)reader->levels[i / reader->batch].net_t;
     for (int64_t c = 0; c < reader->outputs; c++)
@@ -95,6 +99,7 @@ duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *mo
     const int64_t chosen = model->shape.size <= 64 ? 32 : 4; /* rows of a pass */
     DUET_DO(duet_alloc(&reader, 1, sizeof *reader));
     reader->options = *options;
+    reader->shape = model->shape;
     reader->size = model->shape.size * model->shape.size * model->shape.in_channels;
     reader->batch = options->batch > 0 ? options->batch : (chosen + times.count / 2) / times.count;
     if (reader->batch < 1) reader->batch = 1;
@@ -120,6 +125,7 @@ void duet_reader_free(duet_reader *reader) {
     duet_release(reader->columns);
     duet_release(reader->values);
     duet_release(reader->x);
+    duet_release(reader->low);
     duet_release(reader->t);
     duet_release(reader->y);
     duet_release(reader->rows);
@@ -145,6 +151,8 @@ static void prepare_image(const duet_reader *reader, const uint8_t *pixels, int6
     float *eps = reader->x + last * step + i * size;
     bool noisy = false;
     for (int l = 0; l <= last; l++) noisy |= reader->levels[l].sigma > 0;
+    for (int l = 0; l <= last && reader->low != NULL; l++)
+        duet_low_res(reader->low + l * step + i * size, pixels, reader->shape.size, reader->shape.in_channels, reader->shape.low_res);
     if (noisy) duet_image_noise(eps, reader->options.noise_seed, id, size);
     for (int l = 0; l <= last; l++) {
         const duet_level *level = &reader->levels[l];
@@ -175,6 +183,7 @@ duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const in
     DUET_TRY(duet_session_set(reader->session, "x", reader->x));
     if (duet_session_has_input(reader->session, "net_t")) DUET_TRY(duet_session_set(reader->session, "net_t", reader->t));
     if (duet_session_has_input(reader->session, "y")) DUET_TRY(duet_session_set(reader->session, "y", reader->y));
+    if (reader->low != NULL && duet_session_has_input(reader->session, "low_res")) DUET_TRY(duet_session_set(reader->session, "low_res", reader->low));
     const double start = duet_clock();
     DUET_TRY(duet_session_run(reader->session));
     reader->seconds += duet_clock() - start;

@@ -52,9 +52,15 @@ duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t
     in->net_t = duet_input(graph, "net_t", DUET_F32, 1, &batch);
     in->y = shape->class_count > 0 ? duet_input(graph, "y", DUET_I32, 1, &batch) : DUET_NONE;
     in->sample_id = training ? duet_input(graph, "sample_id", DUET_I32, 1, &batch) : DUET_NONE;
+    in->low_res = shape->low_res > 0 ? duet_input(graph, "low_res", DUET_F32, 4, (int64_t[]){batch, shape->size, shape->size, shape->in_channels}) : DUET_NONE;
     in->training = training;
     *out = model->arch->build(graph, model->config, in);
     return duet_graph_status(graph);
+}
+
+duet_status duet_model_check_denoises(const duet_model *model) {
+    if (model->shape.refusal == NULL) return DUET_OK;
+    return duet_fail(DUET_UNSUPPORTED, "%s; its features can be read: duet features, sweep, probe", model->shape.refusal);
 }
 
 static duet_status measure(duet_model *model) {
@@ -84,6 +90,7 @@ duet_status duet_model_describe(duet_model **out, const char *arch_spec) {
     DUET_DO(duet_arena_status(model->arena));
     DUET_DO(duet_arch_parse(&model->arch, model->config, arch_spec));
     model->arch->shape(model->config, &model->shape);
+    if (model->arch->recogniser) model->shape.refusal = "this network recognises images and makes none";
     duet_arch_print(model->arch, model->config, model->config_text);
     (void)duet_copy_text(model->card.arch, sizeof model->card.arch, model->arch->info.name);
     model->card.preprocess = (duet_preprocess){.size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};

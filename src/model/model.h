@@ -14,9 +14,9 @@ struct duet_guess; /* foreign.h */
 
 #define DUET_CONFIG_SIZE 2048 /* room for any arch's configuration struct */
 
-/* Values a build may use; DUET_NONE = not given. Shapes: x[B,S,S,C] f32, net_t[B] f32, y i32[B], sample_id i32[B]. */
+/* Values a build may use; DUET_NONE = not given. Shapes: x[B,S,S,C] f32, net_t[B] f32, y i32[B], sample_id i32[B], low_res[B,S,S,C] f32. */
 typedef struct duet_model_inputs {
-    duet_value x, net_t, y, sample_id;
+    duet_value x, net_t, y, sample_id, low_res;
     bool training; /* dropout is active */
 } duet_model_inputs;
 
@@ -24,6 +24,9 @@ typedef struct duet_arch_shape {
     int64_t size, in_channels, out_channels;
     int64_t class_count; /* of class conditioning, 0 = unconditional */
     int64_t logits;      /* classes of a classifier of its own, whose logits are the last tap; 0 = none */
+    int64_t low_res;     /* side of a small picture that the network also gets, enlarged to S (low_res.h); 0 = none */
+    int64_t scores;      /* of a classifier: the raw output is [B,scores]; else 0 */
+    const char *refusal; /* why it can only be read, neither sampled nor trained; NULL = it can */
 } duet_arch_shape;
 
 typedef struct duet_arch {
@@ -59,6 +62,8 @@ struct duet_model {
 
 /* The network described, without weights: model->params has slots but no block yet. */
 DUET_NODISCARD duet_status duet_model_describe(duet_model **out, const char *arch_spec);
+/* DUET_UNSUPPORTED with its reason where the network can only be read. */
+DUET_NODISCARD duet_status duet_model_check_denoises(const duet_model *model);
 /* Builds with fresh inputs for `batch` images; inputs are named x, net_t, y (where conditional), sample_id (where training). */
 DUET_NODISCARD duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t batch, bool training,
                                             duet_model_inputs *in, duet_value *out);

@@ -57,6 +57,12 @@ void duet_noise_free(duet_noise *noise)
 
 duet_level duet_noise_level(const duet_noise *noise, int64_t t)
 {
+    if (t < 0 && noise->table[0].in_scale != 1.0) {
+        duet_level clean = noise->table[0];
+        clean.t = -1.0;
+        clean.sigma = 0.0;
+        return clean;
+    }
     if (t < 0) return (duet_level){.t = -1.0, .alpha = 1.0, .sigma = 0.0, .in_scale = 1.0, .net_t = 0.0};
     return noise->table[t < noise->steps ? t : noise->steps - 1];
 }

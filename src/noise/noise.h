@@ -30,7 +30,7 @@ typedef struct duet_noise {
 extern const duet_family duet_family_noise;
 DUET_NODISCARD duet_status duet_noise_new(duet_noise **out, const char *spec); /* "linear:steps=1000" */
 void duet_noise_free(duet_noise *noise);
-/* 0..steps-1; -1 is the clean level (alpha 1, sigma 0, net_t 0). */
+/* 0..steps-1; -1 is the clean level (alpha 1, sigma 0; net_t 0, or that of t = 0 where the noise scales its input). */
 duet_level duet_noise_level(const duet_noise *noise, int64_t t);
 /* out = in_scale * (alpha x0 + sigma eps) */
 void duet_add_noise(float *out, const float *x0, const float *eps, duet_level level, int64_t count);

@@ -102,10 +102,7 @@ static duet_status make_models(duet_trainer *trainer)
     if (o->size == 0) o->size = duet_preset_size(info);
     DUET_TRY(complete_arch(o->arch, o->size, info->channels));
     DUET_TRY(duet_model_new(trainer->ctx, &trainer->model, o->arch, o->seed));
-    if (duet_model_recogniser(trainer->model)) {
-        return duet_fail(DUET_UNSUPPORTED, "a %s recognises images and makes none, so it cannot be pre-trained here; take adm_unet",
-                         trainer->model->card.arch);
-    }
+    DUET_TRY(duet_model_check_denoises(trainer->model));
     DUET_TRY(duet_model_new(trainer->ctx, &trainer->ema, o->arch, o->seed)); /* the same weights */
     const int64_t channels = trainer->model->shape.in_channels;
     if (channels != 1 && channels != 3) {

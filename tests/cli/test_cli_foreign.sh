@@ -38,7 +38,7 @@ cmp -s first "$top/out" || fail "the exported transformer answers otherwise"
 ok probe vit.safetensors --data "$data" --tap 3 --pool 1 --seeds 1 --no-baselines --neighbours 0
 wrong 2 'give images, or --data' classify vit.safetensors
 wrong 1 'no classifier of its own' classify own.safetensors --data "$data"
-wrong 1 'cannot be pre-trained' train --data "$data" --arch resnet:image_size=16,small=true,blocks=1/1 --steps 1 --out never
+wrong 1 'recognises images and makes none' train --data "$data" --arch resnet:image_size=16,small=true,blocks=1/1 --steps 1 --out never
 printf '\200\002cos\nsystem\nX\002\000\000\000id\205R.' >evil.pt
 wrong 1 "a pickle, but not of PyTorch's tensors" info evil.pt
 
@@ -60,6 +60,12 @@ if [ -d "$weights" ]; then
         ok classify "$resnet" --data "$weights/../cifar10" --json # README of the weights: 81.0 %
         object top1 top5 rows
         grep -q '"top1": 8[01]\.' "$top/out" || fail "ResNet-20 reaches something else: $(cat "$top/out")"
+    fi
+    if [ -d "$weights/../mnist" ]; then # 32 training images a class tell digits apart far better than chance
+        ok sweep ddpm_mnist.safetensors --data "$weights/../mnist" --t 10 --tap 2 --pool 4 --rows 320 --no-baselines
+        grep -q 'pool 4: [789][0-9]' "$top/out" || fail "digits are not told apart: $(head -2 "$top/out")"
+        ok info ddpm_mnist.safetensors
+        says 'tap 2'
     fi
 else
     echo "no third-party weights at '$weights': their part is left out"

@@ -13,7 +13,7 @@ wrong 2 "did you mean '--count'" sample run --cuont 3
 wrong 2 "did you mean '--save-minutes'" train --save-minute 3
 wrong 2 "flags start with '--'" sample run -n 3
 wrong 2 'which model' sample
-wrong 2 'give a model and images' classify run
+wrong 2 'give images, or --data' classify run
 wrong 2 'an argument is empty' info ''
 wrong 2 "unexpected argument 'extra'" $t extra
 wrong 2 "'--data' needs a value" train --steps 4 --data
@@ -42,7 +42,7 @@ wrong 2 '.png .npz' sample run --out x.jpg
 # specs
 wrong 1 "did you mean 'num_channels'" train --data "$data" --steps 4 --arch adm_unet:num_chanels=3
 wrong 1 'norm_groups 32 does not divide' train --data "$data" --steps 4 --arch adm_unet:num_channels=7
-wrong 1 "no arch 'resnet'" train --data "$data" --steps 4 --arch resnet
+wrong 1 "no arch 'swin'" train --data "$data" --steps 4 --arch swin
 wrong 1 'channel_mult has 9 levels' train --data "$data" --steps 4 --arch adm_unet:channel_mult=1/2/2/2/2/2/2/2/2
 wrong 1 'between 4 and 4096' train --data "$data" --steps 4 --arch adm_unet:num_channels=99999
 wrong 1 'cannot be halved' train --data "$data" --steps 4 --size 30

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * model/arch/arch_adm_unet.c: the U-Net of "Diffusion Models Beat GANs on Image Synthesis" (Dhariwal & Nichol 2021) with the
  * options, parameter names and shapes of openai/guided-diffusion's checkpoints. Attention resolutions are sizes of feature
- * maps. Taps b = 1..n: the input blocks, the middle block, the output blocks, each after everything the block does. */
+ * maps. Taps b = 1..n: the input blocks, the middle block, the output blocks, each after everything the block does.
+ * Of its kin: networks for super-resolution (SuperResModel) get a small picture, enlarged, as further channels; the noisy classifier
+ * (EncoderUNetModel) ends after the middle block; those of openai/consistency_models keep the weights of qkv as 1x1 filters. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "model/arch/arch.h"
+#include "model/adm_classifier.h"
 #include "model/foreign.h"
 #include "model/model.h"
 #include "model/nn.h"
@@ -13,9 +17,10 @@
 typedef struct adm_config {
     int64_t image_size, in_channels, num_channels, num_res_blocks;
     duet_int_list channel_mult, attention_resolutions;
-    int64_t num_heads, num_head_channels, norm_groups, num_classes, embed_channels;
+    int64_t num_heads, num_head_channels, norm_groups, num_classes, embed_channels, small_size;
+    char classifier_pool[32];
     double dropout;
-    bool use_scale_shift_norm, resblock_updown, learn_sigma, class_cond, use_new_attention_order;
+    bool use_scale_shift_norm, resblock_updown, learn_sigma, class_cond, use_new_attention_order, conv_attention;
 } adm_config;
 
 extern const duet_arch duet_arch_adm_unet;
@@ -38,6 +43,9 @@ static const duet_param params[] = {
     DUET_BOOLEAN(adm_config, learn_sigma, "false", "twice the output channels: noise and its variance"),
     DUET_BOOLEAN(adm_config, class_cond, "false", "conditional on the class"),
     DUET_BOOLEAN(adm_config, use_new_attention_order, "false", "qkv channels ordered (q|k|v, head, c)"),
+    DUET_INT(adm_config, small_size, "0", 0, 4096, "super-resolution: side of the picture that is enlarged; 0 = none"),
+    DUET_TEXT(adm_config, classifier_pool, "", "|adaptive|attention|spatial_v2", "noisy classifier: how it pools; empty = a U-Net"),
+    DUET_BOOLEAN(adm_config, conv_attention, "false", "qkv and proj_out are 1x1 filters (consistency models)"),
 };
 
 typedef enum resample { KEEP, DOWN, UP } resample;
@@ -89,9 +97,9 @@ static duet_value attention_block(const builder *b, const char *name, duet_value
     const size_t mark = duet_scope_push(g, "%s", name);
     duet_value h = duet_reshape(g, x, 3, (int64_t[]){B, H * W, C});
     h = duet_nn_group_norm(g, "norm", h, b->c->norm_groups);
-    h = duet_nn_linear(g, "qkv", h, 3 * C, 1, false);
+    h = duet_nn_linear(g, "qkv", h, 3 * C, b->c->conv_attention ? 2 : 1, false);
     h = duet_attention(g, h, heads, !b->c->use_new_attention_order);
-    h = duet_nn_linear(g, "proj_out", h, C, 1, true);
+    h = duet_nn_linear(g, "proj_out", h, C, b->c->conv_attention ? 2 : 1, true);
     h = duet_add(g, x, duet_reshape(g, h, 4, (int64_t[]){B, H, W, C}));
     duet_scope_pop(g, mark);
     return h;
@@ -195,8 +203,10 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
     duet_value kept[16 * 20];
     int count = 0;
     b.emb = time_embedding(&b, in);
-    duet_value h = encoder(&b, in->x, kept, &count);
-    h = middle(&b, h);
+    duet_value h = encoder(&b, c->small_size > 0 ? duet_concat(g, in->x, in->low_res) : in->x, kept, &count);
+    kept[count] = h = middle(&b, h);
+    if (c->classifier_pool[0] != '\0')
+        return duet_adm_classifier(g, &(duet_adm_end){c->classifier_pool, kept, count + 1, c->num_classes, c->num_head_channels, c->norm_groups});
     h = decoder(&b, h, kept, count);
     const size_t mark = duet_scope_push(g, "out");
     h = duet_silu(g, duet_nn_group_norm(g, "0", h, c->norm_groups));
@@ -235,14 +245,26 @@ static duet_status check(const void *config) {
                              (long long)c->attention_resolutions.v[i], (long long)c->image_size);
     }
     for (int level = 0; level < levels; level++) DUET_TRY(check_level(c, level));
+    if (c->small_size > 0 && c->image_size % c->small_size != 0)
+        return duet_fail(DUET_ARG, "small_size %lld does not divide image_size %lld", (long long)c->small_size, (long long)c->image_size);
+    if (c->classifier_pool[0] != '\0' && (c->class_cond || c->small_size > 0))
+        return duet_fail(DUET_ARG, "a classifier (classifier_pool=%s) takes neither classes nor a small picture", c->classifier_pool);
+    if (strcmp(c->classifier_pool, "attention") == 0 && c->num_head_channels <= 0)
+        return duet_fail(DUET_ARG, "classifier_pool=attention needs num_head_channels");
     return DUET_OK;
 }
 
 static void shape(const void *config, duet_arch_shape *out) {
     const adm_config *c = config;
+    if (c->classifier_pool[0] != '\0') {
+        *out = (duet_arch_shape){.size = c->image_size, .in_channels = c->in_channels, .scores = c->num_classes,
+                                 .refusal = "it is a classifier of noisy images: it gives scores of classes, no images"};
+        return;
+    }
     *out = (duet_arch_shape){.size = c->image_size, .in_channels = c->in_channels,
                              .out_channels = c->learn_sigma ? 2 * c->in_channels : c->in_channels,
-                             .class_count = c->class_cond ? c->num_classes : 0};
+                             .class_count = c->class_cond ? c->num_classes : 0, .low_res = c->small_size};
+    if (c->small_size > 0) out->refusal = "it enlarges a small picture, which this command has no option for";
 }
 
 /* ---- files of other programs ---- */
@@ -251,6 +273,27 @@ typedef struct structure { /* what the names of a file's tensors say */
     int64_t blocks, res_blocks, levels;
     bool updown;
 } structure;
+
+static bool attends(const duet_guess *guess, int64_t block) {
+    char name[64];
+    snprintf(name, sizeof name, "input_blocks.%lld.1.norm.weight", (long long)block);
+    return duet_foreign_has(guess, name);
+}
+
+/* Without upsampling: one level; or a classifier, whose last level is the row of blocks with attention at its end (2 blocks where
+ * there is none, as in all published ones but that of 64 pixels). */
+static int64_t last_level(const duet_guess *guess, structure *s) {
+    int64_t count = 0;
+    if (duet_foreign_has(guess, "output_blocks.0.0.in_layers.0.weight")) return s->blocks - 1;
+    s->updown = true;
+    for (int64_t k = 1; k < s->blocks; k++) {
+        char name[64];
+        snprintf(name, sizeof name, "input_blocks.%lld.0.op.weight", (long long)k);
+        if (duet_foreign_has(guess, name)) s->updown = false;
+    }
+    while (count + 1 < s->blocks && attends(guess, s->blocks - 1 - count)) count++;
+    return count > 0 ? count : 2;
+}
 
 /* The first output block that ends with upsampling has num_res_blocks before it. */
 static duet_status find_structure(const duet_guess *guess, structure *s) {
@@ -271,7 +314,7 @@ static duet_status find_structure(const duet_guess *guess, structure *s) {
         }
         s->res_blocks = k;
     }
-    if (!found) s->res_blocks = s->blocks - 1;
+    if (!found) s->res_blocks = last_level(guess, s);
     s->levels = s->res_blocks > 0 ? s->blocks / (s->res_blocks + 1) : 0;
     if (s->levels > 0 && s->levels <= 8 && s->levels * (s->res_blocks + 1) == s->blocks) return DUET_OK;
     return duet_fail(DUET_FORMAT, "%lld input blocks with %lld residual blocks a level make no U-Net", (long long)s->blocks, (long long)s->res_blocks);
@@ -302,25 +345,72 @@ static duet_status read_levels(const duet_guess *guess, const structure *s, adm_
     return DUET_OK;
 }
 
+/* Six or two channels in: the images and small ones enlarged. Latents have four, so that this is no guess. */
+static duet_status read_channels(const duet_guess *guess, int64_t in, adm_config *c) {
+    const duet_shape *const out = duet_foreign_shape(guess, "out.2.weight", 4);
+    if (out == NULL) return DUET_FORMAT;
+    c->small_size = in == 6 || in == 2 ? 1 : 0; /* its side comes later */
+    c->in_channels = c->small_size > 0 ? in / 2 : in;
+    c->learn_sigma = out->dim[0] == 2 * c->in_channels;
+    if (c->learn_sigma || out->dim[0] == c->in_channels) return DUET_OK;
+    return duet_fail(DUET_UNSUPPORTED, "it maps %lld channels to %lld, which no known network of this kind does", (long long)in, (long long)out->dim[0]);
+}
+
+/* The classifier's pooling by the tensors of its end. */
+static duet_status read_pool(const duet_guess *guess, adm_config *c) {
+    static const struct { const char *tensor, *pool; int rank; } ends[] = {
+        {"out.2.c_proj.weight", "attention", 3}, {"out.3.weight", "adaptive", 4}, {"out.3.weight", "spatial_v2", 2}};
+    for (int i = 0; i < DUET_COUNT(ends); i++) {
+        const duet_shape *const shape = duet_foreign_has(guess, ends[i].tensor) ? duet_foreign_shape(guess, ends[i].tensor, ends[i].rank) : NULL;
+        if (shape == NULL) continue;
+        snprintf(c->classifier_pool, sizeof c->classifier_pool, "%s", ends[i].pool);
+        c->num_classes = shape->dim[0];
+        return DUET_OK;
+    }
+    return duet_fail(DUET_UNSUPPORTED, "its end is not one of those this version runs (pool adaptive, attention, spatial_v2)");
+}
+
 static duet_status read_ends(const duet_guess *guess, adm_config *c) {
-    const duet_shape *const in = duet_foreign_shape(guess, "input_blocks.0.0.weight", 4), *const out = duet_foreign_shape(guess, "out.2.weight", 4);
+    const duet_shape *const in = duet_foreign_shape(guess, "input_blocks.0.0.weight", 4);
     const duet_shape *const time = duet_foreign_shape(guess, "time_embed.0.weight", 2), *const emb = duet_foreign_shape(guess, "input_blocks.1.0.emb_layers.1.weight", 2);
     const duet_shape *const conv = duet_foreign_shape(guess, "input_blocks.1.0.out_layers.3.weight", 4);
-    if (in == NULL || out == NULL || time == NULL || emb == NULL || conv == NULL) return DUET_FORMAT;
+    if (in == NULL || time == NULL || emb == NULL || conv == NULL) return DUET_FORMAT;
     c->num_channels = in->dim[0];
     c->in_channels = in->dim[1];
     c->embed_channels = time->dim[1] == c->num_channels ? -1 : time->dim[1];
-    c->learn_sigma = out->dim[0] == 2 * in->dim[1];
     c->use_scale_shift_norm = emb->dim[0] == 2 * conv->dim[0];
-    if (c->learn_sigma || out->dim[0] == in->dim[1]) return DUET_OK;
-    return duet_fail(DUET_UNSUPPORTED, "it maps %lld channels to %lld, as networks for super-resolution do, which this version does not run", (long long)in->dim[1], (long long)out->dim[0]);
+    c->conv_attention = duet_foreign_shape(guess, "middle_block.1.qkv.weight", 4) != NULL;
+    if (duet_foreign_has(guess, "output_blocks.0.0.in_layers.0.weight")) return read_channels(guess, in->dim[1], c);
+    return read_pool(guess, c);
 }
 
-/* Heads are in no tensor: 64 channels each in the authors' models of 64, 256 and 512 pixels, 4 heads in the others. */
+/* Positions of the classifier's pooling are one more than the pixels of the last map. Networks for super-resolution begin attention
+ * at 32 pixels and enlarge four times. */
+static void refine_size(const duet_guess *guess, const structure *s, adm_config *c) {
+    const int64_t was = c->image_size;
+    const duet_shape *const positions = duet_foreign_has(guess, "out.2.positional_embedding") ? duet_foreign_shape(guess, "out.2.positional_embedding", 2) : NULL;
+    if (positions != NULL)
+        for (int64_t side = 1; side * side < positions->dim[1]; side++) c->image_size = side << (s->levels - 1);
+    if (c->small_size > 0 && c->attention_resolutions.count > 0) c->image_size = was * 32 / c->attention_resolutions.v[0];
+    if (c->small_size > 0) c->small_size = c->image_size / 4;
+    for (int i = 0; i < c->attention_resolutions.count; i++) c->attention_resolutions.v[i] = c->attention_resolutions.v[i] * c->image_size / was;
+}
+
+/* Heads are in no tensor: 64 channels each in the authors' models of 64, 256 and 512 pixels, in all classifiers and consistency
+ * models; 4 heads in the others. */
 static void assume_heads(const structure *s, adm_config *c) {
-    const bool wide = s->updown && c->image_size != 128;
-    if (wide) c->num_head_channels = 64;
-    c->use_new_attention_order = s->updown && c->image_size == 64;
+    const bool four = c->small_size > 0 ? c->image_size <= 256 : !s->updown || c->image_size == 128;
+    if (!four || c->classifier_pool[0] != '\0' || c->conv_attention) c->num_head_channels = 64;
+    c->use_new_attention_order = c->conv_attention || (s->updown && c->image_size == 64 && c->small_size == 0 && c->classifier_pool[0] == '\0');
+}
+
+static void assume_noise(const structure *s, const adm_config *c, duet_guess *guess) {
+    const bool cosine = c->image_size <= 64 && (c->learn_sigma || c->classifier_pool[0] != '\0');
+    snprintf(guess->noise, sizeof guess->noise, cosine ? "cosine:steps=%d" : "linear:steps=%d", cosine && !s->updown ? 4000 : 1000);
+    snprintf(guess->predict, sizeof guess->predict, "eps");
+    if (!c->conv_attention) return;
+    snprintf(guess->noise, sizeof guess->noise, "karras:steps=1000");
+    snprintf(guess->predict, sizeof guess->predict, "edm");
 }
 
 static duet_status infer(duet_guess *guess) {
@@ -330,6 +420,7 @@ static duet_status infer(duet_guess *guess) {
     DUET_TRY(find_structure(guess, &s));
     DUET_TRY(read_ends(guess, &c));
     DUET_TRY(read_levels(guess, &s, &c));
+    refine_size(guess, &s, &c);
     while (c.num_channels % c.norm_groups != 0) c.norm_groups /= 2; /* 32 in all published models */
     c.num_res_blocks = s.res_blocks;
     c.resblock_updown = s.updown;
@@ -338,9 +429,7 @@ static duet_status infer(duet_guess *guess) {
     if (classes != NULL) c.num_classes = classes->dim[0];
     assume_heads(&s, &c);
     duet_arch_print(&duet_arch_adm_unet, &c, guess->config);
-    const bool cosine = c.image_size <= 64 && c.learn_sigma;
-    snprintf(guess->noise, sizeof guess->noise, cosine ? "cosine:steps=%d" : "linear:steps=%d", cosine && !s.updown ? 4000 : 1000);
-    snprintf(guess->predict, sizeof guess->predict, "eps");
+    assume_noise(&s, &c, guess);
     snprintf(guess->assumed, sizeof guess->assumed, "image_size, %s%s, noise, prediction", c.num_head_channels > 0 ? "num_head_channels" : "num_heads", s.updown ? ", use_new_attention_order" : "");
     return DUET_OK;
 }

@@ -21,20 +21,23 @@ static void targets_are_decoded(void **unused) {
     assert_true(duet_family_predict.count >= 3);
     for (int k = 0; k < duet_family_predict.count * DUET_COUNT(levels); k++) {
         const duet_predict *const p = (const duet_predict *)(const void *)duet_family_predict.entries[k / DUET_COUNT(levels)];
+        const duet_entry *entry = NULL;
+        max_align_t options[16];
+        OK(duet_family_parse(&duet_family_predict, &entry, options, sizeof options, p->info.name));
         const double sigma = levels[k % DUET_COUNT(levels)];
         const duet_level level = {.alpha = sqrt(1.0 - sigma * sigma), .sigma = sigma, .in_scale = 1.0};
         duet_add_noise(x, x0, eps, level, COUNT);
-        p->target(NULL, x0, eps, level, COUNT, target);
+        p->target(options, x0, eps, level, COUNT, target);
         for (int i = 0; i < PIXELS; i++) {
             for (int c = 0; c < OUT; c++) raw[i * OUT + c] = c < CHANNELS ? target[i * CHANNELS + c] : NAN;
         }
-        p->decode(NULL, raw, OUT, x, level, PIXELS, CHANNELS, have_x0, have_eps);
+        p->decode(options, raw, OUT, x, level, PIXELS, CHANNELS, have_x0, have_eps);
         for (int i = 0; i < COUNT; i++) { /* rounding of x, divided by alpha or sigma */
             if (!(fabsf(have_x0[i] - x0[i]) < 1e-6 * 4 / level.alpha)) fail_msg("%s at sigma %g: x0 %g, not %g", p->info.name, sigma, have_x0[i], x0[i]);
             if (!(fabsf(have_eps[i] - eps[i]) < 1e-6 * 4 / level.sigma)) fail_msg("%s at sigma %g: eps %g, not %g", p->info.name, sigma, have_eps[i], eps[i]);
         }
-        p->decode(NULL, raw, OUT, x, level, PIXELS, CHANNELS, NULL, have_eps);
-        p->decode(NULL, raw, OUT, x, level, PIXELS, CHANNELS, have_x0, NULL);
+        p->decode(options, raw, OUT, x, level, PIXELS, CHANNELS, NULL, have_eps);
+        p->decode(options, raw, OUT, x, level, PIXELS, CHANNELS, have_x0, NULL);
     }
 }
 

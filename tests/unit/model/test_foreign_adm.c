@@ -4,6 +4,8 @@
  * network are explained. */
 #include "unit/data/fixtures.h"
 
+#include <math.h>
+
 #include "base/mem.h"
 #include "io/store/store.h"
 #include "model/foreign.h"
@@ -26,6 +28,24 @@ static const struct {
                                      "learn_sigma=true", "cosine:steps=4000"},
     {"cifar10_uncond (improved)", "image_size=32,num_channels=128,num_res_blocks=3,channel_mult=1/2/2/2,attention_resolutions=16/8,num_heads=4,"
                                   "learn_sigma=true", "cosine:steps=4000"},
+    {"64_256_upsampler", "image_size=256,small_size=64,num_channels=192,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,num_heads=4,"
+                         "resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
+    {"128_512_upsampler", "image_size=512,small_size=128,num_channels=192,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16,"
+                          "num_head_channels=64,resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
+    {"64x64_classifier", "image_size=64,num_channels=128,num_res_blocks=4,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
+                         "resblock_updown=true,classifier_pool=attention", "cosine:steps=1000"},
+    {"128x128_classifier", "image_size=128,num_channels=128,num_res_blocks=2,channel_mult=1/1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
+                           "resblock_updown=true,classifier_pool=attention", "linear:steps=1000"},
+    {"256x256_classifier", "image_size=256,num_channels=128,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,num_head_channels=64,"
+                           "resblock_updown=true,classifier_pool=attention", "linear:steps=1000"},
+    {"512x512_classifier", "image_size=512,num_channels=64,embed_channels=128,num_res_blocks=2,channel_mult=1/2/2/4/4/8/8,attention_resolutions=32/16/8,"
+                           "num_head_channels=64,resblock_updown=true,classifier_pool=attention", "linear:steps=1000"},
+    {"classifier, means of all maps", "image_size=64,num_channels=64,num_res_blocks=2,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
+                                      "resblock_updown=true,classifier_pool=spatial_v2,num_classes=10", "cosine:steps=1000"},
+    {"cd_imagenet64 (consistency)", "image_size=64,num_channels=192,num_res_blocks=3,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
+                                    "resblock_updown=true,class_cond=true,use_new_attention_order=true,conv_attention=true", "karras:steps=1000"},
+    {"cd_bedroom256 (consistency)", "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,"
+                                    "num_head_channels=64,resblock_updown=true,use_scale_shift_norm=false,use_new_attention_order=true,conv_attention=true", "karras:steps=1000"},
     {"simple loss, added embedding", "image_size=32,num_channels=64,num_res_blocks=1,channel_mult=1/2/2,use_scale_shift_norm=false", "linear:steps=1000"},
 };
 
@@ -112,6 +132,48 @@ static void pasted_flags_are_checked(void **unused) {
     }
 }
 
+/* The taps of the unconditional network of 256 pixels as the literature numbers them: b, channels and side. */
+static void taps_of_256_pixels(void **unused) {
+    (void)unused;
+    static const struct { int last, channels, side; } rows[] = {
+        {3, 256, 256}, {6, 256, 128}, {7, 256, 64}, {9, 512, 64}, {12, 512, 32}, {13, 512, 16}, {15, 1024, 16}, {21, 1024, 8}, {24, 1024, 16}, {25, 1024, 32},
+        {27, 512, 32}, {30, 512, 64}, {31, 512, 128}, {33, 256, 128}, {37, 256, 256}};
+    char spec[2048];
+    duet_model *model = NULL;
+    snprintf(spec, sizeof spec, "adm_unet:%s", published[3].options);
+    OK(duet_model_describe(&model, spec));
+    assert_int_equal(duet_model_parameters(model), 552814086);
+    assert_int_equal(duet_model_tap_count(model), 37);
+    for (int b = 1, row = 0; b <= 37; b++) {
+        const duet_tap_row *const tap = duet_model_tap(model, b - 1);
+        char name[64];
+        while (rows[row].last < b) row++;
+        if (b == 10) assert_int_equal(tap->height, 32); /* halves before the next level's channels */
+        if (tap->block != b || tap->channels != rows[row].channels || tap->height != rows[row].side || tap->width != rows[row].side)
+            fail_msg("tap %d has block %d, %d channels, side %d", b, tap->block, (int)tap->channels, (int)tap->height);
+        snprintf(name, sizeof name, b <= 18 ? "input_blocks.%d" : b == 19 ? "middle_block" : "output_blocks.%d", b <= 18 ? b - 1 : b - 20);
+        assert_string_equal(tap->name, name);
+    }
+    assert_true(fabs(duet_model_macs(model) - 1.119e12) < 2e9);
+    duet_model_close(model);
+}
+
+/* Classifiers and networks for super-resolution are read, not sampled from. */
+static void readers_only_say_so(void **unused) {
+    (void)unused;
+    static const struct { const char *options, *words; } rows[] = {
+        {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,classifier_pool=adaptive", "a classifier of noisy images"},
+        {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,small_size=4", "enlarges a small picture"}};
+    for (int i = 0; i < DUET_COUNT(rows); i++) {
+        char spec[512];
+        duet_model *model = NULL;
+        snprintf(spec, sizeof spec, "adm_unet:%s", rows[i].options);
+        OK(duet_model_describe(&model, spec));
+        FAILS(DUET_UNSUPPORTED, rows[i].words, duet_model_check_denoises(model));
+        duet_model_close(model);
+    }
+}
+
 static void averaged_weights_are_preferred(void **unused) {
     (void)unused;
     duet_model *model = NULL;
@@ -146,7 +208,7 @@ static void other_files_are_explained(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(published_models_are_recognised), cmocka_unit_test(pasted_flags_are_checked),
-                                       cmocka_unit_test(averaged_weights_are_preferred),
+                                       cmocka_unit_test(averaged_weights_are_preferred), cmocka_unit_test(taps_of_256_pixels), cmocka_unit_test(readers_only_say_so),
                                        cmocka_unit_test(other_files_are_explained)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

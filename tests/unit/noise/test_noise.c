@@ -67,6 +67,26 @@ static void test_clean_level(void **state)
     duet_noise_free(noise);
 }
 
+/* Karras et al. 2022: 18 levels of EDM at 32 pixels from 80 down to 0.002; inputs of unit variance for images of deviation 0.5. */
+static void test_karras(void **state)
+{
+    (void)state;
+    static const struct {
+        int t;
+        double sigma;
+    } known[] = {{0, 0.002}, {1, 0.00752801996}, {8, 1.92333984}, {16, 57.5859847}, {17, 80.0}};
+    duet_noise *noise = open_noise("karras:steps=18");
+    for (int i = 0; i < DUET_COUNT(known); i++) {
+        const duet_level level = duet_noise_level(noise, known[i].t);
+        if (!(fabs(level.sigma - known[i].sigma) < 1e-6 * known[i].sigma)) fail_msg("t %d: sigma %.9g", known[i].t, level.sigma);
+        assert_true(level.alpha == 1.0 && fabs(level.in_scale * sqrt(level.sigma * level.sigma + 0.25) - 1.0) < 1e-12);
+        assert_true(fabs(exp(level.net_t / 250.0) - level.sigma) < 1e-9 * level.sigma);
+    }
+    const duet_level clean = duet_noise_level(noise, -1);
+    assert_true(clean.sigma == 0.0 && clean.alpha == 1.0 && fabs(clean.in_scale - 2.0) < 1e-4 && clean.net_t < -1500.0);
+    duet_noise_free(noise);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -116,7 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula), cmocka_unit_test(test_published), cmocka_unit_test(test_clean_level),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_add),      cmocka_unit_test(test_image_noise),
+        cmocka_unit_test(test_karras), cmocka_unit_test(test_refusals), cmocka_unit_test(test_add),      cmocka_unit_test(test_image_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
