@@ -9,4 +9,7 @@ function(duet_warnings target)
     target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
     target_link_options(${target} PUBLIC -fsanitize=address,undefined)
   endif()
+  if(DUET_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link) # counts edges
+  endif()
 endfunction()
