@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 
-#define MOST_STACK   (1 << 20)
+#define MOST_STACK   (1 << 19)
 #define MOST_MEMO    (1 << 20)
-#define MOST_OBJECTS (16 << 20)
+#define MOST_OBJECTS (1 << 19)
 #define MOST_TEXT    (16 << 20)
 
 typedef duet_pickle_node node;
@@ -61,14 +61,14 @@ static duet_status take_line(machine *m, const char **text, int64_t *size) {
 /* ---- stack ---- */
 
 static duet_status push(machine *m, node *n) {
-    if (m->depth >= MOST_STACK) return damaged(m, "more than 1,048,576 values on the stack");
+    if (m->depth >= MOST_STACK) return damaged(m, "more than 524,288 values on the stack");
     DUET_TRY(duet_grow(&m->stack, &m->stack_capacity, m->depth + 1, sizeof *m->stack));
     m->stack[m->depth++] = n;
     return DUET_OK;
 }
 
 static duet_status make(machine *m, duet_pickle_kind kind, node **out) {
-    if (++m->objects > MOST_OBJECTS) return damaged(m, "more than 16,777,216 values");
+    if (++m->objects > MOST_OBJECTS) return damaged(m, "more than 524,288 values");
     *out = duet_arena_alloc(m->arena, 1, sizeof **out);
     DUET_TRY(duet_arena_status(m->arena));
     (*out)->kind = kind;
@@ -279,7 +279,7 @@ static duet_status recall(machine *m, uint64_t index) {
 }
 
 static duet_status mark(machine *m) {
-    if (m->mark_count >= MOST_STACK) return damaged(m, "more than 1,048,576 marks");
+    if (m->mark_count >= MOST_STACK) return damaged(m, "more than 524,288 marks");
     DUET_TRY(duet_grow(&m->marks, &m->mark_capacity, m->mark_count + 1, sizeof *m->marks));
     m->marks[m->mark_count++] = m->depth;
     return DUET_OK;
@@ -369,6 +369,7 @@ duet_status duet_pickle_parse(const duet_pickle_node **out, int64_t *used, duet_
     machine m = {.arena = arena, .data = data, .size = size, .base = at, .allowed = allowed, .allowed_count = allowed_count};
     duet_status status = DUET_OK;
     const uint8_t *op = NULL;
+    DUET_DO(duet_grow(&m.stack, &m.stack_capacity, 16, sizeof *m.stack)); /* so that "no values of it" is a place too */
     for (;;) {
         DUET_DO(take(&m, 1, &op));
         if (*op == '.') break;

@@ -8,7 +8,8 @@
 #include "base/error.h"
 
 #define MOST_DEPTH 512
-#define MOST_STEPS (4 << 20) /* of a walk: a small file can share parts so that its tree is endless */
+#define MOST_STEPS (1 << 18) /* of a walk: a small file can share parts so that its tree is endless */
+#define MOST_NAMES (16 << 20) /* bytes of all names of a walk, each of which has those above it */
 #define MOST_TEXT  4096      /* bytes of a text that is told as metadata */
 
 enum { TENSOR = 1, PARAMETER, STORAGE, OPAQUE };
@@ -49,7 +50,7 @@ typedef duet_pickle_node node;
 typedef struct walk {
     duet_store *store;
     duet_torch_tensor *tensors;
-    int64_t tensor_capacity, entry_capacity, pair_capacity, steps;
+    int64_t tensor_capacity, entry_capacity, pair_capacity, steps, name_bytes;
     duet_store_entry *entries;
     duet_store_pair *pairs;
 } walk;
@@ -131,6 +132,8 @@ static duet_status add_pair(walk *w, const node *n, const char *name) {
 static duet_status visit(walk *w, const node *n, const char *name, int depth);
 
 static duet_status visit_item(walk *w, const node *item, const char *name, const char *key, int depth) {
+    w->name_bytes += (int64_t)strlen(name) + (int64_t)strlen(key) + 2;
+    if (w->name_bytes > MOST_NAMES) return duet_fail(DUET_FORMAT, "names in the file's object need more than 16 MiB");
     char *const inner = *name ? duet_arena_format(w->store->arena, "%s.%s", name, key) : duet_arena_text(w->store->arena, key);
     DUET_TRY(duet_arena_status(w->store->arena));
     return visit(w, item, inner, depth + 1);
@@ -150,7 +153,7 @@ static duet_status visit_items(walk *w, const node *n, const char *name, int dep
 
 static duet_status visit(walk *w, const node *n, const char *name, int depth) {
     if (depth > MOST_DEPTH) return duet_fail(DUET_FORMAT, "the file's object is nested deeper than %d", MOST_DEPTH);
-    if (++w->steps > MOST_STEPS) return duet_fail(DUET_FORMAT, "the file's object has more than 4,194,304 parts");
+    if (++w->steps > MOST_STEPS) return duet_fail(DUET_FORMAT, "the file's object has more than 262,144 parts");
     switch (n->kind) {
     case DUET_PICKLE_DICT: case DUET_PICKLE_LIST: case DUET_PICKLE_TUPLE: return visit_items(w, n, name, depth);
     case DUET_PICKLE_TEXT: case DUET_PICKLE_INT: case DUET_PICKLE_FLOAT: case DUET_PICKLE_BOOL: return add_pair(w, n, name);
