@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * bench_parity.c: what tools/parity compares with other programs, of an exact pass in f32 over random noise.
- * File: x[B,S,S,C], net_t[B], low_res[B,S,S,C] (networks for super-resolution), output, tap/NAME[B,H,W,C'] of all taps; with
+ * File: x[B,S,S,C], start[B,S,S,C] (the noise that `duet sample` begins with), net_t[B], low_res[B,S,S,C] (networks for super-resolution), output, tap/NAME[B,H,W,C'] of all taps; with
  * gradient=1 also the gradient of every parameter under its own name, of the loss mean(output^2). Classes are those of the row numbers. */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "engine/graph/plan.h"
 #include "engine/op/ops.h"
 #include "model/model.h"
+#include "noise/noise.h"
 
 enum { MOST_TAPS = 256 };
 
@@ -88,11 +89,22 @@ static duet_status set_noise(parity *p, const char *name) {
     return duet_session_set(p->session, name, x);
 }
 
+/* Not of the network: what `duet sample --seed 0` starts from, for other programs to start from too. */
+static duet_status add_start(parity *p) {
+    const duet_arch_shape *const s = &p->model->shape;
+    const int64_t dim = s->size * s->size * s->in_channels;
+    float *start = NULL;
+    DUET_TRY(add(p, &start, "start", (duet_shape){.rank = 4, .dim = {p->o->batch, s->size, s->size, s->in_channels}}));
+    for (int64_t i = 0; i < p->o->batch; i++) duet_image_noise(start + i * dim, 0, i, dim);
+    return DUET_OK;
+}
+
 static duet_status set_inputs(parity *p) {
     float *net_t = NULL;
     int32_t *y = NULL;
     DUET_TRY(set_noise(p, "x"));
     DUET_TRY(set_noise(p, "low_res"));
+    DUET_TRY(add_start(p));
     DUET_TRY(add(p, &net_t, "net_t", (duet_shape){.rank = 1, .dim = {p->o->batch}}));
     for (int64_t i = 0; i < p->o->batch; i++) net_t[i] = 900.0F / (float)(1 + 8 * i);
     if (duet_session_has_input(p->session, "net_t")) DUET_TRY(duet_session_set(p->session, "net_t", net_t));
@@ -140,7 +152,7 @@ duet_status bench_parity(duet_context *ctx, const bench_options *o) {
     p->o = o;
     DUET_DO(duet_model_open(ctx, &p->model, o->model));
     DUET_DO(compile(p, ctx));
-    DUET_DO(duet_alloc(&p->items, p->count + p->model->params->count + 3, sizeof *p->items));
+    DUET_DO(duet_alloc(&p->items, p->count + p->model->params->count + 4, sizeof *p->items));
     DUET_DO(set_inputs(p));
     DUET_DO(duet_session_run(p->session));
     DUET_DO(collect(p));

@@ -67,6 +67,12 @@ DUET_NODISCARD duet_status duet_model_random(duet_context *ctx, duet_model **out
 /* Weights as `dtype` (F32, F16, or BF16: there tensors of rank 1 stay f32). Atomic. With the card as safetensors; a path that ends
  * in .pt or .npz gets PyTorch's or numpy's format, with the names that the architecture's authors use, and no card. */
 DUET_NODISCARD duet_status duet_model_save(const duet_model *model, const char *path, duet_dtype dtype);
+/* The same network in the terms of another architecture: "diffusers_unet" (names, shapes and options of UNet2DModel) for one of
+ * "adm_unet" (guided-diffusion), and back. DUET_UNSUPPORTED names the option that has no counterpart there. */
+DUET_NODISCARD duet_status duet_model_as(duet_context *ctx, duet_model **out, const duet_model *model, const char *arch);
+/* A folder as diffusers writes pipelines: model_index.json, unet/ (config.json and safetensors, which has the card too) and
+ * scheduler/. For models of the architecture diffusers_unet whose noise is linear or cosine. The folder must be new or empty. */
+DUET_NODISCARD duet_status duet_model_save_folder(const duet_model *model, const char *folder, duet_dtype dtype);
 /* Replaces the card in a model file in place of the old one (weights' bytes unchanged; atomic). */
 DUET_NODISCARD duet_status duet_model_update_card(const char *path, const duet_card *card);
 

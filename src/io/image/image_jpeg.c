@@ -79,6 +79,14 @@ static void rgb_from_cmyk(uint8_t *pixels, int64_t count)
     }
 }
 
+/* A block of 64 pixels costs a bit or more with Huffman codes: 512 pixels a byte. What claims eight times that is a bomb, which arithmetic
+ * coding would have us decode out of nothing. */
+static duet_status check_density(int64_t pixels, int64_t size, const char *name)
+{
+    if (pixels <= 4096 * size || pixels <= 1 << 16) return DUET_OK;
+    return duet_fail(DUET_FORMAT, "image '%s': damaged JPEG: %lld bytes cannot hold the %lld pixels that it claims", name, (long long)size, (long long)pixels);
+}
+
 /* Everything that may longjmp; the state that survives is in `d`. Returns the samples a pixel, or 0 with d->status set. */
 static int decode_rows(decoder *d, const uint8_t *bytes, int64_t size, const char *name)
 {
@@ -89,6 +97,7 @@ static int decode_rows(decoder *d, const uint8_t *bytes, int64_t size, const cha
     jpeg_mem_src(jpeg, bytes, (unsigned long)size);
     jpeg_read_header(jpeg, TRUE);
     d->status = duet_image_check((int64_t)jpeg->image_width, (int64_t)jpeg->image_height, name);
+    if (d->status == DUET_OK) d->status = check_density((int64_t)jpeg->image_width * (int64_t)jpeg->image_height, size, name);
     if (d->status != DUET_OK) return 0;
     if (jpeg->num_components == 1)
         jpeg->out_color_space = JCS_GRAYSCALE;

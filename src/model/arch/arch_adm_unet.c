@@ -8,22 +8,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "model/arch/adm_config.h"
 #include "model/arch/arch.h"
 #include "model/adm_classifier.h"
 #include "model/foreign.h"
 #include "model/model.h"
 #include "model/nn.h"
 
-typedef struct adm_config {
-    int64_t image_size, in_channels, num_channels, num_res_blocks;
-    duet_int_list channel_mult, attention_resolutions;
-    int64_t num_heads, num_head_channels, norm_groups, num_classes, embed_channels, small_size;
-    char classifier_pool[32];
-    double dropout;
-    bool use_scale_shift_norm, resblock_updown, learn_sigma, class_cond, use_new_attention_order, conv_attention;
-} adm_config;
-
-extern const duet_arch duet_arch_adm_unet;
 
 static const duet_param params[] = {
     DUET_INT(adm_config, image_size, "32", 4, 4096, "side of the images in pixels"),
