@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "model/arch/unet_config.h"
+#include "model/card.h"
 
 /* The first version whose UNet2DModel has all of these options. */
 #define VERSION "0.21.0"
@@ -17,7 +18,7 @@ static duet_status write_json(json_t *root, const char *folder, const char *name
     char *const text = root != NULL ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     duet_status status = text != NULL ? duet_path_join(path, folder, name) : duet_fail(DUET_NO_MEMORY, "no memory for '%s'", name);
     if (status == DUET_OK) status = duet_file_write(path, text, (int64_t)strlen(text));
-    free(text);
+    duet_card_text_free(text);
     json_decref(root);
     return status;
 }

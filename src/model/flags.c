@@ -12,7 +12,7 @@
 static const char *const passed_over[] = {
     "use_fp16", "timestep_respacing", "use_kl", "rescale_learned_sigmas", "num_heads_upsample", "use_checkpoint", "use_ddim", "clip_denoised",
     "num_samples", "batch_size", "model_path", "data_dir", "lr", "weight_decay", "lr_anneal_steps", "microbatch", "ema_rate", "log_interval",
-    "save_interval", "resume_checkpoint", "fp16_scale_growth", "schedule_sampler", "classifier_scale", "classifier_path", "classifier_depth",
+    "save_interval", "resume_checkpoint", "fp16_scale_growth", "schedule_sampler", "classifier_scale", "classifier_path", "classifier_depth", "weights",
 };
 static const char *const of_diffusion[] = {"noise_schedule", "diffusion_steps", "learn_sigma", "predict_xstart", "rescale_timesteps"};
 
@@ -102,6 +102,13 @@ static void rescale_attention(const duet_arch *arch, const void *guessed, void *
     duet_int_list *const list = (duet_int_list *)(void *)((char *)config + attention->offset);
     if (memcmp(list, (const char *)guessed + attention->offset, sizeof *list) != 0) return; /* given */
     for (int i = 0; i < list->count; i++) list->v[i] = list->v[i] * is / was;
+}
+
+void duet_foreign_weights(char out[64], const char *text) {
+    char name[64], value[256];
+    out[0] = '\0';
+    while (text != NULL && next_flag(&text, name, value))
+        if (strcmp(name, "weights") == 0) snprintf(out, 64, "%.63s", value);
 }
 
 duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const char *text) {

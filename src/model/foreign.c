@@ -51,12 +51,32 @@ static bool take_prefix(char prefix[512], const char *name, const char *signatur
 static bool averaged(const char *prefix) { return strstr(prefix, "ema") != NULL || strstr(prefix, "teacher") != NULL; }
 static bool better(const char *prefix, const char *than) { return averaged(prefix) && !averaged(than); }
 
+/* Is `word` one of the words of "state_dict.ema."? */
+static bool has_word(const char *prefix, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = prefix; (at = strstr(at, word)) != NULL; at++)
+        if ((at == prefix || at[-1] == '.') && at[length] == '.') return true;
+    return false;
+}
+
+/* Sets of weights in words, for the message. */
+static duet_status refuse_weights(const duet_guess *guess, const char *signature) {
+    char prefix[512] = "", list[400] = "";
+    for (int64_t i = 0; i < duet_store_count(guess->store); i++) {
+        if (!take_prefix(prefix, duet_store_at(guess->store, i)->name, signature)) continue;
+        const size_t at = strlen(list);
+        snprintf(list + at, sizeof list - at, "%s'%s'", at ? ", " : "", prefix);
+    }
+    return duet_fail(DUET_ARG, "it has no weights '%s'; their names begin with %s (--weights takes a word of that)", guess->weights, list);
+}
+
 static bool recognise_by(duet_guess *guess, const char *signature) {
     bool found = false;
     char prefix[512] = "";
     for (int64_t i = 0; i < duet_store_count(guess->store); i++) {
         if (!take_prefix(prefix, duet_store_at(guess->store, i)->name, signature)) continue;
-        if (!found || better(prefix, guess->prefix)) memcpy(guess->prefix, prefix, sizeof prefix);
+        const bool wanted = guess->weights[0] != '\0' && has_word(prefix, guess->weights);
+        if (!found || wanted || (guess->weights[0] == '\0' && better(prefix, guess->prefix))) memcpy(guess->prefix, prefix, sizeof prefix);
         found = true;
     }
     return found;
@@ -75,13 +95,15 @@ static bool is_optimiser(const duet_store *store) {
     return false;
 }
 
-duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const duet_store *store) {
+duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const duet_store *store, const char *flags) {
     int count = 0;
     const duet_arch *const *const all = duet_arch_list(&count);
     *guess = (duet_guess){.store = store};
+    duet_foreign_weights(guess->weights, flags);
     for (int i = 0; i < count; i++) {
         if (!recognise(guess, all[i])) continue;
         *out = all[i];
+        if (guess->weights[0] != '\0' && !has_word(guess->prefix, guess->weights)) return refuse_weights(guess, all[i]->signature);
         const duet_status status = all[i]->infer(guess);
         if (status != DUET_OK) duet_error_frame("it looks like a model of the architecture '%s'", all[i]->info.name);
         return status;

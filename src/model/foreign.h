@@ -12,6 +12,7 @@
 
 struct duet_guess {
     const duet_store *store;
+    char weights[64];   /* which of several sets of weights, a word of their prefix ("ema"); "" = the averaged ones */
     char prefix[512];   /* of all tensors of the network */
     char config[1024];  /* the architecture's options as spec text */
     char noise[DUET_TEXT_SIZE], predict[DUET_TEXT_SIZE];
@@ -29,8 +30,10 @@ duet_foreign_text duet_foreign_name(const char *scope, const char *name); /* bot
 void duet_foreign_imagenet(duet_guess *guess); /* mean and deviation of the colours as networks for ImageNet have them */
 bool duet_foreign_has(const duet_guess *guess, const char *name);
 
-/* The architecture of a file; DUET_FORMAT where none knows it, with what the file is as far as that can be told. */
-DUET_NODISCARD duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const duet_store *store);
+/* The value of the flag --weights in flags as they come, "" where there is none: read before the architecture is known. */
+void duet_foreign_weights(char out[64], const char *text);
+/* The architecture of a file, of several sets of weights that of --weights among the flags (NULL = none); DUET_FORMAT where none knows it, with what the file is as far as that can be told. */
+DUET_NODISCARD duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const duet_store *store, const char *flags);
 /* Changes the guess by flags of guided-diffusion ("--num_heads 4 --noise_schedule cosine"); DUET_ARG names a wrong one. */
 DUET_NODISCARD duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const char *text);
 

@@ -163,7 +163,7 @@ static duet_status describe_foreign(duet_model **out, duet_guess *guess, const d
     const duet_arch *arch = NULL;
     duet_model *model = NULL;
     char spec[DUET_TEXT_SIZE + sizeof guess->config];
-    DUET_TRY(folder ? duet_diffusers_guess(&arch, guess, store, path) : duet_foreign_guess(&arch, guess, store));
+    DUET_TRY(folder ? duet_diffusers_guess(&arch, guess, store, path) : duet_foreign_guess(&arch, guess, store, flags));
     if (flags != NULL && *flags) DUET_TRY(duet_foreign_flags(arch, guess, flags));
     snprintf(spec, sizeof spec, "%s:%s", arch->info.name, guess->config);
     DUET_TRY(duet_model_describe(&model, spec));

@@ -1,0 +1,38 @@
+#!/bin/sh
+# duet convert: a run as a folder of diffusers and back has the same bits and draws the same picture; what has no counterpart is refused by
+# the name of its option; of several sets of weights one is chosen.
+. "$2/tests/cli/common.sh"
+
+tiny_run run
+ok convert run --out own.safetensors
+ok convert run --out folder
+says diffusers_unet f32
+for file in model_index.json unet/config.json unet/diffusion_pytorch_model.safetensors scheduler/scheduler_config.json; do
+    [ -f "folder/$file" ] || fail "folder/$file is missing"
+done
+grep -q '"AttnDownBlock2D"' folder/unet/config.json || fail "the level with attention is not named"
+ok info folder
+says diffusers_unet 'predict     eps'
+ok convert folder --arch adm_unet --out back.safetensors --json
+object model arch dtype
+for model in own folder back; do
+    [ -e "$model" ] || model=$model.safetensors
+    ok sample "$model" --sampler ddim:steps=3 --count 2 --seed 5 --out "$(basename "$model" .safetensors).npz"
+done
+cmp -s own.npz folder.npz || fail "the folder draws other images"
+cmp -s own.npz back.npz || fail "back from the folder it draws other images"
+ok convert run --out run.pt
+ok convert folder --arch adm_unet --out again.pt
+cmp -s run.pt again.pt || fail "run.pt and again.pt have not the same bytes"
+for dtype in f16 bf16; do
+    ok convert run --out "$dtype" --dtype $dtype
+    ok info "$dtype"
+    says "stored as   $dtype"
+done
+wrong 2 'give --out' convert run
+wrong 2 "a folder is diffusers'" convert run --arch adm_unet --out other
+wrong 1 'not empty' convert run --out folder
+wrong 1 'cannot be written in the terms of diffusers_unet' convert "$source/tests/golden/resnet_basic.pt" --out other
+wrong 1 'freq_shift=1' convert "$source/tests/golden/unet_ddpm" --arch adm_unet --out other.pt
+[ ! -e other ] && [ ! -e other.pt ] || fail "a refused conversion left something behind"
+finish
