@@ -72,7 +72,7 @@ static void published_models_are_recognised(void **unused) {
         OK(duet_model_describe(&model, spec));
         duet_store store = {.entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
         fake_store(&store, arena, model, prefixes[i % DUET_COUNT(prefixes)]);
-        OK(duet_foreign_guess(&arch, &guess, &store));
+        OK(duet_foreign_guess(&arch, &guess, &store, NULL));
         assert_string_equal(arch->info.name, "adm_unet");
         assert_string_equal(guess.prefix, prefixes[i % DUET_COUNT(prefixes)]);
         snprintf(spec, sizeof spec, "adm_unet:%s", guess.config);
@@ -122,7 +122,7 @@ static void pasted_flags_are_checked(void **unused) {
         OK(duet_model_describe(&model, spec));
         duet_store store = {.entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
         fake_store(&store, arena, model, "");
-        OK(duet_foreign_guess(&arch, &guess, &store));
+        OK(duet_foreign_guess(&arch, &guess, &store, NULL));
         const duet_status status = duet_foreign_flags(arch, &guess, pasted[i].flags);
         const char *const text = status == DUET_OK ? guess.config : duet_error_message();
         if (status != pasted[i].status || strstr(text, pasted[i].words) == NULL) fail_msg("'%s': %s, %s", pasted[i].flags, duet_status_name(status), text);
@@ -185,7 +185,7 @@ static void averaged_weights_are_preferred(void **unused) {
     duet_store store = {.entries = duet_arena_alloc(arena, 2 * model->params->count, sizeof *store.entries)};
     fake_store(&store, arena, model, "model.");
     fake_store(&store, arena, model, "model_ema.");
-    OK(duet_foreign_guess(&arch, &guess, &store));
+    OK(duet_foreign_guess(&arch, &guess, &store, NULL));
     assert_string_equal(guess.prefix, "model_ema.");
     duet_model_close(model);
     duet_arena_free(arena);
@@ -199,11 +199,11 @@ static void other_files_are_explained(void **unused) {
     const duet_arch *arch = NULL;
     const struct duet_store_member format = {.info = {.name = "torch_zip"}};
     duet_store store = {.format = &format, .entries = moments, .count = 1};
-    FAILS(DUET_ARG, "optimiser", duet_foreign_guess(&arch, &guess, &store));
+    FAILS(DUET_ARG, "optimiser", duet_foreign_guess(&arch, &guess, &store, NULL));
     store.entries = others;
-    FAILS(DUET_FORMAT, "'encoder.embed'", duet_foreign_guess(&arch, &guess, &store));
+    FAILS(DUET_FORMAT, "'encoder.embed'", duet_foreign_guess(&arch, &guess, &store, NULL));
     store.entries = cut;
-    FAILS(DUET_FORMAT, "it looks like a model of the architecture 'adm_unet'", duet_foreign_guess(&arch, &guess, &store));
+    FAILS(DUET_FORMAT, "it looks like a model of the architecture 'adm_unet'", duet_foreign_guess(&arch, &guess, &store, NULL));
 }
 
 int main(void) {
