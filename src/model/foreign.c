@@ -65,7 +65,7 @@ static duet_status refuse_weights(const duet_guess *guess, const char *signature
     for (int64_t i = 0; i < duet_store_count(guess->store); i++) {
         if (!take_prefix(prefix, duet_store_at(guess->store, i)->name, signature)) continue;
         const size_t at = strlen(list);
-        snprintf(list + at, sizeof list - at, "%s'%s'", at ? ", " : "", prefix);
+        snprintf(list + at, sizeof list - at, "%s'%.64s'", at ? ", " : "", prefix);
     }
     return duet_fail(DUET_ARG, "it has no weights '%s'; their names begin with %s (--weights takes a word of that)", guess->weights, list);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tests/fuzz/pack.sh TARGET FOLDER…: the smallest corpus with the coverage of the folders, as corpus/TARGET.tar; needs preset fuzz.
+# tests/fuzz/pack.sh TARGET FOLDER…: the smallest corpus with the coverage of the folders, as corpus/TARGET.tar.gz; needs preset fuzz.
 set -e
 target=$1
 shift
@@ -8,4 +8,5 @@ kept=$(mktemp -d)
 "$here/../../build/fuzz/tests/fuzz/fuzz_$target" -merge=1 -max_len=65536 "$kept" "$@" 2>/dev/null
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --format=ustar -cf "$here/corpus/$target.tar" -C "$kept" .
 rm -r "$kept"
-ls -l "$here/corpus/$target.tar"
+gzip -9nf "$here/corpus/$target.tar"
+ls -l "$here/corpus/$target.tar.gz"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fuzz/replay.c: runs a fuzz target without libFuzzer: on files and the members of .tar files (the committed corpora); with
- * --truncate on every cut of them too, with --mutate N on N random changes of them, spread evenly. Says what it did, the slowest input
+ * fuzz/replay.c: runs a fuzz target without libFuzzer: on files and the members of .tar.gz files (the committed corpora); with
+ * --truncate on every cut of the files too, with --mutate N on N random changes of all, spread evenly. Says what it did, the slowest input
  * and the peak of memory. A crash or a sanitizer's finding ends it.
  *   fuzz_store --mutate 100000 tests/golden/torch_zip.pt */
 #include <stdbool.h>
@@ -17,10 +17,11 @@
 #include "fuzz/target.h"
 #include "io/tar.h"
 
-enum { MOST_SEEDS = 65536, LARGE_SEED = 1 << 16, MOST_MEMBER = 1 << 24 };
+enum { MOST_SEEDS = 65536, LARGE_SEED = 1 << 14, MOST_MEMBER = 1 << 24 };
 
 typedef struct run {
     duet_bytes seeds[MOST_SEEDS];
+    bool whole[MOST_SEEDS]; /* of a corpus: not cut, fuzzing did that */
     int64_t seed_count, inputs;
     double slowest;
     uint64_t state;
@@ -85,8 +86,9 @@ static void mutate(run *r, int64_t count) {
     }
 }
 
-static void keep(run *r, duet_bytes bytes) {
+static void keep(run *r, duet_bytes bytes, bool whole) {
     if (r->seed_count == MOST_SEEDS) abort();
+    r->whole[r->seed_count] = whole;
     r->seeds[r->seed_count++] = bytes;
 }
 
@@ -94,15 +96,15 @@ static duet_status load(run *r, const char *path) {
     duet_bytes bytes = {0};
     duet_tar *tar = NULL;
     const char *name = "";
-    if (!duet_ends_with(path, ".tar")) {
+    if (!duet_ends_with(path, ".tar.gz")) {
         const duet_status status = duet_file_read(&bytes, path);
-        if (status == DUET_OK) keep(r, bytes);
+        if (status == DUET_OK) keep(r, bytes, false);
         return status;
     }
     duet_status status = duet_tar_open(&tar, path);
     while (status == DUET_OK && name != NULL) {
         status = duet_tar_next(tar, &name, &bytes, MOST_MEMBER);
-        if (status == DUET_OK && name != NULL) keep(r, bytes);
+        if (status == DUET_OK && name != NULL) keep(r, bytes, true);
         bytes = (duet_bytes){0};
     }
     duet_tar_close(tar);
@@ -124,10 +126,12 @@ int main(int argc, char **argv) {
         else if (strcmp(argv[i], "--mutate") == 0 && i + 1 < argc) count = strtoll(argv[++i], NULL, 10);
         else if (load(&r, argv[i]) != DUET_OK) return fprintf(stderr, "%s\n", duet_error_message()), 1;
     }
-    if (r.seed_count == 0) return fprintf(stderr, "usage: %s [--truncate] [--mutate N] FILE|CORPUS.tar …\n", argv[0]), 1;
+    if (r.seed_count == 0) return fprintf(stderr, "usage: %s [--truncate] [--mutate N] FILE|CORPUS.tar.gz …\n", argv[0]), 1;
     for (int64_t i = 0; i < r.seed_count; i++) give_part(&r, r.seeds[i].data, r.seeds[i].size);
-    for (int64_t i = 0; i < r.seed_count && truncate; i++)
+    for (int64_t i = 0; i < r.seed_count && truncate; i++) {
+        if (r.whole[i]) continue;
         for (int64_t size = 0; size < r.seeds[i].size; size += r.seeds[i].size > LARGE_SEED ? 1 + r.seeds[i].size / 4096 : 1) give_part(&r, r.seeds[i].data, size);
+    }
     mutate(&r, count);
     report(&r);
     for (int64_t i = 0; i < r.seed_count; i++) duet_bytes_free(&r.seeds[i]);

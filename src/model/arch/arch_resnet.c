@@ -89,7 +89,7 @@ static duet_value classifier(duet_graph *g, const resnet_config *c, duet_value x
 static duet_value build(duet_graph *g, const void *config, const duet_model_inputs *in) {
     const resnet_config *const c = config;
     int number = 1;
-    char name[32];
+    char name[64];
     duet_value x = conv(g, "conv1", "bn1", in->x, c->base, c->small ? 3 : 7, c->small ? 1 : 2, DUET_NONE, true);
     if (!c->small) x = duet_max_pool(g, x, 3, 2, 1);
     x = duet_tap(g, number++, c->small ? "bn1" : "maxpool", x);
