@@ -34,7 +34,7 @@ duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *p
     if (strchr(message, ';') || strchr(message, '?')) return status; /* it says already what to do */
     parent_of(parent, path);
     if (duet_run_is(parent)) return cli_fail(status, "%s; load the run folder '%.400s'", message, parent);
-    return cli_fail(status, "%s; a model is a model-….safetensors file or a run folder", message);
+    return cli_fail(status, "%s; models are run folders, .safetensors, PyTorch's .pt and .pth, .npz and folders of diffusers", message);
 }
 
 static const duet_tap_row *find_tap(duet_model *model, int64_t block) {

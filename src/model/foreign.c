@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "model/arch/arch.h"
+#include "model/closest.h"
 
 static const duet_store_entry *find(const duet_guess *guess, const char *name) {
     char full[1024];
@@ -109,7 +110,9 @@ duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const d
         return status;
     }
     if (is_optimiser(store)) return duet_fail(DUET_ARG, "it is the state of an optimiser, not a model; load the file with the weights beside it (ema_….pt or model….pt)");
+    char closest[400];
+    duet_closest(closest, sizeof closest, store);
     const char *const first = duet_store_count(store) > 0 ? duet_store_at(store, 0)->name : "";
-    return duet_fail(DUET_FORMAT, "it holds %lld tensors (%s; the first is '%s') but no duet card, and no known architecture has them",
-                     (long long)duet_store_count(store), duet_store_format(store), first);
+    return duet_fail(DUET_FORMAT, "it holds %lld tensors (%s; the first is '%.100s') but no duet card, and no known architecture has them%s%s", (long long)duet_store_count(store),
+                     duet_store_format(store), first, closest[0] ? "; " : "", closest);
 }

@@ -21,7 +21,7 @@ wrong 1 'zero.safetensors' info zero.safetensors
 (printf '\377\377\377\377\377\377\377\177'; head -c 3000 $model) >huge.safetensors
 wrong 1 'huge.safetensors' info huge.safetensors
 echo hello >hello.txt
-wrong 1 'a text, not a model; a model is' info hello.txt
+wrong 1 'a text, not a model; models are' info hello.txt
 wrong 1 "a PNG image, not a model; load the run folder 'run'" info run/real.png
 wrong 1 "a web page, not a model" info run/report.html
 wrong 1 'JSON' info run/run.json

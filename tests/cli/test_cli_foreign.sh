@@ -41,6 +41,11 @@ wrong 1 'no classifier of its own' classify own.safetensors --data "$data"
 wrong 1 'recognises images and makes none' train --data "$data" --arch resnet:image_size=16,small=true,blocks=1/1 --steps 1 --out never
 printf '\200\002cos\nsystem\nX\002\000\000\000id\205R.' >evil.pt
 wrong 1 "a pickle, but not of PyTorch's tensors" info evil.pt
+head -c 3000 "$golden/vit_timm.pt" >cut.pt
+wrong 1 'damaged or cut-off zip archive' info cut.pt
+wrong 1 "PyTorch's .pt and .pth" info cut.pt
+ok features own.safetensors --data "$data" --t 5 --tap 3 --pool 1 --out rows.npz
+wrong 1 'no known architecture has them' info rows.npz
 
 weights=${DUET_DATA:-$source/../shared/data}/weights
 if [ -d "$weights" ]; then

@@ -133,7 +133,10 @@ static duet_status infer(duet_guess *guess) {
     const duet_shape *const stem = duet_foreign_shape(guess, "conv1.weight", 4), *const stage = duet_foreign_shape(guess, "layer1.0.conv1.weight", 4);
     const duet_shape *const classes = duet_foreign_shape(guess, duet_foreign_name(head, ".weight").text, 2);
     char blocks[64] = "";
-    if (stem == NULL || stage == NULL || classes == NULL) return DUET_FORMAT; /* the message is set */
+    const duet_shape *const second = duet_foreign_shape(guess, "layer1.0.conv2.weight", 4);
+    if (stem == NULL || stage == NULL || classes == NULL || second == NULL) return DUET_FORMAT; /* the message is set */
+    if (second->dim[1] != stage->dim[0]) return duet_fail(DUET_UNSUPPORTED, "grouped convolutions (ResNeXt) are not run by this version");
+    if (stage->dim[0] != stem->dim[0]) return duet_fail(DUET_UNSUPPORTED, "wide blocks (%lld channels behind a stem of %lld) are not run by this version", (long long)stage->dim[0], (long long)stem->dim[0]);
     for (int s = 1; s <= MOST_STAGES && count_blocks(guess, s) > 0; s++)
         snprintf(blocks + strlen(blocks), sizeof blocks - strlen(blocks), "%s%lld", s > 1 ? "/" : "", (long long)count_blocks(guess, s));
     snprintf(guess->config, sizeof guess->config, "image_size=%d,in_channels=%lld,base=%lld,classes=%lld,blocks=%s,bottleneck=%s,small=%s,head=%s", small ? 32 : 224,
