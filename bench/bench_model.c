@@ -136,7 +136,7 @@ static duet_status record_reader(record *r, duet_context *ctx, duet_model *model
         duet_add_noise(x + i * dim, x + i * dim, eps, level, dim);
         net_t[i] = (float)level.net_t;
     }
-    for (int64_t i = 0; i < ROWS * dim && duet_model_recogniser(model); i++)
+    for (int64_t i = 0; i < ROWS * dim && how->std[0] > 0.0; i++)
         x[i] = (float)(((double)pixels[i] / 255.0 - how->mean[i % in]) / how->std[i % in]);
     for (int i = 0; i < duet_model_tap_count(model); i++) DUET_DO(record_tap(r, ctx, model, duet_model_tap(model, i), t, pixels));
 done:

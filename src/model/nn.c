@@ -74,3 +74,17 @@ duet_value duet_nn_embedding(duet_graph *g, const char *name, duet_value labels,
     duet_scope_pop(g, mark);
     return y;
 }
+
+duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual, double eps, bool relu) {
+    static const char *const names[] = {"weight", "bias", "running_mean", "running_var"};
+    const int64_t C = duet_dim(g, x, -1);
+    duet_value statistics[4];
+    const size_t mark = duet_scope_push(g, "%s", name);
+    for (int k = 0; k < 4; k++) {
+        const duet_init init = {.kind = k == 0 || k == 3 ? DUET_INIT_ONE : DUET_INIT_ZERO};
+        statistics[k] = duet_parameter(g, names[k], k < 2 ? DUET_WEIGHT : DUET_CONSTANT, init, 1, &C);
+    }
+    const duet_value y = duet_batch_norm(g, x, statistics, residual, eps, relu);
+    duet_scope_pop(g, mark);
+    return y;
+}

@@ -18,6 +18,9 @@ duet_value duet_nn_linear(duet_graph *g, const char *name, duet_value x, int64_t
 /* <name>.weight [C], <name>.bias [C]; eps 1e-5 */
 duet_value duet_nn_group_norm(duet_graph *g, const char *name, duet_value x, int64_t groups);
 duet_value duet_nn_group_norm_eps(duet_graph *g, const char *name, duet_value x, int64_t groups, double eps);
+/* By the running statistics: <name>.weight, .bias, .running_mean, .running_var [C]; then the residual is added (DUET_NONE = none) and,
+ * where `relu`, negative values are cut. For networks that are not trained here. */
+duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual, double eps, bool relu);
 /* labels i32[B] -> [B,D]; <name>.weight [K,D], N(0,1) */
 duet_value duet_nn_embedding(duet_graph *g, const char *name, duet_value labels, int64_t rows, int64_t dim);
 

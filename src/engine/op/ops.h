@@ -57,8 +57,9 @@ duet_value duet_pad(duet_graph *g, duet_value x, int64_t top, int64_t bottom, in
 typedef struct duet_resample_attr { double gain; } duet_resample_attr;
 duet_value duet_upsample(duet_graph *g, duet_value x, double gain); /* nearest, 2x: [B,H,W,C] -> [B,2H,2W,C], times gain */
 duet_value duet_avg_pool(duet_graph *g, duet_value x, double gain); /* 2x2, stride 2 (even H, W), times gain */
-typedef struct duet_max_pool_attr { int64_t kernel, stride, pad; } duet_max_pool_attr;
+typedef struct duet_window_pool_attr { int64_t kernel, stride, pad; bool mean; } duet_window_pool_attr;
 duet_value duet_max_pool(duet_graph *g, duet_value x, int64_t kernel, int64_t stride, int64_t pad); /* pads with minus infinity */
+duet_value duet_mean_pool(duet_graph *g, duet_value x, int64_t kernel, int64_t stride, int64_t pad); /* of the window's pixels in the image */
 typedef struct duet_pool_attr { int64_t size; int64_t height, width; } duet_pool_attr; /* height, width: of the grad op only */
 /* adaptive average pooling [B,H,W,C] -> [B,p,p,C]; window i = floor(iH/p) .. ceil((i+1)H/p), as PyTorch */
 duet_value duet_adaptive_pool(duet_graph *g, duet_value x, int64_t size);

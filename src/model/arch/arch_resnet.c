@@ -31,25 +31,11 @@ static const duet_param params[] = {
     DUET_TEXT(resnet_config, head, "fc", "fc|linear", "name of the classifier"),
 };
 
-static duet_value batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual, bool relu) {
-    static const char *const names[4] = {"weight", "bias", "running_mean", "running_var"};
-    const int64_t C = duet_dim(g, x, -1);
-    duet_value statistics[4];
-    const size_t mark = duet_scope_push(g, "%s", name);
-    for (int k = 0; k < 4; k++) {
-        const duet_init init = {.kind = k == 0 || k == 3 ? DUET_INIT_ONE : DUET_INIT_ZERO};
-        statistics[k] = duet_parameter(g, names[k], k < 2 ? DUET_WEIGHT : DUET_CONSTANT, init, 1, &C);
-    }
-    const duet_value y = duet_batch_norm(g, x, statistics, residual, 1e-5, relu);
-    duet_scope_pop(g, mark);
-    return y;
-}
-
 /* Convolution and norm, named "conv1" and "bn1", "downsample.0" and "downsample.1". */
 static duet_value conv(duet_graph *g, const char *name, const char *norm, duet_value x, int64_t out, int64_t kernel, int64_t stride, duet_value residual,
                        bool relu) {
     x = duet_nn_conv2d_plain(g, name, x, out, kernel, stride, kernel / 2);
-    return batch_norm(g, norm, x, residual, relu);
+    return duet_nn_batch_norm(g, norm, x, residual, 1e-5, relu);
 }
 
 /* Every second pixel of each axis. */

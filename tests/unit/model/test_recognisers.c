@@ -98,7 +98,28 @@ static void test_refusals(void **state) {
     duet_context_free(ctx);
 }
 
+/* The judge of generated images has 23,850,960 weights (torchvision's count with 1008 classes) and 34,432 running statistics; its
+ * taps are those that metrics use. Values at full size: tools/parity/inception.py. */
+static void test_inception(void **state) {
+    duet_context *ctx = NULL;
+    duet_model *model = NULL;
+    (void)state;
+    OK(duet_context_new(&ctx, NULL));
+    OK(duet_model_new(ctx, &model, "inception", 1));
+    assert_int_equal(duet_model_parameters(model), 23850960 + 34432);
+    assert_int_equal(duet_model_tap_count(model), 14);
+    assert_string_equal(duet_model_tap(model, 9)->name, "Mixed_6e");
+    assert_int_equal(duet_model_tap(model, 9)->channels, 768);
+    assert_int_equal(duet_model_tap(model, 9)->height, 17);
+    assert_string_equal(duet_model_tap(model, 12)->name, "Mixed_7c");
+    assert_int_equal(duet_model_tap(model, 12)->channels, 2048);
+    assert_int_equal(duet_model_tap(model, 12)->width, 8);
+    assert_int_equal(duet_model_logits(model), 1008);
+    duet_model_close(model);
+    duet_context_free(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_refusals), cmocka_unit_test(test_inception)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,9 +48,9 @@ static duet_status run_batch_norm(const duet_run *run)
     return DUET_OK;
 }
 
-static duet_status run_max_pool(const duet_run *run)
+static duet_status run_window_pool(const duet_run *run)
 {
-    const duet_max_pool_attr *const a = run->call->attr;
+    const duet_window_pool_attr *const a = run->call->attr;
     const int64_t *const xd = run->call->in[0].shape.dim, *const yd = run->call->out[0].shape.dim, C = xd[3];
     const duet_act *const x = run->in[0];
     duet_act *const y = run->out[0];
@@ -60,14 +60,16 @@ static duet_status run_max_pool(const duet_run *run)
         const int64_t r1 = smaller(top + a->kernel, xd[1]), q1 = smaller(left + a->kernel, xd[2]);
         for (int64_t c = 0; c < C; c += DUET_LANES) {
             const int64_t count = C - c;
-            duet_vec most = vec_set(-INFINITY);
+            duet_vec most = vec_set(-INFINITY), sum = vec_set(0.0F);
             for (int64_t r = larger(top, 0); r < r1; r++) {
                 for (int64_t q = larger(left, 0); q < q1; q++) {
                     const duet_act *const at = x + ((b * xd[1] + r) * xd[2] + q) * C + c;
                     const duet_vec v = count >= DUET_LANES ? act_load(at) : act_load_part(at, count);
                     most = vec_select(v > most, v, most);
+                    sum += v;
                 }
             }
+            if (a->mean) most = sum * vec_set(1.0F / (float)((r1 - larger(top, 0)) * (q1 - larger(left, 0))));
             if (count >= DUET_LANES) act_store(y + p * C + c, most);
             else act_store_part(y + p * C + c, most, count);
         }
@@ -77,6 +79,6 @@ static duet_status run_max_pool(const duet_run *run)
 
 static const duet_kernel kernels[] = {
     { .op = "batch_norm", .name = "simd", .plan = plan_batch_norm, .run = run_batch_norm },
-    { .op = "max_pool", .name = "simd", .run = run_max_pool },
+    { .op = "window_pool", .name = "simd", .run = run_window_pool },
 };
 DUET_CPU_KERNELS(batch_norm) = { kernels, DUET_COUNT(kernels) };
