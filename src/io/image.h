@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * io/image.h: 8-bit images, interleaved HWC. The family `image` holds the file formats; a file is detected from its
- * content. Treatment, the same for all formats: grey+alpha and RGBA are composed over white, palettes are expanded. */
+ * content. Treatment, the same for all formats: grey+alpha and RGBA are composed over white, palettes are expanded, 16-bit samples
+ * keep their high byte, and the image is turned as its EXIF orientation says. */
 #ifndef DUET_IO_IMAGE_H
 #define DUET_IO_IMAGE_H
 

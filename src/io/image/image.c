@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The image family's dispatcher (by content), image memory and conversion, and PNG writing.
  * Alpha over white: (c * a + 255 * (255 - a)) / 255, rounded, as Pillow's paste with a mask.
- * EXIF orientation and colour profiles are not applied: the pixels are those that are stored. */
+ * EXIF's orientation is applied, so that pixels stand as a viewer shows them (Pillow: ImageOps.exif_transpose); colour profiles are
+ * not. */
 #include "io/image.h"
 
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "io/exif.h"
 #include "io/image/pixels.h"
 
 #define DUET_IMAGE(name) extern const duet_image_format duet_image_##name;
@@ -74,7 +76,10 @@ duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t siz
     if (size <= 0) return duet_fail(DUET_FORMAT, "image '%s' is empty", name);
     const duet_image_format *format = format_of(bytes, size);
     if (!format) return duet_fail(DUET_FORMAT, "'%s' is not a JPEG, PNG, PPM or WebP image", name);
-    return format->decode(out, bytes, size, channels, name);
+    DUET_TRY(format->decode(out, bytes, size, channels, name));
+    const duet_status status = duet_exif_turn(out, duet_exif_orientation(bytes, size));
+    if (status != DUET_OK) duet_image_free(out);
+    return status;
 }
 
 duet_status duet_image_read(duet_image *out, const char *path, int channels)

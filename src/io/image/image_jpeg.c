@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * JPEG through libjpeg-turbo with the settings Pillow has: accurate integer DCT, fancy upsampling, no EXIF rotation.
+ * JPEG through libjpeg-turbo with the settings Pillow has: accurate integer DCT, fancy upsampling.
  * Grey stays grey, YCbCr and RGB become RGB; CMYK and YCCK are taken as Adobe writes them (inverted) and become RGB by
  * c = k - (255 - c) * k / 255 with the stored, inverted values.
  * A warning that leaves wrong pixels (cut off, bad codes, lost restart) fails the image; harmless ones are ignored. */

@@ -58,6 +58,7 @@ static void equals_pillow(void **unused)
     (void)unused;
     compare_all(FOLDER "images.npz", 24);
     compare_all(FOLDER "webp.npz", 4);
+    compare_all(FOLDER "exif.npz", 9); /* each orientation; PNG and WebP too */
     duet_image image = {0};
     assert_int_equal(duet_image_read(&image, FOLDER "animated.webp", 0), DUET_UNSUPPORTED);
     assert_non_null(strstr(duet_error_message(), "animated"));
