@@ -15,4 +15,11 @@ DUET_NODISCARD duet_status duet_image_crop(duet_image *out, const duet_image *in
  * the short side is `size` (round half to even, as Python's round); then the centre size x size window (floor offsets). */
 DUET_NODISCARD duet_status duet_image_center_crop(duet_image *out, const duet_image *in, int64_t size);
 
+/* Bilinear without smoothing, as networks that judge images had theirs prepared: values in f32, not rounded. `out` has height x width x
+ * channels values in 0..255. Pixel i of `to` lies at
+ *   DUET_BILINEAR_TORCH: (i + 1/2) from/to - 1/2, not below 0 (torch's interpolate, align_corners=False: pytorch-fid)
+ *   DUET_BILINEAR_TF1:   i from/to (TensorFlow 1's resize_bilinear: the graph that the original scores come from, torch-fidelity) */
+typedef enum duet_bilinear { DUET_BILINEAR_TORCH, DUET_BILINEAR_TF1 } duet_bilinear;
+DUET_NODISCARD duet_status duet_image_bilinear(float *out, const duet_image *in, int64_t width, int64_t height, duet_bilinear how);
+
 #endif

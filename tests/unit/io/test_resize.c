@@ -107,10 +107,41 @@ static void refuses_bad_sizes(void **unused)
     duet_image_free(&in);
 }
 
+/* Values that networks which judge images were fed with: PyTorch's and TensorFlow's bilinear. */
+static void bilinear_equals_torch_and_tensorflow(void **unused)
+{
+    (void)unused;
+    int compared = 0;
+    duet_store *store = NULL;
+    assert_int_equal(duet_store_open(&store, DUET_SOURCE_DIR "/tests/golden/bilinear.npz"), DUET_OK);
+    for (int64_t i = 0; i < duet_store_count(store); i++) {
+        const duet_store_entry *const e = duet_store_at(store, i);
+        char kind[32], image[32], input[64];
+        float *want = NULL, *have = NULL;
+        assert_int_equal(sscanf(e->name, "%31[^/]/%31[^/]", kind, image), 2);
+        if (strcmp(kind, "in") == 0) continue;
+        const int64_t count = duet_shape_count(&e->shape);
+        snprintf(input, sizeof input, "in/%s", image);
+        duet_image in = load(store, input);
+        assert_int_equal(duet_alloc(&want, count, sizeof *want), DUET_OK);
+        assert_int_equal(duet_alloc(&have, count, sizeof *have), DUET_OK);
+        assert_int_equal(duet_store_read(store, e->name, DUET_F32, want), DUET_OK);
+        assert_int_equal(duet_image_bilinear(have, &in, e->shape.dim[1], e->shape.dim[0], strcmp(kind, "tf1") == 0 ? DUET_BILINEAR_TF1 : DUET_BILINEAR_TORCH), DUET_OK);
+        for (int64_t k = 0; k < count; k++)
+            if (have[k] - want[k] > 1e-3F || want[k] - have[k] > 1e-3F) fail_msg("%s: value %d is %g, not %g", e->name, (int)k, (double)have[k], (double)want[k]);
+        duet_release(want);
+        duet_release(have);
+        duet_image_free(&in);
+        compared++;
+    }
+    assert_int_equal(compared, 12);
+    duet_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_pillow),
+        cmocka_unit_test(equals_pillow), cmocka_unit_test(bilinear_equals_torch_and_tensorflow),
         cmocka_unit_test(crop_copies_the_window),
         cmocka_unit_test(refuses_bad_sizes),
     };
