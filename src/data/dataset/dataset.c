@@ -151,15 +151,18 @@ static duet_status open_detected(duet_context *ctx, duet_dataset **out, const ch
     if (duet_path_is_folder(path)) {
         return duet_fail(DUET_FORMAT,
                          "folder '%s' holds no data set: no images, IDX files, CIFAR batches (data_batch_1.bin) or "
-                         "single .tar in it",
+                         ".tar archives in it",
                          path);
     }
-    return duet_fail(DUET_FORMAT, "file '%s' is no data set: neither a .tar of images, an IDX file nor CIFAR batches", path);
+    return duet_fail(DUET_FORMAT, "file '%s' is no data set: neither a .tar or .zip of images, an IDX file nor CIFAR batches", path);
 }
+
+/* "train-{000..012}.tar": no file has that name. */
+static bool names_shards(const char *spec) { return strchr(spec, '{') != NULL && strstr(spec, "..") != NULL && strstr(spec, ".t") != NULL; }
 
 duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char *spec) {
     if (spec == NULL || spec[0] == '\0') return duet_fail(DUET_ARG, "no data set given: name a folder, a file or 'synth'");
-    if (duet_path_exists(spec)) return open_detected(ctx, out, spec);
+    if (duet_path_exists(spec) || names_shards(spec)) return open_detected(ctx, out, spec);
     char word[64];
     const size_t length = strcspn(spec, ":");
     const char *names[DUET_COUNT(entries)];
@@ -188,7 +191,7 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
     const char *near = duet_nearest(word, names, DUET_COUNT(entries));
     return duet_fail(DUET_NOT_FOUND,
                      "no file or folder '%s'%s%s%s; a data set is a folder of images, a folder of IDX or CIFAR files, "
-                     "a .tar of images, or 'synth' (see: duet data list)",
+                     "a .tar or .zip of images, or 'synth' (see: duet data list)",
                      spec, near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'" : "");
 }
 

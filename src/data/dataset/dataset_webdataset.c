@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * data/dataset/dataset_webdataset.c: shards of WebDataset: tar archives named by a range in braces (name-{000000..000146}.tar), a folder
+ * of several, or one. A sample is a run of members that share their path up to the first dot of the file; its fields are told by what
+ * follows: an image, .cls with the class (a number, or a word). Other fields are passed over. Shards whose names have the word train, val
+ * or test are of that split; others are train.
+ * Source: github.com/webdataset/webdataset, the format's description. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "data/dataset/packed.h"
+#include "io/tar.h"
+
+enum { MEMBER_LIMIT = 1 << 28, MOST_SHARDS = 100000, MOST_KEY = 1024, LOOKED_AT = 16, MOST_CLASS = 64 };
+
+typedef struct sample {
+    char key[MOST_KEY], class[MOST_CLASS], file[MOST_KEY];
+    duet_bytes image;
+} sample;
+
+/* ---- names of shards ---- */
+
+typedef struct range {
+    size_t before, after; /* the name's parts around "{000..123}" */
+    long long first, last;
+    int digits;
+} range;
+
+static bool find_range(range *out, const char *path) {
+    const char *const open = strrchr(path, '{');
+    int used = 0;
+    if (open == NULL || sscanf(open, "{%lld..%lld}%n", &out->first, &out->last, &used) != 2 || used == 0) return false;
+    out->before = (size_t)(open - path);
+    out->after = out->before + (size_t)used;
+    out->digits = (int)strspn(open + 1, "0123456789");
+    return out->first >= 0 && out->last >= out->first && out->last - out->first < MOST_SHARDS;
+}
+
+static bool is_tar_name(const char *name) { return name[0] != '.' && (duet_ends_with(name, ".tar") || duet_ends_with(name, ".tar.gz") || duet_ends_with(name, ".tgz")); }
+
+/* Does the name have the word, between other signs than letters? */
+static bool has_word(const char *name, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = name; (at = strstr(at, word)) != NULL; at++)
+        if ((at == name || !isalpha((unsigned char)at[-1])) && !isalpha((unsigned char)at[length])) return true;
+    return false;
+}
+
+static duet_split split_of(const char *path) {
+    const char *const name = duet_path_base(path);
+    if (has_word(name, "test")) return DUET_TEST;
+    return has_word(name, "val") || has_word(name, "valid") || has_word(name, "validation") ? DUET_VAL : DUET_TRAIN;
+}
+
+/* ---- detection ---- */
+
+static bool has_field(const char *name, const char *field) {
+    const char *const dot = strchr(duet_path_base(name), '.');
+    return dot != NULL && strcmp(dot + 1, field) == 0;
+}
+
+/* Is there a class among the first members? */
+static bool has_classes(const char *path) {
+    duet_tar *tar = NULL;
+    const char *name = "";
+    bool found = false;
+    if (duet_tar_open(&tar, path) != DUET_OK) return false;
+    for (int i = 0; i < LOOKED_AT && name != NULL && !found; i++) {
+        duet_bytes bytes = {0};
+        if (duet_tar_next(tar, &name, &bytes, MEMBER_LIMIT) != DUET_OK) break;
+        found = name != NULL && has_field(name, "cls");
+        duet_bytes_free(&bytes);
+    }
+    duet_tar_close(tar);
+    return found;
+}
+
+/* Shards of a folder, the first one's path. */
+static int count_shards(char first[DUET_PATH_SIZE], const char *folder) {
+    duet_listing list = {0};
+    int found = 0;
+    if (duet_folder_list(&list, folder) != DUET_OK) return 0;
+    for (int64_t i = 0; i < list.count; i++) {
+        if (!is_tar_name(list.name[i])) continue;
+        if (found++ == 0 && duet_path_join(first, folder, list.name[i]) != DUET_OK) found = 0;
+    }
+    duet_listing_free(&list);
+    return found;
+}
+
+static int detect(const char *path) {
+    char first[DUET_PATH_SIZE];
+    range shards;
+    if (find_range(&shards, path)) return 95;
+    if (!duet_path_is_folder(path)) return is_tar_name(duet_path_base(path)) && has_classes(path) ? 95 : 0;
+    const int count = count_shards(first, path);
+    return count > 0 && (count > 1 || has_classes(first)) ? 75 : 0;
+}
+
+/* ---- reading ---- */
+
+/* A class's word stands in a path: no folder of its own. */
+static void take_class(sample *s, const duet_bytes *bytes) {
+    size_t n = 0;
+    for (int64_t i = 0; i < bytes->size && n + 1 < sizeof s->class; i++) {
+        const uint8_t c = bytes->data[i];
+        if (c > ' ') s->class[n++] = c == '/' ? '_' : (char)c;
+    }
+    s->class[n] = '\0';
+}
+
+static duet_status flush(duet_dataset *dataset, sample *s, duet_split split) {
+    char *end = NULL;
+    duet_status status = DUET_OK;
+    if (s->image.data != NULL) {
+        const long long label = strtoll(s->class, &end, 10);
+        if (s->class[0] != '\0' && *end == '\0') status = duet_packed_add_labelled(dataset, split, label, s->file, &s->image);
+        else {
+            const char *const name = duet_arena_format(dataset->arena, "%s/%s%s%s", duet_split_name(split), s->class, s->class[0] ? "/" : "", s->file);
+            status = duet_arena_status(dataset->arena);
+            if (status == DUET_OK) status = duet_packed_add(dataset, name, &s->image);
+        }
+    }
+    duet_bytes_free(&s->image);
+    *s = (sample){.key = ""};
+    return status;
+}
+
+/* Path up to the first dot of the file. */
+static bool key_of(char out[MOST_KEY], const char *name) {
+    const char *const base = duet_path_base(name);
+    const size_t length = (size_t)(base - name) + strcspn(base, ".");
+    if (length >= MOST_KEY || *base == '.') return false;
+    memcpy(out, name, length);
+    out[length] = '\0';
+    return true;
+}
+
+static duet_status take_member(duet_dataset *dataset, sample *s, duet_split split, const char *name, duet_bytes *bytes) {
+    char key[MOST_KEY];
+    if (!key_of(key, name)) return DUET_OK;
+    if (strcmp(key, s->key) != 0) DUET_TRY(flush(dataset, s, split));
+    memcpy(s->key, key, sizeof key);
+    if (has_field(name, "cls")) take_class(s, bytes);
+    if (!duet_packed_wants(name) || s->image.data != NULL) return DUET_OK;
+    snprintf(s->file, sizeof s->file, "%.1000s", duet_path_base(name));
+    s->image = *bytes;
+    *bytes = (duet_bytes){0};
+    return DUET_OK;
+}
+
+static duet_status read_shard(duet_context *ctx, duet_dataset *dataset, const char *path) {
+    duet_status status = DUET_OK;
+    duet_tar *tar = NULL;
+    duet_bytes bytes = {0};
+    sample s = {.key = ""};
+    const char *name = "";
+    const duet_split split = split_of(path);
+    DUET_DO(duet_tar_open(&tar, path));
+    for (int64_t i = 0; name != NULL; i++) {
+        if (i % 1024 == 0) DUET_DO(duet_check_cancelled(ctx));
+        DUET_DO(duet_tar_next(tar, &name, &bytes, MEMBER_LIMIT));
+        if (name != NULL) DUET_DO(take_member(dataset, &s, split, name, &bytes));
+        duet_bytes_free(&bytes);
+    }
+    DUET_DO(flush(dataset, &s, split));
+done:
+    duet_bytes_free(&bytes);
+    duet_bytes_free(&s.image);
+    duet_tar_close(tar);
+    return status;
+}
+
+static duet_status read_folder(duet_context *ctx, duet_dataset *dataset, const char *folder) {
+    duet_status status = DUET_OK;
+    duet_listing list = {0};
+    char path[DUET_PATH_SIZE];
+    DUET_TRY(duet_folder_list(&list, folder));
+    for (int64_t i = 0; i < list.count; i++) {
+        if (!is_tar_name(list.name[i])) continue;
+        DUET_DO(duet_path_join(path, folder, list.name[i]));
+        DUET_DO(read_shard(ctx, dataset, path));
+    }
+done:
+    duet_listing_free(&list);
+    return status;
+}
+
+static duet_status read_range(duet_context *ctx, duet_dataset *dataset, const char *path, const range *shards) {
+    char shard[DUET_PATH_SIZE];
+    for (long long i = shards->first; i <= shards->last; i++) {
+        const int length = snprintf(shard, sizeof shard, "%.*s%0*lld%s", (int)shards->before, path, shards->digits, i, path + shards->after);
+        if (length < 0 || length >= (int)sizeof shard) return duet_fail(DUET_ARG, "the names of the shards are too long");
+        DUET_TRY(read_shard(ctx, dataset, shard));
+    }
+    return DUET_OK;
+}
+
+static duet_status open_set(duet_context *ctx, duet_dataset *dataset, const char *path, const void *options) {
+    range shards;
+    (void)options;
+    DUET_TRY(duet_packed_new(dataset));
+    if (find_range(&shards, path)) DUET_TRY(read_range(ctx, dataset, path, &shards));
+    else if (duet_path_is_folder(path)) DUET_TRY(read_folder(ctx, dataset, path));
+    else DUET_TRY(read_shard(ctx, dataset, path));
+    return duet_packed_finish(ctx, dataset);
+}
+
+const duet_dataset_layout duet_dataset_webdataset = {
+    .info = {"webdataset", "shards name-{000..012}.tar of WebDataset: an image and .cls a sample; or a folder of them", DUET_TABLE_EMPTY},
+    .detect = detect,
+    .open = open_set,
+    .close = duet_packed_close,
+    .read = duet_packed_read,
+    .row_name = duet_packed_row_name,
+};
