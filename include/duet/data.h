@@ -107,6 +107,11 @@ DUET_NODISCARD duet_status duet_loader_next(duet_loader *loader, duet_batch *out
 int64_t duet_loader_skipped(const duet_loader *loader); /* bad images left out so far */
 void duet_loader_close(duet_loader *loader);
 
+/* Writes a split as PNGs in order, scaled to size x size as duet_dataset_read does (0 = as they are): a path that ends in .zip gets what
+ * EDM and StyleGAN read (square images of one size, labels in dataset.json), one in .tar WebDataset's samples, spread over shards where it
+ * has a range in braces ("x-{000..012}.tar"). The same set gives the same bytes. Zips are put together in memory. */
+DUET_NODISCARD duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset, duet_split split, int64_t size, const char *path);
+
 /* u8 -> f32: x = v/127.5 - 1. */
 void duet_pixels_to_float(float *out, const uint8_t *in, int64_t count);
 /* f32 in [-1,1] -> u8 with clamping and rounding to nearest. */

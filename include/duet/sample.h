@@ -24,7 +24,8 @@ DUET_NODISCARD duet_status duet_denoise_strip(duet_context *ctx, duet_model *mod
                                               const int64_t *t, int64_t t_count, uint64_t seed, uint8_t *pixels);
 
 /* Writes pixels (u8, [count,size,size,channels]) by the ending of path: '….png' a grid of `columns`, '….npz' arr_0 u8 NHWC
- * (guided-diffusion's sample file; grey is repeated to 3 channels), a folder (name ends in '/' or has no ending) NNNNNN.png.
+ * (guided-diffusion's sample file; grey is repeated to 3 channels), '….zip' PNGs as EDM takes data
+ * sets, a folder (name ends in '/' or has no ending) NNNNNN.png.
  * `note` goes into the PNG text chunk "parameters"; may be NULL. */
 DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size, int channels, int64_t columns,
                                             const char *path, const char *note);

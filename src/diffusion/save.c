@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * diffusion/save.c: images to a grid, an npz in guided-diffusion's layout, or a folder of PNGs. */
+ * diffusion/save.c: images to a grid, an npz in guided-diffusion's layout, a zip in EDM's, or a folder of PNGs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "io/image_zip.h"
 #include "report/grid.h"
 
 static duet_status save_grid(const uint8_t *pixels, int64_t count, int64_t size, int channels, int64_t columns, const char *path,
@@ -52,12 +53,33 @@ static duet_status save_folder(const uint8_t *pixels, int64_t count, int64_t siz
     return DUET_OK;
 }
 
+/* As EDM takes data sets, without labels. */
+static duet_status save_zip(const uint8_t *pixels, int64_t count, int64_t size, int channels, const char *path, const duet_image_text *text) {
+    duet_status status = DUET_OK;
+    duet_bytes *png = NULL;
+    duet_image image = {0};
+    const int64_t bytes = size * size * channels;
+    DUET_DO(duet_alloc(&png, count + 1, sizeof *png));
+    DUET_DO(duet_image_new(&image, size, size, channels));
+    for (int64_t i = 0; i < count; i++) {
+        memcpy(image.pixels, pixels + i * bytes, (size_t)bytes);
+        DUET_DO(duet_image_encode_png(&png[i], &image, text, text->value ? 1 : 0));
+    }
+    DUET_DO(duet_image_zip_write(path, png, NULL, count));
+done:
+    for (int64_t i = 0; png != NULL && i < count; i++) duet_bytes_free(&png[i]);
+    duet_release(png);
+    duet_image_free(&image);
+    return status;
+}
+
 duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size, int channels, int64_t columns, const char *path,
                              const char *note) {
     const duet_image_text text = {.key = "parameters", .value = note};
     const char *base = duet_path_base(path);
     if (duet_ends_with(path, ".png")) return save_grid(pixels, count, size, channels, columns, path, &text);
     if (duet_ends_with(path, ".npz")) return save_npz(pixels, count, size, channels, path);
+    if (duet_ends_with(path, ".zip")) return save_zip(pixels, count, size, channels, path, &text);
     if (*base == '\0' || !strchr(base, '.') || duet_path_is_folder(path)) return save_folder(pixels, count, size, channels, path, &text);
-    return duet_fail(DUET_ARG, "cannot tell what '%s' should be; end it in .png, .npz or '/'", path);
+    return duet_fail(DUET_ARG, "cannot tell what '%s' should be; end it in .png, .npz, .zip or '/'", path);
 }

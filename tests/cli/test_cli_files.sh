@@ -82,4 +82,17 @@ wrong 1 'should stand in does not exist' $t --data "$data" --out no/run
 wrong 1 "the folder 'no' of --out does not exist" sample run --out no/x.png
 wrong 1 "the folder 'no' of --out does not exist" features run --data "$data" --t 5 --tap 3 --pool 2 --out no/f.npz
 wrong 1 "'photos' is not empty" sample run --out photos
+# archives
+ok data pack "$data" --out set.zip --json
+object out split images
+ok data info set.zip
+says 'layout zip'
+ok data pack "$data" --out 'set-{0..2}.tar'
+ok data info 'set-{0..2}.tar'
+says 'layout webdataset'
+ok sample run --sampler ddim:steps=2 --count 2 --out drawn.zip
+ok data info drawn.zip
+says 'no labels'
+wrong 2 'give --out' data pack "$data"
+wrong 2 'ends in one of: .zip .tar' data pack "$data" --out set.rar
 finish

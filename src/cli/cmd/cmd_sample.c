@@ -15,7 +15,7 @@ static const duet_param params[] = {
     DUET_TEXT(sample_options, sampler, "ddim:steps=50", NULL, "NAME:key=value,… ('duet help sampler')"),
     DUET_INT(sample_options, count, "64", 1, 1000000, "how many images"),
     DUET_INT(sample_options, seed, "0", 0, 9e15, "seed; sample i depends on the seed and i only"),
-    DUET_TEXT(sample_options, out, "", NULL, "x.png (a grid), x.npz (arr_0, u8 NHWC) or folder/ (PNGs, new or empty)"),
+    DUET_TEXT(sample_options, out, "", NULL, "x.png (a grid), x.npz (arr_0, u8 NHWC), x.zip (for EDM) or folder/ (PNGs, new or empty)"),
     DUET_INT(sample_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
     DUET_INT(sample_options, label, "-1", -1, 1000000, "class of a class-conditional model; -1 = one after the other"),
 };
@@ -69,7 +69,7 @@ static duet_status save(cli_state *cli, const sample_options *o, duet_model *mod
 static duet_status run(cli_state *cli) {
     const sample_options *o = cli->options;
     duet_model *model = NULL;
-    duet_status status = o->out[0] ? cli_check_out(o->out, ".png .npz /") : DUET_OK;
+    duet_status status = o->out[0] ? cli_check_out(o->out, ".png .npz .zip /") : DUET_OK;
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status != DUET_OK) return status;
     const duet_preprocess *how = &duet_model_card(model)->preprocess;

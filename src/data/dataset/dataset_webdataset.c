@@ -97,8 +97,7 @@ static int detect(const char *path) {
     range shards;
     if (find_range(&shards, path)) return 95;
     if (!duet_path_is_folder(path)) return is_tar_name(duet_path_base(path)) && has_classes(path) ? 95 : 0;
-    const int count = count_shards(first, path);
-    return count > 0 && (count > 1 || has_classes(first)) ? 75 : 0;
+    return count_shards(first, path) > 0 && has_classes(first) ? 75 : 0;
 }
 
 /* ---- reading ---- */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * data/pack.c: a split of a data set as one zip for EDM and StyleGAN, or as tar shards for WebDataset (ustar: members NNNNNNNN.png and
+ * NNNNNNNN.cls, without times and owners, so that the same set gives the same bytes). */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "data/dataset/dataset.h"
+#include "data/preprocess.h"
+#include "io/image_zip.h"
+
+enum { BLOCK = 512, MOST_SHARDS = 100000 };
+
+typedef struct pack {
+    const duet_dataset *dataset;
+    duet_split split;
+    duet_preprocess how; /* size 0: as they are */
+} pack;
+
+static duet_status encode(const pack *p, int64_t index, duet_bytes *png) {
+    duet_status status = DUET_OK;
+    duet_image image = {0};
+    if (p->how.size == 0) {
+        DUET_DO(p->dataset->layout->read(p->dataset, p->split, index, p->how.channels, &image));
+    } else {
+        DUET_DO(duet_image_new(&image, p->how.size, p->how.size, p->how.channels));
+        DUET_DO(duet_dataset_read(p->dataset, p->split, index, &p->how, image.pixels));
+    }
+    DUET_DO(duet_image_encode_png(png, &image, NULL, 0));
+done:
+    duet_image_free(&image);
+    return status;
+}
+
+static duet_status step(duet_context *ctx, const char *what, int64_t done, int64_t total) {
+    DUET_TRY(duet_check_cancelled(ctx));
+    duet_progress_report(ctx, what, "images", (double)done, (double)total, NULL);
+    return DUET_OK;
+}
+
+static duet_status write_zip(duet_context *ctx, const pack *p, const char *path) {
+    duet_status status = DUET_OK;
+    const int64_t count = p->dataset->info.count[p->split];
+    duet_bytes *png = NULL;
+    int32_t *labels = NULL;
+    DUET_DO(duet_alloc(&png, count + 1, sizeof *png));
+    DUET_DO(duet_alloc(&labels, count + 1, sizeof *labels));
+    for (int64_t i = 0; i < count; i++) {
+        DUET_DO(step(ctx, "packing", i, count));
+        DUET_DO(encode(p, i, &png[i]));
+        labels[i] = duet_dataset_label(p->dataset, p->split, i);
+        if (p->dataset->info.labelled && labels[i] < 0) DUET_FAIL(DUET_UNSUPPORTED, "row %lld has no label, others have: the format has no word for that", (long long)i);
+    }
+    DUET_DO(duet_image_zip_write(path, png, p->dataset->info.labelled ? labels : NULL, count));
+done:
+    for (int64_t i = 0; png != NULL && i < count; i++) duet_bytes_free(&png[i]);
+    duet_release(png);
+    duet_release(labels);
+    return status;
+}
+
+/* ---- tar ---- */
+
+static void put_octal(char *field, int digits, int64_t value) { snprintf(field, (size_t)digits + 1, "%0*llo", digits, (unsigned long long)value); }
+
+/* Header (POSIX.1-1988 ustar), bytes, zeros up to the next block. */
+static void put_member(duet_writer *writer, const char *name, const void *bytes, int64_t size) {
+    static const char zeros[BLOCK] = {0};
+    char head[BLOCK] = {0};
+    unsigned sum = 0;
+    snprintf(head, 100, "%s", name);
+    put_octal(head + 100, 7, 0644);
+    put_octal(head + 108, 7, 0);
+    put_octal(head + 116, 7, 0);
+    put_octal(head + 124, 11, size);
+    put_octal(head + 136, 11, 0);
+    memset(head + 148, ' ', 8); /* the checksum counts itself as spaces */
+    head[156] = '0';
+    memcpy(head + 257, "ustar\00000", 8);
+    for (int i = 0; i < BLOCK; i++) sum += (unsigned char)head[i];
+    snprintf(head + 148, 8, "%06o", sum);
+    duet_writer_put(writer, head, BLOCK);
+    duet_writer_put(writer, bytes, size);
+    duet_writer_put(writer, zeros, (BLOCK - size % BLOCK) % BLOCK);
+}
+
+static duet_status put_sample(const pack *p, duet_writer *writer, int64_t index) {
+    duet_bytes png = {0};
+    char name[32], class[16];
+    const int32_t label = duet_dataset_label(p->dataset, p->split, index);
+    DUET_TRY(encode(p, index, &png));
+    snprintf(name, sizeof name, "%08lld.png", (long long)index);
+    put_member(writer, name, png.data, png.size);
+    duet_bytes_free(&png);
+    snprintf(name, sizeof name, "%08lld.cls", (long long)index);
+    if (label >= 0) put_member(writer, name, class, snprintf(class, sizeof class, "%d", label));
+    return DUET_OK;
+}
+
+static duet_status write_tar(duet_context *ctx, const pack *p, const char *path, int64_t first, int64_t last) {
+    static const char end[2 * BLOCK] = {0};
+    duet_writer *writer = NULL;
+    duet_status status = DUET_OK;
+    DUET_TRY(duet_writer_open(&writer, path));
+    for (int64_t i = first; i < last && status == DUET_OK; i++) {
+        status = step(ctx, "packing", i, p->dataset->info.count[p->split]);
+        if (status == DUET_OK) status = put_sample(p, writer, i);
+    }
+    if (status != DUET_OK) {
+        duet_writer_abort(writer);
+        return status;
+    }
+    duet_writer_put(writer, end, sizeof end);
+    return duet_writer_commit(writer);
+}
+
+/* "x-{000..012}.tar": rows in order, spread evenly. */
+static duet_status write_shards(duet_context *ctx, const pack *p, const char *path) {
+    const char *const open = strrchr(path, '{');
+    const int64_t count = p->dataset->info.count[p->split];
+    long long first = 0, last = 0;
+    int used = 0;
+    char shard[DUET_PATH_SIZE];
+    if (open == NULL) return write_tar(ctx, p, path, 0, count);
+    if (sscanf(open, "{%lld..%lld}%n", &first, &last, &used) != 2 || used == 0 || first < 0 || last < first || last - first >= MOST_SHARDS)
+        return duet_fail(DUET_ARG, "'%s' is no range of shards, like 'x-{000..012}.tar'", path);
+    const int64_t shards = last - first + 1;
+    for (int64_t k = 0; k < shards; k++) {
+        const int length = snprintf(shard, sizeof shard, "%.*s%0*lld%s", (int)(open - path), path, (int)strspn(open + 1, "0123456789"), first + k, open + used);
+        if (length < 0 || length >= (int)sizeof shard) return duet_fail(DUET_ARG, "the names of the shards are too long");
+        DUET_TRY(write_tar(ctx, p, shard, k * count / shards, (k + 1) * count / shards));
+    }
+    return DUET_OK;
+}
+
+duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset, duet_split split, int64_t size, const char *path) {
+    const duet_dataset_info *const info = &dataset->info;
+    const pack p = {.dataset = dataset, .split = split, .how = {.size = size, .channels = info->channels}};
+    if (info->count[split] == 0) return duet_fail(DUET_ARG, "data set '%s' has no rows in split %s", info->name, duet_split_name(split));
+    if (size != 0) DUET_TRY(duet_preprocess_check(&p.how));
+    if (duet_ends_with(path, ".tar")) return write_shards(ctx, &p, path);
+    if (!duet_ends_with(path, ".zip")) return duet_fail(DUET_ARG, "cannot tell what '%s' should be; end it in .zip (EDM, StyleGAN) or .tar (WebDataset, 'x-{000..012}.tar')", path);
+    if (size == 0 && (info->varied || info->height != info->width)) return duet_fail(DUET_ARG, "the format takes square images of one size; say which: --size N");
+    return write_zip(ctx, &p, path);
+}

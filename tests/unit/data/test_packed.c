@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ * Sets in WebDataset's shards and in zips with dataset.json, as Python wrote them (tests/golden/make_set_goldens.py), and what
+ * duet_dataset_pack writes, read again. */
+#include "fixtures.h"
+
+#include "io/archive.h"
+
+#define SETS DUET_SOURCE_DIR "/tests/golden/sets/"
+
+static const duet_preprocess plain = {.size = 8, .channels = 3};
+
+static duet_dataset *open_set(const char *spec) {
+    duet_dataset *set = NULL;
+    OK(duet_dataset_open(NULL, &set, spec));
+    return set;
+}
+
+/* The number that the maker put into the first pixel of a row. */
+static int number_of(const duet_dataset *set, duet_split split, int64_t index) {
+    uint8_t pixels[8 * 8 * 3];
+    OK(duet_dataset_read(set, split, index, &plain, pixels));
+    assert_int_equal(pixels[1], 2 * pixels[0]);
+    return pixels[0];
+}
+
+static void shards_are_read(void **state) {
+    (void)state;
+    duet_dataset *const range = open_set(SETS "shards-train-{000000..000001}.tar.gz"), *const one = open_set(SETS "shards-val-000000.tar.gz");
+    const duet_dataset_info *const info = duet_dataset_describe(range);
+    assert_string_equal(info->layout, "webdataset");
+    assert_int_equal(info->count[DUET_TRAIN], 12);
+    assert_int_equal(info->class_count, 3);
+    assert_string_equal(info->class_names[2], "20");
+    for (int64_t i = 0; i < 12; i++) assert_int_equal(number_of(range, DUET_TRAIN, i) % 3, duet_dataset_label(range, DUET_TRAIN, i));
+    assert_int_equal(duet_dataset_describe(one)->count[DUET_VAL], 6);
+    assert_int_equal(duet_dataset_describe(one)->count[DUET_TRAIN], 0);
+    duet_dataset_close(range);
+    duet_dataset_close(one);
+    duet_dataset *const folder = open_set("webdataset:" SETS);
+    assert_int_equal(duet_dataset_describe(folder)->count[DUET_TRAIN], 12);
+    assert_int_equal(duet_dataset_describe(folder)->count[DUET_VAL], 6);
+    duet_dataset_close(folder);
+    duet_dataset *missing = NULL;
+    FAILS(DUET_NOT_FOUND, "shards-train-000002.tar.gz", duet_dataset_open(NULL, &missing, SETS "shards-train-{000000..000005}.tar.gz"));
+}
+
+static void zip_is_read(void **state) {
+    (void)state;
+    duet_dataset *const set = open_set(SETS "edm.zip");
+    assert_string_equal(duet_dataset_describe(set)->layout, "zip");
+    assert_int_equal(duet_dataset_describe(set)->count[DUET_TRAIN], 9);
+    assert_int_equal(duet_dataset_describe(set)->class_count, 4);
+    for (int64_t i = 0; i < 9; i++) assert_int_equal(number_of(set, DUET_TRAIN, i) % 4, duet_dataset_label(set, DUET_TRAIN, i));
+    duet_dataset_close(set);
+}
+
+static void compare(const duet_dataset *a, const duet_dataset *b) {
+    assert_int_equal(duet_dataset_describe(a)->count[DUET_TRAIN], duet_dataset_describe(b)->count[DUET_TRAIN]);
+    for (int64_t i = 0; i < duet_dataset_describe(a)->count[DUET_TRAIN]; i++) {
+        assert_int_equal(number_of(a, DUET_TRAIN, i), number_of(b, DUET_TRAIN, i));
+        assert_int_equal(duet_dataset_label(a, DUET_TRAIN, i), duet_dataset_label(b, DUET_TRAIN, i));
+    }
+}
+
+static void packed_sets_come_back(void **state) {
+    (void)state;
+    static const char *const names[] = {"again.zip", "one.tar", "part-{00..03}.tar"};
+    char folder[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
+    duet_dataset *const set = open_set(SETS "shards-train-{000000..000001}.tar.gz");
+    fresh_folder(folder, "packed");
+    for (int i = 0; i < 3; i++) {
+        OK(duet_path_join(path, folder, names[i]));
+        OK(duet_dataset_pack(NULL, set, DUET_TRAIN, i == 1 ? 8 : 0, path));
+        duet_dataset *const again = open_set(path);
+        compare(set, again);
+        duet_dataset_close(again);
+    }
+    OK(duet_path_join(path, folder, "x.rar"));
+    FAILS(DUET_ARG, "end it in .zip", duet_dataset_pack(NULL, set, DUET_TRAIN, 0, path));
+    FAILS(DUET_ARG, "no rows in split val", duet_dataset_pack(NULL, set, DUET_VAL, 0, path));
+    duet_dataset_close(set);
+}
+
+/* Text as dataset.json beside one image. */
+static void labels_are_checked(void **state) {
+    (void)state;
+    static const struct { const char *json, *words; } cases[] = {
+        {"{\"labels\":[[\"other.png\",1]]}", "no label for 'a.png'"}, {"{\"labels\":[[\"a.png\",-1]]}", "has the label -1"},
+        {"{\"labels\":[[\"a.png\",\"cat\"]]}", "is not [name, class]"}, {"{\"labels\":{}}", "no list"}, {"{\"labels\"", "damaged at line 1"},
+    };
+    char folder[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
+    duet_dataset *set = NULL;
+    duet_image image = {0};
+    duet_bytes png = {0};
+    OK(duet_image_new(&image, 4, 4, 3));
+    OK(duet_image_encode_png(&png, &image, NULL, 0));
+    fresh_folder(folder, "labels");
+    OK(duet_path_join(path, folder, "set.zip"));
+    for (int i = 0; i < DUET_COUNT(cases); i++) {
+        const duet_archive_part parts[] = {{.name = "a.png", .head = png.data, .head_size = png.size},
+                                           {.name = "dataset.json", .head = cases[i].json, .head_size = (int64_t)strlen(cases[i].json)}};
+        OK(duet_archive_write(path, parts, 2));
+        FAILS(DUET_FORMAT, cases[i].words, duet_dataset_open(NULL, &set, path));
+    }
+    duet_bytes_free(&png);
+    duet_image_free(&image);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shards_are_read), cmocka_unit_test(zip_is_read), cmocka_unit_test(packed_sets_come_back),
+                                       cmocka_unit_test(labels_are_checked)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
