@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * data/preprocess.c: from an image of any size to size x size x channels bytes, and from bytes to [-1,1] and back.
- * Fits: centre crop as guided-diffusion does it (io/resize.h), or padding by the border's pixels: with w <= size the
+ * Fits: centre crop as guided-diffusion does it, or torchvision's evaluation of ImageNet (io/resize.h), or padding by the border's pixels: with w <= size the
  * image's column 0 stands at floor((size - w) / 2), rows alike, and y[i] = x[clamp(i - offset, 0, w - 1)]. */
 #include "data/preprocess.h"
 
@@ -19,11 +19,11 @@ duet_status duet_preprocess_check(const duet_preprocess *how) {
     if (how->channels != 1 && how->channels != 3) {
         return duet_fail(DUET_ARG, "%d channels; images have 1 (grey) or 3 (colour)", how->channels);
     }
-    const char *const fits[] = {"", "auto", "center_crop", "pad"};
+    const char *const fits[] = {"", "auto", "center_crop", "pad", "imagenet"};
     for (int i = 0; i < DUET_COUNT(fits); i++) {
         if (strncmp(how->fit, fits[i], sizeof how->fit) == 0) return DUET_OK;
     }
-    return duet_fail(DUET_ARG, "no fit '%.15s'; fits are auto, center_crop and pad", how->fit);
+    return duet_fail(DUET_ARG, "no fit '%.15s'; fits are auto, center_crop, pad and imagenet", how->fit);
 }
 
 int64_t duet_preprocess_bytes(const duet_preprocess *how) {
@@ -34,7 +34,13 @@ static bool wants_padding(const duet_preprocess *how, int64_t height, int64_t wi
     const int64_t size = how->size;
     if (height > size || width > size || (height == size && width == size)) return false;
     if (strcmp(how->fit, "pad") == 0) return true;
-    return strcmp(how->fit, "center_crop") != 0 && 5 * height > 4 * size && 5 * width > 4 * size;
+    return strcmp(how->fit, "center_crop") != 0 && strcmp(how->fit, "imagenet") != 0 && 5 * height > 4 * size && 5 * width > 4 * size;
+}
+
+/* Small images have no border to spare: they are enlarged whole. */
+static bool wants_imagenet(const duet_preprocess *how, int64_t height, int64_t width) {
+    const int64_t side = height < width ? height : width;
+    return strcmp(how->fit, "imagenet") == 0 && 7 * side >= 8 * how->size;
 }
 
 static int64_t clamp(int64_t v, int64_t most) {
@@ -61,7 +67,7 @@ static duet_status fit(uint8_t *out, const duet_image *in, const duet_preprocess
         return DUET_OK;
     }
     duet_image cropped = {0};
-    DUET_TRY(duet_image_center_crop(&cropped, in, how->size));
+    DUET_TRY(wants_imagenet(how, in->height, in->width) ? duet_image_imagenet_crop(&cropped, in, how->size) : duet_image_center_crop(&cropped, in, how->size));
     memcpy(out, cropped.pixels, (size_t)duet_preprocess_bytes(how));
     duet_image_free(&cropped);
     return DUET_OK;

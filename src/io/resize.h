@@ -15,6 +15,9 @@ DUET_NODISCARD duet_status duet_image_crop(duet_image *out, const duet_image *in
  * the short side is `size` (round half to even, as Python's round); then the centre size x size window (floor offsets). */
 DUET_NODISCARD duet_status duet_image_center_crop(duet_image *out, const duet_image *in, int64_t size);
 
+/* torchvision's evaluation of networks for ImageNet: BILINEAR so that the short side is size / 0.875 (224: 256), the long one rounded
+ * down; then the centre size x size window (half offsets to even). */
+DUET_NODISCARD duet_status duet_image_imagenet_crop(duet_image *out, const duet_image *in, int64_t size);
 /* Bilinear without smoothing, as networks that judge images had theirs prepared: values in f32, not rounded. `out` has height x width x
  * channels values in 0..255. Pixel i of `to` lies at
  *   DUET_BILINEAR_TORCH: (i + 1/2) from/to - 1/2, not below 0 (torch's interpolate, align_corners=False: pytorch-fid)

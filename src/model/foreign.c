@@ -21,6 +21,7 @@ void duet_foreign_imagenet(duet_guess *guess) {
     static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
     memcpy(guess->mean, mean, sizeof mean);
     memcpy(guess->std, std, sizeof std);
+    snprintf(guess->fit, sizeof guess->fit, "imagenet");
 }
 
 duet_foreign_text duet_foreign_name(const char *scope, const char *name) {

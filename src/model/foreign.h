@@ -17,6 +17,7 @@ struct duet_guess {
     char config[1024];  /* the architecture's options as spec text */
     char noise[DUET_TEXT_SIZE], predict[DUET_TEXT_SIZE];
     double mean[3], std[3];       /* of the colours, as in duet_preprocess */
+    char fit[16];                 /* of the images, as in duet_preprocess */
     char assumed[DUET_TEXT_SIZE]; /* what the file does not say, in words; "" = nothing */
 };
 typedef struct duet_guess duet_guess;
@@ -27,7 +28,7 @@ typedef struct duet_foreign_text {
     char text[128];
 } duet_foreign_text;
 duet_foreign_text duet_foreign_name(const char *scope, const char *name); /* both, one behind the other */
-void duet_foreign_imagenet(duet_guess *guess); /* mean and deviation of the colours as networks for ImageNet have them */
+void duet_foreign_imagenet(duet_guess *guess); /* colours and fit as networks for ImageNet have them */
 bool duet_foreign_has(const duet_guess *guess, const char *name);
 
 /* The value of the flag --weights in flags as they come, "" where there is none: read before the architecture is known. */

@@ -171,6 +171,7 @@ static duet_status describe_foreign(duet_model **out, duet_guess *guess, const d
     (void)duet_copy_text(model->card.predict, sizeof model->card.predict, guess->predict);
     memcpy(model->card.preprocess.mean, guess->mean, sizeof guess->mean);
     memcpy(model->card.preprocess.std, guess->std, sizeof guess->std);
+    if (guess->fit[0] != '\0') memcpy(model->card.preprocess.fit, guess->fit, sizeof guess->fit);
     (void)duet_copy_text(model->card.name, sizeof model->card.name, duet_path_base(path));
     (void)duet_copy_text(model->card.assumed, sizeof model->card.assumed, guess->assumed);
     model->card.ema = strstr(guess->prefix, "ema") != NULL || strstr(duet_path_base(path), "ema") != NULL;

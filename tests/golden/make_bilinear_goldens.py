@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """bilinear.npz: pictures enlarged and reduced by torch's interpolate, and by the formula of TensorFlow 1's resize_bilinear (in float64);
-in/<name>, torch/<name>/<width>x<height>, tf1/<name>/<width>x<height>; from the repository's root."""
+in/<name>, torch/<name>/<width>x<height>, tf1/<name>/<width>x<height>; crop/<name>, torchvision's evaluation; from the repository's root."""
 import numpy as np
 import torch
+import torchvision
+from PIL import Image
 
 
 def tf1(a, width, height):
@@ -25,6 +27,11 @@ def main():
             resized = torch.nn.functional.interpolate(planes, size=(height, width), mode="bilinear", align_corners=False)
             out[f"torch/{name}/{width}x{height}"] = resized[0].permute(1, 2, 0).numpy()
             out[f"tf1/{name}/{width}x{height}"] = tf1(a, width, height)
+    for name, shape in (("wide", (61, 90, 3)), ("high", (75, 64, 1))): # torchvision's Resize and CenterCrop
+        a = out[f"in/{name}"] = rng.integers(0, 256, shape, dtype=np.uint8)
+        image = torchvision.transforms.Resize(48)(Image.fromarray(a[:, :, 0] if shape[2] == 1 else a))
+        cropped = np.asarray(torchvision.transforms.CenterCrop(42)(image))
+        out[f"crop/{name}"] = cropped if cropped.ndim == 3 else cropped[:, :, None]
     np.savez_compressed("tests/golden/bilinear.npz", **out)
 
 

@@ -130,6 +130,7 @@ static duet_status infer(duet_guess *guess) {
              small ? "true" : "false", head);
     snprintf(guess->noise, sizeof guess->noise, "none");
     duet_foreign_imagenet(guess);
+    if (small) guess->fit[0] = '\0';
     snprintf(guess->assumed, sizeof guess->assumed, "size %d, mean and deviation of ImageNet's colours", small ? 32 : 224);
     return DUET_OK;
 }

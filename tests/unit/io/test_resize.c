@@ -107,8 +107,8 @@ static void refuses_bad_sizes(void **unused)
     duet_image_free(&in);
 }
 
-/* Values that networks which judge images were fed with: PyTorch's and TensorFlow's bilinear. */
-static void bilinear_equals_torch_and_tensorflow(void **unused)
+/* Values that networks which judge images were fed with: PyTorch's and TensorFlow's bilinear; and torchvision's crop. */
+static void equals_torch_and_tensorflow(void **unused)
 {
     (void)unused;
     int compared = 0;
@@ -120,6 +120,16 @@ static void bilinear_equals_torch_and_tensorflow(void **unused)
         float *want = NULL, *have = NULL;
         assert_int_equal(sscanf(e->name, "%31[^/]/%31[^/]", kind, image), 2);
         if (strcmp(kind, "in") == 0) continue;
+        if (strcmp(kind, "crop") == 0) {
+            snprintf(input, sizeof input, "in/%s", image);
+            duet_image whole = load(store, input), part = {0}, expected = load(store, e->name);
+            assert_int_equal(duet_image_imagenet_crop(&part, &whole, 42), DUET_OK);
+            assert_same(e->name, &part, &expected);
+            duet_image_free(&whole);
+            duet_image_free(&part);
+            duet_image_free(&expected);
+            continue;
+        }
         const int64_t count = duet_shape_count(&e->shape);
         snprintf(input, sizeof input, "in/%s", image);
         duet_image in = load(store, input);
@@ -141,7 +151,7 @@ static void bilinear_equals_torch_and_tensorflow(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_pillow), cmocka_unit_test(bilinear_equals_torch_and_tensorflow),
+        cmocka_unit_test(equals_pillow), cmocka_unit_test(equals_torch_and_tensorflow),
         cmocka_unit_test(crop_copies_the_window),
         cmocka_unit_test(refuses_bad_sizes),
     };
