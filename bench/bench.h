@@ -18,6 +18,7 @@ typedef struct bench_options {
     int64_t size, batch, threads, t, tap, pool;
     double seconds;
     bool gradient;
+    bool recompute;
 } bench_options;
 
 /* ---- bench_model.c ---- */

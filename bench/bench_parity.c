@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * bench_parity.c: what tools/parity compares with other programs, of an exact pass in f32 over random noise.
  * File: x[B,S,S,C], start[B,S,S,C] (the noise that `duet sample` begins with), net_t[B], low_res[B,S,S,C] (networks for super-resolution), output, tap/NAME[B,H,W,C'] of all taps; with
- * gradient=1 also the gradient of every parameter under its own name, of the loss mean(output^2). Classes are those of the row numbers. */
+ * gradient=1 also the gradient of every parameter under its own name, of the loss mean(output^2); recompute=1 computes what is inside
+ * a block again for it, as training's recompute=blocks does. Classes are those of the row numbers. */
 #include <stdio.h>
 #include <string.h>
 
@@ -58,6 +59,17 @@ done:
     return status;
 }
 
+static duet_status recompute(parity *p) {
+    const int64_t count = p->model->params->count;
+    duet_value *keep = NULL;
+    DUET_TRY(duet_alloc(&keep, p->count + count, sizeof *keep));
+    memcpy(keep, p->value, (size_t)p->count * sizeof *keep);
+    for (int64_t i = 0; i < count; i++) keep[p->count + i] = p->grads[i].value;
+    const duet_status status = duet_pass_run(p->graph, "recompute", keep, p->count + count);
+    duet_release(keep);
+    return status;
+}
+
 static duet_status compile(parity *p, duet_context *ctx) {
     const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = true};
     duet_model_inputs in;
@@ -67,6 +79,7 @@ static duet_status compile(parity *p, duet_context *ctx) {
     DUET_TRY(duet_model_build(p->model, p->graph, p->o->batch, false, &in, &p->value[0]));
     DUET_TRY(duet_pass_run(p->graph, "fuse", p->value, p->count));
     if (p->o->gradient) DUET_TRY(add_gradients(p));
+    if (p->o->gradient && p->o->recompute) DUET_TRY(recompute(p));
     DUET_TRY(duet_plan_new(&p->plan, p->graph, p->model->params, p->value, p->count, p->grads, p->o->gradient ? p->model->params->count : 0, &options));
     return duet_session_new(&p->session, p->plan, p->model->params);
 }

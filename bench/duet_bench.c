@@ -22,6 +22,7 @@ static const duet_param rows[] = {
     DUET_INT(bench_options, pool, "1", 1, 64, "pooling of features"),
     DUET_FLOAT(bench_options, seconds, "1", 0.01, 60, "of each measurement of machine"),
     DUET_BOOLEAN(bench_options, gradient, "false", "parity: gradients too"),
+    DUET_BOOLEAN(bench_options, recompute, "false", "parity: gradients with what is inside a block computed again"),
 };
 static const duet_param_table table = DUET_TABLE(rows, bench_options);
 

@@ -103,9 +103,10 @@ def main():
     parser.add_argument("--only", default=",".join(CASES))
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--gradient", action="store_true")
+    parser.add_argument("--threads", type=int, default=1)
     o = parser.parse_args()
     sys.path[:0] = [o.guided, o.improved, o.consistency]
-    torch.set_num_threads(1)
+    torch.set_num_threads(o.threads)
     common.lift()
     good = True
     for name in o.only.split(","):

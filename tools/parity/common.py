@@ -37,9 +37,14 @@ def fill(net, seed=1):
     return net.to(SINGLE).eval()
 
 
-def widen(net):
-    """float64: all weights at once, or those of a layer while it works where memory is short."""
-    if sum(p.numel() for p in net.parameters()) < LARGE:
+def widen(net, gradient):
+    """float64: all weights at once, or those of a layer while it works where memory is short. For gradients both sides compute what is
+    inside a block again, else those of 512 pixels need more memory than most machines have."""
+    if gradient:
+        for module in net.modules():
+            if hasattr(module, "use_checkpoint"):
+                module.use_checkpoint = True
+    if gradient or sum(p.numel() for p in net.parameters()) < LARGE:
         net.double()
         return
     for module in net.modules():
@@ -50,7 +55,7 @@ def widen(net):
 
 def run_duet(bench, model, out, batch, gradient):
     said = subprocess.run([bench, "parity", f"model={model}", f"out={out}", f"batch={batch}", f"gradient={'true' if gradient else 'false'}",
-                           "threads=1"], check=True, capture_output=True, text=True).stdout
+                           f"recompute={'true' if gradient else 'false'}", f"threads={torch.get_num_threads()}"], check=True, capture_output=True, text=True).stdout
     return json.loads(said), load_file(out)
 
 
@@ -77,7 +82,7 @@ def compare(bench, work, label, net, taps, forward, path, batch=1, gradient=Fals
     start = time.time()
     said, held = run_duet(bench, path, out, batch, gradient)
     held = {name: torch.from_numpy(value) for name, value in held.items()}
-    widen(net)
+    widen(net, gradient)
     theirs = {name[4:] for name in held if name.startswith("tap/")}
     taps = taps or {name: net.get_submodule(name) for name in theirs}
     errors = {}

@@ -46,8 +46,9 @@ def main():
     parser.add_argument("work")
     parser.add_argument("--only", default=",".join(CASES))
     parser.add_argument("--gradient", action="store_true")
+    parser.add_argument("--threads", type=int, default=1)
     o = parser.parse_args()
-    torch.set_num_threads(1)
+    torch.set_num_threads(o.threads)
     good = True
     for name in o.only.split(","):
         torch.manual_seed(1)
