@@ -2,7 +2,8 @@
  * model/adm_classifier.c: the ends of guided-diffusion's classifier of noisy images, by its option `pool`:
  *   adaptive    norm, SiLU, mean over the map, 1x1 filter
  *   attention   norm, SiLU; tokens (mean, pixels) + positions [C,T+1]; attention in the order (q|k|v, head, c); the first token's scores
- *   spatial_v2  means of all maps side by side, linear to 2048, norm, SiLU, linear */
+ *   spatial     means of all maps side by side, linear to 2048, ReLU, linear
+ *   spatial_v2  the same, norm and SiLU for ReLU */
 #include "model/adm_classifier.h"
 
 #include <string.h>
@@ -35,18 +36,31 @@ static duet_value attention(duet_graph *g, const duet_adm_end *end) {
     return x;
 }
 
-static duet_value spatial(duet_graph *g, const duet_adm_end *end) {
+/* -> [B,HIDDEN] */
+static duet_value means_of_all(duet_graph *g, const duet_adm_end *end) {
     duet_value all = mean_of(g, end->maps[0]);
     for (int i = 1; i < end->count; i++) all = duet_concat(g, all, mean_of(g, end->maps[i]));
-    all = duet_nn_linear(g, "0", all, HIDDEN, 0, false);
-    all = duet_reshape(g, all, 3, (int64_t[]){duet_dim(g, all, 0), 1, HIDDEN});
-    all = norm_silu(g, "1", all, end->groups);
-    return duet_nn_linear(g, "3", duet_reshape(g, all, 2, (int64_t[]){duet_dim(g, all, 0), HIDDEN}), end->classes, 0, false);
+    return duet_nn_linear(g, "0", all, HIDDEN, 0, false);
+}
+
+static duet_value spatial(duet_graph *g, const duet_adm_end *end) {
+    return duet_nn_linear(g, "2", duet_relu(g, means_of_all(g, end)), end->classes, 0, false);
+}
+
+static duet_value spatial_v2(duet_graph *g, const duet_adm_end *end) {
+    const duet_value all = means_of_all(g, end);
+    const int64_t B = duet_dim(g, all, 0);
+    const duet_value h = norm_silu(g, "1", duet_reshape(g, all, 3, (int64_t[]){B, 1, HIDDEN}), end->groups);
+    return duet_nn_linear(g, "3", duet_reshape(g, h, 2, (int64_t[]){B, HIDDEN}), end->classes, 0, false);
 }
 
 duet_value duet_adm_classifier(duet_graph *g, const duet_adm_end *end) {
+    static const struct { const char *pool; duet_value (*build)(duet_graph *, const duet_adm_end *); } ends[] = {
+        {"adaptive", adaptive}, {"attention", attention}, {"spatial", spatial}, {"spatial_v2", spatial_v2}};
     const size_t mark = duet_scope_push(g, "out");
-    const duet_value scores = strcmp(end->pool, "attention") == 0 ? attention(g, end) : strcmp(end->pool, "adaptive") == 0 ? adaptive(g, end) : spatial(g, end);
+    duet_value scores = DUET_NONE;
+    for (int i = 0; i < DUET_COUNT(ends); i++)
+        if (strcmp(end->pool, ends[i].pool) == 0) scores = ends[i].build(g, end);
     duet_scope_pop(g, mark);
     return scores;
 }

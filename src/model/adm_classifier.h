@@ -6,7 +6,7 @@
 #include "engine/graph/graph.h"
 
 typedef struct duet_adm_end {
-    const char *pool;       /* adaptive, attention or spatial_v2 */
+    const char *pool;       /* adaptive, attention, spatial or spatial_v2 */
     const duet_value *maps; /* [count] outputs of the input blocks and, last, of the middle block */
     int count;
     int64_t classes, head_channels, groups;

@@ -69,6 +69,7 @@ CASES = {
     "classifier-256": (128, lambda c: classifier(256, c)),
     "classifier-512": (128, lambda c: classifier(512, c)),
     "classifier-64-adaptive": (128, lambda c: classifier(64, c, pool="adaptive")),
+    "classifier-64-spatial": (128, lambda c: classifier(64, c, pool="spatial")),
     "classifier-64-spatial_v2": (128, lambda c: classifier(64, c, pool="spatial_v2")),
     "consistency-64": (192, lambda c: consistency(64, c, (1, 2, 3, 4), 3, 1000, True)),
     "consistency-bedroom256": (256, lambda c: consistency(256, c, (1, 1, 2, 2, 4, 4), 2, None, False)),

@@ -85,6 +85,7 @@ duet_value duet_dropout(duet_graph *g, duet_value x, duet_value sample_id, doubl
 /* pred[B,…], target[B,…] -> out 0: loss[1] = mean over all; out 1: per_sample[B]. Both values come back through pointers. */
 void duet_mse_loss(duet_graph *g, duet_value pred, duet_value target, duet_value *loss, duet_value *per_sample);
 duet_value duet_gelu(duet_graph *g, duet_value x); /* x Phi(x) */
+duet_value duet_relu(duet_graph *g, duet_value x); /* max(x, 0) */
 typedef struct duet_fill_attr { double value; int64_t rank; duet_int_list dims; } duet_fill_attr;
 duet_value duet_fill(duet_graph *g, double value, int rank, const int64_t *dims); /* a constant tensor */
 typedef struct duet_cast_attr { bool bf16; } duet_cast_attr; /* of the op cast, which only the pass bf16 makes */

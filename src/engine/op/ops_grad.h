@@ -40,5 +40,6 @@ typedef struct duet_embedding_grad_attr { int64_t rows; } duet_embedding_grad_at
 duet_value duet_embedding_grad(duet_graph *g, duet_value labels, duet_value dy, int64_t rows);
 /* pred[B,…], target[B,…], dloss[1] -> dpred = dloss * 2 (pred - target) / count */
 duet_value duet_mse_loss_grad(duet_graph *g, duet_value pred, duet_value target, duet_value dloss);
+duet_value duet_relu_grad(duet_graph *g, duet_value x, duet_value dy); /* same shapes */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * model/arch/adm_config.h: options of adm_unet, for twin.c too. Their meaning: the table in arch_adm_unet.c. */
+ * model/arch/adm_config.h: options of adm_unet, for adm_foreign.c and twin.c too. Their meaning: the table in arch_adm_unet.c. */
 #ifndef DUET_MODEL_ARCH_ADM_CONFIG_H
 #define DUET_MODEL_ARCH_ADM_CONFIG_H
 
@@ -15,5 +15,7 @@ typedef struct adm_config {
 } adm_config;
 
 extern const duet_arch duet_arch_adm_unet;
+
+duet_status duet_adm_infer(struct duet_guess *guess); /* its `infer` */
 
 #endif

@@ -42,6 +42,8 @@ static const struct {
                            "num_head_channels=64,resblock_updown=true,classifier_pool=attention", "linear:steps=1000"},
     {"classifier, means of all maps", "image_size=64,num_channels=64,num_res_blocks=2,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
                                       "resblock_updown=true,classifier_pool=spatial_v2,num_classes=10", "cosine:steps=1000"},
+    {"classifier, means of all maps, ReLU", "image_size=64,num_channels=64,num_res_blocks=2,channel_mult=1/2/3/4,attention_resolutions=32/16/8,"
+                                            "num_head_channels=64,resblock_updown=true,classifier_pool=spatial,num_classes=10", "cosine:steps=1000"},
     {"cd_imagenet64 (consistency)", "image_size=64,num_channels=192,num_res_blocks=3,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
                                     "resblock_updown=true,class_cond=true,use_new_attention_order=true,conv_attention=true", "karras:steps=1000"},
     {"cd_bedroom256 (consistency)", "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,"
