@@ -82,6 +82,7 @@ const char *duet_model_path(const duet_model *model); /* the file it came from, 
 uint64_t duet_model_hash(const duet_model *model);    /* of configuration and weights */
 int64_t duet_model_parameters(const duet_model *model);
 duet_dtype duet_model_stored(const duet_model *model); /* of most weights in its file; f32 for new models */
+const char *duet_model_refusal(const duet_model *model); /* why it makes no images ("it is a classifier of …"); NULL where it does */
 bool duet_model_recogniser(const duet_model *model);   /* takes no noise and makes no images: its features have t -1 */
 int64_t duet_model_logits(const duet_model *model);    /* classes of its own classifier, whose logits are the last tap; 0 = none */
 bool duet_model_foreign(const duet_model *model);     /* its file is of another program and has no card to change */

@@ -90,12 +90,12 @@ duet_status cli_check_head(const char *spec); /* of the family `head` */
  * which must be new or empty. Files are replaced. */
 duet_status cli_check_out(const char *path, const char *endings);
 
-/* Where a command's results go. model: a run folder gives RUN/<command>-NNN; a file gives a numbered run of its own. */
+/* Where a command's results go. path: of the model; a run folder gives RUN/<command>-NNN, a file gives a numbered run of its own. */
 typedef struct cli_step {
     char run[CLI_PATH], folder[CLI_PATH];
     bool own_run; /* the run was made for this step */
 } cli_step;
-duet_status cli_step_new(cli_step *out, const char *model, const char *command);
+duet_status cli_step_new(cli_step *out, duet_model *model, const char *path, const char *command);
 /* Rebuilds the report and says where everything is. */
 duet_status cli_step_done(const cli_state *cli, const cli_step *step);
 /* Removes what a failed step has made; returns `status`. */
@@ -104,6 +104,7 @@ duet_status cli_step_drop(const cli_step *step, duet_status status);
 /* The folder of cached features: `given`, else RUN/cache. fresh: what is kept there is forgotten. */
 duet_status cli_cache(char out[CLI_PATH], const char *given, const char *run, bool fresh);
 duet_dtype cli_dtype(const char *name); /* "f16", else f32 */
+void cli_say_setting(const cli_state *cli, int64_t t, int tap, int pool); /* "t 10, tap 9, pool 2"; "clean images" for t -1 */
 /* "600 of 900 feature rows were in the cache" */
 void cli_say_cached(const cli_state *cli, const duet_features_work *work);
 

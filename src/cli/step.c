@@ -24,11 +24,20 @@ duet_status cli_write_json(const char *path, json_t *object) {
     return cli_fail(DUET_IO, "cannot write '%s': %s", path, strerror(reason));
 }
 
+static json_t *model_json(duet_model *model) {
+    const duet_card *card = duet_model_card(model);
+    json_t *object = json_pack("{s:s,s:s,s:I,s:f,s:i,s:I,s:i}", "arch", card->arch, "config", duet_model_config(model), "parameters",
+                               (json_int_t)duet_model_parameters(model), "macs", duet_model_macs(model), "taps", duet_model_tap_count(model), "size",
+                               (json_int_t)card->preprocess.size, "channels", card->preprocess.channels);
+    if (duet_model_refusal(model)) json_object_set_new(object, "makes_no_images", json_string(duet_model_refusal(model)));
+    return object;
+}
+
 /* A run for the results of one command on a model file. */
-static duet_status run_for_file(char out[CLI_PATH], const char *model, const char *command) {
+static duet_status run_for_file(char out[CLI_PATH], duet_model *model, const char *file, const char *command) {
     char name[256], path[CLI_PATH + 16], created[32];
-    const char *base = strrchr(model, '/');
-    snprintf(name, sizeof name, "%s-%.200s", command, base ? base + 1 : model);
+    const char *base = strrchr(file, '/');
+    snprintf(name, sizeof name, "%s-%.200s", command, base ? base + 1 : file);
     char *dot = strrchr(name, '.');
     if (dot) *dot = '\0';
     const duet_status status = duet_run_new(out, "runs", name);
@@ -37,17 +46,17 @@ static duet_status run_for_file(char out[CLI_PATH], const char *model, const cha
     struct tm utc;
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     snprintf(path, sizeof path, "%s/run.json", out);
-    return cli_write_json(path, json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s}}", "command", command, "name", name, "version", DUET_VERSION,
-                                          "status", "done", "created", created, "settings", "model", model));
+    return cli_write_json(path, json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s},s:o}", "command", command, "name", name, "version", DUET_VERSION,
+                                          "status", "done", "created", created, "settings", "model", file, "model", model_json(model)));
 }
 
-duet_status cli_step_new(cli_step *out, const char *model, const char *command) {
-    *out = (cli_step){.own_run = !duet_run_is(model)};
+duet_status cli_step_new(cli_step *out, duet_model *model, const char *path, const char *command) {
+    *out = (cli_step){.own_run = !duet_run_is(path)};
     if (!out->own_run) {
-        snprintf(out->run, sizeof out->run, "%s", model);
+        snprintf(out->run, sizeof out->run, "%s", path);
         for (size_t n = strlen(out->run); n > 1 && out->run[n - 1] == '/'; n--) out->run[n - 1] = '\0';
     } else {
-        const duet_status status = run_for_file(out->run, model, command);
+        const duet_status status = run_for_file(out->run, model, path, command);
         if (status != DUET_OK) return status;
     }
     const duet_status status = duet_run_step_new(out->folder, out->run, command);
@@ -94,6 +103,12 @@ duet_status cli_cache(char out[CLI_PATH], const char *given, const char *run, bo
 }
 
 duet_dtype cli_dtype(const char *name) { return strcmp(name, "f16") == 0 ? DUET_F16 : DUET_F32; }
+
+void cli_say_setting(const cli_state *cli, int64_t t, int tap, int pool) {
+    if (t < 0) cli_say(cli, "clean images");
+    else cli_say(cli, "t %lld", (long long)t);
+    cli_say(cli, ", tap %d, pool %d", tap, pool);
+}
 
 void cli_say_cached(const cli_state *cli, const duet_features_work *work) {
     if (work->cached > 0)

@@ -58,6 +58,8 @@ duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t
     return duet_graph_status(graph);
 }
 
+const char *duet_model_refusal(const duet_model *model) { return model->shape.refusal; }
+
 duet_status duet_model_check_denoises(const duet_model *model) {
     if (model->shape.refusal == NULL) return DUET_OK;
     return duet_fail(DUET_UNSUPPORTED, "%s; its features can be read: duet features, sweep, probe", model->shape.refusal);

@@ -83,12 +83,15 @@ const char *duet_report_setting(duet_report *report, const json_t *object) {
     for (int i = 0; i < 3; i++) {
         const double value = duet_report_number(object, key[i]);
         if (isnan(value)) continue;
-        duet_str_format(&str, "%s%s%s", str.size > 0 ? ", " : " at ", before[i], duet_quantity_plain(report->arena, value));
+        if (i == 0 && value < 0) duet_str_add(&str, " on clean images");
+        else duet_str_format(&str, "%s%s%s", str.size > 0 ? ", " : " at ", before[i], duet_quantity_plain(report->arena, value));
     }
     const char *text = str.text != NULL ? duet_arena_text(report->arena, str.text) : "";
     duet_str_free(&str);
     return text != NULL ? text : "";
 }
+
+const char *duet_report_t(duet_report *report, double t) { return t < 0 ? "clean" : duet_quantity_plain(report->arena, t); }
 
 void duet_report_fact(duet_str *out, const char *name, const char *value) {
     if (strcmp(value, "–") != 0) duet_str_format(out, "<div><dt>%s</dt><dd>%s</dd></div>", name, value);

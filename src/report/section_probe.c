@@ -56,7 +56,7 @@ static void write_reader(probe *p, duet_str *out, const json_t *row, double base
     static const char *const key[] = {"t", "tap", "pool"};
     for (int i = 0; i < 3; i++) {
         const double value = pixels ? NAN : duet_report_number(row, key[i]);
-        duet_str_format(out, "<td class=\"n\">%s</td>", duet_quantity_plain(arena, value));
+        duet_str_format(out, "<td class=\"n\">%s</td>", i == 0 ? duet_report_t(p->report, value) : duet_quantity_plain(arena, value));
     }
     duet_str_format(
         out,

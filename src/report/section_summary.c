@@ -7,23 +7,39 @@
 #include <math.h>
 #include <string.h>
 
+/* Why the model makes no images; NULL where it does. */
+static const char *makes_none(const duet_report *report) {
+    return duet_report_text(duet_report_get(report->info, "model"), "makes_no_images");
+}
+
+/* " (adm_unet, 1.19M parameters)" as far as it is known. */
+static void write_network(duet_report *report, duet_str *out) {
+    const json_t *model = duet_report_get(report->info, "model");
+    const double parameters = duet_report_number(model, "parameters");
+    if (duet_report_text(model, "arch") == NULL) return;
+    duet_str_format(out, " (<code>%s</code>", duet_report_value(report, duet_report_get(model, "arch")));
+    if (isfinite(parameters)) duet_str_format(out, ", %s parameters", duet_quantity_short(report->arena, parameters));
+    duet_str_add(out, ")");
+}
+
 static void write_lead(duet_report *report, duet_str *out) {
-    const json_t *model = duet_report_get(report->info, "model"), *data = duet_report_get(report->info, "data");
-    const double parameters = duet_report_number(model, "parameters"), images = duet_report_number(report->info, "images");
-    const double seconds = duet_report_number(report->info, "seconds");
-    duet_str_add(out, "<p class=\"lead\">One diffusion model");
-    if (duet_report_text(model, "arch") != NULL)
-        duet_str_format(out, " (<code>%s</code>", duet_report_value(report, duet_report_get(model, "arch")));
-    if (duet_report_text(model, "arch") != NULL && isfinite(parameters)) {
-        duet_str_format(out, ", %s parameters", duet_quantity_short(report->arena, parameters));
+    const json_t *data = duet_report_get(report->info, "data");
+    const char *command = duet_report_text(report->info, "command"), *none = makes_none(report);
+    const double images = duet_report_number(report->info, "images"), seconds = duet_report_number(report->info, "seconds");
+    const bool trained = command == NULL || strcmp(command, "train") == 0; /* here, that is */
+    duet_str_add(out, none != NULL ? "<p class=\"lead\">A network" : "<p class=\"lead\">One diffusion model");
+    write_network(report, out);
+    if (none != NULL) {
+        duet_str_format(out, ", read as diffusion models are: a small head on its inner activations recognises images. It generates "
+                             "nothing: %s.</p>", duet_report_escape(report, none));
+        return;
     }
-    if (duet_report_text(model, "arch") != NULL) duet_str_add(out, ")");
-    duet_str_add(out, ", trained without labels");
+    if (trained) duet_str_add(out, ", trained without labels");
     if (duet_report_text(data, "name") != NULL)
         duet_str_format(out, " on %s", duet_report_value(report, duet_report_get(data, "name")));
     if (isfinite(images)) duet_str_format(out, " for %s images", duet_quantity_count(report->arena, images));
     if (isfinite(seconds)) duet_str_format(out, " in %s", duet_quantity_seconds(report->arena, seconds));
-    duet_str_add(out, ", does two jobs: it generates images, and its inner activations recognise them.</p>");
+    duet_str_format(out, "%s does two jobs: it generates images, and its inner activations recognise them.</p>", trained ? "," : "");
 }
 
 static void write_status(duet_report *report, duet_str *out) {
@@ -36,13 +52,18 @@ static void write_status(duet_report *report, duet_str *out) {
         duet_str_format(out, "<p class=\"status\">training %s</p>", duet_report_escape(report, status));
 }
 
+/* A result that is missing, and the command that makes it: of a run that was trained, or of the file that the run is about. */
+static void write_missing(duet_report *report, duet_str *out, const char *damaged, const char *command) {
+    const char *file = duet_report_text(duet_report_get(report->info, "settings"), "model");
+    if (damaged != NULL) duet_str_format(out, "<p class=\"note\">%s</p></div>\n", damaged);
+    else duet_str_format(out, "<p class=\"note\">Not yet: <code>duet %s %s</code> does it.</p></div>\n", command, file != NULL ? duet_report_escape(report, file) : "RUN");
+}
+
 static void write_generates(duet_report *report, duet_str *out) {
     const char *why = NULL;
     duet_str_add(out, "<div class=\"result\"><h2>It generates</h2>");
     if (report->sample.count == 0) {
-        duet_str_format(out, "<p class=\"note\">%s</p></div>\n",
-                        report->sample.damaged != NULL ? report->sample.damaged
-                                                       : "No samples yet: <code>duet sample RUN</code> draws some.");
+        write_missing(report, out, report->sample.damaged, "sample");
         return;
     }
     const duet_report_step *step = &report->sample.item[0];
@@ -81,9 +102,7 @@ static void write_neighbours(duet_report *report, duet_str *out) {
 static void write_recognises(duet_report *report, duet_str *out) {
     duet_str_add(out, "<div class=\"result\"><h2>It recognises</h2>");
     if (report->probe.count == 0) {
-        duet_str_format(out, "<p class=\"note\">%s</p></div>\n",
-                        report->probe.damaged != NULL ? report->probe.damaged
-                                                      : "Not measured yet: <code>duet probe RUN</code> does it.");
+        write_missing(report, out, report->probe.damaged, "probe");
         return;
     }
     const json_t *result = report->probe.item[0].result, *model = duet_report_reader_row(result, "model");
@@ -121,7 +140,7 @@ void duet_section_summary(duet_report *report, duet_str *out) {
         duet_str_format(out, "<p class=\"when\">started <time>%s</time> UTC</p>", duet_report_escape(report, day));
     }
     duet_str_add(out, "</header>\n<section class=\"two\" id=\"results\">\n");
-    write_generates(report, out);
+    if (makes_none(report) == NULL) write_generates(report, out);
     write_recognises(report, out);
     duet_str_add(out, "</section>\n");
 }

@@ -88,9 +88,9 @@ static void fill(const sweep *s, double *value, double pool) {
     }
 }
 
-static const char **labels(sweep *s, const double *list, int64_t count, const char *last) {
+static const char **labels(sweep *s, const double *list, int64_t count, bool steps, const char *last) {
     const char **out = duet_arena_alloc(s->report->arena, count + 1, sizeof *out);
-    for (int64_t i = 0; i < count && out != NULL; i++) out[i] = duet_quantity_plain(s->report->arena, list[i]);
+    for (int64_t i = 0; i < count && out != NULL; i++) out[i] = steps ? duet_report_t(s->report, list[i]) : duet_quantity_plain(s->report->arena, list[i]);
     if (out != NULL) out[count] = last;
     return out;
 }
@@ -102,7 +102,7 @@ static void draw(sweep *s, duet_str *out, double pool, bool large, bool across, 
     const int64_t ts = s->ts + (random ? 1 : 0);
     double *value = duet_arena_alloc(arena, (s->ts + 1) * s->taps, sizeof *value);
     double *turned = duet_arena_alloc(arena, (s->ts + 1) * s->taps, sizeof *turned);
-    const char **t_label = labels(s, s->t, s->ts, across ? "random" : "rnd"), **tap_label = labels(s, s->tap, s->taps, "");
+    const char **t_label = labels(s, s->t, s->ts, true, across ? "random" : "rnd"), **tap_label = labels(s, s->tap, s->taps, false, "");
     if (value == NULL || turned == NULL || t_label == NULL || tap_label == NULL) return;
     fill(s, value, pool);
     for (int64_t i = 0; i < ts; i++) {
@@ -197,7 +197,7 @@ static void write_best(sweep *s, duet_str *out) {
                         "<tr><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td "
                         "class=\"n\">%s</td>"
                         "<td class=\"n\">%s %%</td></tr>",
-                        duet_quantity_plain(arena, duet_report_number(pick, "t")),
+                        duet_report_t(s->report, duet_report_number(pick, "t")),
                         duet_quantity_plain(arena, duet_report_number(pick, "tap")),
                         duet_quantity_plain(arena, duet_report_number(pick, "pool")),
                         duet_quantity_count(arena, duet_report_number(pick, "dim")),

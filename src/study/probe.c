@@ -120,6 +120,7 @@ static duet_status probe_model(probe *p, duet_model *model, const duet_feature_t
     duet_status status = DUET_OK;
     double sum = 0, square = 0;
     out->seeds = p->options->noise_seeds < 1 ? 1 : p->options->noise_seeds > 16 ? 16 : p->options->noise_seeds;
+    if (p->options->t < 0) out->seeds = 1; /* clean images have no noise to draw again */
     for (int s = 0; s < out->seeds; s++) {
         duet_feature_table test = {0};
         duet_accuracy accuracy = {0};

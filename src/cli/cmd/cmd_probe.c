@@ -55,8 +55,9 @@ static duet_status setting(const cli_state *cli, const probe_options *o, duet_pr
 static void say_result(const cli_state *cli, const duet_probe_options *options, const duet_probe_result *r) {
     cli_say(cli, "test accuracy %.2f %%", r->top1);
     if (r->seeds > 1) cli_say(cli, " ± %.2f over %d noise seeds", r->top1_std, r->seeds);
-    cli_say(cli, " (t %lld, tap %d, pool %d; %lld training rows, %lld test rows)\n", (long long)options->t, options->tap, options->pool,
-            (long long)r->train_rows, (long long)r->test_rows);
+    cli_say(cli, " (");
+    cli_say_setting(cli, options->t, options->tap, options->pool);
+    cli_say(cli, "; %lld training rows, %lld test rows)\n", (long long)r->train_rows, (long long)r->test_rows);
     for (int i = 0; i < r->row_count; i++)
         cli_say(cli, "  %-8s %6.2f %%   validation %6.2f %%   %lld features\n", r->rows[i].reader, r->rows[i].top1, r->rows[i].val_top1, (long long)r->rows[i].dim);
 }
@@ -105,7 +106,7 @@ static duet_status probe(cli_state *cli, const probe_options *o, duet_model *mod
     snprintf(options.head, sizeof options.head, "%s", o->head);
     duet_status status = cli_check_one(model, o->tap, o->pool);
     if (status == DUET_OK) status = cli_check_head(o->head);
-    if (status == DUET_OK) status = cli_step_new(&step, cli->args[0], "probe");
+    if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "probe");
     if (status != DUET_OK) return status;
     status = cli_cache(options.cache, o->cache, step.run, o->fresh);
     if (status != DUET_OK) return cli_step_drop(&step, status);

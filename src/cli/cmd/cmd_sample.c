@@ -60,7 +60,7 @@ static duet_status save(cli_state *cli, const sample_options *o, duet_model *mod
             return DUET_OK;
         }
     }
-    duet_status status = cli_step_new(&step, cli->args[0], "sample");
+    duet_status status = cli_step_new(&step, model, cli->args[0], "sample");
     if (status != DUET_OK) return status;
     status = save_step(cli, o, model, pixels, note, seconds, &step);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);

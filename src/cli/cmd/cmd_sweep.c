@@ -68,7 +68,7 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
     char path[CLI_PATH], time_text[32];
     duet_status status = cli_check_setting(model, &o->tap, &o->pool);
     if (status == DUET_OK) status = cli_check_head(o->head);
-    if (status == DUET_OK) status = cli_step_new(&step, cli->args[0], "sweep");
+    if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "sweep");
     if (status != DUET_OK) return status;
     status = fill(&options, o, step.run);
     if (duet_model_recogniser(model)) options.t = (duet_int_list){.count = 1, .v = {-1}};
@@ -78,8 +78,9 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
     if (status == DUET_OK) {
         const int64_t count = settings(&result);
         cli_duration(time_text, result.seconds);
-        cli_say(cli, "best of %lld setting%s in %s: t %lld, tap %d, pool %d: %.2f %% on %lld validation rows\n", (long long)count,
-                count == 1 ? "" : "s", time_text, (long long)result.best.t, result.best.tap, result.best.pool, result.best.top1, (long long)result.val_rows);
+        cli_say(cli, "best of %lld setting%s in %s: ", (long long)count, count == 1 ? "" : "s", time_text);
+        cli_say_setting(cli, result.best.t, result.best.tap, result.best.pool);
+        cli_say(cli, ": %.2f %% on %lld validation rows\n", result.best.top1, (long long)result.val_rows);
         if (options.random_row) cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n", result.best_random.top1, result.pixels.top1);
         cli_say_cached(cli, &result.features);
         cli_say(cli, "%s\n", duet_model_foreign(model) ? "a file of another program keeps no recommendation: 'duet export' it, and sweep that" : "the model now recommends this setting");

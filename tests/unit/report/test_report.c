@@ -171,6 +171,23 @@ static void test_empty(void **state) {
     assert_string_equal(path, "untouched");
 }
 
+/* A network that makes no images is not said to, and its step of noise is in words. */
+static void test_recogniser(void **state) {
+    (void)state;
+    open_run();
+    put("run.json", "{\"command\":\"sweep\",\"status\":\"done\",\"settings\":{\"model\":\"a/net.th\"},\"model\":{\"arch\":\"resnet\","
+                    "\"parameters\":1000,\"makes_no_images\":\"it is a classifier\"}}");
+    put("sweep-001/result.json", "{\"rows\":[{\"reader\":\"model\",\"t\":-1,\"tap\":1,\"pool\":1,\"top1\":70}],\"best\":{\"reader\":\"model\","
+                                 "\"t\":-1,\"tap\":1,\"pool\":1,\"top1\":70}}");
+    const char *html = build();
+    static const char *const part[] = {"It generates nothing: it is a classifier", "duet probe a/net.th", "on clean images, tap 1, pool 1", ">clean<", "<h3>Options</h3>"};
+    for (size_t i = 0; i < sizeof part / sizeof part[0]; i++)
+        if (strstr(html, part[i]) == NULL) fail_msg("the page lacks '%s'", part[i]);
+    static const char *const never[] = {"<h2>It generates</h2>", "duet sample", "does two jobs", "-1", "<h3>Training</h3>"};
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        if (strstr(strstr(html, "<body"), never[i]) != NULL) fail_msg("the page has '%s'", never[i]);
+}
+
 static void test_damaged(void **state) {
     (void)state;
     static const char *const bad[] = {"", "{", "[]", "null", "{\"top1\": NaN}", "\xFF\xFE", "{\"rows\": [1, 2"};
@@ -311,7 +328,7 @@ static void test_odd_curves(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_complete, clean),         cmocka_unit_test_teardown(test_empty, clean),
+        cmocka_unit_test_teardown(test_complete, clean),         cmocka_unit_test_teardown(test_empty, clean), cmocka_unit_test_teardown(test_recogniser, clean),
         cmocka_unit_test_teardown(test_damaged, clean),          cmocka_unit_test_teardown(test_newest_damaged_falls_back, clean),
         cmocka_unit_test_teardown(test_missing_pictures, clean), cmocka_unit_test_teardown(test_wrong_types, clean),
         cmocka_unit_test_teardown(test_odd_rows, clean),         cmocka_unit_test_teardown(test_many_classes, clean),
