@@ -80,6 +80,9 @@ duet_status cli_tuning_load(cli_state *cli);
 /* Writes the table there, making the folder. */
 duet_status cli_tuning_save(char path[CLI_PATH], const duet_tuning *tuning);
 
+/* Prints the layout, splits and classes of a data set. */
+duet_status cli_dataset_show(cli_state *cli, const char *path);
+
 /* Opens a model for a command; says what to load instead of a file that is none. */
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path);
 /* Are taps and pools possible for this model? Zero and an empty list stand for "not given". */

@@ -86,6 +86,7 @@ wrong 1 "'photos' is not empty" sample run --out photos
 ok data pack "$data" --out set.zip --json
 object out split images
 ok data info set.zip
+ok info set.zip
 says 'layout zip'
 ok data pack "$data" --out 'set-{0..2}.tar'
 ok data info 'set-{0..2}.tar'

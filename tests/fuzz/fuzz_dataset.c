@@ -7,7 +7,7 @@
 #include "fuzz/target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const layouts[] = {"zip", "webdataset", "tar_shards", "idx", "cifar_bin"};
+    static const char *const layouts[] = {"zip", "npz", "webdataset", "tar_shards", "idx", "cifar_bin"};
     const duet_preprocess how = {.size = 8, .channels = 3};
     uint8_t pixels[8 * 8 * 3];
     const char *const path = fuzz_file(data, size);

@@ -214,11 +214,31 @@ static json_t *model_json(duet_model *model, json_t *taps) {
                      recommended, "taps", taps);
 }
 
+/* A folder of a run or of diffusers whose weights cannot be loaded holds pictures at times, and is no data set for all that. */
+static bool describes_a_model(const char *path) {
+    static const char *const marks[] = {"run.json", "config.json", "model_index.json"};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        char inside[CLI_PATH];
+        snprintf(inside, sizeof inside, "%.4000s/%s", path, marks[i]);
+        if (cli_exists(inside)) return true;
+    }
+    return false;
+}
+
+/* No model, but perhaps a data set; else what the model's reader said stands. */
+static duet_status try_dataset(cli_state *cli, const char *path, duet_status status) {
+    char message[1024];
+    snprintf(message, sizeof message, "%s", cli_message());
+    if (status == DUET_CANCELLED || !cli_exists(path) || describes_a_model(path)) return status;
+    return cli_dataset_show(cli, path) == DUET_OK ? DUET_OK : cli_fail(status, "%s", message);
+}
+
 static duet_status run(cli_state *cli) {
     const info_options *o = cli->options;
     duet_model *model = NULL;
     duet_status status = cli_model_open(cli, &model, cli->args[0]);
-    if (status == DUET_OK) status = cli_check_one(model, o->tap, 0);
+    if (status != DUET_OK) return try_dataset(cli, cli->args[0], status);
+    status = cli_check_one(model, o->tap, 0);
     if (status != DUET_OK) {
         duet_model_close(model);
         return status;
@@ -234,6 +254,6 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_info = {
-    .info = {.name = "info", .help = "what a model or run is: taps, sizes, costs, files", .params = DUET_TABLE(params, info_options)},
-    .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file.", .min_args = 1, .max_args = 1, .missing = "of which model or run?", .plans = true, .opens = true, .run = run,
+    .info = {.name = "info", .help = "what a model, run or data set is: taps, sizes, costs, files", .params = DUET_TABLE(params, info_options)},
+    .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file; a data set is described as 'duet data info' does.", .min_args = 1, .max_args = 1, .missing = "of which model or run?", .plans = true, .opens = true, .run = run,
 };

@@ -55,7 +55,7 @@ duet_status duet_split_parse(duet_split *out, const char *name) {
 
 /* Base name of a path without trailing slashes and archive endings. */
 static const char *set_name(duet_arena *arena, const char *path) {
-    static const char *const endings[] = {".tar.gz", ".tgz", ".tar", ".gz"};
+    static const char *const endings[] = {".tar.gz", ".tgz", ".tar", ".gz", ".zip", ".npz"};
     char text[DUET_PATH_SIZE], full[DUET_PATH_SIZE];
     duet_copy_text(text, sizeof text, path);
     const char *last = duet_path_base(text);
@@ -154,7 +154,7 @@ static duet_status open_detected(duet_context *ctx, duet_dataset **out, const ch
                          ".tar archives in it",
                          path);
     }
-    return duet_fail(DUET_FORMAT, "file '%s' is no data set: neither a .tar or .zip of images, an IDX file nor CIFAR batches", path);
+    return duet_fail(DUET_FORMAT, "file '%s' is no data set: neither a .tar, .zip or .npz of images, an IDX file nor CIFAR batches", path);
 }
 
 /* "train-{000..012}.tar": no file has that name. */
@@ -191,7 +191,7 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
     const char *near = duet_nearest(word, names, DUET_COUNT(entries));
     return duet_fail(DUET_NOT_FOUND,
                      "no file or folder '%s'%s%s%s; a data set is a folder of images, a folder of IDX or CIFAR files, "
-                     "a .tar or .zip of images, or 'synth' (see: duet data list)",
+                     "a .tar, .zip or .npz of images, or 'synth' (see: duet data list)",
                      spec, near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'" : "");
 }
 

@@ -3,6 +3,8 @@
  * duet_dataset_pack writes, read again. */
 #include "fixtures.h"
 
+#include <duet/store.h>
+
 #include "io/archive.h"
 
 #define SETS DUET_SOURCE_DIR "/tests/golden/sets/"
@@ -52,6 +54,61 @@ static void zip_is_read(void **state) {
     assert_int_equal(duet_dataset_describe(set)->class_count, 4);
     for (int64_t i = 0; i < 9; i++) assert_int_equal(number_of(set, DUET_TRAIN, i) % 4, duet_dataset_label(set, DUET_TRAIN, i));
     duet_dataset_close(set);
+}
+
+static void arrays_are_read(void **state) {
+    (void)state;
+    static const struct { const char *file; int64_t count[DUET_SPLIT_COUNT]; bool labelled; } sets[] = {
+        {"medmnist.npz", {7, 2, 4}, true}, {"samples.npz", {5, 0, 0}, true}, {"unlabelled.npz", {3, 0, 0}, false}};
+    for (int k = 0; k < DUET_COUNT(sets); k++) {
+        char path[DUET_PATH_SIZE];
+        snprintf(path, sizeof path, SETS "%s", sets[k].file);
+        duet_dataset *const set = open_set(path);
+        const duet_dataset_info *const info = duet_dataset_describe(set);
+        assert_string_equal(info->layout, "npz");
+        assert_int_equal(info->labelled, sets[k].labelled);
+        assert_int_equal(info->class_count, sets[k].labelled ? 3 : 0);
+        for (int split = 0, first = 0; split < DUET_SPLIT_COUNT; first += (int)sets[k].count[split++]) {
+            assert_int_equal(info->count[split], sets[k].count[split]);
+            for (int i = 0; i < sets[k].count[split]; i++) {
+                assert_int_equal(number_of(set, (duet_split)split, i), first + i);
+                assert_int_equal(duet_dataset_label(set, (duet_split)split, i), sets[k].labelled ? (first + i) % 3 : -1);
+            }
+        }
+        duet_dataset_close(set);
+    }
+    duet_dataset *const grey = open_set(SETS "keras.npz"); /* its test images are grey, its training images in Fortran's order */
+    uint8_t pixels[8 * 8 * 3];
+    assert_int_equal(number_of(grey, DUET_TRAIN, 3), 3);
+    OK(duet_dataset_read(grey, DUET_TEST, 1, &plain, pixels));
+    assert_true(pixels[0] == 5 && pixels[1] == 5 && pixels[3] == 200);
+    duet_dataset_close(grey);
+}
+
+/* Arrays that are no images, and classes that fit no image. */
+static void other_arrays_are_refused(void **state) {
+    (void)state;
+    static uint8_t bytes[4 * 8 * 8 * 3];
+    static float floats[4 * 8 * 8];
+    const int64_t odd[] = {0, 1, 2, -1}, few[] = {0, 1};
+    const struct { const char *words; duet_store_item item[2]; int64_t count; } rows[] = {
+        {"images are u8", {{.name = "x", .dtype = DUET_F32, .stored = DUET_F32, .shape = {3, {4, 8, 8}}, .data = floats}}, 1},
+        {"transpose(0, 2, 3, 1)", {{.name = "x", .dtype = DUET_U8, .stored = DUET_U8, .shape = {4, {4, 3, 8, 8}}, .data = bytes}}, 1},
+        {"[N,H,W]", {{.name = "images", .dtype = DUET_U8, .stored = DUET_U8, .shape = {2, {4, 192}}, .data = bytes}}, 1},
+        {"none of its arrays (mu)", {{.name = "mu", .dtype = DUET_F32, .stored = DUET_F32, .shape = {1, {4}}, .data = floats}}, 1},
+        {"class -1 in row 3", {{.name = "x", .dtype = DUET_U8, .stored = DUET_U8, .shape = {3, {4, 8, 8}}, .data = bytes},
+                               {.name = "y", .dtype = DUET_I64, .stored = DUET_I64, .shape = {1, {4}}, .data = odd}}, 2},
+        {"2 classes for 4 images", {{.name = "x", .dtype = DUET_U8, .stored = DUET_U8, .shape = {3, {4, 8, 8}}, .data = bytes},
+                                    {.name = "y", .dtype = DUET_I64, .stored = DUET_I64, .shape = {1, {2}}, .data = few}}, 2},
+        {"several arrays of train images", {{.name = "x", .dtype = DUET_U8, .stored = DUET_U8, .shape = {3, {4, 8, 8}}, .data = bytes},
+                                            {.name = "arr_0", .dtype = DUET_U8, .stored = DUET_U8, .shape = {3, {4, 8, 8}}, .data = bytes}}, 2}};
+    for (int i = 0; i < DUET_COUNT(rows); i++) {
+        duet_dataset *set = NULL;
+        OK(duet_store_write(DUET_TEST_TMP "/other.npz", "npz", rows[i].item, rows[i].count, NULL, 0));
+        assert_int_not_equal(duet_dataset_open(NULL, &set, DUET_TEST_TMP "/other.npz"), DUET_OK);
+        assert_null(set);
+        if (strstr(duet_error_message(), rows[i].words) == NULL) fail_msg("no '%s' in: %s", rows[i].words, duet_error_message());
+    }
 }
 
 static void compare(const duet_dataset *a, const duet_dataset *b) {
@@ -107,7 +164,7 @@ static void labels_are_checked(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shards_are_read), cmocka_unit_test(zip_is_read), cmocka_unit_test(packed_sets_come_back),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shards_are_read), cmocka_unit_test(zip_is_read), cmocka_unit_test(arrays_are_read), cmocka_unit_test(other_arrays_are_refused), cmocka_unit_test(packed_sets_come_back),
                                        cmocka_unit_test(labels_are_checked)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
