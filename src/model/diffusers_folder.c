@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "model/arch/arch.h"
+#include "model/diffusers_noise.h"
 
 enum { MOST_BYTES = 1 << 20 };
 
@@ -145,22 +146,6 @@ done:
 
 /* ---- scheduler_config.json ---- */
 
-/* The schedule `linear` is told for 1000 steps (noise_linear.c). */
-static duet_status read_noise(duet_guess *guess, const json_t *root) {
-    const char *const kind = get_text(root, "beta_schedule", "linear"), *const predict = get_text(root, "prediction_type", "epsilon");
-    const long long steps = (long long)get_int(root, "num_train_timesteps", 1000);
-    const double scale = (double)steps / 1000.0;
-    if (json_is_array(json_object_get(root, "trained_betas"))) return duet_fail(DUET_UNSUPPORTED, "trained_betas are not read by this version");
-    const char *const word = strcmp(predict, "epsilon") == 0 ? "eps" : strcmp(predict, "sample") == 0 ? "x0" : strcmp(predict, "v_prediction") == 0 ? "v" : NULL;
-    if (word == NULL) return duet_fail(DUET_UNSUPPORTED, "prediction_type '%s' is not run by this version", predict);
-    snprintf(guess->predict, sizeof guess->predict, "%s", word);
-    if (strcmp(kind, "linear") == 0)
-        snprintf(guess->noise, sizeof guess->noise, "linear:steps=%lld,beta_start=%.9g,beta_end=%.9g", steps, scale * get_number(root, "beta_start", 1e-4), scale * get_number(root, "beta_end", 0.02));
-    else if (strcmp(kind, "squaredcos_cap_v2") == 0) snprintf(guess->noise, sizeof guess->noise, "cosine:steps=%lld", steps);
-    else return duet_fail(DUET_UNSUPPORTED, "beta_schedule '%s' is not run by this version", kind);
-    return DUET_OK;
-}
-
 static duet_status read_scheduler(duet_guess *guess, const char *folder) {
     char path[DUET_PATH_SIZE];
     json_t *root = NULL;
@@ -169,7 +154,7 @@ static duet_status read_scheduler(duet_guess *guess, const char *folder) {
     snprintf(guess->assumed, sizeof guess->assumed, "noise, prediction");
     if (!in_folder(path, folder, "scheduler/scheduler_config.json") && !in_folder(path, folder, "scheduler_config.json")) return DUET_OK;
     DUET_TRY(read_json(&root, path));
-    const duet_status status = read_noise(guess, root);
+    const duet_status status = duet_diffusers_read_noise(guess, root);
     json_decref(root);
     guess->assumed[0] = '\0';
     return status;

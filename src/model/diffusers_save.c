@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * model/diffusers_save.c: writes a model as a folder of diffusers: a DDPMPipeline of a UNet2DModel and a DDPMScheduler. */
+ * model/diffusers_save.c: writes a model as a folder of diffusers: a pipeline of a UNet2DModel and a scheduler (diffusers_noise.h). */
 #include <jansson.h>
 #include <stdlib.h>
 #include <stdio.h>
@@ -7,11 +7,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/str.h"
 #include "model/arch/unet_config.h"
 #include "model/card.h"
-
-/* The first version whose UNet2DModel has all of these options. */
-#define VERSION "0.21.0"
+#include "model/diffusers_noise.h"
 
 static duet_status write_json(json_t *root, const char *folder, const char *name) {
     char path[DUET_PATH_SIZE];
@@ -41,7 +40,7 @@ static json_t *config_of(const unet_config *c) {
     json_t *const channels = json_array();
     for (int i = 0; i < c->block_out_channels.count; i++) json_array_append_new(channels, json_integer(c->block_out_channels.v[i]));
     return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:f, s:f, s:b, s:b, s:b, s:s, s:s}",
-        "_class_name", "UNet2DModel", "_diffusers_version", VERSION, "sample_size", (json_int_t)c->sample_size, "in_channels", (json_int_t)c->in_channels,
+        "_class_name", "UNet2DModel", "_diffusers_version", DUET_DIFFUSERS_VERSION, "sample_size", (json_int_t)c->sample_size, "in_channels", (json_int_t)c->in_channels,
         "out_channels", (json_int_t)c->out_channels, "layers_per_block", (json_int_t)c->layers_per_block, "block_out_channels", channels,
         "down_block_types", types(c->down_block_types, false), "up_block_types", types(c->up_block_types, true), "downsample_type", c->downsample_type,
         "upsample_type", c->upsample_type, "resnet_time_scale_shift", c->resnet_time_scale_shift, "attention_head_dim", or_null(c->attention_head_dim),
@@ -51,29 +50,6 @@ static json_t *config_of(const unet_config *c) {
         "center_input_sample", (int)c->center_input_sample, "act_fn", "silu", "time_embedding_type", "positional");
 }
 
-/* Option `key` of "linear:steps=1000,beta_start=0.0001". */
-static double option(const char *spec, const char *key, double absent) {
-    for (const char *at = spec; (at = strstr(at, key)) != NULL; at++)
-        if (at[-1] == ':' || at[-1] == ',') return strtod(at + strlen(key), NULL);
-    return absent;
-}
-
-/* duet tells betas for 1000 steps (noise_linear.c), the library for those there are. */
-static duet_status scheduler_of(json_t **out, const duet_model *model) {
-    const char *const noise = model->card.noise, *const predict = model->card.predict;
-    const bool linear = strncmp(noise, "linear", 6) == 0, cosine = strncmp(noise, "cosine", 6) == 0, learned = model->shape.out_channels > model->shape.in_channels;
-    const char *const word = strcmp(predict, "eps") == 0 ? "epsilon" : strcmp(predict, "x0") == 0 ? "sample" : strcmp(predict, "v") == 0 ? "v_prediction" : NULL;
-    const int64_t steps = (int64_t)option(noise, "steps=", 1000);
-    const double scale = 1000.0 / (double)steps;
-    if (word == NULL) return duet_fail(DUET_UNSUPPORTED, "its prediction '%s' is none of DDPMScheduler's (epsilon, sample, v_prediction)", predict);
-    if (!linear && !cosine) return duet_fail(DUET_UNSUPPORTED, "its noise '%s' is none of DDPMScheduler's (linear, cosine)", noise);
-    if (cosine && (option(noise, "offset=", 0.008) != 0.008 || option(noise, "most=", 0.999) != 0.999)) return duet_fail(DUET_UNSUPPORTED, "DDPMScheduler has cosine noise without options, not '%s'", noise);
-    *out = json_pack("{s:s, s:s, s:I, s:s, s:f, s:f, s:s, s:s, s:b, s:f}", "_class_name", "DDPMScheduler", "_diffusers_version", VERSION, "num_train_timesteps", (json_int_t)steps,
-                     "beta_schedule", linear ? "linear" : "squaredcos_cap_v2", "beta_start", scale * option(noise, "beta_start=", 1e-4), "beta_end", scale * option(noise, "beta_end=", 0.02),
-                     "prediction_type", word, "variance_type", learned ? "learned_range" : "fixed_small", "clip_sample", 1, "clip_sample_range", 1.0);
-    return DUET_OK;
-}
-
 duet_status duet_model_save_folder(const duet_model *model, const char *folder, duet_dtype dtype) {
     char network[DUET_PATH_SIZE], schedule[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
     json_t *scheduler = NULL;
@@ -81,7 +57,7 @@ duet_status duet_model_save_folder(const duet_model *model, const char *folder, 
     DUET_TRY(duet_path_join(network, folder, "unet"));
     DUET_TRY(duet_path_join(schedule, folder, "scheduler"));
     DUET_TRY(duet_path_join(path, network, "diffusion_pytorch_model.safetensors"));
-    DUET_TRY(scheduler_of(&scheduler, model));
+    DUET_TRY(duet_diffusers_write_noise(&scheduler, model));
     duet_status status = duet_folder_make(network);
     if (status == DUET_OK) status = duet_folder_make(schedule);
     if (status == DUET_OK) status = duet_model_save(model, path, dtype);
@@ -89,6 +65,8 @@ duet_status duet_model_save_folder(const duet_model *model, const char *folder, 
     json_decref(scheduler);
     if (status == DUET_OK) status = write_json(config_of(model->config), network, "config.json");
     if (status != DUET_OK) return status;
-    return write_json(json_pack("{s:s, s:s, s:[ss], s:[ss]}", "_class_name", "DDPMPipeline", "_diffusers_version", VERSION, "scheduler", "diffusers", "DDPMScheduler",
-                                "unet", "diffusers", "UNet2DModel"), folder, "model_index.json");
+    const bool karras = duet_starts_with(model->card.noise, "karras");
+    return write_json(json_pack("{s:s, s:s, s:[ss], s:[ss]}", "_class_name", karras ? "ConsistencyModelPipeline" : "DDPMPipeline", "_diffusers_version",
+                                DUET_DIFFUSERS_VERSION, "scheduler", "diffusers", karras ? "CMStochasticIterativeScheduler" : "DDPMScheduler", "unet", "diffusers",
+                                "UNet2DModel"), folder, "model_index.json");
 }

@@ -34,5 +34,26 @@ wrong 2 "a folder is diffusers'" convert run --arch adm_unet --out other
 wrong 1 'not empty' convert run --out folder
 wrong 1 'cannot be written in the terms of diffusers_unet' convert "$source/tests/golden/resnet_basic.pt" --out other
 wrong 1 'freq_shift=1' convert "$source/tests/golden/unet_ddpm" --arch adm_unet --out other.pt
+# schedulers of diffusers: what the noise is, and which are not run
+cp -r "$source/tests/golden/unet_ddpm" theirs && chmod -R u+w theirs
+scheduler() { printf '{"_class_name": "%s"%s}' "$1" "$2" >theirs/scheduler_config.json; }
+scheduler PNDMScheduler ', "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "prediction_type": "v_prediction"'
+ok info theirs
+says 'noise       scaled_linear:steps=1000,beta_start=0.00085,beta_end=0.012' 'predict     v'
+ok convert theirs --out scaled
+grep -q '"scaled_linear"' scaled/scheduler/scheduler_config.json || fail "scaled_linear is not written"
+scheduler CMStochasticIterativeScheduler ', "sigma_max": 40'
+ok info theirs
+says 'karras:steps=1000,low=0.002,high=40' 'edm:data=0.5,low=0.002'
+ok sample theirs --sampler consistency:steps=2 --count 1 --out leap.png
+ok convert theirs --out leaps
+grep -q ConsistencyModelPipeline leaps/model_index.json || fail "the pipeline of consistency models is not named"
+grep -q '"sigma_max": 40' leaps/scheduler/scheduler_config.json || fail "sigma_max is not written"
+scheduler EDMEulerScheduler ', "sigma_min": 0.002'
+wrong 1 "the noise of 'EDMEulerScheduler'" info theirs
+scheduler DDIMScheduler ', "beta_schedule": "linear", "rescale_betas_zero_snr": true'
+wrong 1 rescale_betas_zero_snr info theirs
+scheduler DDIMScheduler ', "beta_schedule": "sigmoid"'
+wrong 1 "beta_schedule 'sigmoid'" info theirs
 [ ! -e other ] && [ ! -e other.pt ] || fail "a refused conversion left something behind"
 finish

@@ -186,12 +186,14 @@ static void show_card(const cli_state *cli, duet_model *model) {
 static json_t *show_taps(const cli_state *cli, duet_model *model) {
     char parameters[32], macs[32];
     json_t *taps = json_array();
-    cli_say(cli, "\n  tap  name               channels  size       parameters  MACs up to here\n");
+    int wide = 18;
+    for (int i = 0; i < duet_model_tap_count(model); i++) wide = (int)strlen(duet_model_tap(model, i)->name) > wide ? (int)strlen(duet_model_tap(model, i)->name) : wide;
+    cli_say(cli, "\n  tap  %-*s channels  size       parameters  MACs up to here\n", wide, "name");
     for (int i = 0; i < duet_model_tap_count(model); i++) {
         const duet_tap_row *tap = duet_model_tap(model, i);
         cli_human(parameters, (double)tap->parameters);
         cli_human(macs, tap->macs);
-        cli_say(cli, "  %3d  %-18s %8lld  %3lld x %-3lld %11s  %10s (%.0f %%)\n", tap->block, tap->name, (long long)tap->channels, (long long)tap->height,
+        cli_say(cli, "  %3d  %-*s %8lld  %3lld x %-3lld %11s  %10s (%.0f %%)\n", tap->block, wide, tap->name, (long long)tap->channels, (long long)tap->height,
                 (long long)tap->width, parameters, macs, 100 * tap->macs / duet_model_macs(model));
         json_array_append_new(taps, json_pack("{s:i,s:s,s:I,s:I,s:I,s:I,s:f}", "tap", tap->block, "name", tap->name, "channels", (json_int_t)tap->channels,
                                               "height", (json_int_t)tap->height, "width", (json_int_t)tap->width, "parameters",

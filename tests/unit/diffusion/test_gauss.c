@@ -148,12 +148,58 @@ static void test_ddpm_steps(void **state)
     duet_noise_free(noise);
 }
 
+/* The consistency function of that data: along the flow to the level `low`. */
+static duet_status leap(void *user, const float *x, duet_level level, float *x0, float *eps)
+{
+    gauss *g = user;
+    const double by = sqrt((g->spread * g->spread + 0.002 * 0.002) / (g->spread * g->spread + level.sigma * level.sigma));
+    g->calls++;
+    for (int64_t i = 0; i < g->cells; i++) x0[i] = (float)(g->mean + by * ((double)x[i] - g->mean));
+    assert_null(eps);
+    return DUET_OK;
+}
+
+/* One leap is the flow; several leave the data's moments, and the noise between two of them is what the interface promises. */
+static void test_consistency(void **state)
+{
+    (void)state;
+    enum { ROWS = 64, DIM = 64, N = ROWS * DIM };
+    static double x[N];
+    static float start[N];
+    max_align_t options[64];
+    int64_t id[ROWS];
+    duet_noise *noise = NULL;
+    assert_int_equal(duet_noise_new(&noise, "karras"), DUET_OK);
+    duet_rng_normal(duet_rng_make(5, "start", 0), 0, start, N);
+    for (int r = 0; r < ROWS; r++) id[r] = r;
+    for (int steps = 1; steps <= 4; steps++) {
+        gauss g = {.mean = 0.3, .spread = 0.5, .cells = N};
+        char spec[64];
+        double mean = 0.0, variance = 0.0;
+        for (int i = 0; i < N; i++) x[i] = 80.0 * (double)start[i];
+        snprintf(spec, sizeof(spec), "consistency:steps=%d,clip=false", steps);
+        duet_sampler_state s = {.user = &g, .denoise = leap, .noise = noise, .rows = ROWS, .dim = DIM, .x = x, .seed = 3, .id = id, .clip = true};
+        assert_int_equal(find(spec, options, sizeof(options))->run(options, &s), DUET_OK);
+        assert_int_equal(g.calls, steps);
+        for (int i = 0; i < N; i++) mean += x[i] / N;
+        for (int i = 0; i < N; i++) variance += (x[i] - mean) * (x[i] - mean) / (N - 1);
+        if (steps == 1) assert_true(fabs(x[7] - 0.3 - 0.500004 / sqrt(0.25 + 6400.0) * (80.0 * (double)start[7] - 0.3)) < 1e-5);
+        print_message("%s: mean %.4f, variance %.4f\n", spec, mean, variance);
+        assert_true(fabs(mean - 0.3) < 5.0 * 0.5 / sqrt(N));
+        assert_true(fabs(variance - 0.25) < 5.0 * 0.25 * sqrt(2.0 / N));
+    }
+    duet_sampler_state none = {.noise = noise};
+    assert_int_equal(find("consistency:steps=1000", options, sizeof(options))->run(options, &none), DUET_ARG);
+    duet_noise_free(noise);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ddim_order),
         cmocka_unit_test(test_ddpm_moments),
         cmocka_unit_test(test_ddpm_steps),
+        cmocka_unit_test(test_consistency),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,15 +15,17 @@ enum { PIXELS = 5, CHANNELS = 3, OUT = 6, COUNT = PIXELS * CHANNELS };
 static void targets_are_decoded(void **unused) {
     (void)unused;
     static const double levels[] = {1e-2, 0.3, 0.8, 0.999};
+    static const char *const more[] = {"edm:low=0.002"}; /* beside the members as they are by default */
     float x0[COUNT], eps[COUNT], x[COUNT], target[COUNT], raw[PIXELS * OUT], have_x0[COUNT], have_eps[COUNT];
     duet_rng_normal(duet_rng_make(1, "x0", 0), 0, x0, COUNT);
     duet_rng_normal(duet_rng_make(1, "eps", 0), 0, eps, COUNT);
     assert_true(duet_family_predict.count >= 3);
-    for (int k = 0; k < duet_family_predict.count * DUET_COUNT(levels); k++) {
-        const duet_predict *const p = (const duet_predict *)(const void *)duet_family_predict.entries[k / DUET_COUNT(levels)];
+    for (int k = 0; k < (duet_family_predict.count + DUET_COUNT(more)) * DUET_COUNT(levels); k++) {
+        const int member = k / DUET_COUNT(levels);
         const duet_entry *entry = NULL;
         max_align_t options[16];
-        OK(duet_family_parse(&duet_family_predict, &entry, options, sizeof options, p->info.name));
+        OK(duet_family_parse(&duet_family_predict, &entry, options, sizeof options, member < duet_family_predict.count ? duet_family_predict.entries[member]->name : more[member - duet_family_predict.count]));
+        const duet_predict *const p = (const duet_predict *)(const void *)entry;
         const double sigma = levels[k % DUET_COUNT(levels)];
         const duet_level level = {.alpha = sqrt(1.0 - sigma * sigma), .sigma = sigma, .in_scale = 1.0};
         duet_add_noise(x, x0, eps, level, COUNT);
@@ -41,7 +43,28 @@ static void targets_are_decoded(void **unused) {
     }
 }
 
+/* Consistency models leave a picture at the lowest level as it is; far from it they are EDM's networks. */
+static void the_lowest_level_stays(void **unused) {
+    (void)unused;
+    const duet_entry *entry = NULL;
+    max_align_t edm[16], consistency[16];
+    OK(duet_family_parse(&duet_family_predict, &entry, edm, sizeof edm, "edm"));
+    OK(duet_family_parse(&duet_family_predict, &entry, consistency, sizeof consistency, "edm:low=0.002"));
+    const duet_predict *const p = (const duet_predict *)(const void *)entry;
+    const float x[COUNT] = {0.5f, -0.25f, 1.0f}, raw[COUNT] = {3.0f, -2.0f, 1.0f};
+    float a[COUNT], b[COUNT];
+    static const double low[] = {0.0, 0.001, 0.002};
+    for (int k = 0; k < DUET_COUNT(low); k++) {
+        p->decode(consistency, raw, CHANNELS, x, (duet_level){.alpha = 1.0, .sigma = low[k]}, PIXELS, CHANNELS, a, b);
+        for (int i = 0; i < COUNT; i++) assert_true(a[i] == x[i] && isfinite(b[i]));
+    }
+    p->decode(edm, raw, CHANNELS, x, (duet_level){.alpha = 1.0, .sigma = 80.0}, PIXELS, CHANNELS, a, NULL);
+    p->decode(consistency, raw, CHANNELS, x, (duet_level){.alpha = 1.0, .sigma = 80.0}, PIXELS, CHANNELS, b, NULL);
+    for (int i = 0; i < COUNT; i++) assert_true(fabsf(a[i] - b[i]) < 1e-4f);
+    assert_true(a[0] != b[0]);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(targets_are_decoded)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(targets_are_decoded), cmocka_unit_test(the_lowest_level_stays)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,25 @@ static void test_karras(void **state)
     duet_noise_free(noise);
 }
 
+/* diffusers' alphas_cumprod (f32) for the betas of latent diffusion, and for others. */
+static void test_scaled_linear(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        int t;
+        double abar;
+    } known[] = {{"scaled_linear", 0, 0.99915}, {"scaled_linear", 250, 0.673792303}, {"scaled_linear", 500, 0.276332468}, {"scaled_linear", 999, 0.00466009509},
+                 {"scaled_linear:steps=400,beta_start=0.001,beta_end=0.02", 399, 0.0327404477}};
+    for (int i = 0; i < DUET_COUNT(known); i++) {
+        duet_noise *noise = open_noise(known[i].spec);
+        const duet_level level = duet_noise_level(noise, known[i].t);
+        if (!(fabs(level.alpha * level.alpha - known[i].abar) < 1e-5 * known[i].abar)) fail_msg("%s at %d: %.9g", known[i].spec, known[i].t, level.alpha * level.alpha);
+        assert_true(fabs(level.alpha * level.alpha + level.sigma * level.sigma - 1.0) < 1e-12 && level.net_t == known[i].t);
+        duet_noise_free(noise);
+    }
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -136,7 +155,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula), cmocka_unit_test(test_published), cmocka_unit_test(test_clean_level),
-        cmocka_unit_test(test_karras), cmocka_unit_test(test_refusals), cmocka_unit_test(test_add),      cmocka_unit_test(test_image_noise),
+        cmocka_unit_test(test_karras),
+        cmocka_unit_test(test_scaled_linear), cmocka_unit_test(test_refusals), cmocka_unit_test(test_add),      cmocka_unit_test(test_image_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * model/diffusers_noise.h: scheduler_config.json of diffusers, read and written. A scheduler there is a sampler and the noise it was made
+ * for; only the noise and what the network predicts are taken. */
+#ifndef DUET_MODEL_DIFFUSERS_NOISE_H
+#define DUET_MODEL_DIFFUSERS_NOISE_H
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "model/foreign.h"
+
+/* The first version whose UNet2DModel has all options that are written. */
+#define DUET_DIFFUSERS_VERSION "0.21.0"
+
+/* Fills noise and predict of the guess; DUET_UNSUPPORTED names what is not run. */
+DUET_NODISCARD duet_status duet_diffusers_read_noise(duet_guess *guess, const json_t *root);
+/* The configuration of a scheduler for the model's noise; the caller releases it. */
+DUET_NODISCARD duet_status duet_diffusers_write_noise(json_t **out, const duet_model *model);
+
+#endif
