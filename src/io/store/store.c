@@ -78,7 +78,10 @@ static const char *describe(const uint8_t *head, size_t size, char text[64])
         const signature *s = &signatures[i];
         if (size >= s->at + s->size && memcmp(head + s->at, s->bytes, s->size) == 0) return s->what;
     }
-    if (size >= 4 && memcmp(head, "PK\3\4", 4) == 0) return "a zip archive without numpy arrays";
+    if (size >= 4 && memcmp(head, "PK\3\4", 4) == 0) {
+        const bool script = memmem(head, size, "/data/0", 7) != NULL || memmem(head, size, "code/__torch__", 14) != NULL;
+        return script ? "a TorchScript program; save the weights alone: torch.save(model.state_dict(), 'weights.pt')" : "a zip archive without numpy arrays";
+    }
     if (is_text(head, size)) return head[0] == '{' || head[0] == '[' ? "a JSON text, not a model" : "a text, not a model";
     snprintf(text, 64, "of no known format (it starts with %02x %02x %02x %02x)", head[0], size > 1 ? head[1] : 0u,
              size > 2 ? head[2] : 0u, size > 3 ? head[3] : 0u);

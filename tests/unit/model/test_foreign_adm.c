@@ -206,6 +206,8 @@ static void other_files_are_explained(void **unused) {
     FAILS(DUET_FORMAT, "'encoder.embed'", duet_foreign_guess(&arch, &guess, &store, NULL));
     store.entries = cut;
     FAILS(DUET_FORMAT, "it looks like a model of the architecture 'adm_unet'", duet_foreign_guess(&arch, &guess, &store, NULL));
+    store.count = 0;
+    FAILS(DUET_FORMAT, "it holds no tensor", duet_foreign_guess(&arch, &guess, &store, NULL));
 }
 
 int main(void) {
