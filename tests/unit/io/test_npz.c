@@ -223,7 +223,7 @@ static void refuses_bad_archives(void **unused)
     assert_refused("short", DUET_FORMAT, "'a' is cut off");
     make_zip((const char *const[]){"notes.txt"}, 1, text, sizeof text, ZIP_CM_STORE);
     assert_refused("other member first", DUET_FORMAT, "is a zip archive without numpy arrays");
-    make_zip((const char *const[]){"net/data/0", "net/data.pkl"}, 2, text, sizeof text, ZIP_CM_STORE);
+    make_zip((const char *const[]){"net/data/0", "net/data/1"}, 2, text, sizeof text, ZIP_CM_STORE);
     assert_refused("TorchScript", DUET_FORMAT, "is a TorchScript program");
     make_zip((const char *const[]){"archive/data.pkl", "archive/data/0"}, 2, text, sizeof text, ZIP_CM_STORE);
     assert_refused("torch", DUET_FORMAT, "the pickle is damaged at byte 1");
