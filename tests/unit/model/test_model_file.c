@@ -237,7 +237,7 @@ static void other_files_are_named(void **unused) {
     assert_refused(DUET_FORMAT, PATH, "is empty");
     OK(duet_store_write(PATH, "safetensors", &item, 1, NULL, 0));
     assert_refused(DUET_FORMAT, PATH,
-                   "holds 1 tensors (safetensors; the first is 'weight') but no duet card, and no known architecture has them");
+                   "holds 1 tensor (safetensors; the first is 'weight') but no duet card, and no known architecture has them");
     OK(duet_store_write(PATH, "npz", &item, 1, NULL, 0));
     assert_refused(DUET_FORMAT, PATH, "(npz; the first is 'weight') but no duet card");
     OK(duet_store_write(PATH, "safetensors", &item, 1, &(duet_store_pair){"duet.state", "{}"}, 1));
