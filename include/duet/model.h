@@ -33,6 +33,8 @@ typedef struct duet_card {
     char name[DUET_TEXT_SIZE];
     char data[DUET_TEXT_SIZE];    /* what it was trained on */
     char licence[DUET_TEXT_SIZE];
+    char origin[DUET_TEXT_SIZE];  /* of a file of another program: who made it, with what; "" = not known */
+    char says[DUET_TEXT_SIZE];    /* numbers and texts beside its tensors: "epoch 30; best_prec1 91.78" */
     char assumed[DUET_TEXT_SIZE]; /* what a file of another program did not say and was taken for granted; "" = nothing */
     bool ema;                     /* the weights are an average over training */
     int64_t images, steps;        /* seen in training */

@@ -30,9 +30,9 @@ bool duet_card_takes(const char *text) {
 duet_status duet_card_print(char **out, const duet_card *card, const char *config) {
     json_t *classes = json_array();
     for (int i = 0; classes && i < card->class_count; i++) json_array_append_new(classes, json_string(card->class_names[i]));
-    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:f,s:{s:I,s:i,s:s,s:o*,s:o*},s:o,s:o}", "format", "duet model 1", "arch",
+    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:f,s:{s:I,s:i,s:s,s:o*,s:o*},s:o,s:o}", "format", "duet model 1", "arch",
                              card->arch, "config", config, "noise", card->noise, "predict", card->predict, "name", card->name, "data",
-                             card->data, "licence", card->licence, "assumed", card->assumed, "ema", card->ema, "images", (json_int_t)card->images, "steps",
+                             card->data, "licence", card->licence, "origin", card->origin, "says", card->says, "assumed", card->assumed, "ema", card->ema, "images", (json_int_t)card->images, "steps",
                              (json_int_t)card->steps, "seconds", card->seconds, "preprocess", "size", (json_int_t)card->preprocess.size,
                              "channels", card->preprocess.channels, "fit", card->preprocess.fit, "mean", colours_json(card->preprocess.mean), "std", colours_json(card->preprocess.std), "classes", classes, "recommended",
                              recommendation_json(&card->recommended));
@@ -97,6 +97,8 @@ duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena
     get_text(out->name, sizeof out->name, root, "name");
     get_text(out->data, sizeof out->data, root, "data");
     get_text(out->licence, sizeof out->licence, root, "licence");
+    get_text(out->origin, sizeof out->origin, root, "origin");
+    get_text(out->says, sizeof out->says, root, "says");
     get_text(out->assumed, sizeof out->assumed, root, "assumed");
     out->ema = json_is_true(json_object_get(root, "ema"));
     out->images = json_integer_value(json_object_get(root, "images"));

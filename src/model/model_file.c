@@ -14,6 +14,7 @@
 #include "model/diffusers_folder.h"
 #include "model/foreign.h"
 #include "model/model.h"
+#include "model/origin.h"
 
 /* Where a file has the network's tensors. */
 typedef struct source {
@@ -174,6 +175,7 @@ static duet_status describe_foreign(duet_model **out, duet_guess *guess, const d
     if (guess->fit[0] != '\0') memcpy(model->card.preprocess.fit, guess->fit, sizeof guess->fit);
     (void)duet_copy_text(model->card.name, sizeof model->card.name, duet_path_base(path));
     (void)duet_copy_text(model->card.assumed, sizeof model->card.assumed, guess->assumed);
+    duet_origin_read(&model->card, store, path);
     model->card.ema = strstr(guess->prefix, "ema") != NULL || strstr(duet_path_base(path), "ema") != NULL;
     *out = model;
     return DUET_OK;

@@ -34,6 +34,9 @@ wrong 2 "a folder is diffusers'" convert run --arch adm_unet --out other
 wrong 1 'not empty' convert run --out folder
 wrong 1 'cannot be written in the terms of diffusers_unet' convert "$source/tests/golden/resnet_basic.pt" --out other
 wrong 1 'freq_shift=1' convert "$source/tests/golden/unet_ddpm" --arch adm_unet --out other.pt
+ok export run --licence 'CC-BY-4.0' --out licensed.safetensors
+ok info licensed.safetensors
+says 'licence     CC-BY-4.0'
 # schedulers of diffusers: what the noise is, and which are not run
 cp -r "$source/tests/golden/unet_ddpm" theirs && chmod -R u+w theirs
 scheduler() { printf '{"_class_name": "%s"%s}' "$1" "$2" >theirs/scheduler_config.json; }

@@ -10,12 +10,13 @@
 #include "cli/cli.h"
 
 typedef struct export_options {
-    char out[DUET_TEXT_SIZE], dtype[DUET_TEXT_SIZE];
+    char out[DUET_TEXT_SIZE], dtype[DUET_TEXT_SIZE], licence[DUET_TEXT_SIZE];
 } export_options;
 
 static const duet_param params[] = {
     DUET_TEXT(export_options, out, "", NULL, "file to write: .safetensors, or .pt (PyTorch) or .npz (numpy) without the card"),
     DUET_TEXT(export_options, dtype, "f16", "f16|bf16|f32", "type of the stored weights; bf16 is read in place, the others as f32"),
+    DUET_TEXT(export_options, licence, "", NULL, "for the card: under which licence the weights are handed on"),
 };
 
 static duet_status export_head(cli_state *cli, const char *out) {
@@ -49,6 +50,7 @@ static duet_status run(cli_state *cli) {
     if (!o->out[0]) return cli_wrong("where to? give --out FILE.safetensors (or .pt, .npz)");
     duet_status status = cli_check_out(o->out, ".safetensors .pt .npz");
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
+    if (status == DUET_OK && o->licence[0]) snprintf(duet_model_card(model)->licence, sizeof duet_model_card(model)->licence, "%s", o->licence);
     if (status == DUET_OK) status = duet_model_save(model, o->out, dtype_of(o->dtype));
     duet_model_close(model);
     if (status != DUET_OK) return status;

@@ -179,6 +179,9 @@ static void show_card(const cli_state *cli, duet_model *model) {
     if (card->assumed[0]) cli_say(cli, "  assumed     %s: not in the file\n", card->assumed);
     if (!card->data[0] && card->images == 0) cli_say(cli, "  trained on  the file does not say%s\n", card->ema ? "; EMA weights" : "");
     else cli_say(cli, "  trained on  %s: %lld images, %lld steps%s\n", card->data, (long long)card->images, (long long)card->steps, card->ema ? ", EMA weights" : "");
+    if (card->says[0]) cli_say(cli, "  file says   %s\n", card->says);
+    if (card->origin[0]) cli_say(cli, "  origin      %s\n", card->origin);
+    if (card->licence[0]) cli_say(cli, "  licence     %s\n", card->licence);
     if (!best->valid) cli_say(cli, "  recommends  no (t, tap, pool) yet: 'duet sweep' finds one\n");
     else cli_say(cli, "  recommends  t %lld, tap %d, pool %d (%.2f %% validation on %s)\n", (long long)best->t, best->tap, best->pool, best->top1, best->data);
 }
@@ -208,7 +211,7 @@ static json_t *model_json(duet_model *model, json_t *taps) {
     json_t *recommended = best->valid ? json_pack("{s:I,s:i,s:i,s:f,s:s}", "t", (json_int_t)best->t, "tap", best->tap, "pool", best->pool, "top1", best->top1,
                                                   "data", best->data)
                                       : json_null();
-    return json_pack("{s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}", "path", duet_model_path(model), "assumed", card->assumed, "foreign", duet_model_foreign(model), "stored",
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}", "path", duet_model_path(model), "assumed", card->assumed, "licence", card->licence, "origin", card->origin, "says", card->says, "foreign", duet_model_foreign(model), "stored",
                      duet_dtype_name(duet_model_stored(model)), "arch", card->arch, "config",
                      duet_model_config(model), "noise", card->noise, "predict", card->predict, "data", card->data, "parameters",
                      (json_int_t)duet_model_parameters(model), "macs", duet_model_macs(model), "images", (json_int_t)card->images, "steps",

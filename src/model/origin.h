@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * model/origin.h: where a file of another program comes from, as far as it says so. */
+#ifndef DUET_MODEL_ORIGIN_H
+#define DUET_MODEL_ORIGIN_H
+
+#include "io/store/store.h"
+#include "model/model.h"
+
+/* Fills licence, origin and says of the card from the file's metadata (safetensors with ModelSpec's keys; numbers and texts beside PyTorch's
+ * tensors), config.json of diffusers, and the front matter of a README.md beside it (Hugging Face's model cards). Nothing found is no error. */
+void duet_origin_read(duet_card *card, const duet_store *store, const char *path);
+
+#endif
