@@ -2,6 +2,7 @@
  * base/str.c: growing text, and numbers read in the "C" locale whatever the process has set. */
 #include "base/str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
@@ -85,6 +86,14 @@ bool duet_ends_with(const char *text, const char *suffix)
 {
     const size_t size = strlen(text), tail = strlen(suffix);
     return tail <= size && strcmp(text + size - tail, suffix) == 0;
+}
+
+bool duet_has_word(const char *text, const char *word)
+{
+    const size_t length = strlen(word);
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
+        if ((at == text || !isalpha((unsigned char)at[-1])) && !isalpha((unsigned char)at[length])) return true;
+    return false;
 }
 
 bool duet_parse_i64(int64_t *out, const char *text)

@@ -23,6 +23,7 @@ void duet_str_free(duet_str *str);
 bool duet_copy_text(char *out, size_t size, const char *text);
 bool duet_starts_with(const char *text, const char *prefix);
 bool duet_ends_with(const char *text, const char *suffix);
+bool duet_has_word(const char *text, const char *word); /* with no letter before and behind it */
 /* Locale-independent number reading of a whole string: false unless all of it is a number. */
 bool duet_parse_i64(int64_t *out, const char *text);
 bool duet_parse_f64(double *out, const char *text);

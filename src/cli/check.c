@@ -31,7 +31,7 @@ duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *p
     const duet_status status = duet_model_open_as(cli->ctx, out, path, cli->model_flags);
     if (status == DUET_OK || strlen(path) >= CLI_PATH || is_folder(path) || !cli_exists(path)) return status;
     snprintf(message, sizeof message, "%.500s", duet_error_message());
-    if (strchr(message, ';') || strchr(message, '?')) return status; /* it says already what to do */
+    if (strchr(message, ';') || strchr(message, '?') || strstr(message, "looks like a model") || strstr(message, " --")) return status; /* it says already what to do, or what does not fit */
     parent_of(parent, path);
     if (duet_run_is(parent)) return cli_fail(status, "%s; load the run folder '%.400s'", message, parent);
     return cli_fail(status, "%s; models are run folders, .safetensors, PyTorch's .pt and .pth, .npz and folders of diffusers", message);

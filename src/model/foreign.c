@@ -50,7 +50,7 @@ static bool take_prefix(char prefix[512], const char *name, const char *signatur
 }
 
 /* Of several sets of weights the averaged ones are better (DINO calls them teacher); else the first of the file. */
-static bool averaged(const char *prefix) { return strstr(prefix, "ema") != NULL || strstr(prefix, "teacher") != NULL; }
+static bool averaged(const char *prefix) { return duet_has_word(prefix, "ema") || duet_has_word(prefix, "teacher"); }
 static bool better(const char *prefix, const char *than) { return averaged(prefix) && !averaged(than); }
 
 /* Is `word` one of the words of "state_dict.ema."? */

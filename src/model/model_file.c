@@ -176,7 +176,7 @@ static duet_status describe_foreign(duet_model **out, duet_guess *guess, const d
     (void)duet_copy_text(model->card.name, sizeof model->card.name, duet_path_base(path));
     (void)duet_copy_text(model->card.assumed, sizeof model->card.assumed, guess->assumed);
     duet_origin_read(&model->card, store, path);
-    model->card.ema = strstr(guess->prefix, "ema") != NULL || strstr(duet_path_base(path), "ema") != NULL;
+    model->card.ema = duet_has_word(guess->prefix, "ema") || duet_has_word(duet_path_base(path), "ema");
     *out = model;
     return DUET_OK;
 }

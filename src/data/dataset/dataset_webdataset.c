@@ -4,7 +4,6 @@
  * follows: an image, .cls with the class (a number, or a word). Other fields are passed over. Shards whose names have the word train, val
  * or test are of that split; others are train.
  * Source: github.com/webdataset/webdataset, the format's description. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,18 +41,10 @@ static bool find_range(range *out, const char *path) {
 
 static bool is_tar_name(const char *name) { return name[0] != '.' && (duet_ends_with(name, ".tar") || duet_ends_with(name, ".tar.gz") || duet_ends_with(name, ".tgz")); }
 
-/* Does the name have the word, between other signs than letters? */
-static bool has_word(const char *name, const char *word) {
-    const size_t length = strlen(word);
-    for (const char *at = name; (at = strstr(at, word)) != NULL; at++)
-        if ((at == name || !isalpha((unsigned char)at[-1])) && !isalpha((unsigned char)at[length])) return true;
-    return false;
-}
-
 static duet_split split_of(const char *path) {
     const char *const name = duet_path_base(path);
-    if (has_word(name, "test")) return DUET_TEST;
-    return has_word(name, "val") || has_word(name, "valid") || has_word(name, "validation") ? DUET_VAL : DUET_TRAIN;
+    if (duet_has_word(name, "test")) return DUET_TEST;
+    return duet_has_word(name, "val") || duet_has_word(name, "valid") || duet_has_word(name, "validation") ? DUET_VAL : DUET_TRAIN;
 }
 
 /* ---- detection ---- */

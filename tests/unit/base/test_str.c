@@ -55,6 +55,8 @@ static void test_helpers(void **state)
     assert_string_equal(out, "five");
     assert_false(duet_copy_text(out, 0, "x"));
     assert_true(duet_starts_with("abc", "ab") && duet_starts_with("abc", "") && !duet_starts_with("ab", "abc"));
+    assert_true(duet_has_word("model_ema.", "ema") && duet_has_word("ema", "ema") && duet_has_word("schema-ema_0.99.pt", "ema"));
+    assert_false(duet_has_word("schema.pt", "ema") || duet_has_word("emalist.pt", "ema") || duet_has_word("", "ema"));
     assert_true(duet_ends_with("abc", "bc") && duet_ends_with("abc", "") && !duet_ends_with("bc", "abc"));
 }
 
