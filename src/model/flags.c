@@ -77,7 +77,7 @@ static bool next_flag(const char **at, char name[64], char value[256]) {
 }
 
 /* Rows that no tensor's shape tells. */
-static const char *const free_rows[] = {"image_size", "attention_resolutions", "num_heads", "num_head_channels", "use_new_attention_order", "dropout", "norm_groups"};
+static const char *const free_rows[] = {"image_size", "sample_size", "attention_resolutions", "num_heads", "num_head_channels", "use_new_attention_order", "dropout", "norm_groups"};
 
 /* What the tensors say stands: a flag that says otherwise is wrong. */
 static duet_status check_against_tensors(const duet_arch *arch, const void *guessed, const void *config) {

@@ -49,8 +49,9 @@ static bool take_prefix(char prefix[512], const char *name, const char *signatur
     return true;
 }
 
-/* Of several sets of weights the averaged ones are better (DINO calls them teacher); else the first of the file. */
-static bool averaged(const char *prefix) { return duet_has_word(prefix, "ema") || duet_has_word(prefix, "teacher"); }
+/* Of several sets of weights the averaged ones are better (DINO calls them teacher; in the list of states that ermongroup/ddim saves they
+ * come behind the model, the optimiser and two numbers); else the first of the file. */
+static bool averaged(const char *prefix) { return duet_has_word(prefix, "ema") || duet_has_word(prefix, "teacher") || strcmp(prefix, "4.") == 0; }
 static bool better(const char *prefix, const char *than) { return averaged(prefix) && !averaged(than); }
 
 /* Is `word` one of the words of "state_dict.ema."? */
@@ -87,7 +88,10 @@ static bool recognise_by(duet_guess *guess, const char *signature) {
 static bool recognise(duet_guess *guess, const duet_arch *arch) {
     char other[256];
     if (arch->signature == NULL) return false;
-    return recognise_by(guess, arch->signature) || (arch->alias != NULL && arch->alias(other, sizeof other, arch->signature) && recognise_by(guess, other));
+    if (recognise_by(guess, arch->signature)) return true;
+    for (int scheme = 0; scheme < arch->schemes; scheme++)
+        if (arch->alias(other, sizeof other, NULL, arch->signature, scheme) && recognise_by(guess, other)) return true;
+    return false;
 }
 
 /* Moments of Adam stand beside the weights' numbers. */
@@ -105,6 +109,7 @@ duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const d
     for (int i = 0; i < count; i++) {
         if (!recognise(guess, all[i])) continue;
         *out = all[i];
+        guess->averaged = averaged(guess->prefix);
         if (guess->weights[0] != '\0' && !has_word(guess->prefix, guess->weights)) return refuse_weights(guess, all[i]->signature);
         const duet_status status = all[i]->infer(guess);
         if (status != DUET_OK) duet_error_frame("it looks like a model of the architecture '%s'", all[i]->info.name);

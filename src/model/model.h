@@ -38,7 +38,10 @@ typedef struct duet_arch {
     /* Files of other programs (foreign.h): a tensor that only this architecture has, and options from shapes. NULL = none. */
     const char *signature;
     duet_status (*infer)(struct duet_guess *guess);
-    bool (*alias)(char *out, size_t size, const char *name); /* another name of a tensor in older files; NULL = none */
+    /* The name of a tensor in files with other names, of which there are `schemes`; false where it is the same there. config: NULL while it
+     * is not known yet. NULL = none. */
+    bool (*alias)(char *out, size_t size, const void *config, const char *name, int scheme);
+    int schemes;
     bool recogniser;  /* takes no noise and makes no images */
     const char *idle[4]; /* such files also have tensors whose names begin so, which the network does not use */
 } duet_arch;

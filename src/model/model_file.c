@@ -28,21 +28,30 @@ static const char *full_name(char out[1024], const source *from, const char *nam
     return out;
 }
 
-/* By its name, or by the one that older files have for it. */
-static const duet_store_entry *find_entry(const source *from, const duet_arch *arch, const char *name) {
-    char full[1024], older[512];
-    const duet_store_entry *const entry = duet_store_find(from->store, full_name(full, from, name));
-    if (entry != NULL || arch->alias == NULL || !arch->alias(older, sizeof older, name)) return entry;
-    return duet_store_find(from->store, full_name(full, from, older));
+/* By its name, or by the one that other files have for it. */
+static const duet_store_entry *find_entry(const source *from, const duet_model *model, const char *name) {
+    char full[1024], other[512];
+    const duet_store_entry *entry = duet_store_find(from->store, full_name(full, from, name));
+    for (int scheme = 0; entry == NULL && scheme < model->arch->schemes; scheme++)
+        if (model->arch->alias(other, sizeof other, model->config, name, scheme)) entry = duet_store_find(from->store, full_name(full, from, other));
+    return entry;
+}
+
+/* A matrix is at times kept as a 1x1 filter [out,in,1,1], which has the same elements. */
+static bool fits(const duet_shape *have, const duet_shape *want) {
+    duet_shape matrix = *have;
+    if (want->rank == 2)
+        while (matrix.rank > 2 && matrix.dim[matrix.rank - 1] == 1) matrix.rank--;
+    return duet_shape_equal(&matrix, want);
 }
 
 static duet_status check_tensors(const duet_model *model, source *from, bool card) {
     DUET_TRY(duet_alloc(&from->entries, model->params->count, sizeof *from->entries));
     for (int64_t i = 0; i < model->params->count; i++) {
         const duet_param_slot *slot = &model->params->slots[i];
-        const duet_store_entry *entry = from->entries[i] = find_entry(from, model->arch, slot->name);
+        const duet_store_entry *entry = from->entries[i] = find_entry(from, model, slot->name);
         if (!entry) return duet_fail(DUET_FORMAT, "tensor '%s%s' is missing", from->prefix, slot->name);
-        if (duet_shape_equal(&entry->shape, &slot->shape)) continue;
+        if (fits(&entry->shape, &slot->shape)) continue;
         char have[96], want[96];
         return duet_fail(DUET_SHAPE, "tensor '%s' is %s, but the %s needs %s", entry->name, duet_shape_text(&entry->shape, have), card ? "card's configuration" : "configuration",
                          duet_shape_text(&slot->shape, want));
@@ -85,8 +94,8 @@ static duet_status read_params(duet_model *model, const source *from, bool *mapp
     for (int64_t i = 0; i < params->count; i++) {
         const duet_store_entry *entry = from->entries[i];
         const void *data = duet_store_data(from->store, entry->name);
-        const bool fits = entry->dtype == DUET_F32 || (entry->dtype == DUET_BF16 && entry->shape.rank >= 2);
-        if (!data || !fits || (uintptr_t)data % duet_dtype_size(entry->dtype) != 0) continue;
+        const bool taken = entry->dtype == DUET_F32 || (entry->dtype == DUET_BF16 && entry->shape.rank >= 2);
+        if (!data || !taken || (uintptr_t)data % duet_dtype_size(entry->dtype) != 0) continue;
         duet_params_lend(params, i, entry->dtype, data);
         *mapped = true;
     }
@@ -176,7 +185,7 @@ static duet_status describe_foreign(duet_model **out, duet_guess *guess, const d
     (void)duet_copy_text(model->card.name, sizeof model->card.name, duet_path_base(path));
     (void)duet_copy_text(model->card.assumed, sizeof model->card.assumed, guess->assumed);
     duet_origin_read(&model->card, store, path);
-    model->card.ema = duet_has_word(guess->prefix, "ema") || duet_has_word(duet_path_base(path), "ema");
+    model->card.ema = guess->averaged || duet_has_word(duet_path_base(path), "ema");
     *out = model;
     return DUET_OK;
 }

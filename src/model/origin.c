@@ -3,6 +3,7 @@
  * characters. Sources: the front matter of huggingface.co's model cards; ModelSpec 1.0 (keys modelspec.…). */
 #include "model/origin.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static void read_said(duet_card *card, const duet_store *store) {
     for (int64_t i = 0; i < store->pair_count && said < MOST_SAID; i++) {
         const char *const key = store->pairs[i].key, *const value = store->pairs[i].value;
         char before[MOST_VALUE + 2], number[32], *end = NULL;
-        if (strchr(key, '.') != NULL || strstr(key, "licen") != NULL || strcmp(key, "format") == 0 || strlen(key) > MOST_VALUE || strlen(value) > MOST_VALUE || !duet_card_takes(key)) continue;
+        if (strchr(key, '.') != NULL || isdigit((unsigned char)key[0]) || strstr(key, "licen") != NULL || strcmp(key, "format") == 0 || strlen(key) > MOST_VALUE || strlen(value) > MOST_VALUE || !duet_card_takes(key)) continue;
         const double real = strtod(value, &end);
         snprintf(number, sizeof number, "%.6g", real);
         snprintf(before, sizeof before, "%s ", key);

@@ -73,19 +73,19 @@ def relative(have, want):
     return float((have - want).norm() / want.norm())
 
 
-def gradient_error(held, net):
-    grads = {name: p.grad for name, p in net.named_parameters()}
+def gradient_error(held, net, names):
+    grads = {names(name): p.grad for name, p in net.named_parameters()}
     assert all(g is not None for g in grads.values()), "a parameter has no gradient"
     rms = {name: float(g.square().mean().sqrt()) for name, g in grads.items()}
     median = sorted(rms.values())[len(rms) // 2]
 
     def scale(name): # of gradients that are zero by their nature (a key's bias moves no softmax) all is rounding
         return max(rms[name], 1e-3 * median) if rms[name] > 1e-9 * median else median
-    return max(float((held[name].double() - g).square().mean().sqrt()) / scale(name) for name, g in grads.items())
+    return max(float((held[name].double().reshape(g.shape) - g).square().mean().sqrt()) / scale(name) for name, g in grads.items())
 
 
-def compare(bench, work, label, net, taps, forward, path, batch=1, gradient=False):
-    """`taps`: {duet's name: module}, None where both have the same names; `forward`(net, held) gives the output for duet's inputs. Prints a row; returns whether it holds."""
+def compare(bench, work, label, net, taps, forward, path, batch=1, gradient=False, names=lambda name: name):
+    """`taps`: {duet's name: module}, None where both have the same names; `names`(their parameter's) is duet's; `forward`(net, held) gives the output for duet's inputs. Prints a row; returns whether it holds."""
     out = os.path.join(work, "parity.safetensors")
     start = time.time()
     said, held = run_duet(bench, path, out, batch, gradient)
@@ -107,7 +107,7 @@ def compare(bench, work, label, net, taps, forward, path, batch=1, gradient=Fals
     assert theirs == set(errors), f"{label}: taps {sorted(theirs ^ set(errors))}"
     output = relative(nchw(held["output"]).double(), want.detach())
     worst = max(errors.values())
-    grad = gradient_error(held, net) if gradient else 0.0
+    grad = gradient_error(held, net, names) if gradient else 0.0
     good = output <= VALUES and worst <= VALUES and grad <= GRADIENTS
     print(f"| {label} | {said['parameters']:,} | {said['taps']} | {output:.1e} | {worst:.1e} | {f'{grad:.1e}' if gradient else '-'} |"
           f"{'' if good else ' FAILS'} {time.time() - start:.0f} s", flush=True)

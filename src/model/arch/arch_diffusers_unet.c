@@ -2,13 +2,14 @@
  * model/arch/arch_diffusers_unet.c: UNet2DModel of huggingface/diffusers with its parameter names: the networks of DDPM (Ho et al.
  * 2020) and its relatives. Options have the names of its config.json; block types are conv (DownBlock2D, UpBlock2D), attn
  * (AttnDownBlock2D, AttnUpBlock2D) and resnet (ResnetDownsampleBlock2D, ResnetUpsampleBlock2D), joined by '/'. Older files name the
- * attention's matrices query, key, value, proj_attn: see `alias`.
+ * attention's matrices query, key, value, proj_attn, DDPM's networks before diffusers all otherwise: see `alias`.
  * Taps b = 1..n: conv_in, then every residual block with its attention and every down- or upsampling, the middle block as one. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/str.h"
+#include "model/arch/ddim_names.h"
 #include "model/arch/unet_config.h"
 #include "model/foreign.h"
 #include "model/model.h"
@@ -245,8 +246,9 @@ static void shape(const void *config, duet_arch_shape *out) {
     *out = (duet_arch_shape){.size = c->sample_size, .in_channels = c->in_channels, .out_channels = c->out_channels, .class_count = c->num_class_embeds};
 }
 
-/* What older files call the parts of an attention. */
-static bool alias(char *out, size_t size, const char *name) {
+/* What older files call the parts of an attention; and DDPM's networks before diffusers. */
+static bool alias(char *out, size_t size, const void *config, const char *name, int scheme) {
+    if (scheme == 1) return duet_ddim_name(out, size, name, config != NULL ? ((const unet_config *)config)->block_out_channels.count : 0);
     static const struct {
         const char *name, *older;
     } names[] = {{".to_q.", ".query."}, {".to_k.", ".key."}, {".to_v.", ".value."}, {".to_out.0.", ".proj_attn."}};
@@ -259,9 +261,9 @@ static bool alias(char *out, size_t size, const char *name) {
     return false;
 }
 
-/* Without its config.json too much would be assumed. */
+/* Without its config.json too much would be assumed, but of DDPM's networks before diffusers. */
 static duet_status infer(duet_guess *guess) {
-    (void)guess;
+    if (duet_ddim_is(guess)) return duet_ddim_infer(guess);
     return duet_fail(DUET_ARG, "its options are in the file config.json of its folder; open the folder");
 }
 
@@ -273,4 +275,5 @@ const duet_arch duet_arch_diffusers_unet = {
     .signature = "down_blocks.0.resnets.0.time_emb_proj.weight",
     .infer = infer,
     .alias = alias,
+    .schemes = 2,
 };

@@ -108,7 +108,8 @@ static void shape(const void *config, duet_arch_shape *out) {
 }
 
 /* torchvision's names. */
-static bool alias(char *out, size_t size, const char *name) {
+static bool alias(char *out, size_t size, const void *config, const char *name, int scheme) {
+    (void)config, (void)scheme;
     static const char *const plain[][2] = {{"patch_embed.proj.", "conv_proj."}, {"cls_token", "class_token"}, {"pos_embed", "encoder.pos_embedding"},
                                            {"norm.", "encoder.ln."}, {"head.", "heads.head."}};
     static const char *const inner[][2] = {{"norm1.", "ln_1."}, {"attn.qkv.", "self_attention.in_proj_"}, {"attn.proj.", "self_attention.out_proj."},
@@ -127,7 +128,7 @@ static bool alias(char *out, size_t size, const char *name) {
 /* Shape of a tensor under either name. */
 static const duet_shape *shape_of(const duet_guess *guess, const char *name, int rank) {
     char other[256];
-    const bool known = !duet_foreign_has(guess, name) && alias(other, sizeof other, name) && duet_foreign_has(guess, other);
+    const bool known = !duet_foreign_has(guess, name) && alias(other, sizeof other, NULL, name, 0) && duet_foreign_has(guess, other);
     return duet_foreign_shape(guess, known ? other : name, rank);
 }
 
@@ -135,7 +136,7 @@ static int64_t count_blocks(const duet_guess *guess) {
     char name[64], other[256];
     for (int64_t i = 0; i < 512; i++) {
         snprintf(name, sizeof name, "blocks.%lld.norm1.weight", (long long)i);
-        if (!duet_foreign_has(guess, name) && !(alias(other, sizeof other, name) && duet_foreign_has(guess, other))) return i;
+        if (!duet_foreign_has(guess, name) && !(alias(other, sizeof other, NULL, name, 0) && duet_foreign_has(guess, other))) return i;
     }
     return 512;
 }
@@ -174,6 +175,7 @@ const duet_arch duet_arch_vit = {
     .signature = "patch_embed.proj.weight",
     .infer = infer,
     .alias = alias,
+    .schemes = 1,
     .recogniser = true,
     .idle = {"decoder_", "mask_token", "norm."},
 };

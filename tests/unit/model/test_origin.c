@@ -8,7 +8,7 @@
 static void from_metadata(void **unused) {
     (void)unused;
     duet_store_pair pairs[] = {{"format", "pt"}, {"modelspec.title", "Flowers"}, {"modelspec.author", "A. Nonymous"}, {"modelspec.license", "CC-BY-4.0"},
-                               {"best_prec1", "91.780001831054688"}, {"epoch", "30"}, {"deep.key", "1"}, {"note", "two\nlines\033[31m"}, {"broken", "\xff\xfe"}};
+                               {"best_prec1", "91.780001831054688"}, {"epoch", "30"}, {"deep.key", "1"}, {"3", "1234"}, {"note", "two\nlines\033[31m"}, {"broken", "\xff\xfe"}};
     const duet_store store = {.pairs = pairs, .pair_count = DUET_COUNT(pairs)};
     duet_card card = {.arch = ""};
     char folder[DUET_PATH_SIZE];
