@@ -62,27 +62,18 @@ static bool has_word(const char *prefix, const char *word) {
     return false;
 }
 
-/* Sets of weights in words, for the message. */
-static duet_status refuse_weights(const duet_guess *guess, const char *signature) {
-    char prefix[512] = "", list[400] = "";
-    for (int64_t i = 0; i < duet_store_count(guess->store); i++) {
-        if (!take_prefix(prefix, duet_store_at(guess->store, i)->name, signature)) continue;
-        const size_t at = strlen(list);
-        snprintf(list + at, sizeof list - at, "%s'%.64s'", at ? ", " : "", prefix);
-    }
-    return duet_fail(DUET_ARG, "it has no weights '%s'; their names begin with %s (--weights takes a word of that)", guess->weights, list);
-}
-
 static bool recognise_by(duet_guess *guess, const char *signature) {
-    bool found = false;
+    int found = 0;
     char prefix[512] = "";
+    guess->sets[0] = '\0';
     for (int64_t i = 0; i < duet_store_count(guess->store); i++) {
         if (!take_prefix(prefix, duet_store_at(guess->store, i)->name, signature)) continue;
         const bool wanted = guess->weights[0] != '\0' && has_word(prefix, guess->weights);
-        if (!found || wanted || (guess->weights[0] == '\0' && better(prefix, guess->prefix))) memcpy(guess->prefix, prefix, sizeof prefix);
-        found = true;
+        const size_t at = strlen(guess->sets);
+        snprintf(guess->sets + at, sizeof guess->sets - at, "%s'%.64s'", at ? ", " : "", prefix);
+        if (found++ == 0 || wanted || (guess->weights[0] == '\0' && better(prefix, guess->prefix))) memcpy(guess->prefix, prefix, sizeof prefix);
     }
-    return found;
+    return found > 0;
 }
 
 static bool recognise(duet_guess *guess, const duet_arch *arch) {
@@ -110,7 +101,9 @@ duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const d
         if (!recognise(guess, all[i])) continue;
         *out = all[i];
         guess->averaged = averaged(guess->prefix);
-        if (guess->weights[0] != '\0' && !has_word(guess->prefix, guess->weights)) return refuse_weights(guess, all[i]->signature);
+        if (guess->weights[0] != '\0' && !has_word(guess->prefix, guess->weights))
+            return duet_fail(DUET_ARG, "it has no weights '%s'; their names begin with %s (--weights takes a word of that)", guess->weights, guess->sets);
+        if (strchr(guess->sets, ',') == NULL) guess->sets[0] = '\0';
         const duet_status status = all[i]->infer(guess);
         if (status != DUET_OK) duet_error_frame("it looks like a model of the architecture '%s'", all[i]->info.name);
         return status;

@@ -15,6 +15,7 @@ struct duet_guess {
     char weights[64];   /* which of several sets of weights, a word of their prefix ("ema"); "" = the averaged ones */
     char prefix[512];   /* of all tensors of the network */
     bool averaged;      /* over training, by the prefix */
+    char sets[256];     /* where there are several sets of weights, their prefixes in words: "'model.', 'ema.'"; else "" */
     char config[1024];  /* the architecture's options as spec text */
     char noise[DUET_TEXT_SIZE], predict[DUET_TEXT_SIZE];
     double mean[3], std[3];       /* of the colours, as in duet_preprocess */

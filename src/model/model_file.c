@@ -184,6 +184,7 @@ static duet_status describe_foreign(duet_model **out, duet_guess *guess, const d
     if (guess->fit[0] != '\0') memcpy(model->card.preprocess.fit, guess->fit, sizeof guess->fit);
     (void)duet_copy_text(model->card.name, sizeof model->card.name, duet_path_base(path));
     (void)duet_copy_text(model->card.assumed, sizeof model->card.assumed, guess->assumed);
+    if (guess->sets[0] != '\0') snprintf(model->card.says, sizeof model->card.says, "weights %.120s, taken those of '%.60s' (--weights)", guess->sets, guess->prefix);
     duet_origin_read(&model->card, store, path);
     model->card.ema = guess->averaged || duet_has_word(duet_path_base(path), "ema");
     *out = model;
