@@ -79,15 +79,45 @@ static bool next_flag(const char **at, char name[64], char value[256]) {
 /* Rows that no tensor's shape tells. */
 static const char *const free_rows[] = {"image_size", "sample_size", "attention_resolutions", "num_heads", "num_head_channels", "use_new_attention_order", "dropout", "norm_groups"};
 
+/* The first tensor that a network of these options would have otherwise than the file, in words; "" where there is none. */
+static void first_difference(char out[512], const duet_guess *guess, const duet_model *model) {
+    char have[96], want[96], full[1024];
+    out[0] = '\0';
+    for (int64_t i = 0; i < model->params->count && out[0] == '\0'; i++) {
+        const duet_param_slot *const slot = &model->params->slots[i];
+        snprintf(full, sizeof full, "%s%s", guess->prefix, slot->name);
+        const duet_store_entry *const entry = duet_store_find(guess->store, full);
+        duet_shape_text(&slot->shape, want);
+        if (entry == NULL) snprintf(out, 512, ": tensor '%.200s' would be %s, and is not in the file", slot->name, want);
+        else if (!duet_shape_equal(&entry->shape, &slot->shape)) snprintf(out, 512, ": tensor '%.200s' is %s in the file and would be %s", slot->name, duet_shape_text(&entry->shape, have), want);
+    }
+    for (int64_t i = 0; i < duet_store_count(guess->store) && out[0] == '\0'; i++) {
+        const duet_store_entry *const entry = duet_store_at(guess->store, i);
+        const size_t prefix = strlen(guess->prefix);
+        if (strncmp(entry->name, guess->prefix, prefix) == 0 && duet_params_slot(model->params, entry->name + prefix) == NULL)
+            snprintf(out, 512, ": tensor '%.200s' of the file, %s, would have no place", entry->name + prefix, duet_shape_text(&entry->shape, have));
+    }
+}
+
+static duet_status refuse(const duet_arch *arch, const duet_guess *guess, const void *config, const char *name, const char *have, const char *want) {
+    char text[1024], spec[DUET_TEXT_SIZE + sizeof text], difference[512] = "";
+    duet_model *model = NULL;
+    duet_arch_print(arch, config, text);
+    snprintf(spec, sizeof spec, "%s:%s", arch->info.name, text);
+    if (duet_model_describe(&model, spec) == DUET_OK) first_difference(difference, guess, model);
+    duet_model_close(model);
+    return duet_fail(DUET_ARG, "--%s %s does not fit the file%s; give --%s %s", name, have, difference, name, want);
+}
+
 /* What the tensors say stands: a flag that says otherwise is wrong. */
-static duet_status check_against_tensors(const duet_arch *arch, const void *guessed, const void *config) {
+static duet_status check_against_tensors(const duet_arch *arch, const duet_guess *guess, const void *guessed, const void *config) {
     const duet_param_table *const table = &arch->info.params;
     for (int i = 0; i < table->count; i++) {
         char want[512], have[512];
         duet_params_print(table, guessed, i, want, sizeof want);
         duet_params_print(table, config, i, have, sizeof have);
         if (strcmp(want, have) != 0 && !among(free_rows, DUET_COUNT(free_rows), table->rows[i].name))
-            return duet_fail(DUET_ARG, "--%s %s does not fit the file: its tensors need --%s %s", table->rows[i].name, have, table->rows[i].name, want);
+            return refuse(arch, guess, config, table->rows[i].name, have, want);
     }
     return DUET_OK;
 }
@@ -122,7 +152,7 @@ duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const c
     memcpy(guessed, config, sizeof config);
     (void)sscanf(guess->noise, "%63[^:]:steps=%lld", f.noise, &f.steps);
     while (next_flag(&text, name, value)) DUET_TRY(apply(&f, name, value));
-    DUET_TRY(check_against_tensors(arch, guessed, config));
+    DUET_TRY(check_against_tensors(arch, guess, guessed, config));
     rescale_attention(arch, guessed, config);
     DUET_TRY(arch->check(config));
     duet_arch_print(arch, config, guess->config);

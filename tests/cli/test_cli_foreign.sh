@@ -21,7 +21,7 @@ for ending in pt npz; do
     cmp -s rows.npz again.npz || fail "features of own.safetensors and of $ending.safetensors are not the same"
     rm -f rows.npz again.npz
 done
-wrong 1 'its tensors need --num_channels 8' info own.pt --num_channels 16
+wrong 1 'give --num_channels 8' info own.pt --num_channels 16
 wrong 1 "no flag '--base_channels'" info own.pt --base_channels 16
 wrong 2 "did you mean '--batch'" info own.pt --bach 16
 wrong 1 'flags of a network are for files of other programs' info own.safetensors --num_heads 2
