@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * feature/table.c: feature tables in files: npz with X f32 [N,D], y i64 [N], index i64 [N], or safetensors with the same
- * tensors and the provenance as metadata. */
+ * tensors and the provenance as metadata; npy: X, and y beside it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +8,7 @@
 #include <duet/store.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -24,14 +25,23 @@ static void provenance(const duet_feature_table *t, char out[256]) {
              (unsigned long long)t->model_hash, (unsigned long long)t->data_hash, (int)t->split, t->bf16 ? "bf16" : "f32");
 }
 
+/* x.npy and x.labels.npy: a .npy holds one array. */
+static duet_status save_two(const char *path, const duet_store_item items[2]) {
+    char labels[DUET_PATH_SIZE];
+    if (snprintf(labels, sizeof labels, "%.*s.labels.npy", (int)(strlen(path) - 4), path) >= (int)sizeof labels) return duet_fail(DUET_ARG, "the path '%.100s…' is too long", path);
+    DUET_TRY(duet_store_write(labels, "npy", &items[1], 1, NULL, 0));
+    return duet_store_write(path, "npy", &items[0], 1, NULL, 0);
+}
+
 duet_status duet_feature_table_save(const duet_feature_table *table, const char *path, duet_dtype stored) {
     char text[256];
-    const bool npz = duet_ends_with(path, ".npz");
-    if (!npz && !duet_ends_with(path, ".safetensors")) return duet_fail(DUET_ARG, "cannot tell the format of '%s'; end it in .npz or .safetensors", path);
+    const bool npz = duet_ends_with(path, ".npz"), npy = duet_ends_with(path, ".npy");
+    if (!npz && !npy && !duet_ends_with(path, ".safetensors")) return duet_fail(DUET_ARG, "cannot tell the format of '%s'; end it in .npz, .npy or .safetensors", path);
     if (stored != DUET_F32 && stored != DUET_F16) return duet_fail(DUET_ARG, "features are kept as f32 or f16, not as %s", duet_dtype_name(stored));
     const duet_shape rows = {.rank = 1, .dim = {table->rows}}, matrix = {.rank = 2, .dim = {table->rows, table->dim}};
     const duet_store_item items[] = {{"X", DUET_F32, stored, matrix, table->x}, {"y", DUET_I32, DUET_I64, rows, table->labels},
                                      {"index", DUET_I64, DUET_I64, rows, table->index}};
+    if (npy) return save_two(path, items);
     provenance(table, text);
     const duet_store_pair pair = {"duet.features", text};
     return duet_store_write(path, npz ? "npz" : "safetensors", items, 3, &pair, npz ? 0 : 1);

@@ -36,7 +36,7 @@ wrong 2 'no data set' probe run
 wrong 2 "no action 'lst'" data lst
 wrong 2 'which data set' data info
 wrong 2 '--rows is' sweep run --data "$data" --rows few
-wrong 2 '.npz .safetensors' features run --data "$data" --t 5 --tap 3 --pool 2 --out f.txt
+wrong 2 '.npz .npy .safetensors' features run --data "$data" --t 5 --tap 3 --pool 2 --out f.txt
 wrong 2 '.png .npz' sample run --out x.jpg
 
 # specs

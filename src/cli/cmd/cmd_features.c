@@ -81,8 +81,8 @@ static duet_status run(cli_state *cli) {
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
     if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
-    if (!o->out[0]) return cli_wrong("where to? give --out f.npz or --out f.safetensors");
-    duet_status status = cli_check_out(o->out, ".npz .safetensors");
+    if (!o->out[0]) return cli_wrong("where to? give --out f.npz, f.npy or f.safetensors");
+    duet_status status = cli_check_out(o->out, ".npz .npy .safetensors");
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK) status = features(cli, o, model, dataset);
@@ -94,7 +94,7 @@ static duet_status run(cli_state *cli) {
 const cli_cmd duet_cmd_features = {
     .info = {.name = "features", .help = "feature rows of a data set to a file", .params = DUET_TABLE(params, features_options)},
     .usage = "MODEL --data DATA --out f.npz [options]",
-    .details = "The npz holds X [N,D], y i64 [N], index i64 [N], as scikit-learn expects. Rows are kept as they are computed: the same\n"
+    .details = "The npz holds X [N,D], y i64 [N], index i64 [N], as scikit-learn expects; f.npy holds X, f.labels.npy y. Rows are kept as they are computed: the same\n"
                "command goes on where a stopped one was.\n"
                "  duet features RUN --data fashion-mnist --split test --t 10 --tap 9 --pool 2 --out f.npz",
     .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .opens = true, .run = run,

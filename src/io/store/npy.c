@@ -173,3 +173,21 @@ duet_status duet_npy_write(uint8_t out[DUET_NPY_HEADER_MAX], int64_t *size, cons
     *size = total;
     return DUET_OK;
 }
+
+void duet_npy_to_rows(void *out, const void *columns, const duet_shape *shape, size_t size)
+{
+    uint8_t *dst = out;
+    const uint8_t *const src = columns;
+    int64_t at[DUET_MAX_RANK] = {0}, stride[DUET_MAX_RANK], from = 0;
+    for (int i = 0; i < shape->rank; i++) stride[i] = i ? stride[i - 1] * shape->dim[i - 1] : 1;
+    const int64_t count = duet_shape_count(shape);
+    for (int64_t i = 0; i < count; i++, dst += size) {
+        memcpy(dst, src + from * (int64_t)size, size);
+        for (int k = shape->rank - 1; k >= 0; k--) {
+            from += stride[k];
+            if (++at[k] < shape->dim[k]) break;
+            from -= stride[k] * shape->dim[k];
+            at[k] = 0;
+        }
+    }
+}

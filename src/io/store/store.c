@@ -47,7 +47,6 @@ static const signature signatures[] = {
     {"\xFF\xD8\xFF", 3, 0, "a JPEG image, not a model"},
     {"GIF8", 4, 0, "a GIF image, not a model"},
     {"%PDF", 4, 0, "a PDF document, not a model"},
-    {"\x93NUMPY", 6, 0, "a single numpy array (.npy); save it with numpy.savez to give it a name"},
     {"\x89HDF", 4, 0, "an HDF5 file: not supported by this version"},
     {"\x1F\x8B", 2, 0, "compressed with gzip; unpack it first"},
     {"version https://git-lfs", 23, 0, "a git-lfs pointer: the file itself was not downloaded"},

@@ -141,23 +141,6 @@ static duet_status read_elements(zip_file_t *file, const duet_store_entry *e, du
     return duet_archive_end(file, e->name);
 }
 
-/* dst (row-major) from src (column-major). */
-static void to_row_major(uint8_t *dst, const uint8_t *src, const duet_shape *shape, size_t size)
-{
-    int64_t at[DUET_MAX_RANK] = {0}, stride[DUET_MAX_RANK], from = 0;
-    for (int i = 0; i < shape->rank; i++) stride[i] = i ? stride[i - 1] * shape->dim[i - 1] : 1;
-    const int64_t count = duet_shape_count(shape);
-    for (int64_t i = 0; i < count; i++, dst += size) {
-        memcpy(dst, src + from * (int64_t)size, size);
-        for (int k = shape->rank - 1; k >= 0; k--) {
-            from += stride[k];
-            if (++at[k] < shape->dim[k]) break;
-            from -= stride[k] * shape->dim[k];
-            at[k] = 0;
-        }
-    }
-}
-
 static duet_status store_read(const duet_store *store, int64_t index, duet_dtype dtype, void *dst)
 {
     duet_status status = DUET_OK;
@@ -172,7 +155,7 @@ static duet_status store_read(const duet_store *store, int64_t index, duet_dtype
     if (m->npy.fortran && e->shape.rank > 1) {
         DUET_DO(duet_alloc(&columns, duet_shape_count(&e->shape), duet_dtype_size(dtype)));
         DUET_DO(read_elements(file, e, dtype, columns));
-        to_row_major(dst, columns, &e->shape, duet_dtype_size(dtype));
+        duet_npy_to_rows(dst, columns, &e->shape, duet_dtype_size(dtype));
     } else {
         DUET_DO(read_elements(file, e, dtype, dst));
     }

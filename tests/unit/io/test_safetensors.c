@@ -277,7 +277,7 @@ static void tells_what_a_file_is(void **unused)
         {"\x80\x02}q.", 5, "is a pickle, but not of PyTorch's tensors"},
         {"<!DOCTYPE html>", 15, "is a web page, not a model"},
         {"version https://git-lfs.github.com/spec/v1\n", 43, "is a git-lfs pointer"},
-        {"\x93NUMPY\1\0", 8, "is a single numpy array"},
+        {"\x93NUMPY\1\0....", 12, "is cut off"},
         {"PK\3\4..........................archive/data.pkl", 46, "damaged or cut-off zip archive"},
         {"{\"a\": 1}", 8, "is a JSON text, not a model"},
         {"hello, world", 12, "is a text, not a model"},
