@@ -80,7 +80,8 @@ DUET_NODISCARD duet_status duet_model_update_card(const char *path, const duet_c
 
 duet_card *duet_model_card(duet_model *model); /* borrowed; change it, then save */
 DUET_NODISCARD duet_status duet_card_set_classes(duet_model *model, const char *const *names, int count);
-const char *duet_model_path(const duet_model *model); /* the file it came from, "" for new ones */
+const char *duet_model_path(const duet_model *model); /* the file or folder it came from, "" for new ones */
+const char *duet_model_file(const duet_model *model); /* the file of its weights; of a folder that in it */
 uint64_t duet_model_hash(const duet_model *model);    /* of configuration and weights */
 int64_t duet_model_parameters(const duet_model *model);
 duet_dtype duet_model_stored(const duet_model *model); /* of most weights in its file; f32 for new models */

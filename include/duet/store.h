@@ -32,6 +32,10 @@ const void *duet_store_data(const duet_store *store, const char *name);
 /* Text metadata (safetensors' __metadata__); NULL when absent. */
 const char *duet_store_metadata(const duet_store *store, const char *key);
 
+struct duet_store_pair;
+/* All of it; returns how many there are. */
+int64_t duet_store_pairs(const duet_store *store, const struct duet_store_pair **out);
+
 /* One tensor to write. `dtype` is the type of `data`; it is stored as `stored`. */
 typedef struct duet_store_item {
     const char *name;

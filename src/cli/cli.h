@@ -83,6 +83,11 @@ duet_status cli_tuning_save(char path[CLI_PATH], const duet_tuning *tuning);
 /* Prints the layout, splits and classes of a data set. */
 duet_status cli_dataset_show(cli_state *cli, const char *path);
 
+/* Prints what tensors are in a file that is no model; why: why it is none. all: every tensor, else the first. */
+duet_status cli_store_show(cli_state *cli, const char *path, const char *why, bool all);
+/* Prints the tensors of a model's file; to `out` as "tensors". */
+duet_status cli_store_tensors(const cli_state *cli, const char *path, json_t *out);
+
 /* Opens a model for a command; says what to load instead of a file that is none. */
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path);
 /* Are taps and pools possible for this model? Zero and an empty list stand for "not given". */

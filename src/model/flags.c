@@ -77,7 +77,7 @@ static bool next_flag(const char **at, char name[64], char value[256]) {
 }
 
 /* Rows that no tensor's shape tells. */
-static const char *const free_rows[] = {"image_size", "sample_size", "attention_resolutions", "num_heads", "num_head_channels", "use_new_attention_order", "dropout", "norm_groups"};
+static const char *const free_rows[] = {"image_size", "sample_size", "attention_resolutions", "heads", "num_heads", "num_head_channels", "use_new_attention_order", "dropout", "norm_groups"};
 
 /* The first tensor that a network of these options would have otherwise than the file, in words; "" where there is none. */
 static void first_difference(char out[512], const duet_guess *guess, const duet_model *model) {

@@ -165,6 +165,7 @@ duet_status duet_card_set_classes(duet_model *model, const char *const *names, i
 
 duet_card *duet_model_card(duet_model *model) { return &model->card; }
 const char *duet_model_path(const duet_model *model) { return model->path; }
+const char *duet_model_file(const duet_model *model) { return model->file; }
 bool duet_model_recogniser(const duet_model *model) { return model->arch->recogniser; }
 int64_t duet_model_logits(const duet_model *model) { return model->shape.logits; }
 bool duet_model_foreign(const duet_model *model) { return model->foreign; }

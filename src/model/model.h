@@ -60,7 +60,7 @@ struct duet_model {
     int tap_count;
     double macs;
     bool foreign;             /* the file has no card */
-    char path[4096];
+    char path[4096], file[4096]; /* what was opened; the weights in it */
 };
 
 /* The network described, without weights: model->params has slots but no block yet. */

@@ -235,6 +235,7 @@ duet_status duet_model_open_as(duet_context *ctx, duet_model **out, const char *
     bool mapped = false;
     (void)ctx;
     const duet_status status = open_store(out, store, path, flags, &mapped);
+    if (status == DUET_OK) (void)duet_copy_text((*out)->file, sizeof (*out)->file, file);
     if (status != DUET_OK || !mapped) duet_store_close(store);
     if (status != DUET_OK) duet_error_frame("cannot load '%s'", path);
     return status;

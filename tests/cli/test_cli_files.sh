@@ -25,17 +25,30 @@ wrong 1 'a text, not a model; models are' info hello.txt
 wrong 1 "a PNG image, not a model; load the run folder 'run'" info run/real.png
 wrong 1 "a web page, not a model" info run/report.html
 wrong 1 'JSON' info run/run.json
-wrong 1 "training state, not a model; load the 'model-" info run/state-00000032.safetensors
+ok info run/state-00000032.safetensors
+says "no model    it is a training state, not a model; load the 'model-" 'adamw.m/input_blocks.0.0.bias' 'more (--tensors)'
 wrong 1 'training state' sample run/state-00000032.safetensors
 ok features run --data "$data" --t 5 --tap 3 --pool 2 --out f.npz
-wrong 1 'no duet card' info f.npz
+ok info f.npz
+says 'f.npz: npz, 3 tensors' 'no duet card' 'index        i64   [20]'
+ok info f.npz --json
+object path format no_model metadata tensors
+wrong 1 'no duet card' sample f.npz
+ok features run --data "$data" --t 5 --tap 3 --pool 2 --out f.npy
+exists f.npy f.labels.npy
+ok info f.npy
+says 'array'
+ok info run --tensors
+says 'f32   [8,3,3,3]'
 wrong 1 'no run.json' report empty
 wrong 1 'no run.json' report hello.txt
 
 # heads
 wrong 1 'train one with' classify run run/real.png
 ok probe run --data "$data" --t 5 --tap 3 --pool 2 --no-baselines --seeds 1 --neighbours 0 --threads 1
-wrong 1 'it is a head, not a model' info run/head.safetensors
+ok info run/head.safetensors
+says 'it is a head, not a model'
+wrong 1 'it is a head, not a model' sample run/head.safetensors
 wrong 1 'hello.txt' classify run run/real.png --head hello.txt
 wrong 1 "'empty' is empty" classify run empty
 go classify run run/real.png nofile.png hello.txt

@@ -27,7 +27,9 @@ wrong 2 "did you mean '--batch'" info own.pt --bach 16
 wrong 1 'flags of a network are for files of other programs' info own.safetensors --num_heads 2
 golden=$source/tests/golden
 ok info "$golden/vit_torchvision.pt"
-says vit 'patch=8' '5 classes' 'ImageNet'
+says vit 'patch=8' '5 classes' 'ImageNet' 'say otherwise by --heads'
+ok info "$golden/vit_torchvision.pt" --heads 2
+says 'heads=2'
 ok classify "$golden/vit_timm.pt" "$golden/images/"*.png
 says 'class '
 ok export "$golden/vit_torchvision.pt" --dtype f32 --out vit.safetensors
@@ -45,7 +47,7 @@ head -c 3000 "$golden/vit_timm.pt" >cut.pt
 wrong 1 'damaged or cut-off zip archive' info cut.pt
 wrong 1 "PyTorch's .pt and .pth" info cut.pt
 ok features own.safetensors --data "$data" --t 5 --tap 3 --pool 1 --out rows.npz
-wrong 1 'no known architecture has them' info rows.npz
+wrong 1 'no known architecture has them' sample rows.npz
 
 weights=${DUET_DATA:-$source/../shared/data}/weights
 if [ -d "$weights" ]; then

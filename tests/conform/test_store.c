@@ -170,6 +170,7 @@ static void every_store_keeps_what_it_is_given(void **unused) {
         char folder[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
         fresh_folder(folder, "store");
         path_of(path, folder, store);
+        if (strcmp(store->info.name, "npy") == 0) continue; /* one array: unit/io/test_npy.c */
         if (!store->write) {
             FAILS(DUET_UNSUPPORTED, "not written", duet_store_write(path, store->info.name, NULL, 0, NULL, 0));
             continue;

@@ -9,12 +9,13 @@
 #include "cli/cli.h"
 
 typedef struct info_options {
-    bool plan;
+    bool plan, tensors;
     int64_t batch, tap;
 } info_options;
 
 static const duet_param params[] = {
     DUET_BOOLEAN(info_options, plan, "false", "kernels, time and bytes of one pass, node by node, and the share of the roofline"),
+    DUET_BOOLEAN(info_options, tensors, "false", "every tensor of the file: name, type, shape"),
     DUET_INT(info_options, batch, "0", 0, 1024, "batch of --plan; 0 = 8, or 1 for images of more than 64 pixels a side"),
     DUET_INT(info_options, tap, "0", 0, 1000, "stop --plan after this block; 0 = whole pass"),
 };
@@ -162,6 +163,25 @@ static duet_status plan(cli_state *cli, const info_options *o, duet_model *model
     return status;
 }
 
+/* The flags that say what was assumed ("image_size, noise"). */
+static void show_flags(const cli_state *cli, const char *assumed) {
+    static const struct { const char *word, *flags; } others[] = {{"noise", "--noise_schedule, --diffusion_steps"}, {"prediction", "--predict_xstart"}};
+    bool first = true;
+    while (*assumed) {
+        char word[64], flag[72] = "";
+        const size_t length = strcspn(assumed, ",");
+        snprintf(word, sizeof word, "%.*s", length < 63 ? (int)length : 63, assumed);
+        if (duet_model_flag(word)) snprintf(flag, sizeof flag, "--%s", word);
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            if (strcmp(word, others[i].word) == 0) snprintf(flag, sizeof flag, "%s", others[i].flags);
+        if (*flag) cli_say(cli, "%s%s", first ? "              say otherwise by " : ", ", flag);
+        if (*flag) first = false;
+        assumed += length + (assumed[length] == ',');
+        assumed += strspn(assumed, " ");
+    }
+    if (!first) cli_say(cli, "\n");
+}
+
 static void show_card(const cli_state *cli, duet_model *model) {
     const duet_card *card = duet_model_card(model);
     const duet_recommendation *best = &card->recommended;
@@ -177,6 +197,7 @@ static void show_card(const cli_state *cli, duet_model *model) {
     cli_say(cli, "  images      %lld x %lld, %d channel%s, fit %s\n", (long long)card->preprocess.size, (long long)card->preprocess.size,
             card->preprocess.channels, card->preprocess.channels == 1 ? "" : "s", card->preprocess.fit);
     if (card->assumed[0]) cli_say(cli, "  assumed     %s: not in the file\n", card->assumed);
+    if (card->assumed[0] && duet_model_foreign(model)) show_flags(cli, card->assumed);
     if (!card->data[0] && card->images == 0) cli_say(cli, "  trained on  the file does not say%s\n", card->ema ? "; EMA weights" : "");
     else cli_say(cli, "  trained on  %s: %lld images, %lld steps%s\n", card->data, (long long)card->images, (long long)card->steps, card->ema ? ", EMA weights" : "");
     if (card->says[0]) cli_say(cli, "  file says   %s\n", card->says);
@@ -230,19 +251,24 @@ static bool describes_a_model(const char *path) {
     return false;
 }
 
-/* No model, but perhaps a data set; else what the model's reader said stands. */
-static duet_status try_dataset(cli_state *cli, const char *path, duet_status status) {
-    char message[1024];
+/* No model, but perhaps a data set, or a file of other tensors; else what the model's reader said stands, as it does of a network with which
+ * something is wrong. */
+static duet_status other_than_model(cli_state *cli, const char *path, bool all, duet_status status) {
+    char message[1024], before[CLI_PATH];
     snprintf(message, sizeof message, "%s", cli_message());
-    if (status == DUET_CANCELLED || !cli_exists(path) || describes_a_model(path)) return status;
-    return cli_dataset_show(cli, path) == DUET_OK ? DUET_OK : cli_fail(status, "%s", message);
+    if (status == DUET_CANCELLED || !cli_exists(path) || describes_a_model(path) || cli->model_flags[0]) return status;
+    if (cli_dataset_show(cli, path) == DUET_OK) return DUET_OK;
+    snprintf(before, sizeof before, "cannot load '%.4000s': ", path);
+    const bool other = strstr(message, "no known architecture") || strstr(message, "it is a") || strstr(message, "it is the state") || strstr(message, "it holds no tensor");
+    const char *const why = strncmp(message, before, strlen(before)) == 0 ? message + strlen(before) : message;
+    return other && cli_store_show(cli, path, why, all) == DUET_OK ? DUET_OK : cli_fail(status, "%s", message);
 }
 
 static duet_status run(cli_state *cli) {
     const info_options *o = cli->options;
     duet_model *model = NULL;
     duet_status status = cli_model_open(cli, &model, cli->args[0]);
-    if (status != DUET_OK) return try_dataset(cli, cli->args[0], status);
+    if (status != DUET_OK) return other_than_model(cli, cli->args[0], o->tensors, status);
     status = cli_check_one(model, o->tap, 0);
     if (status != DUET_OK) {
         duet_model_close(model);
@@ -251,7 +277,8 @@ static duet_status run(cli_state *cli) {
     show_card(cli, model);
     json_t *out = model_json(model, show_taps(cli, model));
     if (duet_run_is(cli->args[0])) json_object_set_new(out, "files", list_files(cli, cli->args[0]));
-    if (o->plan) status = plan(cli, o, model, out);
+    if (o->tensors) status = cli_store_tensors(cli, duet_model_file(model), out);
+    if (status == DUET_OK && o->plan) status = plan(cli, o, model, out);
     if (status == DUET_OK) cli_json(cli, json_incref(out));
     json_decref(out);
     duet_model_close(model);
@@ -260,5 +287,5 @@ static duet_status run(cli_state *cli) {
 
 const cli_cmd duet_cmd_info = {
     .info = {.name = "info", .help = "what a model, run or data set is: taps, sizes, costs, files", .params = DUET_TABLE(params, info_options)},
-    .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file; a data set is described as 'duet data info' does.", .min_args = 1, .max_args = 1, .missing = "of which model or run?", .plans = true, .opens = true, .run = run,
+    .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file; a data set is described as 'duet data info' does, any other file of tensors\nby what it holds.", .min_args = 1, .max_args = 1, .missing = "of which model or run?", .plans = true, .opens = true, .run = run,
 };

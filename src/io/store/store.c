@@ -176,6 +176,12 @@ const char *duet_store_metadata(const duet_store *store, const char *key)
     return NULL;
 }
 
+int64_t duet_store_pairs(const duet_store *store, const duet_store_pair **out)
+{
+    *out = store->pairs;
+    return store->pair_count;
+}
+
 static duet_status check_item(const duet_store_item *item)
 {
     if (!item->name || !*item->name) return duet_fail(DUET_ARG, "a tensor to write has no name");

@@ -120,7 +120,7 @@ static duet_status infer(duet_guess *guess) {
              (long long)norm->dim[1], (long long)first->dim[1], (long long)first->dim[0], (long long)table->dim[0], (long long)table->dim[1]);
     snprintf(guess->noise, sizeof guess->noise, "linear:steps=%lld,beta_start=0.0001,beta_end=0.02", (long long)table->dim[0]);
     snprintf(guess->predict, sizeof guess->predict, "eps");
-    snprintf(guess->assumed, sizeof guess->assumed, "noise and prediction, as the network's authors train it");
+    snprintf(guess->assumed, sizeof guess->assumed, "noise, prediction");
     return DUET_OK;
 }
 

@@ -165,7 +165,7 @@ static duet_status infer(duet_guess *guess) {
     if (duet_foreign_has(guess, "AuxLogits.fc.weight")) return duet_fail(DUET_UNSUPPORTED, "it is torchvision's own Inception-v3; of this network only the form that judges images is read (pytorch-fid's weights file)");
     snprintf(guess->config, sizeof guess->config, "in_channels=%lld,classes=%lld", (long long)stem->dim[1], (long long)fc->dim[0]);
     snprintf(guess->noise, sizeof guess->noise, "none");
-    snprintf(guess->assumed, sizeof guess->assumed, "size 299, colours from -1 to 1, pools as in pytorch-fid");
+    snprintf(guess->assumed, sizeof guess->assumed, "image_size, colours from -1 to 1, pools as in pytorch-fid");
     return DUET_OK;
 }
 

@@ -131,7 +131,7 @@ static duet_status infer(duet_guess *guess) {
     snprintf(guess->noise, sizeof guess->noise, "none");
     duet_foreign_imagenet(guess);
     if (small) guess->fit[0] = '\0';
-    snprintf(guess->assumed, sizeof guess->assumed, "size %d, mean and deviation of ImageNet's colours", small ? 32 : 224);
+    snprintf(guess->assumed, sizeof guess->assumed, "image_size, mean and deviation of the colours (ImageNet's)");
     return DUET_OK;
 }
 

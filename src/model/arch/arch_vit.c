@@ -146,7 +146,7 @@ static void guess_colours(duet_guess *guess, bool head) {
     const bool halves = head && duet_foreign_has(guess, "cls_token") && !duet_foreign_has(guess, "fc_norm.weight");
     duet_foreign_imagenet(guess);
     for (int i = 0; i < 3 && halves; i++) guess->mean[i] = guess->std[i] = 0.5;
-    snprintf(guess->assumed, sizeof guess->assumed, "heads of 64 channels, mean and deviation of the colours (%s)", halves ? "0.5" : "ImageNet's");
+    snprintf(guess->assumed, sizeof guess->assumed, "heads, mean and deviation of the colours (%s)", halves ? "0.5" : "ImageNet's");
 }
 
 static duet_status infer(duet_guess *guess) {

@@ -507,7 +507,7 @@ static void tables_go_through_files(void **unused) {
     assert_true(read.x[1] == -2 && read.x[2] == 3.5f && read.x[3] == 0 && isinf(read.x[4]));
     duet_feature_table_free(&read);
     FAILS(DUET_ARG, "f32 or f16, not as i32", duet_feature_table_save(&table, DUET_TEST_TMP "/table.npz", DUET_I32));
-    FAILS(DUET_ARG, "end it in .npz or .safetensors", duet_feature_table_save(&table, DUET_TEST_TMP "/table.csv", DUET_F32));
+    FAILS(DUET_ARG, "end it in .npz, .npy or .safetensors", duet_feature_table_save(&table, DUET_TEST_TMP "/table.csv", DUET_F32));
     const duet_shape three = {.rank = 1, .dim = {3}}, matrix = {.rank = 2, .dim = {2, 3}};
     const duet_store_item items[] = {
         {"X", DUET_F32, DUET_F32, matrix, x}, {"y", DUET_F32, DUET_I64, three, x}, {"index", DUET_F32, DUET_I64, three, x}};
