@@ -119,19 +119,23 @@ static duet_status push_integer(machine *m, duet_pickle_kind kind, int64_t value
     return DUET_OK;
 }
 
-static duet_status push_text(machine *m, duet_pickle_kind kind, int length_bytes) {
+/* large: longer ones are bytes and stay where they are. */
+static duet_status push_text(machine *m, duet_pickle_kind kind, int length_bytes, bool large) {
     uint64_t size = 0;
     const uint8_t *from = NULL;
     node *n = NULL;
     DUET_TRY(take_number(m, length_bytes, &size));
-    if (size > MOST_TEXT) return damaged(m, "a text of over 16 MiB");
+    if (size > MOST_TEXT && !large) return damaged(m, "a text of over 16 MiB");
+    if (size > INT64_MAX) return damaged(m, "bytes without end");
     DUET_TRY(take(m, (int64_t)size, &from));
-    DUET_TRY(push_new(m, kind, &n));
+    DUET_TRY(push_new(m, size > MOST_TEXT ? DUET_PICKLE_BYTES : kind, &n));
+    n->count = (int64_t)size;
+    n->text = (const char *)from;
+    if (size > MOST_TEXT) return DUET_OK;
     char *const copy = duet_arena_alloc(m->arena, (int64_t)size + 1, 1);
     DUET_TRY(duet_arena_status(m->arena));
     if (size > 0) memcpy(copy, from, size);
     n->text = copy;
-    n->count = (int64_t)size;
     return DUET_OK;
 }
 
@@ -246,12 +250,13 @@ static duet_status reduce(machine *m) {
     return DUET_OK;
 }
 
-/* Attributes of an object: of no use here. */
+/* Attributes of an object are kept as they come. */
 static duet_status build(machine *m) {
     node *state = NULL;
     DUET_TRY(pop(m, &state));
     if (above(m) < 1) return damaged(m, "the stack is empty");
     const duet_pickle_kind kind = m->stack[m->depth - 1]->kind;
+    if (kind == DUET_PICKLE_OBJECT) m->stack[m->depth - 1]->state = state;
     return kind == DUET_PICKLE_OBJECT || kind == DUET_PICKLE_DICT ? DUET_OK : damaged(m, "attributes for something that has none");
 }
 
@@ -303,14 +308,14 @@ static duet_status run_number(machine *m, uint8_t op) {
 
 static duet_status run_text(machine *m, uint8_t op) {
     switch (op) {
-    case 'U': return push_text(m, DUET_PICKLE_TEXT, 1);  /* SHORT_BINSTRING */
-    case 'T': return push_text(m, DUET_PICKLE_TEXT, 4);  /* BINSTRING */
-    case 0x8c: return push_text(m, DUET_PICKLE_TEXT, 1); /* SHORT_BINUNICODE */
-    case 'X': return push_text(m, DUET_PICKLE_TEXT, 4);  /* BINUNICODE */
-    case 0x8d: return push_text(m, DUET_PICKLE_TEXT, 8); /* BINUNICODE8 */
-    case 'C': return push_text(m, DUET_PICKLE_BYTES, 1); /* SHORT_BINBYTES */
-    case 'B': return push_text(m, DUET_PICKLE_BYTES, 4); /* BINBYTES */
-    default: return push_text(m, DUET_PICKLE_BYTES, 8);  /* BINBYTES8 */
+    case 'U': return push_text(m, DUET_PICKLE_TEXT, 1, false);  /* SHORT_BINSTRING */
+    case 'T': return push_text(m, DUET_PICKLE_TEXT, 4, true);  /* BINSTRING */
+    case 0x8c: return push_text(m, DUET_PICKLE_TEXT, 1, false); /* SHORT_BINUNICODE */
+    case 'X': return push_text(m, DUET_PICKLE_TEXT, 4, false);  /* BINUNICODE */
+    case 0x8d: return push_text(m, DUET_PICKLE_TEXT, 8, false); /* BINUNICODE8 */
+    case 'C': return push_text(m, DUET_PICKLE_BYTES, 1, false); /* SHORT_BINBYTES */
+    case 'B': return push_text(m, DUET_PICKLE_BYTES, 4, true); /* BINBYTES */
+    default: return push_text(m, DUET_PICKLE_BYTES, 8, true);  /* BINBYTES8 */
     }
 }
 

@@ -37,9 +37,10 @@ typedef struct duet_pickle_node {
     duet_pickle_kind kind;
     int64_t integer; /* BOOL, INT */
     double real;     /* FLOAT */
-    const char *text; /* TEXT, BYTES: `count` bytes and a NUL */
+    const char *text; /* TEXT, BYTES: `count` bytes and a NUL; bytes of over 16 MiB stand in `data` itself, without a NUL */
     const duet_pickle_global *global;
     struct duet_pickle_node **item;
+    struct duet_pickle_node *state; /* OBJECT: what its attributes were set from, or NULL */
     int64_t count, capacity;
 } duet_pickle_node;
 

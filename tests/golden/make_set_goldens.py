@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 """sets/: data sets as Python writes them: three WebDataset shards (classes 0, 10, 20; the class before or behind the image, another field)
 a zip with dataset.json, and numpy archives as
-MedMNIST, guided-diffusion and Keras have them. Pixel (0, 0) of image k is (k, 2 k, 3 k). From the repository's root."""
+MedMNIST, guided-diffusion and Keras have them, CIFAR for Python. Pixel (0, 0) of image k is (k, 2 k, 3 k). From the repository's root."""
 import gzip
 import io
 import json
+import os
+import pickle
 import tarfile
 import zipfile
 
@@ -59,6 +61,37 @@ def main():
     np.savez(OUT + "samples.npz", images(0, 5), classes(0, 5, np.int64))
     np.savez(OUT + "keras.npz", x_train=np.asfortranarray(images(0, 4)), y_train=classes(0, 4, np.int32), x_test=images(4, 2)[..., 0], y_test=classes(4, 2, np.uint8))
     np.savez(OUT + "unlabelled.npz", x=images(0, 3))
+    python_cifar()
+
+
+def batch(labels, first):
+    """One of CIFAR-10's files: the opcodes that Python 2 wrote, image k of the values k, 2 k, 3 k in its planes."""
+    data = b"".join(bytes([k % 256] * 1024 + [2 * k % 256] * 1024 + [3 * k % 256] * 1024) for k in range(first, first + len(labels)))
+    listed = b"".join(b"K" + bytes([label]) for label in labels)
+    return (b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x05batchq\x03U\x06labelsq\x04]q\x05(" + listed + b"eU\x04dataq\x06cnumpy.core.multiarray\n_reconstruct\nq\x07"
+            b"cnumpy\nndarray\nq\x08K\x00\x85U\x01b\x87Rq\t(K\x01K" + bytes([len(labels)]) + b"M\x00\x0c\x86cnumpy\ndtype\nq\nU\x02u1K\x00K\x01\x87Rq\x0b(K\x03U\x01|NNN"
+            b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T" + len(data).to_bytes(4, "little") + data + b"tbU\tfilenamesq\x0d]q\x0eu.")
+
+
+def python_cifar():
+    folder = OUT + "cifar-10-batches-py/"
+    os.makedirs(folder, exist_ok=True)
+    for i in range(5):
+        with open(folder + f"data_batch_{i + 1}", "wb") as f:
+            f.write(batch([2 * i, 2 * i + 1], 2 * i))
+    with open(folder + "test_batch", "wb") as f:
+        f.write(batch([9, 8, 7], 10))
+    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    with open(folder + "batches.meta", "wb") as f:
+        f.write(b"\x80\x02}q\x01(U\x0blabel_namesq\x02]q\x03(" + b"".join(b"U" + bytes([len(n)]) + n.encode() for n in names) + b"eu.")
+    folder = OUT + "cifar-100-python/"
+    os.makedirs(folder, exist_ok=True)
+    for name, first, count in (("train", 0, 3), ("test", 3, 2)):
+        data = np.concatenate([np.repeat(np.array([[k], [2 * k], [3 * k]], np.uint8), 1024, 1).reshape(1, 3072) for k in range(first, first + count)])
+        with open(folder + name, "wb") as f:
+            pickle.dump({b"data": data, b"fine_labels": [97 + k % 3 for k in range(first, first + count)], b"coarse_labels": [0] * count}, f, protocol=4)
+    with open(folder + "meta", "wb") as f:
+        pickle.dump({b"fine_label_names": [b"class %d" % k for k in range(100)]}, f, protocol=4)
 
 
 main()

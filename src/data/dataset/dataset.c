@@ -150,7 +150,7 @@ static duet_status open_detected(duet_context *ctx, duet_dataset **out, const ch
     if (best != NULL) return open_as(ctx, out, best, path, path, NULL);
     if (duet_path_is_folder(path)) {
         return duet_fail(DUET_FORMAT,
-                         "folder '%s' holds no data set: no images, IDX files, CIFAR batches (data_batch_1.bin) or "
+                         "folder '%s' holds no data set: no images, IDX files, CIFAR batches (data_batch_1, data_batch_1.bin) or "
                          ".tar archives in it",
                          path);
     }

@@ -111,6 +111,65 @@ static void other_arrays_are_refused(void **state) {
     }
 }
 
+static void cifar_for_python_is_read(void **state) {
+    (void)state;
+    static const char *const paths[] = {SETS "cifar-10-batches-py", SETS "cifar-100-python"};
+    static const struct { int classes, count[DUET_SPLIT_COUNT]; const char *name; } want[] = {{10, {10, 0, 3}, "truck"}, {100, {3, 0, 2}, "class 9"}};
+    for (int k = 0; k < 2; k++) {
+        duet_dataset *const set = open_set(paths[k]);
+        const duet_dataset_info *const info = duet_dataset_describe(set);
+        assert_string_equal(info->layout, "cifar_py");
+        assert_int_equal(info->class_count, want[k].classes);
+        assert_string_equal(info->class_names[9], want[k].name);
+        for (int split = 0, first = 0; split < DUET_SPLIT_COUNT; first += want[k].count[split++]) {
+            assert_int_equal(info->count[split], want[k].count[split]);
+            for (int i = 0; i < want[k].count[split]; i++) {
+                assert_int_equal(number_of(set, (duet_split)split, i), first + i);
+                const int label = k == 1 ? 97 + (first + i) % 3 : split == DUET_TRAIN ? i : 9 - i;
+                assert_int_equal(duet_dataset_label(set, (duet_split)split, i), label);
+            }
+        }
+        duet_dataset_close(set);
+    }
+}
+
+/* The first of the files with one thing changed. */
+static void other_pickles_are_refused(void **state) {
+    (void)state;
+    static const struct { const char *from, *to, *words; } rows[] = {
+        {"U\2u1", "U\2i4", "holds no bytes"}, {"\x0c\x86" "cnumpy", "\x0b\x86" "cnumpy", "no array [N,3072]"}, {"tb\x89T", "tb\x88T", "Fortran's order"},
+        {"K\1K\2M", "K\1K\3M", "6144 bytes for 3 images"}, {"(K", "(N", "opcode 0x00"}, {"K\1e", "K\x0a" "e", "no class from 0 to 9"},
+        {"U\6labelsq", "U\6lobelsq", "'labels' are not one for each"}, {"U\4dataq", "U\4dotaq", "no numpy array"},
+        {"numpy\ndtype", "nt\nsystem##", "refused"}};
+    char folder[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
+    duet_bytes bytes = {0}, meta = {0};
+    OK(duet_file_read(&bytes, SETS "cifar-10-batches-py/data_batch_1"));
+    OK(duet_file_read(&meta, SETS "cifar-10-batches-py/batches.meta"));
+    fresh_folder(folder, "cifar");
+    put_file(folder, "batches.meta", meta.data, meta.size);
+    for (int i = 0; i < DUET_COUNT(rows); i++) {
+        static uint8_t changed[1 << 16];
+        duet_dataset *set = NULL;
+        const size_t size = i == 3 || i == 1 ? 6 : strlen(rows[i].from); /* some hold zeros */
+        memcpy(changed, bytes.data, (size_t)bytes.size);
+        uint8_t *const at = memmem(changed, (size_t)bytes.size, rows[i].from, size);
+        if (at == NULL) fail_msg("'%s' is not in the file", rows[i].from);
+        memcpy(at, rows[i].to, size);
+        put_file(folder, "data_batch_1", changed, bytes.size);
+        OK(duet_path_join(path, folder, "data_batch_1"));
+        assert_int_not_equal(duet_dataset_open(NULL, &set, folder), DUET_OK);
+        assert_null(set);
+        if (strstr(duet_error_message(), rows[i].words) == NULL) fail_msg("%d: no '%s' in: %s", i, rows[i].words, duet_error_message());
+    }
+    for (int64_t cut = 0; cut < bytes.size; cut += cut < 300 ? 1 : 97) {
+        duet_dataset *set = NULL;
+        put_file(folder, "data_batch_1", bytes.data, cut);
+        assert_int_not_equal(duet_dataset_open(NULL, &set, folder), DUET_OK);
+    }
+    duet_bytes_free(&bytes);
+    duet_bytes_free(&meta);
+}
+
 static void compare(const duet_dataset *a, const duet_dataset *b) {
     assert_int_equal(duet_dataset_describe(a)->count[DUET_TRAIN], duet_dataset_describe(b)->count[DUET_TRAIN]);
     for (int64_t i = 0; i < duet_dataset_describe(a)->count[DUET_TRAIN]; i++) {
@@ -164,7 +223,7 @@ static void labels_are_checked(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(shards_are_read), cmocka_unit_test(zip_is_read), cmocka_unit_test(arrays_are_read), cmocka_unit_test(other_arrays_are_refused), cmocka_unit_test(packed_sets_come_back),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(shards_are_read), cmocka_unit_test(zip_is_read), cmocka_unit_test(arrays_are_read), cmocka_unit_test(cifar_for_python_is_read), cmocka_unit_test(other_pickles_are_refused), cmocka_unit_test(other_arrays_are_refused), cmocka_unit_test(packed_sets_come_back),
                                        cmocka_unit_test(labels_are_checked)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
