@@ -41,7 +41,7 @@ static duet_status read_betas(duet_guess *guess, const json_t *root) {
     if (json_is_array(json_object_get(root, "trained_betas"))) return duet_fail(DUET_UNSUPPORTED, "trained_betas are not read by this version");
     if (json_is_true(json_object_get(root, "rescale_betas_zero_snr"))) return duet_fail(DUET_UNSUPPORTED, "rescale_betas_zero_snr is not run by this version");
     if (strcmp(kind, "linear") == 0) snprintf(guess->noise, sizeof guess->noise, "linear:steps=%lld,beta_start=%.9g,beta_end=%.9g", steps, scale * start, scale * end);
-    else if (strcmp(kind, "scaled_linear") == 0) snprintf(guess->noise, sizeof guess->noise, "scaled_linear:steps=%lld,beta_start=%.9g,beta_end=%.9g", steps, start, end);
+    else if (strcmp(kind, "scaled_linear") == 0 || strcmp(kind, "sigmoid") == 0) snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld,beta_start=%.9g,beta_end=%.9g", kind, steps, start, end);
     else if (strcmp(kind, "squaredcos_cap_v2") == 0) snprintf(guess->noise, sizeof guess->noise, "cosine:steps=%lld", steps);
     else return duet_fail(DUET_UNSUPPORTED, "beta_schedule '%s' is not run by this version", kind);
     return read_prediction(guess, root);
@@ -76,13 +76,13 @@ static bool is(const char *spec, const char *name) { return strncmp(spec, name, 
 
 static duet_status write_betas(json_t **out, const duet_model *model, const char *word) {
     const char *const noise = model->card.noise;
-    const bool linear = is(noise, "linear"), scaled = is(noise, "scaled_linear"), cosine = is(noise, "cosine"), learned = model->shape.out_channels > model->shape.in_channels;
+    const bool linear = is(noise, "linear"), scaled = is(noise, "scaled_linear"), sigmoid = is(noise, "sigmoid"), cosine = is(noise, "cosine"), learned = model->shape.out_channels > model->shape.in_channels;
     const int64_t steps = (int64_t)option(noise, "steps=", 1000);
     const double scale = linear ? 1000.0 / (double)steps : 1.0;
-    if (!linear && !scaled && !cosine) return duet_fail(DUET_UNSUPPORTED, "its noise '%s' is none of DDPMScheduler's (linear, scaled_linear, cosine)", noise);
+    if (!linear && !scaled && !sigmoid && !cosine) return duet_fail(DUET_UNSUPPORTED, "its noise '%s' is none of DDPMScheduler's (linear, scaled_linear, sigmoid, cosine)", noise);
     if (cosine && (option(noise, "offset=", 0.008) != 0.008 || option(noise, "most=", 0.999) != 0.999)) return duet_fail(DUET_UNSUPPORTED, "DDPMScheduler has cosine noise without options, not '%s'", noise);
     *out = json_pack("{s:s, s:s, s:I, s:s, s:f, s:f, s:s, s:s, s:b, s:f}", "_class_name", "DDPMScheduler", "_diffusers_version", DUET_DIFFUSERS_VERSION, "num_train_timesteps",
-                     (json_int_t)steps, "beta_schedule", linear ? "linear" : scaled ? "scaled_linear" : "squaredcos_cap_v2", "beta_start",
+                     (json_int_t)steps, "beta_schedule", linear ? "linear" : scaled ? "scaled_linear" : sigmoid ? "sigmoid" : "squaredcos_cap_v2", "beta_start",
                      scale * option(noise, "beta_start=", scaled ? 0.00085 : 1e-4), "beta_end", scale * option(noise, "beta_end=", scaled ? 0.012 : 0.02), "prediction_type", word,
                      "variance_type", learned ? "learned_range" : "fixed_small", "clip_sample", 1, "clip_sample_range", 1.0);
     return DUET_OK;

@@ -56,7 +56,10 @@ scheduler EDMEulerScheduler ', "sigma_min": 0.002'
 wrong 1 "the noise of 'EDMEulerScheduler'" info theirs
 scheduler DDIMScheduler ', "beta_schedule": "linear", "rescale_betas_zero_snr": true'
 wrong 1 rescale_betas_zero_snr info theirs
-scheduler DDIMScheduler ', "beta_schedule": "sigmoid"'
-wrong 1 "beta_schedule 'sigmoid'" info theirs
+scheduler DDPMScheduler ', "beta_schedule": "sigmoid"'
+ok info theirs
+says 'sigmoid:steps=1000,beta_start=0.0001,beta_end=0.02'
+scheduler DDIMScheduler ', "beta_schedule": "laplace"'
+wrong 1 "beta_schedule 'laplace'" info theirs
 [ ! -e other ] && [ ! -e other.pt ] || fail "a refused conversion left something behind"
 finish

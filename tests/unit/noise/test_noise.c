@@ -87,8 +87,8 @@ static void test_karras(void **state)
     duet_noise_free(noise);
 }
 
-/* diffusers' alphas_cumprod (f32) for the betas of latent diffusion, and for others. */
-static void test_scaled_linear(void **state)
+/* diffusers' alphas_cumprod (f32) for the betas of latent diffusion, along a sigmoid, and for others. */
+static void test_diffusers(void **state)
 {
     (void)state;
     static const struct {
@@ -96,7 +96,9 @@ static void test_scaled_linear(void **state)
         int t;
         double abar;
     } known[] = {{"scaled_linear", 0, 0.99915}, {"scaled_linear", 250, 0.673792303}, {"scaled_linear", 500, 0.276332468}, {"scaled_linear", 999, 0.00466009509},
-                 {"scaled_linear:steps=400,beta_start=0.001,beta_end=0.02", 399, 0.0327404477}};
+                 {"scaled_linear:steps=400,beta_start=0.001,beta_end=0.02", 399, 0.0327404477},
+                 {"sigmoid", 0, 0.99985081}, {"sigmoid", 250, 0.90279901}, {"sigmoid", 500, 0.298887581}, {"sigmoid", 999, 3.96818214e-05},
+                 {"sigmoid:steps=200,beta_start=1e-5,beta_end=0.002", 199, 0.817775428}};
     for (int i = 0; i < DUET_COUNT(known); i++) {
         duet_noise *noise = open_noise(known[i].spec);
         const duet_level level = duet_noise_level(noise, known[i].t);
@@ -156,7 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula), cmocka_unit_test(test_published), cmocka_unit_test(test_clean_level),
         cmocka_unit_test(test_karras),
-        cmocka_unit_test(test_scaled_linear), cmocka_unit_test(test_refusals), cmocka_unit_test(test_add),      cmocka_unit_test(test_image_noise),
+        cmocka_unit_test(test_diffusers), cmocka_unit_test(test_refusals), cmocka_unit_test(test_add),      cmocka_unit_test(test_image_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
