@@ -34,7 +34,7 @@ static void make_folder(const char *path) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const layouts[] = {"zip", "npz", "webdataset", "tar_shards", "idx", "cifar_bin", "cifar_py"};
+    static const char *const layouts[] = {"zip", "npz", "webdataset", "tar_shards", "idx", "cifar_bin", "csv", "cifar_py"};
     static bool ready;
     const duet_preprocess how = {.size = 8, .channels = 3};
     uint8_t pixels[8 * 8 * 3];
