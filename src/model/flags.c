@@ -81,22 +81,18 @@ static const char *const free_rows[] = {"image_size", "sample_size", "attention_
 
 /* The first tensor that a network of these options would have otherwise than the file, in words; "" where there is none. */
 static void first_difference(char out[512], const duet_guess *guess, const duet_model *model) {
-    char have[96], want[96], full[1024];
+    char have[96], want[96];
+    const duet_store_entry *left = NULL;
     out[0] = '\0';
     for (int64_t i = 0; i < model->params->count && out[0] == '\0'; i++) {
         const duet_param_slot *const slot = &model->params->slots[i];
-        snprintf(full, sizeof full, "%s%s", guess->prefix, slot->name);
-        const duet_store_entry *const entry = duet_store_find(guess->store, full);
+        const duet_store_entry *const entry = duet_foreign_entry(guess->store, guess->prefix, model, slot->name);
         duet_shape_text(&slot->shape, want);
         if (entry == NULL) snprintf(out, 512, ": tensor '%.200s' would be %s, and is not in the file", slot->name, want);
-        else if (!duet_shape_equal(&entry->shape, &slot->shape)) snprintf(out, 512, ": tensor '%.200s' is %s in the file and would be %s", slot->name, duet_shape_text(&entry->shape, have), want);
+        else if (!duet_foreign_fits(&entry->shape, &slot->shape)) snprintf(out, 512, ": tensor '%.200s' is %s in the file and would be %s", slot->name, duet_shape_text(&entry->shape, have), want);
     }
-    for (int64_t i = 0; i < duet_store_count(guess->store) && out[0] == '\0'; i++) {
-        const duet_store_entry *const entry = duet_store_at(guess->store, i);
-        const size_t prefix = strlen(guess->prefix);
-        if (strncmp(entry->name, guess->prefix, prefix) == 0 && duet_params_slot(model->params, entry->name + prefix) == NULL)
-            snprintf(out, 512, ": tensor '%.200s' of the file, %s, would have no place", entry->name + prefix, duet_shape_text(&entry->shape, have));
-    }
+    if (out[0] == '\0' && duet_foreign_left(&left, guess->store, guess->prefix, model) == DUET_OK && left != NULL)
+        snprintf(out, 512, ": tensor '%.200s' of the file, %s, would have no place", left->name + strlen(guess->prefix), duet_shape_text(&left->shape, have));
 }
 
 static duet_status refuse(const duet_arch *arch, const duet_guess *guess, const void *config, const char *name, const char *have, const char *want) {

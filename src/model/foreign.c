@@ -38,6 +38,51 @@ const duet_shape *duet_foreign_shape(const duet_guess *guess, const char *name, 
     return NULL;
 }
 
+const duet_store_entry *duet_foreign_entry(const duet_store *store, const char *prefix, const duet_model *model, const char *name) {
+    char full[1024], other[512];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    const duet_store_entry *entry = duet_store_find(store, full);
+    for (int scheme = 0; entry == NULL && scheme < model->arch->schemes; scheme++) {
+        if (!model->arch->alias(other, sizeof other, model->config, name, scheme)) continue;
+        snprintf(full, sizeof full, "%s%s", prefix, other);
+        entry = duet_store_find(store, full);
+    }
+    return entry;
+}
+
+bool duet_foreign_fits(const duet_shape *have, const duet_shape *want) {
+    duet_shape matrix = *have;
+    if (want->rank == 2)
+        while (matrix.rank > 2 && matrix.dim[matrix.rank - 1] == 1) matrix.rank--;
+    return duet_shape_equal(&matrix, want);
+}
+
+/* Tensors that files have and networks do not use; PyTorch's batch norms count in num_batches_tracked while training. */
+static bool is_idle(const duet_arch *arch, const char *name) {
+    for (int i = 0; i < DUET_COUNT(arch->idle) && arch->idle[i] != NULL; i++)
+        if (duet_starts_with(name, arch->idle[i])) return true;
+    return duet_ends_with(name, ".num_batches_tracked");
+}
+
+duet_status duet_foreign_left(const duet_store_entry **out, const duet_store *store, const char *prefix, const duet_model *model) {
+    const size_t length = strlen(prefix);
+    const int64_t count = duet_store_count(store);
+    bool *used = NULL;
+    DUET_TRY(duet_alloc(&used, count, sizeof *used));
+    for (int64_t i = 0; i < model->params->count; i++) {
+        const duet_store_entry *const entry = duet_foreign_entry(store, prefix, model, model->params->slots[i].name);
+        if (entry != NULL) used[entry - duet_store_at(store, 0)] = true;
+    }
+    *out = NULL;
+    for (int64_t i = 0; i < count && *out == NULL; i++) {
+        const duet_store_entry *const entry = duet_store_at(store, i);
+        if (used[i] || strncmp(entry->name, prefix, length) != 0 || (length == 0 && strchr(entry->name, '.') == NULL)) continue;
+        if (!is_idle(model->arch, entry->name + length)) *out = entry;
+    }
+    duet_release(used);
+    return DUET_OK;
+}
+
 /* Does the entry's name end with the signature, as a whole? Then what stands before it is the prefix. */
 static bool take_prefix(char prefix[512], const char *name, const char *signature) {
     const size_t length = strlen(name), end = strlen(signature);

@@ -33,6 +33,13 @@ duet_foreign_text duet_foreign_name(const char *scope, const char *name); /* bot
 void duet_foreign_imagenet(duet_guess *guess); /* colours and fit as networks for ImageNet have them */
 bool duet_foreign_has(const duet_guess *guess, const char *name);
 
+/* A tensor of the network in a file: by its name behind the prefix, or by one that other files have for it; NULL where it is missing. */
+const duet_store_entry *duet_foreign_entry(const duet_store *store, const char *prefix, const duet_model *model, const char *name);
+/* A matrix is at times kept as a 1x1 filter [out,in,1,1], which has the same elements. */
+bool duet_foreign_fits(const duet_shape *have, const duet_shape *want);
+/* The first tensor under the prefix that the network has no place for, and that is not idle in such files; NULL where there is none. */
+DUET_NODISCARD duet_status duet_foreign_left(const duet_store_entry **out, const duet_store *store, const char *prefix, const duet_model *model);
+
 /* The value of the flag --weights in flags as they come, "" where there is none: read before the architecture is known. */
 void duet_foreign_weights(char out[64], const char *text);
 /* The architecture of a file, of several sets of weights that of --weights among the flags (NULL = none); DUET_FORMAT where none knows it, with what the file is as far as that can be told. */

@@ -23,35 +23,13 @@ typedef struct source {
     const duet_store_entry **entries; /* one a slot, found by check_tensors */
 } source;
 
-static const char *full_name(char out[1024], const source *from, const char *name) {
-    snprintf(out, 1024, "%s%s", from->prefix, name);
-    return out;
-}
-
-/* By its name, or by the one that other files have for it. */
-static const duet_store_entry *find_entry(const source *from, const duet_model *model, const char *name) {
-    char full[1024], other[512];
-    const duet_store_entry *entry = duet_store_find(from->store, full_name(full, from, name));
-    for (int scheme = 0; entry == NULL && scheme < model->arch->schemes; scheme++)
-        if (model->arch->alias(other, sizeof other, model->config, name, scheme)) entry = duet_store_find(from->store, full_name(full, from, other));
-    return entry;
-}
-
-/* A matrix is at times kept as a 1x1 filter [out,in,1,1], which has the same elements. */
-static bool fits(const duet_shape *have, const duet_shape *want) {
-    duet_shape matrix = *have;
-    if (want->rank == 2)
-        while (matrix.rank > 2 && matrix.dim[matrix.rank - 1] == 1) matrix.rank--;
-    return duet_shape_equal(&matrix, want);
-}
-
 static duet_status check_tensors(const duet_model *model, source *from, bool card) {
     DUET_TRY(duet_alloc(&from->entries, model->params->count, sizeof *from->entries));
     for (int64_t i = 0; i < model->params->count; i++) {
         const duet_param_slot *slot = &model->params->slots[i];
-        const duet_store_entry *entry = from->entries[i] = find_entry(from, model, slot->name);
+        const duet_store_entry *entry = from->entries[i] = duet_foreign_entry(from->store, from->prefix, model, slot->name);
         if (!entry) return duet_fail(DUET_FORMAT, "tensor '%s%s' is missing", from->prefix, slot->name);
-        if (fits(&entry->shape, &slot->shape)) continue;
+        if (duet_foreign_fits(&entry->shape, &slot->shape)) continue;
         char have[96], want[96];
         return duet_fail(DUET_SHAPE, "tensor '%s' is %s, but the %s needs %s", entry->name, duet_shape_text(&entry->shape, have), card ? "card's configuration" : "configuration",
                          duet_shape_text(&slot->shape, want));
@@ -59,32 +37,13 @@ static duet_status check_tensors(const duet_model *model, source *from, bool car
     return DUET_OK;
 }
 
-/* Tensors that files have and networks do not use; PyTorch's batch norms count in num_batches_tracked while training. */
-static bool is_idle(const duet_arch *arch, const char *name) {
-    for (int i = 0; i < DUET_COUNT(arch->idle) && arch->idle[i] != NULL; i++)
-        if (duet_starts_with(name, arch->idle[i])) return true;
-    return duet_ends_with(name, ".num_batches_tracked");
-}
-
 /* A network of another program is whole: a tensor that the configuration has no place for means that this is another network. */
 static duet_status check_unused(const duet_model *model, const source *from) {
-    duet_status status = DUET_OK;
-    const size_t prefix = strlen(from->prefix);
-    const int64_t count = duet_store_count(from->store);
-    bool *used = NULL;
-    DUET_DO(duet_alloc(&used, count, sizeof *used));
-    for (int64_t i = 0; i < model->params->count; i++)
-        used[from->entries[i] - duet_store_at(from->store, 0)] = true;
-    for (int64_t i = 0; i < count; i++) {
-        const char *const name = duet_store_at(from->store, i)->name;
-        if (used[i] || strncmp(name, from->prefix, prefix) != 0 || (prefix == 0 && strchr(name, '.') == NULL)) continue;
-        if (is_idle(model->arch, name + prefix)) continue;
-        DUET_FAIL(DUET_FORMAT, "tensor '%s' has no place in the configuration %s; flags such as --attention_resolutions can say more", name,
-                  model->config_text);
-    }
-done:
-    duet_release(used);
-    return status;
+    const duet_store_entry *left = NULL;
+    DUET_TRY(duet_foreign_left(&left, from->store, from->prefix, model));
+    if (left == NULL) return DUET_OK;
+    return duet_fail(DUET_FORMAT, "tensor '%s' has no place in the configuration %s; flags such as --attention_resolutions can say more", left->name,
+                     model->config_text);
 }
 
 /* Takes tensors where the mapped file has them, if they are aligned and f32, or bf16 matrices and filters: then opening costs

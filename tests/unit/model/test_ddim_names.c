@@ -79,6 +79,9 @@ static void a_list_of_states_opens(void **unused) {
     assert_int_equal(duet_model_card(back)->preprocess.size, 64);
     assert_true(((const float *)duet_params_data(back->params, &back->params->slots[0]))[0] == 2.0f * ((const float *)duet_params_data(model->params, &model->params->slots[0]))[0]);
     duet_model_close(back);
+    back = NULL;
+    FAILS(DUET_ARG, "'conv_in.weight' is [32,3,3,3] in the file and would be [32,1,3,3]; give --in_channels 3",
+          duet_model_open_as(NULL, &back, DUET_TEST_TMP "/ckpt.pt", "--in_channels 1")); /* not the first one that has another name there */
     duet_model_close(model);
     duet_arena_free(arena);
 }
