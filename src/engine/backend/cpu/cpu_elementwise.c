@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_elementwise.c: element by element: silu and its gradient, add, scale, fill. Bound by memory: blocks of 16 Ki
+ * cpu/cpu_elementwise.c: element by element: silu, relu and their gradients, add, scale, fill. Bound by memory: blocks of 16 Ki
  * elements in parallel, small tensors by one thread. */
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/vector.h"
@@ -100,6 +100,35 @@ static duet_status run_scale(const duet_run *run)
     return DUET_OK;
 }
 
+DUET_INLINE duet_vec relu(duet_vec x, duet_vec unused, float parameter)
+{
+    (void)unused;
+    (void)parameter;
+    return vec_max(vec_set(0.0f), x);
+}
+
+DUET_INLINE duet_vec relu_grad(duet_vec x, duet_vec dy, float parameter)
+{
+    (void)parameter;
+    const duet_vec none = vec_set(0.0f);
+    return vec_select(x > none, dy, none);
+}
+
+BLOCK_MAP(relu_block, relu)
+BLOCK_MAP(relu_grad_block, relu_grad)
+
+static duet_status run_relu(const duet_run *run)
+{
+    map(run, run->in[0], NULL, 0.0f, relu_block);
+    return DUET_OK;
+}
+
+static duet_status run_relu_grad(const duet_run *run)
+{
+    map(run, run->in[0], run->in[1], 0.0f, relu_grad_block);
+    return DUET_OK;
+}
+
 static duet_status run_cast(const duet_run *run)
 {
     const int64_t count = count_of(run);
@@ -141,5 +170,6 @@ static const duet_kernel kernels[] = {
     {.op = "add", .name = "simd", .run = run_add},   {.op = "scale", .name = "simd", .run = run_scale},
     {.op = "fill", .name = "simd", .run = run_fill},
     {.op = "cast", .name = "simd", .supports = casts, .run = run_cast},
+    {.op = "relu", .name = "simd", .run = run_relu}, {.op = "relu_grad", .name = "simd", .run = run_relu_grad},
 };
 DUET_CPU_KERNELS(elementwise) = {kernels, DUET_COUNT(kernels)};
