@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The family `noise`: tables of levels, the noise of an image, and adding it.
  *   x_t = alpha_t x0 + sigma_t eps,   what the network gets = in_scale x_t, net_t */
+#include <math.h>
+
 #include "noise/noise.h"
 
 #include "base/error.h"
@@ -76,4 +78,9 @@ void duet_add_noise(float *out, const float *x0, const float *eps, duet_level le
 void duet_image_noise(float *out, uint64_t seed, int64_t id, int64_t count)
 {
     duet_rng_normal(duet_rng_make(seed, "noise", (uint64_t)id), 0, out, count);
+}
+
+duet_level duet_level_kept(int64_t t, double abar)
+{
+    return (duet_level){.t = (double)t, .alpha = sqrt(abar), .sigma = sqrt(1.0 - abar), .in_scale = 1.0, .net_t = (double)t};
 }

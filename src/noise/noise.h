@@ -32,6 +32,8 @@ DUET_NODISCARD duet_status duet_noise_new(duet_noise **out, const char *spec); /
 void duet_noise_free(duet_noise *noise);
 /* 0..steps-1; -1 is the clean level (alpha 1, sigma 0; net_t 0, or that of t = 0 where the noise scales its input). */
 duet_level duet_noise_level(const duet_noise *noise, int64_t t);
+/* For members that preserve variance: abar of it is the image's; in_scale 1, the network sees t itself. */
+duet_level duet_level_kept(int64_t t, double abar);
 /* out = in_scale * (alpha x0 + sigma eps) */
 void duet_add_noise(float *out, const float *x0, const float *eps, duet_level level, int64_t count);
 /* The noise of image `id` under `seed`: N(0,1), the same whatever the batch, thread or rank. */

@@ -34,8 +34,7 @@ static duet_status table_of(const void *options, duet_level *table)
     double abar = 1.0;
     for (int64_t t = 0; t < o->steps; t++) {
         abar *= 1.0 - fmin(1.0 - kept(o, t + 1) / kept(o, t), o->most);
-        table[t] = (duet_level){
-            .t = (double)t, .alpha = sqrt(abar), .sigma = sqrt(1.0 - abar), .in_scale = 1.0, .net_t = (double)t};
+        table[t] = duet_level_kept(t, abar);
     }
     return DUET_OK;
 }

@@ -3,8 +3,6 @@
  *   beta_t from beta_start to beta_end in equal steps, both times 1000/steps;  abar_t = prod_{s<=t} (1 - beta_s)
  *   alpha_t = sqrt(abar_t), sigma_t = sqrt(1 - abar_t); variance preserving, so in_scale = 1.
  * The network sees the step itself (net_t = t, not rescaled to 1000), as that code does without rescale_timesteps. */
-#include <math.h>
-
 #include "base/error.h"
 #include "noise/noise.h"
 
@@ -38,8 +36,7 @@ static duet_status table_of(const void *options, duet_level *table)
     for (int64_t t = 0; t < o->steps; t++) {
         const double beta = t > 0 && t == o->steps - 1 ? last : first + (double)t * stride;
         abar *= 1.0 - beta;
-        table[t] = (duet_level){
-            .t = (double)t, .alpha = sqrt(abar), .sigma = sqrt(1.0 - abar), .in_scale = 1.0, .net_t = (double)t};
+        table[t] = duet_level_kept(t, abar);
     }
     return DUET_OK;
 }

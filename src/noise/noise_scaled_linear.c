@@ -30,8 +30,7 @@ static duet_status table_of(const void *options, duet_level *table)
     for (int64_t t = 0; t < o->steps; t++) {
         const double root = first + (double)t * stride;
         abar *= 1.0 - root * root;
-        table[t] = (duet_level){
-            .t = (double)t, .alpha = sqrt(abar), .sigma = sqrt(1.0 - abar), .in_scale = 1.0, .net_t = (double)t};
+        table[t] = duet_level_kept(t, abar);
     }
     return DUET_OK;
 }

@@ -29,8 +29,7 @@ static duet_status table_of(const void *options, duet_level *table)
     double abar = 1.0;
     for (int64_t t = 0; t < o->steps; t++) {
         abar *= 1.0 - (o->beta_start + (o->beta_end - o->beta_start) / (1.0 + exp(6.0 - (double)t * stride)));
-        table[t] = (duet_level){
-            .t = (double)t, .alpha = sqrt(abar), .sigma = sqrt(1.0 - abar), .in_scale = 1.0, .net_t = (double)t};
+        table[t] = duet_level_kept(t, abar);
     }
     return DUET_OK;
 }
