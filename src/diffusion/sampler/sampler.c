@@ -23,6 +23,7 @@ const duet_family duet_family_sampler = {
 
 typedef struct buffers { /* each [rows, dim] */
     float *x, *x0, *noise;
+    int64_t *t; /* [levels] descending */
 } buffers;
 
 static void narrow(float *out, const double *in, int64_t count)
@@ -64,22 +65,25 @@ static duet_status one_step(duet_sampler_state *state, const buffers *b, const d
     return DUET_OK;
 }
 
-duet_status duet_sampler_walk(duet_sampler_state *state, const int64_t *t, int64_t count, bool clip, bool noisy,
+duet_status duet_sampler_walk(duet_sampler_state *state, int64_t count, int64_t levels, bool clip, bool noisy,
                               duet_sampler_rule rule, const void *options)
 {
     duet_status status = DUET_OK;
     const int64_t cells = state->rows * state->dim;
     buffers b = {0};
+    DUET_DO(duet_alloc(&b.t, levels, sizeof(*b.t)));
+    DUET_DO(duet_respace(b.t, state->noise->steps, levels));
     DUET_DO(duet_alloc(&b.x, cells, sizeof(*b.x)));
     DUET_DO(duet_alloc(&b.x0, cells, sizeof(*b.x0)));
     if (noisy) DUET_DO(duet_alloc(&b.noise, cells, sizeof(*b.noise)));
     for (int64_t k = 0; k < count; k++) {
         const bool last = k == count - 1;
-        const duet_sampler_move move = move_between(state->noise, t[k], last ? -1 : t[k + 1]);
+        const duet_sampler_move move = move_between(state->noise, b.t[k], last ? -1 : b.t[k + 1]);
         DUET_DO(one_step(state, &b, &move, k, state->clip && clip, noisy && !last, rule, options));
         if (state->step != NULL) DUET_DO(state->step(state->user, k + 1, count, state->x, b.x0));
     }
 done:
+    duet_release(b.t);
     duet_release(b.x);
     duet_release(b.x0);
     duet_release(b.noise);
@@ -89,13 +93,6 @@ done:
 duet_status duet_sampler_loop(duet_sampler_state *state, int64_t steps, bool clip, bool noisy, duet_sampler_rule rule,
                               const void *options)
 {
-    duet_status status = DUET_OK;
     const int64_t count = steps > 0 ? steps : state->noise->steps;
-    int64_t *t = NULL; /* [count] descending */
-    DUET_DO(duet_alloc(&t, count, sizeof(*t)));
-    DUET_DO(duet_respace(t, state->noise->steps, count));
-    DUET_DO(duet_sampler_walk(state, t, count, clip, noisy, rule, options));
-done:
-    duet_release(t);
-    return status;
+    return duet_sampler_walk(state, count, count, clip, noisy, rule, options);
 }

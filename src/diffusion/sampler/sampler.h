@@ -17,10 +17,11 @@ typedef struct duet_sampler_move {
 typedef void (*duet_sampler_rule)(const void *options, const duet_sampler_move *move, double *x, const float *x0,
                                   const float *noise, int64_t dim);
 
-/* From t[0] down to t[count - 1] and from there to the clean level; the rule moves every row. noisy: the rule needs noise. */
-DUET_NODISCARD duet_status duet_sampler_walk(duet_sampler_state *state, const int64_t *t, int64_t count, bool clip, bool noisy,
+/* Down the noisiest `count` of `levels` levels spread evenly over the schedule, its ends included, and from there to the clean one; the rule
+ * moves every row. noisy: the rule needs noise. */
+DUET_NODISCARD duet_status duet_sampler_walk(duet_sampler_state *state, int64_t count, int64_t levels, bool clip, bool noisy,
                                              duet_sampler_rule rule, const void *options);
-/* The same down `steps` levels (0 = all) spread evenly over the schedule, its ends included. */
+/* The same down all of `steps` levels; 0 = those of the schedule. */
 DUET_NODISCARD duet_status duet_sampler_loop(duet_sampler_state *state, int64_t steps, bool clip, bool noisy,
                                              duet_sampler_rule rule, const void *options);
 

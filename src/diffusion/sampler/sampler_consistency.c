@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "base/mem.h"
 #include "diffusion/sampler/sampler.h"
 
 typedef struct consistency_options {
@@ -32,15 +31,8 @@ static void rule(const void *options, const duet_sampler_move *move, double *x, 
 static duet_status run(const void *options, duet_sampler_state *state)
 {
     const consistency_options *o = options;
-    duet_status status = DUET_OK;
-    int64_t *t = NULL;
-    if (o->steps >= state->noise->steps) DUET_FAIL(DUET_ARG, "%lld leaps asked for, the noise schedule has %lld levels", (long long)o->steps, (long long)state->noise->steps);
-    DUET_DO(duet_alloc(&t, o->steps + 1, sizeof *t));
-    DUET_DO(duet_respace(t, state->noise->steps, o->steps + 1));
-    DUET_DO(duet_sampler_walk(state, t, o->steps, o->clip, o->steps > 1, rule, options));
-done:
-    duet_release(t);
-    return status;
+    if (o->steps >= state->noise->steps) return duet_fail(DUET_ARG, "%lld leaps asked for, the noise schedule has %lld levels", (long long)o->steps, (long long)state->noise->steps);
+    return duet_sampler_walk(state, o->steps, o->steps + 1, o->clip, o->steps > 1, rule, options);
 }
 
 const duet_sampler duet_sampler_consistency = {
