@@ -63,19 +63,9 @@ static int64_t get_int(const json_t *root, const char *key, int64_t absent) {
     return json_is_integer(value) ? json_integer_value(value) : absent;
 }
 
-static double get_number(const json_t *root, const char *key, double absent) {
-    const json_t *const value = json_object_get(root, key);
-    return json_is_number(value) ? json_number_value(value) : absent;
-}
-
 static bool get_bool(const json_t *root, const char *key, bool absent) {
     const json_t *const value = json_object_get(root, key);
     return json_is_boolean(value) ? json_is_true(value) : absent;
-}
-
-static const char *get_text(const json_t *root, const char *key, const char *absent) {
-    const char *const value = json_string_value(json_object_get(root, key));
-    return value != NULL ? value : absent;
 }
 
 /* Types of blocks as words of the architecture. */
@@ -96,17 +86,17 @@ static duet_status put_kinds(duet_str *out, const json_t *list, const char *key)
 }
 
 static duet_status refuse_foreign(const json_t *root) {
-    const char *const name = get_text(root, "_class_name", "");
+    const char *const name = duet_diffusers_text(root, "_class_name", "");
     if (strcmp(name, "UNet2DModel") != 0) return duet_fail(DUET_UNSUPPORTED, "config.json is of '%s'; of diffusers only UNet2DModel is read", name);
-    if (strcmp(get_text(root, "time_embedding_type", "positional"), "positional") != 0)
-        return duet_fail(DUET_UNSUPPORTED, "time_embedding_type '%s' is not run by this version", get_text(root, "time_embedding_type", ""));
-    if (json_is_string(json_object_get(root, "class_embed_type"))) return duet_fail(DUET_UNSUPPORTED, "class_embed_type '%s' is not run by this version", get_text(root, "class_embed_type", ""));
-    if (strcmp(get_text(root, "act_fn", "silu"), "silu") != 0 && strcmp(get_text(root, "act_fn", "silu"), "swish") != 0)
-        return duet_fail(DUET_UNSUPPORTED, "act_fn '%s' is not run by this version", get_text(root, "act_fn", ""));
+    if (strcmp(duet_diffusers_text(root, "time_embedding_type", "positional"), "positional") != 0)
+        return duet_fail(DUET_UNSUPPORTED, "time_embedding_type '%s' is not run by this version", duet_diffusers_text(root, "time_embedding_type", ""));
+    if (json_is_string(json_object_get(root, "class_embed_type"))) return duet_fail(DUET_UNSUPPORTED, "class_embed_type '%s' is not run by this version", duet_diffusers_text(root, "class_embed_type", ""));
+    if (strcmp(duet_diffusers_text(root, "act_fn", "silu"), "silu") != 0 && strcmp(duet_diffusers_text(root, "act_fn", "silu"), "swish") != 0)
+        return duet_fail(DUET_UNSUPPORTED, "act_fn '%s' is not run by this version", duet_diffusers_text(root, "act_fn", ""));
     const json_t *const middle = json_object_get(root, "mid_block_type");
-    if (middle != NULL && strcmp(get_text(root, "mid_block_type", ""), "UNetMidBlock2D") != 0) return duet_fail(DUET_UNSUPPORTED, "mid_block_type other than UNetMidBlock2D is not run by this version");
+    if (middle != NULL && strcmp(duet_diffusers_text(root, "mid_block_type", ""), "UNetMidBlock2D") != 0) return duet_fail(DUET_UNSUPPORTED, "mid_block_type other than UNetMidBlock2D is not run by this version");
     if (json_is_integer(json_object_get(root, "time_embedding_dim"))) return duet_fail(DUET_UNSUPPORTED, "time_embedding_dim is not read by this version");
-    return get_number(root, "mid_block_scale_factor", 1.0) == 1.0 ? DUET_OK : duet_fail(DUET_UNSUPPORTED, "mid_block_scale_factor other than 1 is not run by this version");
+    return duet_diffusers_number(root, "mid_block_scale_factor", 1.0) == 1.0 ? DUET_OK : duet_fail(DUET_UNSUPPORTED, "mid_block_scale_factor other than 1 is not run by this version");
 }
 
 static void put_numbers(duet_str *out, const json_t *root) {
@@ -121,9 +111,9 @@ static void put_numbers(duet_str *out, const json_t *root) {
                     (long long)get_int(root, "attn_norm_num_groups", 0), (long long)get_int(root, "downsample_padding", 1), (long long)get_int(root, "freq_shift", 0),
                     (long long)get_int(root, "num_class_embeds", 0));
     duet_str_format(out, ",norm_eps=%.9g,dropout=%.9g,flip_sin_to_cos=%s,add_attention=%s,center_input_sample=%s,resnet_time_scale_shift=%s,downsample_type=%s,upsample_type=%s",
-                    get_number(root, "norm_eps", 1e-5), get_number(root, "dropout", 0.0), get_bool(root, "flip_sin_to_cos", true) ? "true" : "false",
+                    duet_diffusers_number(root, "norm_eps", 1e-5), duet_diffusers_number(root, "dropout", 0.0), get_bool(root, "flip_sin_to_cos", true) ? "true" : "false",
                     get_bool(root, "add_attention", true) ? "true" : "false", get_bool(root, "center_input_sample", false) ? "true" : "false",
-                    get_text(root, "resnet_time_scale_shift", "default"), get_text(root, "downsample_type", "conv"), get_text(root, "upsample_type", "conv"));
+                    duet_diffusers_text(root, "resnet_time_scale_shift", "default"), duet_diffusers_text(root, "downsample_type", "conv"), duet_diffusers_text(root, "upsample_type", "conv"));
 }
 
 static duet_status read_config(duet_guess *guess, const char *path) {

@@ -9,12 +9,15 @@
 
 #define CONSISTENCY "CMStochasticIterativeScheduler"
 
-static double get_number(const json_t *root, const char *key, double absent) {
+/* prediction_type and predict */
+static const struct { const char *theirs, *ours; } predictions[] = {{"epsilon", "eps"}, {"sample", "x0"}, {"v_prediction", "v"}};
+
+double duet_diffusers_number(const json_t *root, const char *key, double absent) {
     const json_t *const value = json_object_get(root, key);
     return json_is_number(value) ? json_number_value(value) : absent;
 }
 
-static const char *get_text(const json_t *root, const char *key, const char *absent) {
+const char *duet_diffusers_text(const json_t *root, const char *key, const char *absent) {
     const char *const value = json_string_value(json_object_get(root, key));
     return value != NULL ? value : absent;
 }
@@ -22,11 +25,10 @@ static const char *get_text(const json_t *root, const char *key, const char *abs
 /* ---- reading ---- */
 
 static duet_status read_prediction(duet_guess *guess, const json_t *root) {
-    static const struct { const char *theirs, *ours; } words[] = {{"epsilon", "eps"}, {"sample", "x0"}, {"v_prediction", "v"}};
-    const char *const predict = get_text(root, "prediction_type", "epsilon");
-    for (int i = 0; i < DUET_COUNT(words); i++) {
-        if (strcmp(predict, words[i].theirs) != 0) continue;
-        snprintf(guess->predict, sizeof guess->predict, "%s", words[i].ours);
+    const char *const predict = duet_diffusers_text(root, "prediction_type", "epsilon");
+    for (int i = 0; i < DUET_COUNT(predictions); i++) {
+        if (strcmp(predict, predictions[i].theirs) != 0) continue;
+        snprintf(guess->predict, sizeof guess->predict, "%s", predictions[i].ours);
         return DUET_OK;
     }
     return duet_fail(DUET_UNSUPPORTED, "prediction_type '%s' is not run by this version", predict);
@@ -34,9 +36,9 @@ static duet_status read_prediction(duet_guess *guess, const json_t *root) {
 
 /* duet's `linear` is told for 1000 steps, theirs for the steps there are. */
 static duet_status read_betas(duet_guess *guess, const json_t *root) {
-    const char *const kind = get_text(root, "beta_schedule", "linear");
-    const double start = get_number(root, "beta_start", 1e-4), end = get_number(root, "beta_end", 0.02);
-    const long long steps = (long long)get_number(root, "num_train_timesteps", 1000);
+    const char *const kind = duet_diffusers_text(root, "beta_schedule", "linear");
+    const double start = duet_diffusers_number(root, "beta_start", 1e-4), end = duet_diffusers_number(root, "beta_end", 0.02);
+    const long long steps = (long long)duet_diffusers_number(root, "num_train_timesteps", 1000);
     const double scale = (double)steps / 1000.0;
     if (json_is_array(json_object_get(root, "trained_betas"))) return duet_fail(DUET_UNSUPPORTED, "trained_betas are not read by this version");
     if (json_is_true(json_object_get(root, "rescale_betas_zero_snr"))) return duet_fail(DUET_UNSUPPORTED, "rescale_betas_zero_snr is not run by this version");
@@ -49,14 +51,14 @@ static duet_status read_betas(duet_guess *guess, const json_t *root) {
 
 /* Its num_train_timesteps is the last of the training's curriculum, no property of the network, which takes every level. */
 static duet_status read_consistency(duet_guess *guess, const json_t *root) {
-    const double low = get_number(root, "sigma_min", 0.002), data = get_number(root, "sigma_data", 0.5);
-    snprintf(guess->noise, sizeof guess->noise, "karras:steps=1000,low=%.9g,high=%.9g,rho=%.9g,data=%.9g", low, get_number(root, "sigma_max", 80), get_number(root, "rho", 7), data);
+    const double low = duet_diffusers_number(root, "sigma_min", 0.002), data = duet_diffusers_number(root, "sigma_data", 0.5);
+    snprintf(guess->noise, sizeof guess->noise, "karras:steps=1000,low=%.9g,high=%.9g,rho=%.9g,data=%.9g", low, duet_diffusers_number(root, "sigma_max", 80), duet_diffusers_number(root, "rho", 7), data);
     snprintf(guess->predict, sizeof guess->predict, "edm:data=%.9g,low=%.9g", data, low);
     return DUET_OK;
 }
 
 duet_status duet_diffusers_read_noise(duet_guess *guess, const json_t *root) {
-    const char *const name = get_text(root, "_class_name", "DDPMScheduler");
+    const char *const name = duet_diffusers_text(root, "_class_name", "DDPMScheduler");
     if (strcmp(name, CONSISTENCY) == 0) return read_consistency(guess, root);
     if (json_object_get(root, "beta_schedule") == NULL && strcmp(name, "DDPMScheduler") != 0 && strcmp(name, "DDIMScheduler") != 0)
         return duet_fail(DUET_UNSUPPORTED, "the noise of '%s' is not run by this version", name);
@@ -99,7 +101,7 @@ static duet_status write_consistency(json_t **out, const duet_model *model) {
 duet_status duet_diffusers_write_noise(json_t **out, const duet_model *model) {
     const char *const predict = model->card.predict;
     if (is(model->card.noise, "karras") && is(predict, "edm")) return write_consistency(out, model);
-    const char *const word = strcmp(predict, "eps") == 0 ? "epsilon" : strcmp(predict, "x0") == 0 ? "sample" : strcmp(predict, "v") == 0 ? "v_prediction" : NULL;
-    if (word == NULL) return duet_fail(DUET_UNSUPPORTED, "its prediction '%s' is none of DDPMScheduler's (epsilon, sample, v_prediction)", predict);
-    return write_betas(out, model, word);
+    for (int i = 0; i < DUET_COUNT(predictions); i++)
+        if (strcmp(predict, predictions[i].ours) == 0) return write_betas(out, model, predictions[i].theirs);
+    return duet_fail(DUET_UNSUPPORTED, "its prediction '%s' is none of DDPMScheduler's (epsilon, sample, v_prediction)", predict);
 }

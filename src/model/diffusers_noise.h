@@ -12,6 +12,9 @@
 /* The first version whose UNet2DModel has all options that are written. */
 #define DUET_DIFFUSERS_VERSION "0.21.0"
 
+/* Values of their configurations; `absent` where they are missing or of another type. */
+double duet_diffusers_number(const json_t *root, const char *key, double absent);
+const char *duet_diffusers_text(const json_t *root, const char *key, const char *absent);
 /* Fills noise and predict of the guess; DUET_UNSUPPORTED names what is not run. */
 DUET_NODISCARD duet_status duet_diffusers_read_noise(duet_guess *guess, const json_t *root);
 /* The configuration of a scheduler for the model's noise; the caller releases it. */
