@@ -54,6 +54,7 @@ void duet_listing_free(duet_listing *listing);
 /* out = a/b (snprintf rules), DUET_ARG when too long for 4096 bytes. */
 #define DUET_PATH_SIZE 4096
 DUET_NODISCARD duet_status duet_path_join(char out[DUET_PATH_SIZE], const char *a, const char *b);
+bool duet_path_in(char out[DUET_PATH_SIZE], const char *folder, const char *name); /* joined; is there such a thing? */
 const char *duet_path_base(const char *path); /* after the last '/' */
 DUET_NODISCARD duet_status duet_path_absolute(char out[DUET_PATH_SIZE], const char *path);
 

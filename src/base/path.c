@@ -142,3 +142,8 @@ void duet_listing_free(duet_listing *listing)
     duet_release(listing->name);
     *listing = (duet_listing){0};
 }
+
+bool duet_path_in(char out[DUET_PATH_SIZE], const char *folder, const char *name)
+{
+    return duet_path_join(out, folder, name) == DUET_OK && duet_path_exists(out);
+}

@@ -15,15 +15,11 @@ enum { MOST_BYTES = 1 << 20 };
 
 extern const duet_arch duet_arch_diffusers_unet;
 
-static bool in_folder(char out[DUET_PATH_SIZE], const char *folder, const char *name) {
-    return duet_path_join(out, folder, name) == DUET_OK && duet_path_exists(out);
-}
-
 /* Where the network is: the folder itself, or unet/ of a pipeline. */
 static bool network_folder(char out[DUET_PATH_SIZE], const char *folder) {
     char path[DUET_PATH_SIZE];
-    if (in_folder(path, folder, "config.json")) return duet_copy_text(out, DUET_PATH_SIZE, folder);
-    return in_folder(out, folder, "unet") && in_folder(path, out, "config.json");
+    if (duet_path_in(path, folder, "config.json")) return duet_copy_text(out, DUET_PATH_SIZE, folder);
+    return duet_path_in(out, folder, "unet") && duet_path_in(path, out, "config.json");
 }
 
 bool duet_diffusers_is(const char *folder) {
@@ -37,7 +33,7 @@ duet_status duet_diffusers_weights(char out[DUET_PATH_SIZE], const char *folder)
     char network[DUET_PATH_SIZE];
     if (!network_folder(network, folder)) return duet_fail(DUET_NOT_FOUND, "'%s' has no config.json", folder);
     for (int i = 0; i < DUET_COUNT(names); i++)
-        if (in_folder(out, network, names[i])) return DUET_OK;
+        if (duet_path_in(out, network, names[i])) return DUET_OK;
     return duet_fail(DUET_NOT_FOUND, "'%s' has a config.json but no %s (or .bin)", network, names[0]);
 }
 
@@ -142,7 +138,7 @@ static duet_status read_scheduler(duet_guess *guess, const char *folder) {
     snprintf(guess->noise, sizeof guess->noise, "linear:steps=1000");
     snprintf(guess->predict, sizeof guess->predict, "eps");
     snprintf(guess->assumed, sizeof guess->assumed, "noise, prediction");
-    if (!in_folder(path, folder, "scheduler/scheduler_config.json") && !in_folder(path, folder, "scheduler_config.json")) return DUET_OK;
+    if (!duet_path_in(path, folder, "scheduler/scheduler_config.json") && !duet_path_in(path, folder, "scheduler_config.json")) return DUET_OK;
     DUET_TRY(read_json(&root, path));
     const duet_status status = duet_diffusers_read_noise(guess, root);
     json_decref(root);

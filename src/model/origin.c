@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "model/card.h"
 
-enum { MOST_README = 1 << 16, MOST_CONFIG = 1 << 20, MOST_VALUE = 60, MOST_SAID = 6 };
+enum { MOST_README = 1 << 16, MOST_VALUE = 60, MOST_SAID = 6 };
 
 /* Appends "; text" as far as there is room and it is text. */
 static void append(char out[DUET_TEXT_SIZE], const char *before, const char *text) {
@@ -58,7 +58,7 @@ static void read_config(duet_card *card, const char *folder) {
     static const char *const places[] = {"config.json", "unet/config.json"};
     for (int p = 0; p < DUET_COUNT(places); p++) {
         char path[DUET_PATH_SIZE];
-        json_t *const root = duet_path_join(path, folder, places[p]) == DUET_OK && duet_path_exists(path) ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
+        json_t *const root = duet_path_in(path, folder, places[p]) ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
         for (int k = 0; k < DUET_COUNT(keys); k++) append(card->origin, keys[k].before, json_string_value(json_object_get(root, keys[k].key)));
         json_decref(root);
         if (root != NULL) return;

@@ -242,6 +242,17 @@ duet_status duet_dataset_pixels(duet_image *out, const uint8_t *pixels, int64_t 
     return DUET_OK;
 }
 
+duet_status duet_dataset_planes(duet_image *out, const uint8_t *planes, int64_t height, int64_t width, int want) {
+    const int64_t plane = height * width;
+    uint8_t *pixels = NULL;
+    DUET_TRY(duet_alloc(&pixels, plane, 3));
+    for (int64_t i = 0; i < plane; i++)
+        for (int c = 0; c < 3; c++) pixels[3 * i + c] = planes[c * plane + i];
+    const duet_status status = duet_dataset_pixels(out, pixels, height, width, 3, want);
+    duet_release(pixels);
+    return status;
+}
+
 duet_status duet_dataset_name_classes(duet_dataset *dataset, const char *const *names, int count) {
     const char **table = duet_arena_alloc(dataset->arena, count > 0 ? count : 1, sizeof *table);
     for (int c = 0; c < count && table != NULL; c++) {

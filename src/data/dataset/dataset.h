@@ -32,6 +32,8 @@ typedef struct duet_dataset_layout {
 /* For layouts that hold raw pixels: a new image with the HWC pixels in 1 or 3 channels (want = 0 keeps `have`). */
 DUET_NODISCARD duet_status duet_dataset_pixels(duet_image *out, const uint8_t *pixels, int64_t height, int64_t width, int have,
                                                int want);
+/* The same of colour planes [3,H,W]. */
+DUET_NODISCARD duet_status duet_dataset_planes(duet_image *out, const uint8_t *planes, int64_t height, int64_t width, int want);
 /* Sets class_count and class_names (copied); names = NULL gives "0", "1", …. */
 DUET_NODISCARD duet_status duet_dataset_name_classes(duet_dataset *dataset, const char *const *names, int count);
 

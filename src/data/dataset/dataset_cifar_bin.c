@@ -29,7 +29,7 @@ typedef struct cifar_state {
 
 static bool holds(const char *folder, const char *name) {
     char path[DUET_PATH_SIZE];
-    return duet_path_join(path, folder, name) == DUET_OK && duet_path_exists(path);
+    return duet_path_in(path, folder, name);
 }
 
 static bool is_hundred(const char *folder) {
@@ -159,11 +159,7 @@ static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int
     const cifar_file *file = state->file;
     while (file->split != split || index >= file->first + file->count) file++;
     const uint8_t *planes = file->bytes.data + (index - file->first) * (state->label_bytes + 3 * PLANE) + state->label_bytes;
-    uint8_t pixels[3 * PLANE];
-    for (int i = 0; i < PLANE; i++) {
-        for (int c = 0; c < 3; c++) pixels[3 * i + c] = planes[c * PLANE + i];
-    }
-    return duet_dataset_pixels(out, pixels, SIDE, SIDE, 3, channels);
+    return duet_dataset_planes(out, planes, SIDE, SIDE, channels);
 }
 
 const duet_dataset_layout duet_dataset_cifar_bin = {

@@ -12,7 +12,7 @@
 #include "data/dataset/dataset.h"
 #include "io/pickle.h"
 
-enum { SIDE = 32, PLANE = SIDE * SIDE, RECORD = 3 * PLANE, MOST_FILES = 6, MOST_CLASSES = 100 };
+enum { SIDE = 32, RECORD = 3 * SIDE * SIDE, MOST_FILES = 6, MOST_CLASSES = 100 };
 enum { RECONSTRUCT = 1, NDARRAY, DTYPE };
 
 static const duet_pickle_global allowed[] = {
@@ -42,7 +42,7 @@ static const struct kind {
 
 static bool holds(const char *folder, const char *name) {
     char path[DUET_PATH_SIZE];
-    return duet_path_join(path, folder, name) == DUET_OK && duet_path_exists(path) && !duet_path_is_folder(path);
+    return duet_path_in(path, folder, name) && !duet_path_is_folder(path);
 }
 
 /* The kind of the set in `path`, and its folder, which is `path` or in it; NULL: none. */
@@ -189,11 +189,7 @@ static void cifar_close(duet_dataset *dataset) {
 static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int64_t index, int channels, duet_image *out) {
     const cifar_file *file = ((const cifar_state *)dataset->state)->file;
     while (file->split != split || index >= file->first + file->count) file++;
-    const uint8_t *const planes = file->planes + (index - file->first) * RECORD;
-    uint8_t pixels[RECORD];
-    for (int i = 0; i < PLANE; i++)
-        for (int c = 0; c < 3; c++) pixels[3 * i + c] = planes[c * PLANE + i];
-    return duet_dataset_pixels(out, pixels, SIDE, SIDE, 3, channels);
+    return duet_dataset_planes(out, file->planes + (index - file->first) * RECORD, SIDE, SIDE, channels);
 }
 
 const duet_dataset_layout duet_dataset_cifar_py = {
