@@ -91,6 +91,11 @@ const char *duet_report_setting(duet_report *report, const json_t *object) {
     return text != NULL ? text : "";
 }
 
+bool duet_report_trained(const duet_report *report) {
+    const char *command = duet_report_text(report->info, "command");
+    return command == NULL || strcmp(command, "train") == 0;
+}
+
 const char *duet_report_t(duet_report *report, double t) { return t < 0 ? "clean" : duet_quantity_plain(report->arena, t); }
 
 void duet_report_fact(duet_str *out, const char *name, const char *value) {

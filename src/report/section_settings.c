@@ -24,8 +24,7 @@ static void write_settings(duet_report *report, duet_str *out) {
     if (json_object_size(settings) == 0) return;
     const size_t half = (json_object_size(settings) + 1) / 2;
     size_t row = 0;
-    const char *command = duet_report_text(report->info, "command");
-    duet_str_format(out, "<h3>%s</h3>\n<div class=\"two\"><table><tbody>", command == NULL || strcmp(command, "train") == 0 ? "Training" : "Options");
+    duet_str_format(out, "<h3>%s</h3>\n<div class=\"two\"><table><tbody>", duet_report_trained(report) ? "Training" : "Options");
     json_object_foreach(settings, key, value) {
         const bool empty = json_is_string(value) && json_string_length(value) == 0;
         if (row++ == half) duet_str_add(out, "</tbody></table><table><tbody>");

@@ -24,9 +24,9 @@ static void write_network(duet_report *report, duet_str *out) {
 
 static void write_lead(duet_report *report, duet_str *out) {
     const json_t *data = duet_report_get(report->info, "data");
-    const char *command = duet_report_text(report->info, "command"), *none = makes_none(report);
+    const char *none = makes_none(report);
     const double images = duet_report_number(report->info, "images"), seconds = duet_report_number(report->info, "seconds");
-    const bool trained = command == NULL || strcmp(command, "train") == 0; /* here, that is */
+    const bool trained = duet_report_trained(report);
     duet_str_add(out, none != NULL ? "<p class=\"lead\">A network" : "<p class=\"lead\">One diffusion model");
     write_network(report, out);
     if (none != NULL) {
