@@ -18,6 +18,10 @@ typedef struct duet_store_entry {
     duet_shape shape;
 } duet_store_entry;
 
+typedef struct duet_store_pair {
+    const char *key, *value;
+} duet_store_pair;
+
 /* The format is found from the content, never from the file name. */
 DUET_NODISCARD duet_status duet_store_open(duet_store **out, const char *path);
 void duet_store_close(duet_store *store);
@@ -32,9 +36,8 @@ const void *duet_store_data(const duet_store *store, const char *name);
 /* Text metadata (safetensors' __metadata__); NULL when absent. */
 const char *duet_store_metadata(const duet_store *store, const char *key);
 
-struct duet_store_pair;
 /* All of it; returns how many there are. */
-int64_t duet_store_pairs(const duet_store *store, const struct duet_store_pair **out);
+int64_t duet_store_pairs(const duet_store *store, const duet_store_pair **out);
 
 /* One tensor to write. `dtype` is the type of `data`; it is stored as `stored`. */
 typedef struct duet_store_item {
@@ -43,10 +46,6 @@ typedef struct duet_store_item {
     duet_shape shape;
     const void *data;
 } duet_store_item;
-
-typedef struct duet_store_pair {
-    const char *key, *value;
-} duet_store_pair;
 
 /* `format` is a member of the family ("safetensors", "npz"); npz ignores pairs. */
 DUET_NODISCARD duet_status duet_store_write(const char *path, const char *format, const duet_store_item *items, int64_t count,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * base/tensor.c: element types, shapes, and tensors that own their memory. */
+#include <stdio.h>
 #include <duet/tensor.h>
 
 #include "base/error.h"
@@ -77,4 +78,17 @@ void duet_tensor_free(duet_tensor *tensor)
     if (tensor == NULL) return;
     duet_release(tensor->data);
     *tensor = (duet_tensor){0};
+}
+
+const char *duet_shape_text(const duet_shape *shape, char out[96])
+{
+    /* Eight dims of up to 20 characters do not always fit: the end is cut, never overrun. */
+    size_t used = (size_t)snprintf(out, 96, "[");
+    for (int i = 0; i < shape->rank && i < DUET_MAX_RANK && used < 90; i++) {
+        const int wrote = snprintf(out + used, 94 - used, i == 0 ? "%lld" : ",%lld", (long long)shape->dim[i]);
+        used += (size_t)wrote;
+        if (used > 93) used = 93;
+    }
+    snprintf(out + used, 96 - used, "]");
+    return out;
 }

@@ -17,13 +17,6 @@ static const char *plain(char out[128], const char *text, int most) {
     return out;
 }
 
-static const char *shape_text(char out[160], const duet_shape *shape) {
-    size_t used = (size_t)snprintf(out, 160, "[");
-    for (int i = 0; i < shape->rank; i++) used += (size_t)snprintf(out + used, 160 - used, "%s%lld", i ? "," : "", (long long)shape->dim[i]);
-    snprintf(out + used, 160 - used, "]");
-    return out;
-}
-
 static json_t *shape_json(const duet_shape *shape) {
     json_t *list = json_array();
     for (int i = 0; i < shape->rank; i++) json_array_append_new(list, json_integer((json_int_t)shape->dim[i]));
@@ -34,7 +27,7 @@ static json_t *shape_json(const duet_shape *shape) {
 static json_t *show_tensors(const cli_state *cli, const duet_store *store, int64_t most) {
     json_t *rows = json_array();
     int wide = 12;
-    char name[128], shape[160];
+    char name[128], shape[96];
     const int64_t count = duet_store_count(store);
     for (int64_t i = 0; i < count && i < most; i++) {
         const int length = (int)strlen(duet_store_at(store, i)->name);
@@ -43,7 +36,7 @@ static json_t *show_tensors(const cli_state *cli, const duet_store *store, int64
     if (count > 0) cli_say(cli, "\n  %-*s type  shape\n", wide, "tensor");
     for (int64_t i = 0; i < count; i++) {
         const duet_store_entry *const e = duet_store_at(store, i);
-        if (i < most) cli_say(cli, "  %-*s %-4s  %s\n", wide, plain(name, e->name, WIDE), duet_dtype_name(e->dtype), shape_text(shape, &e->shape));
+        if (i < most) cli_say(cli, "  %-*s %-4s  %s\n", wide, plain(name, e->name, WIDE), duet_dtype_name(e->dtype), duet_shape_text(&e->shape, shape));
         json_array_append_new(rows, json_pack("{s:s,s:s,s:o}", "name", e->name, "type", duet_dtype_name(e->dtype), "shape", shape_json(&e->shape)));
     }
     if (count > most) cli_say(cli, "  … and %lld more (--tensors)\n", (long long)(count - most));

@@ -50,19 +50,6 @@ duet_status duet_op_fail(const duet_call *call, const char *format, ...)
     return duet_fail(DUET_SHAPE, "%s at '%s': %s", call->op->info.name, call->scope, text);
 }
 
-const char *duet_shape_text(const duet_shape *shape, char out[96])
-{
-    /* Eight dims of up to 20 characters do not always fit: the end is cut, never overrun. */
-    size_t used = (size_t)snprintf(out, 96, "[");
-    for (int i = 0; i < shape->rank && i < DUET_MAX_RANK && used < 90; i++) {
-        const int wrote = snprintf(out + used, 94 - used, i == 0 ? "%lld" : ",%lld", (long long)shape->dim[i]);
-        used += (size_t)wrote;
-        if (used > 93) used = 93;
-    }
-    snprintf(out + used, 96 - used, "]");
-    return out;
-}
-
 duet_shape duet_shape_make(int rank, const int64_t *dims)
 {
     duet_shape shape = {.rank = rank < 0 ? 0 : rank > DUET_MAX_RANK ? DUET_MAX_RANK : rank};

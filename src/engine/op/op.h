@@ -101,7 +101,6 @@ bool duet_call_is_bf16(const duet_call *call);
 
 /* Helpers of shape rules. */
 duet_status duet_op_fail(const duet_call *call, const char *format, ...) DUET_PRINTF(2, 3); /* DUET_SHAPE, "conv2d at 'scope': …" */
-const char *duet_shape_text(const duet_shape *shape, char out[96]); /* "[8,28,28,32]" */
 duet_shape duet_shape_make(int rank, const int64_t *dims);
 #define DUET_SHAPE_OF(...) \
     { .rank = (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), .dim = { __VA_ARGS__ } }
