@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * bench.h: duet-bench, the program that compare.py times; what it shares with `duet bench` stands in src/study.
- * `make`, `check`, `errors`, `machine` and `steps` print one JSON line and end.
- * `train`, `features` and `forward` are workers: they do the work once, print a line "ready", and then take commands
- * from standard input, so that a driver lets several programs work in turn:
+ * bench.h: duet-bench, the program that compare.py times; what it shares with `duet bench` stands
+ * in src/study. `make`, `check`, `errors`, `machine` and `steps` print one JSON line and end.
+ * `train`, `features` and `forward` are workers: they do the work once, print a line "ready", and
+ * then take commands from standard input, so that a driver lets several programs work in turn:
  *   run SECONDS  works for about that long and prints {"images": n, "seconds": s}
  *   end          prints {"peak_memory": bytes} and ends, as the end of the input does */
 #ifndef DUET_BENCH_BENCH_H
@@ -24,7 +24,8 @@ typedef struct bench_options {
 /* ---- bench_model.c ---- */
 /* Writes `network` with random weights, none of them zero, to `out`. */
 DUET_NODISCARD duet_status bench_make(duet_context *ctx, const bench_options *o);
-/* Writes inputs, outputs and all taps of a pass to `out`, for comparison with another implementation. */
+/* Writes inputs, outputs and all taps of a pass to `out`, for comparison with another
+ * implementation. */
 DUET_NODISCARD duet_status bench_check(duet_context *ctx, const bench_options *o);
 
 /* ---- bench_train.c ---- */

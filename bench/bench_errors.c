@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * bench_errors.c: all taps and the output of one pass over random noise, fast and in the given precision, against an exact
- * pass in f32: relative rms errors. The exact values are kept on the heap, so that one session lives at a time. */
+ * bench_errors.c: all taps and the output of one pass over random noise, fast and in the given
+ * precision, against an exact pass in f32: relative rms errors. The exact values are kept on the
+ * heap, so that one session lives at a time. */
 #include <math.h>
 #include <stdio.h>
 
@@ -20,7 +21,8 @@ typedef struct values {
     int count;
 } values;
 
-static duet_value record_tap(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
+static duet_value record_tap(duet_graph *graph, const duet_tap_info *tap, duet_value x,
+                             void *user) {
     (void)graph;
     (void)tap;
     values *v = user;
@@ -28,14 +30,15 @@ static duet_value record_tap(duet_graph *graph, const duet_tap_info *tap, duet_v
     return x;
 }
 
-static duet_status set_inputs(duet_session *session, const duet_model *model, int64_t batch, int64_t t) {
+static duet_status set_inputs(duet_session *session, const duet_model *model, int64_t batch,
+                              int64_t t) {
     const int64_t count = batch * model->shape.size * model->shape.size * model->shape.in_channels;
     duet_status status = DUET_OK;
     float *x = NULL, *net_t = NULL;
     int32_t *y = NULL;
-    DUET_DO(duet_alloc(&x, count, sizeof(*x)));
-    DUET_DO(duet_alloc(&net_t, batch, sizeof(*net_t)));
-    DUET_DO(duet_alloc(&y, batch, sizeof(*y)));
+    DUET_DO(duet_alloc(&x, count, sizeof *x));
+    DUET_DO(duet_alloc(&net_t, batch, sizeof *net_t));
+    DUET_DO(duet_alloc(&y, batch, sizeof *y));
     duet_rng_normal(duet_rng_make(1, "x", 0), 0, x, count);
     for (int64_t i = 0; i < batch; i++) net_t[i] = (float)t;
     DUET_DO(duet_session_set(session, "x", x));
@@ -48,7 +51,8 @@ done:
     return status;
 }
 
-static duet_status run_pass(duet_context *ctx, values *v, duet_model *model, const bench_options *o, bool exact) {
+static duet_status run_pass(duet_context *ctx, values *v, duet_model *model, const bench_options *o,
+                            bool exact) {
     duet_status status = DUET_OK;
     duet_graph *graph = NULL;
     duet_plan *plan = NULL;
@@ -94,8 +98,8 @@ duet_status bench_errors(duet_context *ctx, const bench_options *o) {
     values *exact = NULL, *fast = NULL;
     json_t *errors = json_array();
     double worst = 0.0;
-    DUET_DO(duet_alloc(&exact, 1, sizeof(*exact)));
-    DUET_DO(duet_alloc(&fast, 1, sizeof(*fast)));
+    DUET_DO(duet_alloc(&exact, 1, sizeof *exact));
+    DUET_DO(duet_alloc(&fast, 1, sizeof *fast));
     DUET_DO(duet_model_open(ctx, &model, o->model));
     DUET_DO(run_pass(ctx, exact, model, o, true));
     DUET_DO(run_pass(ctx, fast, model, o, false));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * bench_infer.c: feature rows by the reader (noise of each image, network up to the tap, pooling), and whole passes. */
+ * bench_infer.c: feature rows by the reader (noise of each image, network up to the tap, pooling),
+ * and whole passes. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -45,11 +46,15 @@ static duet_status read_batch(job *j) {
     return status;
 }
 
-static duet_status prepare_reader(job *j, duet_context *ctx, duet_model *model, const bench_options *o) {
+static duet_status prepare_reader(job *j, duet_context *ctx, duet_model *model,
+                                  const bench_options *o) {
     const duet_card *card = duet_model_card(model);
-    const duet_reader_options options = {
-        .t = o->t, .taps = {.count = 1, .v = {o->tap}}, .pools = {.count = 1, .v = {o->pool}}, .batch = o->batch};
-    const int64_t bytes = o->batch * card->preprocess.size * card->preprocess.size * card->preprocess.channels;
+    const duet_reader_options options = {.t = o->t,
+                                         .taps = {.count = 1, .v = {o->tap}},
+                                         .pools = {.count = 1, .v = {o->pool}},
+                                         .batch = o->batch};
+    const int64_t bytes =
+        o->batch * card->preprocess.size * card->preprocess.size * card->preprocess.channels;
     const duet_rng random = duet_rng_make(1, "pixels", 0);
     int tap = 0, pool = 0;
     int64_t dim = 0;
@@ -57,9 +62,10 @@ static duet_status prepare_reader(job *j, duet_context *ctx, duet_model *model, 
     if (status != DUET_OK) return status;
     duet_reader_column(j->reader, 0, &tap, &pool, &dim);
     status = duet_alloc(&j->pixels, bytes, 1);
-    if (status == DUET_OK) status = duet_alloc(&j->index, o->batch, sizeof(*j->index));
-    if (status == DUET_OK) status = duet_alloc(&j->rows, o->batch * dim, sizeof(*j->rows));
-    for (int64_t i = 0; status == DUET_OK && i < bytes; i++) j->pixels[i] = (uint8_t)duet_rng_below(random, (uint64_t)i, 256);
+    if (status == DUET_OK) status = duet_alloc(&j->index, o->batch, sizeof *j->index);
+    if (status == DUET_OK) status = duet_alloc(&j->rows, o->batch * dim, sizeof *j->rows);
+    for (int64_t i = 0; status == DUET_OK && i < bytes; i++)
+        j->pixels[i] = (uint8_t)duet_rng_below(random, (uint64_t)i, 256);
     for (int64_t i = 0; status == DUET_OK && i < o->batch; i++) j->index[i] = i;
     return status;
 }
@@ -93,15 +99,16 @@ static duet_status prepare_pass(job *j, duet_context *ctx, duet_model *model) {
     const int64_t out = j->batch * shape->size * shape->size * shape->out_channels;
     float *x = NULL;
     duet_status status = duet_bench_pass_new(ctx, &j->pass, model, j->batch);
-    if (status == DUET_OK) status = duet_alloc(&x, in, sizeof(*x));
-    if (status == DUET_OK) status = duet_alloc(&j->rows, out, sizeof(*j->rows));
+    if (status == DUET_OK) status = duet_alloc(&x, in, sizeof *x);
+    if (status == DUET_OK) status = duet_alloc(&j->rows, out, sizeof *j->rows);
     if (status == DUET_OK) {
         duet_rng_normal(duet_rng_make(1, "x", 0), 0, x, in);
         status = duet_session_set(j->pass.session, "x", x);
-        memset(x, 0, (size_t)j->batch * sizeof(*x)); /* t, and classes, which are as long in bytes */
+        memset(x, 0, (size_t)j->batch * sizeof *x); /* t, and classes, which are as long in bytes */
     }
     if (status == DUET_OK) status = duet_session_set(j->pass.session, "net_t", x);
-    if (status == DUET_OK && duet_session_has_input(j->pass.session, "y")) status = duet_session_set(j->pass.session, "y", x);
+    if (status == DUET_OK && duet_session_has_input(j->pass.session, "y"))
+        status = duet_session_set(j->pass.session, "y", x);
     duet_release(x);
     return status;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * bench_model.c: the model that all programs load, and what it gives, for a comparison before anything is timed.
- * File of `check`: x[B,S,S,C], net_t[B] and output[B,S,S,O] of a whole pass, another net_t in each row; read.x[B,S,S,C],
- * read.net_t[B] and read.K[B,H,W,C'] of the reader at noise step t, for every tap K. Of networks that only recognise, read.* alone,
- * with x as they get it. */
+ * bench_model.c: the model that all programs load, and what it gives, for a comparison before
+ * anything is timed. File of `check`: x[B,S,S,C], net_t[B] and output[B,S,S,O] of a whole pass,
+ * another net_t in each row; read.x[B,S,S,C], read.net_t[B] and read.K[B,H,W,C'] of the reader at
+ * noise step t, for every tap K. Of networks that only recognise, read.* alone, with x as they get
+ * it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,15 +19,18 @@ enum { ROWS = 2, MOST_ITEMS = 128 };
 
 /* ---- make ---- */
 
-static void say_model(const duet_model *model, const duet_bench_network *network, const char *arch) {
+static void say_model(const duet_model *model, const duet_bench_network *network,
+                      const char *arch) {
     json_t *taps = json_array();
     for (int i = 0; i < duet_model_tap_count(model); i++) {
         const duet_tap_row *tap = duet_model_tap(model, i);
-        json_array_append_new(taps, json_pack("{s:i,s:s,s:I,s:I,s:f}", "tap", tap->block, "name", tap->name, "channels",
-                                              (json_int_t)tap->channels, "size", (json_int_t)tap->height, "macs", tap->macs));
+        json_array_append_new(taps, json_pack("{s:i,s:s,s:I,s:I,s:f}", "tap", tap->block, "name",
+                                              tap->name, "channels", (json_int_t)tap->channels,
+                                              "size", (json_int_t)tap->height, "macs", tap->macs));
     }
-    bench_say(json_pack("{s:s,s:I,s:I,s:I,s:f,s:o}", "arch", arch, "size", (json_int_t)network->size, "channels",
-                        (json_int_t)network->channels, "parameters", (json_int_t)duet_model_parameters(model), "macs",
+    bench_say(json_pack("{s:s,s:I,s:I,s:I,s:f,s:o}", "arch", arch, "size",
+                        (json_int_t)network->size, "channels", (json_int_t)network->channels,
+                        "parameters", (json_int_t)duet_model_parameters(model), "macs",
                         duet_model_macs(model), "taps", taps));
 }
 
@@ -54,12 +58,13 @@ typedef struct record {
 } record;
 
 static duet_status add(record *r, float **out, const char *name, int rank, const int64_t *dims) {
-    if (r->count == MOST_ITEMS) return duet_fail(DUET_UNSUPPORTED, "more than %d tensors", MOST_ITEMS);
+    if (r->count == MOST_ITEMS)
+        return duet_fail(DUET_UNSUPPORTED, "more than %d tensors", MOST_ITEMS);
     duet_store_item *item = &r->items[r->count];
     item->dtype = item->stored = DUET_F32;
     item->shape.rank = rank;
-    memcpy(item->shape.dim, dims, (size_t)rank * sizeof(*dims));
-    snprintf(r->names[r->count], sizeof(r->names[0]), "%s", name);
+    memcpy(item->shape.dim, dims, (size_t)rank * sizeof *dims);
+    snprintf(r->names[r->count], sizeof r->names[0], "%s", name);
     item->name = r->names[r->count];
     DUET_TRY(duet_alloc(out, duet_shape_count(&item->shape), sizeof(float)));
     item->data = *out;
@@ -70,7 +75,7 @@ static duet_status add(record *r, float **out, const char *name, int rank, const
 static void free_record(record *r) {
     for (int64_t i = 0; i < r->count; i++) {
         void *data = NULL;
-        memcpy(&data, &r->items[i].data, sizeof(data)); /* const only for the writer */
+        memcpy(&data, &r->items[i].data, sizeof data); /* const only for the writer */
         duet_release(data);
     }
 }
@@ -98,16 +103,18 @@ done:
 }
 
 /* A pool as large as the map is the map itself. */
-static duet_status record_tap(record *r, duet_context *ctx, duet_model *model, const duet_tap_row *tap, int64_t t,
-                              const uint8_t *pixels) {
-    const duet_reader_options options = {
-        .t = t, .taps = {.count = 1, .v = {tap->block}}, .pools = {.count = 1, .v = {tap->height}}, .batch = ROWS};
+static duet_status record_tap(record *r, duet_context *ctx, duet_model *model,
+                              const duet_tap_row *tap, int64_t t, const uint8_t *pixels) {
+    const duet_reader_options options = {.t = t,
+                                         .taps = {.count = 1, .v = {tap->block}},
+                                         .pools = {.count = 1, .v = {tap->height}},
+                                         .batch = ROWS};
     const int64_t index[ROWS] = {0, 1};
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
     float *map = NULL;
     char name[16];
-    snprintf(name, sizeof(name), "read.%d", tap->block);
+    snprintf(name, sizeof name, "read.%d", tap->block);
     DUET_DO(duet_reader_new(ctx, &reader, model, &options));
     DUET_DO(add(r, &map, name, 4, (int64_t[]){ROWS, tap->height, tap->width, tap->channels}));
     DUET_DO(duet_reader_run(reader, pixels, index, ROWS, &map));
@@ -124,7 +131,7 @@ static duet_status record_reader(record *r, duet_context *ctx, duet_model *model
     uint8_t *pixels = NULL;
     duet_noise *noise = NULL;
     DUET_DO(duet_alloc(&pixels, ROWS * dim, 1));
-    DUET_DO(duet_alloc(&eps, dim, sizeof(*eps)));
+    DUET_DO(duet_alloc(&eps, dim, sizeof *eps));
     DUET_DO(duet_noise_new(&noise, duet_model_card(model)->noise));
     DUET_DO(add(r, &x, "read.x", 4, (int64_t[]){ROWS, size, size, in}));
     DUET_DO(add(r, &net_t, "read.net_t", 1, (int64_t[]){ROWS}));
@@ -138,7 +145,8 @@ static duet_status record_reader(record *r, duet_context *ctx, duet_model *model
     }
     for (int64_t i = 0; i < ROWS * dim && how->std[0] > 0.0; i++)
         x[i] = (float)(((double)pixels[i] / 255.0 - how->mean[i % in]) / how->std[i % in]);
-    for (int i = 0; i < duet_model_tap_count(model); i++) DUET_DO(record_tap(r, ctx, model, duet_model_tap(model, i), t, pixels));
+    for (int i = 0; i < duet_model_tap_count(model); i++)
+        DUET_DO(record_tap(r, ctx, model, duet_model_tap(model, i), t, pixels));
 done:
     duet_release(pixels);
     duet_release(eps);
@@ -150,7 +158,7 @@ duet_status bench_check(duet_context *ctx, const bench_options *o) {
     duet_status status = DUET_OK;
     duet_model *model = NULL;
     record *r = NULL;
-    DUET_DO(duet_alloc(&r, 1, sizeof(*r)));
+    DUET_DO(duet_alloc(&r, 1, sizeof *r));
     DUET_DO(duet_model_open(ctx, &model, o->model));
     if (!duet_model_recogniser(model)) DUET_DO(record_pass(r, ctx, model));
     DUET_DO(record_reader(r, ctx, model, duet_model_recogniser(model) ? -1 : o->t));

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * bench_parity.c: what tools/parity compares with other programs, of an exact pass in f32 over random noise.
- * File: x[B,S,S,C], start[B,S,S,C] (the noise that `duet sample` begins with), net_t[B], low_res[B,S,S,C] (networks for super-resolution), output, tap/NAME[B,H,W,C'] of all taps; with
- * gradient=1 also the gradient of every parameter under its own name, of the loss mean(output^2); recompute=1 computes what is inside
- * a block again for it, as training's recompute=blocks does. Classes are those of the row numbers. */
+ * bench_parity.c: what tools/parity compares with other programs, of an exact pass in f32 over
+ * random noise. File: x[B,S,S,C], start[B,S,S,C] (the noise that `duet sample` begins with),
+ * net_t[B], low_res[B,S,S,C] (networks for super-resolution), output, tap/NAME[B,H,W,C'] of all
+ * taps; with gradient=1 also the gradient of every parameter under its own name, of the loss
+ * mean(output^2); recompute=1 computes what is inside a block again for it, as training's
+ * recompute=blocks does. Classes are those of the row numbers. */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +33,8 @@ typedef struct parity {
     int64_t item_count;
 } parity;
 
-static duet_value record_tap(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
+static duet_value record_tap(duet_graph *graph, const duet_tap_info *tap, duet_value x,
+                             void *user) {
     parity *p = user;
     (void)graph;
     if (p->count == MOST_TAPS) return x;
@@ -45,14 +48,17 @@ static duet_status add_gradients(parity *p) {
     duet_status status = DUET_OK;
     duet_value loss = DUET_NONE, unused = DUET_NONE, *wrt = NULL, *grad = NULL;
     const duet_shape shape = duet_value_arg(p->graph, p->value[0])->shape;
-    duet_mse_loss(p->graph, p->value[0], duet_fill(p->graph, 0.0, shape.rank, shape.dim), &loss, &unused);
+    duet_mse_loss(p->graph, p->value[0], duet_fill(p->graph, 0.0, shape.rank, shape.dim), &loss,
+                  &unused);
     DUET_DO(duet_alloc(&wrt, params->count, sizeof *wrt));
     DUET_DO(duet_alloc(&grad, params->count, sizeof *grad));
     DUET_DO(duet_alloc(&p->grads, params->count, sizeof *p->grads));
     for (int64_t i = 0; i < params->count; i++) wrt[i] = p->graph->params[i].value;
     DUET_DO(duet_grad(p->graph, loss, wrt, params->count, grad));
     for (int64_t i = 0; i < params->count; i++)
-        p->grads[i] = (duet_plan_grad){.value = grad[i], .slot = duet_params_slot(params, p->graph->params[i].name) - params->slots};
+        p->grads[i] = (duet_plan_grad){.value = grad[i],
+                                       .slot = duet_params_slot(params, p->graph->params[i].name) -
+                                               params->slots};
 done:
     duet_release(wrt);
     duet_release(grad);
@@ -80,7 +86,8 @@ static duet_status compile(parity *p, duet_context *ctx) {
     DUET_TRY(duet_pass_run(p->graph, "fuse", p->value, p->count));
     if (p->o->gradient) DUET_TRY(add_gradients(p));
     if (p->o->gradient && p->o->recompute) DUET_TRY(recompute(p));
-    DUET_TRY(duet_plan_new(&p->plan, p->graph, p->model->params, p->value, p->count, p->grads, p->o->gradient ? p->model->params->count : 0, &options));
+    DUET_TRY(duet_plan_new(&p->plan, p->graph, p->model->params, p->value, p->count, p->grads,
+                           p->o->gradient ? p->model->params->count : 0, &options));
     return duet_session_new(&p->session, p->plan, p->model->params);
 }
 
@@ -88,7 +95,8 @@ static duet_status compile(parity *p, duet_context *ctx) {
 static duet_status add(parity *p, float **out, const char *name, duet_shape shape) {
     duet_store_item *item = &p->items[p->item_count];
     DUET_TRY(duet_alloc(out, duet_shape_count(&shape), sizeof **out));
-    *item = (duet_store_item){.name = name, .dtype = DUET_F32, .stored = DUET_F32, .shape = shape, .data = *out};
+    *item = (duet_store_item){
+        .name = name, .dtype = DUET_F32, .stored = DUET_F32, .shape = shape, .data = *out};
     p->item_count++;
     return DUET_OK;
 }
@@ -97,17 +105,21 @@ static duet_status set_noise(parity *p, const char *name) {
     const duet_arch_shape *s = &p->model->shape;
     float *x = NULL;
     if (!duet_session_has_input(p->session, name)) return DUET_OK;
-    DUET_TRY(add(p, &x, name, (duet_shape){.rank = 4, .dim = {p->o->batch, s->size, s->size, s->in_channels}}));
-    duet_rng_normal(duet_rng_make(1, name, 0), 0, x, p->o->batch * s->size * s->size * s->in_channels);
+    DUET_TRY(add(p, &x, name,
+                 (duet_shape){.rank = 4, .dim = {p->o->batch, s->size, s->size, s->in_channels}}));
+    duet_rng_normal(duet_rng_make(1, name, 0), 0, x,
+                    p->o->batch * s->size * s->size * s->in_channels);
     return duet_session_set(p->session, name, x);
 }
 
-/* Not of the network: what `duet sample --seed 0` starts from, for other programs to start from too. */
+/* Not of the network: what `duet sample --seed 0` starts from, for other programs to start from
+ * too. */
 static duet_status add_start(parity *p) {
     const duet_arch_shape *const s = &p->model->shape;
     const int64_t dim = s->size * s->size * s->in_channels;
     float *start = NULL;
-    DUET_TRY(add(p, &start, "start", (duet_shape){.rank = 4, .dim = {p->o->batch, s->size, s->size, s->in_channels}}));
+    DUET_TRY(add(p, &start, "start",
+                 (duet_shape){.rank = 4, .dim = {p->o->batch, s->size, s->size, s->in_channels}}));
     for (int64_t i = 0; i < p->o->batch; i++) duet_image_noise(start + i * dim, 0, i, dim);
     return DUET_OK;
 }
@@ -120,7 +132,8 @@ static duet_status set_inputs(parity *p) {
     DUET_TRY(add_start(p));
     DUET_TRY(add(p, &net_t, "net_t", (duet_shape){.rank = 1, .dim = {p->o->batch}}));
     for (int64_t i = 0; i < p->o->batch; i++) net_t[i] = 900.0F / (float)(1 + 8 * i);
-    if (duet_session_has_input(p->session, "net_t")) DUET_TRY(duet_session_set(p->session, "net_t", net_t));
+    if (duet_session_has_input(p->session, "net_t"))
+        DUET_TRY(duet_session_set(p->session, "net_t", net_t));
     if (!duet_session_has_input(p->session, "y")) return DUET_OK;
     DUET_TRY(duet_alloc(&y, p->o->batch, sizeof *y));
     for (int64_t i = 0; i < p->o->batch; i++) y[i] = (int32_t)(i % p->model->shape.class_count);
@@ -138,7 +151,8 @@ static duet_status collect(parity *p) {
     }
     for (int64_t k = 0; p->o->gradient && k < params->count; k++) {
         DUET_TRY(add(p, &data, params->slots[k].name, params->slots[k].shape));
-        memcpy(data, duet_session_gradients(p->session) + duet_plan_grad_offset(p->plan, k), (size_t)params->slots[k].count * sizeof *data);
+        memcpy(data, duet_session_gradients(p->session) + duet_plan_grad_offset(p->plan, k),
+               (size_t)params->slots[k].count * sizeof *data);
     }
     return DUET_OK;
 }
@@ -170,8 +184,9 @@ duet_status bench_parity(duet_context *ctx, const bench_options *o) {
     DUET_DO(duet_session_run(p->session));
     DUET_DO(collect(p));
     DUET_DO(duet_store_write(o->out, "safetensors", p->items, p->item_count, NULL, 0));
-    bench_say(json_pack("{s:s,s:s,s:i,s:I}", "arch", duet_model_card(p->model)->arch, "config", duet_model_config(p->model), "taps", p->count - 1,
-                        "parameters", (json_int_t)duet_model_parameters(p->model)));
+    bench_say(json_pack("{s:s,s:s,s:i,s:I}", "arch", duet_model_card(p->model)->arch, "config",
+                        duet_model_config(p->model), "taps", p->count - 1, "parameters",
+                        (json_int_t)duet_model_parameters(p->model)));
 done:
     free_parity(p);
     return status;

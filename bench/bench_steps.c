@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * bench_steps.c: where the time of a training step goes. The parts of a step as train/loop.c does them, each with a clock:
- * loader, feed (noise and copies), session by op kind, norm of the gradients, optimiser, average. Odd steps run with a clock
- * around every node, even ones whole, so that what the clocks cost is seen too. Medians over the steps, in
- * milliseconds; of steps, op kinds and nodes the best too, which a busy machine disturbs less. */
+ * bench_steps.c: where the time of a training step goes. The parts of a step as train/loop.c does
+ * them, each with a clock: loader, feed (noise and copies), session by op kind, norm of the
+ * gradients, optimiser, average. Odd steps run with a clock around every node, even ones whole, so
+ * that what the clocks cost is seen too. Medians over the steps, in milliseconds; of steps, op
+ * kinds and nodes the best too, which a busy machine disturbs less. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,7 @@ typedef struct record {
     double *seconds, *best; /* [nodes]; best: over the steps */
 } record;
 
-static kind *kind_of(record *r, const char *op)
-{
+static kind *kind_of(record *r, const char *op) {
     for (int i = 0; i < r->count; i++) {
         if (strcmp(r->kinds[i].op, op) == 0) return &r->kinds[i];
     }
@@ -40,8 +40,7 @@ static kind *kind_of(record *r, const char *op)
     return &r->kinds[r->count++];
 }
 
-static void add_nodes(record *r, const duet_plan *plan, int step)
-{
+static void add_nodes(record *r, const duet_plan *plan, int step) {
     for (int64_t i = 0; i < duet_plan_rows(plan); i++) {
         duet_plan_row row;
         duet_plan_row_at(plan, i, &row);
@@ -55,15 +54,21 @@ static void add_nodes(record *r, const duet_plan *plan, int step)
     }
 }
 
-static void update(duet_trainer *t, double *part[PARTS])
-{
+static void update(duet_trainer *t, double *part[PARTS]) {
     const float *grad = duet_session_gradients(t->session);
     double clock = duet_clock();
-    const double norm = duet_optim_norm(grad, t->tiles, t->tile_count, t->tile_sums, t->setup.threads);
+    const double norm =
+        duet_optim_norm(grad, t->tiles, t->tile_count, t->tile_sums, t->setup.threads);
     *part[PART_NORM] = duet_clock() - clock;
-    const duet_optim_call call = {.weight = t->model->params->block, .moment = t->moment, .grad = grad, .tiles = t->tiles,
-        .tile_count = t->tile_count, .factor = 1.0, .grad_scale = norm > 1.0 ? 1.0 / norm : 1.0, .step = t->steps + 1,
-        .threads = t->setup.threads};
+    const duet_optim_call call = {.weight = t->model->params->block,
+                                  .moment = t->moment,
+                                  .grad = grad,
+                                  .tiles = t->tiles,
+                                  .tile_count = t->tile_count,
+                                  .factor = 1.0,
+                                  .grad_scale = norm > 1.0 ? 1.0 / norm : 1.0,
+                                  .step = t->steps + 1,
+                                  .threads = t->setup.threads};
     clock = duet_clock();
     t->optim->step(&t->optim_choice.options, &call);
     duet_params_touch(t->model->params);
@@ -74,26 +79,26 @@ static void update(duet_trainer *t, double *part[PARTS])
 }
 
 /* seconds: NULL = the session runs without clocks. */
-static duet_status one_step(duet_trainer *t, double *seconds, double *part[PARTS])
-{
+static duet_status one_step(duet_trainer *t, double *seconds, double *part[PARTS]) {
     duet_batch batch = {0};
     double clock = duet_clock();
     DUET_TRY(duet_loader_next(t->loader, &batch));
     *part[PART_LOADER] = duet_clock() - clock;
     clock = duet_clock();
-    DUET_TRY(t->task->feed(&t->task_choice.options, &t->setup, &batch, t->scratch, t->session, t->row_t));
+    DUET_TRY(t->task->feed(&t->task_choice.options, &t->setup, &batch, t->scratch, t->session,
+                           t->row_t));
     *part[PART_FEED] = duet_clock() - clock;
     duet_session_seed(t->session, t->options.seed, (uint64_t)t->steps);
     clock = duet_clock();
-    DUET_TRY(seconds != NULL ? duet_session_profile(t->session, seconds) : duet_session_run(t->session));
+    DUET_TRY(seconds != NULL ? duet_session_profile(t->session, seconds)
+                             : duet_session_run(t->session));
     *part[PART_SESSION] = duet_clock() - clock;
     update(t, part);
     t->steps++;
     return DUET_OK;
 }
 
-static duet_status measure(duet_trainer *t, record *r)
-{
+static duet_status measure(duet_trainer *t, record *r) {
     double unused[PARTS];
     double *nowhere[PARTS];
     for (int p = 0; p < PARTS; p++) nowhere[p] = &unused[p];
@@ -111,75 +116,77 @@ static duet_status measure(duet_trainer *t, record *r)
     return DUET_OK;
 }
 
-static int by_value(const void *a, const void *b)
-{
+static int by_value(const void *a, const void *b) {
     const double *x = a, *y = b;
     return (*x > *y) - (*x < *y);
 }
 
-static double median(double *values)
-{
-    qsort(values, STEPS, sizeof(*values), by_value);
+static double median(double *values) {
+    qsort(values, STEPS, sizeof *values, by_value);
     return values[STEPS / 2];
 }
 
-static json_t *node_list(const record *r, const duet_plan *plan)
-{
+static json_t *node_list(const record *r, const duet_plan *plan) {
     json_t *nodes = json_array();
     char shape[96];
     for (int64_t i = 0; i < duet_plan_rows(plan); i++) {
         duet_plan_row row;
         duet_plan_row_at(plan, i, &row);
-        json_array_append_new(nodes, json_pack("{s:s,s:s,s:s,s:s,s:f,s:f,s:I}", "op", row.op, "scope", row.scope, "impl",
-                                               row.impl != NULL ? row.impl : "", "out", duet_shape_text(&row.out, shape), "best_ms",
-                                               1e3 * r->best[i], "gflop", 1e-9 * row.flops, "bytes", (json_int_t)row.bytes));
+        json_array_append_new(
+            nodes, json_pack("{s:s,s:s,s:s,s:s,s:f,s:f,s:I}", "op", row.op, "scope", row.scope,
+                             "impl", row.impl != NULL ? row.impl : "", "out",
+                             duet_shape_text(&row.out, shape), "best_ms", 1e3 * r->best[i], "gflop",
+                             1e-9 * row.flops, "bytes", (json_int_t)row.bytes));
     }
     return nodes;
 }
 
-static void say(record *r, const duet_plan *plan, const bench_options *o)
-{
+static void say(record *r, const duet_plan *plan, const bench_options *o) {
     json_t *ops = json_array(), *parts = json_object();
     double sum = 0.0;
     for (int i = 0; i < r->count; i++) {
         kind *k = &r->kinds[i];
         const double ms = median(k->ms);
         sum += ms;
-        json_array_append_new(ops, json_pack("{s:s,s:I,s:f,s:f,s:f,s:f}", "op", k->op, "nodes", (json_int_t)k->nodes, "ms", ms,
-                                             "best_ms", k->ms[0], "gbs", ms > 0.0 ? 1e3 * k->gigabytes / ms : 0.0, "gflops",
-                                             ms > 0.0 ? 1e3 * k->gigaflops / ms : 0.0)); /* median has sorted */
+        json_array_append_new(
+            ops,
+            json_pack("{s:s,s:I,s:f,s:f,s:f,s:f}", "op", k->op, "nodes", (json_int_t)k->nodes, "ms",
+                      ms, "best_ms", k->ms[0], "gbs", ms > 0.0 ? 1e3 * k->gigabytes / ms : 0.0,
+                      "gflops", ms > 0.0 ? 1e3 * k->gigaflops / ms : 0.0)); /* median has sorted */
     }
-    for (int p = 0; p < PARTS; p++) json_object_set_new(parts, part_names[p], json_real(median(r->part[p])));
+    for (int p = 0; p < PARTS; p++)
+        json_object_set_new(parts, part_names[p], json_real(median(r->part[p])));
     const double step_ms = median(r->whole);
-    bench_say(json_pack("{s:I,s:f,s:f,s:f,s:o,s:o,s:o}", "batch", (json_int_t)o->batch, "step_ms", step_ms, "best_ms", r->whole[0],
-                        "nodes_ms", sum, "parts", parts, "ops", ops, "nodes", node_list(r, plan)));
+    bench_say(json_pack("{s:I,s:f,s:f,s:f,s:o,s:o,s:o}", "batch", (json_int_t)o->batch, "step_ms",
+                        step_ms, "best_ms", r->whole[0], "nodes_ms", sum, "parts", parts, "ops",
+                        ops, "nodes", node_list(r, plan)));
 }
 
-static duet_status open_trainer(duet_trainer *t, const bench_options *o)
-{
+static duet_status open_trainer(duet_trainer *t, const bench_options *o) {
     duet_params_default(&duet_train_params, &t->options);
-    snprintf(t->options.arch, sizeof(t->options.arch), "%s", o->arch);
+    snprintf(t->options.arch, sizeof t->options.arch, "%s", o->arch);
     t->options.size = o->size;
     t->options.batch = o->batch;
     t->options.steps = 1000000;
     DUET_TRY(duet_trainer_open(t));
-    const duet_loader_options loader = {.preprocess = duet_model_card(t->ema)->preprocess, .batch = o->batch, .shuffle = true,
-        .workers = 1};
+    const duet_loader_options loader = {.preprocess = duet_model_card(t->ema)->preprocess,
+                                        .batch = o->batch,
+                                        .shuffle = true,
+                                        .workers = 1};
     return duet_loader_open(t->ctx, &t->loader, t->dataset, &t->view, &loader);
 }
 
-duet_status bench_steps(duet_context *ctx, const bench_options *o)
-{
+duet_status bench_steps(duet_context *ctx, const bench_options *o) {
     duet_status status = DUET_OK;
     duet_dataset *dataset = NULL;
     duet_trainer trainer = {.ctx = ctx};
     record *r = NULL;
-    DUET_DO(duet_alloc(&r, 1, sizeof(*r)));
+    DUET_DO(duet_alloc(&r, 1, sizeof *r));
     DUET_DO(duet_dataset_open(ctx, &dataset, o->data));
     trainer.dataset = dataset;
     DUET_DO(open_trainer(&trainer, o));
-    DUET_DO(duet_alloc(&r->seconds, duet_plan_rows(trainer.plan), sizeof(*r->seconds)));
-    DUET_DO(duet_alloc(&r->best, duet_plan_rows(trainer.plan), sizeof(*r->best)));
+    DUET_DO(duet_alloc(&r->seconds, duet_plan_rows(trainer.plan), sizeof *r->seconds));
+    DUET_DO(duet_alloc(&r->best, duet_plan_rows(trainer.plan), sizeof *r->best));
     DUET_DO(measure(&trainer, r));
     say(r, trainer.plan, o);
 done:

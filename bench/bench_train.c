@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * bench_train.c: the training loop as users run it (duet_train): loader, noise, loss, gradients, clipping, AdamW, EMA,
- * loss curve. A block of work begins and ends in the progress callback, which the loop calls between two steps. */
+ * bench_train.c: the training loop as users run it (duet_train): loader, noise, loss, gradients,
+ * clipping, AdamW, EMA, loss curve. A block of work begins and ends in the progress callback, which
+ * the loop calls between two steps. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,17 +36,18 @@ static bool ended(void *user) {
 
 duet_status bench_train(const bench_options *o) {
     stepper s = {.running = false};
-    const duet_context_options options = {.threads = (int)o->threads, .progress = between_steps, .cancelled = ended, .user = &s};
+    const duet_context_options options = {
+        .threads = (int)o->threads, .progress = between_steps, .cancelled = ended, .user = &s};
     duet_context *ctx = NULL;
     duet_dataset *dataset = NULL;
     duet_train_options train;
     duet_train_result result = {0};
     duet_params_default(&duet_train_params, &train);
-    snprintf(train.arch, sizeof(train.arch), "%s", o->arch);
+    snprintf(train.arch, sizeof train.arch, "%s", o->arch);
     train.size = o->size;
     train.batch = o->batch;
     train.steps = 1000000000;
-    snprintf(train.precision, sizeof(train.precision), "%s", o->precision);
+    snprintf(train.precision, sizeof train.precision, "%s", o->precision);
     train.save_minutes = 0.0;
     duet_status status = duet_context_new(&ctx, &options);
     if (status == DUET_OK) status = duet_dataset_open(ctx, &dataset, o->data);

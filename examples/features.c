@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * features.c: reads features of one tap, trains a linear head on them and prints its test accuracy.
  *   features MODEL.safetensors DATA [ROWS]
- * DATA is a path or "synth:size=32,classes=4"; ROWS is the most training rows to use (default 2000). The setting
- * (t, tap, pool) is the one the model's card recommends. The test rows' features go to features.npz. */
+ * DATA is a path or "synth:size=32,classes=4"; ROWS is the most training rows to use (default
+ * 2000). The setting (t, tap, pool) is the one the model's card recommends. The test rows' features
+ * go to features.npz. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,33 +26,39 @@ static duet_status evaluate(const duet_head *head, const duet_feature_table *tes
     const int classes = duet_head_classes(head);
     float *logits = malloc(sizeof(float) * (size_t)(test->rows * classes));
     duet_accuracy accuracy = {0};
-    duet_status status = logits ? duet_accuracy_new(&accuracy, classes) : DUET_NO_MEMORY;
+    duet_status status = logits != NULL ? duet_accuracy_new(&accuracy, classes) : DUET_NO_MEMORY;
     if (status == DUET_OK) {
         duet_head_logits(head, test->x, test->rows, logits);
         duet_accuracy_add(&accuracy, logits, test->labels, test->rows);
-        printf("test accuracy %.2f %% on %lld rows\n", duet_accuracy_top1(&accuracy), (long long)accuracy.rows);
+        printf("test accuracy %.2f %% on %lld rows\n", duet_accuracy_top1(&accuracy),
+               (long long)accuracy.rows);
     }
     duet_accuracy_free(&accuracy);
     free(logits);
     return status;
 }
 
-/* Training rows fit the head, other rows of the training split choose its strength, test rows are read once. */
+/* Training rows fit the head, other rows of the training split choose its strength, test rows are
+ * read once. */
 static duet_status probe(const setting *s, int64_t rows) {
     duet_view all = {0}, fit = {0}, val = {0}, test = {0};
     duet_feature_table *x_fit = NULL, *x_val = NULL, *x_test = NULL;
     duet_head *head = NULL;
     duet_status status = duet_view_all(&all, s->dataset, DUET_TRAIN);
-    if (status == DUET_OK) status = duet_view_divide(&fit, &val, s->dataset, &all, rows, rows / 4, 0);
+    if (status == DUET_OK)
+        status = duet_view_divide(&fit, &val, s->dataset, &all, rows, rows / 4, 0);
     if (status == DUET_OK) status = duet_view_all(&test, s->dataset, DUET_TEST);
     if (status == DUET_OK) status = read_table(s, &fit, &x_fit);
     if (status == DUET_OK) status = read_table(s, &val, &x_val);
     if (status == DUET_OK) status = read_table(s, &test, &x_test);
     if (status == DUET_OK) {
-        const duet_head_fit how = {.train = x_fit, .val = x_val, .class_count = duet_dataset_describe(s->dataset)->class_count};
+        const duet_head_fit how = {.train = x_fit,
+                                   .val = x_val,
+                                   .class_count = duet_dataset_describe(s->dataset)->class_count};
         duet_head_result result;
         status = duet_head_train(s->ctx, &head, "linear", &how, &result);
-        if (status == DUET_OK) printf("strength %g, validation accuracy %.2f %%\n", result.strength, result.val_top1);
+        if (status == DUET_OK)
+            printf("strength %g, validation accuracy %.2f %%\n", result.strength, result.val_top1);
     }
     if (status == DUET_OK) status = evaluate(head, x_test);
     if (status == DUET_OK) status = duet_feature_table_save(x_test, "features.npz", DUET_F32);
@@ -79,11 +86,13 @@ int main(int argc, char **argv) {
     if (status == DUET_OK) {
         const duet_recommendation *best = &duet_model_card(s.model)->recommended;
         s.options.reader.t = best->valid ? best->t : 10;
-        s.options.reader.taps = (duet_int_list){.count = 1, .v = {best->valid ? best->tap : duet_model_tap_count(s.model) / 2}};
+        s.options.reader.taps = (duet_int_list){
+            .count = 1, .v = {best->valid ? best->tap : duet_model_tap_count(s.model) / 2}};
         s.options.reader.pools = (duet_int_list){.count = 1, .v = {best->valid ? best->pool : 2}};
         status = probe(&s, rows);
     }
-    if (status != DUET_OK) fprintf(stderr, "features: %s: %s\n", duet_status_name(status), duet_error_message());
+    if (status != DUET_OK)
+        fprintf(stderr, "features: %s: %s\n", duet_status_name(status), duet_error_message());
     duet_dataset_close(s.dataset);
     duet_model_close(s.model);
     duet_context_free(s.ctx);

@@ -15,9 +15,11 @@ static duet_status draw(duet_context *ctx, duet_model *model, const char *path, 
     /* What the card says about the images: here their side and channels. */
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     uint8_t *pixels = malloc((size_t)(count * how->size * how->size * how->channels));
-    if (!pixels) return DUET_NO_MEMORY;
+    if (pixels == NULL) return DUET_NO_MEMORY;
     duet_status status = duet_sample(ctx, model, &options, pixels);
-    if (status == DUET_OK) status = duet_images_save(pixels, count, how->size, how->channels, columns, path, options.sampler);
+    if (status == DUET_OK)
+        status = duet_images_save(pixels, count, how->size, how->channels, columns, path,
+                                  options.sampler);
     free(pixels);
     return status;
 }

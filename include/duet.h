@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * duet.h: everything. One diffusion model, trained once without labels, that both generates images and recognises them. */
+ * duet.h: everything. One diffusion model, trained once without labels, that both generates images
+ * and recognises them. */
 #ifndef DUET_H
 #define DUET_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * tests/tiny_model.h: a network of 9 taps on 8x8 colour images that runs in well under a millisecond, with every layer
- * non-zero, so that a change anywhere in it is seen in its features. */
+ * tests/tiny_model.h: a network of 9 taps on 8x8 colour images that runs in well under a
+ * millisecond, with every layer non-zero, so that a change anywhere in it is seen in its
+ * features. */
 #ifndef DUET_TESTS_TINY_MODEL_H
 #define DUET_TESTS_TINY_MODEL_H
 
@@ -10,8 +11,9 @@
 
 #include "base/str.h"
 
-#define TINY_ARCH                                                                                                                  \
-    "adm_unet:image_size=8,num_channels=8,channel_mult=1/2,num_res_blocks=1,attention_resolutions=4,num_heads=2,norm_groups=4"
+#define TINY_ARCH                                          \
+    "adm_unet:image_size=8,num_channels=8,channel_mult=1/" \
+    "2,num_res_blocks=1,attention_resolutions=4,num_heads=2,norm_groups=4"
 #define TINY_TAPS 9
 
 static inline duet_context *make_context(int threads, bool exact) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * duet/base.h: status codes, the error message, the context that carries settings and callbacks.
  *
- * Conventions of the whole API: outputs come first (a single one is `out`, untouched on failure); a function that can
- * fail returns a duet_status; what is filled in is yours and has a `_free` that accepts NULL; what is returned is
- * borrowed from its parent; nothing prints, exits or reads the environment. */
+ * Conventions of the whole API: outputs come first (a single one is `out`, untouched on failure); a
+ * function that can fail returns a duet_status; what is filled in is yours and has a `_free` that
+ * accepts NULL; what is returned is borrowed from its parent; nothing prints, exits or reads the
+ * environment. */
 #ifndef DUET_BASE_H
 #define DUET_BASE_H
 
@@ -17,7 +18,7 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define DUET_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define DUET_NODISCARD __attribute__((warn_unused_result))
+#define DUET_NODISCARD         __attribute__((warn_unused_result))
 #else
 #define DUET_PRINTF(fmt, args)
 #define DUET_NODISCARD
@@ -39,8 +40,9 @@ typedef enum duet_status {
     DUET_CANCELLED    /* the context's `cancelled` callback said so */
 } duet_status;
 
-/* One line about the last failure in this thread: lower case, what is wrong first, subject in single quotes, the next
- * step where there is an obvious one. "" when nothing failed. Valid until the next failing call of this thread. */
+/* One line about the last failure in this thread: lower case, what is wrong first, subject in
+ * single quotes, the next step where there is an obvious one. "" when nothing failed. Valid until
+ * the next failing call of this thread. */
 const char *duet_error_message(void);
 const char *duet_status_name(duet_status status);
 
@@ -57,7 +59,8 @@ typedef struct duet_progress {
 typedef struct duet_context_options {
     int threads; /* 0 = all processors the process may use */
     bool exact;  /* same bits for any number of threads and any batch size */
-    bool bf16;   /* inference stores activations as bf16: half the memory, about 0.5 % of rounding; sums are f32 */
+    bool bf16;   /* inference stores activations as bf16: half the memory, about 0.5 % of rounding;
+                    sums are f32 */
     void (*log)(duet_log_level level, const char *message, void *user);
     void (*progress)(const duet_progress *progress, void *user);
     bool (*cancelled)(void *user); /* polled between steps of long tasks */
@@ -70,12 +73,14 @@ typedef struct duet_context duet_context;
 typedef struct duet_tuning duet_tuning; /* measured choices of kernels, duet/tune.h */
 
 /* options may be NULL. */
-DUET_NODISCARD duet_status duet_context_new(duet_context **out, const duet_context_options *options);
+DUET_NODISCARD duet_status duet_context_new(duet_context **out,
+                                            const duet_context_options *options);
 void duet_context_free(duet_context *ctx);
 int duet_context_threads(const duet_context *ctx);
 bool duet_context_exact(const duet_context *ctx);
 bool duet_context_bf16(const duet_context *ctx);
-/* What is planned from now on takes kernels by this table, where it knows the case. Borrowed; NULL = none, as at first. */
+/* What is planned from now on takes kernels by this table, where it knows the case. Borrowed; NULL
+ * = none, as at first. */
 void duet_context_set_tuning(duet_context *ctx, const duet_tuning *tuning);
 const duet_tuning *duet_context_tuning(const duet_context *ctx);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * duet/data.h: data sets and the loader. A bare path is enough: the layout is detected. Every read is a pure function
- * of (data set, split, index), so order and threads never change what comes out. */
+ * duet/data.h: data sets and the loader. A bare path is enough: the layout is detected. Every read
+ * is a pure function of (data set, split, index), so order and threads never change what comes
+ * out. */
 #ifndef DUET_DATA_H
 #define DUET_DATA_H
 
@@ -18,78 +19,94 @@ DUET_NODISCARD duet_status duet_split_parse(duet_split *out, const char *name);
 typedef struct duet_dataset duet_dataset;
 
 typedef struct duet_dataset_info {
-    const char *name;   /* folder's or archive's base name, without .tar, .tar.gz, .gz */
-    const char *path;   /* as given */
-    const char *layout; /* member of the family `dataset` */
-    int64_t height, width; /* of the first image; varied: some of the rows looked at (8, spread over the split) differ */
+    const char *name;      /* folder's or archive's base name, without .tar, .tar.gz, .gz */
+    const char *path;      /* as given */
+    const char *layout;    /* member of the family `dataset` */
+    int64_t height, width; /* of the first image; varied: some of the rows looked at (8, spread over
+                              the split) differ */
     bool varied;
-    int channels;       /* 1 or 3; 3 when any of the rows looked at has colour */
+    int channels; /* 1 or 3; 3 when any of the rows looked at has colour */
     bool labelled;
     int class_count;
     const char *const *class_names; /* class_count names ("0", "1", … when the layout has none) */
     int64_t count[DUET_SPLIT_COUNT];
-    uint64_t hash; /* of layout, names, labels and content (folders: file sizes), not of the path: identifies the set in caches */
+    uint64_t hash; /* of layout, names, labels and content (folders: file sizes), not of the path:
+                      identifies the set in caches */
 } duet_dataset_info;
 
-/* spec: a path (file or folder; its layout is detected), a layout and a path where detection is to be overruled
- * ("image_folder:PATH"), or a member that needs none, with options ("synth:size=32,classes=10,train=20000"). */
-DUET_NODISCARD duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char *spec);
+/* spec: a path (file or folder; its layout is detected), a layout and a path where detection is to
+ * be overruled ("image_folder:PATH"), or a member that needs none, with options
+ * ("synth:size=32,classes=10,train=20000"). */
+DUET_NODISCARD duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out,
+                                             const char *spec);
 void duet_dataset_close(duet_dataset *dataset);
 const duet_dataset_info *duet_dataset_describe(const duet_dataset *dataset);
 extern const duet_family duet_family_dataset;
 extern const duet_family duet_family_augment;
 
-/* A list of rows of one split: what commands work on. Sets without a validation split have some training rows set aside
- * for it: duet_view_all(TRAIN) + duet_view_divide. */
+/* A list of rows of one split: what commands work on. Sets without a validation split have some
+ * training rows set aside for it: duet_view_all(TRAIN) + duet_view_divide. */
 typedef struct duet_view {
     duet_split split;
     int64_t count;
     int64_t *index; /* count indices into the split; owned */
 } duet_view;
-DUET_NODISCARD duet_status duet_view_all(duet_view *out, const duet_dataset *dataset, duet_split split);
-/* Splits `in` at random (seed; stratified by class where labelled) into `first` rows and at most `second` other rows, each
- * sorted by index. When in has fewer rows than first + second both shrink in proportion. The first f rows drawn for one
- * seed contain those drawn for any smaller f: label fractions are nested. out_second may be NULL when second is 0. */
-DUET_NODISCARD duet_status duet_view_divide(duet_view *out_first, duet_view *out_second, const duet_dataset *dataset,
-                                            const duet_view *in, int64_t first, int64_t second, uint64_t seed);
+DUET_NODISCARD duet_status duet_view_all(duet_view *out, const duet_dataset *dataset,
+                                         duet_split split);
+/* Splits `in` at random (seed; stratified by class where labelled) into `first` rows and at most
+ * `second` other rows, each sorted by index. When in has fewer rows than first + second both shrink
+ * in proportion. The first f rows drawn for one seed contain those drawn for any smaller f: label
+ * fractions are nested. out_second may be NULL when second is 0. */
+DUET_NODISCARD duet_status duet_view_divide(duet_view *out_first, duet_view *out_second,
+                                            const duet_dataset *dataset, const duet_view *in,
+                                            int64_t first, int64_t second, uint64_t seed);
 void duet_view_free(duet_view *view);
 
 /* Label of row `index` of the split, -1 where unlabelled. */
 int32_t duet_dataset_label(const duet_dataset *dataset, duet_split split, int64_t index);
-/* "train/7/img_001.jpg" or "train[123]": stands in messages and lists. Writes at most size bytes. */
-void duet_dataset_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out, size_t size);
+/* "train/7/img_001.jpg" or "train[123]": stands in messages and lists. Writes at most size bytes.
+ */
+void duet_dataset_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out,
+                           size_t size);
 
 /* How images become model input: size x size, `channels` (1 or 3), x = v/127.5 - 1 in f32 HWC.
- * fit "center_crop": guided-diffusion's centre crop; "pad": smaller images are centred on their border colour (28 -> 32 keeps
- * pixels as they are: edge replication), larger ones are centre cropped; "imagenet":
- * as torchvision evaluates, without a border of an eighth (images that would have to be enlarged: center_crop); "auto" (also ""): pad when neither side is larger than
- * size and both are smaller by less than 20 %, else centre crop. */
+ * fit "center_crop": guided-diffusion's centre crop; "pad": smaller images are centred on their
+ * border colour (28 -> 32 keeps pixels as they are: edge replication), larger ones are centre
+ * cropped; "imagenet":
+ * as torchvision evaluates, without a border of an eighth (images that would have to be enlarged:
+ * center_crop); "auto" (also ""): pad when neither side is larger than size and both are smaller by
+ * less than 20 %, else centre crop. */
 typedef struct duet_preprocess {
     int64_t size;
     int channels;
     char fit[16]; /* "auto", "center_crop", "pad", "imagenet" */
-    double mean[3], std[3]; /* of colours in 0..1: x = (v/255 - mean) / std instead, where std is not 0 */
+    double mean[3],
+        std[3]; /* of colours in 0..1: x = (v/255 - mean) / std instead, where std is not 0 */
 } duet_preprocess;
 
 /* One image, preprocessed, as u8 HWC (size*size*channels bytes). */
-DUET_NODISCARD duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int64_t index,
-                                             const duet_preprocess *how, uint8_t *out);
+DUET_NODISCARD duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split,
+                                             int64_t index, const duet_preprocess *how,
+                                             uint8_t *out);
 /* The same for any image file (classify, edit). */
-DUET_NODISCARD duet_status duet_image_load(const char *path, const duet_preprocess *how, uint8_t *out);
+DUET_NODISCARD duet_status duet_image_load(const char *path, const duet_preprocess *how,
+                                           uint8_t *out);
 
 /* Batches of preprocessed images; decoding runs in worker threads, at most a few batches ahead. */
 typedef struct duet_loader duet_loader;
 typedef struct duet_loader_options {
     duet_preprocess preprocess;
     int64_t batch;
-    bool shuffle;          /* order of epoch e = permutation(seed, e); else the view's order, once */
+    bool shuffle; /* order of epoch e = permutation(seed, e); else the view's order, once */
     uint64_t seed;
-    int64_t start;         /* first row to deliver, counted over all epochs (resume) */
-    char augment[DUET_TEXT_SIZE]; /* "" or specs joined by '+': "flip+crop:pad=2"; a draw depends on (seed, position) */
-    char on_bad[8];        /* "stop" (default when empty): fail with the row's name. "skip": the next readable row of the view, in
-                              view order and wrapping around, takes its place (index and label are that row's) and the log
-                              names the corrupt one once; still a pure function of (seed, position) */
-    int workers;           /* 0 = 1 */
+    int64_t start;                /* first row to deliver, counted over all epochs (resume) */
+    char augment[DUET_TEXT_SIZE]; /* "" or specs joined by '+': "flip+crop:pad=2"; a draw depends on
+                                     (seed, position) */
+    char on_bad[8]; /* "stop" (default when empty): fail with the row's name. "skip": the next
+                       readable row of the view, in view order and wrapping around, takes its place
+                       (index and label are that row's) and the log names the corrupt one once;
+                       still a pure function of (seed, position) */
+    int workers;    /* 0 = 1 */
 } duet_loader_options;
 
 typedef struct duet_batch {
@@ -100,18 +117,23 @@ typedef struct duet_batch {
     int64_t position;      /* of the first row, counted over all epochs */
 } duet_batch;
 
-DUET_NODISCARD duet_status duet_loader_open(duet_context *ctx, duet_loader **out, const duet_dataset *dataset,
-                                            const duet_view *view, const duet_loader_options *options);
-/* Borrowed until the next call. count = 0: the pass is over (only without shuffle; with shuffle it never ends and every
- * batch is full, running over the epoch's edge). A failed loader keeps failing with the same message. */
+DUET_NODISCARD duet_status duet_loader_open(duet_context *ctx, duet_loader **out,
+                                            const duet_dataset *dataset, const duet_view *view,
+                                            const duet_loader_options *options);
+/* Borrowed until the next call. count = 0: the pass is over (only without shuffle; with shuffle it
+ * never ends and every batch is full, running over the epoch's edge). A failed loader keeps failing
+ * with the same message. */
 DUET_NODISCARD duet_status duet_loader_next(duet_loader *loader, duet_batch *out);
 int64_t duet_loader_skipped(const duet_loader *loader); /* bad images left out so far */
 void duet_loader_close(duet_loader *loader);
 
-/* Writes a split as PNGs in order, scaled to size x size as duet_dataset_read does (0 = as they are): a path that ends in .zip gets what
- * EDM and StyleGAN read (square images of one size, labels in dataset.json), one in .tar WebDataset's samples, spread over shards where it
- * has a range in braces ("x-{000..012}.tar"). The same set gives the same bytes. Zips are put together in memory. */
-DUET_NODISCARD duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset, duet_split split, int64_t size, const char *path);
+/* Writes a split as PNGs in order, scaled to size x size as duet_dataset_read does (0 = as they
+ * are): a path that ends in .zip gets what EDM and StyleGAN read (square images of one size, labels
+ * in dataset.json), one in .tar WebDataset's samples, spread over shards where it has a range in
+ * braces ("x-{000..012}.tar"). The same set gives the same bytes. Zips are put together in
+ * memory. */
+DUET_NODISCARD duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset,
+                                             duet_split split, int64_t size, const char *path);
 
 /* u8 -> f32: x = v/127.5 - 1. */
 void duet_pixels_to_float(float *out, const uint8_t *in, int64_t count);

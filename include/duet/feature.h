@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * duet/feature.h: a reader is model + noise level + taps + pooling -> feature rows. Nothing after the last tap is
- * computed. The noise of image i is fixed by (seed, i). Readers `pixels` (raw) and `random` (the same network, untrained)
- * are the baselines that stand beside every number. */
+ * duet/feature.h: a reader is model + noise level + taps + pooling -> feature rows. Nothing after
+ * the last tap is computed. The noise of image i is fixed by (seed, i). Readers `pixels` (raw) and
+ * `random` (the same network, untrained) are the baselines that stand beside every number. */
 #ifndef DUET_FEATURE_H
 #define DUET_FEATURE_H
 
@@ -24,40 +24,48 @@ typedef struct duet_feature_table {
     int tap, pool;
     uint64_t noise_seed, model_hash, data_hash;
     duet_split split;
-    bool bf16;       /* computed with activations stored as bf16 */
+    bool bf16; /* computed with activations stored as bf16 */
 } duet_feature_table;
 void duet_feature_table_free(duet_feature_table *table);
-/* npz (X, y, index as scikit-learn expects; i64 labels) or safetensors, by the ending of path. stored: DUET_F32 or DUET_F16, of X. */
-DUET_NODISCARD duet_status duet_feature_table_save(const duet_feature_table *table, const char *path, duet_dtype stored);
+/* npz (X, y, index as scikit-learn expects; i64 labels) or safetensors, by the ending of path.
+ * stored: DUET_F32 or DUET_F16, of X. */
+DUET_NODISCARD duet_status duet_feature_table_save(const duet_feature_table *table,
+                                                   const char *path, duet_dtype stored);
 DUET_NODISCARD duet_status duet_feature_table_load(duet_feature_table *out, const char *path);
 
 /* ---- reader: batches of pixels to feature rows ---- */
 typedef struct duet_reader duet_reader;
 typedef struct duet_reader_options {
-    int64_t t;           /* noise step; -1 = clean input */
-    duet_int_list times; /* several noise steps, read in one pass with the same noise; empty = t alone */
+    int64_t t; /* noise step; -1 = clean input */
+    duet_int_list
+        times; /* several noise steps, read in one pass with the same noise; empty = t alone */
     duet_int_list taps;  /* block numbers; empty = all */
     duet_int_list pools; /* empty = 1 */
     uint64_t noise_seed;
-    int64_t batch;       /* images a pass; 0 = chosen */
+    int64_t batch; /* images a pass; 0 = chosen */
 } duet_reader_options;
-DUET_NODISCARD duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *model, const duet_reader_options *options);
+DUET_NODISCARD duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *model,
+                                           const duet_reader_options *options);
 void duet_reader_free(duet_reader *reader);
 /* times x taps x pools, in this order; a pool larger than the map is left out. */
 int64_t duet_reader_columns(const duet_reader *reader);
-void duet_reader_column(const duet_reader *reader, int64_t column, int *tap, int *pool, int64_t *dim);
+void duet_reader_column(const duet_reader *reader, int64_t column, int *tap, int *pool,
+                        int64_t *dim);
 int64_t duet_reader_time(const duet_reader *reader, int64_t column);
 int64_t duet_reader_batch(const duet_reader *reader);
 double duet_reader_seconds(const duet_reader *reader); /* in the network so far */
-/* rows <= batch; pixels u8 [rows,S,S,C]; out[column] gets [rows, dim] (layout of a row: p, p, C as pooled NHWC). */
-DUET_NODISCARD duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index, int64_t rows, float *const *out);
+/* rows <= batch; pixels u8 [rows,S,S,C]; out[column] gets [rows, dim] (layout of a row: p, p, C as
+ * pooled NHWC). */
+DUET_NODISCARD duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels,
+                                           const int64_t *index, int64_t rows, float *const *out);
 
 /* ---- whole tables, with the cache ---- */
 typedef struct duet_features_options {
     duet_reader_options reader;
-    /* Folder with one file for each column, in which the rows of a split have their places; empty = no cache. Rows are written
-     * as batches end and used by whoever asks for them again: no row is computed twice, whatever view it is part of, and what a
-     * stopped program has written is kept. The key of a file: model hash, data, split, preprocessing, t, tap, pool, noise seed,
+    /* Folder with one file for each column, in which the rows of a split have their places; empty =
+     * no cache. Rows are written as batches end and used by whoever asks for them again: no row is
+     * computed twice, whatever view it is part of, and what a stopped program has written is kept.
+     * The key of a file: model hash, data, split, preprocessing, t, tap, pool, noise seed,
      * exactness, precision, type. Damaged rows are computed again. */
     char cache[4096];
     duet_dtype stored; /* of the rows kept: DUET_F32 or DUET_F16 */
@@ -69,22 +77,29 @@ typedef struct duet_features_work {
     double seconds, seconds_network;
 } duet_features_work;
 
-/* The columns of a reader over the rows of a view, of which one table at a time is in memory where there is a cache. */
+/* The columns of a reader over the rows of a view, of which one table at a time is in memory where
+ * there is a cache. */
 typedef struct duet_feature_set duet_feature_set;
-/* Computes what the cache lacks. model NULL = raw pixels of `how`, one column. Otherwise how may be NULL: what the model's card
- * says. All but `options` and `view` is borrowed until the set is closed. */
-DUET_NODISCARD duet_status duet_feature_set_open(duet_context *ctx, duet_feature_set **out, duet_model *model, const duet_preprocess *how,
-                                                 const duet_dataset *dataset, const duet_view *view, const duet_features_options *options);
+/* Computes what the cache lacks. model NULL = raw pixels of `how`, one column. Otherwise how may be
+ * NULL: what the model's card says. All but `options` and `view` is borrowed until the set is
+ * closed. */
+DUET_NODISCARD duet_status duet_feature_set_open(duet_context *ctx, duet_feature_set **out,
+                                                 duet_model *model, const duet_preprocess *how,
+                                                 const duet_dataset *dataset, const duet_view *view,
+                                                 const duet_features_options *options);
 void duet_feature_set_close(duet_feature_set *set);
 int64_t duet_feature_set_columns(const duet_feature_set *set); /* as duet_reader_columns */
 int64_t duet_feature_set_dim(const duet_feature_set *set, int64_t column);
 /* Rows of `view`, which has rows of the view of the set only. */
-DUET_NODISCARD duet_status duet_feature_set_table(duet_feature_set *set, int64_t column, const duet_view *view, duet_feature_table *out);
+DUET_NODISCARD duet_status duet_feature_set_table(duet_feature_set *set, int64_t column,
+                                                  const duet_view *view, duet_feature_table *out);
 duet_features_work duet_feature_set_work(const duet_feature_set *set);
 
 /* All columns at once: their number goes to *count. */
-DUET_NODISCARD duet_status duet_features(duet_context *ctx, duet_feature_table **out, int64_t *count, duet_model *model,
-                                         const duet_preprocess *how, const duet_dataset *dataset, const duet_view *view,
+DUET_NODISCARD duet_status duet_features(duet_context *ctx, duet_feature_table **out,
+                                         int64_t *count, duet_model *model,
+                                         const duet_preprocess *how, const duet_dataset *dataset,
+                                         const duet_view *view,
                                          const duet_features_options *options);
 void duet_features_free(duet_feature_table *tables, int64_t count);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * duet/head.h: a head classifies feature rows. It standardises its input (mean, 1/std of the training rows), so it
- * carries everything needed to classify later, with the setting it was made for. */
+ * duet/head.h: a head classifies feature rows. It standardises its input (mean, 1/std of the
+ * training rows), so it carries everything needed to classify later, with the setting it was made
+ * for. */
 #ifndef DUET_HEAD_H
 #define DUET_HEAD_H
 
@@ -16,11 +17,13 @@ typedef struct duet_head duet_head;
 
 typedef struct duet_head_fit {
     const duet_feature_table *train;
-    const duet_feature_table *val; /* strengths are compared here; NULL: the given strength is used */
+    const duet_feature_table
+        *val; /* strengths are compared here; NULL: the given strength is used */
     int class_count;
-    double strength;               /* used when val is NULL, or < 0 */
-    bool quick;                    /* fewer iterations: for ranking settings in a sweep */
-    const duet_head *start;        /* NULL, or a head for as many classes and features from which the search begins */
+    double strength; /* used when val is NULL, or < 0 */
+    bool quick;      /* fewer iterations: for ranking settings in a sweep */
+    const duet_head
+        *start; /* NULL, or a head for as many classes and features from which the search begins */
 } duet_head_fit;
 typedef struct duet_head_result {
     double strength, val_top1; /* percent; val_top1 NaN without val */
@@ -29,8 +32,8 @@ typedef struct duet_head_result {
 } duet_head_result;
 
 /* spec of the family `head`: "linear:strengths=…". */
-DUET_NODISCARD duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec, const duet_head_fit *fit,
-                                           duet_head_result *result);
+DUET_NODISCARD duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec,
+                                           const duet_head_fit *fit, duet_head_result *result);
 void duet_head_free(duet_head *head);
 int duet_head_classes(const duet_head *head);
 int64_t duet_head_dim(const duet_head *head);
@@ -48,7 +51,8 @@ typedef struct duet_head_card {
     int class_count;
     const char *const *class_names;
 } duet_head_card;
-DUET_NODISCARD duet_status duet_head_save(const duet_head *head, const duet_head_card *card, const char *path);
+DUET_NODISCARD duet_status duet_head_save(const duet_head *head, const duet_head_card *card,
+                                          const char *path);
 /* card's strings are borrowed from the head. */
 DUET_NODISCARD duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *path);
 

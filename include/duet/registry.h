@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * duet/registry.h: parameter tables and families of pluggable things.
  *
- * An argument is declared once, as a row of a duet_param table; flags, --help, JSON configs, spec strings
- * ("ddim:steps=50,eta=0"), docs and the report's settings are printed from it and checked against it. */
+ * An argument is declared once, as a row of a duet_param table; flags, --help, JSON configs, spec
+ * strings ("ddim:steps=50,eta=0"), docs and the report's settings are printed from it and checked
+ * against it. */
 #ifndef DUET_REGISTRY_H
 #define DUET_REGISTRY_H
 
@@ -29,12 +30,13 @@ typedef enum duet_param_type {
 } duet_param_type;
 
 typedef struct duet_param {
-    const char *name; /* words joined by '_'; the flag is --words-joined-by-dashes (underscores accepted) */
+    const char *
+        name; /* words joined by '_'; the flag is --words-joined-by-dashes (underscores accepted) */
     duet_param_type type;
-    size_t offset;           /* into the options struct */
+    size_t offset;            /* into the options struct */
     const char *default_text; /* NULL or "" = zero, false, empty, and shown as no default */
-    double min, max;         /* range of numbers (each number of a list); both 0 = any */
-    const char *choices;     /* "a|b|c" for text, else NULL */
+    double min, max;          /* range of numbers (each number of a list); both 0 = any */
+    const char *choices;      /* "a|b|c" for text, else NULL */
     const char *help;
 } duet_param;
 
@@ -44,31 +46,53 @@ typedef struct duet_param_table {
     size_t options_size;
 } duet_param_table;
 
-#define DUET_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
-#define DUET_INT(type_, field, def, lo, hi, text) \
-    { .name = #field, .type = DUET_PARAM_INT, .offset = offsetof(type_, field), .default_text = def, .min = lo, .max = hi, .help = text }
-#define DUET_FLOAT(type_, field, def, lo, hi, text) \
-    { .name = #field, .type = DUET_PARAM_FLOAT, .offset = offsetof(type_, field), .default_text = def, .min = lo, .max = hi, .help = text }
-#define DUET_BOOLEAN(type_, field, def, text) \
-    { .name = #field, .type = DUET_PARAM_BOOL, .offset = offsetof(type_, field), .default_text = def, .help = text }
-#define DUET_TEXT(type_, field, def, choices_, text) \
-    { .name = #field, .type = DUET_PARAM_TEXT, .offset = offsetof(type_, field), .default_text = def, .choices = choices_, .help = text }
-#define DUET_INTS(type_, field, def, lo, hi, text) \
-    { .name = #field, .type = DUET_PARAM_INTS, .offset = offsetof(type_, field), .default_text = def, .min = lo, .max = hi, .help = text }
-#define DUET_TABLE(array, type_) { .rows = (array), .count = DUET_COUNT(array), .options_size = sizeof(type_) }
-#define DUET_TABLE_EMPTY { .rows = NULL, .count = 0, .options_size = 0 }
+#define DUET_COUNT(array) ((int)(sizeof array / sizeof((array)[0])))
+#define DUET_INT(type_, field, def, lo, hi, text)                                 \
+    {                                                                             \
+        .name = #field, .type = DUET_PARAM_INT, .offset = offsetof(type_, field), \
+        .default_text = def, .min = lo, .max = hi, .help = text                   \
+    }
+#define DUET_FLOAT(type_, field, def, lo, hi, text)                                 \
+    {                                                                               \
+        .name = #field, .type = DUET_PARAM_FLOAT, .offset = offsetof(type_, field), \
+        .default_text = def, .min = lo, .max = hi, .help = text                     \
+    }
+#define DUET_BOOLEAN(type_, field, def, text)                                      \
+    {                                                                              \
+        .name = #field, .type = DUET_PARAM_BOOL, .offset = offsetof(type_, field), \
+        .default_text = def, .help = text                                          \
+    }
+#define DUET_TEXT(type_, field, def, choices_, text)                               \
+    {                                                                              \
+        .name = #field, .type = DUET_PARAM_TEXT, .offset = offsetof(type_, field), \
+        .default_text = def, .choices = choices_, .help = text                     \
+    }
+#define DUET_INTS(type_, field, def, lo, hi, text)                                 \
+    {                                                                              \
+        .name = #field, .type = DUET_PARAM_INTS, .offset = offsetof(type_, field), \
+        .default_text = def, .min = lo, .max = hi, .help = text                    \
+    }
+#define DUET_TABLE(array, type_) \
+    { .rows = (array), .count = DUET_COUNT(array), .options_size = sizeof(type_) }
+#define DUET_TABLE_EMPTY \
+    { .rows = NULL, .count = 0, .options_size = 0 }
 
 /* Fills `options` (options_size bytes) with the defaults. */
 void duet_params_default(const duet_param_table *table, void *options);
-/* Sets one parameter from text. `where` names the owner in messages ("sampler 'ddim'"); NULL: the parameter is a known flag
- * of the command line, '--its-name'. Unknown names get the nearest
- * match: "no key 'etaa' in sampler 'ddim'; did you mean 'eta'?". '-' and '_' are the same in keys. */
-DUET_NODISCARD duet_status duet_params_set(const duet_param_table *table, void *options, const char *where, const char *key,
-                                           const char *text);
-/* Sets many from "key=value,key=value" (a list value's numbers are separated by '/' or ';' here, since ',' ends the pair). */
-DUET_NODISCARD duet_status duet_params_parse(const duet_param_table *table, void *options, const char *where, const char *text);
-/* Writes the value of row `row` as text that duet_params_set reads back. Returns what snprintf would. */
-int duet_params_print(const duet_param_table *table, const void *options, int row, char *out, size_t size);
+/* Sets one parameter from text. `where` names the owner in messages ("sampler 'ddim'"); NULL: the
+ * parameter is a known flag of the command line, '--its-name'. Unknown names get the nearest
+ * match: "no key 'etaa' in sampler 'ddim'; did you mean 'eta'?". '-' and '_' are the same in keys.
+ */
+DUET_NODISCARD duet_status duet_params_set(const duet_param_table *table, void *options,
+                                           const char *where, const char *key, const char *text);
+/* Sets many from "key=value,key=value" (a list value's numbers are separated by '/' or ';' here,
+ * since ',' ends the pair). */
+DUET_NODISCARD duet_status duet_params_parse(const duet_param_table *table, void *options,
+                                             const char *where, const char *text);
+/* Writes the value of row `row` as text that duet_params_set reads back. Returns what snprintf
+ * would. */
+int duet_params_print(const duet_param_table *table, const void *options, int row, char *out,
+                      size_t size);
 const duet_param *duet_params_find(const duet_param_table *table, const char *key);
 
 /* What every member of every family starts with. */
@@ -87,10 +111,11 @@ typedef struct duet_family {
 
 /* All families of this build, for help and docs. */
 const duet_family *const *duet_families(int *count);
-/* Splits "name:key=value,…", finds the member (nearest match suggested) and fills options (options_size bytes, at most
- * `size`) from defaults and the spec. options may be NULL when size is 0. */
-DUET_NODISCARD duet_status duet_family_parse(const duet_family *family, const duet_entry **out, void *options, size_t size,
-                                             const char *spec);
+/* Splits "name:key=value,…", finds the member (nearest match suggested) and fills options
+ * (options_size bytes, at most `size`) from defaults and the spec. options may be NULL when size is
+ * 0. */
+DUET_NODISCARD duet_status duet_family_parse(const duet_family *family, const duet_entry **out,
+                                             void *options, size_t size, const char *spec);
 /* The word of `words` nearest to `word`, or NULL when none is near. */
 const char *duet_nearest(const char *word, const char *const *words, int count);
 

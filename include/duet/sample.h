@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * duet/sample.h: images from a model. Sample i depends on (seed, i) only: never on batch size, threads or count. */
+ * duet/sample.h: images from a model. Sample i depends on (seed, i) only: never on batch size,
+ * threads or count. */
 #ifndef DUET_SAMPLE_H
 #define DUET_SAMPLE_H
 
@@ -13,22 +14,28 @@ typedef struct duet_sample_options {
     char sampler[DUET_TEXT_SIZE]; /* spec; empty = "ddim:steps=50" */
     int64_t count, first;         /* samples first .. first+count-1 */
     uint64_t seed;
-    int64_t batch;                /* 0 = chosen */
-    int64_t label;                /* class of conditional models; -1 = cycle through the classes */
+    int64_t batch; /* 0 = chosen */
+    int64_t label; /* class of conditional models; -1 = cycle through the classes */
 } duet_sample_options;
 
 /* pixels: count*size*size*channels bytes u8 HWC. */
-DUET_NODISCARD duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_options *options, uint8_t *pixels);
-/* One denoising strip: for each image and each t: x_t and predicted x0. pixels u8 [count, 1 + 2*t_count, S,S,C]: x0 first. */
-DUET_NODISCARD duet_status duet_denoise_strip(duet_context *ctx, duet_model *model, const uint8_t *images, int64_t count,
-                                              const int64_t *t, int64_t t_count, uint64_t seed, uint8_t *pixels);
+DUET_NODISCARD duet_status duet_sample(duet_context *ctx, duet_model *model,
+                                       const duet_sample_options *options, uint8_t *pixels);
+/* One denoising strip: for each image and each t: x_t and predicted x0. pixels u8 [count, 1 +
+ * 2*t_count, S,S,C]: x0 first. */
+DUET_NODISCARD duet_status duet_denoise_strip(duet_context *ctx, duet_model *model,
+                                              const uint8_t *images, int64_t count,
+                                              const int64_t *t, int64_t t_count, uint64_t seed,
+                                              uint8_t *pixels);
 
-/* Writes pixels (u8, [count,size,size,channels]) by the ending of path: '….png' a grid of `columns`, '….npz' arr_0 u8 NHWC
- * (guided-diffusion's sample file; grey is repeated to 3 channels), '….zip' PNGs as EDM takes data
- * sets, a folder (name ends in '/' or has no ending) NNNNNN.png.
+/* Writes pixels (u8, [count,size,size,channels]) by the ending of path: '….png' a grid of
+ * `columns`, '….npz' arr_0 u8 NHWC (guided-diffusion's sample file; grey is repeated to 3
+ * channels), '….zip' PNGs as EDM takes data sets, a folder (name ends in '/' or has no ending)
+ * NNNNNN.png.
  * `note` goes into the PNG text chunk "parameters"; may be NULL. */
-DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size, int channels, int64_t columns,
-                                            const char *path, const char *note);
+DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size,
+                                            int channels, int64_t columns, const char *path,
+                                            const char *note);
 
 #ifdef __cplusplus
 }

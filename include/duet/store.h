@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * duet/store.h: a store is named tensors on disk. The family `store` holds the formats; reading treats every file as
- * hostile, writing is atomic. */
+ * duet/store.h: a store is named tensors on disk. The family `store` holds the formats; reading
+ * treats every file as hostile, writing is atomic. */
 #ifndef DUET_STORE_H
 #define DUET_STORE_H
 
@@ -28,10 +28,13 @@ void duet_store_close(duet_store *store);
 const char *duet_store_format(const duet_store *store); /* "safetensors", "npz", … */
 int64_t duet_store_count(const duet_store *store);
 const duet_store_entry *duet_store_at(const duet_store *store, int64_t index); /* in file order */
-const duet_store_entry *duet_store_find(const duet_store *store, const char *name); /* NULL when absent */
+const duet_store_entry *duet_store_find(const duet_store *store,
+                                        const char *name); /* NULL when absent */
 /* Reads one tensor converted to `dtype` into dst (room for the whole tensor). */
-DUET_NODISCARD duet_status duet_store_read(const duet_store *store, const char *name, duet_dtype dtype, void *dst);
-/* The stored bytes themselves (borrowed from the mapping), or NULL where the format cannot give them without copying. */
+DUET_NODISCARD duet_status duet_store_read(const duet_store *store, const char *name,
+                                           duet_dtype dtype, void *dst);
+/* The stored bytes themselves (borrowed from the mapping), or NULL where the format cannot give
+ * them without copying. */
 const void *duet_store_data(const duet_store *store, const char *name);
 /* Text metadata (safetensors' __metadata__); NULL when absent. */
 const char *duet_store_metadata(const duet_store *store, const char *key);
@@ -48,7 +51,8 @@ typedef struct duet_store_item {
 } duet_store_item;
 
 /* `format` is a member of the family ("safetensors", "npz"); npz ignores pairs. */
-DUET_NODISCARD duet_status duet_store_write(const char *path, const char *format, const duet_store_item *items, int64_t count,
+DUET_NODISCARD duet_status duet_store_write(const char *path, const char *format,
+                                            const duet_store_item *items, int64_t count,
                                             const duet_store_pair *pairs, int64_t pair_count);
 
 #ifdef __cplusplus

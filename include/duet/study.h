@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * duet/study.h: what the commands sweep, probe and classify do. Results are JSON files of the run folder
- * (docs/run_folder.md) and the structs below. */
+ * duet/study.h: what the commands sweep, probe and classify do. Results are JSON files of the run
+ * folder (docs/run_folder.md) and the structs below. */
 #ifndef DUET_STUDY_H
 #define DUET_STUDY_H
 
@@ -19,7 +19,7 @@ typedef struct duet_sweep_options {
     int64_t batch;
     char head[DUET_TEXT_SIZE];
     char cache[4096];
-    duet_dtype stored;            /* of the features in the cache: DUET_F32 or DUET_F16 */
+    duet_dtype stored; /* of the features in the cache: DUET_F32 or DUET_F16 */
 } duet_sweep_options;
 
 typedef struct duet_sweep_row {
@@ -38,26 +38,30 @@ typedef struct duet_sweep_result {
     double seconds, seconds_heads;
     duet_features_work features;
 } duet_sweep_result;
-DUET_NODISCARD duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *model, const duet_dataset *dataset,
+DUET_NODISCARD duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *model,
+                                      const duet_dataset *dataset,
                                       const duet_sweep_options *options);
 void duet_sweep_result_free(duet_sweep_result *result);
 /* FOLDER/result.json */
-DUET_NODISCARD duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_options *options, const duet_model *model,
-                                           const duet_dataset *dataset, const char *folder);
+DUET_NODISCARD duet_status duet_sweep_save(const duet_sweep_result *result,
+                                           const duet_sweep_options *options,
+                                           const duet_model *model, const duet_dataset *dataset,
+                                           const char *folder);
 
 typedef struct duet_probe_options {
     int64_t t;
     int tap, pool;
     const char *setting_from;  /* "given", "sweep", "card": goes into the result */
     char head[DUET_TEXT_SIZE]; /* "linear" */
-    int64_t train_rows;        /* 0 = the whole training split; a tenth of it (at most 10,000) chooses the strength */
-    int noise_seeds;           /* test noise draws for the spread; 1..16 */
+    int64_t train_rows; /* 0 = the whole training split; a tenth of it (at most 10,000) chooses the
+                           strength */
+    int noise_seeds;    /* test noise draws for the spread; 1..16 */
     bool random_row, pixels_row;
     uint64_t seed;
     int64_t batch;
     char cache[4096];
-    duet_dtype stored;         /* of the features in the cache: DUET_F32 or DUET_F16 */
-    int neighbours;            /* test images shown with their nearest training images; 0 = none */
+    duet_dtype stored; /* of the features in the cache: DUET_F32 or DUET_F16 */
+    int neighbours;    /* test images shown with their nearest training images; 0 = none */
 } duet_probe_options;
 
 typedef struct duet_probe_row {
@@ -69,26 +73,29 @@ typedef struct duet_probe_row {
 } duet_probe_row;
 
 typedef struct duet_probe_result {
-    double top1, top5, mean_class, top1_std; /* percent; of the model over noise seeds; the head is trained once */
+    double top1, top5, mean_class,
+        top1_std; /* percent; of the model over noise seeds; the head is trained once */
     double top1_seeds[16];
     int seeds;
     int classes;
     double *per_class;  /* [classes]; owned */
     int64_t *confusion; /* [classes, classes]; owned */
     duet_probe_row rows[3];
-    int row_count;      /* model, random, pixels */
+    int row_count; /* model, random, pixels */
     int64_t train_rows, test_rows;
     double seconds, seconds_head;
     duet_features_work features;
 } duet_probe_result;
-/* Trains on `train` split, tests once on test (or val where there is no test). Writes result.json, head.safetensors and
- * neighbours.png into folder. */
-DUET_NODISCARD duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *model, const duet_dataset *dataset,
+/* Trains on `train` split, tests once on test (or val where there is no test). Writes result.json,
+ * head.safetensors and neighbours.png into folder. */
+DUET_NODISCARD duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *model,
+                                      const duet_dataset *dataset,
                                       const duet_probe_options *options, const char *folder);
 void duet_probe_result_free(duet_probe_result *result);
 
 /* For unlabelled sets: FOLDER/neighbours.png from features at (t, tap, pool). */
-DUET_NODISCARD duet_status duet_neighbours(duet_context *ctx, duet_model *model, const duet_dataset *dataset,
+DUET_NODISCARD duet_status duet_neighbours(duet_context *ctx, duet_model *model,
+                                           const duet_dataset *dataset,
                                            const duet_probe_options *options, const char *folder);
 
 /* Top-k classes of image files with a saved head. */
@@ -101,10 +108,13 @@ typedef struct duet_prediction {
     char error[256];
 } duet_prediction;
 /* head and card NULL: the model's own classifier. */
-DUET_NODISCARD duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model, duet_head *head,
-                                         const duet_head_card *card, const char *const *paths, int64_t count);
-/* The accuracy of the model's own classifier on all rows of a split; free it with duet_accuracy_free. */
-DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_accuracy *out, duet_model *model, const duet_dataset *dataset, duet_split split);
+DUET_NODISCARD duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model,
+                                         duet_head *head, const duet_head_card *card,
+                                         const char *const *paths, int64_t count);
+/* The accuracy of the model's own classifier on all rows of a split; free it with
+ * duet_accuracy_free. */
+DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_accuracy *out, duet_model *model,
+                                         const duet_dataset *dataset, duet_split split);
 
 #ifdef __cplusplus
 }

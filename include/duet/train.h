@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * duet/train.h: pre-training without labels. A run is a folder; its checkpoints let it go on bit for bit. */
+ * duet/train.h: pre-training without labels. A run is a folder; its checkpoints let it go on bit
+ * for bit. */
 #ifndef DUET_TRAIN_H
 #define DUET_TRAIN_H
 
@@ -18,16 +19,19 @@ typedef struct duet_train_options {
     char lr[DUET_TEXT_SIZE];      /* "cosine:warmup=200" */
     char augment[DUET_TEXT_SIZE]; /* "" or "flip+crop:pad=2" */
     int64_t size;                 /* image side; 0 = the data set's (at most 64) */
-    double minutes;               /* budget: one of minutes, images, steps must be > 0; the first reached ends the run */
+    double minutes; /* budget: one of minutes, images, steps must be > 0; the first reached ends the
+                       run */
     int64_t images, steps;
     int64_t batch;
-    int64_t accumulate;           /* parts of a batch, computed one after the other; divides `batch` */
-    char recompute[8];            /* "off"; "blocks": values inside a block are computed again for the gradient */
-    double ema;                   /* decay a step, with the warm-up min(decay, (1+step)/(10+step)) */
-    double clip;                  /* global gradient norm; 0 = none */
-    double save_minutes;          /* between checkpoints */
+    int64_t accumulate; /* parts of a batch, computed one after the other; divides `batch` */
+    char recompute[8]; /* "off"; "blocks": values inside a block are computed again for the gradient
+                        */
+    double ema;        /* decay a step, with the warm-up min(decay, (1+step)/(10+step)) */
+    double clip;       /* global gradient norm; 0 = none */
+    double save_minutes; /* between checkpoints */
     uint64_t seed;
-    char precision[DUET_TEXT_SIZE]; /* "f32", or "bf16": storage of activations and their gradients; all else is f32 */
+    char precision[DUET_TEXT_SIZE]; /* "f32", or "bf16": storage of activations and their gradients;
+                                       all else is f32 */
     char on_bad[8];
 } duet_train_options;
 extern const duet_param_table duet_train_params; /* rows for all of the above */
@@ -36,14 +40,18 @@ typedef struct duet_train_result {
     int64_t images, steps;
     double seconds, loss; /* mean of the last 5 % */
     bool interrupted;
-    int64_t fallbacks;    /* nodes run by the reference */
+    int64_t fallbacks; /* nodes run by the reference */
 } duet_train_result;
 
-/* Trains in folder `run` (must exist). resume: goes on from its newest state; options then may only extend the budget. */
-DUET_NODISCARD duet_status duet_train(duet_context *ctx, duet_train_result *out, const duet_dataset *dataset,
-                                      const duet_train_options *options, const char *run, bool resume);
+/* Trains in folder `run` (must exist). resume: goes on from its newest state; options then may only
+ * extend the budget. */
+DUET_NODISCARD duet_status duet_train(duet_context *ctx, duet_train_result *out,
+                                      const duet_dataset *dataset,
+                                      const duet_train_options *options, const char *run,
+                                      bool resume);
 /* The options a run was started with (from its run.json). */
-DUET_NODISCARD duet_status duet_train_options_load(duet_train_options *out, char data_path[4096], const char *run);
+DUET_NODISCARD duet_status duet_train_options_load(duet_train_options *out, char data_path[4096],
+                                                   const char *run);
 
 #ifdef __cplusplus
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * duet/tune.h: which kernel computes a node, by measurement. A table holds the fastest kernel of every case (op, shapes,
- * storage, threads) that was tuned on this processor; what it does not know is chosen by rule. A context that carries a table
- * (duet_context_set_tuning) uses it for all that it plans, except where results must be exact. */
+ * duet/tune.h: which kernel computes a node, by measurement. A table holds the fastest kernel of
+ * every case (op, shapes, storage, threads) that was tuned on this processor; what it does not know
+ * is chosen by rule. A context that carries a table (duet_context_set_tuning) uses it for all that
+ * it plans, except where results must be exact. */
 #ifndef DUET_TUNE_H
 #define DUET_TUNE_H
 
@@ -14,10 +15,12 @@ extern "C" {
 /* An empty table for this machine. */
 DUET_NODISCARD duet_status duet_tuning_new(duet_tuning **out);
 void duet_tuning_free(duet_tuning *tuning);
-/* A file that is damaged, or was made by another version or on another processor, gives an empty table and a warning in the
- * log; DUET_NOT_FOUND where there is none, DUET_IO where it cannot be read. */
+/* A file that is damaged, or was made by another version or on another processor, gives an empty
+ * table and a warning in the log; DUET_NOT_FOUND where there is none, DUET_IO where it cannot be
+ * read. */
 DUET_NODISCARD duet_status duet_tuning_load(duet_context *ctx, duet_tuning **out, const char *path);
-DUET_NODISCARD duet_status duet_tuning_save(const duet_tuning *tuning, const char *path); /* atomic */
+DUET_NODISCARD duet_status duet_tuning_save(const duet_tuning *tuning,
+                                            const char *path); /* atomic */
 int64_t duet_tuning_count(const duet_tuning *tuning);
 /* Of machine, cases and choices: equal tables choose alike. NULL and empty tables have 0. */
 uint64_t duet_tuning_hash(const duet_tuning *tuning);
@@ -31,11 +34,14 @@ typedef struct duet_tune_row {
     int candidates;
     double usual_seconds, seconds; /* of one node, with each of the two; the best of a few runs */
 } duet_tune_row;
-/* Measures every case with more than one kernel in the plans of options->networks, or of the model file `model` if it is not
- * NULL (forward at the usual batches, training for images up to 64 pixels), and adds them to the table; options->works chooses
- * "train" or any other, which is the forward pass. Each case takes about options->seconds. Another kernel than the rule's is
- * chosen where it is at least 3 % faster in two measurements. What was measured before a cancellation stays in the table. */
-DUET_NODISCARD duet_status duet_tune(duet_context *ctx, duet_tuning *tuning, const duet_bench_options *options, const char *model,
+/* Measures every case with more than one kernel in the plans of options->networks, or of the model
+ * file `model` if it is not NULL (forward at the usual batches, training for images up to 64
+ * pixels), and adds them to the table; options->works chooses "train" or any other, which is the
+ * forward pass. Each case takes about options->seconds. Another kernel than the rule's is chosen
+ * where it is at least 3 % faster in two measurements. What was measured before a cancellation
+ * stays in the table. */
+DUET_NODISCARD duet_status duet_tune(duet_context *ctx, duet_tuning *tuning,
+                                     const duet_bench_options *options, const char *model,
                                      void (*row)(const duet_tune_row *row, void *user), void *user);
 
 #ifdef __cplusplus

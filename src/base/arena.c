@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * base/arena.c: bump allocation in a chain of chunks (16 KiB, doubling to 1 MiB; a larger request gets a chunk of its
- * own). Objects are 16-byte aligned. */
+ * base/arena.c: bump allocation in a chain of chunks (16 KiB, doubling to 1 MiB; a larger request
+ * gets a chunk of its own). Objects are 16-byte aligned. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-#define ALIGN 16
+#define ALIGN       16
 #define FIRST_CHUNK ((int64_t)1 << 14)
-#define LAST_CHUNK ((int64_t)1 << 20)
+#define LAST_CHUNK  ((int64_t)1 << 20)
 
 typedef struct chunk {
     struct chunk *next; /* older */
@@ -24,17 +24,15 @@ struct duet_arena {
     duet_status status;
 };
 
-duet_status duet_arena_new(duet_arena **out)
-{
+duet_status duet_arena_new(duet_arena **out) {
     duet_arena *arena = NULL;
-    DUET_TRY(duet_alloc(&arena, 1, sizeof(*arena)));
+    DUET_TRY(duet_alloc(&arena, 1, sizeof *arena));
     arena->next_size = FIRST_CHUNK;
     *out = arena;
     return DUET_OK;
 }
 
-void duet_arena_free(duet_arena *arena)
-{
+void duet_arena_free(duet_arena *arena) {
     if (arena == NULL) return;
     for (chunk *c = arena->head; c != NULL;) {
         chunk *next = c->next;
@@ -45,12 +43,11 @@ void duet_arena_free(duet_arena *arena)
     duet_release(arena);
 }
 
-static duet_status add_chunk(duet_arena *arena, int64_t need)
-{
+static duet_status add_chunk(duet_arena *arena, int64_t need) {
     duet_status status = DUET_OK;
     chunk *c = NULL;
     const int64_t size = need > arena->next_size ? need : arena->next_size;
-    DUET_DO(duet_alloc(&c, 1, sizeof(*c)));
+    DUET_DO(duet_alloc(&c, 1, sizeof *c));
     DUET_DO(duet_alloc(&c->bytes, size, 1));
     c->size = size;
     c->next = arena->head;
@@ -62,11 +59,11 @@ done:
     return status;
 }
 
-void *duet_arena_alloc(duet_arena *arena, int64_t count, size_t size)
-{
+void *duet_arena_alloc(duet_arena *arena, int64_t count, size_t size) {
     if (arena == NULL || arena->status != DUET_OK) return NULL;
     if (count < 0 || (size > 0 && (uint64_t)count > (uint64_t)INT64_MAX / 2 / size)) {
-        arena->status = duet_fail(DUET_NO_MEMORY, "out of memory: %lld elements of %zu bytes cannot be addressed",
+        arena->status = duet_fail(DUET_NO_MEMORY,
+                                  "out of memory: %lld elements of %zu bytes cannot be addressed",
                                   (long long)count, size);
         return NULL;
     }
@@ -80,16 +77,14 @@ void *duet_arena_alloc(duet_arena *arena, int64_t count, size_t size)
     return object;
 }
 
-char *duet_arena_text(duet_arena *arena, const char *text)
-{
+char *duet_arena_text(duet_arena *arena, const char *text) {
     const size_t size = strlen(text) + 1;
     char *copy = duet_arena_alloc(arena, (int64_t)size, 1);
     if (copy != NULL) memcpy(copy, text, size);
     return copy;
 }
 
-char *duet_arena_format(duet_arena *arena, const char *format, ...)
-{
+char *duet_arena_format(duet_arena *arena, const char *format, ...) {
     va_list args;
     va_start(args, format);
     const int size = vsnprintf(NULL, 0, format, args);
@@ -102,8 +97,7 @@ char *duet_arena_format(duet_arena *arena, const char *format, ...)
     return text;
 }
 
-duet_status duet_arena_status(const duet_arena *arena)
-{
+duet_status duet_arena_status(const duet_arena *arena) {
     if (arena == NULL) return duet_fail(DUET_NO_MEMORY, "out of memory: no arena");
     if (arena->status != DUET_OK) return duet_fail(arena->status, "out of memory");
     return DUET_OK;

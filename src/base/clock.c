@@ -5,8 +5,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-int64_t duet_peak_memory(void)
-{
+int64_t duet_peak_memory(void) {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
 #ifdef __APPLE__
@@ -16,8 +15,7 @@ int64_t duet_peak_memory(void)
 #endif
 }
 
-double duet_clock(void)
-{
+double duet_clock(void) {
     struct timespec now;
     if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0.0;
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;

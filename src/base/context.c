@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * base/context.c: settings and callbacks of one caller. The thread count also goes to the two libraries that keep one
- * of their own, OpenMP and BLAS; theirs is a setting of the process, so the context made last decides. */
+ * base/context.c: settings and callbacks of one caller. The thread count also goes to the two
+ * libraries that keep one of their own, OpenMP and BLAS; theirs is a setting of the process, so the
+ * context made last decides. */
 #include "base/context.h"
 
 #include <sched.h>
@@ -16,7 +17,7 @@
 #include "base/mem.h"
 
 #define MOST_THREADS 4096
-#define LOG_SIZE 4096
+#define LOG_SIZE     4096
 
 struct duet_context {
     duet_context_options options;
@@ -24,24 +25,23 @@ struct duet_context {
     const duet_tuning *tuning;
 };
 
-static int usable_processors(void)
-{
+static int usable_processors(void) {
 #ifdef CPU_COUNT
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
 #endif
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online < 1 ? 1 : online > MOST_THREADS ? MOST_THREADS : (int)online;
 }
 
-duet_status duet_context_new(duet_context **out, const duet_context_options *options)
-{
+duet_status duet_context_new(duet_context **out, const duet_context_options *options) {
     const duet_context_options wanted = options != NULL ? *options : DUET_CONTEXT_OPTIONS_INIT;
     if (wanted.threads < 0 || wanted.threads > MOST_THREADS) {
-        return duet_fail(DUET_ARG, "threads must be between 0 (all) and %d, got %d", MOST_THREADS, wanted.threads);
+        return duet_fail(DUET_ARG, "threads must be between 0 (all) and %d, got %d", MOST_THREADS,
+                         wanted.threads);
     }
     duet_context *ctx = NULL;
-    DUET_TRY(duet_alloc(&ctx, 1, sizeof(*ctx)));
+    DUET_TRY(duet_alloc(&ctx, 1, sizeof *ctx));
     ctx->options = wanted;
     ctx->threads = wanted.threads > 0 ? wanted.threads : usable_processors();
 #ifdef _OPENMP
@@ -52,61 +52,53 @@ duet_status duet_context_new(duet_context **out, const duet_context_options *opt
     return DUET_OK;
 }
 
-void duet_context_free(duet_context *ctx)
-{
+void duet_context_free(duet_context *ctx) {
     duet_release(ctx);
 }
 
-int duet_context_threads(const duet_context *ctx)
-{
+int duet_context_threads(const duet_context *ctx) {
     return ctx != NULL ? ctx->threads : 1;
 }
 
-bool duet_context_exact(const duet_context *ctx)
-{
+bool duet_context_exact(const duet_context *ctx) {
     return ctx != NULL && ctx->options.exact;
 }
 
-bool duet_context_bf16(const duet_context *ctx)
-{
+bool duet_context_bf16(const duet_context *ctx) {
     return ctx != NULL && ctx->options.bf16;
 }
 
-void duet_context_set_tuning(duet_context *ctx, const duet_tuning *tuning)
-{
+void duet_context_set_tuning(duet_context *ctx, const duet_tuning *tuning) {
     ctx->tuning = tuning;
 }
 
-const duet_tuning *duet_context_tuning(const duet_context *ctx)
-{
+const duet_tuning *duet_context_tuning(const duet_context *ctx) {
     return ctx != NULL ? ctx->tuning : NULL;
 }
 
-void duet_log(const duet_context *ctx, duet_log_level level, const char *format, ...)
-{
+void duet_log(const duet_context *ctx, duet_log_level level, const char *format, ...) {
     if (ctx == NULL || ctx->options.log == NULL) return;
     char text[LOG_SIZE];
     va_list args;
     va_start(args, format);
-    const int size = vsnprintf(text, sizeof(text), format, args);
+    const int size = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (size >= 0) ctx->options.log(level, text, ctx->options.user);
 }
 
-void duet_progress_report(const duet_context *ctx, const char *task, const char *unit, double done, double total,
-                          const char *detail)
-{
+void duet_progress_report(const duet_context *ctx, const char *task, const char *unit, double done,
+                          double total, const char *detail) {
     if (ctx == NULL || ctx->options.progress == NULL) return;
-    const duet_progress progress = {.task = task, .unit = unit, .done = done, .total = total, .detail = detail};
+    const duet_progress progress = {
+        .task = task, .unit = unit, .done = done, .total = total, .detail = detail};
     ctx->options.progress(&progress, ctx->options.user);
 }
 
-bool duet_cancelled(const duet_context *ctx)
-{
-    return ctx != NULL && ctx->options.cancelled != NULL && ctx->options.cancelled(ctx->options.user);
+bool duet_cancelled(const duet_context *ctx) {
+    return ctx != NULL && ctx->options.cancelled != NULL &&
+           ctx->options.cancelled(ctx->options.user);
 }
 
-duet_status duet_check_cancelled(const duet_context *ctx)
-{
+duet_status duet_check_cancelled(const duet_context *ctx) {
     return duet_cancelled(ctx) ? duet_fail(DUET_CANCELLED, "cancelled") : DUET_OK;
 }

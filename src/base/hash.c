@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * base/hash.c: the XXH64 function (its published specification): four lanes over 32-byte stripes, then the tail in
- * steps of 8, 4 and 1 bytes, then an avalanche. Values are the same on every machine: words are read little-endian. */
+ * base/hash.c: the XXH64 function (its published specification): four lanes over 32-byte stripes,
+ * then the tail in steps of 8, 4 and 1 bytes, then an avalanche. Values are the same on every
+ * machine: words are read little-endian. */
 #include "base/hash.h"
 
 #include <string.h>
@@ -11,42 +12,35 @@
 #define P4 0x85EBCA77C2B2AE63u
 #define P5 0x27D4EB2F165667C5u
 
-static uint64_t rotate(uint64_t x, int by)
-{
+static uint64_t rotate(uint64_t x, int by) {
     return (x << by) | (x >> (64 - by));
 }
 
-static uint64_t read_64(const uint8_t *p)
-{
+static uint64_t read_64(const uint8_t *p) {
     uint64_t x = 0;
     for (int i = 7; i >= 0; i--) x = (x << 8) | p[i];
     return x;
 }
 
-static uint64_t read_32(const uint8_t *p)
-{
+static uint64_t read_32(const uint8_t *p) {
     return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24;
 }
 
-static uint64_t mix(uint64_t lane, uint64_t word)
-{
+static uint64_t mix(uint64_t lane, uint64_t word) {
     return rotate(lane + word * P2, 31) * P1;
 }
 
-static uint64_t merge(uint64_t hash, uint64_t lane)
-{
+static uint64_t merge(uint64_t hash, uint64_t lane) {
     return (hash ^ mix(0, lane)) * P1 + P4;
 }
 
-static uint64_t avalanche(uint64_t hash)
-{
+static uint64_t avalanche(uint64_t hash) {
     hash = (hash ^ (hash >> 33)) * P2;
     hash = (hash ^ (hash >> 29)) * P3;
     return hash ^ (hash >> 32);
 }
 
-uint64_t duet_hash(const void *bytes, size_t count, uint64_t seed)
-{
+uint64_t duet_hash(const void *bytes, size_t count, uint64_t seed) {
     const uint8_t *p = bytes;
     size_t left = count;
     uint64_t hash = seed + P5;
@@ -72,7 +66,6 @@ uint64_t duet_hash(const void *bytes, size_t count, uint64_t seed)
     return avalanche(hash);
 }
 
-uint64_t duet_hash_text(const char *text, uint64_t seed)
-{
+uint64_t duet_hash_text(const char *text, uint64_t seed) {
     return duet_hash(text, strlen(text), seed);
 }

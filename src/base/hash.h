@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * base/hash.h: 64-bit content hashes for provenance and caches (the XXH64 function; not for security). */
+ * base/hash.h: 64-bit content hashes for provenance and caches (the XXH64 function; not for
+ * security). */
 #ifndef DUET_BASE_HASH_H
 #define DUET_BASE_HASH_H
 

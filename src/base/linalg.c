@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * base/linalg.c: BLAS and LAPACK (OpenBLAS). A row-major matrix is its transpose column-major, so the symmetric routines
- * run on our layout without copies. Sizes must fit the library's 32-bit integers. */
+ * base/linalg.c: BLAS and LAPACK (OpenBLAS). A row-major matrix is its transpose column-major, so
+ * the symmetric routines run on our layout without copies. Sizes must fit the library's 32-bit
+ * integers. */
 #include "base/linalg.h"
 
 #include <cblas.h>
@@ -9,65 +10,67 @@
 
 #include "base/error.h"
 
-static CBLAS_TRANSPOSE transposed(bool yes)
-{
+static CBLAS_TRANSPOSE transposed(bool yes) {
     return yes ? CblasTrans : CblasNoTrans;
 }
 
-void duet_gemm_f32(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
-                   int64_t ldb, float beta, float *c, int64_t ldc)
-{
+void duet_gemm_f32(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
+                   int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc) {
     if (m == 0 || n == 0) return;
-    cblas_sgemm(CblasRowMajor, transposed(ta), transposed(tb), (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b,
-                (blasint)ldb, beta, c, (blasint)ldc);
+    cblas_sgemm(CblasRowMajor, transposed(ta), transposed(tb), (blasint)m, (blasint)n, (blasint)k,
+                alpha, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
 }
 
-void duet_gemm_f64(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a, int64_t lda, const double *b,
-                   int64_t ldb, double beta, double *c, int64_t ldc)
-{
+void duet_gemm_f64(bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, const double *a,
+                   int64_t lda, const double *b, int64_t ldb, double beta, double *c, int64_t ldc) {
     if (m == 0 || n == 0) return;
-    cblas_dgemm(CblasRowMajor, transposed(ta), transposed(tb), (blasint)m, (blasint)n, (blasint)k, alpha, a, (blasint)lda, b,
-                (blasint)ldb, beta, c, (blasint)ldc);
+    cblas_dgemm(CblasRowMajor, transposed(ta), transposed(tb), (blasint)m, (blasint)n, (blasint)k,
+                alpha, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
 }
 
-static duet_status check_size(int64_t n, int64_t m)
-{
+static duet_status check_size(int64_t n, int64_t m) {
     if (n < 0 || m < 0 || n > INT32_MAX || m > INT32_MAX) {
-        return duet_fail(DUET_SHAPE, "matrix of %lld by %lld is out of range", (long long)n, (long long)m);
+        return duet_fail(DUET_SHAPE, "matrix of %lld by %lld is out of range", (long long)n,
+                         (long long)m);
     }
     return DUET_OK;
 }
 
-duet_status duet_solve_spd_f64(int64_t n, int64_t m, double *a, double *b)
-{
+duet_status duet_solve_spd_f64(int64_t n, int64_t m, double *a, double *b) {
     DUET_TRY(check_size(n, m));
     if (n == 0 || m == 0) return DUET_OK;
     /* The lower triangle column-major is the upper one row-major: A = U^T U. */
     const lapack_int info = LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', (lapack_int)n, a, (lapack_int)n);
     if (info > 0) {
-        return duet_fail(DUET_NUMERIC, "matrix of %lld rows is not positive definite (minor %d)", (long long)n, (int)info);
+        return duet_fail(DUET_NUMERIC, "matrix of %lld rows is not positive definite (minor %d)",
+                         (long long)n, (int)info);
     }
-    if (info < 0) return duet_fail(DUET_NUMERIC, "matrix of %lld rows holds a value that is not a number", (long long)n);
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n, (blasint)m, 1.0, a, (blasint)n, b,
-                (blasint)m);
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n, (blasint)m, 1.0, a, (blasint)n, b,
-                (blasint)m);
+    if (info < 0)
+        return duet_fail(DUET_NUMERIC, "matrix of %lld rows holds a value that is not a number",
+                         (long long)n);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, (blasint)n,
+                (blasint)m, 1.0, a, (blasint)n, b, (blasint)m);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, (blasint)n,
+                (blasint)m, 1.0, a, (blasint)n, b, (blasint)m);
     return DUET_OK;
 }
 
-static duet_status check_eigen(int64_t n, lapack_int info)
-{
-    if (info == LAPACK_WORK_MEMORY_ERROR) return duet_fail(DUET_NO_MEMORY, "out of memory: eigenvalues of %lld rows", (long long)n);
-    if (info > 0) return duet_fail(DUET_NUMERIC, "eigenvalues of %lld rows did not converge", (long long)n);
-    if (info < 0) return duet_fail(DUET_NUMERIC, "matrix of %lld rows holds a value that is not a number", (long long)n);
+static duet_status check_eigen(int64_t n, lapack_int info) {
+    if (info == LAPACK_WORK_MEMORY_ERROR)
+        return duet_fail(DUET_NO_MEMORY, "out of memory: eigenvalues of %lld rows", (long long)n);
+    if (info > 0)
+        return duet_fail(DUET_NUMERIC, "eigenvalues of %lld rows did not converge", (long long)n);
+    if (info < 0)
+        return duet_fail(DUET_NUMERIC, "matrix of %lld rows holds a value that is not a number",
+                         (long long)n);
     return DUET_OK;
 }
 
-duet_status duet_eigen_sym_f64(int64_t n, double *a, double *w)
-{
+duet_status duet_eigen_sym_f64(int64_t n, double *a, double *w) {
     DUET_TRY(check_size(n, n));
     if (n == 0) return DUET_OK;
-    DUET_TRY(check_eigen(n, LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w)));
+    DUET_TRY(check_eigen(
+        n, LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w)));
     for (int64_t i = 0; i < n; i++) { /* columns column-major are rows here: transpose */
         for (int64_t j = 0; j < i; j++) {
             const double held = a[i * n + j];
@@ -78,11 +81,11 @@ duet_status duet_eigen_sym_f64(int64_t n, double *a, double *w)
     return DUET_OK;
 }
 
-duet_status duet_eigen_sym_f32(int64_t n, float *a, float *w)
-{
+duet_status duet_eigen_sym_f32(int64_t n, float *a, float *w) {
     DUET_TRY(check_size(n, n));
     if (n == 0) return DUET_OK;
-    DUET_TRY(check_eigen(n, LAPACKE_ssyevd(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w)));
+    DUET_TRY(check_eigen(
+        n, LAPACKE_ssyevd(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w)));
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < i; j++) {
             const float held = a[i * n + j];
@@ -93,7 +96,6 @@ duet_status duet_eigen_sym_f32(int64_t n, float *a, float *w)
     return DUET_OK;
 }
 
-void duet_linalg_set_threads(int threads)
-{
+void duet_linalg_set_threads(int threads) {
     if (!omp_in_parallel()) openblas_set_num_threads(threads); /* one thread there anyway */
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * base/mem.c: aligned, zeroed blocks. In front of each block stands one 64-byte line that holds the pointer to free.
- * Small blocks end exactly where the allocation ends, so that AddressSanitizer sees the first byte past them; large ones
- * come from calloc, which gets untouched (not yet resident) pages from the system. */
+ * base/mem.c: aligned, zeroed blocks. In front of each block stands one 64-byte line that holds the
+ * pointer to free. Small blocks end exactly where the allocation ends, so that AddressSanitizer
+ * sees the first byte past them; large ones come from calloc, which gets untouched (not yet
+ * resident) pages from the system. */
 #include "base/mem.h"
 
 #include <stdatomic.h>
@@ -10,14 +11,13 @@
 
 #include "base/error.h"
 
-#define LINE 64
+#define LINE  64
 #define LARGE ((size_t)1 << 20)
 
 /* A statistic only; nothing depends on its value. */
 static atomic_llong block_count;
 
-static void *new_block(size_t bytes)
-{
+static void *new_block(size_t bytes) {
     void *raw = NULL;
     uint8_t *block = NULL;
     if (bytes < LARGE) {
@@ -30,60 +30,57 @@ static void *new_block(size_t bytes)
         const size_t past_line = (uintptr_t)raw % LINE;
         block = (uint8_t *)raw + LINE + (past_line == 0 ? 0 : LINE - past_line);
     }
-    memcpy(block - sizeof(raw), &raw, sizeof(raw));
+    memcpy(block - sizeof raw, &raw, sizeof raw);
     atomic_fetch_add_explicit(&block_count, 1, memory_order_relaxed);
     return block;
 }
 
-static void free_block(void *block)
-{
+static void free_block(void *block) {
     if (block == NULL) return;
     void *raw = NULL;
-    memcpy(&raw, (uint8_t *)block - sizeof(raw), sizeof(raw));
+    memcpy(&raw, (uint8_t *)block - sizeof raw, sizeof raw);
     free(raw);
 }
 
-duet_status duet_alloc(void *out_pointer, int64_t count, size_t size)
-{
+duet_status duet_alloc(void *out_pointer, int64_t count, size_t size) {
     const uint64_t limit = (uint64_t)PTRDIFF_MAX - 4 * LINE;
     if (count < 0 || (size > 0 && (uint64_t)count > limit / size)) {
-        return duet_fail(DUET_NO_MEMORY, "out of memory: %lld elements of %zu bytes cannot be addressed", (long long)count, size);
+        return duet_fail(DUET_NO_MEMORY,
+                         "out of memory: %lld elements of %zu bytes cannot be addressed",
+                         (long long)count, size);
     }
     void *block = new_block((size_t)count * size);
     if (block == NULL) {
-        return duet_fail(DUET_NO_MEMORY, "out of memory: no block of %.1f MiB", (double)count * (double)size / 1048576.0);
+        return duet_fail(DUET_NO_MEMORY, "out of memory: no block of %.1f MiB",
+                         (double)count * (double)size / 1048576.0);
     }
-    memcpy(out_pointer, &block, sizeof(block));
+    memcpy(out_pointer, &block, sizeof block);
     return DUET_OK;
 }
 
-duet_status duet_grow(void *pointer_pointer, int64_t *capacity, int64_t need, size_t size)
-{
+duet_status duet_grow(void *pointer_pointer, int64_t *capacity, int64_t need, size_t size) {
     if (need <= *capacity) return DUET_OK;
     int64_t next = *capacity < 8 ? 8 : *capacity;
     while (next < need) next = next > INT64_MAX / 2 ? need : next * 2;
     void *block = NULL;
     DUET_TRY(duet_alloc(&block, next, size));
     void *old = NULL;
-    memcpy(&old, pointer_pointer, sizeof(old));
+    memcpy(&old, pointer_pointer, sizeof old);
     if (old != NULL) memcpy(block, old, (size_t)*capacity * size);
     free_block(old);
-    memcpy(pointer_pointer, &block, sizeof(block));
+    memcpy(pointer_pointer, &block, sizeof block);
     *capacity = next;
     return DUET_OK;
 }
 
-void duet_release(void *pointer)
-{
+void duet_release(void *pointer) {
     free_block(pointer);
 }
 
-void duet_release_foreign(void *pointer)
-{
+void duet_release_foreign(void *pointer) {
     free(pointer);
 }
 
-int64_t duet_alloc_count(void)
-{
+int64_t duet_alloc_count(void) {
     return (int64_t)atomic_load_explicit(&block_count, memory_order_relaxed);
 }

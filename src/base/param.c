@@ -10,62 +10,64 @@
 #include "base/error.h"
 #include "base/str.h"
 
-#define NAME_SIZE 64
+#define NAME_SIZE  64
 #define LABEL_SIZE 320
 
-static bool same_key(const char *a, const char *b)
-{
+static bool same_key(const char *a, const char *b) {
     for (; *a != '\0' && *b != '\0'; a++, b++) {
         if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b)) return false;
     }
     return *a == *b;
 }
 
-const duet_param *duet_params_find(const duet_param_table *table, const char *key)
-{
+const duet_param *duet_params_find(const duet_param_table *table, const char *key) {
     for (int i = 0; i < table->count; i++) {
         if (same_key(table->rows[i].name, key)) return &table->rows[i];
     }
     return NULL;
 }
 
-static void *field(const duet_param *row, void *options)
-{
+static void *field(const duet_param *row, void *options) {
     return (uint8_t *)options + row->offset;
 }
 
-/* "'eta' in sampler 'ddim'", or "'--save-minutes'" for a flag of the command line, which has no `where`. */
-static const char *label(char out[LABEL_SIZE], const duet_param *row, const char *where)
-{
-    if (where != NULL) snprintf(out, LABEL_SIZE, "'%s' in %s", row->name, where);
-    else snprintf(out, LABEL_SIZE, "'--%s'", row->name);
+/* "'eta' in sampler 'ddim'", or "'--save-minutes'" for a flag of the command line, which has no
+ * `where`. */
+static const char *label(char out[LABEL_SIZE], const duet_param *row, const char *where) {
+    if (where != NULL)
+        snprintf(out, LABEL_SIZE, "'%s' in %s", row->name, where);
+    else
+        snprintf(out, LABEL_SIZE, "'--%s'", row->name);
     for (char *c = out; where == NULL && *c != '\0'; c++)
         if (*c == '_') *c = '-';
     return out;
 }
 
-static duet_status wrong_value(const duet_param *row, const char *where, const char *wanted, const char *text)
-{
+static duet_status wrong_value(const duet_param *row, const char *where, const char *wanted,
+                               const char *text) {
     char name[LABEL_SIZE];
     return duet_fail(DUET_ARG, "%s must be %s, got '%s'", label(name, row, where), wanted, text);
 }
 
-static duet_status check_range(const duet_param *row, const char *where, double value, const char *text)
-{
-    if ((row->min == 0 && row->max == 0) || (value >= row->min && value <= row->max)) return DUET_OK;
+static duet_status check_range(const duet_param *row, const char *where, double value,
+                               const char *text) {
+    if ((row->min == 0 && row->max == 0) || (value >= row->min && value <= row->max))
+        return DUET_OK;
     char wanted[96];
-    if (row->max >= 1e15) snprintf(wanted, sizeof(wanted), "at least %.15g", row->min);
-    else if (row->min <= -1e15) snprintf(wanted, sizeof(wanted), "at most %.15g", row->max);
-    else snprintf(wanted, sizeof(wanted), "between %.15g and %.15g", row->min, row->max);
+    if (row->max >= 1e15)
+        snprintf(wanted, sizeof wanted, "at least %.15g", row->min);
+    else if (row->min <= -1e15)
+        snprintf(wanted, sizeof wanted, "at most %.15g", row->max);
+    else
+        snprintf(wanted, sizeof wanted, "between %.15g and %.15g", row->min, row->max);
     return wrong_value(row, where, wanted, text);
 }
 
 /* "60k" is 60000, "2.5m" 2500000: what a suffix or an exponent makes must come out whole. */
-static bool parse_int(int64_t *out, const char *text)
-{
+static bool parse_int(int64_t *out, const char *text) {
     if (duet_parse_i64(out, text)) return true;
     char body[NAME_SIZE];
-    if (!duet_copy_text(body, sizeof(body), text) || body[0] == '\0') return false;
+    if (!duet_copy_text(body, sizeof body, text) || body[0] == '\0') return false;
     double scale = 1.0, value = 0.0;
     char *last = body + strlen(body) - 1;
     if (*last == 'k' || *last == 'K') scale = 1e3;
@@ -78,8 +80,8 @@ static bool parse_int(int64_t *out, const char *text)
     return true;
 }
 
-static duet_status set_int(const duet_param *row, int64_t *out, const char *where, const char *text)
-{
+static duet_status set_int(const duet_param *row, int64_t *out, const char *where,
+                           const char *text) {
     int64_t value = 0;
     if (!parse_int(&value, text)) return wrong_value(row, where, "a whole number", text);
     DUET_TRY(check_range(row, where, (double)value, text));
@@ -87,17 +89,17 @@ static duet_status set_int(const duet_param *row, int64_t *out, const char *wher
     return DUET_OK;
 }
 
-static duet_status set_float(const duet_param *row, double *out, const char *where, const char *text)
-{
+static duet_status set_float(const duet_param *row, double *out, const char *where,
+                             const char *text) {
     double value = 0.0;
-    if (!duet_parse_f64(&value, text) || isnan(value)) return wrong_value(row, where, "a number", text);
+    if (!duet_parse_f64(&value, text) || isnan(value))
+        return wrong_value(row, where, "a number", text);
     DUET_TRY(check_range(row, where, value, text));
     *out = value;
     return DUET_OK;
 }
 
-static duet_status set_bool(const duet_param *row, bool *out, const char *where, const char *text)
-{
+static duet_status set_bool(const duet_param *row, bool *out, const char *where, const char *text) {
     static const char *const yes[] = {"true", "yes", "1", "True"};
     static const char *const no[] = {"false", "no", "0", "False"};
     for (int i = 0; i < DUET_COUNT(yes); i++) {
@@ -110,8 +112,8 @@ static duet_status set_bool(const duet_param *row, bool *out, const char *where,
 }
 
 /* Splits off the next word of `*rest` at any of `separators`; false at the end. */
-static bool next_word(char *word, size_t size, const char **rest, const char *separators, bool *fits)
-{
+static bool next_word(char *word, size_t size, const char **rest, const char *separators,
+                      bool *fits) {
     if (*rest == NULL) return false;
     const size_t taken = strcspn(*rest, separators);
     *fits = taken < size;
@@ -122,37 +124,42 @@ static bool next_word(char *word, size_t size, const char **rest, const char *se
     return true;
 }
 
-static duet_status set_text(const duet_param *row, char *out, const char *where, const char *text)
-{
+static duet_status set_text(const duet_param *row, char *out, const char *where, const char *text) {
     const size_t size = strlen(text);
     char name[LABEL_SIZE];
     if (size >= DUET_TEXT_SIZE) {
-        return duet_fail(DUET_ARG, "%s is %zu bytes long, at most %d fit", label(name, row, where), size, DUET_TEXT_SIZE - 1);
+        return duet_fail(DUET_ARG, "%s is %zu bytes long, at most %d fit", label(name, row, where),
+                         size, DUET_TEXT_SIZE - 1);
     }
     const bool none = size == 0 && (row->default_text == NULL || row->default_text[0] == '\0');
     if (row->choices != NULL && !none) {
         const char *rest = row->choices;
         char choice[DUET_TEXT_SIZE];
         bool fits = true, found = false;
-        while (!found && next_word(choice, sizeof(choice), &rest, "|", &fits)) found = strcmp(choice, text) == 0;
-        if (!found) return duet_fail(DUET_ARG, "%s must be one of %s, got '%s'", label(name, row, where), row->choices, text);
+        while (!found && next_word(choice, sizeof choice, &rest, "|", &fits))
+            found = strcmp(choice, text) == 0;
+        if (!found)
+            return duet_fail(DUET_ARG, "%s must be one of %s, got '%s'", label(name, row, where),
+                             row->choices, text);
     }
     memmove(out, text, size + 1);
     return DUET_OK;
 }
 
-static duet_status set_ints(const duet_param *row, duet_int_list *out, const char *where, const char *text)
-{
+static duet_status set_ints(const duet_param *row, duet_int_list *out, const char *where,
+                            const char *text) {
     duet_int_list list = {0};
     const char *rest = text[0] == '\0' ? NULL : text;
     char word[NAME_SIZE];
     bool fits = true;
-    while (next_word(word, sizeof(word), &rest, ",/;", &fits)) {
+    while (next_word(word, sizeof word, &rest, ",/;", &fits)) {
         if (list.count == DUET_LIST_SIZE) {
             char name[LABEL_SIZE];
-            return duet_fail(DUET_ARG, "%s takes at most %d numbers", label(name, row, where), DUET_LIST_SIZE);
+            return duet_fail(DUET_ARG, "%s takes at most %d numbers", label(name, row, where),
+                             DUET_LIST_SIZE);
         }
-        if (!fits || !parse_int(&list.v[list.count], word)) return wrong_value(row, where, "whole numbers like 1,2,4", text);
+        if (!fits || !parse_int(&list.v[list.count], word))
+            return wrong_value(row, where, "whole numbers like 1,2,4", text);
         DUET_TRY(check_range(row, where, (double)list.v[list.count], word));
         list.count++;
     }
@@ -160,79 +167,87 @@ static duet_status set_ints(const duet_param *row, duet_int_list *out, const cha
     return DUET_OK;
 }
 
-static duet_status set_row(const duet_param *row, void *options, const char *where, const char *text)
-{
+static duet_status set_row(const duet_param *row, void *options, const char *where,
+                           const char *text) {
     if (text == NULL && row->type == DUET_PARAM_BOOL) text = "true"; /* a bare flag */
     if (text == NULL) {
         char name[LABEL_SIZE];
         return duet_fail(DUET_ARG, "%s needs a value", label(name, row, where));
     }
     switch (row->type) {
-    case DUET_PARAM_INT: return set_int(row, field(row, options), where, text);
-    case DUET_PARAM_FLOAT: return set_float(row, field(row, options), where, text);
-    case DUET_PARAM_BOOL: return set_bool(row, field(row, options), where, text);
-    case DUET_PARAM_TEXT: return set_text(row, field(row, options), where, text);
-    case DUET_PARAM_INTS: return set_ints(row, field(row, options), where, text);
+    case DUET_PARAM_INT:
+        return set_int(row, field(row, options), where, text);
+    case DUET_PARAM_FLOAT:
+        return set_float(row, field(row, options), where, text);
+    case DUET_PARAM_BOOL:
+        return set_bool(row, field(row, options), where, text);
+    case DUET_PARAM_TEXT:
+        return set_text(row, field(row, options), where, text);
+    case DUET_PARAM_INTS:
+        return set_ints(row, field(row, options), where, text);
     }
     return duet_fail(DUET_ARG, "'%s' has no known type", row->name);
 }
 
-void duet_params_default(const duet_param_table *table, void *options)
-{
+void duet_params_default(const duet_param_table *table, void *options) {
     if (table->options_size > 0) memset(options, 0, table->options_size);
     for (int i = 0; i < table->count; i++) {
         const char *text = table->rows[i].default_text;
-        /* A default that does not parse leaves zero: a mistake in the table, for its family's conformance test to find. */
-        if (text != NULL && text[0] != '\0' && set_row(&table->rows[i], options, "defaults", text) != DUET_OK) continue;
+        /* A default that does not parse leaves zero: a mistake in the table, for its family's
+         * conformance test to find. */
+        if (text != NULL && text[0] != '\0' &&
+            set_row(&table->rows[i], options, "defaults", text) != DUET_OK)
+            continue;
     }
 }
 
-static duet_status unknown_key(const duet_param_table *table, const char *where, const char *key)
-{
+static duet_status unknown_key(const duet_param_table *table, const char *where, const char *key) {
     const char *names[256] = {0};
     const int count = table->count < DUET_COUNT(names) ? table->count : DUET_COUNT(names);
     for (int i = 0; i < count; i++) names[i] = table->rows[i].name;
     const char *near = duet_nearest(key, names, count);
-    if (near != NULL) return duet_fail(DUET_ARG, "no key '%s' in %s; did you mean '%s'?", key, where, near);
+    if (near != NULL)
+        return duet_fail(DUET_ARG, "no key '%s' in %s; did you mean '%s'?", key, where, near);
     if (count == 0) return duet_fail(DUET_ARG, "no key '%s' in %s; it takes none", key, where);
     char all[512] = "";
     for (int i = 0; i < count; i++) {
         const size_t used = strlen(all);
-        snprintf(all + used, sizeof(all) - used, "%s%s", i > 0 ? ", " : "", names[i]);
+        snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", names[i]);
     }
     return duet_fail(DUET_ARG, "no key '%s' in %s; it takes %s", key, where, all);
 }
 
-duet_status duet_params_set(const duet_param_table *table, void *options, const char *where, const char *key, const char *text)
-{
+duet_status duet_params_set(const duet_param_table *table, void *options, const char *where,
+                            const char *key, const char *text) {
     const duet_param *row = duet_params_find(table, key);
     return row != NULL ? set_row(row, options, where, text) : unknown_key(table, where, key);
 }
 
-duet_status duet_params_parse(const duet_param_table *table, void *options, const char *where, const char *text)
-{
+duet_status duet_params_parse(const duet_param_table *table, void *options, const char *where,
+                              const char *text) {
     const char *rest = text == NULL || text[0] == '\0' ? NULL : text;
     char pair[NAME_SIZE + DUET_TEXT_SIZE];
     bool fits = true;
-    while (next_word(pair, sizeof(pair), &rest, ",", &fits)) {
+    while (next_word(pair, sizeof pair, &rest, ",", &fits)) {
         if (!fits) return duet_fail(DUET_ARG, "'%.40s…' in %s is too long", pair, where);
         char *equals = strchr(pair, '=');
         if (equals != NULL) *equals = '\0';
-        if (pair[0] == '\0') return duet_fail(DUET_ARG, "a key is missing in '%s' of %s; write key=value,key=value", text, where);
+        if (pair[0] == '\0')
+            return duet_fail(DUET_ARG, "a key is missing in '%s' of %s; write key=value,key=value",
+                             text, where);
         DUET_TRY(duet_params_set(table, options, where, pair, equals != NULL ? equals + 1 : NULL));
     }
     return DUET_OK;
 }
 
 /* The shortest digits that read back the same; with a '.' whatever the locale of this thread. */
-static int print_float(double value, char *out, size_t size)
-{
+static int print_float(double value, char *out, size_t size) {
     char text[64] = "";
     const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     const locale_t before = plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
     for (int digits = 1; digits <= 17; digits++) {
         double back = 0.0;
-        snprintf(text, sizeof(text), "%.*g", digits, value);
+        snprintf(text, sizeof text, "%.*g", digits, value);
         if (duet_parse_f64(&back, text) && back == value) break;
     }
     if (plain != (locale_t)0) {
@@ -242,26 +257,31 @@ static int print_float(double value, char *out, size_t size)
     return snprintf(out, size, "%s", text);
 }
 
-static int print_ints(const duet_int_list *list, char *out, size_t size)
-{
+static int print_ints(const duet_int_list *list, char *out, size_t size) {
     char text[DUET_LIST_SIZE * 24] = "";
     size_t used = 0;
     for (int i = 0; i < list->count && i < DUET_LIST_SIZE; i++) {
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%lld", i > 0 ? "," : "", (long long)list->v[i]);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%lld", i > 0 ? "," : "",
+                                 (long long)list->v[i]);
     }
     return snprintf(out, size, "%s", text);
 }
 
-int duet_params_print(const duet_param_table *table, const void *options, int row, char *out, size_t size)
-{
+int duet_params_print(const duet_param_table *table, const void *options, int row, char *out,
+                      size_t size) {
     const duet_param *param = &table->rows[row];
     const void *value = (const uint8_t *)options + param->offset;
     switch (param->type) {
-    case DUET_PARAM_INT: return snprintf(out, size, "%lld", (long long)*(const int64_t *)value);
-    case DUET_PARAM_FLOAT: return print_float(*(const double *)value, out, size);
-    case DUET_PARAM_BOOL: return snprintf(out, size, "%s", *(const bool *)value ? "true" : "false");
-    case DUET_PARAM_TEXT: return snprintf(out, size, "%s", (const char *)value);
-    case DUET_PARAM_INTS: return print_ints(value, out, size);
+    case DUET_PARAM_INT:
+        return snprintf(out, size, "%lld", (long long)*(const int64_t *)value);
+    case DUET_PARAM_FLOAT:
+        return print_float(*(const double *)value, out, size);
+    case DUET_PARAM_BOOL:
+        return snprintf(out, size, "%s", *(const bool *)value ? "true" : "false");
+    case DUET_PARAM_TEXT:
+        return snprintf(out, size, "%s", (const char *)value);
+    case DUET_PARAM_INTS:
+        return print_ints(value, out, size);
     }
     return snprintf(out, size, "%s", "");
 }

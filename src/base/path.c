@@ -14,38 +14,34 @@
 #include "base/str.h"
 #include "base/system.h"
 
-bool duet_path_exists(const char *path)
-{
+bool duet_path_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0;
 }
 
-bool duet_path_is_folder(const char *path)
-{
+bool duet_path_is_folder(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-const char *duet_path_base(const char *path)
-{
+const char *duet_path_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
 }
 
-duet_status duet_path_join(char out[DUET_PATH_SIZE], const char *a, const char *b)
-{
+duet_status duet_path_join(char out[DUET_PATH_SIZE], const char *a, const char *b) {
     char joined[DUET_PATH_SIZE]; /* `out` may be `a` */
     const bool slash = a[0] != '\0' && !duet_ends_with(a, "/");
-    const int size = snprintf(joined, sizeof(joined), "%s%s%s", a, slash ? "/" : "", b);
+    const int size = snprintf(joined, sizeof joined, "%s%s%s", a, slash ? "/" : "", b);
     if (size < 0 || size >= DUET_PATH_SIZE) {
-        return duet_fail(DUET_ARG, "path of %d bytes is too long (at most %d): '%.64s…'", size, DUET_PATH_SIZE - 1, a);
+        return duet_fail(DUET_ARG, "path of %d bytes is too long (at most %d): '%.64s…'", size,
+                         DUET_PATH_SIZE - 1, a);
     }
     memcpy(out, joined, (size_t)size + 1);
     return DUET_OK;
 }
 
-duet_status duet_path_absolute(char out[DUET_PATH_SIZE], const char *path)
-{
+duet_status duet_path_absolute(char out[DUET_PATH_SIZE], const char *path) {
     char here[DUET_PATH_SIZE] = "";
     const char *rest = path;
     while (rest[0] == '.' && rest[1] == '/') {
@@ -53,21 +49,21 @@ duet_status duet_path_absolute(char out[DUET_PATH_SIZE], const char *path)
         while (rest[0] == '/') rest++;
     }
     if (path[0] == '/') return duet_path_join(out, "", path);
-    if (getcwd(here, sizeof(here)) == NULL) return duet_fail_system(errno, "find the current folder for", path);
+    if (getcwd(here, sizeof here) == NULL)
+        return duet_fail_system(errno, "find the current folder for", path);
     if (rest[0] == '\0' || strcmp(rest, ".") == 0) return duet_path_join(out, "", here);
     return duet_path_join(out, here, rest);
 }
 
-static duet_status make_one(const char *path)
-{
+static duet_status make_one(const char *path) {
     if (mkdir(path, 0777) == 0) return DUET_OK;
     const int error = errno;
-    if (duet_path_is_folder(path)) return DUET_OK; /* there already, or made by another process meanwhile */
+    if (duet_path_is_folder(path))
+        return DUET_OK; /* there already, or made by another process meanwhile */
     return duet_fail_system(error, "make folder", path);
 }
 
-duet_status duet_folder_make(const char *path)
-{
+duet_status duet_folder_make(const char *path) {
     char part[DUET_PATH_SIZE];
     if (path[0] == '\0') return duet_fail(DUET_ARG, "the name of a folder is empty");
     DUET_TRY(duet_path_join(part, "", path));
@@ -80,23 +76,20 @@ duet_status duet_folder_make(const char *path)
     return make_one(part);
 }
 
-duet_status duet_folder_remove_file(const char *path)
-{
+duet_status duet_folder_remove_file(const char *path) {
     return unlink(path) == 0 ? DUET_OK : duet_fail_system(errno, "remove", path);
 }
 
-static int by_bytes(const void *a, const void *b)
-{
+static int by_bytes(const void *a, const void *b) {
     const char *const *x = a;
     const char *const *y = b;
     return strcmp(*x, *y);
 }
 
 /* One block holds the pointers and behind them the text: freeing `name` frees all. */
-static duet_status make_listing(duet_listing *out, const duet_str *names, int64_t count)
-{
+static duet_status make_listing(duet_listing *out, const duet_str *names, int64_t count) {
     char **name = NULL;
-    const int64_t pointers = count * (int64_t)sizeof(*name);
+    const int64_t pointers = count * (int64_t)sizeof *name;
     DUET_TRY(duet_alloc(&name, pointers + names->size + 1, 1));
     char *text = (char *)name + pointers;
     if (names->size > 0) memcpy(text, names->text, (size_t)names->size);
@@ -104,13 +97,12 @@ static duet_status make_listing(duet_listing *out, const duet_str *names, int64_
         name[i] = text;
         text += strlen(text) + 1;
     }
-    qsort(name, (size_t)count, sizeof(*name), by_bytes);
+    qsort(name, (size_t)count, sizeof *name, by_bytes);
     *out = (duet_listing){.name = name, .count = count};
     return DUET_OK;
 }
 
-duet_status duet_folder_list(duet_listing *out, const char *path)
-{
+duet_status duet_folder_list(duet_listing *out, const char *path) {
     duet_status status = DUET_OK;
     duet_str names = {0};
     int64_t count = 0;
@@ -136,14 +128,12 @@ done:
     return status;
 }
 
-void duet_listing_free(duet_listing *listing)
-{
+void duet_listing_free(duet_listing *listing) {
     if (listing == NULL) return;
     duet_release(listing->name);
     *listing = (duet_listing){0};
 }
 
-bool duet_path_in(char out[DUET_PATH_SIZE], const char *folder, const char *name)
-{
+bool duet_path_in(char out[DUET_PATH_SIZE], const char *folder, const char *name) {
     return duet_path_join(out, folder, name) == DUET_OK && duet_path_exists(out);
 }

@@ -39,23 +39,22 @@ static const struct {
     {ETXTBSY, "the file is being executed"},
 };
 
-duet_status duet_fail_system(int error, const char *action, const char *subject)
-{
+duet_status duet_fail_system(int error, const char *action, const char *subject) {
     duet_status status = DUET_IO;
     if (error == ENOENT || error == ENOTDIR) status = DUET_NOT_FOUND;
     if (error == ENOMEM) status = DUET_NO_MEMORY;
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (reasons[i].error == error) return duet_fail(status, "cannot %s '%s': %s", action, subject, reasons[i].text);
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (reasons[i].error == error)
+            return duet_fail(status, "cannot %s '%s': %s", action, subject, reasons[i].text);
     }
     return duet_fail(status, "cannot %s '%s': system error %d", action, subject, error);
 }
 
-void duet_cpu_name(char out[128])
-{
+void duet_cpu_name(char out[128]) {
     FILE *file = fopen("/proc/cpuinfo", "r");
     char line[256];
     snprintf(out, 128, "unknown");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         const char *value = strchr(line, ':');
         if (strncmp(line, "model name", 10) != 0 || value == NULL) continue;
         value += 1 + strspn(value + 1, " \t");
@@ -65,8 +64,7 @@ void duet_cpu_name(char out[128])
     if (file != NULL) fclose(file);
 }
 
-int64_t duet_near_cache(void)
-{
+int64_t duet_near_cache(void) {
     long bytes = 0;
 #if defined(_SC_LEVEL2_CACHE_SIZE)
     bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
@@ -74,12 +72,12 @@ int64_t duet_near_cache(void)
     return bytes > 0 ? bytes : 1 << 20;
 }
 
-bool duet_has_amx(void)
-{
+bool duet_has_amx(void) {
 #if defined(__x86_64__) && defined(__linux__)
     const long ask = 0x1023, tile_data = 18; /* ARCH_REQ_XCOMP_PERM */
     unsigned a = 0, b = 0, c = 0, d = 0;
-    return syscall(SYS_arch_prctl, ask, tile_data) == 0 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1u) != 0;
+    return syscall(SYS_arch_prctl, ask, tile_data) == 0 &&
+           __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1u) != 0;
 #else
     return false;
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/check.c: what can be known to be wrong before the work begins: files that are no models, settings that the model does
- * not have, places that cannot be written. */
+ * cli/check.c: what can be known to be wrong before the work begins: files that are no models,
+ * settings that the model does not have, places that cannot be written. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -21,20 +21,30 @@ static void parent_of(char out[CLI_PATH], const char *path) {
     size_t n = strlen(out);
     while (n > 1 && out[n - 1] == '/') out[--n] = '\0';
     char *slash = strrchr(out, '/');
-    if (slash == out) out[1] = '\0';
-    else if (slash) *slash = '\0';
-    else snprintf(out, CLI_PATH, ".");
+    if (slash == out)
+        out[1] = '\0';
+    else if (slash != NULL)
+        *slash = '\0';
+    else
+        snprintf(out, CLI_PATH, ".");
 }
 
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path) {
     char parent[CLI_PATH], message[512];
     const duet_status status = duet_model_open_as(cli->ctx, out, path, cli->model_flags);
-    if (status == DUET_OK || strlen(path) >= CLI_PATH || is_folder(path) || !cli_exists(path)) return status;
+    if (status == DUET_OK || strlen(path) >= CLI_PATH || is_folder(path) || !cli_exists(path))
+        return status;
     snprintf(message, sizeof message, "%.500s", duet_error_message());
-    if (strchr(message, ';') || strchr(message, '?') || strstr(message, "looks like a model") || strstr(message, " --")) return status; /* it says already what to do, or what does not fit */
+    if (strchr(message, ';') != NULL || strchr(message, '?') != NULL ||
+        strstr(message, "looks like a model") != NULL || strstr(message, " --") != NULL)
+        return status; /* it says already what to do, or what does not fit */
     parent_of(parent, path);
-    if (duet_run_is(parent)) return cli_fail(status, "%s; load the run folder '%.400s'", message, parent);
-    return cli_fail(status, "%s; models are run folders, .safetensors, PyTorch's .pt and .pth, .npz and folders of diffusers", message);
+    if (duet_run_is(parent))
+        return cli_fail(status, "%s; load the run folder '%.400s'", message, parent);
+    return cli_fail(status,
+                    "%s; models are run folders, .safetensors, PyTorch's .pt and .pth, .npz and "
+                    "folders of diffusers",
+                    message);
 }
 
 static const duet_tap_row *find_tap(duet_model *model, int64_t block) {
@@ -43,27 +53,35 @@ static const duet_tap_row *find_tap(duet_model *model, int64_t block) {
     return NULL;
 }
 
-static bool fits(const duet_tap_row *tap, int64_t pool) { return pool <= tap->height && pool <= tap->width; }
+static bool fits(const duet_tap_row *tap, int64_t pool) {
+    return pool <= tap->height && pool <= tap->width;
+}
 
-duet_status cli_check_setting(duet_model *model, const duet_int_list *taps, const duet_int_list *pools) {
+duet_status cli_check_setting(duet_model *model, const duet_int_list *taps,
+                              const duet_int_list *pools) {
     const int count = duet_model_tap_count(model);
     bool any = pools->count == 0;
     for (int i = 0; i < taps->count; i++)
-        if (!find_tap(model, taps->v[i]))
-            return cli_fail(DUET_ARG, "no tap %lld; the model has taps 1 to %d ('duet info' lists them)", (long long)taps->v[i], count);
+        if (find_tap(model, taps->v[i]) == NULL)
+            return cli_fail(DUET_ARG,
+                            "no tap %lld; the model has taps 1 to %d ('duet info' lists them)",
+                            (long long)taps->v[i], count);
     for (int i = 0; i < (taps->count ? taps->count : count) && !any; i++)
         for (int k = 0; k < pools->count && !any; k++)
-            any = fits(taps->count ? find_tap(model, taps->v[i]) : duet_model_tap(model, i), pools->v[k]);
-    return any ? DUET_OK : cli_fail(DUET_ARG, "every pool is larger than the map of every tap ('duet info' shows their sizes)");
+            any = fits(taps->count ? find_tap(model, taps->v[i]) : duet_model_tap(model, i),
+                       pools->v[k]);
+    return any ? DUET_OK
+               : cli_fail(DUET_ARG, "every pool is larger than the map of every tap ('duet info' "
+                                    "shows their sizes)");
 }
 
 duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool) {
     const duet_int_list taps = {.count = tap > 0, .v = {tap}}, none = {0};
     const duet_status status = cli_check_setting(model, &taps, &none);
     const duet_tap_row *row = find_tap(model, tap);
-    if (status != DUET_OK || !row || fits(row, pool)) return status;
-    return cli_fail(DUET_ARG, "pool %lld is larger than the map of tap %lld, which is %lld x %lld", (long long)pool, (long long)tap,
-                    (long long)row->height, (long long)row->width);
+    if (status != DUET_OK || row == NULL || fits(row, pool)) return status;
+    return cli_fail(DUET_ARG, "pool %lld is larger than the map of tap %lld, which is %lld x %lld",
+                    (long long)pool, (long long)tap, (long long)row->height, (long long)row->width);
 }
 
 duet_status cli_check_head(const char *spec) {
@@ -84,25 +102,38 @@ static bool ends_with_one(const char *path, const char *endings) {
 static duet_status check_folder(const char *path) {
     DIR *dir = opendir(path);
     bool empty = true;
-    if (!dir) return cli_fail(DUET_IO, "cannot read the folder '%s': %s", path, strerror(errno));
-    for (const struct dirent *entry = readdir(dir); entry && empty; entry = readdir(dir))
+    if (dir == NULL)
+        return cli_fail(DUET_IO, "cannot read the folder '%s': %s", path, strerror(errno));
+    for (const struct dirent *entry = readdir(dir); entry != NULL && empty; entry = readdir(dir))
         empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
     closedir(dir);
-    if (!empty) return cli_fail(DUET_ARG, "the folder '%s' is not empty; choose a new one for --out", path);
-    return access(path, W_OK) == 0 ? DUET_OK : cli_fail(DUET_IO, "cannot write in the folder '%s': %s", path, strerror(errno));
+    if (!empty)
+        return cli_fail(DUET_ARG, "the folder '%s' is not empty; choose a new one for --out", path);
+    return access(path, W_OK) == 0
+               ? DUET_OK
+               : cli_fail(DUET_IO, "cannot write in the folder '%s': %s", path, strerror(errno));
 }
 
 duet_status cli_check_out(const char *path, const char *endings) {
     char parent[CLI_PATH];
     struct stat info;
     const char *base = strrchr(path, '/');
-    base = base ? base + 1 : path;
-    const bool folder = strchr(endings, '/') && (!*base || !strchr(base, '.') || is_folder(path)), there = stat(path, &info) == 0;
-    if (!folder && !ends_with_one(path, endings)) return cli_wrong("cannot tell what '%s' should be; --out ends in one of: %s", path, endings);
+    base = base != NULL ? base + 1 : path;
+    const bool folder = strchr(endings, '/') != NULL &&
+                        (!*base || strchr(base, '.') == NULL || is_folder(path)),
+               there = stat(path, &info) == 0;
+    if (!folder && !ends_with_one(path, endings))
+        return cli_wrong("cannot tell what '%s' should be; --out ends in one of: %s", path,
+                         endings);
     if (there && folder && S_ISDIR(info.st_mode)) return check_folder(path);
     if (there && (folder || !S_ISREG(info.st_mode)))
-        return cli_fail(DUET_ARG, "'%s' exists and is no %s; choose another --out", path, folder ? "folder" : "file");
+        return cli_fail(DUET_ARG, "'%s' exists and is no %s; choose another --out", path,
+                        folder ? "folder" : "file");
     parent_of(parent, path);
-    if (!cli_exists(parent)) return cli_fail(DUET_NOT_FOUND, "the folder '%s' of --out does not exist; make it first", parent);
-    return access(parent, W_OK) == 0 ? DUET_OK : cli_fail(DUET_IO, "cannot write in the folder '%s': %s", parent, strerror(errno));
+    if (!cli_exists(parent))
+        return cli_fail(DUET_NOT_FOUND, "the folder '%s' of --out does not exist; make it first",
+                        parent);
+    return access(parent, W_OK) == 0
+               ? DUET_OK
+               : cli_fail(DUET_IO, "cannot write in the folder '%s': %s", parent, strerror(errno));
 }

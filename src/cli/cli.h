@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cli.h: what commands share: parsed options, output, the context, run folders. Commands see public headers only. */
+ * cli/cli.h: what commands share: parsed options, output, the context, run folders. Commands see
+ * public headers only. */
 #ifndef DUET_CLI_CLI_H
 #define DUET_CLI_CLI_H
 
@@ -16,14 +17,15 @@ typedef struct cli_common { /* options of every command */
 
 typedef struct cli_state {
     const struct cli_cmd *cmd;
-    void *options;       /* the command's struct */
-    void *extra;         /* of the command's extra table */
-    const char **args;   /* positional arguments */
+    void *options;     /* the command's struct */
+    void *extra;       /* of the command's extra table */
+    const char **args; /* positional arguments */
     int arg_count;
     cli_common common;
     duet_context *ctx;
     duet_tuning *tuning;          /* of the file cli_tuning_path; NULL = none */
-    char announce[CLI_PATH + 64]; /* a line to print when the task's first progress comes: then it has really begun */
+    char announce[CLI_PATH + 64]; /* a line to print when the task's first progress comes: then it
+                                     has really begun */
     char model_flags[2048];       /* of the network of a file of another program */
     bool json_done;               /* the one JSON object is printed */
 } cli_state;
@@ -33,10 +35,10 @@ typedef struct cli_cmd {
     const char *usage;   /* "MODEL --data DATA [options]" */
     const char *details; /* text below the usage in --help; examples */
     int min_args, max_args;
-    const char *missing; /* what to say when there are too few arguments */
+    const char *missing;           /* what to say when there are too few arguments */
     const duet_param_table *extra; /* more options, declared in the library; may be NULL */
-    bool opens;          /* its first argument is a model: takes the flags of other programs' networks */
-    bool plans;          /* runs networks: takes the kernels that 'duet bench --tune' has measured */
+    bool opens; /* its first argument is a model: takes the flags of other programs' networks */
+    bool plans; /* runs networks: takes the kernels that 'duet bench --tune' has measured */
     duet_status (*run)(cli_state *cli);
 } cli_cmd;
 
@@ -73,7 +75,8 @@ void cli_json(cli_state *cli, json_t *object);
 /* Prints a JSON file of a step on stdout with --json. */
 void cli_json_file(cli_state *cli, const char *path);
 
-/* tune.json in the cache folder: $DUET_CACHE, $XDG_CACHE_HOME/duet or ~/.cache/duet. False where there is none of them. */
+/* tune.json in the cache folder: $DUET_CACHE, $XDG_CACHE_HOME/duet or ~/.cache/duet. False where
+ * there is none of them. */
 bool cli_tuning_path(char out[CLI_PATH]);
 /* Gives the context the table of that file, if it exists. */
 duet_status cli_tuning_load(cli_state *cli);
@@ -83,7 +86,8 @@ duet_status cli_tuning_save(char path[CLI_PATH], const duet_tuning *tuning);
 /* Prints the layout, splits and classes of a data set. */
 duet_status cli_dataset_show(cli_state *cli, const char *path);
 
-/* Prints what tensors are in a file that is no model; why: why it is none. all: every tensor, else the first. */
+/* Prints what tensors are in a file that is no model; why: why it is none. all: every tensor, else
+ * the first. */
 duet_status cli_store_show(cli_state *cli, const char *path, const char *why, bool all);
 /* Prints the tensors of a model's file; to `out` as "tensors". */
 duet_status cli_store_tensors(const cli_state *cli, const char *path, json_t *out);
@@ -91,14 +95,16 @@ duet_status cli_store_tensors(const cli_state *cli, const char *path, json_t *ou
 /* Opens a model for a command; says what to load instead of a file that is none. */
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path);
 /* Are taps and pools possible for this model? Zero and an empty list stand for "not given". */
-duet_status cli_check_setting(duet_model *model, const duet_int_list *taps, const duet_int_list *pools);
+duet_status cli_check_setting(duet_model *model, const duet_int_list *taps,
+                              const duet_int_list *pools);
 duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool);
 duet_status cli_check_head(const char *spec); /* of the family `head` */
-/* Can --out be written? Looked at before the work, not after it. endings: ".npz .safetensors"; with '/' a folder is fine too,
- * which must be new or empty. Files are replaced. */
+/* Can --out be written? Looked at before the work, not after it. endings: ".npz .safetensors"; with
+ * '/' a folder is fine too, which must be new or empty. Files are replaced. */
 duet_status cli_check_out(const char *path, const char *endings);
 
-/* Where a command's results go. path: of the model; a run folder gives RUN/<command>-NNN, a file gives a numbered run of its own. */
+/* Where a command's results go. path: of the model; a run folder gives RUN/<command>-NNN, a file
+ * gives a numbered run of its own. */
 typedef struct cli_step {
     char run[CLI_PATH], folder[CLI_PATH];
     bool own_run; /* the run was made for this step */
@@ -109,17 +115,20 @@ duet_status cli_step_done(const cli_state *cli, const cli_step *step);
 /* Removes what a failed step has made; returns `status`. */
 duet_status cli_step_drop(const cli_step *step, duet_status status);
 
-/* The folder of cached features: `given`, else RUN/cache. fresh: what is kept there is forgotten. */
+/* The folder of cached features: `given`, else RUN/cache. fresh: what is kept there is forgotten.
+ */
 duet_status cli_cache(char out[CLI_PATH], const char *given, const char *run, bool fresh);
 duet_dtype cli_dtype(const char *name); /* "f16", else f32 */
-void cli_say_setting(const cli_state *cli, int64_t t, int tap, int pool); /* "t 10, tap 9, pool 2"; "clean images" for t -1 */
+void cli_say_setting(const cli_state *cli, int64_t t, int tap,
+                     int pool); /* "t 10, tap 9, pool 2"; "clean images" for t -1 */
 /* "600 of 900 feature rows were in the cache" */
 void cli_say_cached(const cli_state *cli, const duet_features_work *work);
 
 bool cli_exists(const char *path);
-void cli_remove_folder(const char *path); /* with all in it; only for folders this program has just made */
+void cli_remove_folder(
+    const char *path); /* with all in it; only for folders this program has just made */
 duet_status cli_write_json(const char *path, json_t *object); /* takes the object over; atomic */
-void cli_human(char out[32], double value); /* 606.9k, 1.19M */
-void cli_duration(char out[32], double seconds); /* 1 h 05 min, 3 min 12 s, 4.2 s */
+void cli_human(char out[32], double value);                   /* 606.9k, 1.19M */
+void cli_duration(char out[32], double seconds);              /* 1 h 05 min, 3 min 12 s, 4.2 s */
 
 #endif

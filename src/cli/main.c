@@ -34,8 +34,9 @@ static duet_status unknown_command(const char *name) {
     const char *names[DUET_COUNT(commands)];
     for (int i = 0; i < DUET_COUNT(commands); i++) names[i] = commands[i]->info.name;
     const char *nearest = duet_nearest(name, names, DUET_COUNT(commands));
-    if (name[0] == '-') return cli_wrong("a command comes first, not '%s'; 'duet help' lists the commands", name);
-    if (nearest) return cli_wrong("no command '%s'; did you mean '%s'?", name, nearest);
+    if (name[0] == '-')
+        return cli_wrong("a command comes first, not '%s'; 'duet help' lists the commands", name);
+    if (nearest != NULL) return cli_wrong("no command '%s'; did you mean '%s'?", name, nearest);
     return cli_wrong("no command '%s'; 'duet help' lists the commands", name);
 }
 
@@ -44,14 +45,16 @@ static bool cancelled(void *user) {
     return cli_interrupted();
 }
 
-/* A full disk behind stdout is a failure; a reader that has seen enough ('duet info … | head') is none. */
+/* A full disk behind stdout is a failure; a reader that has seen enough ('duet info … | head') is
+ * none. */
 static duet_status flush_output(void) {
     struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return DUET_OK;
     const int reason = errno;
     if (reason == EPIPE || (poll(&out, 1, 0) == 1 && (out.revents & POLLERR))) return DUET_OK;
-    return cli_fail(DUET_IO, "cannot write to the standard output: %s", reason ? strerror(reason) : "it was refused");
+    return cli_fail(DUET_IO, "cannot write to the standard output: %s",
+                    reason ? strerror(reason) : "it was refused");
 }
 
 static duet_status run_command(cli_state *cli, int argc, char **argv) {
@@ -62,9 +65,13 @@ static duet_status run_command(cli_state *cli, int argc, char **argv) {
         cli_print_help(cli->cmd);
         return flush_output();
     }
-    const duet_context_options context = {.threads = (int)cli->common.threads, .exact = cli->common.exact,
-                                          .bf16 = strcmp(cli->common.precision, "bf16") == 0, .log = cli_log,
-                                          .progress = cli->common.quiet ? NULL : cli_progress, .cancelled = cancelled, .user = cli};
+    const duet_context_options context = {.threads = (int)cli->common.threads,
+                                          .exact = cli->common.exact,
+                                          .bf16 = strcmp(cli->common.precision, "bf16") == 0,
+                                          .log = cli_log,
+                                          .progress = cli->common.quiet ? NULL : cli_progress,
+                                          .cancelled = cancelled,
+                                          .user = cli};
     status = duet_context_new(&cli->ctx, &context);
     if (status == DUET_OK && cli->cmd->plans && cli->common.tuned) status = cli_tuning_load(cli);
     if (status == DUET_OK) status = cli->cmd->run(cli);
@@ -81,7 +88,10 @@ static bool wants_json(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    static union { long double align; char bytes[16384]; } options, extra;
+    static union {
+        long double align;
+        char bytes[16384];
+    } options, extra;
     static const char *args[4096];
     cli_state cli = {.options = &options, .extra = &extra, .args = args};
     cli_watch_signals();
@@ -94,7 +104,8 @@ int main(int argc, char **argv) {
         return CLI_OK;
     }
     cli.cmd = cli_find(argv[1]);
-    const duet_status status = cli.cmd ? run_command(&cli, argc, argv) : unknown_command(argv[1]);
+    const duet_status status =
+        cli.cmd != NULL ? run_command(&cli, argc, argv) : unknown_command(argv[1]);
     if (status == DUET_OK) return CLI_OK;
     cli.common.json = wants_json(argc, argv); /* parsing may have stopped before it */
     return cli_report_failure(&cli, status);

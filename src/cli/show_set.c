@@ -10,19 +10,24 @@ duet_status cli_dataset_show(cli_state *cli, const char *path) {
     if (status != DUET_OK) return status;
     const duet_dataset_info *d = duet_dataset_describe(dataset);
     json_t *names = json_array();
-    cli_say(cli, "%s: layout %s, %lld x %lld%s, %d channel%s\n", d->name, d->layout, (long long)d->width, (long long)d->height,
-            d->varied ? " (varied)" : "", d->channels, d->channels == 1 ? "" : "s");
-    for (int s = 0; s < DUET_SPLIT_COUNT; s++) cli_say(cli, "  %-6s %8lld images\n", duet_split_name((duet_split)s), (long long)d->count[s]);
+    cli_say(cli, "%s: layout %s, %lld x %lld%s, %d channel%s\n", d->name, d->layout,
+            (long long)d->width, (long long)d->height, d->varied ? " (varied)" : "", d->channels,
+            d->channels == 1 ? "" : "s");
+    for (int s = 0; s < DUET_SPLIT_COUNT; s++)
+        cli_say(cli, "  %-6s %8lld images\n", duet_split_name((duet_split)s),
+                (long long)d->count[s]);
     cli_say(cli, d->labelled ? "  %d classes:" : "  no labels\n", d->class_count);
     for (int i = 0; i < d->class_count; i++) {
         if (d->labelled && i < 12) cli_say(cli, "%s %s", i ? "," : "", d->class_names[i]);
         json_array_append_new(names, json_string(d->class_names[i]));
     }
     if (d->labelled) cli_say(cli, "%s\n", d->class_count > 12 ? ", …" : "");
-    cli_json(cli, json_pack("{s:s,s:s,s:s,s:I,s:I,s:b,s:i,s:b,s:I,s:I,s:I,s:o}", "name", d->name, "path", d->path, "layout", d->layout, "height",
-                            (json_int_t)d->height, "width", (json_int_t)d->width, "varied", d->varied, "channels", d->channels, "labelled",
-                            d->labelled, "train", (json_int_t)d->count[DUET_TRAIN], "val", (json_int_t)d->count[DUET_VAL], "test",
-                            (json_int_t)d->count[DUET_TEST], "classes", names));
+    cli_json(cli, json_pack("{s:s,s:s,s:s,s:I,s:I,s:b,s:i,s:b,s:I,s:I,s:I,s:o}", "name", d->name,
+                            "path", d->path, "layout", d->layout, "height", (json_int_t)d->height,
+                            "width", (json_int_t)d->width, "varied", d->varied, "channels",
+                            d->channels, "labelled", d->labelled, "train",
+                            (json_int_t)d->count[DUET_TRAIN], "val", (json_int_t)d->count[DUET_VAL],
+                            "test", (json_int_t)d->count[DUET_TEST], "classes", names));
     duet_dataset_close(dataset);
     return DUET_OK;
 }

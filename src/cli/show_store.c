@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cli/show_store.c: what tensors are in a file, for 'duet info' on files that are no models and for --tensors. Names and texts come from the
- * file, so that control characters are not let through to the terminal. */
+ * cli/show_store.c: what tensors are in a file, for 'duet info' on files that are no models and for
+ * --tensors. Names and texts come from the file, so that control characters are not let through to
+ * the terminal. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +20,8 @@ static const char *plain(char out[128], const char *text, int most) {
 
 static json_t *shape_json(const duet_shape *shape) {
     json_t *list = json_array();
-    for (int i = 0; i < shape->rank; i++) json_array_append_new(list, json_integer((json_int_t)shape->dim[i]));
+    for (int i = 0; i < shape->rank; i++)
+        json_array_append_new(list, json_integer((json_int_t)shape->dim[i]));
     return list;
 }
 
@@ -36,8 +38,12 @@ static json_t *show_tensors(const cli_state *cli, const duet_store *store, int64
     if (count > 0) cli_say(cli, "\n  %-*s type  shape\n", wide, "tensor");
     for (int64_t i = 0; i < count; i++) {
         const duet_store_entry *const e = duet_store_at(store, i);
-        if (i < most) cli_say(cli, "  %-*s %-4s  %s\n", wide, plain(name, e->name, WIDE), duet_dtype_name(e->dtype), duet_shape_text(&e->shape, shape));
-        json_array_append_new(rows, json_pack("{s:s,s:s,s:o}", "name", e->name, "type", duet_dtype_name(e->dtype), "shape", shape_json(&e->shape)));
+        if (i < most)
+            cli_say(cli, "  %-*s %-4s  %s\n", wide, plain(name, e->name, WIDE),
+                    duet_dtype_name(e->dtype), duet_shape_text(&e->shape, shape));
+        json_array_append_new(rows,
+                              json_pack("{s:s,s:s,s:o}", "name", e->name, "type",
+                                        duet_dtype_name(e->dtype), "shape", shape_json(&e->shape)));
     }
     if (count > most) cli_say(cli, "  … and %lld more (--tensors)\n", (long long)(count - most));
     return rows;
@@ -49,10 +55,13 @@ static json_t *show_pairs(const cli_state *cli, const duet_store *store) {
     const duet_store_pair *pairs = NULL;
     const int64_t count = duet_store_pairs(store, &pairs);
     for (int64_t i = 0; i < count; i++) {
-        if (i < MOST_PAIRS) cli_say(cli, "  %-11s %s\n", plain(key, pairs[i].key, 40), plain(value, pairs[i].value, WIDE));
+        if (i < MOST_PAIRS)
+            cli_say(cli, "  %-11s %s\n", plain(key, pairs[i].key, 40),
+                    plain(value, pairs[i].value, WIDE));
         json_object_set_new(object, pairs[i].key, json_string(pairs[i].value));
     }
-    if (count > MOST_PAIRS) cli_say(cli, "  … and %lld more texts\n", (long long)(count - MOST_PAIRS));
+    if (count > MOST_PAIRS)
+        cli_say(cli, "  … and %lld more texts\n", (long long)(count - MOST_PAIRS));
     return object;
 }
 
@@ -79,10 +88,14 @@ duet_status cli_store_show(cli_state *cli, const char *path, const char *why, bo
     }
     cli_human(values, count);
     cli_human(bytes, size);
-    cli_say(cli, "%s: %s, %lld tensor%s, %s values, %sB\n  no model    %s\n", path, duet_store_format(store), (long long)tensors, tensors == 1 ? "" : "s", values, bytes, why);
+    cli_say(cli, "%s: %s, %lld tensor%s, %s values, %sB\n  no model    %s\n", path,
+            duet_store_format(store), (long long)tensors, tensors == 1 ? "" : "s", values, bytes,
+            why);
     json_t *metadata = show_pairs(cli, store);
     json_t *rows = show_tensors(cli, store, all ? tensors : FIRST);
-    cli_json(cli, json_pack("{s:s,s:s,s:s,s:o,s:o}", "path", path, "format", duet_store_format(store), "no_model", why, "metadata", metadata, "tensors", rows));
+    cli_json(cli,
+             json_pack("{s:s,s:s,s:s,s:o,s:o}", "path", path, "format", duet_store_format(store),
+                       "no_model", why, "metadata", metadata, "tensors", rows));
     duet_store_close(store);
     return DUET_OK;
 }

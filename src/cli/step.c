@@ -11,12 +11,15 @@
 
 #include "cli/cli.h"
 
-bool cli_exists(const char *path) { return access(path, F_OK) == 0; }
+bool cli_exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
 
 duet_status cli_write_json(const char *path, json_t *object) {
     char temporary[CLI_PATH];
     const int n = snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());
-    const bool written = n > 0 && n < (int)sizeof temporary && json_dump_file(object, temporary, JSON_INDENT(2)) == 0;
+    const bool written = n > 0 && n < (int)sizeof temporary &&
+                         json_dump_file(object, temporary, JSON_INDENT(2)) == 0;
     json_decref(object);
     if (written && rename(temporary, path) == 0) return DUET_OK;
     const int reason = errno;
@@ -26,35 +29,42 @@ duet_status cli_write_json(const char *path, json_t *object) {
 
 static json_t *model_json(duet_model *model) {
     const duet_card *card = duet_model_card(model);
-    json_t *object = json_pack("{s:s,s:s,s:I,s:f,s:i,s:I,s:i}", "arch", card->arch, "config", duet_model_config(model), "parameters",
-                               (json_int_t)duet_model_parameters(model), "macs", duet_model_macs(model), "taps", duet_model_tap_count(model), "size",
-                               (json_int_t)card->preprocess.size, "channels", card->preprocess.channels);
-    if (duet_model_refusal(model)) json_object_set_new(object, "makes_no_images", json_string(duet_model_refusal(model)));
+    json_t *object =
+        json_pack("{s:s,s:s,s:I,s:f,s:i,s:I,s:i}", "arch", card->arch, "config",
+                  duet_model_config(model), "parameters", (json_int_t)duet_model_parameters(model),
+                  "macs", duet_model_macs(model), "taps", duet_model_tap_count(model), "size",
+                  (json_int_t)card->preprocess.size, "channels", card->preprocess.channels);
+    if (duet_model_refusal(model) != NULL)
+        json_object_set_new(object, "makes_no_images", json_string(duet_model_refusal(model)));
     return object;
 }
 
 /* A run for the results of one command on a model file. */
-static duet_status run_for_file(char out[CLI_PATH], duet_model *model, const char *file, const char *command) {
+static duet_status run_for_file(char out[CLI_PATH], duet_model *model, const char *file,
+                                const char *command) {
     char name[256], path[CLI_PATH + 16], created[32];
     const char *base = strrchr(file, '/');
-    snprintf(name, sizeof name, "%s-%.200s", command, base ? base + 1 : file);
+    snprintf(name, sizeof name, "%s-%.200s", command, base != NULL ? base + 1 : file);
     char *dot = strrchr(name, '.');
-    if (dot) *dot = '\0';
+    if (dot != NULL) *dot = '\0';
     const duet_status status = duet_run_new(out, "runs", name);
     if (status != DUET_OK) return status;
     const time_t now = time(NULL);
     struct tm utc;
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     snprintf(path, sizeof path, "%s/run.json", out);
-    return cli_write_json(path, json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s},s:o}", "command", command, "name", name, "version", DUET_VERSION,
-                                          "status", "done", "created", created, "settings", "model", file, "model", model_json(model)));
+    return cli_write_json(path, json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s},s:o}", "command", command,
+                                          "name", name, "version", DUET_VERSION, "status", "done",
+                                          "created", created, "settings", "model", file, "model",
+                                          model_json(model)));
 }
 
 duet_status cli_step_new(cli_step *out, duet_model *model, const char *path, const char *command) {
     *out = (cli_step){.own_run = !duet_run_is(path)};
     if (!out->own_run) {
         snprintf(out->run, sizeof out->run, "%s", path);
-        for (size_t n = strlen(out->run); n > 1 && out->run[n - 1] == '/'; n--) out->run[n - 1] = '\0';
+        for (size_t n = strlen(out->run); n > 1 && out->run[n - 1] == '/'; n--)
+            out->run[n - 1] = '\0';
     } else {
         const duet_status status = run_for_file(out->run, model, path, command);
         if (status != DUET_OK) return status;
@@ -71,7 +81,9 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return 0;
 }
 
-void cli_remove_folder(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+void cli_remove_folder(const char *path) {
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
 
 duet_status cli_step_drop(const cli_step *step, duet_status status) {
     const char *mine = step->own_run ? step->run : step->folder;
@@ -88,32 +100,40 @@ duet_status cli_step_done(const cli_state *cli, const cli_step *step) {
 }
 
 /* Sixteen hexadecimal digits and the ending: nobody else's files. */
-static bool is_cached(const char *name) { return strspn(name, "0123456789abcdef") == 16 && strcmp(name + 16, ".safetensors") == 0; }
+static bool is_cached(const char *name) {
+    return strspn(name, "0123456789abcdef") == 16 && strcmp(name + 16, ".safetensors") == 0;
+}
 
 duet_status cli_cache(char out[CLI_PATH], const char *given, const char *run, bool fresh) {
     snprintf(out, CLI_PATH, "%.4000s%s", *given ? given : run, *given ? "" : "/cache");
     DIR *folder = fresh ? opendir(out) : NULL;
-    if (!folder) return DUET_OK; /* nothing to forget */
+    if (folder == NULL) return DUET_OK; /* nothing to forget */
     duet_status status = DUET_OK;
-    for (const struct dirent *entry = readdir(folder); entry && status == DUET_OK; entry = readdir(folder))
+    for (const struct dirent *entry = readdir(folder); entry != NULL && status == DUET_OK;
+         entry = readdir(folder))
         if (is_cached(entry->d_name) && unlinkat(dirfd(folder), entry->d_name, 0) != 0)
-            status = cli_fail(DUET_IO, "cannot remove '%s/%s': %s", out, entry->d_name, strerror(errno));
+            status =
+                cli_fail(DUET_IO, "cannot remove '%s/%s': %s", out, entry->d_name, strerror(errno));
     closedir(folder);
     return status;
 }
 
-duet_dtype cli_dtype(const char *name) { return strcmp(name, "f16") == 0 ? DUET_F16 : DUET_F32; }
+duet_dtype cli_dtype(const char *name) {
+    return strcmp(name, "f16") == 0 ? DUET_F16 : DUET_F32;
+}
 
 void cli_say_setting(const cli_state *cli, int64_t t, int tap, int pool) {
-    if (t < 0) cli_say(cli, "clean images");
-    else cli_say(cli, "t %lld", (long long)t);
+    if (t < 0)
+        cli_say(cli, "clean images");
+    else
+        cli_say(cli, "t %lld", (long long)t);
     cli_say(cli, ", tap %d, pool %d", tap, pool);
 }
 
 void cli_say_cached(const cli_state *cli, const duet_features_work *work) {
     if (work->cached > 0)
-        cli_say(cli, "%lld of %lld feature rows were in the cache (--fresh computes them again)\n", (long long)work->cached,
-                (long long)(work->cached + work->computed));
+        cli_say(cli, "%lld of %lld feature rows were in the cache (--fresh computes them again)\n",
+                (long long)work->cached, (long long)(work->cached + work->computed));
 }
 
 void cli_human(char out[32], double value) {
@@ -123,12 +143,20 @@ void cli_human(char out[32], double value) {
         value /= 1000;
         unit++;
     }
-    snprintf(out, 32, "%.*f%s", unit == 0 ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0, value, units[unit]);
+    snprintf(out, 32, "%.*f%s",
+             unit == 0     ? 0
+             : value < 10  ? 2
+             : value < 100 ? 1
+                           : 0,
+             value, units[unit]);
 }
 
 void cli_duration(char out[32], double seconds) {
     const long s = seconds > 0 && seconds < 1e9 ? (long)(seconds + 0.5) : 0;
-    if (s >= 3600) snprintf(out, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
-    else if (s >= 60) snprintf(out, 32, "%ld min %02ld s", s / 60, s % 60);
-    else snprintf(out, 32, "%.*f s", seconds < 10 ? 1 : 0, seconds > 0 ? seconds : 0.0);
+    if (s >= 3600)
+        snprintf(out, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        snprintf(out, 32, "%ld min %02ld s", s / 60, s % 60);
+    else
+        snprintf(out, 32, "%.*f s", seconds < 10 ? 1 : 0, seconds > 0 ? seconds : 0.0);
 }

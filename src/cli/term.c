@@ -14,7 +14,8 @@ static volatile sig_atomic_t interrupts;
 static void on_signal(int number) {
     (void)number;
     if (++interrupts > 1) _exit(CLI_INTERRUPTED);
-    static const char text[] = "\nduet: stopping at the next safe point and saving; press Ctrl-C again to stop at once\n";
+    static const char text[] =
+        "\nduet: stopping at the next safe point and saving; press Ctrl-C again to stop at once\n";
     const ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
     (void)ignored;
 }
@@ -26,15 +27,20 @@ void cli_watch_signals(void) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     /* under nohup a closed terminal is to be survived */
-    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
-    /* a closed pipe or a full quota is an error of the write, and training goes on without its reader */
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
+    /* a closed pipe or a full quota is an error of the write, and training goes on without its
+     * reader */
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
 }
 
-bool cli_interrupted(void) { return interrupts > 0; }
+bool cli_interrupted(void) {
+    return interrupts > 0;
+}
 
-/* The state of the bar on screen. The program has one terminal, so this is the one place with state of its own. */
+/* The state of the bar on screen. The program has one terminal, so this is the one place with state
+ * of its own. */
 static struct bar {
     char task[64];
     double start, shown, first;
@@ -64,14 +70,19 @@ static void draw(const duet_progress *p, double now, bool tty) {
     char left[32] = "", text[32] = "", line[512];
     const double seconds = now - bar.start, moved = p->done - bar.first;
     const double rate = seconds > 0 ? moved / seconds : 0;
-    const int width = 20, filled = p->total > 0 ? (int)(width * (p->done < p->total ? p->done / p->total : 1.0)) : 0;
+    const int width = 20,
+              filled =
+                  p->total > 0 ? (int)(width * (p->done < p->total ? p->done / p->total : 1.0)) : 0;
     if (p->total > 0 && rate > 0) cli_duration(left, (p->total - p->done) / rate);
     for (int i = 0; i < width; i++) text[i] = i < filled ? '#' : '.';
     int n = snprintf(line, sizeof line, "%.120s", p->task);
-    if (p->total > 0) n += snprintf(line + n, sizeof line - (size_t)n, " [%s] %3.0f %%", text, 100 * (p->done < p->total ? p->done / p->total : 1.0));
-    n += snprintf(line + n, sizeof line - (size_t)n, "  %.*f %.32s/s", rate < 10 ? 1 : 0, rate, p->unit);
+    if (p->total > 0)
+        n += snprintf(line + n, sizeof line - (size_t)n, " [%s] %3.0f %%", text,
+                      100 * (p->done < p->total ? p->done / p->total : 1.0));
+    n += snprintf(line + n, sizeof line - (size_t)n, "  %.*f %.32s/s", rate < 10 ? 1 : 0, rate,
+                  p->unit);
     if (*left) n += snprintf(line + n, sizeof line - (size_t)n, "  %s left", left);
-    if (p->detail) snprintf(line + n, sizeof line - (size_t)n, "  %.120s", p->detail);
+    if (p->detail != NULL) snprintf(line + n, sizeof line - (size_t)n, "  %.120s", p->detail);
     if (tty) cut(line, columns());
     fprintf(stderr, "%s%s%s", tty ? "\r\033[K" : "", line, tty ? "" : "\n");
     fflush(stderr);
@@ -90,14 +101,16 @@ void cli_progress(const duet_progress *p, void *user) {
         bar.first = p->done;
         return;
     }
-    /* nothing for tasks under two seconds; then five times a second on a terminal, twice a minute in a log */
+    /* nothing for tasks under two seconds; then five times a second on a terminal, twice a minute
+     * in a log */
     if (now - bar.start < 2 || now - bar.shown < (tty ? 0.2 : 30)) return;
     bar.shown = now;
     bar.visible = true;
     draw(p, now, tty);
 }
 
-/* Was this line told before? A training reads its images more than once. FNV-1a; what finds no room is told again. */
+/* Was this line told before? A training reads its images more than once. FNV-1a; what finds no room
+ * is told again. */
 static bool told(const char *message) {
     static uint64_t seen[256];
     uint64_t hash = 0xcbf29ce484222325U;
@@ -110,7 +123,9 @@ static bool told(const char *message) {
 
 void cli_log(duet_log_level level, const char *message, void *user) {
     const cli_state *state = user;
-    if (level == DUET_LOG_DEBUG || (state && state->common.quiet && level != DUET_LOG_WARNING)) return;
+    if (level == DUET_LOG_DEBUG ||
+        (state != NULL && state->common.quiet && level != DUET_LOG_WARNING))
+        return;
     if (level == DUET_LOG_WARNING && told(message)) return;
     if (bar.visible && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
     fprintf(stderr, "%s%s\n", level == DUET_LOG_WARNING ? "duet: warning: " : "", message);
@@ -137,15 +152,21 @@ duet_status cli_wrong(const char *format, ...) {
     return DUET_ARG;
 }
 
-const char *cli_message(void) { return *own_message ? own_message : duet_error_message(); }
+const char *cli_message(void) {
+    return *own_message ? own_message : duet_error_message();
+}
 
 int cli_report_failure(cli_state *cli, duet_status status) {
     char name[64] = "duet";
-    if (own_usage && cli->cmd) snprintf(name, sizeof name, "duet %s", cli->cmd->info.name);
-    fprintf(stderr, "%s: %s%s\n", name, status == DUET_CANCELLED ? "interrupted: " : "", cli_message());
+    if (own_usage && cli->cmd != NULL) snprintf(name, sizeof name, "duet %s", cli->cmd->info.name);
+    fprintf(stderr, "%s: %s%s\n", name, status == DUET_CANCELLED ? "interrupted: " : "",
+            cli_message());
     if (!cli->json_done) {
-        json_t *object = json_pack("{s:s,s:s}", "error", cli_message(), "code", duet_status_name(status));
-        cli_json(cli, object ? object : json_pack("{s:s,s:s}", "error", "a name is not UTF-8", "code", duet_status_name(status)));
+        json_t *object =
+            json_pack("{s:s,s:s}", "error", cli_message(), "code", duet_status_name(status));
+        cli_json(cli, object != NULL ? object
+                                     : json_pack("{s:s,s:s}", "error", "a name is not UTF-8",
+                                                 "code", duet_status_name(status)));
         fflush(stdout);
     }
     return status == DUET_CANCELLED ? CLI_INTERRUPTED : own_usage ? CLI_USAGE : CLI_FAILED;
@@ -162,7 +183,7 @@ void cli_say(const cli_state *cli, const char *format, ...) {
 }
 
 void cli_json(cli_state *cli, json_t *object) {
-    if (cli->common.json && object && !cli->json_done) {
+    if (cli->common.json && object != NULL && !cli->json_done) {
         json_dumpf(object, stdout, JSON_INDENT(2));
         printf("\n");
         cli->json_done = true;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * data/loader.c: batches by worker threads over a bounded ring. A worker claims the next batch number, lists its rows
- * under the lock (they depend on seed and position alone) and fills the ring's slot outside of it; the consumer takes the
- * slots in order. So neither the number of workers nor their timing changes what is delivered. Position p of a shuffled
- * pass is row order_e[p mod n] of the view, order_e = permutation(seed, "order", e = p / n). With shuffle, and when the
- * whole view fits, preprocessed images are kept, since they come again. Callbacks are called by the consumer only. */
+ * data/loader.c: batches by worker threads over a bounded ring. A worker claims the next batch
+ * number, lists its rows under the lock (they depend on seed and position alone) and fills the
+ * ring's slot outside of it; the consumer takes the slots in order. So neither the number of
+ * workers nor their timing changes what is delivered. Position p of a shuffled pass is row
+ * order_e[p mod n] of the view, order_e = permutation(seed, "order", e = p / n). With shuffle, and
+ * when the whole view fits, preprocessed images are kept, since they come again. Callbacks are
+ * called by the consumer only. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -62,8 +64,8 @@ struct duet_loader {
 /* ---- one row ---- */
 
 static bool is_about_the_image(duet_status status) {
-    return status == DUET_FORMAT || status == DUET_IO || status == DUET_NOT_FOUND || status == DUET_UNSUPPORTED ||
-           status == DUET_SHAPE;
+    return status == DUET_FORMAT || status == DUET_IO || status == DUET_NOT_FOUND ||
+           status == DUET_UNSUPPORTED || status == DUET_SHAPE;
 }
 
 /* Reads row k of the view; a row known as bad fails without a message. */
@@ -76,9 +78,11 @@ static duet_status load_row(duet_loader *loader, int64_t k, uint8_t *out, bool *
         memcpy(out, loader->cache + k * loader->row_bytes, bytes);
         return DUET_OK;
     }
-    DUET_TRY(duet_dataset_read(loader->dataset, loader->split, loader->view[k], &loader->options.preprocess, out));
+    DUET_TRY(duet_dataset_read(loader->dataset, loader->split, loader->view[k],
+                               &loader->options.preprocess, out));
     unsigned char expected = MARK_NEW;
-    if (loader->cache != NULL && atomic_compare_exchange_strong(&loader->mark[k], &expected, MARK_FILLING)) {
+    if (loader->cache != NULL &&
+        atomic_compare_exchange_strong(&loader->mark[k], &expected, MARK_FILLING)) {
         memcpy(loader->cache + k * loader->row_bytes, out, bytes);
         atomic_store_explicit(&loader->mark[k], MARK_KEPT, memory_order_release);
     }
@@ -95,20 +99,24 @@ static duet_status fill_row(duet_loader *loader, loader_slot *slot, int64_t i) {
         if (status == DUET_OK) {
             slot->index[i] = loader->view[k];
             slot->labels[i] = duet_dataset_label(loader->dataset, loader->split, loader->view[k]);
-            duet_augment_chain_apply(&loader->chain, loader->options.seed, (uint64_t)(slot->position + i), out, slot->scratch,
-                                     loader->options.preprocess.size, loader->options.preprocess.channels);
+            duet_augment_chain_apply(&loader->chain, loader->options.seed,
+                                     (uint64_t)(slot->position + i), out, slot->scratch,
+                                     loader->options.preprocess.size,
+                                     loader->options.preprocess.channels);
             return DUET_OK;
         }
         if (known_bad) continue;
         if (!loader->skip || !is_about_the_image(status)) return status;
         unsigned char expected = MARK_NEW;
-        if (atomic_compare_exchange_strong(&loader->mark[k], &expected, MARK_BAD)) { /* found first by this worker */
+        if (atomic_compare_exchange_strong(&loader->mark[k], &expected,
+                                           MARK_BAD)) { /* found first by this worker */
             duet_str_format(&slot->notes, "%s\n", duet_error_message());
             slot->bad++;
         }
     }
-    return duet_fail(DUET_FORMAT, "data set '%s': none of the %lld images of split %s can be read", loader->dataset->info.name,
-                     (long long)loader->count, duet_split_name(loader->split));
+    return duet_fail(DUET_FORMAT, "data set '%s': none of the %lld images of split %s can be read",
+                     loader->dataset->info.name, (long long)loader->count,
+                     duet_split_name(loader->split));
 }
 
 /* ---- workers ---- */
@@ -125,7 +133,8 @@ static bool plan_batch(duet_loader *loader, loader_slot *slot) {
     for (int64_t i = 0; i < slot->count; i++) {
         const int64_t position = slot->position + i, epoch = position / n;
         if (loader->options.shuffle && epoch != loader->epoch) {
-            duet_rng_permutation(duet_rng_make(loader->options.seed, "order", (uint64_t)epoch), loader->order, n);
+            duet_rng_permutation(duet_rng_make(loader->options.seed, "order", (uint64_t)epoch),
+                                 loader->order, n);
             loader->epoch = epoch;
         }
         slot->row[i] = loader->options.shuffle ? loader->order[position % n] : position;
@@ -221,13 +230,17 @@ duet_status duet_loader_next(duet_loader *loader, duet_batch *out) {
     loader_slot *slot = &loader->slots[loader->delivered % loader->depth];
     DUET_TRY(wait_for(loader, slot));
     if (slot->status != DUET_OK) { /* stays: the loader keeps failing */
-        return duet_fail(slot->status, "%s", slot->failure.text != NULL ? slot->failure.text : "out of memory");
+        return duet_fail(slot->status, "%s",
+                         slot->failure.text != NULL ? slot->failure.text : "out of memory");
     }
     log_notes(loader, slot);
     loader->held = slot;
     loader->delivered++;
-    *out = (duet_batch){
-        .count = slot->count, .pixels = slot->pixels, .labels = slot->labels, .index = slot->index, .position = slot->position};
+    *out = (duet_batch){.count = slot->count,
+                        .pixels = slot->pixels,
+                        .labels = slot->labels,
+                        .index = slot->index,
+                        .position = slot->position};
     return DUET_OK;
 }
 
@@ -237,22 +250,27 @@ int64_t duet_loader_skipped(const duet_loader *loader) {
 
 /* ---- opening and closing ---- */
 
-static duet_status check_options(const duet_loader_options *o, const duet_view *view, const duet_dataset *dataset) {
+static duet_status check_options(const duet_loader_options *o, const duet_view *view,
+                                 const duet_dataset *dataset) {
     DUET_TRY(duet_preprocess_check(&o->preprocess));
     if (o->batch < 1 || o->batch > 1 << 20)
         return duet_fail(DUET_ARG, "batch of %lld is outside 1..%d", (long long)o->batch, 1 << 20);
     if (o->start < 0) return duet_fail(DUET_ARG, "start at row %lld", (long long)o->start);
-    if (o->workers < 0 || o->workers > MOST_WORKERS) return duet_fail(DUET_ARG, "%d workers; at most %d", o->workers, MOST_WORKERS);
+    if (o->workers < 0 || o->workers > MOST_WORKERS)
+        return duet_fail(DUET_ARG, "%d workers; at most %d", o->workers, MOST_WORKERS);
     if (o->on_bad[0] != '\0' && strcmp(o->on_bad, "stop") != 0 && strcmp(o->on_bad, "skip") != 0) {
-        return duet_fail(DUET_ARG, "no way '%.7s' to treat corrupt images; there are stop and skip", o->on_bad);
+        return duet_fail(DUET_ARG, "no way '%.7s' to treat corrupt images; there are stop and skip",
+                         o->on_bad);
     }
     if (view->count == 0 && o->shuffle) {
-        return duet_fail(DUET_ARG, "no rows in split %s of '%s'", duet_split_name(view->split), dataset->info.name);
+        return duet_fail(DUET_ARG, "no rows in split %s of '%s'", duet_split_name(view->split),
+                         dataset->info.name);
     }
     for (int64_t i = 0; i < view->count; i++) {
         if (view->index[i] < 0 || view->index[i] >= dataset->info.count[view->split]) {
-            return duet_fail(DUET_ARG, "row %lld is outside split %s of '%s'", (long long)view->index[i],
-                             duet_split_name(view->split), dataset->info.name);
+            return duet_fail(DUET_ARG, "row %lld is outside split %s of '%s'",
+                             (long long)view->index[i], duet_split_name(view->split),
+                             dataset->info.name);
         }
     }
     return DUET_OK;
@@ -274,7 +292,8 @@ static duet_status make_slots(duet_loader *loader) {
 
 static duet_status start_workers(duet_loader *loader) {
     pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) return duet_fail(DUET_NO_MEMORY, "out of memory for the loader's threads");
+    if (pthread_condattr_init(&attributes) != 0)
+        return duet_fail(DUET_NO_MEMORY, "out of memory for the loader's threads");
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&loader->lock, NULL);
     pthread_cond_init(&loader->filled, &attributes);
@@ -291,8 +310,8 @@ static duet_status start_workers(duet_loader *loader) {
     return DUET_OK;
 }
 
-duet_status duet_loader_open(duet_context *ctx, duet_loader **out, const duet_dataset *dataset, const duet_view *view,
-                             const duet_loader_options *options) {
+duet_status duet_loader_open(duet_context *ctx, duet_loader **out, const duet_dataset *dataset,
+                             const duet_view *view, const duet_loader_options *options) {
     duet_status status = DUET_OK;
     duet_loader *loader = NULL;
     DUET_TRY(check_options(options, view, dataset));
@@ -310,7 +329,8 @@ duet_status duet_loader_open(duet_context *ctx, duet_loader **out, const duet_da
     loader->depth = workers + SLOTS_AHEAD;
     DUET_DO(duet_augment_chain_parse(&loader->chain, options->augment));
     DUET_DO(duet_alloc(&loader->view, view->count, sizeof *loader->view));
-    if (view->count > 0) memcpy(loader->view, view->index, (size_t)view->count * sizeof *loader->view);
+    if (view->count > 0)
+        memcpy(loader->view, view->index, (size_t)view->count * sizeof *loader->view);
     DUET_DO(duet_alloc(&loader->order, options->shuffle ? view->count : 0, sizeof *loader->order));
     DUET_DO(duet_alloc(&loader->mark, view->count, sizeof *loader->mark));
     if (options->shuffle && view->count <= CACHE_LIMIT / loader->row_bytes) {

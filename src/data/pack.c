@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * data/pack.c: a split of a data set as one zip for EDM and StyleGAN, or as tar shards for WebDataset (ustar: members NNNNNNNN.png and
- * NNNNNNNN.cls, without times and owners, so that the same set gives the same bytes). */
+ * data/pack.c: a split of a data set as one zip for EDM and StyleGAN, or as tar shards for
+ * WebDataset (ustar: members NNNNNNNN.png and NNNNNNNN.cls, without times and owners, so that the
+ * same set gives the same bytes). */
 #include <stdio.h>
 #include <string.h>
 
@@ -52,7 +53,10 @@ static duet_status write_zip(duet_context *ctx, const pack *p, const char *path)
         DUET_DO(step(ctx, "packing", i, count));
         DUET_DO(encode(p, i, &png[i]));
         labels[i] = duet_dataset_label(p->dataset, p->split, i);
-        if (p->dataset->info.labelled && labels[i] < 0) DUET_FAIL(DUET_UNSUPPORTED, "row %lld has no label, others have: the format has no word for that", (long long)i);
+        if (p->dataset->info.labelled && labels[i] < 0)
+            DUET_FAIL(DUET_UNSUPPORTED,
+                      "row %lld has no label, others have: the format has no word for that",
+                      (long long)i);
     }
     DUET_DO(duet_image_zip_write(path, png, p->dataset->info.labelled ? labels : NULL, count));
 done:
@@ -64,7 +68,9 @@ done:
 
 /* ---- tar ---- */
 
-static void put_octal(char *field, int digits, int64_t value) { snprintf(field, (size_t)digits + 1, "%0*llo", digits, (unsigned long long)value); }
+static void put_octal(char *field, int digits, int64_t value) {
+    snprintf(field, (size_t)digits + 1, "%0*llo", digits, (unsigned long long)value);
+}
 
 /* Header (POSIX.1-1988 ustar), bytes, zeros up to the next block. */
 static void put_member(duet_writer *writer, const char *name, const void *bytes, int64_t size) {
@@ -100,7 +106,8 @@ static duet_status put_sample(const pack *p, duet_writer *writer, int64_t index)
     return DUET_OK;
 }
 
-static duet_status write_tar(duet_context *ctx, const pack *p, const char *path, int64_t first, int64_t last) {
+static duet_status write_tar(duet_context *ctx, const pack *p, const char *path, int64_t first,
+                             int64_t last) {
     static const char end[2 * BLOCK] = {0};
     duet_writer *writer = NULL;
     duet_status status = DUET_OK;
@@ -125,24 +132,37 @@ static duet_status write_shards(duet_context *ctx, const pack *p, const char *pa
     int used = 0;
     char shard[DUET_PATH_SIZE];
     if (open == NULL) return write_tar(ctx, p, path, 0, count);
-    if (sscanf(open, "{%lld..%lld}%n", &first, &last, &used) != 2 || used == 0 || first < 0 || last < first || last - first >= MOST_SHARDS)
+    if (sscanf(open, "{%lld..%lld}%n", &first, &last, &used) != 2 || used == 0 || first < 0 ||
+        last < first || last - first >= MOST_SHARDS)
         return duet_fail(DUET_ARG, "'%s' is no range of shards, like 'x-{000..012}.tar'", path);
     const int64_t shards = last - first + 1;
     for (int64_t k = 0; k < shards; k++) {
-        const int length = snprintf(shard, sizeof shard, "%.*s%0*lld%s", (int)(open - path), path, (int)strspn(open + 1, "0123456789"), first + k, open + used);
-        if (length < 0 || length >= (int)sizeof shard) return duet_fail(DUET_ARG, "the names of the shards are too long");
+        const int length = snprintf(shard, sizeof shard, "%.*s%0*lld%s", (int)(open - path), path,
+                                    (int)strspn(open + 1, "0123456789"), first + k, open + used);
+        if (length < 0 || length >= (int)sizeof shard)
+            return duet_fail(DUET_ARG, "the names of the shards are too long");
         DUET_TRY(write_tar(ctx, p, shard, k * count / shards, (k + 1) * count / shards));
     }
     return DUET_OK;
 }
 
-duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset, duet_split split, int64_t size, const char *path) {
+duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset, duet_split split,
+                              int64_t size, const char *path) {
     const duet_dataset_info *const info = &dataset->info;
-    const pack p = {.dataset = dataset, .split = split, .how = {.size = size, .channels = info->channels}};
-    if (info->count[split] == 0) return duet_fail(DUET_ARG, "data set '%s' has no rows in split %s", info->name, duet_split_name(split));
+    const pack p = {
+        .dataset = dataset, .split = split, .how = {.size = size, .channels = info->channels}};
+    if (info->count[split] == 0)
+        return duet_fail(DUET_ARG, "data set '%s' has no rows in split %s", info->name,
+                         duet_split_name(split));
     if (size != 0) DUET_TRY(duet_preprocess_check(&p.how));
     if (duet_ends_with(path, ".tar")) return write_shards(ctx, &p, path);
-    if (!duet_ends_with(path, ".zip")) return duet_fail(DUET_ARG, "cannot tell what '%s' should be; end it in .zip (EDM, StyleGAN) or .tar (WebDataset, 'x-{000..012}.tar')", path);
-    if (size == 0 && (info->varied || info->height != info->width)) return duet_fail(DUET_ARG, "the format takes square images of one size; say which: --size N");
+    if (!duet_ends_with(path, ".zip"))
+        return duet_fail(DUET_ARG,
+                         "cannot tell what '%s' should be; end it in .zip (EDM, StyleGAN) or .tar "
+                         "(WebDataset, 'x-{000..012}.tar')",
+                         path);
+    if (size == 0 && (info->varied || info->height != info->width))
+        return duet_fail(DUET_ARG,
+                         "the format takes square images of one size; say which: --size N");
     return write_zip(ctx, &p, path);
 }

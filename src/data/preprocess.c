@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * data/preprocess.c: from an image of any size to size x size x channels bytes, and from bytes to [-1,1] and back.
- * Fits: centre crop as guided-diffusion does it, or torchvision's evaluation of ImageNet (io/resize.h), or padding by the border's pixels: with w <= size the
- * image's column 0 stands at floor((size - w) / 2), rows alike, and y[i] = x[clamp(i - offset, 0, w - 1)]. */
+ * data/preprocess.c: from an image of any size to size x size x channels bytes, and from bytes to
+ * [-1,1] and back. Fits: centre crop as guided-diffusion does it, or torchvision's evaluation of
+ * ImageNet (io/resize.h), or padding by the border's pixels: with w <= size the image's column 0
+ * stands at floor((size - w) / 2), rows alike, and y[i] = x[clamp(i - offset, 0, w - 1)]. */
 #include "data/preprocess.h"
 
 #include <string.h>
@@ -14,16 +15,19 @@
 
 duet_status duet_preprocess_check(const duet_preprocess *how) {
     if (how->size < 1 || how->size > MOST_SIZE) {
-        return duet_fail(DUET_ARG, "image size %lld is outside 1..%d", (long long)how->size, MOST_SIZE);
+        return duet_fail(DUET_ARG, "image size %lld is outside 1..%d", (long long)how->size,
+                         MOST_SIZE);
     }
     if (how->channels != 1 && how->channels != 3) {
-        return duet_fail(DUET_ARG, "%d channels; images have 1 (grey) or 3 (colour)", how->channels);
+        return duet_fail(DUET_ARG, "%d channels; images have 1 (grey) or 3 (colour)",
+                         how->channels);
     }
     const char *const fits[] = {"", "auto", "center_crop", "pad", "imagenet"};
     for (int i = 0; i < DUET_COUNT(fits); i++) {
         if (strncmp(how->fit, fits[i], sizeof how->fit) == 0) return DUET_OK;
     }
-    return duet_fail(DUET_ARG, "no fit '%.15s'; fits are auto, center_crop, pad and imagenet", how->fit);
+    return duet_fail(DUET_ARG, "no fit '%.15s'; fits are auto, center_crop, pad and imagenet",
+                     how->fit);
 }
 
 int64_t duet_preprocess_bytes(const duet_preprocess *how) {
@@ -34,7 +38,8 @@ static bool wants_padding(const duet_preprocess *how, int64_t height, int64_t wi
     const int64_t size = how->size;
     if (height > size || width > size || (height == size && width == size)) return false;
     if (strcmp(how->fit, "pad") == 0) return true;
-    return strcmp(how->fit, "center_crop") != 0 && strcmp(how->fit, "imagenet") != 0 && 5 * height > 4 * size && 5 * width > 4 * size;
+    return strcmp(how->fit, "center_crop") != 0 && strcmp(how->fit, "imagenet") != 0 &&
+           5 * height > 4 * size && 5 * width > 4 * size;
 }
 
 /* Small images have no border to spare: they are enlarged whole. */
@@ -67,22 +72,26 @@ static duet_status fit(uint8_t *out, const duet_image *in, const duet_preprocess
         return DUET_OK;
     }
     duet_image cropped = {0};
-    DUET_TRY(wants_imagenet(how, in->height, in->width) ? duet_image_imagenet_crop(&cropped, in, how->size) : duet_image_center_crop(&cropped, in, how->size));
+    DUET_TRY(wants_imagenet(how, in->height, in->width)
+                 ? duet_image_imagenet_crop(&cropped, in, how->size)
+                 : duet_image_center_crop(&cropped, in, how->size));
     memcpy(out, cropped.pixels, (size_t)duet_preprocess_bytes(how));
     duet_image_free(&cropped);
     return DUET_OK;
 }
 
-duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int64_t index, const duet_preprocess *how,
-                              uint8_t *out) {
+duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int64_t index,
+                              const duet_preprocess *how, uint8_t *out) {
     duet_status status = DUET_OK;
     duet_image image = {0};
     DUET_TRY(duet_preprocess_check(how));
-    if ((int)split < 0 || split >= DUET_SPLIT_COUNT || index < 0 || index >= dataset->info.count[split]) {
-        return duet_fail(DUET_ARG, "data set '%s' has no row %lld in split %s", dataset->info.name, (long long)index,
-                         duet_split_name(split));
+    if ((int)split < 0 || split >= DUET_SPLIT_COUNT || index < 0 ||
+        index >= dataset->info.count[split]) {
+        return duet_fail(DUET_ARG, "data set '%s' has no row %lld in split %s", dataset->info.name,
+                         (long long)index, duet_split_name(split));
     }
-    DUET_CONTEXT(dataset->layout->read(dataset, split, index, how->channels, &image), "data set '%s'", dataset->info.name);
+    DUET_CONTEXT(dataset->layout->read(dataset, split, index, how->channels, &image),
+                 "data set '%s'", dataset->info.name);
     DUET_CONTEXT(fit(out, &image, how), "data set '%s'", dataset->info.name);
 done:
     duet_image_free(&image);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * data/preprocess.h: the check of preprocessing options, once, before many images are read with them. */
+ * data/preprocess.h: the check of preprocessing options, once, before many images are read with
+ * them. */
 #ifndef DUET_DATA_PREPROCESS_H
 #define DUET_DATA_PREPROCESS_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * data/view.c: lists of rows. Drawing is stratified by one ordering: the j-th of the n rows of a class (in random order)
- * gets the key (j + u) / n with one random u in [0,1) a class; sorted by key, every prefix holds each class in proportion
- * to within one row, so prefixes of growing length are nested, balanced draws. */
+ * data/view.c: lists of rows. Drawing is stratified by one ordering: the j-th of the n rows of a
+ * class (in random order) gets the key (j + u) / n with one random u in [0,1) a class; sorted by
+ * key, every prefix holds each class in proportion to within one row, so prefixes of growing length
+ * are nested, balanced draws. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@
 #include "data/dataset/dataset.h"
 
 duet_status duet_view_all(duet_view *out, const duet_dataset *dataset, duet_split split) {
-    if ((int)split < 0 || split >= DUET_SPLIT_COUNT) return duet_fail(DUET_ARG, "no split number %d", (int)split);
+    if ((int)split < 0 || split >= DUET_SPLIT_COUNT)
+        return duet_fail(DUET_ARG, "no split number %d", (int)split);
     duet_view view = {.split = split, .count = dataset->info.count[split]};
     DUET_TRY(duet_alloc(&view.index, view.count, sizeof *view.index));
     for (int64_t i = 0; i < view.count; i++) view.index[i] = i;
@@ -41,14 +43,16 @@ static int compare_index(const void *a, const void *b) {
 }
 
 /* Rows of `in` in drawing order. Unlabelled rows are one more class. */
-static duet_status draw_order(drawn_row *rows, const duet_dataset *dataset, const duet_view *in, uint64_t seed) {
+static duet_status draw_order(drawn_row *rows, const duet_dataset *dataset, const duet_view *in,
+                              uint64_t seed) {
     duet_status status = DUET_OK;
     const int64_t classes = dataset->info.class_count + 1;
     int64_t *order = NULL, *size = NULL, *seen = NULL;
     DUET_DO(duet_alloc(&order, in->count, sizeof *order));
     DUET_DO(duet_alloc(&size, classes, sizeof *size));
     DUET_DO(duet_alloc(&seen, classes, sizeof *seen));
-    for (int64_t i = 0; i < in->count; i++) size[duet_dataset_label(dataset, in->split, in->index[i]) + 1]++;
+    for (int64_t i = 0; i < in->count; i++)
+        size[duet_dataset_label(dataset, in->split, in->index[i]) + 1]++;
     duet_rng_permutation(duet_rng_make(seed, "divide", 0), order, in->count);
     for (int64_t i = 0; i < in->count; i++) {
         const int64_t index = in->index[order[i]];
@@ -74,18 +78,22 @@ static duet_status take(duet_view *out, const drawn_row *rows, int64_t count, du
     return DUET_OK;
 }
 
-duet_status duet_view_divide(duet_view *out_first, duet_view *out_second, const duet_dataset *dataset, const duet_view *in,
-                             int64_t first, int64_t second, uint64_t seed) {
+duet_status duet_view_divide(duet_view *out_first, duet_view *out_second,
+                             const duet_dataset *dataset, const duet_view *in, int64_t first,
+                             int64_t second, uint64_t seed) {
     if (first < 0 || second < 0 || (second > 0 && out_second == NULL)) {
-        return duet_fail(DUET_ARG, "cannot take %lld and %lld rows", (long long)first, (long long)second);
+        return duet_fail(DUET_ARG, "cannot take %lld and %lld rows", (long long)first,
+                         (long long)second);
     }
     for (int64_t i = 0; i < in->count; i++) {
         if (in->index[i] < 0 || in->index[i] >= dataset->info.count[in->split]) {
-            return duet_fail(DUET_ARG, "row %lld is outside split %s of '%s'", (long long)in->index[i], duet_split_name(in->split),
+            return duet_fail(DUET_ARG, "row %lld is outside split %s of '%s'",
+                             (long long)in->index[i], duet_split_name(in->split),
                              dataset->info.name);
         }
     }
-    if (first > in->count - second) { /* shrink in proportion; doubles, since the product may overflow */
+    if (first >
+        in->count - second) { /* shrink in proportion; doubles, since the product may overflow */
         const double whole = (double)first + (double)second;
         first = (int64_t)((double)in->count * ((double)first / whole) + 0.5);
         second = in->count - first;

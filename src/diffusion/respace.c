@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Fewer steps than the schedule has: `steps` values spread evenly over 0..total-1, ends included, each rounded to the
- * nearest whole step (halves to even), as guided-diffusion's space_timesteps does for one section. A single step is
- * the noisiest one, where that code would take t = 0. */
+ * Fewer steps than the schedule has: `steps` values spread evenly over 0..total-1, ends included,
+ * each rounded to the nearest whole step (halves to even), as guided-diffusion's space_timesteps
+ * does for one section. A single step is the noisiest one, where that code would take t = 0. */
 #include <math.h>
 
 #include "base/error.h"
 #include "diffusion/denoiser.h"
 
-duet_status duet_respace(int64_t *out, int64_t total, int64_t steps)
-{
+duet_status duet_respace(int64_t *out, int64_t total, int64_t steps) {
     if (steps < 1 || steps > total) {
-        return duet_fail(DUET_ARG, "%lld sampling steps asked for, the noise schedule has %lld; use 1 to %lld", (long long)steps,
-                         (long long)total, (long long)total);
+        return duet_fail(
+            DUET_ARG, "%lld sampling steps asked for, the noise schedule has %lld; use 1 to %lld",
+            (long long)steps, (long long)total, (long long)total);
     }
     if (steps == 1) {
         out[0] = total - 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Images from a model, and strips that show what it removes. Sample i starts from the noise (seed, i) and draws its
- * step noise from (seed, i, step): nothing depends on how samples are batched. */
+ * Images from a model, and strips that show what it removes. Sample i starts from the noise (seed,
+ * i) and draws its step noise from (seed, i, step): nothing depends on how samples are batched. */
 #include <duet/sample.h>
 
 #include <string.h>
@@ -10,9 +10,9 @@
 #include "base/mem.h"
 #include "diffusion/denoiser.h"
 
-#define OPTIONS_SIZE 1024
+#define OPTIONS_SIZE  1024
 #define DEFAULT_BATCH 32
-#define STRIP_BATCH 16
+#define STRIP_BATCH   16
 
 typedef struct sampling {
     duet_context *ctx;
@@ -21,19 +21,19 @@ typedef struct sampling {
     const int32_t *labels;
 } sampling;
 
-static duet_status denoise(void *user, const float *x, duet_level level, float *x0, float *eps)
-{
+static duet_status denoise(void *user, const float *x, duet_level level, float *x0, float *eps) {
     sampling *s = user;
     return duet_denoiser_run(s->denoiser, x, level, s->labels, s->rows, x0, eps);
 }
 
-static duet_status after_step(void *user, int64_t done, int64_t total, const double *x, const float *x0)
-{
+static duet_status after_step(void *user, int64_t done, int64_t total, const double *x,
+                              const float *x0) {
     const sampling *s = user;
     (void)x;
     (void)x0;
     const double part = (double)s->rows * (double)done / (double)total;
-    duet_progress_report(s->ctx, "sampling", "images", (double)s->ready + part, (double)s->count, NULL);
+    duet_progress_report(s->ctx, "sampling", "images", (double)s->ready + part, (double)s->count,
+                         NULL);
     return duet_check_cancelled(s->ctx);
 }
 
@@ -44,52 +44,55 @@ typedef struct sample_buffers {
     int32_t *labels;
 } sample_buffers;
 
-static duet_status buffers_new(sample_buffers *b, int64_t batch, int64_t dim)
-{
-    DUET_TRY(duet_alloc(&b->x, batch * dim, sizeof(*b->x)));
-    DUET_TRY(duet_alloc(&b->narrow, batch * dim, sizeof(*b->narrow)));
-    DUET_TRY(duet_alloc(&b->id, batch, sizeof(*b->id)));
-    return duet_alloc(&b->labels, batch, sizeof(*b->labels));
+static duet_status buffers_new(sample_buffers *b, int64_t batch, int64_t dim) {
+    DUET_TRY(duet_alloc(&b->x, batch * dim, sizeof *b->x));
+    DUET_TRY(duet_alloc(&b->narrow, batch * dim, sizeof *b->narrow));
+    DUET_TRY(duet_alloc(&b->id, batch, sizeof *b->id));
+    return duet_alloc(&b->labels, batch, sizeof *b->labels);
 }
 
-static void buffers_free(sample_buffers *b)
-{
+static void buffers_free(sample_buffers *b) {
     duet_release(b->x);
     duet_release(b->narrow);
     duet_release(b->id);
     duet_release(b->labels);
 }
 
-/* Numbers, labels and starting noise of samples first .. first+rows-1; `spread` is more than 1 where noise explodes. */
-static void start_rows(sample_buffers *b, const duet_sample_options *options, int64_t classes, int64_t first, int64_t rows,
-                       int64_t dim, double spread)
-{
+/* Numbers, labels and starting noise of samples first .. first+rows-1; `spread` is more than 1
+ * where noise explodes. */
+static void start_rows(sample_buffers *b, const duet_sample_options *options, int64_t classes,
+                       int64_t first, int64_t rows, int64_t dim, double spread) {
     for (int64_t r = 0; r < rows; r++) {
         const int64_t id = first + r;
         b->id[r] = id;
-        b->labels[r] = options->label >= 0 ? (int32_t)options->label : classes > 0 ? (int32_t)(id % classes) : 0;
+        b->labels[r] = options->label >= 0 ? (int32_t)options->label
+                       : classes > 0       ? (int32_t)(id % classes)
+                                           : 0;
         duet_image_noise(b->narrow + r * dim, options->seed, id, dim);
-        for (int64_t i = 0; i < dim; i++) b->x[r * dim + i] = spread * (double)b->narrow[r * dim + i];
+        for (int64_t i = 0; i < dim; i++)
+            b->x[r * dim + i] = spread * (double)b->narrow[r * dim + i];
     }
 }
 
-static duet_status check_options(const duet_model *model, const duet_sample_options *options)
-{
-    if (options->count < 1) return duet_fail(DUET_ARG, "%lld samples asked for; at least 1 is needed", (long long)options->count);
+static duet_status check_options(const duet_model *model, const duet_sample_options *options) {
+    if (options->count < 1)
+        return duet_fail(DUET_ARG, "%lld samples asked for; at least 1 is needed",
+                         (long long)options->count);
     if (options->first < 0 || options->batch < 0) {
-        return duet_fail(DUET_ARG, "the first sample (%lld) and the batch (%lld) cannot be negative", (long long)options->first,
-                         (long long)options->batch);
+        return duet_fail(DUET_ARG,
+                         "the first sample (%lld) and the batch (%lld) cannot be negative",
+                         (long long)options->first, (long long)options->batch);
     }
     const int64_t classes = model->shape.class_count;
     if (classes > 0 && options->label >= classes) {
-        return duet_fail(DUET_ARG, "label %lld is outside of the model's %lld classes", (long long)options->label,
-                         (long long)classes);
+        return duet_fail(DUET_ARG, "label %lld is outside of the model's %lld classes",
+                         (long long)options->label, (long long)classes);
     }
     return DUET_OK;
 }
 
-duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_options *options, uint8_t *pixels)
-{
+duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_options *options,
+                        uint8_t *pixels) {
     duet_status status = DUET_OK;
     union {
         max_align_t align;
@@ -101,19 +104,29 @@ duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_
     const int64_t dim = model->shape.size * model->shape.size * model->shape.in_channels;
     const char *spec = options->sampler[0] != '\0' ? options->sampler : "ddim:steps=50";
     DUET_DO(check_options(model, options));
-    DUET_DO(duet_family_parse(&duet_family_sampler, &entry, &choice, sizeof(choice), spec));
+    DUET_DO(duet_family_parse(&duet_family_sampler, &entry, &choice, sizeof choice, spec));
     const int64_t wanted = options->batch > 0 ? options->batch : DEFAULT_BATCH;
     const int64_t batch = wanted < options->count ? wanted : options->count;
     DUET_DO(duet_denoiser_new(ctx, &s.denoiser, model, batch));
     DUET_DO(buffers_new(&b, batch, dim));
     s.labels = b.labels;
     const duet_noise *noise = duet_denoiser_noise(s.denoiser);
-    const double highest = duet_noise_level(noise, noise->steps - 1).sigma, spread = highest > 1.0 ? highest : 1.0;
+    const double highest = duet_noise_level(noise, noise->steps - 1).sigma,
+                 spread = highest > 1.0 ? highest : 1.0;
     for (; s.ready < s.count; s.ready += s.rows) {
         s.rows = s.count - s.ready < batch ? s.count - s.ready : batch;
-        start_rows(&b, options, model->shape.class_count, options->first + s.ready, s.rows, dim, spread);
-        duet_sampler_state state = {.user = &s, .denoise = denoise, .noise = noise, .rows = s.rows,
-                                    .dim = dim, .x = b.x, .seed = options->seed, .id = b.id, .clip = true, .step = after_step};
+        start_rows(&b, options, model->shape.class_count, options->first + s.ready, s.rows, dim,
+                   spread);
+        duet_sampler_state state = {.user = &s,
+                                    .denoise = denoise,
+                                    .noise = noise,
+                                    .rows = s.rows,
+                                    .dim = dim,
+                                    .x = b.x,
+                                    .seed = options->seed,
+                                    .id = b.id,
+                                    .clip = true,
+                                    .step = after_step};
         DUET_DO(((const duet_sampler *)(const void *)entry)->run(&choice, &state));
         for (int64_t i = 0; i < s.rows * dim; i++) b.narrow[i] = (float)b.x[i];
         duet_float_to_pixels(pixels + s.ready * dim, b.narrow, s.rows * dim);
@@ -132,8 +145,7 @@ typedef struct strip {
 } strip;
 
 /* The columns x_t and predicted x0 of one t. */
-static duet_status strip_column(const strip *s, int64_t column, duet_level level, uint8_t *pixels)
-{
+static duet_status strip_column(const strip *s, int64_t column, duet_level level, uint8_t *pixels) {
     const int64_t dim = s->dim;
     duet_level plain = level;
     plain.in_scale = 1.0;
@@ -147,8 +159,7 @@ static duet_status strip_column(const strip *s, int64_t column, duet_level level
     return DUET_OK;
 }
 
-static duet_status strip_new(duet_context *ctx, strip *s, duet_model *model, int64_t batch)
-{
+static duet_status strip_new(duet_context *ctx, strip *s, duet_model *model, int64_t batch) {
     DUET_TRY(duet_denoiser_new(ctx, &s->denoiser, model, batch));
     DUET_TRY(duet_alloc(&s->clean, batch * s->dim, sizeof(float)));
     DUET_TRY(duet_alloc(&s->noise, batch * s->dim, sizeof(float)));
@@ -157,18 +168,19 @@ static duet_status strip_new(duet_context *ctx, strip *s, duet_model *model, int
     return duet_alloc(&s->labels, batch, sizeof(int32_t));
 }
 
-duet_status duet_denoise_strip(duet_context *ctx, duet_model *model, const uint8_t *images, int64_t count, const int64_t *t,
-                               int64_t t_count, uint64_t seed, uint8_t *pixels)
-{
+duet_status duet_denoise_strip(duet_context *ctx, duet_model *model, const uint8_t *images,
+                               int64_t count, const int64_t *t, int64_t t_count, uint64_t seed,
+                               uint8_t *pixels) {
     duet_status status = DUET_OK;
-    strip s = {.dim = model->shape.size * model->shape.size * model->shape.in_channels, .t_count = t_count};
+    strip s = {.dim = model->shape.size * model->shape.size * model->shape.in_channels,
+               .t_count = t_count};
     const int64_t batch = count < STRIP_BATCH ? count : STRIP_BATCH;
     DUET_DO(strip_new(ctx, &s, model, batch));
     const duet_noise *noise = duet_denoiser_noise(s.denoiser);
     for (int64_t k = 0; k < t_count; k++) {
         if (t[k] < -1 || t[k] >= noise->steps) {
-            DUET_FAIL(DUET_ARG, "noise step %lld does not exist; the model's steps are 0 to %lld", (long long)t[k],
-                      (long long)noise->steps - 1);
+            DUET_FAIL(DUET_ARG, "noise step %lld does not exist; the model's steps are 0 to %lld",
+                      (long long)t[k], (long long)noise->steps - 1);
         }
     }
     for (s.first = 0; s.first < count; s.first += s.rows) {
@@ -176,7 +188,8 @@ duet_status duet_denoise_strip(duet_context *ctx, duet_model *model, const uint8
         duet_pixels_to_float(s.clean, images + s.first * s.dim, s.rows * s.dim);
         for (int64_t r = 0; r < s.rows; r++) {
             duet_image_noise(s.noise + r * s.dim, seed, s.first + r, s.dim);
-            memcpy(pixels + (s.first + r) * (1 + 2 * t_count) * s.dim, images + (s.first + r) * s.dim, (size_t)s.dim);
+            memcpy(pixels + (s.first + r) * (1 + 2 * t_count) * s.dim,
+                   images + (s.first + r) * s.dim, (size_t)s.dim);
         }
         for (int64_t k = 0; k < t_count; k++) {
             DUET_DO(duet_check_cancelled(ctx));

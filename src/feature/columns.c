@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * feature/columns.c: options against the model's taps. A pool larger than a tap's map is left out. */
+ * feature/columns.c: options against the model's taps. A pool larger than a tap's map is left out.
+ */
 #include "feature/columns.h"
 
 #include "base/error.h"
@@ -8,7 +9,8 @@
 #include "noise/noise.h"
 
 duet_int_list duet_reader_times(const duet_reader_options *options) {
-    return options->times.count > 0 ? options->times : (duet_int_list){.count = 1, .v = {options->t}};
+    return options->times.count > 0 ? options->times
+                                    : (duet_int_list){.count = 1, .v = {options->t}};
 }
 
 static bool wants(const duet_int_list *list, int64_t value) {
@@ -17,7 +19,8 @@ static bool wants(const duet_int_list *list, int64_t value) {
     return list->count == 0;
 }
 
-static duet_status check(const duet_model *model, const duet_reader_options *options, const duet_int_list *times) {
+static duet_status check(const duet_model *model, const duet_reader_options *options,
+                         const duet_int_list *times) {
     duet_noise *noise = NULL;
     DUET_TRY(duet_noise_new(&noise, model->card.noise));
     const int64_t steps = noise->steps;
@@ -25,21 +28,28 @@ static duet_status check(const duet_model *model, const duet_reader_options *opt
     for (int i = 0; i < times->count; i++) {
         const int64_t t = times->v[i];
         if (t < -1 || t >= steps)
-            return duet_fail(DUET_ARG, "t is %lld; the model's noise has steps 0 to %lld (-1 = clean)", (long long)t, (long long)steps - 1);
+            return duet_fail(DUET_ARG,
+                             "t is %lld; the model's noise has steps 0 to %lld (-1 = clean)",
+                             (long long)t, (long long)steps - 1);
         for (int k = 0; k < i; k++)
             if (times->v[k] == t) return duet_fail(DUET_ARG, "t %lld is there twice", (long long)t);
     }
     for (int i = 0; i < options->taps.count; i++)
         if (options->taps.v[i] < 1 || options->taps.v[i] > model->tap_count)
-            return duet_fail(DUET_ARG, "no tap %lld; the model has taps 1 to %d ('duet info')", (long long)options->taps.v[i], model->tap_count);
+            return duet_fail(DUET_ARG, "no tap %lld; the model has taps 1 to %d ('duet info')",
+                             (long long)options->taps.v[i], model->tap_count);
     for (int i = 0; i < options->pools.count; i++)
-        if (options->pools.v[i] < 1) return duet_fail(DUET_ARG, "pool is %lld; it must be at least 1", (long long)options->pools.v[i]);
+        if (options->pools.v[i] < 1)
+            return duet_fail(DUET_ARG, "pool is %lld; it must be at least 1",
+                             (long long)options->pools.v[i]);
     return DUET_OK;
 }
 
-duet_status duet_columns_new(duet_column **out, int64_t *count, const duet_model *model, const duet_reader_options *options) {
+duet_status duet_columns_new(duet_column **out, int64_t *count, const duet_model *model,
+                             const duet_reader_options *options) {
     const duet_int_list times = duet_reader_times(options);
-    const duet_int_list pools = options->pools.count > 0 ? options->pools : (duet_int_list){.count = 1, .v = {1}};
+    const duet_int_list pools =
+        options->pools.count > 0 ? options->pools : (duet_int_list){.count = 1, .v = {1}};
     duet_column *list = NULL;
     int64_t n = 0;
     DUET_TRY(check(model, options, &times));
@@ -51,14 +61,22 @@ duet_status duet_columns_new(duet_column **out, int64_t *count, const duet_model
             for (int p = 0; p < pools.count && wants(&options->taps, tap->block); p++) {
                 const int64_t pool = pools.v[p];
                 if (pool > tap->height || pool > tap->width) continue;
-                list[n++] = (duet_column){.t = times.v[i], .tap = tap->block, .pool = (int)pool, .dim = pool * pool * tap->channels};
+                list[n++] = (duet_column){.t = times.v[i],
+                                          .tap = tap->block,
+                                          .pool = (int)pool,
+                                          .dim = pool * pool * tap->channels};
             }
         }
     }
     duet_status status = DUET_OK;
     if (n == 0)
-        DUET_FAIL(DUET_ARG, "no tap fits: the model has taps 1 to %d, and the pool must not be larger than the tap's map ('duet info')", model->tap_count);
-    if (n > DUET_MOST_COLUMNS) DUET_FAIL(DUET_ARG, "%lld columns (t x taps x pools); at most %d", (long long)n, DUET_MOST_COLUMNS);
+        DUET_FAIL(DUET_ARG,
+                  "no tap fits: the model has taps 1 to %d, and the pool must not be larger than "
+                  "the tap's map ('duet info')",
+                  model->tap_count);
+    if (n > DUET_MOST_COLUMNS)
+        DUET_FAIL(DUET_ARG, "%lld columns (t x taps x pools); at most %d", (long long)n,
+                  DUET_MOST_COLUMNS);
     *out = list;
     *count = n;
     return DUET_OK;

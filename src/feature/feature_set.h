@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * feature/feature_set.h: the inside of a set of columns: what features.c opens and hands out, and fill.c computes. */
+ * feature/feature_set.h: the inside of a set of columns: what features.c opens and hands out, and
+ * fill.c computes. */
 #ifndef DUET_FEATURE_FEATURE_SET_H
 #define DUET_FEATURE_FEATURE_SET_H
 
@@ -17,8 +18,9 @@ struct duet_feature_set {
     duet_shelf *shelves;  /* [count] */
     int64_t count;
     int levels;
-    int64_t rows;         /* places on a shelf: the rows of the split, or of the view where nothing is cached */
-    int64_t *place;       /* [rows of the split], -1 = none; NULL: the row itself */
+    int64_t
+        rows; /* places on a shelf: the rows of the split, or of the view where nothing is cached */
+    int64_t *place; /* [rows of the split], -1 = none; NULL: the row itself */
     duet_features_work work;
 };
 

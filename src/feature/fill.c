@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * feature/fill.c: data set → loader → reader → shelves. Noise steps that lack the same rows are read in one pass; rows go to
- * the shelves every few batches, so that little is lost when the program is stopped. */
+ * feature/fill.c: data set → loader → reader → shelves. Noise steps that lack the same rows are
+ * read in one pass; rows go to the shelves every few batches, so that little is lost when the
+ * program is stopped. */
 #include <string.h>
 
 #include "base/context.h"
@@ -26,18 +27,20 @@ typedef struct filling {
 static duet_status make_buffers(filling *f, int64_t batch) {
     double bytes = 0;
     for (int64_t c = 0; c < f->count; c++) bytes += 4.0 * (double)f->set->columns[f->column[c]].dim;
-    const int64_t fitting = (int64_t)(held_bytes / bytes), wanted = fitting < HELD_ROWS ? fitting : HELD_ROWS;
+    const int64_t fitting = (int64_t)(held_bytes / bytes),
+                  wanted = fitting < HELD_ROWS ? fitting : HELD_ROWS;
     f->most = wanted < batch ? batch : wanted / batch * batch;
     DUET_TRY(duet_alloc(&f->x, f->count, sizeof *f->x));
     DUET_TRY(duet_alloc(&f->out, f->count, sizeof *f->out));
     DUET_TRY(duet_alloc(&f->place, f->most, sizeof *f->place));
     DUET_TRY(duet_alloc(&f->id, batch, sizeof *f->id));
-    for (int64_t c = 0; c < f->count; c++) DUET_TRY(duet_alloc(&f->x[c], f->most * f->set->columns[f->column[c]].dim, sizeof(float)));
+    for (int64_t c = 0; c < f->count; c++)
+        DUET_TRY(duet_alloc(&f->x[c], f->most * f->set->columns[f->column[c]].dim, sizeof(float)));
     return DUET_OK;
 }
 
 static void free_buffers(filling *f) {
-    for (int64_t c = 0; f->x && c < f->count; c++) duet_release(f->x[c]);
+    for (int64_t c = 0; f->x != NULL && c < f->count; c++) duet_release(f->x[c]);
     duet_release(f->x);
     duet_release(f->out);
     duet_release(f->place);
@@ -46,7 +49,8 @@ static void free_buffers(filling *f) {
 }
 
 static duet_status put_held(filling *f) {
-    for (int64_t c = 0; f->held > 0 && c < f->count; c++) DUET_TRY(duet_shelf_put(&f->set->shelves[f->column[c]], f->place, f->held, f->x[c]));
+    for (int64_t c = 0; f->held > 0 && c < f->count; c++)
+        DUET_TRY(duet_shelf_put(&f->set->shelves[f->column[c]], f->place, f->held, f->x[c]));
     f->held = 0;
     f->since = duet_clock();
     return DUET_OK;
@@ -54,13 +58,16 @@ static duet_status put_held(filling *f) {
 
 static duet_status read_batch(filling *f, const duet_batch *batch) {
     duet_feature_set *set = f->set;
-    for (int64_t c = 0; c < f->count; c++) f->out[c] = f->x[c] + f->held * set->columns[f->column[c]].dim;
+    for (int64_t c = 0; c < f->count; c++)
+        f->out[c] = f->x[c] + f->held * set->columns[f->column[c]].dim;
     for (int64_t i = 0; i < batch->count; i++) {
         f->place[f->held + i] = duet_feature_set_place(set, batch->index[i]);
-        f->id[i] = (int64_t)set->split << 40 | batch->index[i]; /* rows of different splits get different noise */
+        f->id[i] = (int64_t)set->split << 40 |
+                   batch->index[i]; /* rows of different splits get different noise */
     }
     f->held += batch->count;
-    if (f->reader) return duet_reader_run(f->reader, batch->pixels, f->id, batch->count, f->out);
+    if (f->reader != NULL)
+        return duet_reader_run(f->reader, batch->pixels, f->id, batch->count, f->out);
     duet_pixels_to_float(f->out[0], batch->pixels, batch->count * set->columns[0].dim);
     return DUET_OK;
 }
@@ -77,11 +84,14 @@ static duet_status read_view(filling *f, const duet_view *view, int64_t batch) {
         duet_batch read;
         DUET_DO(duet_check_cancelled(set->ctx));
         DUET_DO(duet_loader_next(loader, &read));
-        if (read.count < 1 || row + read.count > view->count) DUET_FAIL(DUET_FORMAT, "the loader gave another number of rows than the view has");
+        if (read.count < 1 || row + read.count > view->count)
+            DUET_FAIL(DUET_FORMAT, "the loader gave another number of rows than the view has");
         DUET_DO(read_batch(f, &read));
-        if (f->held + batch > f->most || duet_clock() - f->since > held_seconds) DUET_DO(put_held(f));
+        if (f->held + batch > f->most || duet_clock() - f->since > held_seconds)
+            DUET_DO(put_held(f));
         row += read.count;
-        duet_progress_report(set->ctx, set->options.label ? set->options.label : "features", "images", (double)row, (double)view->count, NULL);
+        duet_progress_report(set->ctx, set->options.label != NULL ? set->options.label : "features",
+                             "images", (double)row, (double)view->count, NULL);
     }
     DUET_DO(put_held(f));
 done:
@@ -90,7 +100,8 @@ done:
 }
 
 /* The rows of the view at some levels of the set. */
-static duet_status compute(duet_feature_set *set, const int *levels, int count, const duet_view *view) {
+static duet_status compute(duet_feature_set *set, const int *levels, int count,
+                           const duet_view *view) {
     const int64_t each = set->count / set->levels;
     duet_status status = DUET_OK;
     filling f = {.set = set, .count = count * each};
@@ -100,14 +111,14 @@ static duet_status compute(duet_feature_set *set, const int *levels, int count, 
     for (int64_t c = 0; c < f.count; c++) f.column[c] = levels[c / each] * each + c % each;
     options.times.count = count;
     for (int l = 0; l < count; l++) options.times.v[l] = set->columns[levels[l] * each].t;
-    if (set->model) {
+    if (set->model != NULL) {
         DUET_DO(duet_reader_new(set->ctx, &f.reader, set->model, &options));
         batch = duet_reader_batch(f.reader);
     }
     DUET_DO(make_buffers(&f, batch));
     DUET_DO(read_view(&f, view, batch));
     set->work.computed += view->count * count;
-    if (f.reader) set->work.seconds_network += duet_reader_seconds(f.reader);
+    if (f.reader != NULL) set->work.seconds_network += duet_reader_seconds(f.reader);
 done:
     free_buffers(&f);
     duet_reader_free(f.reader);
@@ -115,7 +126,8 @@ done:
 }
 
 /* The rows of `view` that some column of the level lacks. */
-static duet_status find_missing(const duet_feature_set *set, int level, const duet_view *view, duet_view *out) {
+static duet_status find_missing(const duet_feature_set *set, int level, const duet_view *view,
+                                duet_view *out) {
     const int64_t each = set->count / set->levels;
     duet_status status = DUET_OK;
     uint8_t *present = NULL;
@@ -123,20 +135,24 @@ static duet_status find_missing(const duet_feature_set *set, int level, const du
     DUET_DO(duet_alloc(&out->index, view->count, sizeof *out->index));
     DUET_DO(duet_alloc(&present, set->rows, 1));
     memset(present, 1, (size_t)set->rows);
-    for (int64_t c = 0; c < each; c++) DUET_DO(duet_shelf_present(&set->shelves[level * each + c], present));
+    for (int64_t c = 0; c < each; c++)
+        DUET_DO(duet_shelf_present(&set->shelves[level * each + c], present));
     for (int64_t i = 0; i < view->count; i++)
-        if (!present[duet_feature_set_place(set, view->index[i])]) out->index[out->count++] = view->index[i];
+        if (!present[duet_feature_set_place(set, view->index[i])])
+            out->index[out->count++] = view->index[i];
 done:
     duet_release(present);
     return status;
 }
 
 static bool same_rows(const duet_view *a, const duet_view *b) {
-    return a->count == b->count && memcmp(a->index, b->index, (size_t)a->count * sizeof *a->index) == 0;
+    return a->count == b->count &&
+           memcmp(a->index, b->index, (size_t)a->count * sizeof *a->index) == 0;
 }
 
 duet_status duet_feature_set_fill(duet_feature_set *set, const duet_view *view) {
-    const int most = set->how.size > LARGE_IMAGE ? 4 : 8; /* levels of a pass; each is a row of a batch */
+    const int most =
+        set->how.size > LARGE_IMAGE ? 4 : 8; /* levels of a pass; each is a row of a batch */
     duet_status status = DUET_OK;
     duet_view missing[DUET_LIST_SIZE] = {{0}};
     for (int l = 0; l < set->levels; l++) {

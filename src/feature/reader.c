@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * feature/reader.c: one inference plan whose outputs are pooled taps; nothing after the last tap is in it. Its rows are the
- * images of a batch at each noise step, one step after the other: row l*B + i is image i at step l. The input is x_t with the
- * noise that belongs to (seed, image), drawn once for all steps. The last batch is padded; padded rows are dropped. */
+ * feature/reader.c: one inference plan whose outputs are pooled taps; nothing after the last tap is
+ * in it. Its rows are the images of a batch at each noise step, one step after the other: row l*B +
+ * i is image i at step l. The input is x_t with the noise that belongs to (seed, image), drawn once
+ * for all steps. The last batch is padded; padded rows are dropped. */
 #include <string.h>
 
 #include <duet/feature.h>
@@ -13,14 +14,15 @@
 #include "noise/noise.h"
 
 struct duet_reader {
-    duet_level *levels;  /* [level_count] */
+    duet_level *levels; /* [level_count] */
     int level_count;
     duet_reader_options options;
     duet_plan *plan;
     duet_session *session;
-    float *x, *t;        /* [levels,B,S,S,C], [levels,B] */
-    int32_t *y;          /* [levels,B], zeros: class-conditional models are read with class 0 */
-    float *low;          /* [levels,B,S,S,C], the clean images made small and enlarged again; NULL unless the network wants them */
+    float *x, *t; /* [levels,B,S,S,C], [levels,B] */
+    int32_t *y;   /* [levels,B], zeros: class-conditional models are read with class 0 */
+    float *low; /* [levels,B,S,S,C], the clean images made small and enlarged again; NULL unless the
+                   network wants them */
     duet_arch_shape shape;
     float *rows;         /* [levels,B,D] of the widest column; NULL with one level */
     int64_t batch, size; /* images; floats of an image */
@@ -37,7 +39,8 @@ struct duet_reader {
 static duet_value add_pools(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
     duet_reader *reader = user;
     while (reader->found < reader->outputs && reader->columns[reader->found].tap == tap->block) {
-        reader->values[reader->found] = duet_adaptive_pool(graph, x, reader->columns[reader->found].pool);
+        reader->values[reader->found] =
+            duet_adaptive_pool(graph, x, reader->columns[reader->found].pool);
         reader->found++;
     }
     return x;
@@ -51,15 +54,19 @@ static duet_status compile(duet_context *ctx, duet_reader *reader, duet_model *m
     DUET_DO(duet_graph_new(&graph));
     duet_graph_set_tap_hook(graph, add_pools, reader);
     DUET_DO(duet_model_build(model, graph, reader->level_count * reader->batch, false, &in, &raw));
-    if (reader->found != reader->outputs) DUET_FAIL(DUET_FORMAT, "the network passes its taps in another order than its table has them");
-    DUET_DO(duet_forward_plan(ctx, &reader->plan, graph, model->params, reader->values, reader->outputs));
+    if (reader->found != reader->outputs)
+        DUET_FAIL(DUET_FORMAT,
+                  "the network passes its taps in another order than its table has them");
+    DUET_DO(duet_forward_plan(ctx, &reader->plan, graph, model->params, reader->values,
+                              reader->outputs));
     DUET_DO(duet_session_new(&reader->session, reader->plan, model->params));
 done:
     duet_graph_free(graph);
     return status;
 }
 
-static duet_status read_levels(duet_reader *reader, const duet_model *model, const duet_int_list *times) {
+static duet_status read_levels(duet_reader *reader, const duet_model *model,
+                               const duet_int_list *times) {
     duet_noise *noise = NULL;
     reader->level_count = times->count;
     DUET_TRY(duet_alloc(&reader->levels, times->count, sizeof *reader->levels));
@@ -75,12 +82,15 @@ static duet_status make_buffers(duet_reader *reader) {
     DUET_TRY(duet_alloc(&reader->x, rows * reader->size, sizeof *reader->x));
     DUET_TRY(duet_alloc(&reader->t, rows, sizeof *reader->t));
     DUET_TRY(duet_alloc(&reader->y, rows, sizeof *reader->y));
-    if (reader->shape.low_res > 0) DUET_TRY(duet_alloc(&reader->low, rows * reader->size, sizeof *reader->low));
+    if (reader->shape.low_res > 0)
+        DUET_TRY(duet_alloc(&reader->low, rows * reader->size, sizeof *reader->low));
     DUET_TRY(duet_alloc(&reader->values, reader->outputs, sizeof *reader->values));
-    for (int64_t i = 0; i < rows; i++) reader->t[i] = (float)reader->levels[i / reader->batch].net_t;
+    for (int64_t i = 0; i < rows; i++)
+        reader->t[i] = (float)reader->levels[i / reader->batch].net_t;
     for (int64_t c = 0; c < reader->outputs; c++)
         if (reader->columns[c].dim > widest) widest = reader->columns[c].dim;
-    return reader->level_count > 1 ? duet_alloc(&reader->rows, rows * widest, sizeof *reader->rows) : DUET_OK;
+    return reader->level_count > 1 ? duet_alloc(&reader->rows, rows * widest, sizeof *reader->rows)
+                                   : DUET_OK;
 }
 
 /* (v/255 - mean) / std as v gain + offset. */
@@ -92,7 +102,8 @@ static void set_colours(duet_reader *reader, const duet_preprocess *how) {
     }
 }
 
-duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *model, const duet_reader_options *options) {
+duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *model,
+                            const duet_reader_options *options) {
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
     const duet_int_list times = duet_reader_times(options);
@@ -118,7 +129,7 @@ done:
 }
 
 void duet_reader_free(duet_reader *reader) {
-    if (!reader) return;
+    if (reader == NULL) return;
     duet_session_free(reader->session);
     duet_plan_free(reader->plan);
     duet_release(reader->levels);
@@ -132,19 +143,28 @@ void duet_reader_free(duet_reader *reader) {
     duet_release(reader);
 }
 
-int64_t duet_reader_columns(const duet_reader *reader) { return reader->count; }
-int64_t duet_reader_batch(const duet_reader *reader) { return reader->batch; }
-int64_t duet_reader_time(const duet_reader *reader, int64_t column) { return reader->columns[column].t; }
-double duet_reader_seconds(const duet_reader *reader) { return reader->seconds; }
+int64_t duet_reader_columns(const duet_reader *reader) {
+    return reader->count;
+}
+int64_t duet_reader_batch(const duet_reader *reader) {
+    return reader->batch;
+}
+int64_t duet_reader_time(const duet_reader *reader, int64_t column) {
+    return reader->columns[column].t;
+}
+double duet_reader_seconds(const duet_reader *reader) {
+    return reader->seconds;
+}
 
-void duet_reader_column(const duet_reader *reader, int64_t index, int *tap, int *pool, int64_t *dim) {
+void duet_reader_column(const duet_reader *reader, int64_t index, int *tap, int *pool,
+                        int64_t *dim) {
     *tap = reader->columns[index].tap;
     *pool = reader->columns[index].pool;
     *dim = reader->columns[index].dim;
 }
 
-/* x0 from bytes and the noise of the image; x_t of all levels. eps stands where the last level's x_t goes: it is read there
- * before it is overwritten. */
+/* x0 from bytes and the noise of the image; x_t of all levels. eps stands where the last level's
+ * x_t goes: it is read there before it is overwritten. */
 static void prepare_image(const duet_reader *reader, const uint8_t *pixels, int64_t id, int64_t i) {
     const int64_t size = reader->size, step = reader->batch * size;
     const int last = reader->level_count - 1;
@@ -152,17 +172,22 @@ static void prepare_image(const duet_reader *reader, const uint8_t *pixels, int6
     bool noisy = false;
     for (int l = 0; l <= last; l++) noisy |= reader->levels[l].sigma > 0;
     for (int l = 0; l <= last && reader->low != NULL; l++)
-        duet_low_res(reader->low + l * step + i * size, pixels, reader->shape.size, reader->shape.in_channels, reader->shape.low_res);
+        duet_low_res(reader->low + l * step + i * size, pixels, reader->shape.size,
+                     reader->shape.in_channels, reader->shape.low_res);
     if (noisy) duet_image_noise(eps, reader->options.noise_seed, id, size);
     for (int l = 0; l <= last; l++) {
         const duet_level *level = &reader->levels[l];
-        const float alpha = (float)(level->alpha * level->in_scale), sigma = (float)(level->sigma * level->in_scale);
+        const float alpha = (float)(level->alpha * level->in_scale),
+                    sigma = (float)(level->sigma * level->in_scale);
         float *x = reader->x + l * step + i * size;
         if (reader->gain[0] > 0) {
-            for (int64_t e = 0; e < size; e++) x[e] = (float)pixels[e] * reader->gain[e % reader->channels] + reader->offset[e % reader->channels];
+            for (int64_t e = 0; e < size; e++)
+                x[e] = (float)pixels[e] * reader->gain[e % reader->channels] +
+                       reader->offset[e % reader->channels];
             continue;
         }
-        for (int64_t e = 0; e < size; e++) x[e] = alpha * ((float)pixels[e] / 127.5f - 1.0f) + (sigma > 0 ? sigma * eps[e] : 0.0f);
+        for (int64_t e = 0; e < size; e++)
+            x[e] = alpha * ((float)pixels[e] / 127.5f - 1.0f) + (sigma > 0 ? sigma * eps[e] : 0.0f);
     }
 }
 
@@ -172,18 +197,26 @@ static duet_status hand_out(duet_reader *reader, int64_t c, int64_t rows, float 
     if (reader->level_count == 1) return duet_session_get(reader->session, c, rows, out[c]);
     DUET_TRY(duet_session_get(reader->session, c, -1, reader->rows));
     for (int l = 0; l < reader->level_count; l++)
-        memcpy(out[l * reader->outputs + c], reader->rows + l * reader->batch * dim, (size_t)(rows * dim) * sizeof(float));
+        memcpy(out[l * reader->outputs + c], reader->rows + l * reader->batch * dim,
+               (size_t)(rows * dim) * sizeof(float));
     return DUET_OK;
 }
 
-duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index, int64_t rows, float *const *out) {
-    if (rows < 1 || rows > reader->batch) return duet_fail(DUET_ARG, "%lld rows; the reader takes 1 to %lld", (long long)rows, (long long)reader->batch);
+duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index,
+                            int64_t rows, float *const *out) {
+    if (rows < 1 || rows > reader->batch)
+        return duet_fail(DUET_ARG, "%lld rows; the reader takes 1 to %lld", (long long)rows,
+                         (long long)reader->batch);
 #pragma omp parallel for num_threads(reader->threads) schedule(static)
-    for (int64_t i = 0; i < rows; i++) prepare_image(reader, pixels + i * reader->size, index[i], i);
+    for (int64_t i = 0; i < rows; i++)
+        prepare_image(reader, pixels + i * reader->size, index[i], i);
     DUET_TRY(duet_session_set(reader->session, "x", reader->x));
-    if (duet_session_has_input(reader->session, "net_t")) DUET_TRY(duet_session_set(reader->session, "net_t", reader->t));
-    if (duet_session_has_input(reader->session, "y")) DUET_TRY(duet_session_set(reader->session, "y", reader->y));
-    if (reader->low != NULL && duet_session_has_input(reader->session, "low_res")) DUET_TRY(duet_session_set(reader->session, "low_res", reader->low));
+    if (duet_session_has_input(reader->session, "net_t"))
+        DUET_TRY(duet_session_set(reader->session, "net_t", reader->t));
+    if (duet_session_has_input(reader->session, "y"))
+        DUET_TRY(duet_session_set(reader->session, "y", reader->y));
+    if (reader->low != NULL && duet_session_has_input(reader->session, "low_res"))
+        DUET_TRY(duet_session_set(reader->session, "low_res", reader->low));
     const double start = duet_clock();
     DUET_TRY(duet_session_run(reader->session));
     reader->seconds += duet_clock() - start;

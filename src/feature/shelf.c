@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * feature/shelf.c: see shelf.h. Rows that were never written are holes of the file: they read as zeros and take no room. */
+ * feature/shelf.c: see shelf.h. Rows that were never written are holes of the file: they read as
+ * zeros and take no room. */
 #include "feature/shelf.h"
 
 #include <errno.h>
@@ -17,9 +18,13 @@
 
 enum { HEADER = 2048, RUN = 256 }; /* bytes before the tensors; most rows moved at once */
 
-static int64_t row_bytes(const duet_shelf *s) { return s->dim * (int64_t)duet_dtype_size(s->stored); }
+static int64_t row_bytes(const duet_shelf *s) {
+    return s->dim * (int64_t)duet_dtype_size(s->stored);
+}
 
-static int64_t file_size(const duet_shelf *s) { return s->x_at + s->rows * row_bytes(s); }
+static int64_t file_size(const duet_shelf *s) {
+    return s->x_at + s->rows * row_bytes(s);
+}
 
 /* Eight bytes of length, JSON, spaces. */
 static duet_status print_header(const duet_shelf *s, const char *key, char out[HEADER]) {
@@ -27,16 +32,21 @@ static duet_status print_header(const duet_shelf *s, const char *key, char out[H
     const long long rows = s->rows, check = 8 * rows, end = check + rows * row_bytes(s);
     memset(out, ' ', HEADER);
     for (int b = 0; b < 8; b++) out[b] = (char)(length >> (8 * b) & 0xFF);
-    const int used = snprintf(out + 8, HEADER - 8,
-                              "{\"__metadata__\":{\"duet.features\":\"%s\"},\"check\":{\"dtype\":\"I64\",\"shape\":[%lld],\"data_offsets\":[0,%lld]},"
-                              "\"X\":{\"dtype\":\"%s\",\"shape\":[%lld,%lld],\"data_offsets\":[%lld,%lld]}}",
-                              key, rows, check, s->stored == DUET_F16 ? "F16" : "F32", rows, (long long)s->dim, check, end);
-    if (used < 0 || used >= HEADER - 8) return duet_fail(DUET_ARG, "the key of a feature table is too long");
+    const int used =
+        snprintf(out + 8, HEADER - 8,
+                 "{\"__metadata__\":{\"duet.features\":\"%s\"},\"check\":{\"dtype\":\"I64\","
+                 "\"shape\":[%lld],\"data_offsets\":[0,%lld]},"
+                 "\"X\":{\"dtype\":\"%s\",\"shape\":[%lld,%lld],\"data_offsets\":[%lld,%lld]}}",
+                 key, rows, check, s->stored == DUET_F16 ? "F16" : "F32", rows, (long long)s->dim,
+                 check, end);
+    if (used < 0 || used >= HEADER - 8)
+        return duet_fail(DUET_ARG, "the key of a feature table is too long");
     out[8 + used] = ' ';
     return DUET_OK;
 }
 
-static duet_status read_at(int fd, const duet_shelf *s, int64_t offset, void *bytes, int64_t count) {
+static duet_status read_at(int fd, const duet_shelf *s, int64_t offset, void *bytes,
+                           int64_t count) {
     for (uint8_t *to = bytes; count > 0;) {
         const ssize_t got = pread(fd, to, (size_t)count, (off_t)offset);
         if (got < 0 && errno == EINTR) continue;
@@ -49,11 +59,13 @@ static duet_status read_at(int fd, const duet_shelf *s, int64_t offset, void *by
     return DUET_OK;
 }
 
-static duet_status write_at(int fd, const duet_shelf *s, int64_t offset, const void *bytes, int64_t count) {
+static duet_status write_at(int fd, const duet_shelf *s, int64_t offset, const void *bytes,
+                            int64_t count) {
     for (const uint8_t *from = bytes; count > 0;) {
         const ssize_t put = pwrite(fd, from, (size_t)count, (off_t)offset);
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0 || put == 0) return duet_fail_system(put < 0 ? errno : ENOSPC, "write", s->path);
+        if (put < 0 || put == 0)
+            return duet_fail_system(put < 0 ? errno : ENOSPC, "write", s->path);
         from += put;
         offset += put;
         count -= put;
@@ -73,17 +85,21 @@ static duet_status check_file(const duet_shelf *s, const char want[HEADER]) {
     duet_status status = DUET_OK;
     DUET_TRY(open_file(s, &fd));
     if (fstat(fd, &info) != 0) DUET_FAIL(DUET_IO, "cannot look at '%s'", s->path);
-    if (info.st_size < HEADER || info.st_size > file_size(s)) DUET_FAIL(DUET_FORMAT, "'%s' has another size than its rows", s->path);
+    if (info.st_size < HEADER || info.st_size > file_size(s))
+        DUET_FAIL(DUET_FORMAT, "'%s' has another size than its rows", s->path);
     DUET_DO(read_at(fd, s, 0, have, HEADER));
-    if (memcmp(have, want, HEADER) != 0) DUET_FAIL(DUET_FORMAT, "'%s' is no feature table of these settings", s->path);
+    if (memcmp(have, want, HEADER) != 0)
+        DUET_FAIL(DUET_FORMAT, "'%s' is no feature table of these settings", s->path);
     /* Shorter where it was cut: what is missing becomes a hole. */
-    if (info.st_size < file_size(s) && ftruncate(fd, (off_t)file_size(s)) != 0) status = duet_fail_system(errno, "write", s->path);
+    if (info.st_size < file_size(s) && ftruncate(fd, (off_t)file_size(s)) != 0)
+        status = duet_fail_system(errno, "write", s->path);
 done:
     close(fd);
     return status;
 }
 
-duet_status duet_shelf_open(duet_shelf *out, const char *path, const char *key, int64_t rows, int64_t dim, duet_dtype stored) {
+duet_status duet_shelf_open(duet_shelf *out, const char *path, const char *key, int64_t rows,
+                            int64_t dim, duet_dtype stored) {
     duet_shelf s = {.rows = rows, .dim = dim, .stored = stored};
     char header[HEADER];
     if (!*path) {
@@ -111,11 +127,13 @@ duet_status duet_shelf_present(const duet_shelf *shelf, uint8_t *present) {
     int fd = -1;
     duet_status status = DUET_OK;
     uint64_t check[RUN];
-    if (!shelf->memory) DUET_TRY(open_file(shelf, &fd));
+    if (shelf->memory == NULL) DUET_TRY(open_file(shelf, &fd));
     for (int64_t first = 0; first < shelf->rows; first += RUN) {
         const int64_t count = shelf->rows - first < RUN ? shelf->rows - first : RUN;
-        if (shelf->memory) memcpy(check, shelf->memory + 8 * first, (size_t)(8 * count));
-        else DUET_DO(read_at(fd, shelf, shelf->check_at + 8 * first, check, 8 * count));
+        if (shelf->memory != NULL)
+            memcpy(check, shelf->memory + 8 * first, (size_t)(8 * count));
+        else
+            DUET_DO(read_at(fd, shelf, shelf->check_at + 8 * first, check, 8 * count));
         for (int64_t i = 0; i < count; i++) present[first + i] &= check[i] != 0;
     }
 done:
@@ -137,7 +155,10 @@ static int64_t run_of(const int64_t *slot, int64_t count) {
 
 static duet_status check_range(const duet_shelf *s, const float *x, int64_t count) {
     for (int64_t i = 0; s->stored == DUET_F16 && i < count; i++)
-        if (fabsf(x[i]) >= 65520.0f) return duet_fail(DUET_NUMERIC, "a feature is %g, which f16 cannot hold; keep features as f32", (double)x[i]);
+        if (fabsf(x[i]) >= 65520.0f)
+            return duet_fail(DUET_NUMERIC,
+                             "a feature is %g, which f16 cannot hold; keep features as f32",
+                             (double)x[i]);
     return DUET_OK;
 }
 
@@ -148,9 +169,10 @@ duet_status duet_shelf_put(duet_shelf *shelf, const int64_t *slot, int64_t count
     uint8_t *rows = NULL;
     uint64_t check[RUN];
     DUET_TRY(check_range(shelf, x, count * shelf->dim));
-    if (shelf->memory) {
+    if (shelf->memory != NULL) {
         for (int64_t i = 0; i < count; i++) {
-            duet_convert(shelf->memory + shelf->x_at + slot[i] * bytes, shelf->stored, x + i * shelf->dim, DUET_F32, shelf->dim);
+            duet_convert(shelf->memory + shelf->x_at + slot[i] * bytes, shelf->stored,
+                         x + i * shelf->dim, DUET_F32, shelf->dim);
             memset(shelf->memory + 8 * slot[i], 1, 8);
         }
         return DUET_OK;
@@ -172,7 +194,8 @@ done:
 }
 
 /* One run of rows; damaged ones are noted by a check of 0. */
-static duet_status get_run(duet_shelf *s, int fd, int64_t slot, int64_t n, uint8_t *rows, float *x, int64_t *damaged) {
+static duet_status get_run(duet_shelf *s, int fd, int64_t slot, int64_t n, uint8_t *rows, float *x,
+                           int64_t *damaged) {
     const int64_t bytes = row_bytes(s);
     uint64_t check[RUN];
     DUET_TRY(read_at(fd, s, s->check_at + 8 * slot, check, 8 * n));
@@ -187,15 +210,17 @@ static duet_status get_run(duet_shelf *s, int fd, int64_t slot, int64_t n, uint8
     return DUET_OK;
 }
 
-duet_status duet_shelf_get(duet_shelf *shelf, const int64_t *slot, int64_t count, float *x, int64_t *damaged) {
+duet_status duet_shelf_get(duet_shelf *shelf, const int64_t *slot, int64_t count, float *x,
+                           int64_t *damaged) {
     const int64_t bytes = row_bytes(shelf);
     int fd = -1;
     duet_status status = DUET_OK;
     uint8_t *rows = NULL;
     *damaged = 0;
-    if (shelf->memory) {
+    if (shelf->memory != NULL) {
         for (int64_t i = 0; i < count; i++)
-            duet_convert(x + i * shelf->dim, DUET_F32, shelf->memory + shelf->x_at + slot[i] * bytes, shelf->stored, shelf->dim);
+            duet_convert(x + i * shelf->dim, DUET_F32,
+                         shelf->memory + shelf->x_at + slot[i] * bytes, shelf->stored, shelf->dim);
         return DUET_OK;
     }
     DUET_DO(open_file(shelf, &fd));

@@ -24,11 +24,16 @@ static const duet_entry *const entries[] = {
 };
 #undef DUET_HEAD
 
-const duet_family duet_family_head = {.name = "head", .help = "classifiers on feature rows", .entries = entries, .count = DUET_COUNT(entries)};
+const duet_family duet_family_head = {.name = "head",
+                                      .help = "classifiers on feature rows",
+                                      .entries = entries,
+                                      .count = DUET_COUNT(entries)};
 
 duet_status duet_head_parse(const duet_head_kind **out, void *options, const char *spec) {
     const duet_entry *entry = NULL;
-    DUET_TRY(duet_family_parse(&duet_family_head, &entry, options, options ? DUET_HEAD_OPTIONS_SIZE : 0, spec && *spec ? spec : "linear"));
+    DUET_TRY(duet_family_parse(&duet_family_head, &entry, options,
+                               options ? DUET_HEAD_OPTIONS_SIZE : 0,
+                               spec && *spec ? spec : "linear"));
     for (int i = 0; i < DUET_COUNT(members); i++)
         if (entries[i] == entry) *out = members[i];
     return DUET_OK;
@@ -59,13 +64,17 @@ duet_status duet_head_new(duet_head **out, const duet_head_kind *kind, int class
 }
 
 void duet_head_free(duet_head *head) {
-    if (!head) return;
+    if (head == NULL) return;
     duet_arena_free(head->arena);
     duet_release(head);
 }
 
-int duet_head_classes(const duet_head *head) { return head->classes; }
-int64_t duet_head_dim(const duet_head *head) { return head->dim; }
+int duet_head_classes(const duet_head *head) {
+    return head->classes;
+}
+int64_t duet_head_dim(const duet_head *head) {
+    return head->dim;
+}
 
 /* mean and 1/deviation of each column; two passes, sums in double */
 static duet_status measure_columns(duet_head *head, const duet_feature_table *table) {
@@ -87,10 +96,14 @@ static duet_status measure_columns(duet_head *head, const duet_feature_table *ta
     for (int64_t c = 0; c < D; c++) {
         const double deviation = sqrt(sum[c] / (double)M);
         finite &= isfinite(deviation);
-        head->scale[c] = deviation > 1e-12 + 1e-7 * fabs((double)head->mean[c]) ? (float)(1.0 / deviation) : 0.0f;
+        head->scale[c] = deviation > 1e-12 + 1e-7 * fabs((double)head->mean[c])
+                             ? (float)(1.0 / deviation)
+                             : 0.0f;
     }
     duet_release(sum);
-    return finite ? DUET_OK : duet_fail(DUET_NUMERIC, "the features hold NaN or Inf; the model's weights may be damaged");
+    return finite ? DUET_OK
+                  : duet_fail(DUET_NUMERIC,
+                              "the features hold NaN or Inf; the model's weights may be damaged");
 }
 
 void duet_head_fold(duet_head *head) {
@@ -107,32 +120,44 @@ void duet_head_fold(duet_head *head) {
 
 static duet_status check_fit(const duet_head_fit *fit) {
     const duet_feature_table *tables[] = {fit->train, fit->val};
-    if (fit->class_count < 2) return duet_fail(DUET_ARG, "a head needs at least 2 classes, there is %d", fit->class_count);
+    if (fit->class_count < 2)
+        return duet_fail(DUET_ARG, "a head needs at least 2 classes, there is %d",
+                         fit->class_count);
     if (fit->train->rows < 1) return duet_fail(DUET_ARG, "no rows to train the head on");
-    if (fit->val && fit->val->dim != fit->train->dim)
-        return duet_fail(DUET_SHAPE, "training rows have %lld features, validation rows %lld", (long long)fit->train->dim, (long long)fit->val->dim);
-    if (fit->start && (fit->start->dim != fit->train->dim || fit->start->classes != fit->class_count))
-        return duet_fail(DUET_SHAPE, "the head to start from is for %d classes of %lld features, the rows are %d classes of %lld", fit->start->classes,
-                         (long long)fit->start->dim, fit->class_count, (long long)fit->train->dim);
+    if (fit->val != NULL && fit->val->dim != fit->train->dim)
+        return duet_fail(DUET_SHAPE, "training rows have %lld features, validation rows %lld",
+                         (long long)fit->train->dim, (long long)fit->val->dim);
+    if (fit->start != NULL &&
+        (fit->start->dim != fit->train->dim || fit->start->classes != fit->class_count))
+        return duet_fail(DUET_SHAPE,
+                         "the head to start from is for %d classes of %lld features, the rows are "
+                         "%d classes of %lld",
+                         fit->start->classes, (long long)fit->start->dim, fit->class_count,
+                         (long long)fit->train->dim);
     for (int t = 0; t < 2; t++)
-        for (int64_t i = 0; tables[t] && i < tables[t]->rows; i++)
+        for (int64_t i = 0; tables[t] != NULL && i < tables[t]->rows; i++)
             if (tables[t]->labels[i] < 0 || tables[t]->labels[i] >= fit->class_count)
-                return duet_fail(DUET_ARG, "row %lld has label %d; labels must be 0 to %d", (long long)i, tables[t]->labels[i], fit->class_count - 1);
+                return duet_fail(DUET_ARG, "row %lld has label %d; labels must be 0 to %d",
+                                 (long long)i, tables[t]->labels[i], fit->class_count - 1);
     return DUET_OK;
 }
 
-duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec, const duet_head_fit *fit, duet_head_result *result) {
+duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec,
+                            const duet_head_fit *fit, duet_head_result *result) {
     duet_status status = DUET_OK;
     duet_head *head = NULL;
     const duet_head_kind *kind = NULL;
-    union { max_align_t align; uint8_t bytes[DUET_HEAD_OPTIONS_SIZE]; } options;
+    union {
+        max_align_t align;
+        uint8_t bytes[DUET_HEAD_OPTIONS_SIZE];
+    } options;
     DUET_TRY(check_fit(fit));
     DUET_TRY(duet_head_parse(&kind, &options, spec));
     DUET_TRY(duet_head_new(&head, kind, fit->class_count, fit->train->dim));
     DUET_DO(measure_columns(head, fit->train));
     DUET_DO(kind->fit(ctx, head, &options, fit, result));
     duet_head_fold(head);
-    if (out) {
+    if (out != NULL) {
         *out = head;
         head = NULL;
     }
@@ -142,6 +167,8 @@ done:
 }
 
 void duet_head_logits(const duet_head *head, const float *x, int64_t rows, float *logits) {
-    for (int64_t i = 0; i < rows; i++) memcpy(logits + i * head->classes, head->offset, (size_t)head->classes * sizeof *logits);
-    duet_gemm_f32(false, true, rows, head->classes, head->dim, 1.0f, x, head->dim, head->folded, head->dim, 1.0f, logits, head->classes);
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(logits + i * head->classes, head->offset, (size_t)head->classes * sizeof *logits);
+    duet_gemm_f32(false, true, rows, head->classes, head->dim, 1.0f, x, head->dim, head->folded,
+                  head->dim, 1.0f, logits, head->classes);
 }

@@ -25,14 +25,18 @@ struct duet_head {
 typedef struct duet_head_kind {
     duet_entry info;
     /* The inputs have been checked and the head's arrays are there, with mean and scale set. */
-    duet_status (*fit)(duet_context *ctx, duet_head *head, const void *options, const duet_head_fit *fit, duet_head_result *result);
+    duet_status (*fit)(duet_context *ctx, duet_head *head, const void *options,
+                       const duet_head_fit *fit, duet_head_result *result);
 } duet_head_kind;
 
 /* A head without values; the arrays are zero. */
-DUET_NODISCARD duet_status duet_head_new(duet_head **out, const duet_head_kind *kind, int classes, int64_t dim);
+DUET_NODISCARD duet_status duet_head_new(duet_head **out, const duet_head_kind *kind, int classes,
+                                         int64_t dim);
 /* Makes folded and offset from the rest. */
 void duet_head_fold(duet_head *head);
-/* The member of a spec; options (DUET_HEAD_OPTIONS_SIZE bytes) may be NULL. An empty spec is "linear". */
-DUET_NODISCARD duet_status duet_head_parse(const duet_head_kind **out, void *options, const char *spec);
+/* The member of a spec; options (DUET_HEAD_OPTIONS_SIZE bytes) may be NULL. An empty spec is
+ * "linear". */
+DUET_NODISCARD duet_status duet_head_parse(const duet_head_kind **out, void *options,
+                                           const char *spec);
 
 #endif

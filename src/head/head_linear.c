@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * head/head_linear.c: multinomial logistic regression (logistic.h) on standardised features. Strengths are solved side by side
- * (newton.h), from strong to weak, to a gap of 1e-4 of the objective (1e-3 when quick); the best on the validation rows is kept (ties: the
- * stronger). Where they do not all fit at once, the path ends after two strengths without improvement. A given strength is solved
- * to a gap of 1e-5. */
+ * head/head_linear.c: multinomial logistic regression (logistic.h) on standardised features.
+ * Strengths are solved side by side (newton.h), from strong to weak, to a gap of 1e-4 of the
+ * objective (1e-3 when quick); the best on the validation rows is kept (ties: the stronger). Where
+ * they do not all fit at once, the path ends after two strengths without improvement. A given
+ * strength is solved to a gap of 1e-5. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,19 +21,23 @@ typedef struct linear_options {
 } linear_options;
 
 static const duet_param params[] = {
-    DUET_TEXT(linear_options, strengths, "", NULL, "L2 strengths to try, strong to weak; default: nine from 1 to 0.00001, in a sweep 0.1/0.01/0.001/0.0001/0.00001"),
+    DUET_TEXT(linear_options, strengths, "", NULL,
+              "L2 strengths to try, strong to weak; default: nine from 1 to 0.00001, in a sweep "
+              "0.1/0.01/0.001/0.0001/0.00001"),
     DUET_INT(linear_options, iterations, "400", 1, 100000, "most passes over the rows a strength"),
 };
 
 /* Classes of all lanes together: more make the products no faster. */
 enum { MOST = 32, LANES = 5, WIDEST_LANES = 256 };
-static const char default_strengths[] = "1/0.1/0.03/0.01/0.003/0.001/0.0003/0.0001/0.00001", quick_strengths[] = "0.1/0.01/0.001/0.0001/0.00001";
+static const char default_strengths[] = "1/0.1/0.03/0.01/0.003/0.001/0.0003/0.0001/0.00001",
+                  quick_strengths[] = "0.1/0.01/0.001/0.0001/0.00001";
 
 static duet_status parse_strengths(const char *text, double *out, int *count) {
     char copy[DUET_TEXT_SIZE], *rest = NULL;
     (void)duet_copy_text(copy, sizeof copy, text);
     *count = 0;
-    for (const char *word = strtok_r(copy, "/;, ", &rest); word; word = strtok_r(NULL, "/;, ", &rest)) {
+    for (const char *word = strtok_r(copy, "/;, ", &rest); word;
+         word = strtok_r(NULL, "/;, ", &rest)) {
         double value = 0;
         if (*count >= MOST || !duet_parse_f64(&value, word) || !(value >= 0))
             return duet_fail(DUET_ARG, "strengths is '%s'; give numbers like 0.1/0.01/0.001", text);
@@ -47,7 +52,8 @@ static duet_status parse_strengths(const char *text, double *out, int *count) {
     return *count > 0 ? DUET_OK : duet_fail(DUET_ARG, "no strengths given");
 }
 
-static duet_status standardise(float **out, const duet_head *head, const duet_feature_table *table, int threads) {
+static duet_status standardise(float **out, const duet_head *head, const duet_feature_table *table,
+                               int threads) {
     DUET_TRY(duet_alloc(out, table->rows * table->dim, sizeof **out));
     float *x = *out;
 #pragma omp parallel for schedule(static) num_threads(threads)
@@ -91,13 +97,14 @@ typedef struct path {
 } path;
 
 /* The lanes of one round, in order. Returns how many strengths in a row have brought nothing. */
-static int judge(duet_head *head, const duet_head_fit *fit, const double *strengths, int first, int count, const duet_logistic_result *solved,
-                 path *p, int worse, duet_head_result *result) {
+static int judge(duet_head *head, const duet_head_fit *fit, const double *strengths, int first,
+                 int count, const duet_logistic_result *solved, path *p, int worse,
+                 duet_head_result *result) {
     for (int s = 0; s < count; s++) {
         result->iterations += solved[s].passes;
         take(head, p->w[s]);
-        const double accuracy = fit->val ? top1(head, fit->val, p->logits) : NAN;
-        if (fit->val && first + s > 0 && !(accuracy > result->val_top1)) {
+        const double accuracy = fit->val != NULL ? top1(head, fit->val, p->logits) : NAN;
+        if (fit->val != NULL && first + s > 0 && !(accuracy > result->val_top1)) {
             worse++;
             continue;
         }
@@ -110,8 +117,9 @@ static int judge(duet_head *head, const duet_head_fit *fit, const double *streng
     return worse;
 }
 
-static duet_status follow(duet_context *ctx, duet_head *head, const duet_head_fit *fit, const double *strengths, int count,
-                          const duet_logistic_limits *limits, path *p, duet_head_result *result) {
+static duet_status follow(duet_context *ctx, duet_head *head, const duet_head_fit *fit,
+                          const double *strengths, int count, const duet_logistic_limits *limits,
+                          path *p, duet_head_result *result) {
     int worse = 0;
     result->val_top1 = NAN;
     for (int s = 0; s < count && worse < 2; s += p->lanes) {
@@ -128,13 +136,16 @@ static duet_status follow(duet_context *ctx, duet_head *head, const duet_head_fi
     return DUET_OK;
 }
 
-static duet_status make_path(duet_context *ctx, path *p, const duet_logistic_data *data, const duet_head_fit *fit) {
+static duet_status make_path(duet_context *ctx, path *p, const duet_logistic_data *data,
+                             const duet_head_fit *fit) {
     p->lanes = data->lanes;
     DUET_TRY(duet_logistic_new(ctx, &p->problem, data));
     DUET_TRY(duet_newton_new(&p->newton, p->problem, 2048));
-    for (int l = 0; l < p->lanes; l++) DUET_TRY(duet_alloc(&p->w[l], duet_logistic_variables(p->problem), sizeof **p->w));
+    for (int l = 0; l < p->lanes; l++)
+        DUET_TRY(duet_alloc(&p->w[l], duet_logistic_variables(p->problem), sizeof **p->w));
     DUET_TRY(duet_alloc(&p->best, duet_logistic_variables(p->problem), sizeof *p->best));
-    return duet_alloc(&p->logits, fit->val ? fit->val->rows * fit->class_count : 1, sizeof *p->logits);
+    return duet_alloc(&p->logits, fit->val != NULL ? fit->val->rows * fit->class_count : 1,
+                      sizeof *p->logits);
 }
 
 static void free_path(path *p) {
@@ -145,24 +156,39 @@ static void free_path(path *p) {
     duet_release(p->logits);
 }
 
-static duet_status fit_linear(duet_context *ctx, duet_head *head, const void *options, const duet_head_fit *fit, duet_head_result *result) {
+static duet_status fit_linear(duet_context *ctx, duet_head *head, const void *options,
+                              const duet_head_fit *fit, duet_head_result *result) {
     const linear_options *o = options;
     duet_status status = DUET_OK;
     double strengths[MOST];
     int count = 1;
     float *x = NULL;
     path p = {0};
-    const duet_logistic_limits limits = {.passes = fit->quick && o->iterations > 40 ? 40 : (int)o->iterations,
-                                         .gap = fit->quick ? 1e-3 : fit->val ? 1e-4 : 1e-5};
+    const duet_logistic_limits limits = {
+        .passes = fit->quick && o->iterations > 40 ? 40 : (int)o->iterations,
+        .gap = fit->quick         ? 1e-3
+               : fit->val != NULL ? 1e-4
+                                  : 1e-5};
     *result = (duet_head_result){0};
-    if (fit->val) DUET_TRY(parse_strengths(o->strengths[0] ? o->strengths : fit->quick ? quick_strengths : default_strengths, strengths, &count));
-    else strengths[0] = fit->strength;
+    if (fit->val != NULL)
+        DUET_TRY(parse_strengths(o->strengths[0] ? o->strengths
+                                 : fit->quick    ? quick_strengths
+                                                 : default_strengths,
+                                 strengths, &count));
+    else
+        strengths[0] = fit->strength;
     DUET_DO(standardise(&x, head, fit->train, duet_context_threads(ctx)));
-    const int fitting = WIDEST_LANES / fit->class_count, most = fitting < 1 ? 1 : fitting < LANES ? fitting : LANES;
-    const duet_logistic_data data = {.x = x, .labels = fit->train->labels, .rows = fit->train->rows, .dim = fit->train->dim,
-                                     .classes = fit->class_count, .lanes = count < most ? count : most};
+    const int fitting = WIDEST_LANES / fit->class_count, most = fitting < 1       ? 1
+                                                                : fitting < LANES ? fitting
+                                                                                  : LANES;
+    const duet_logistic_data data = {.x = x,
+                                     .labels = fit->train->labels,
+                                     .rows = fit->train->rows,
+                                     .dim = fit->train->dim,
+                                     .classes = fit->class_count,
+                                     .lanes = count < most ? count : most};
     DUET_DO(make_path(ctx, &p, &data, fit));
-    if (fit->start) begin(p.w[0], fit->start);
+    if (fit->start != NULL) begin(p.w[0], fit->start);
     DUET_DO(follow(ctx, head, fit, strengths, count, &limits, &p, result));
 done:
     free_path(&p);
@@ -171,6 +197,8 @@ done:
 }
 
 const duet_head_kind duet_head_linear = {
-    .info = {.name = "linear", .help = "multinomial logistic regression, strength chosen on validation rows", .params = DUET_TABLE(params, linear_options)},
+    .info = {.name = "linear",
+             .help = "multinomial logistic regression, strength chosen on validation rows",
+             .params = DUET_TABLE(params, linear_options)},
     .fit = fit_linear,
 };

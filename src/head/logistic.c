@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * head/logistic.c: passes over fixed groups of rows: F and its gradient, and the Hessian times a vector,
- *   H v = 1/M sum_i (diag p_i - p_i p_i') (V x_i + v_b) (x_i, 1)' + strength V.
- * Products are f32 and serve all lanes (several w, or v) at once, the loss and all sums over groups are double; a chunk of rows is read once for both products while it
- * is in the cache. The minimum: head/newton.c. */
+ * head/logistic.c: passes over fixed groups of rows: F and its gradient, and the Hessian times a
+ *   vector, H v = 1/M sum_i (diag p_i - p_i p_i') (V x_i + v_b) (x_i, 1)' + strength V.
+ * Products are f32 and serve all lanes (several w, or v) at once, the loss and all sums over groups
+ * are double; a chunk of rows is read once for both products while it is in the cache. The minimum:
+ * head/newton.c. */
 #include "head/logistic.h"
 
 #include <math.h>
@@ -17,9 +18,10 @@ enum { GROUPS = 16, MANY = 500000 }; /* MANY: sums worth waking the other thread
 
 typedef struct group {
     float *gradient; /* [lanes*K,D] */
-    float *logits;   /* [chunk,lanes*K], rows as narrow.h has them; then what the second product takes */
-    double *bias;    /* [lanes*K], gradient */
-    double *loss;    /* [lanes] */
+    float *
+        logits; /* [chunk,lanes*K], rows as narrow.h has them; then what the second product takes */
+    double *bias; /* [lanes*K], gradient */
+    double *loss; /* [lanes] */
 } group;
 
 struct duet_logistic {
@@ -32,27 +34,24 @@ struct duet_logistic {
     float *probabilities; /* [lanes,M,K], each of the last F there */
 };
 
-const duet_logistic_data *duet_logistic_rows(const duet_logistic *problem)
-{
+const duet_logistic_data *duet_logistic_rows(const duet_logistic *problem) {
     return &problem->data;
 }
 
-duet_context *duet_logistic_context(const duet_logistic *problem)
-{
+duet_context *duet_logistic_context(const duet_logistic *problem) {
     return problem->ctx;
 }
 
-int64_t duet_logistic_variables(const duet_logistic *problem)
-{
+int64_t duet_logistic_variables(const duet_logistic *problem) {
     return problem->variables;
 }
 
-static duet_status make_groups(duet_logistic *p)
-{
+static duet_status make_groups(duet_logistic *p) {
     const int64_t k = (int64_t)p->data.classes * p->data.lanes;
     for (int g = 0; g < GROUPS; g++) {
         DUET_TRY(duet_alloc(&p->groups[g].gradient, k * p->data.dim, sizeof(float)));
-        DUET_TRY(duet_alloc(&p->groups[g].logits, p->chunk * duet_narrow_columns(k), sizeof(float)));
+        DUET_TRY(
+            duet_alloc(&p->groups[g].logits, p->chunk * duet_narrow_columns(k), sizeof(float)));
         DUET_TRY(duet_alloc(&p->groups[g].bias, k, sizeof(double)));
         DUET_TRY(duet_alloc(&p->groups[g].loss, p->data.lanes, sizeof(double)));
     }
@@ -61,15 +60,17 @@ static duet_status make_groups(duet_logistic *p)
     return duet_alloc(&p->probabilities, p->data.rows * k, sizeof(float));
 }
 
-duet_status duet_logistic_new(duet_context *ctx, duet_logistic **out, const duet_logistic_data *data)
-{
+duet_status duet_logistic_new(duet_context *ctx, duet_logistic **out,
+                              const duet_logistic_data *data) {
     duet_logistic *p = NULL;
     duet_status status = DUET_OK;
-    if (data->rows < 1 || data->dim < 1 || data->classes < 1) return duet_fail(DUET_SHAPE, "logistic regression needs rows and columns");
+    if (data->rows < 1 || data->dim < 1 || data->classes < 1)
+        return duet_fail(DUET_SHAPE, "logistic regression needs rows and columns");
     if ((int64_t)data->classes > INT32_MAX / (data->dim + 1) - 8) {
-        return duet_fail(DUET_NO_MEMORY, "%d classes of %lld features are too many variables", data->classes, (long long)data->dim);
+        return duet_fail(DUET_NO_MEMORY, "%d classes of %lld features are too many variables",
+                         data->classes, (long long)data->dim);
     }
-    DUET_DO(duet_alloc(&p, 1, sizeof(*p)));
+    DUET_DO(duet_alloc(&p, 1, sizeof *p));
     p->ctx = ctx;
     p->data = *data;
     if (p->data.lanes < 1) p->data.lanes = 1;
@@ -86,8 +87,7 @@ done:
     return status;
 }
 
-void duet_logistic_free(duet_logistic *problem)
-{
+void duet_logistic_free(duet_logistic *problem) {
     if (problem == NULL) return;
     for (int g = 0; g < GROUPS; g++) {
         duet_release(problem->groups[g].gradient);
@@ -101,11 +101,12 @@ void duet_logistic_free(duet_logistic *problem)
     duet_release(problem);
 }
 
-/* e^x for x <= 0 in operations that vectorise; relative error below 3e-7 (polynomial: Cephes, exp2f). 2^n by its bits: adding
- * 1.5 * 2^23 leaves n in the lowest bits of the sum. NaN stays NaN. */
-static float exp_below(float x)
-{
-    const float scaled = (x < -87.0f ? -87.0f : x) * 1.44269504f, shifted = scaled + 12582912.0f, f = scaled - (shifted - 12582912.0f);
+/* e^x for x <= 0 in operations that vectorise; relative error below 3e-7 (polynomial: Cephes,
+ * exp2f). 2^n by its bits: adding 1.5 * 2^23 leaves n in the lowest bits of the sum. NaN stays
+ * NaN. */
+static float exp_below(float x) {
+    const float scaled = (x < -87.0f ? -87.0f : x) * 1.44269504f, shifted = scaled + 12582912.0f,
+                f = scaled - (shifted - 12582912.0f);
     float p = 1.535336188e-4f, power;
     uint32_t bits;
     p = p * f + 1.339887440e-3f;
@@ -114,15 +115,15 @@ static float exp_below(float x)
     p = p * f + 2.402264791e-1f;
     p = p * f + 6.931472028e-1f;
     p = p * f + 1.0f;
-    memcpy(&bits, &shifted, sizeof(bits));
+    memcpy(&bits, &shifted, sizeof bits);
     bits = (bits + 127u) << 23;
-    memcpy(&power, &bits, sizeof(power));
+    memcpy(&power, &bits, sizeof power);
     return p * power;
 }
 
-/* One row of F: logits + bias -> p (kept) and p - onehot(label), in place. Returns -log p[label]. */
-static double softmax_row(float *z, float *p, const double *bias, int classes, int32_t label)
-{
+/* One row of F: logits + bias -> p (kept) and p - onehot(label), in place. Returns -log p[label].
+ */
+static double softmax_row(float *z, float *p, const double *bias, int classes, int32_t label) {
     float top = -INFINITY, sum = 0;
     for (int k = 0; k < classes; k++) {
         z[k] += (float)bias[k];
@@ -139,8 +140,7 @@ static double softmax_row(float *z, float *p, const double *bias, int classes, i
 }
 
 /* One row of H v: z = V x + v_b -> (diag p - p p') z, in place. */
-static void curve_row(float *z, const float *p, const double *bias, int classes)
-{
+static void curve_row(float *z, const float *p, const double *bias, int classes) {
     float mean = 0;
     for (int k = 0; k < classes; k++) {
         z[k] += (float)bias[k];
@@ -150,23 +150,25 @@ static void curve_row(float *z, const float *p, const double *bias, int classes)
 }
 
 /* The rows of a chunk for one lane: columns l*K … of the logits. */
-static void run_rows(duet_logistic *p, group *own, const duet_logistic_lane *lane, int l, int count, int64_t first, int64_t rows)
-{
+static void run_rows(duet_logistic *p, group *own, const duet_logistic_lane *lane, int l, int count,
+                     int64_t first, int64_t rows) {
     const int64_t classes = p->data.classes, columns = duet_narrow_columns(count * classes);
     const double *bias = lane->at + p->weights;
     double *sum = own->bias + l * classes, loss = 0;
     for (int64_t i = 0; i < rows; i++) {
         float *row = own->logits + i * columns + l * classes;
         float *kept = p->probabilities + (lane->place * p->data.rows + first + i) * classes;
-        if (lane->curve) curve_row(row, kept, bias, p->data.classes);
-        else loss += softmax_row(row, kept, bias, p->data.classes, p->data.labels[first + i]);
+        if (lane->curve)
+            curve_row(row, kept, bias, p->data.classes);
+        else
+            loss += softmax_row(row, kept, bias, p->data.classes, p->data.labels[first + i]);
         for (int64_t k = 0; k < classes; k++) sum[k] += (double)row[k];
     }
     own->loss[l] += loss;
 }
 
-static void run_group(duet_logistic *p, group *own, int64_t first_chunk, int64_t last_chunk, const duet_logistic_lane *lanes, int count)
-{
+static void run_group(duet_logistic *p, group *own, int64_t first_chunk, int64_t last_chunk,
+                      const duet_logistic_lane *lanes, int count) {
     const int64_t d = p->data.dim, columns = (int64_t)count * p->data.classes;
     memset(own->gradient, 0, (size_t)(columns * d) * sizeof(float));
     memset(own->bias, 0, (size_t)columns * sizeof(double));
@@ -182,8 +184,7 @@ static void run_group(duet_logistic *p, group *own, int64_t first_chunk, int64_t
 }
 
 /* (sum over the groups) / M + strength at, the bias without strength; F. */
-static void finish_lane(duet_logistic *p, duet_logistic_lane *lane, int l)
-{
+static void finish_lane(duet_logistic *p, duet_logistic_lane *lane, int l) {
     const double rows = (double)p->data.rows;
     const float *gradient[GROUPS];
     double square = 0;
@@ -206,22 +207,22 @@ static void finish_lane(duet_logistic *p, duet_logistic_lane *lane, int l)
     lane->loss = lane->loss / rows + 0.5 * lane->strength * square;
 }
 
-void duet_logistic_pass(duet_logistic *problem, duet_logistic_lane *lanes, int count)
-{
+void duet_logistic_pass(duet_logistic *problem, duet_logistic_lane *lanes, int count) {
     duet_logistic *p = problem;
     const int64_t chunks = (p->data.rows + p->chunk - 1) / p->chunk;
     for (int l = 0; l < count; l++)
         for (int64_t i = 0; i < p->weights; i++) p->w[l * p->weights + i] = (float)lanes[l].at[i];
     duet_narrow_pack(p->w, (int64_t)count * p->data.classes, p->data.dim, p->packed);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(p->threads)
-    for (int g = 0; g < GROUPS; g++) run_group(p, &p->groups[g], chunks * g / GROUPS, chunks * (g + 1) / GROUPS, lanes, count);
+    for (int g = 0; g < GROUPS; g++)
+        run_group(p, &p->groups[g], chunks * g / GROUPS, chunks * (g + 1) / GROUPS, lanes, count);
     for (int l = 0; l < count; l++) finish_lane(p, &lanes[l], l);
 }
 
-void duet_logistic_classes(const duet_logistic *problem, int place, double *out)
-{
+void duet_logistic_classes(const duet_logistic *problem, int place, double *out) {
     const int64_t rows = problem->data.rows, classes = problem->data.classes;
-    const int64_t most = (int64_t)100000000 / (classes * classes) + 1, stride = rows > most ? rows / most : 1;
+    const int64_t most = (int64_t)100000000 / (classes * classes) + 1,
+                  stride = rows > most ? rows / most : 1;
     const float *all = problem->probabilities + place * rows * classes;
     int64_t used = 0;
     memset(out, 0, (size_t)(classes * classes) * sizeof(double));
@@ -239,13 +240,13 @@ void duet_logistic_classes(const duet_logistic *problem, int place, double *out)
     }
 }
 
-void duet_logistic_doubts(const duet_logistic *problem, int place, float *out)
-{
+void duet_logistic_doubts(const duet_logistic *problem, int place, float *out) {
     const int64_t rows = problem->data.rows, classes = problem->data.classes;
     const float *all = problem->probabilities + place * rows * classes;
     for (int64_t i = 0; i < rows; i++) {
         float sum = 0;
-        for (int64_t k = 0; k < classes; k++) sum += all[i * classes + k] * (1.0f - all[i * classes + k]);
+        for (int64_t k = 0; k < classes; k++)
+            sum += all[i * classes + k] * (1.0f - all[i * classes + k]);
         out[i] = sum;
     }
 }

@@ -17,7 +17,8 @@ duet_status duet_archive_open(zip_t **out, const char *path) {
     if (zip == NULL) {
         zip_error_t error;
         zip_error_init_with_code(&error, code);
-        const duet_status status = duet_fail(DUET_FORMAT, "damaged or cut-off zip archive: %s", zip_error_strerror(&error));
+        const duet_status status = duet_fail(DUET_FORMAT, "damaged or cut-off zip archive: %s",
+                                             zip_error_strerror(&error));
         zip_error_fini(&error);
         return status;
     }
@@ -32,41 +33,65 @@ duet_status duet_archive_open(zip_t **out, const char *path) {
 static duet_status check_sizes(const zip_stat_t *stat, const char *name) {
     const unsigned long long size = stat->size, packed = stat->comp_size;
     if (stat->comp_method == ZIP_CM_STORE && size != packed)
-        return duet_fail(DUET_FORMAT, "stored archive member '%s' has two sizes, %llu and %llu", name, size, packed);
+        return duet_fail(DUET_FORMAT, "stored archive member '%s' has two sizes, %llu and %llu",
+                         name, size, packed);
     if (stat->comp_method == ZIP_CM_DEFLATE && size > MAX_DEFLATED)
-        return duet_fail(DUET_NO_MEMORY, "compressed archive member '%s' has %llu bytes; the limit is %llu", name, size, (unsigned long long)MAX_DEFLATED);
+        return duet_fail(DUET_NO_MEMORY,
+                         "compressed archive member '%s' has %llu bytes; the limit is %llu", name,
+                         size, (unsigned long long)MAX_DEFLATED);
     if (stat->comp_method == ZIP_CM_DEFLATE && size / MAX_RATIO > packed)
-        return duet_fail(DUET_FORMAT, "archive member '%s' claims %llu bytes from %llu, more than its compression allows", name, size, packed);
-    return size > INT64_MAX ? duet_fail(DUET_FORMAT, "archive member '%s' has an impossible size", name) : DUET_OK;
+        return duet_fail(
+            DUET_FORMAT,
+            "archive member '%s' claims %llu bytes from %llu, more than its compression allows",
+            name, size, packed);
+    return size > INT64_MAX
+               ? duet_fail(DUET_FORMAT, "archive member '%s' has an impossible size", name)
+               : DUET_OK;
 }
 
 static bool leads_outside(const char *name) {
-    return name[0] == '/' || strchr(name, '\\') != NULL || strcmp(name, "..") == 0 || strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL;
+    return name[0] == '/' || strchr(name, '\\') != NULL || strcmp(name, "..") == 0 ||
+           strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL;
 }
 
 duet_status duet_archive_at(duet_archive_member *out, zip_t *zip, int64_t index) {
-    const uint64_t need = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    const uint64_t need = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
+                          ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
     zip_stat_t stat;
-    if (zip_stat_index(zip, (zip_uint64_t)index, 0, &stat) != 0 || stat.name == NULL) return duet_fail(DUET_FORMAT, "the archive is damaged: %s", zip_strerror(zip));
-    if ((stat.valid & need) != need) return duet_fail(DUET_FORMAT, "the archive does not describe member '%s'", stat.name);
-    if (leads_outside(stat.name)) return duet_fail(DUET_FORMAT, "archive member '%s' has a name that leads outside", stat.name);
-    if (stat.encryption_method != ZIP_EM_NONE) return duet_fail(DUET_UNSUPPORTED, "archive member '%s' is encrypted", stat.name);
+    if (zip_stat_index(zip, (zip_uint64_t)index, 0, &stat) != 0 || stat.name == NULL)
+        return duet_fail(DUET_FORMAT, "the archive is damaged: %s", zip_strerror(zip));
+    if ((stat.valid & need) != need)
+        return duet_fail(DUET_FORMAT, "the archive does not describe member '%s'", stat.name);
+    if (leads_outside(stat.name))
+        return duet_fail(DUET_FORMAT, "archive member '%s' has a name that leads outside",
+                         stat.name);
+    if (stat.encryption_method != ZIP_EM_NONE)
+        return duet_fail(DUET_UNSUPPORTED, "archive member '%s' is encrypted", stat.name);
     if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE)
-        return duet_fail(DUET_UNSUPPORTED, "archive member '%s' has compression method %d; save it with DEFLATE", stat.name, (int)stat.comp_method);
+        return duet_fail(DUET_UNSUPPORTED,
+                         "archive member '%s' has compression method %d; save it with DEFLATE",
+                         stat.name, (int)stat.comp_method);
     DUET_TRY(check_sizes(&stat, stat.name));
-    *out = (duet_archive_member){.name = stat.name, .index = (uint64_t)index, .size = (int64_t)stat.size, .stored = stat.comp_method == ZIP_CM_STORE};
+    *out = (duet_archive_member){.name = stat.name,
+                                 .index = (uint64_t)index,
+                                 .size = (int64_t)stat.size,
+                                 .stored = stat.comp_method == ZIP_CM_STORE};
     return DUET_OK;
 }
 
 duet_status duet_archive_begin(zip_file_t **out, zip_t *zip, const duet_archive_member *member) {
     *out = zip_fopen_index(zip, member->index, 0);
-    return *out ? DUET_OK : duet_fail(DUET_FORMAT, "cannot read archive member '%s': %s", member->name, zip_strerror(zip));
+    return *out != NULL ? DUET_OK
+                        : duet_fail(DUET_FORMAT, "cannot read archive member '%s': %s",
+                                    member->name, zip_strerror(zip));
 }
 
 duet_status duet_archive_read(zip_file_t *file, void *dst, int64_t count, const char *name) {
     for (int64_t got = 0; got < count;) {
         const zip_int64_t n = zip_fread(file, (uint8_t *)dst + got, (zip_uint64_t)(count - got));
-        if (n < 0) return duet_fail(DUET_FORMAT, "'%s' is damaged: %s", name, zip_error_strerror(zip_file_get_error(file)));
+        if (n < 0)
+            return duet_fail(DUET_FORMAT, "'%s' is damaged: %s", name,
+                             zip_error_strerror(zip_file_get_error(file)));
         if (n == 0) return duet_fail(DUET_FORMAT, "'%s' is cut off", name);
         got += n;
     }
@@ -75,8 +100,10 @@ duet_status duet_archive_read(zip_file_t *file, void *dst, int64_t count, const 
 
 duet_status duet_archive_end(zip_file_t *file, const char *name) {
     char more = 0;
-    if (zip_fread(file, &more, 1) == 0) return DUET_OK; /* reading past the end makes libzip check the CRC */
-    return duet_fail(DUET_FORMAT, "'%s' is damaged: %s", name, zip_error_strerror(zip_file_get_error(file)));
+    if (zip_fread(file, &more, 1) == 0)
+        return DUET_OK; /* reading past the end makes libzip check the CRC */
+    return duet_fail(DUET_FORMAT, "'%s' is damaged: %s", name,
+                     zip_error_strerror(zip_file_get_error(file)));
 }
 
 duet_status duet_archive_load(char **out, zip_t *zip, const duet_archive_member *member) {

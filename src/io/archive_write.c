@@ -22,15 +22,18 @@ typedef struct source {
 } source;
 
 static int64_t elements(const source *s) {
-    return s->part->item ? duet_shape_count(&s->part->item->shape) : 0;
+    return s->part->item != NULL ? duet_shape_count(&s->part->item->shape) : 0;
 }
 
 static void refill(source *s) {
     const duet_store_item *const item = s->part->item;
     if (item == NULL || s->next >= elements(s)) return;
-    const int64_t to = (int64_t)duet_dtype_size(item->stored), room = (int64_t)sizeof s->space / to, rest = elements(s) - s->next;
+    const int64_t to = (int64_t)duet_dtype_size(item->stored), room = (int64_t)sizeof s->space / to,
+                  rest = elements(s) - s->next;
     const int64_t n = rest < room ? rest : room;
-    duet_convert(s->space, item->stored, (const uint8_t *)item->data + s->next * (int64_t)duet_dtype_size(item->dtype), item->dtype, n);
+    duet_convert(s->space, item->stored,
+                 (const uint8_t *)item->data + s->next * (int64_t)duet_dtype_size(item->dtype),
+                 item->dtype, n);
     s->next += n;
     s->at = s->space;
     s->left = n * to;
@@ -40,8 +43,9 @@ static zip_int64_t on_source(void *user, void *data, zip_uint64_t size, zip_sour
     source *const s = user;
     switch (command) {
     case ZIP_SOURCE_SUPPORTS:
-        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR,
-                                              ZIP_SOURCE_FREE, -1);
+        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE,
+                                              ZIP_SOURCE_STAT, ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE,
+                                              -1);
     case ZIP_SOURCE_OPEN:
         s->next = 0;
         s->at = s->part->head;
@@ -58,7 +62,9 @@ static zip_int64_t on_source(void *user, void *data, zip_uint64_t size, zip_sour
     case ZIP_SOURCE_STAT: {
         zip_stat_t *const stat = data;
         zip_stat_init(stat);
-        const int64_t bytes = s->part->item ? elements(s) * (int64_t)duet_dtype_size(s->part->item->stored) : 0;
+        const int64_t bytes = s->part->item != NULL
+                                  ? elements(s) * (int64_t)duet_dtype_size(s->part->item->stored)
+                                  : 0;
         stat->size = (zip_uint64_t)(s->part->head_size + bytes);
         stat->valid = ZIP_STAT_SIZE;
         return sizeof *stat;
@@ -73,11 +79,12 @@ static zip_int64_t on_source(void *user, void *data, zip_uint64_t size, zip_sour
 
 static duet_status add_part(zip_t *zip, source *s) {
     const char *const name = s->part->name;
-    if (zip_name_locate(zip, name, 0) >= 0) return duet_fail(DUET_ARG, "the name '%s' is given twice", name);
+    if (zip_name_locate(zip, name, 0) >= 0)
+        return duet_fail(DUET_ARG, "the name '%s' is given twice", name);
     zip_source_t *const from = zip_source_function(zip, on_source, s);
-    const zip_int64_t index = from ? zip_file_add(zip, name, from, ZIP_FL_ENC_UTF_8) : -1;
+    const zip_int64_t index = from != NULL ? zip_file_add(zip, name, from, ZIP_FL_ENC_UTF_8) : -1;
     if (index < 0) {
-        if (from) zip_source_free(from);
+        if (from != NULL) zip_source_free(from);
         return duet_fail(DUET_ARG, "cannot add '%s': %s", name, zip_strerror(zip));
     }
     /* 1980-01-01, the earliest a zip knows */
@@ -94,7 +101,7 @@ static duet_status write_members(const char *path, const duet_archive_part *part
     int code = 0;
     DUET_DO(duet_alloc(&sources, count, sizeof *sources));
     zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
-    if (!zip) DUET_FAIL(DUET_IO, "cannot make the archive (libzip's code %d)", code);
+    if (zip == NULL) DUET_FAIL(DUET_IO, "cannot make the archive (libzip's code %d)", code);
     for (int64_t i = 0; i < count; i++) {
         sources[i].part = &parts[i];
         DUET_DO(add_part(zip, &sources[i]));
@@ -102,7 +109,7 @@ static duet_status write_members(const char *path, const duet_archive_part *part
     if (zip_close(zip) != 0) DUET_FAIL(DUET_IO, "cannot finish the archive: %s", zip_strerror(zip));
     zip = NULL;
 done:
-    if (zip) zip_discard(zip);
+    if (zip != NULL) zip_discard(zip);
     duet_release(sources);
     return status;
 }
@@ -119,9 +126,11 @@ duet_status duet_archive_write(const char *path, const duet_archive_part *parts,
     duet_status status = DUET_OK;
     char temporary[DUET_PATH_SIZE], folder[DUET_PATH_SIZE];
     const int length = snprintf(temporary, sizeof temporary, "%s.tmp.%ld", path, (long)getpid());
-    if (length < 0 || length >= DUET_PATH_SIZE) return duet_fail(DUET_ARG, "path '%s' is too long", path);
+    if (length < 0 || length >= DUET_PATH_SIZE)
+        return duet_fail(DUET_ARG, "path '%s' is too long", path);
     const char *const base = duet_path_base(path);
-    snprintf(folder, sizeof folder, "%.*s", base == path ? 1 : (int)(base - path), base == path ? "." : path);
+    snprintf(folder, sizeof folder, "%.*s", base == path ? 1 : (int)(base - path),
+             base == path ? "." : path);
     DUET_DO(write_members(temporary, parts, count));
     DUET_DO(sync_path(temporary));
     DUET_DO(duet_file_rename(temporary, path));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * io/exif.c: finds the EXIF block of a file by walking its segments, and in it the tag 0x0112 of the first directory.
- * Source: JEITA CP-3451 (Exif 2.3), section 4.6; the orientations as TIFF 6.0, page 36, has them. */
+ * io/exif.c: finds the EXIF block of a file by walking its segments, and in it the tag 0x0112 of
+ * the first directory. Source: JEITA CP-3451 (Exif 2.3), section 4.6; the orientations as TIFF 6.0,
+ * page 36, has them. */
 #include "io/exif.h"
 
 #include <string.h>
@@ -27,12 +28,16 @@ static uint32_t little(const uint8_t *at, int bytes) {
     return value;
 }
 
-/* Segments stand before the scan; each begins FF, its kind, two bytes of length that count themselves. */
+/* Segments stand before the scan; each begins FF, its kind, two bytes of length that count
+ * themselves. */
 static span in_jpeg(span file) {
-    for (int64_t at = 2; at + 4 <= file.size && file.data[at] == 0xFF && file.data[at + 1] != 0xDA;) {
+    for (int64_t at = 2;
+         at + 4 <= file.size && file.data[at] == 0xFF && file.data[at + 1] != 0xDA;) {
         const int64_t length = big(file.data + at + 2, 2);
         if (length < 2 || at + 2 + length > file.size) break;
-        if (file.data[at + 1] == 0xE1 && length > 8 && memcmp(file.data + at + 4, "Exif\0\0", 6) == 0) return (span){file.data + at + 10, length - 8};
+        if (file.data[at + 1] == 0xE1 && length > 8 &&
+            memcmp(file.data + at + 4, "Exif\0\0", 6) == 0)
+            return (span){file.data + at + 10, length - 8};
         at += 2 + length;
     }
     return (span){0};
@@ -49,7 +54,8 @@ static span in_png(span file) {
     return (span){0};
 }
 
-/* Chunks: name, length, data, and a byte where the length is odd. Some writers put "Exif\0\0" before it, as in JPEG. */
+/* Chunks: name, length, data, and a byte where the length is odd. Some writers put "Exif\0\0"
+ * before it, as in JPEG. */
 static span in_webp(span file) {
     for (int64_t at = 12; at + 8 <= file.size;) {
         const int64_t length = little(file.data + at + 4, 4);
@@ -64,7 +70,8 @@ static span in_webp(span file) {
 
 /* A TIFF header, then a directory: a count, and entries of a tag, a type, a count and a value. */
 static int in_exif(span exif) {
-    if (exif.size < 8 || (memcmp(exif.data, "II*\0", 4) != 0 && memcmp(exif.data, "MM\0*", 4) != 0)) return 1;
+    if (exif.size < 8 || (memcmp(exif.data, "II*\0", 4) != 0 && memcmp(exif.data, "MM\0*", 4) != 0))
+        return 1;
     uint32_t (*const number)(const uint8_t *, int) = exif.data[0] == 'I' ? little : big;
     const int64_t first = number(exif.data + 4, 4);
     if (first > exif.size - 2) return 1;
@@ -82,15 +89,18 @@ int duet_exif_orientation(const uint8_t *bytes, int64_t size) {
     const span file = {bytes, size};
     if (size >= 4 && bytes[0] == 0xFF && bytes[1] == 0xD8) return in_exif(in_jpeg(file));
     if (size >= 12 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0) return in_exif(in_png(file));
-    if (size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBP", 4) == 0) return in_exif(in_webp(file));
+    if (size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBP", 4) == 0)
+        return in_exif(in_webp(file));
     return 1;
 }
 
-/* The stored picture's rows run (1) down, columns right; (2) down, left; (3) up, left; (4) up, right; (5) right, columns down; (6) left,
- * down; (7) left, up; (8) right, up. */
+/* The stored picture's rows run (1) down, columns right; (2) down, left; (3) up, left; (4) up,
+ * right; (5) right, columns down; (6) left, down; (7) left, up; (8) right, up. */
 duet_status duet_exif_turn(duet_image *image, int orientation) {
-    const bool swapped = orientation >= 5, rows_back = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-    const bool columns_back = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const bool swapped = orientation >= 5, rows_back = orientation == 3 || orientation == 4 ||
+                                                       orientation == 6 || orientation == 7;
+    const bool columns_back =
+        orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     const int64_t W = image->width, H = image->height, c = image->channels, width = swapped ? H : W;
     duet_image turned = {0};
     if (orientation <= 1 || orientation > 8) return DUET_OK;
@@ -98,7 +108,8 @@ duet_status duet_exif_turn(duet_image *image, int orientation) {
     for (int64_t i = 0; i < H; i++) {
         for (int64_t j = 0; j < W; j++) {
             const int64_t row = rows_back ? H - 1 - i : i, column = columns_back ? W - 1 - j : j;
-            memcpy(turned.pixels + (swapped ? column * width + row : row * width + column) * c, image->pixels + (i * W + j) * c, (size_t)c);
+            memcpy(turned.pixels + (swapped ? column * width + row : row * width + column) * c,
+                   image->pixels + (i * W + j) * c, (size_t)c);
         }
     }
     duet_image_free(image);

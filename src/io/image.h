@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * io/image.h: 8-bit images, interleaved HWC. The family `image` holds the file formats; a file is detected from its
- * content. Treatment, the same for all formats: grey+alpha and RGBA are composed over white, palettes are expanded, 16-bit samples
- * keep their high byte, and the image is turned as its EXIF orientation says. */
+ * io/image.h: 8-bit images, interleaved HWC. The family `image` holds the file formats; a file is
+ * detected from its content. Treatment, the same for all formats: grey+alpha and RGBA are composed
+ * over white, palettes are expanded, 16-bit samples keep their high byte, and the image is turned
+ * as its EXIF orientation says. */
 #ifndef DUET_IO_IMAGE_H
 #define DUET_IO_IMAGE_H
 
@@ -16,27 +17,34 @@ typedef struct duet_image {
     uint8_t *pixels;
 } duet_image;
 
-/* channels: 1 or 3 converts (grey = Pillow's L: (19595 R + 38470 G + 7471 B + 32768) >> 16), 0 keeps what the file has.
- * `name` stands in messages. Refuses more than 178 million pixels and sides over 65,500 before allocating. */
-DUET_NODISCARD duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t size, int channels, const char *name);
+/* channels: 1 or 3 converts (grey = Pillow's L: (19595 R + 38470 G + 7471 B + 32768) >> 16), 0
+ * keeps what the file has. `name` stands in messages. Refuses more than 178 million pixels and
+ * sides over 65,500 before allocating. */
+DUET_NODISCARD duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t size,
+                                             int channels, const char *name);
 DUET_NODISCARD duet_status duet_image_read(duet_image *out, const char *path, int channels);
-DUET_NODISCARD duet_status duet_image_new(duet_image *out, int64_t width, int64_t height, int channels);
+DUET_NODISCARD duet_status duet_image_new(duet_image *out, int64_t width, int64_t height,
+                                          int channels);
 void duet_image_free(duet_image *image);
-bool duet_image_known(const uint8_t *bytes, int64_t size); /* would some format decode it? (magic only) */
-bool duet_image_name_known(const char *name);              /* .png .jpg .jpeg … (any case) */
+bool duet_image_known(const uint8_t *bytes,
+                      int64_t size);          /* would some format decode it? (magic only) */
+bool duet_image_name_known(const char *name); /* .png .jpg .jpeg … (any case) */
 
 /* PNG with optional text chunks (pairs key, value; may be NULL). */
 typedef struct duet_image_text {
     const char *key, *value;
 } duet_image_text;
-DUET_NODISCARD duet_status duet_image_encode_png(duet_bytes *out, const duet_image *image, const duet_image_text *texts, int count);
-DUET_NODISCARD duet_status duet_image_write_png(const char *path, const duet_image *image, const duet_image_text *texts, int count);
+DUET_NODISCARD duet_status duet_image_encode_png(duet_bytes *out, const duet_image *image,
+                                                 const duet_image_text *texts, int count);
+DUET_NODISCARD duet_status duet_image_write_png(const char *path, const duet_image *image,
+                                                const duet_image_text *texts, int count);
 
 /* A member of the family. */
 typedef struct duet_image_format {
     duet_entry info;
     bool (*detect)(const uint8_t *bytes, int64_t size);
-    duet_status (*decode)(duet_image *out, const uint8_t *bytes, int64_t size, int channels, const char *name);
+    duet_status (*decode)(duet_image *out, const uint8_t *bytes, int64_t size, int channels,
+                          const char *name);
     const char *extensions; /* "jpg|jpeg" */
 } duet_image_format;
 

@@ -7,13 +7,16 @@
 #include "base/str.h"
 #include "io/archive.h"
 
-static void put_labels(duet_str *out, const duet_archive_part *parts, const int32_t *labels, int64_t count) {
+static void put_labels(duet_str *out, const duet_archive_part *parts, const int32_t *labels,
+                       int64_t count) {
     duet_str_add(out, "{\"labels\": ");
-    for (int64_t i = 0; i < count && labels != NULL; i++) duet_str_format(out, "%s[\"%s\", %d]", i > 0 ? ", " : "[", parts[i].name, labels[i]);
+    for (int64_t i = 0; i < count && labels != NULL; i++)
+        duet_str_format(out, "%s[\"%s\", %d]", i > 0 ? ", " : "[", parts[i].name, labels[i]);
     duet_str_add(out, labels == NULL ? "null}" : count > 0 ? "]}" : "[]}");
 }
 
-duet_status duet_image_zip_write(const char *path, const duet_bytes *png, const int32_t *labels, int64_t count) {
+duet_status duet_image_zip_write(const char *path, const duet_bytes *png, const int32_t *labels,
+                                 int64_t count) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
     duet_str json = {0};
@@ -21,11 +24,16 @@ duet_status duet_image_zip_write(const char *path, const duet_bytes *png, const 
     duet_archive_part *const parts = duet_arena_alloc(arena, count + 1, sizeof *parts);
     DUET_DO(duet_arena_status(arena));
     for (int64_t i = 0; i < count; i++)
-        parts[i] = (duet_archive_part){.name = duet_arena_format(arena, "%05lld/img%08lld.png", (long long)(i / 1000), (long long)i), .head = png[i].data, .head_size = png[i].size};
+        parts[i] =
+            (duet_archive_part){.name = duet_arena_format(arena, "%05lld/img%08lld.png",
+                                                          (long long)(i / 1000), (long long)i),
+                                .head = png[i].data,
+                                .head_size = png[i].size};
     DUET_DO(duet_arena_status(arena));
     put_labels(&json, parts, labels, count);
     DUET_DO(duet_str_status(&json));
-    parts[count] = (duet_archive_part){.name = "dataset.json", .head = json.text, .head_size = json.size};
+    parts[count] =
+        (duet_archive_part){.name = "dataset.json", .head = json.text, .head_size = json.size};
     DUET_DO(duet_archive_write(path, parts, count + 1));
 done:
     duet_str_free(&json);

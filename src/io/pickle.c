@@ -24,16 +24,21 @@ typedef struct machine {
     int64_t depth, stack_capacity, mark_count, mark_capacity, memo_capacity, memo_next, objects;
 } machine;
 
-static int64_t place(const machine *m) { return m->base + m->at; }
+static int64_t place(const machine *m) {
+    return m->base + m->at;
+}
 
 static duet_status damaged(const machine *m, const char *what) {
-    return duet_fail(DUET_FORMAT, "the pickle is damaged at byte %lld: %s", (long long)place(m), what);
+    return duet_fail(DUET_FORMAT, "the pickle is damaged at byte %lld: %s", (long long)place(m),
+                     what);
 }
 
 /* ---- what an opcode reads ---- */
 
 static duet_status take(machine *m, int64_t count, const uint8_t **out) {
-    if (count < 0 || count > m->size - m->at) return duet_fail(DUET_FORMAT, "the pickle is cut off: %lld bytes are wanted at byte %lld", (long long)count, (long long)place(m));
+    if (count < 0 || count > m->size - m->at)
+        return duet_fail(DUET_FORMAT, "the pickle is cut off: %lld bytes are wanted at byte %lld",
+                         (long long)count, (long long)place(m));
     *out = m->data + m->at;
     m->at += count;
     return DUET_OK;
@@ -50,7 +55,8 @@ static duet_status take_number(machine *m, int bytes, uint64_t *out) {
 
 /* A line, without its end. */
 static duet_status take_line(machine *m, const char **text, int64_t *size) {
-    const uint8_t *const from = m->data + m->at, *const end = memchr(from, '\n', (size_t)(m->size - m->at));
+    const uint8_t *const from = m->data + m->at, *const end =
+                                                     memchr(from, '\n', (size_t)(m->size - m->at));
     if (end == NULL) return damaged(m, "a line has no end");
     *text = (const char *)from;
     *size = end - from;
@@ -81,7 +87,9 @@ static duet_status push_new(machine *m, duet_pickle_kind kind, node **out) {
 }
 
 /* Values above the last mark, or all: what an opcode may use. */
-static int64_t above(const machine *m) { return m->depth - (m->mark_count > 0 ? m->marks[m->mark_count - 1] : 0); }
+static int64_t above(const machine *m) {
+    return m->depth - (m->mark_count > 0 ? m->marks[m->mark_count - 1] : 0);
+}
 
 static duet_status pop(machine *m, node **out) {
     if (above(m) < 1) return damaged(m, "the stack is empty");
@@ -98,7 +106,8 @@ static duet_status pop_mark(machine *m, int64_t *first) {
 
 static duet_status add_items(machine *m, node *to, node *const *from, int64_t count) {
     if (to->count + count > to->capacity) {
-        const int64_t capacity = to->count + count > 2 * to->capacity ? to->count + count : 2 * to->capacity;
+        const int64_t capacity =
+            to->count + count > 2 * to->capacity ? to->count + count : 2 * to->capacity;
         node **const item = duet_arena_alloc(m->arena, capacity, sizeof *item);
         DUET_TRY(duet_arena_status(m->arena));
         if (to->count > 0) memcpy(item, to->item, (size_t)to->count * sizeof *item);
@@ -145,7 +154,8 @@ static duet_status push_long(machine *m) {
     DUET_TRY(take_number(m, 1, &size));
     if (size > 8) return damaged(m, "an integer of more than 64 bits");
     DUET_TRY(take_number(m, (int)size, &value));
-    if (size > 0 && size < 8 && (value >> (8 * size - 1) & 1) != 0) value |= ~(uint64_t)0 << 8 * size;
+    if (size > 0 && size < 8 && (value >> (8 * size - 1) & 1) != 0)
+        value |= ~(uint64_t)0 << 8 * size;
     return push_integer(m, DUET_PICKLE_INT, (int64_t)value);
 }
 
@@ -161,18 +171,26 @@ static duet_status push_float(machine *m) {
     return DUET_OK;
 }
 
-static duet_status push_global(machine *m, const char *module, int64_t module_size, const char *name, int64_t name_size) {
+static duet_status push_global(machine *m, const char *module, int64_t module_size,
+                               const char *name, int64_t name_size) {
     for (int i = 0; i < m->allowed_count; i++) {
         const duet_pickle_global *const g = &m->allowed[i];
-        if (strlen(g->module) != (size_t)module_size || memcmp(g->module, module, (size_t)module_size) != 0) continue;
-        if (strlen(g->name) != (size_t)name_size || memcmp(g->name, name, (size_t)name_size) != 0) continue;
+        if (strlen(g->module) != (size_t)module_size ||
+            memcmp(g->module, module, (size_t)module_size) != 0)
+            continue;
+        if (strlen(g->name) != (size_t)name_size || memcmp(g->name, name, (size_t)name_size) != 0)
+            continue;
         node *n = NULL;
         DUET_TRY(push_new(m, DUET_PICKLE_GLOBAL, &n));
         n->global = g;
         return DUET_OK;
     }
-    return duet_fail(DUET_UNSUPPORTED, "the file wants '%.*s.%.*s' (byte %lld): refused, it may run code where it is allowed, and tensors need no such thing; of a file that you trust save the weights alone: torch.save(model.state_dict(), 'weights.pt')",
-                     (int)(module_size < 100 ? module_size : 100), module, (int)(name_size < 100 ? name_size : 100), name, (long long)place(m));
+    return duet_fail(DUET_UNSUPPORTED,
+                     "the file wants '%.*s.%.*s' (byte %lld): refused, it may run code where it is "
+                     "allowed, and tensors need no such thing; of a file that you trust save the "
+                     "weights alone: torch.save(model.state_dict(), 'weights.pt')",
+                     (int)(module_size < 100 ? module_size : 100), module,
+                     (int)(name_size < 100 ? name_size : 100), name, (long long)place(m));
 }
 
 static duet_status global_of_lines(machine *m) {
@@ -187,7 +205,8 @@ static duet_status global_of_stack(machine *m) {
     node *name = NULL, *module = NULL;
     DUET_TRY(pop(m, &name));
     DUET_TRY(pop(m, &module));
-    if (name->kind != DUET_PICKLE_TEXT || module->kind != DUET_PICKLE_TEXT) return damaged(m, "a name that is no text");
+    if (name->kind != DUET_PICKLE_TEXT || module->kind != DUET_PICKLE_TEXT)
+        return damaged(m, "a name that is no text");
     return push_global(m, module->text, module->count, name->text, name->count);
 }
 
@@ -231,19 +250,23 @@ static duet_status fill_marked(machine *m, duet_pickle_kind kind) {
     return fill(m, m->depth - first, kind);
 }
 
-/* Nothing is called: a dict maker gives a dict, with the pairs of its argument if there are; others a node with the arguments. */
+/* Nothing is called: a dict maker gives a dict, with the pairs of its argument if there are; others
+ * a node with the arguments. */
 static duet_status reduce(machine *m) {
     node *args = NULL, *callee = NULL, *n = NULL;
     DUET_TRY(pop(m, &args));
     DUET_TRY(pop(m, &callee));
-    if (callee->kind != DUET_PICKLE_GLOBAL || args->kind != DUET_PICKLE_TUPLE) return damaged(m, "a call of something that is no name");
+    if (callee->kind != DUET_PICKLE_GLOBAL || args->kind != DUET_PICKLE_TUPLE)
+        return damaged(m, "a call of something that is no name");
     const bool dict = callee->global->role == DUET_PICKLE_DICT_MAKER;
     DUET_TRY(push_new(m, dict ? DUET_PICKLE_DICT : DUET_PICKLE_OBJECT, &n));
     n->global = callee->global;
     if (!dict) return add_items(m, n, args->item, args->count);
     const node *const pairs = args->count > 0 ? args->item[args->count - 1] : NULL;
     for (int64_t i = 0; pairs != NULL && pairs->kind == DUET_PICKLE_LIST && i < pairs->count; i++) {
-        if ((pairs->item[i]->kind != DUET_PICKLE_TUPLE && pairs->item[i]->kind != DUET_PICKLE_LIST) || pairs->item[i]->count != 2)
+        if ((pairs->item[i]->kind != DUET_PICKLE_TUPLE &&
+             pairs->item[i]->kind != DUET_PICKLE_LIST) ||
+            pairs->item[i]->count != 2)
             return damaged(m, "a dict of something that is no pair");
         DUET_TRY(add_items(m, n, pairs->item[i]->item, 2));
     }
@@ -257,7 +280,9 @@ static duet_status build(machine *m) {
     if (above(m) < 1) return damaged(m, "the stack is empty");
     const duet_pickle_kind kind = m->stack[m->depth - 1]->kind;
     if (kind == DUET_PICKLE_OBJECT) m->stack[m->depth - 1]->state = state;
-    return kind == DUET_PICKLE_OBJECT || kind == DUET_PICKLE_DICT ? DUET_OK : damaged(m, "attributes for something that has none");
+    return kind == DUET_PICKLE_OBJECT || kind == DUET_PICKLE_DICT
+               ? DUET_OK
+               : damaged(m, "attributes for something that has none");
 }
 
 static duet_status persistent(machine *m) {
@@ -279,7 +304,8 @@ static duet_status remember(machine *m, uint64_t index) {
 }
 
 static duet_status recall(machine *m, uint64_t index) {
-    if (index >= (uint64_t)m->memo_capacity || m->memo[index] == NULL) return damaged(m, "the memo has no such value");
+    if (index >= (uint64_t)m->memo_capacity || m->memo[index] == NULL)
+        return damaged(m, "the memo has no such value");
     return push(m, m->memo[index]);
 }
 
@@ -297,90 +323,150 @@ static duet_status run_number(machine *m, uint8_t op) {
     const int bytes = op == 'J' || op == 'r' || op == 'j' ? 4 : op == 'M' ? 2 : op == 0x95 ? 8 : 1;
     DUET_TRY(take_number(m, bytes, &v));
     switch (op) {
-    case 'K': case 'M': return push_integer(m, DUET_PICKLE_INT, (int64_t)v);
-    case 'J': return push_integer(m, DUET_PICKLE_INT, (int32_t)v);
-    case 'q': case 'r': return remember(m, v);
-    case 'h': case 'j': return recall(m, v);
-    case 0x80: return v <= 5 ? DUET_OK : damaged(m, "a protocol newer than 5");
-    default: return DUET_OK; /* FRAME: a hint for reading */
+    case 'K':
+    case 'M':
+        return push_integer(m, DUET_PICKLE_INT, (int64_t)v);
+    case 'J':
+        return push_integer(m, DUET_PICKLE_INT, (int32_t)v);
+    case 'q':
+    case 'r':
+        return remember(m, v);
+    case 'h':
+    case 'j':
+        return recall(m, v);
+    case 0x80:
+        return v <= 5 ? DUET_OK : damaged(m, "a protocol newer than 5");
+    default:
+        return DUET_OK; /* FRAME: a hint for reading */
     }
 }
 
 static duet_status run_text(machine *m, uint8_t op) {
     switch (op) {
-    case 'U': return push_text(m, DUET_PICKLE_TEXT, 1, false);  /* SHORT_BINSTRING */
-    case 'T': return push_text(m, DUET_PICKLE_TEXT, 4, true);  /* BINSTRING */
-    case 0x8c: return push_text(m, DUET_PICKLE_TEXT, 1, false); /* SHORT_BINUNICODE */
-    case 'X': return push_text(m, DUET_PICKLE_TEXT, 4, false);  /* BINUNICODE */
-    case 0x8d: return push_text(m, DUET_PICKLE_TEXT, 8, false); /* BINUNICODE8 */
-    case 'C': return push_text(m, DUET_PICKLE_BYTES, 1, false); /* SHORT_BINBYTES */
-    case 'B': return push_text(m, DUET_PICKLE_BYTES, 4, true); /* BINBYTES */
-    default: return push_text(m, DUET_PICKLE_BYTES, 8, true);  /* BINBYTES8 */
+    case 'U':
+        return push_text(m, DUET_PICKLE_TEXT, 1, false); /* SHORT_BINSTRING */
+    case 'T':
+        return push_text(m, DUET_PICKLE_TEXT, 4, true); /* BINSTRING */
+    case 0x8c:
+        return push_text(m, DUET_PICKLE_TEXT, 1, false); /* SHORT_BINUNICODE */
+    case 'X':
+        return push_text(m, DUET_PICKLE_TEXT, 4, false); /* BINUNICODE */
+    case 0x8d:
+        return push_text(m, DUET_PICKLE_TEXT, 8, false); /* BINUNICODE8 */
+    case 'C':
+        return push_text(m, DUET_PICKLE_BYTES, 1, false); /* SHORT_BINBYTES */
+    case 'B':
+        return push_text(m, DUET_PICKLE_BYTES, 4, true); /* BINBYTES */
+    default:
+        return push_text(m, DUET_PICKLE_BYTES, 8, true); /* BINBYTES8 */
     }
 }
 
 static duet_status run_container(machine *m, uint8_t op) {
     node *n = NULL;
     switch (op) {
-    case '}': return push_new(m, DUET_PICKLE_DICT, &n);  /* EMPTY_DICT */
-    case ']': return push_new(m, DUET_PICKLE_LIST, &n);  /* EMPTY_LIST */
-    case ')': return push_new(m, DUET_PICKLE_TUPLE, &n); /* EMPTY_TUPLE */
-    case 0x8f: return push_new(m, DUET_PICKLE_SET, &n);  /* EMPTY_SET */
-    case 't': return push_marked(m, DUET_PICKLE_TUPLE);
-    case 'l': return push_marked(m, DUET_PICKLE_LIST);
-    case 'd': return push_marked(m, DUET_PICKLE_DICT);
-    case 0x85: return push_tuple(m, 1);
-    case 0x86: return push_tuple(m, 2);
-    case 0x87: return push_tuple(m, 3);
-    case 'a': return fill(m, 1, DUET_PICKLE_LIST);       /* APPEND */
-    case 'e': return fill_marked(m, DUET_PICKLE_LIST);   /* APPENDS */
-    case 's': return fill(m, 2, DUET_PICKLE_DICT);       /* SETITEM */
-    case 'u': return fill_marked(m, DUET_PICKLE_DICT);   /* SETITEMS */
-    default: return fill_marked(m, DUET_PICKLE_SET);     /* ADDITEMS */
+    case '}':
+        return push_new(m, DUET_PICKLE_DICT, &n); /* EMPTY_DICT */
+    case ']':
+        return push_new(m, DUET_PICKLE_LIST, &n); /* EMPTY_LIST */
+    case ')':
+        return push_new(m, DUET_PICKLE_TUPLE, &n); /* EMPTY_TUPLE */
+    case 0x8f:
+        return push_new(m, DUET_PICKLE_SET, &n); /* EMPTY_SET */
+    case 't':
+        return push_marked(m, DUET_PICKLE_TUPLE);
+    case 'l':
+        return push_marked(m, DUET_PICKLE_LIST);
+    case 'd':
+        return push_marked(m, DUET_PICKLE_DICT);
+    case 0x85:
+        return push_tuple(m, 1);
+    case 0x86:
+        return push_tuple(m, 2);
+    case 0x87:
+        return push_tuple(m, 3);
+    case 'a':
+        return fill(m, 1, DUET_PICKLE_LIST); /* APPEND */
+    case 'e':
+        return fill_marked(m, DUET_PICKLE_LIST); /* APPENDS */
+    case 's':
+        return fill(m, 2, DUET_PICKLE_DICT); /* SETITEM */
+    case 'u':
+        return fill_marked(m, DUET_PICKLE_DICT); /* SETITEMS */
+    default:
+        return fill_marked(m, DUET_PICKLE_SET); /* ADDITEMS */
     }
 }
 
 static duet_status run_other(machine *m, uint8_t op) {
     node *n = NULL;
     switch (op) {
-    case 'N': return push_new(m, DUET_PICKLE_NONE, &n);
-    case 0x88: return push_integer(m, DUET_PICKLE_BOOL, 1);
-    case 0x89: return push_integer(m, DUET_PICKLE_BOOL, 0);
-    case 0x8a: return push_long(m);
-    case 'G': return push_float(m);
-    case 'c': return global_of_lines(m);
-    case 0x93: return global_of_stack(m);
-    case 'R': case 0x81: return reduce(m); /* REDUCE, NEWOBJ */
-    case 'b': return build(m);
-    case 'Q': return persistent(m);
-    case '(': return mark(m);
-    case 0x94: return remember(m, (uint64_t)m->memo_next); /* MEMOIZE */
-    case '0': return pop(m, &n);
-    default: break;
+    case 'N':
+        return push_new(m, DUET_PICKLE_NONE, &n);
+    case 0x88:
+        return push_integer(m, DUET_PICKLE_BOOL, 1);
+    case 0x89:
+        return push_integer(m, DUET_PICKLE_BOOL, 0);
+    case 0x8a:
+        return push_long(m);
+    case 'G':
+        return push_float(m);
+    case 'c':
+        return global_of_lines(m);
+    case 0x93:
+        return global_of_stack(m);
+    case 'R':
+    case 0x81:
+        return reduce(m); /* REDUCE, NEWOBJ */
+    case 'b':
+        return build(m);
+    case 'Q':
+        return persistent(m);
+    case '(':
+        return mark(m);
+    case 0x94:
+        return remember(m, (uint64_t)m->memo_next); /* MEMOIZE */
+    case '0':
+        return pop(m, &n);
+    default:
+        break;
     }
     m->at--;
-    return duet_fail(DUET_UNSUPPORTED, "the pickle has opcode 0x%02x at byte %lld: refused, a file of tensors needs no such thing", op, (long long)place(m));
+    return duet_fail(
+        DUET_UNSUPPORTED,
+        "the pickle has opcode 0x%02x at byte %lld: refused, a file of tensors needs no such thing",
+        op, (long long)place(m));
 }
 
 static duet_status run_opcode(machine *m, uint8_t op) {
     if (op != 0 && strchr("KMJqrhj\x80\x95", op) != NULL) return run_number(m, op);
     if (op != 0 && strchr("UTXCB\x8c\x8d\x8e", op) != NULL) return run_text(m, op);
-    if (op != 0 && strchr("})]tldaesu\x85\x86\x87\x8f\x90", op) != NULL) return run_container(m, op);
+    if (op != 0 && strchr("})]tldaesu\x85\x86\x87\x8f\x90", op) != NULL)
+        return run_container(m, op);
     return run_other(m, op);
 }
 
-duet_status duet_pickle_parse(const duet_pickle_node **out, int64_t *used, duet_arena *arena, const void *data, int64_t size, int64_t at,
+duet_status duet_pickle_parse(const duet_pickle_node **out, int64_t *used, duet_arena *arena,
+                              const void *data, int64_t size, int64_t at,
                               const duet_pickle_global *allowed, int allowed_count) {
-    machine m = {.arena = arena, .data = data, .size = size, .base = at, .allowed = allowed, .allowed_count = allowed_count};
+    machine m = {.arena = arena,
+                 .data = data,
+                 .size = size,
+                 .base = at,
+                 .allowed = allowed,
+                 .allowed_count = allowed_count};
     duet_status status = DUET_OK;
     const uint8_t *op = NULL;
-    DUET_DO(duet_grow(&m.stack, &m.stack_capacity, 16, sizeof *m.stack)); /* so that "no values of it" is a place too */
+    DUET_DO(duet_grow(&m.stack, &m.stack_capacity, 16,
+                      sizeof *m.stack)); /* so that "no values of it" is a place too */
     for (;;) {
         DUET_DO(take(&m, 1, &op));
         if (*op == '.') break;
         DUET_DO(run_opcode(&m, *op));
     }
-    if (m.depth != 1 || m.mark_count != 0) DUET_FAIL(DUET_FORMAT, "the pickle is damaged: %lld values are left at its end", (long long)m.depth);
+    if (m.depth != 1 || m.mark_count != 0)
+        DUET_FAIL(DUET_FORMAT, "the pickle is damaged: %lld values are left at its end",
+                  (long long)m.depth);
     *out = m.stack[0];
     *used = m.at;
 done:
@@ -394,7 +480,9 @@ const duet_pickle_node *duet_pickle_find(const duet_pickle_node *n, const char *
     const size_t size = strlen(key);
     for (int64_t i = 0; n != NULL && n->kind == DUET_PICKLE_DICT && i + 1 < n->count; i += 2) {
         const node *const k = n->item[i];
-        if (k->kind == DUET_PICKLE_TEXT && (size_t)k->count == size && memcmp(k->text, key, size) == 0) return n->item[i + 1];
+        if (k->kind == DUET_PICKLE_TEXT && (size_t)k->count == size &&
+            memcmp(k->text, key, size) == 0)
+            return n->item[i + 1];
     }
     return NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * io/pickle.h: reads Python pickles as data. A pickle is a program for a stack machine that may call anything; here nothing is
- * ever called: what a file would call becomes a node that names it, and names that are not on the reader's list are refused.
- * Opcodes of protocols 0 to 5 that write data; all others are refused with their place.
+ * io/pickle.h: reads Python pickles as data. A pickle is a program for a stack machine that may
+ * call anything; here nothing is ever called: what a file would call becomes a node that names it,
+ * and names that are not on the reader's list are refused. Opcodes of protocols 0 to 5 that write
+ * data; all others are refused with their place.
  * Source: Python's pickletools (the description of the opcodes). */
 #ifndef DUET_IO_PICKLE_H
 #define DUET_IO_PICKLE_H
@@ -21,33 +22,38 @@ typedef enum duet_pickle_kind {
     DUET_PICKLE_BOOL,
     DUET_PICKLE_INT,
     DUET_PICKLE_FLOAT,
-    DUET_PICKLE_TEXT,       /* UTF-8 as it stands in the file */
+    DUET_PICKLE_TEXT, /* UTF-8 as it stands in the file */
     DUET_PICKLE_BYTES,
     DUET_PICKLE_TUPLE,
     DUET_PICKLE_LIST,
     DUET_PICKLE_SET,
-    DUET_PICKLE_DICT,       /* items: key, value, key, value, … */
+    DUET_PICKLE_DICT, /* items: key, value, key, value, … */
     DUET_PICKLE_GLOBAL,
     DUET_PICKLE_OBJECT,     /* what `global` would make of the items */
     DUET_PICKLE_PERSISTENT, /* item 0: an id of something outside the pickle */
 } duet_pickle_kind;
 
-/* Nodes may be shared, and in a hostile file contain themselves: a walk has to bound its depth and its steps. */
+/* Nodes may be shared, and in a hostile file contain themselves: a walk has to bound its depth and
+ * its steps. */
 typedef struct duet_pickle_node {
     duet_pickle_kind kind;
-    int64_t integer; /* BOOL, INT */
-    double real;     /* FLOAT */
-    const char *text; /* TEXT, BYTES: `count` bytes and a NUL; bytes of over 16 MiB stand in `data` itself, without a NUL */
+    int64_t integer;  /* BOOL, INT */
+    double real;      /* FLOAT */
+    const char *text; /* TEXT, BYTES: `count` bytes and a NUL; bytes of over 16 MiB stand in `data`
+                         itself, without a NUL */
     const duet_pickle_global *global;
     struct duet_pickle_node **item;
     struct duet_pickle_node *state; /* OBJECT: what its attributes were set from, or NULL */
     int64_t count, capacity;
 } duet_pickle_node;
 
-/* The value of the pickle at `data`; *used is its size in bytes. Nodes live in the arena. `at`: offset of `data` in its file, for
- * messages. DUET_FORMAT for a damaged pickle, DUET_UNSUPPORTED for a name or opcode that is not allowed. */
-DUET_NODISCARD duet_status duet_pickle_parse(const duet_pickle_node **out, int64_t *used, duet_arena *arena, const void *data, int64_t size,
-                                             int64_t at, const duet_pickle_global *allowed, int allowed_count);
+/* The value of the pickle at `data`; *used is its size in bytes. Nodes live in the arena. `at`:
+ * offset of `data` in its file, for messages. DUET_FORMAT for a damaged pickle, DUET_UNSUPPORTED
+ * for a name or opcode that is not allowed. */
+DUET_NODISCARD duet_status duet_pickle_parse(const duet_pickle_node **out, int64_t *used,
+                                             duet_arena *arena, const void *data, int64_t size,
+                                             int64_t at, const duet_pickle_global *allowed,
+                                             int allowed_count);
 
 /* The value of `key` in a dict; NULL where it is not there, or `node` is no dict. */
 const duet_pickle_node *duet_pickle_find(const duet_pickle_node *node, const char *key);

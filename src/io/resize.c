@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Separable resampling of 8-bit images with the arithmetic of Pillow's ImagingResample, bit for bit.
- * For output x: centre = (x + 0.5) * scale, window = centre +- support * max(scale, 1), weights = filter normalised to
- * sum 1 in double, then rounded to 22-bit fixed point; one pass writes 8 bits, horizontal first.
- * Source of the facts: Pillow's documentation of the filters and behaviour of version 9.4, which the goldens come from. */
+ * Separable resampling of 8-bit images with the arithmetic of Pillow's ImagingResample, bit for
+ * bit. For output x: centre = (x + 0.5) * scale, window = centre +- support * max(scale, 1),
+ * weights = filter normalised to sum 1 in double, then rounded to 22-bit fixed point; one pass
+ * writes 8 bits, horizontal first. Source of the facts: Pillow's documentation of the filters and
+ * behaviour of version 9.4, which the goldens come from. */
 #include "io/resize.h"
 
 #include <math.h>
@@ -13,20 +14,17 @@
 
 #define PRECISION (32 - 8 - 2) /* 8 bits of pixel, 2 of head room for overshooting filters */
 
-static double filter_box(double x)
-{
+static double filter_box(double x) {
     return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
 }
 
-static double filter_bilinear(double x)
-{
+static double filter_bilinear(double x) {
     x = fabs(x);
     return x < 1.0 ? 1.0 - x : 0.0;
 }
 
 /* Keys' cubic with a = -0.5. */
-static double filter_bicubic(double x)
-{
+static double filter_bicubic(double x) {
     const double a = -0.5;
     x = fabs(x);
     if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
@@ -34,15 +32,13 @@ static double filter_bicubic(double x)
     return 0.0;
 }
 
-static double sinc(double x)
-{
+static double sinc(double x) {
     if (x == 0.0) return 1.0;
     x = x * 3.14159265358979323846;
     return sin(x) / x;
 }
 
-static double filter_lanczos(double x)
-{
+static double filter_lanczos(double x) {
     return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
 }
 
@@ -56,14 +52,14 @@ static const struct {
     [DUET_FILTER_LANCZOS] = {filter_lanczos, 3.0},
 };
 
-/* The taps of one axis: output i = sum over j < count[i] of weight[i * stride + j] * input[first[i] + j]. */
+/* The taps of one axis: output i = sum over j < count[i] of weight[i * stride + j] * input[first[i]
+ * + j]. */
 typedef struct taps {
     int32_t *first, *count, *weight;
     int64_t stride;
 } taps;
 
-static void taps_free(taps *t)
-{
+static void taps_free(taps *t) {
     duet_release(t->first);
     duet_release(t->count);
     duet_release(t->weight);
@@ -71,8 +67,8 @@ static void taps_free(taps *t)
 }
 
 /* `work` has room for t->stride weights. */
-static void taps_fill_one(const taps *t, double *work, int64_t i, int64_t in, double scale, double support, duet_filter filter)
-{
+static void taps_fill_one(const taps *t, double *work, int64_t i, int64_t in, double scale,
+                          double support, duet_filter filter) {
     const double stretch = scale < 1.0 ? 1.0 : scale;
     const double centre = ((double)i + 0.5) * scale;
     const double inverse = 1.0 / stretch;
@@ -94,8 +90,7 @@ static void taps_fill_one(const taps *t, double *work, int64_t i, int64_t in, do
     t->count[i] = (int32_t)(end - first);
 }
 
-static duet_status taps_make(taps *t, int64_t in, int64_t out, duet_filter filter)
-{
+static duet_status taps_make(taps *t, int64_t in, int64_t out, duet_filter filter) {
     duet_status status = DUET_OK;
     double *work = NULL;
     const double scale = (double)in / (double)out;
@@ -111,14 +106,12 @@ done:
     return status;
 }
 
-static inline uint8_t clip8(int32_t sum)
-{
+static inline uint8_t clip8(int32_t sum) {
     const int32_t v = sum >> PRECISION;
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-static void resize_rows(duet_image *out, const duet_image *in, const taps *t)
-{
+static void resize_rows(duet_image *out, const duet_image *in, const taps *t) {
     for (int64_t y = 0; y < out->height; y++) {
         const uint8_t *src = in->pixels + y * in->width * in->channels;
         uint8_t *dst = out->pixels + y * out->width * out->channels;
@@ -144,9 +137,9 @@ static void resize_rows(duet_image *out, const duet_image *in, const taps *t)
     }
 }
 
-/* `sum` has room for one row: whole rows are added at a time, so that the inner loop is contiguous. */
-static void resize_columns(duet_image *out, const duet_image *in, const taps *t, int32_t *sum)
-{
+/* `sum` has room for one row: whole rows are added at a time, so that the inner loop is contiguous.
+ */
+static void resize_columns(duet_image *out, const duet_image *in, const taps *t, int32_t *sum) {
     const int64_t n = in->width * in->channels;
     for (int64_t y = 0; y < out->height; y++) {
         for (int64_t i = 0; i < n; i++) sum[i] = 1 << (PRECISION - 1);
@@ -160,8 +153,8 @@ static void resize_columns(duet_image *out, const duet_image *in, const taps *t,
     }
 }
 
-static duet_status horizontal(duet_image *out, const duet_image *in, int64_t width, duet_filter filter)
-{
+static duet_status horizontal(duet_image *out, const duet_image *in, int64_t width,
+                              duet_filter filter) {
     duet_status status = DUET_OK;
     taps t = {0};
     DUET_DO(taps_make(&t, in->width, width, filter));
@@ -172,8 +165,8 @@ done:
     return status;
 }
 
-static duet_status vertical(duet_image *out, const duet_image *in, int64_t height, duet_filter filter)
-{
+static duet_status vertical(duet_image *out, const duet_image *in, int64_t height,
+                            duet_filter filter) {
     duet_status status = DUET_OK;
     taps t = {0};
     int32_t *sum = NULL;
@@ -187,13 +180,17 @@ done:
     return status;
 }
 
-duet_status duet_image_resize(duet_image *out, const duet_image *in, int64_t width, int64_t height, duet_filter filter)
-{
-    if ((unsigned)filter > DUET_FILTER_LANCZOS) return duet_fail(DUET_ARG, "unknown resize filter %d", (int)filter);
+duet_status duet_image_resize(duet_image *out, const duet_image *in, int64_t width, int64_t height,
+                              duet_filter filter) {
+    if ((unsigned)filter > DUET_FILTER_LANCZOS)
+        return duet_fail(DUET_ARG, "unknown resize filter %d", (int)filter);
     if (width < 1 || height < 1)
-        return duet_fail(DUET_ARG, "cannot resize to %lld x %lld pixels", (long long)width, (long long)height);
-    /* A pass that keeps its size is skipped, as in Pillow: filters of width > 1 would not change the pixels anyway. */
-    if (width == in->width && height == in->height) return duet_image_crop(out, in, 0, 0, width, height);
+        return duet_fail(DUET_ARG, "cannot resize to %lld x %lld pixels", (long long)width,
+                         (long long)height);
+    /* A pass that keeps its size is skipped, as in Pillow: filters of width > 1 would not change
+     * the pixels anyway. */
+    if (width == in->width && height == in->height)
+        return duet_image_crop(out, in, 0, 0, width, height);
     if (width == in->width) return vertical(out, in, height, filter);
     if (height == in->height) return horizontal(out, in, width, filter);
     duet_image wide = {0};
@@ -203,28 +200,29 @@ duet_status duet_image_resize(duet_image *out, const duet_image *in, int64_t wid
     return status;
 }
 
-duet_status duet_image_crop(duet_image *out, const duet_image *in, int64_t x, int64_t y, int64_t width, int64_t height)
-{
-    if (x < 0 || y < 0 || width < 1 || height < 1 || width > in->width || height > in->height || x > in->width - width ||
-        y > in->height - height)
-        return duet_fail(DUET_ARG, "crop window %lld x %lld at (%lld, %lld) is not inside the %lld x %lld image", (long long)width,
-                         (long long)height, (long long)x, (long long)y, (long long)in->width, (long long)in->height);
+duet_status duet_image_crop(duet_image *out, const duet_image *in, int64_t x, int64_t y,
+                            int64_t width, int64_t height) {
+    if (x < 0 || y < 0 || width < 1 || height < 1 || width > in->width || height > in->height ||
+        x > in->width - width || y > in->height - height)
+        return duet_fail(
+            DUET_ARG, "crop window %lld x %lld at (%lld, %lld) is not inside the %lld x %lld image",
+            (long long)width, (long long)height, (long long)x, (long long)y, (long long)in->width,
+            (long long)in->height);
     duet_image part;
     DUET_TRY(duet_image_new(&part, width, height, in->channels));
     for (int64_t row = 0; row < height; row++)
-        memcpy(part.pixels + row * width * in->channels, in->pixels + ((y + row) * in->width + x) * in->channels,
+        memcpy(part.pixels + row * width * in->channels,
+               in->pixels + ((y + row) * in->width + x) * in->channels,
                (size_t)(width * in->channels));
     *out = part;
     return DUET_OK;
 }
 
-static int64_t short_side(const duet_image *image)
-{
+static int64_t short_side(const duet_image *image) {
     return image->width < image->height ? image->width : image->height;
 }
 
-duet_status duet_image_center_crop(duet_image *out, const duet_image *in, int64_t size)
-{
+duet_status duet_image_center_crop(duet_image *out, const duet_image *in, int64_t size) {
     if (size < 1) return duet_fail(DUET_ARG, "cannot crop to %lld pixels", (long long)size);
     duet_status status = DUET_OK;
     duet_image at = *in, next = {0}; /* `at` borrows `in` until the first resize */
@@ -236,8 +234,8 @@ duet_status duet_image_center_crop(duet_image *out, const duet_image *in, int64_
         owned = true;
     }
     const double scale = (double)size / (double)short_side(&at);
-    DUET_DO(duet_image_resize(&next, &at, (int64_t)rint((double)at.width * scale), (int64_t)rint((double)at.height * scale),
-                              DUET_FILTER_BICUBIC));
+    DUET_DO(duet_image_resize(&next, &at, (int64_t)rint((double)at.width * scale),
+                              (int64_t)rint((double)at.height * scale), DUET_FILTER_BICUBIC));
     if (owned) duet_image_free(&at);
     at = next;
     owned = true;
@@ -247,14 +245,15 @@ done:
     return status;
 }
 
-duet_status duet_image_imagenet_crop(duet_image *out, const duet_image *in, int64_t size)
-{
+duet_status duet_image_imagenet_crop(duet_image *out, const duet_image *in, int64_t size) {
     duet_status status = DUET_OK;
     duet_image resized = {0};
     if (size < 1) return duet_fail(DUET_ARG, "cannot crop to %lld pixels", (long long)size);
     const int64_t target = size * 8 / 7, side = short_side(in);
-    DUET_DO(duet_image_resize(&resized, in, target * in->width / side, target * in->height / side, DUET_FILTER_BILINEAR));
-    DUET_DO(duet_image_crop(out, &resized, (int64_t)rint((double)(resized.width - size) / 2.0), (int64_t)rint((double)(resized.height - size) / 2.0), size, size));
+    DUET_DO(duet_image_resize(&resized, in, target * in->width / side, target * in->height / side,
+                              DUET_FILTER_BILINEAR));
+    DUET_DO(duet_image_crop(out, &resized, (int64_t)rint((double)(resized.width - size) / 2.0),
+                            (int64_t)rint((double)(resized.height - size) / 2.0), size, size));
 done:
     duet_image_free(&resized);
     return status;

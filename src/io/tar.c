@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Regular files of a tar archive (ustar, GNU, pax; plain or gzip) one by one, over libarchive.
- * Folders, links and devices are skipped; nothing is ever extracted to disk, so names are labels only. An archive that
- * ends without its end marker is accepted when it ends between two entries, as tar itself does. */
+ * Folders, links and devices are skipped; nothing is ever extracted to disk, so names are labels
+ * only. An archive that ends without its end marker is accepted when it ends between two entries,
+ * as tar itself does. */
 #include "io/tar.h"
 
 #include <string.h>
@@ -14,9 +15,9 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-#define HEAD_SIZE 512
-#define MAGIC_AT 257
-#define FIRST_BLOCK (1 << 20)
+#define HEAD_SIZE     512
+#define MAGIC_AT      257
+#define FIRST_BLOCK   (1 << 20)
 #define LIMIT_DEFAULT ((int64_t)4 << 30)
 
 struct duet_tar {
@@ -24,24 +25,23 @@ struct duet_tar {
     char *path;
 };
 
-static const char *reason(struct archive *archive)
-{
+static const char *reason(struct archive *archive) {
     const char *text = archive_error_string(archive);
-    return text ? text : "unknown reason";
+    return text != NULL ? text : "unknown reason";
 }
 
-duet_status duet_tar_open(duet_tar **out, const char *path)
-{
+duet_status duet_tar_open(duet_tar **out, const char *path) {
     duet_status status = DUET_OK;
     duet_tar *tar = NULL;
     if (!duet_path_exists(path)) return duet_fail(DUET_NOT_FOUND, "there is no file '%s'", path);
-    if (duet_path_is_folder(path)) return duet_fail(DUET_ARG, "'%s' is a folder, not an archive", path);
+    if (duet_path_is_folder(path))
+        return duet_fail(DUET_ARG, "'%s' is a folder, not an archive", path);
     DUET_DO(duet_alloc(&tar, 1, sizeof *tar));
     const size_t length = strlen(path) + 1;
     DUET_DO(duet_alloc(&tar->path, (int64_t)length, 1));
     memcpy(tar->path, path, length);
     tar->archive = archive_read_new();
-    if (!tar->archive) DUET_FAIL(DUET_NO_MEMORY, "out of memory in libarchive");
+    if (tar->archive == NULL) DUET_FAIL(DUET_NO_MEMORY, "out of memory in libarchive");
     archive_read_support_format_tar(tar->archive);
     archive_read_support_filter_gzip(tar->archive);
     if (archive_read_open_filename(tar->archive, path, 1 << 16) != ARCHIVE_OK)
@@ -53,17 +53,15 @@ done:
     return status;
 }
 
-void duet_tar_close(duet_tar *tar)
-{
-    if (!tar) return;
-    if (tar->archive) archive_read_free(tar->archive);
+void duet_tar_close(duet_tar *tar) {
+    if (tar == NULL) return;
+    if (tar->archive != NULL) archive_read_free(tar->archive);
     duet_release(tar->path);
     duet_release(tar);
 }
 
 /* The declared size is not believed: memory grows with the bytes that really come. */
-static duet_status read_entry(duet_tar *tar, const char *name, int64_t size, duet_bytes *out)
-{
+static duet_status read_entry(duet_tar *tar, const char *name, int64_t size, duet_bytes *out) {
     duet_status status = DUET_OK;
     uint8_t *data = NULL;
     int64_t capacity = 0, got = 0;
@@ -72,13 +70,15 @@ static duet_status read_entry(duet_tar *tar, const char *name, int64_t size, due
         if (got == capacity) DUET_DO(duet_grow(&data, &capacity, got + 1, 1));
         const int64_t want = size < capacity ? size - got : capacity - got;
         const la_ssize_t n = archive_read_data(tar->archive, data + got, (size_t)want);
-        if (n < 0) DUET_FAIL(DUET_FORMAT, "archive '%s', entry '%s': %s", tar->path, name, reason(tar->archive));
+        if (n < 0)
+            DUET_FAIL(DUET_FORMAT, "archive '%s', entry '%s': %s", tar->path, name,
+                      reason(tar->archive));
         if (n == 0) break;
         got += n;
     }
     if (got != size)
-        DUET_FAIL(DUET_FORMAT, "archive '%s', entry '%s' is cut off: %lld bytes, %lld expected", tar->path, name, (long long)got,
-                  (long long)size);
+        DUET_FAIL(DUET_FORMAT, "archive '%s', entry '%s' is cut off: %lld bytes, %lld expected",
+                  tar->path, name, (long long)got, (long long)size);
     *out = (duet_bytes){.data = data, .size = size};
     return DUET_OK;
 done:
@@ -86,8 +86,7 @@ done:
     return status;
 }
 
-duet_status duet_tar_next(duet_tar *tar, const char **name, duet_bytes *bytes, int64_t limit)
-{
+duet_status duet_tar_next(duet_tar *tar, const char **name, duet_bytes *bytes, int64_t limit) {
     if (limit <= 0) limit = LIMIT_DEFAULT;
     for (;;) {
         struct archive_entry *entry = NULL;
@@ -98,23 +97,27 @@ duet_status duet_tar_next(duet_tar *tar, const char **name, duet_bytes *bytes, i
             return DUET_OK;
         }
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
-            return duet_fail(DUET_FORMAT, "archive '%s' is damaged: %s", tar->path, reason(tar->archive));
-        if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)) continue;
+            return duet_fail(DUET_FORMAT, "archive '%s' is damaged: %s", tar->path,
+                             reason(tar->archive));
+        if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != NULL)
+            continue;
         const char *path = archive_entry_pathname_utf8(entry);
-        if (!path) path = archive_entry_pathname(entry);
-        if (!path) return duet_fail(DUET_FORMAT, "archive '%s' has an entry with an unreadable name", tar->path);
+        if (path == NULL) path = archive_entry_pathname(entry);
+        if (path == NULL)
+            return duet_fail(DUET_FORMAT, "archive '%s' has an entry with an unreadable name",
+                             tar->path);
         const int64_t size = archive_entry_size(entry);
         if (size < 0 || size > limit)
-            return duet_fail(DUET_NO_MEMORY, "archive '%s', entry '%s' has %lld bytes; the limit is %lld", tar->path, path,
-                             (long long)size, (long long)limit);
+            return duet_fail(DUET_NO_MEMORY,
+                             "archive '%s', entry '%s' has %lld bytes; the limit is %lld",
+                             tar->path, path, (long long)size, (long long)limit);
         DUET_TRY(read_entry(tar, path, size, bytes));
         *name = path;
         return DUET_OK;
     }
 }
 
-bool duet_tar_detect(const uint8_t *head, int64_t size)
-{
+bool duet_tar_detect(const uint8_t *head, int64_t size) {
     uint8_t block[HEAD_SIZE] = {0};
     if (size >= 2 && head[0] == 0x1F && head[1] == 0x8B) {
         z_stream z = {.next_out = block, .avail_out = HEAD_SIZE};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * metric/accuracy.c: top-1, top-5, confusion and mean-per-class accuracy. Only integers are summed, so partial results
- * merge exactly in any order. A logit that is not a number counts as minus infinity: it never wins. */
+ * metric/accuracy.c: top-1, top-5, confusion and mean-per-class accuracy. Only integers are summed,
+ * so partial results merge exactly in any order. A logit that is not a number counts as minus
+ * infinity: it never wins. */
 #include <duet/metric.h>
 
 #include <math.h>
@@ -10,25 +11,23 @@
 
 #define MOST_CLASSES 32768 /* classes^2 counters stay below 8 GiB */
 
-duet_status duet_accuracy_new(duet_accuracy *out, int classes)
-{
+duet_status duet_accuracy_new(duet_accuracy *out, int classes) {
     if (classes < 1 || classes > MOST_CLASSES) {
-        return duet_fail(DUET_ARG, "accuracy is counted for 1 to %d classes, not %d", MOST_CLASSES, classes);
+        return duet_fail(DUET_ARG, "accuracy is counted for 1 to %d classes, not %d", MOST_CLASSES,
+                         classes);
     }
     int64_t *confusion = NULL;
-    DUET_TRY(duet_alloc(&confusion, (int64_t)classes * classes, sizeof(*confusion)));
+    DUET_TRY(duet_alloc(&confusion, (int64_t)classes * classes, sizeof *confusion));
     *out = (duet_accuracy){.classes = classes, .confusion = confusion};
     return DUET_OK;
 }
 
-static float value_of(float logit)
-{
+static float value_of(float logit) {
     return isnan(logit) ? -INFINITY : logit;
 }
 
 /* Classes that stand before `label`: larger logits, and equal ones of lower number. */
-static int rank_of(const float *logits, int classes, int label)
-{
+static int rank_of(const float *logits, int classes, int label) {
     const float own = value_of(logits[label]);
     if (isnan(logits[label])) return classes;
     int before = 0;
@@ -39,16 +38,15 @@ static int rank_of(const float *logits, int classes, int label)
     return before;
 }
 
-static int argmax(const float *logits, int classes)
-{
+static int argmax(const float *logits, int classes) {
     int best = 0;
     for (int k = 1; k < classes; k++)
         if (value_of(logits[k]) > value_of(logits[best])) best = k;
     return best;
 }
 
-void duet_accuracy_add(duet_accuracy *accuracy, const float *logits, const int32_t *labels, int64_t rows)
-{
+void duet_accuracy_add(duet_accuracy *accuracy, const float *logits, const int32_t *labels,
+                       int64_t rows) {
     const int classes = accuracy->classes;
     for (int64_t i = 0; i < rows; i++) {
         const int label = labels[i];
@@ -62,8 +60,7 @@ void duet_accuracy_add(duet_accuracy *accuracy, const float *logits, const int32
     }
 }
 
-void duet_accuracy_merge(duet_accuracy *accuracy, const duet_accuracy *other)
-{
+void duet_accuracy_merge(duet_accuracy *accuracy, const duet_accuracy *other) {
     if (accuracy->classes != other->classes) return;
     accuracy->rows += other->rows;
     accuracy->correct1 += other->correct1;
@@ -72,23 +69,19 @@ void duet_accuracy_merge(duet_accuracy *accuracy, const duet_accuracy *other)
     for (int64_t i = 0; i < cells; i++) accuracy->confusion[i] += other->confusion[i];
 }
 
-static double percent(int64_t part, int64_t whole)
-{
+static double percent(int64_t part, int64_t whole) {
     return whole > 0 ? 100.0 * (double)part / (double)whole : (double)NAN;
 }
 
-double duet_accuracy_top1(const duet_accuracy *accuracy)
-{
+double duet_accuracy_top1(const duet_accuracy *accuracy) {
     return percent(accuracy->correct1, accuracy->rows);
 }
 
-double duet_accuracy_top5(const duet_accuracy *accuracy)
-{
+double duet_accuracy_top5(const duet_accuracy *accuracy) {
     return percent(accuracy->correct5, accuracy->rows);
 }
 
-double duet_accuracy_class(const duet_accuracy *accuracy, int label)
-{
+double duet_accuracy_class(const duet_accuracy *accuracy, int label) {
     if (label < 0 || label >= accuracy->classes) return (double)NAN;
     const int64_t *row = accuracy->confusion + (int64_t)label * accuracy->classes;
     int64_t whole = 0;
@@ -96,8 +89,7 @@ double duet_accuracy_class(const duet_accuracy *accuracy, int label)
     return percent(row[label], whole);
 }
 
-double duet_accuracy_mean_class(const duet_accuracy *accuracy)
-{
+double duet_accuracy_mean_class(const duet_accuracy *accuracy) {
     double sum = 0;
     int seen = 0;
     for (int k = 0; k < accuracy->classes; k++) {
@@ -109,8 +101,7 @@ double duet_accuracy_mean_class(const duet_accuracy *accuracy)
     return seen > 0 ? sum / seen : (double)NAN;
 }
 
-void duet_accuracy_free(duet_accuracy *accuracy)
-{
+void duet_accuracy_free(duet_accuracy *accuracy) {
     if (accuracy == NULL) return;
     duet_release(accuracy->confusion);
     *accuracy = (duet_accuracy){0};

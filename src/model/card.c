@@ -10,8 +10,8 @@
 
 static json_t *recommendation_json(const duet_recommendation *r) {
     if (!r->valid) return json_null();
-    return json_pack("{s:I,s:i,s:i,s:f,s:f,s:s}", "t", (json_int_t)r->t, "tap", r->tap, "pool", r->pool, "val_top1", r->top1, "strength",
-                     r->strength, "data", r->data);
+    return json_pack("{s:I,s:i,s:i,s:f,s:f,s:s}", "t", (json_int_t)r->t, "tap", r->tap, "pool",
+                     r->pool, "val_top1", r->top1, "strength", r->strength, "data", r->data);
 }
 
 /* NULL where the colours are not changed: nothing is written then. */
@@ -29,16 +29,23 @@ bool duet_card_takes(const char *text) {
 
 duet_status duet_card_print(char **out, const duet_card *card, const char *config) {
     json_t *classes = json_array();
-    for (int i = 0; classes && i < card->class_count; i++) json_array_append_new(classes, json_string(card->class_names[i]));
-    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:f,s:{s:I,s:i,s:s,s:o*,s:o*},s:o,s:o}", "format", "duet model 1", "arch",
-                             card->arch, "config", config, "noise", card->noise, "predict", card->predict, "name", card->name, "data",
-                             card->data, "licence", card->licence, "origin", card->origin, "says", card->says, "assumed", card->assumed, "ema", card->ema, "images", (json_int_t)card->images, "steps",
-                             (json_int_t)card->steps, "seconds", card->seconds, "preprocess", "size", (json_int_t)card->preprocess.size,
-                             "channels", card->preprocess.channels, "fit", card->preprocess.fit, "mean", colours_json(card->preprocess.mean), "std", colours_json(card->preprocess.std), "classes", classes, "recommended",
-                             recommendation_json(&card->recommended));
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    for (int i = 0; classes != NULL && i < card->class_count; i++)
+        json_array_append_new(classes, json_string(card->class_names[i]));
+    json_t *root = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:f,s:{s:I,s:i,s:s,s:o*,s:o*},s:"
+        "o,s:o}",
+        "format", "duet model 1", "arch", card->arch, "config", config, "noise", card->noise,
+        "predict", card->predict, "name", card->name, "data", card->data, "licence", card->licence,
+        "origin", card->origin, "says", card->says, "assumed", card->assumed, "ema", card->ema,
+        "images", (json_int_t)card->images, "steps", (json_int_t)card->steps, "seconds",
+        card->seconds, "preprocess", "size", (json_int_t)card->preprocess.size, "channels",
+        card->preprocess.channels, "fit", card->preprocess.fit, "mean",
+        colours_json(card->preprocess.mean), "std", colours_json(card->preprocess.std), "classes",
+        classes, "recommended", recommendation_json(&card->recommended));
+    char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
-    if (!text) return duet_fail(DUET_FORMAT, "the card of the model holds text that is not UTF-8");
+    if (text == NULL)
+        return duet_fail(DUET_FORMAT, "the card of the model holds text that is not UTF-8");
     *out = text;
     return DUET_OK;
 }
@@ -47,12 +54,12 @@ void duet_card_text_free(char *text) {
     json_malloc_t allocate = NULL;
     json_free_t release = NULL;
     json_get_alloc_funcs(&allocate, &release);
-    if (text) release(text);
+    if (text != NULL) release(text);
 }
 
 static void get_text(char *out, size_t size, const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
-    if (text) (void)duet_copy_text(out, size, text);
+    if (text != NULL) (void)duet_copy_text(out, size, text);
 }
 
 static void get_colours(double out[3], const json_t *list) {
@@ -74,15 +81,16 @@ static duet_status parse_classes(duet_card *out, duet_arena *arena, const json_t
     const size_t count = json_array_size(classes);
     if (count > 1000000) return duet_fail(DUET_FORMAT, "the card names %zu classes", count);
     out->class_names = duet_arena_alloc(arena, (int64_t)count + 1, sizeof *out->class_names);
-    for (size_t i = 0; i < count && out->class_names; i++) {
+    for (size_t i = 0; i < count && out->class_names != NULL; i++) {
         const char *name = json_string_value(json_array_get(classes, i));
-        out->class_names[i] = duet_arena_text(arena, name ? name : "?");
+        out->class_names[i] = duet_arena_text(arena, name != NULL ? name : "?");
     }
     out->class_count = (int)count;
     return duet_arena_status(arena);
 }
 
-duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena, const char *text) {
+duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena,
+                            const char *text) {
     json_error_t error;
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(root)) {

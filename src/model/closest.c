@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/closest.c: see closest.h. Names are compared without their numbers, and by their ends: files put words before them. */
+ * model/closest.c: see closest.h. Names are compared without their numbers, and by their ends:
+ * files put words before them. */
 #include "model/closest.h"
 
 #include <stdio.h>
@@ -23,7 +24,8 @@ static void pattern_of(char out[PATTERN], const char *name) {
 
 static bool ends_with_pattern(const char *pattern, const char *end) {
     const size_t length = strlen(pattern), n = strlen(end);
-    return length >= n && strcmp(pattern + length - n, end) == 0 && (length == n || pattern[length - n - 1] == '.');
+    return length >= n && strcmp(pattern + length - n, end) == 0 &&
+           (length == n || pattern[length - n - 1] == '.');
 }
 
 /* Does the model have a tensor of such a name? Ends without a dot ("weight") would fit anything. */
@@ -44,14 +46,19 @@ static int64_t names_of(const duet_store *store) {
 
 static int64_t count_like(const duet_model *model, const duet_store *store) {
     int64_t found = 0;
-    for (int64_t i = 0; i < names_of(store); i++) found += has_like(model, duet_store_at(store, i)->name);
+    for (int64_t i = 0; i < names_of(store); i++)
+        found += has_like(model, duet_store_at(store, i)->name);
     return found;
 }
 
-static void describe(char *out, size_t size, const duet_model *model, const duet_store *store, int64_t found) {
+static void describe(char *out, size_t size, const duet_model *model, const duet_store *store,
+                     int64_t found) {
     int shown = 0;
-    int n = snprintf(out, size, "the closest is '%s', which has %lld of %lld such names%s", model->card.arch, (long long)found, (long long)names_of(store), found < names_of(store) ? ", but no " : "");
-    for (int64_t i = 0; i < names_of(store) && shown < MOST_SHOWN && n > 0 && (size_t)n < size; i++) {
+    int n = snprintf(out, size, "the closest is '%s', which has %lld of %lld such names%s",
+                     model->card.arch, (long long)found, (long long)names_of(store),
+                     found < names_of(store) ? ", but no " : "");
+    for (int64_t i = 0; i < names_of(store) && shown < MOST_SHOWN && n > 0 && (size_t)n < size;
+         i++) {
         const char *const name = duet_store_at(store, i)->name;
         if (has_like(model, name)) continue;
         n += snprintf(out + n, size - (size_t)n, "%s'%.60s'", shown++ ? ", " : "", name);
@@ -65,7 +72,8 @@ void duet_closest(char *out, size_t size, const duet_store *store) {
     out[0] = '\0';
     for (int i = 0; i < count; i++) {
         duet_model *model = NULL;
-        if (duet_model_describe(&model, all[i]->info.name) != DUET_OK) continue; /* with its usual options */
+        if (duet_model_describe(&model, all[i]->info.name) != DUET_OK)
+            continue; /* with its usual options */
         const int64_t found = count_like(model, store);
         if (found > most) {
             most = found;

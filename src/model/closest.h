@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/closest.h: of a file that no architecture knows: which one has the most tensors of such names. */
+ * model/closest.h: of a file that no architecture knows: which one has the most tensors of such
+ * names. */
 #ifndef DUET_MODEL_CLOSEST_H
 #define DUET_MODEL_CLOSEST_H
 
@@ -7,7 +8,8 @@
 
 #include "model/model.h"
 
-/* Writes "closest is 'vit', …: 12 of 40 names; it has no 'a', 'b'"; "" where no architecture shares a tenth of the names. */
+/* Writes "closest is 'vit', …: 12 of 40 names; it has no 'a', 'b'"; "" where no architecture shares
+ * a tenth of the names. */
 void duet_closest(char *out, size_t size, const duet_store *store);
 
 #endif

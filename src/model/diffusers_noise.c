@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * model/diffusers_noise.c: diffusers' schedulers and duet's schedules of noise. Most are of variances (`beta_schedule`), whatever they sample
- * with; CMStochasticIterativeScheduler is of consistency models. Keys that are missing have the library's defaults, as there. */
+ * model/diffusers_noise.c: diffusers' schedulers and duet's schedules of noise. Most are of
+ * variances (`beta_schedule`), whatever they sample with; CMStochasticIterativeScheduler is of
+ * consistency models. Keys that are missing have the library's defaults, as there. */
 #include "model/diffusers_noise.h"
 
 #include <stdio.h>
@@ -10,7 +11,9 @@
 #define CONSISTENCY "CMStochasticIterativeScheduler"
 
 /* prediction_type and predict */
-static const struct { const char *theirs, *ours; } predictions[] = {{"epsilon", "eps"}, {"sample", "x0"}, {"v_prediction", "v"}};
+static const struct {
+    const char *theirs, *ours;
+} predictions[] = {{"epsilon", "eps"}, {"sample", "x0"}, {"v_prediction", "v"}};
 
 double duet_diffusers_number(const json_t *root, const char *key, double absent) {
     const json_t *const value = json_object_get(root, key);
@@ -37,22 +40,37 @@ static duet_status read_prediction(duet_guess *guess, const json_t *root) {
 /* duet's `linear` is told for 1000 steps, theirs for the steps there are. */
 static duet_status read_betas(duet_guess *guess, const json_t *root) {
     const char *const kind = duet_diffusers_text(root, "beta_schedule", "linear");
-    const double start = duet_diffusers_number(root, "beta_start", 1e-4), end = duet_diffusers_number(root, "beta_end", 0.02);
+    const double start = duet_diffusers_number(root, "beta_start", 1e-4),
+                 end = duet_diffusers_number(root, "beta_end", 0.02);
     const long long steps = (long long)duet_diffusers_number(root, "num_train_timesteps", 1000);
     const double scale = (double)steps / 1000.0;
-    if (json_is_array(json_object_get(root, "trained_betas"))) return duet_fail(DUET_UNSUPPORTED, "trained_betas are not read by this version");
-    if (json_is_true(json_object_get(root, "rescale_betas_zero_snr"))) return duet_fail(DUET_UNSUPPORTED, "rescale_betas_zero_snr is not run by this version");
-    if (strcmp(kind, "linear") == 0) snprintf(guess->noise, sizeof guess->noise, "linear:steps=%lld,beta_start=%.9g,beta_end=%.9g", steps, scale * start, scale * end);
-    else if (strcmp(kind, "scaled_linear") == 0 || strcmp(kind, "sigmoid") == 0) snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld,beta_start=%.9g,beta_end=%.9g", kind, steps, start, end);
-    else if (strcmp(kind, "squaredcos_cap_v2") == 0) snprintf(guess->noise, sizeof guess->noise, "cosine:steps=%lld", steps);
-    else return duet_fail(DUET_UNSUPPORTED, "beta_schedule '%s' is not run by this version", kind);
+    if (json_is_array(json_object_get(root, "trained_betas")))
+        return duet_fail(DUET_UNSUPPORTED, "trained_betas are not read by this version");
+    if (json_is_true(json_object_get(root, "rescale_betas_zero_snr")))
+        return duet_fail(DUET_UNSUPPORTED, "rescale_betas_zero_snr is not run by this version");
+    if (strcmp(kind, "linear") == 0)
+        snprintf(guess->noise, sizeof guess->noise,
+                 "linear:steps=%lld,beta_start=%.9g,beta_end=%.9g", steps, scale * start,
+                 scale * end);
+    else if (strcmp(kind, "scaled_linear") == 0 || strcmp(kind, "sigmoid") == 0)
+        snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld,beta_start=%.9g,beta_end=%.9g",
+                 kind, steps, start, end);
+    else if (strcmp(kind, "squaredcos_cap_v2") == 0)
+        snprintf(guess->noise, sizeof guess->noise, "cosine:steps=%lld", steps);
+    else
+        return duet_fail(DUET_UNSUPPORTED, "beta_schedule '%s' is not run by this version", kind);
     return read_prediction(guess, root);
 }
 
-/* Its num_train_timesteps is the last of the training's curriculum, no property of the network, which takes every level. */
+/* Its num_train_timesteps is the last of the training's curriculum, no property of the network,
+ * which takes every level. */
 static duet_status read_consistency(duet_guess *guess, const json_t *root) {
-    const double low = duet_diffusers_number(root, "sigma_min", 0.002), data = duet_diffusers_number(root, "sigma_data", 0.5);
-    snprintf(guess->noise, sizeof guess->noise, "karras:steps=1000,low=%.9g,high=%.9g,rho=%.9g,data=%.9g", low, duet_diffusers_number(root, "sigma_max", 80), duet_diffusers_number(root, "rho", 7), data);
+    const double low = duet_diffusers_number(root, "sigma_min", 0.002),
+                 data = duet_diffusers_number(root, "sigma_data", 0.5);
+    snprintf(guess->noise, sizeof guess->noise,
+             "karras:steps=1000,low=%.9g,high=%.9g,rho=%.9g,data=%.9g", low,
+             duet_diffusers_number(root, "sigma_max", 80), duet_diffusers_number(root, "rho", 7),
+             data);
     snprintf(guess->predict, sizeof guess->predict, "edm:data=%.9g,low=%.9g", data, low);
     return DUET_OK;
 }
@@ -60,7 +78,8 @@ static duet_status read_consistency(duet_guess *guess, const json_t *root) {
 duet_status duet_diffusers_read_noise(duet_guess *guess, const json_t *root) {
     const char *const name = duet_diffusers_text(root, "_class_name", "DDPMScheduler");
     if (strcmp(name, CONSISTENCY) == 0) return read_consistency(guess, root);
-    if (json_object_get(root, "beta_schedule") == NULL && strcmp(name, "DDPMScheduler") != 0 && strcmp(name, "DDIMScheduler") != 0)
+    if (json_object_get(root, "beta_schedule") == NULL && strcmp(name, "DDPMScheduler") != 0 &&
+        strcmp(name, "DDIMScheduler") != 0)
         return duet_fail(DUET_UNSUPPORTED, "the noise of '%s' is not run by this version", name);
     return read_betas(guess, root);
 }
@@ -74,27 +93,49 @@ static double option(const char *spec, const char *key, double absent) {
     return absent;
 }
 
-static bool is(const char *spec, const char *name) { return strncmp(spec, name, strlen(name)) == 0 && (spec[strlen(name)] == ':' || spec[strlen(name)] == '\0'); }
+static bool is(const char *spec, const char *name) {
+    return strncmp(spec, name, strlen(name)) == 0 &&
+           (spec[strlen(name)] == ':' || spec[strlen(name)] == '\0');
+}
 
 static duet_status write_betas(json_t **out, const duet_model *model, const char *word) {
     const char *const noise = model->card.noise;
-    const bool linear = is(noise, "linear"), scaled = is(noise, "scaled_linear"), sigmoid = is(noise, "sigmoid"), cosine = is(noise, "cosine"), learned = model->shape.out_channels > model->shape.in_channels;
+    const bool linear = is(noise, "linear"), scaled = is(noise, "scaled_linear"),
+               sigmoid = is(noise, "sigmoid"), cosine = is(noise, "cosine"),
+               learned = model->shape.out_channels > model->shape.in_channels;
     const int64_t steps = (int64_t)option(noise, "steps=", 1000);
     const double scale = linear ? 1000.0 / (double)steps : 1.0;
-    if (!linear && !scaled && !sigmoid && !cosine) return duet_fail(DUET_UNSUPPORTED, "its noise '%s' is none of DDPMScheduler's (linear, scaled_linear, sigmoid, cosine)", noise);
-    if (cosine && (option(noise, "offset=", 0.008) != 0.008 || option(noise, "most=", 0.999) != 0.999)) return duet_fail(DUET_UNSUPPORTED, "DDPMScheduler has cosine noise without options, not '%s'", noise);
-    *out = json_pack("{s:s, s:s, s:I, s:s, s:f, s:f, s:s, s:s, s:b, s:f}", "_class_name", "DDPMScheduler", "_diffusers_version", DUET_DIFFUSERS_VERSION, "num_train_timesteps",
-                     (json_int_t)steps, "beta_schedule", linear ? "linear" : scaled ? "scaled_linear" : sigmoid ? "sigmoid" : "squaredcos_cap_v2", "beta_start",
-                     scale * option(noise, "beta_start=", scaled ? 0.00085 : 1e-4), "beta_end", scale * option(noise, "beta_end=", scaled ? 0.012 : 0.02), "prediction_type", word,
-                     "variance_type", learned ? "learned_range" : "fixed_small", "clip_sample", 1, "clip_sample_range", 1.0);
+    if (!linear && !scaled && !sigmoid && !cosine)
+        return duet_fail(
+            DUET_UNSUPPORTED,
+            "its noise '%s' is none of DDPMScheduler's (linear, scaled_linear, sigmoid, cosine)",
+            noise);
+    if (cosine &&
+        (option(noise, "offset=", 0.008) != 0.008 || option(noise, "most=", 0.999) != 0.999))
+        return duet_fail(DUET_UNSUPPORTED,
+                         "DDPMScheduler has cosine noise without options, not '%s'", noise);
+    *out = json_pack("{s:s, s:s, s:I, s:s, s:f, s:f, s:s, s:s, s:b, s:f}", "_class_name",
+                     "DDPMScheduler", "_diffusers_version", DUET_DIFFUSERS_VERSION,
+                     "num_train_timesteps", (json_int_t)steps, "beta_schedule",
+                     linear    ? "linear"
+                     : scaled  ? "scaled_linear"
+                     : sigmoid ? "sigmoid"
+                               : "squaredcos_cap_v2",
+                     "beta_start", scale * option(noise, "beta_start=", scaled ? 0.00085 : 1e-4),
+                     "beta_end", scale * option(noise, "beta_end=", scaled ? 0.012 : 0.02),
+                     "prediction_type", word, "variance_type",
+                     learned ? "learned_range" : "fixed_small", "clip_sample", 1,
+                     "clip_sample_range", 1.0);
     return DUET_OK;
 }
 
 static duet_status write_consistency(json_t **out, const duet_model *model) {
     const char *const noise = model->card.noise;
-    *out = json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:b}", "_class_name", CONSISTENCY, "_diffusers_version", DUET_DIFFUSERS_VERSION, "num_train_timesteps", 40, "sigma_min",
-                     option(noise, "low=", 0.002), "sigma_max", option(noise, "high=", 80), "sigma_data", option(noise, "data=", 0.5), "rho", option(noise, "rho=", 7), "s_noise", 1.0,
-                     "clip_denoised", 1);
+    *out = json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:b}", "_class_name", CONSISTENCY,
+                     "_diffusers_version", DUET_DIFFUSERS_VERSION, "num_train_timesteps", 40,
+                     "sigma_min", option(noise, "low=", 0.002), "sigma_max",
+                     option(noise, "high=", 80), "sigma_data", option(noise, "data=", 0.5), "rho",
+                     option(noise, "rho=", 7), "s_noise", 1.0, "clip_denoised", 1);
     return DUET_OK;
 }
 
@@ -102,6 +143,9 @@ duet_status duet_diffusers_write_noise(json_t **out, const duet_model *model) {
     const char *const predict = model->card.predict;
     if (is(model->card.noise, "karras") && is(predict, "edm")) return write_consistency(out, model);
     for (int i = 0; i < DUET_COUNT(predictions); i++)
-        if (strcmp(predict, predictions[i].ours) == 0) return write_betas(out, model, predictions[i].theirs);
-    return duet_fail(DUET_UNSUPPORTED, "its prediction '%s' is none of DDPMScheduler's (epsilon, sample, v_prediction)", predict);
+        if (strcmp(predict, predictions[i].ours) == 0)
+            return write_betas(out, model, predictions[i].theirs);
+    return duet_fail(
+        DUET_UNSUPPORTED,
+        "its prediction '%s' is none of DDPMScheduler's (epsilon, sample, v_prediction)", predict);
 }

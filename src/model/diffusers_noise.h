@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * model/diffusers_noise.h: scheduler_config.json of diffusers, read and written. A scheduler there is a sampler and the noise it was made
- * for; only the noise and what the network predicts are taken. */
+ * model/diffusers_noise.h: scheduler_config.json of diffusers, read and written. A scheduler there
+ * is a sampler and the noise it was made for; only the noise and what the network predicts are
+ * taken. */
 #ifndef DUET_MODEL_DIFFUSERS_NOISE_H
 #define DUET_MODEL_DIFFUSERS_NOISE_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * model/flags.c: the flags of guided-diffusion's and improved-diffusion's scripts, as their READMEs have them: those of the network
- * and the noise change what was guessed of a file, those of training and sampling mean nothing here and are passed over. */
+ * model/flags.c: the flags of guided-diffusion's and improved-diffusion's scripts, as their READMEs
+ * have them: those of the network and the noise change what was guessed of a file, those of
+ * training and sampling mean nothing here and are passed over. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,11 +11,35 @@
 
 /* Of no meaning for a loaded network. */
 static const char *const passed_over[] = {
-    "use_fp16", "timestep_respacing", "use_kl", "rescale_learned_sigmas", "num_heads_upsample", "use_checkpoint", "use_ddim", "clip_denoised",
-    "num_samples", "batch_size", "model_path", "data_dir", "lr", "weight_decay", "lr_anneal_steps", "microbatch", "ema_rate", "log_interval",
-    "save_interval", "resume_checkpoint", "fp16_scale_growth", "schedule_sampler", "classifier_scale", "classifier_path", "classifier_depth", "weights",
+    "use_fp16",
+    "timestep_respacing",
+    "use_kl",
+    "rescale_learned_sigmas",
+    "num_heads_upsample",
+    "use_checkpoint",
+    "use_ddim",
+    "clip_denoised",
+    "num_samples",
+    "batch_size",
+    "model_path",
+    "data_dir",
+    "lr",
+    "weight_decay",
+    "lr_anneal_steps",
+    "microbatch",
+    "ema_rate",
+    "log_interval",
+    "save_interval",
+    "resume_checkpoint",
+    "fp16_scale_growth",
+    "schedule_sampler",
+    "classifier_scale",
+    "classifier_path",
+    "classifier_depth",
+    "weights",
 };
-static const char *const of_diffusion[] = {"noise_schedule", "diffusion_steps", "learn_sigma", "predict_xstart", "rescale_timesteps"};
+static const char *const of_diffusion[] = {"noise_schedule", "diffusion_steps", "learn_sigma",
+                                           "predict_xstart", "rescale_timesteps"};
 
 static bool among(const char *const *names, int count, const char *name) {
     for (int i = 0; i < count; i++)
@@ -25,9 +50,12 @@ static bool among(const char *const *names, int count, const char *name) {
 bool duet_model_flag(const char *name) {
     int count = 0;
     const duet_arch *const *const all = duet_arch_list(&count);
-    if (among(passed_over, DUET_COUNT(passed_over), name) || among(of_diffusion, DUET_COUNT(of_diffusion), name)) return true;
+    if (among(passed_over, DUET_COUNT(passed_over), name) ||
+        among(of_diffusion, DUET_COUNT(of_diffusion), name))
+        return true;
     for (int i = 0; i < count; i++)
-        if (all[i]->signature != NULL && duet_params_find(&all[i]->info.params, name) != NULL) return true;
+        if (all[i]->signature != NULL && duet_params_find(&all[i]->info.params, name) != NULL)
+            return true;
     return false;
 }
 
@@ -39,28 +67,43 @@ typedef struct flags {
     bool clean; /* it predicts x0 */
 } flags;
 
-static bool is_true(const char *value) { return *value == '\0' || strcmp(value, "True") == 0 || strcmp(value, "true") == 0 || strcmp(value, "1") == 0; }
+static bool is_true(const char *value) {
+    return *value == '\0' || strcmp(value, "True") == 0 || strcmp(value, "true") == 0 ||
+           strcmp(value, "1") == 0;
+}
 
 static duet_status apply(flags *f, const char *name, const char *value) {
     if (strcmp(name, "noise_schedule") == 0) {
-        if (strcmp(value, "linear") != 0 && strcmp(value, "cosine") != 0) return duet_fail(DUET_ARG, "--noise_schedule is '%s'; there are linear and cosine", value);
+        if (strcmp(value, "linear") != 0 && strcmp(value, "cosine") != 0)
+            return duet_fail(DUET_ARG, "--noise_schedule is '%s'; there are linear and cosine",
+                             value);
         snprintf(f->noise, sizeof f->noise, "%.15s", value);
         return DUET_OK;
     }
     if (strcmp(name, "diffusion_steps") == 0) {
         char rest = 0;
-        return sscanf(value, "%lld%c", &f->steps, &rest) == 1 && f->steps > 0 ? DUET_OK : duet_fail(DUET_ARG, "--diffusion_steps is '%s', not a count", value);
+        return sscanf(value, "%lld%c", &f->steps, &rest) == 1 && f->steps > 0
+                   ? DUET_OK
+                   : duet_fail(DUET_ARG, "--diffusion_steps is '%s', not a count", value);
     }
     if (strcmp(name, "predict_xstart") == 0) {
         f->clean = is_true(value);
         return DUET_OK;
     }
     if (strcmp(name, "rescale_timesteps") == 0)
-        return is_true(value) ? duet_fail(DUET_UNSUPPORTED, "--%s True: this version does not run such networks", name) : DUET_OK;
-    if (strcmp(name, "channel_mult") == 0 && *value == '\0') return DUET_OK; /* the size's usual levels */
-    if (duet_params_find(&f->arch->info.params, name) != NULL) return duet_params_set(&f->arch->info.params, f->config, "the flags", name, *value ? value : "true");
-    if (among(passed_over, DUET_COUNT(passed_over), name) || strcmp(name, "learn_sigma") == 0) return DUET_OK;
-    return duet_fail(DUET_ARG, "the architecture '%s' has no flag '--%s'", f->arch->info.name, name);
+        return is_true(value)
+                   ? duet_fail(DUET_UNSUPPORTED,
+                               "--%s True: this version does not run such networks", name)
+                   : DUET_OK;
+    if (strcmp(name, "channel_mult") == 0 && *value == '\0')
+        return DUET_OK; /* the size's usual levels */
+    if (duet_params_find(&f->arch->info.params, name) != NULL)
+        return duet_params_set(&f->arch->info.params, f->config, "the flags", name,
+                               *value ? value : "true");
+    if (among(passed_over, DUET_COUNT(passed_over), name) || strcmp(name, "learn_sigma") == 0)
+        return DUET_OK;
+    return duet_fail(DUET_ARG, "the architecture '%s' has no flag '--%s'", f->arch->info.name,
+                     name);
 }
 
 /* The next "--name", and the value behind it or "". False at the end. */
@@ -77,56 +120,75 @@ static bool next_flag(const char **at, char name[64], char value[256]) {
 }
 
 /* Rows that no tensor's shape tells. */
-static const char *const free_rows[] = {"image_size", "sample_size", "attention_resolutions", "heads", "num_heads", "num_head_channels", "use_new_attention_order", "dropout", "norm_groups"};
+static const char *const free_rows[] = {
+    "image_size", "sample_size",       "attention_resolutions",   "heads",
+    "num_heads",  "num_head_channels", "use_new_attention_order", "dropout",
+    "norm_groups"};
 
-/* The first tensor that a network of these options would have otherwise than the file, in words; "" where there is none. */
+/* The first tensor that a network of these options would have otherwise than the file, in words; ""
+ * where there is none. */
 static void first_difference(char out[512], const duet_guess *guess, const duet_model *model) {
     char have[96], want[96];
     const duet_store_entry *left = NULL;
     out[0] = '\0';
     for (int64_t i = 0; i < model->params->count && out[0] == '\0'; i++) {
         const duet_param_slot *const slot = &model->params->slots[i];
-        const duet_store_entry *const entry = duet_foreign_entry(guess->store, guess->prefix, model, slot->name);
+        const duet_store_entry *const entry =
+            duet_foreign_entry(guess->store, guess->prefix, model, slot->name);
         duet_shape_text(&slot->shape, want);
-        if (entry == NULL) snprintf(out, 512, ": tensor '%.200s' would be %s, and is not in the file", slot->name, want);
-        else if (!duet_foreign_fits(&entry->shape, &slot->shape)) snprintf(out, 512, ": tensor '%.200s' is %s in the file and would be %s", slot->name, duet_shape_text(&entry->shape, have), want);
+        if (entry == NULL)
+            snprintf(out, 512, ": tensor '%.200s' would be %s, and is not in the file", slot->name,
+                     want);
+        else if (!duet_foreign_fits(&entry->shape, &slot->shape))
+            snprintf(out, 512, ": tensor '%.200s' is %s in the file and would be %s", slot->name,
+                     duet_shape_text(&entry->shape, have), want);
     }
-    if (out[0] == '\0' && duet_foreign_left(&left, guess->store, guess->prefix, model) == DUET_OK && left != NULL)
-        snprintf(out, 512, ": tensor '%.200s' of the file, %s, would have no place", left->name + strlen(guess->prefix), duet_shape_text(&left->shape, have));
+    if (out[0] == '\0' && duet_foreign_left(&left, guess->store, guess->prefix, model) == DUET_OK &&
+        left != NULL)
+        snprintf(out, 512, ": tensor '%.200s' of the file, %s, would have no place",
+                 left->name + strlen(guess->prefix), duet_shape_text(&left->shape, have));
 }
 
-static duet_status refuse(const duet_arch *arch, const duet_guess *guess, const void *config, const char *name, const char *have, const char *want) {
+static duet_status refuse(const duet_arch *arch, const duet_guess *guess, const void *config,
+                          const char *name, const char *have, const char *want) {
     char text[1024], spec[DUET_TEXT_SIZE + sizeof text], difference[512] = "";
     duet_model *model = NULL;
     duet_arch_print(arch, config, text);
     snprintf(spec, sizeof spec, "%s:%s", arch->info.name, text);
     if (duet_model_describe(&model, spec) == DUET_OK) first_difference(difference, guess, model);
     duet_model_close(model);
-    return duet_fail(DUET_ARG, "--%s %s does not fit the file%s; give --%s %s", name, have, difference, name, want);
+    return duet_fail(DUET_ARG, "--%s %s does not fit the file%s; give --%s %s", name, have,
+                     difference, name, want);
 }
 
 /* What the tensors say stands: a flag that says otherwise is wrong. */
-static duet_status check_against_tensors(const duet_arch *arch, const duet_guess *guess, const void *guessed, const void *config) {
+static duet_status check_against_tensors(const duet_arch *arch, const duet_guess *guess,
+                                         const void *guessed, const void *config) {
     const duet_param_table *const table = &arch->info.params;
     for (int i = 0; i < table->count; i++) {
         char want[512], have[512];
         duet_params_print(table, guessed, i, want, sizeof want);
         duet_params_print(table, config, i, have, sizeof have);
-        if (strcmp(want, have) != 0 && !among(free_rows, DUET_COUNT(free_rows), table->rows[i].name))
+        if (strcmp(want, have) != 0 &&
+            !among(free_rows, DUET_COUNT(free_rows), table->rows[i].name))
             return refuse(arch, guess, config, table->rows[i].name, have, want);
     }
     return DUET_OK;
 }
 
-/* Another size of the images means other sizes of the feature maps with attention, unless they are given too. */
+/* Another size of the images means other sizes of the feature maps with attention, unless they are
+ * given too. */
 static void rescale_attention(const duet_arch *arch, const void *guessed, void *config) {
-    const duet_param *const size = duet_params_find(&arch->info.params, "image_size"), *const attention = duet_params_find(&arch->info.params, "attention_resolutions");
+    const duet_param *const size = duet_params_find(&arch->info.params, "image_size"),
+                            *const attention =
+                                duet_params_find(&arch->info.params, "attention_resolutions");
     if (size == NULL || attention == NULL) return;
     int64_t was = 0, is = 0;
     memcpy(&was, (const char *)guessed + size->offset, sizeof was);
     memcpy(&is, (const char *)config + size->offset, sizeof is);
     duet_int_list *const list = (duet_int_list *)(void *)((char *)config + attention->offset);
-    if (memcmp(list, (const char *)guessed + attention->offset, sizeof *list) != 0) return; /* given */
+    if (memcmp(list, (const char *)guessed + attention->offset, sizeof *list) != 0)
+        return; /* given */
     for (int i = 0; i < list->count; i++) list->v[i] = list->v[i] * is / was;
 }
 
@@ -154,6 +216,7 @@ duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const c
     duet_arch_print(arch, config, guess->config);
     snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld", f.noise, f.steps);
     if (f.clean) snprintf(guess->predict, sizeof guess->predict, "x0");
-    if (guess->assumed[0]) snprintf(guess->assumed, sizeof guess->assumed, "what the flags do not say");
+    if (guess->assumed[0])
+        snprintf(guess->assumed, sizeof guess->assumed, "what the flags do not say");
     return DUET_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * model/foreign.h: files of other programs, which hold tensors but no card: which architecture they are of, with which options, and
- * under which prefix the weights stand ("state_dict.module.", "ema."). An architecture that knows such files names a tensor that
- * no other has (its signature) and reads its options from the shapes; what shapes cannot tell is assumed, and said. */
+ * model/foreign.h: files of other programs, which hold tensors but no card: which architecture they
+ * are of, with which options, and under which prefix the weights stand ("state_dict.module.",
+ * "ema."). An architecture that knows such files names a tensor that no other has (its signature)
+ * and reads its options from the shapes; what shapes cannot tell is assumed, and said. */
 #ifndef DUET_MODEL_FOREIGN_H
 #define DUET_MODEL_FOREIGN_H
 
@@ -12,11 +13,13 @@
 
 struct duet_guess {
     const duet_store *store;
-    char weights[64];   /* which of several sets of weights, a word of their prefix ("ema"); "" = the averaged ones */
-    char prefix[512];   /* of all tensors of the network */
-    bool averaged;      /* over training, by the prefix */
-    char sets[256];     /* where there are several sets of weights, their prefixes in words: "'model.', 'ema.'"; else "" */
-    char config[1024];  /* the architecture's options as spec text */
+    char weights[64]; /* which of several sets of weights, a word of their prefix ("ema"); "" = the
+                         averaged ones */
+    char prefix[512]; /* of all tensors of the network */
+    bool averaged;    /* over training, by the prefix */
+    char sets[256]; /* where there are several sets of weights, their prefixes in words: "'model.',
+                       'ema.'"; else "" */
+    char config[1024]; /* the architecture's options as spec text */
     char noise[DUET_TEXT_SIZE], predict[DUET_TEXT_SIZE];
     double mean[3], std[3];       /* of the colours, as in duet_preprocess */
     char fit[16];                 /* of the images, as in duet_preprocess */
@@ -24,27 +27,39 @@ struct duet_guess {
 };
 typedef struct duet_guess duet_guess;
 
-/* Shape of the network's tensor `name`; NULL, and a message, where it is missing or of another rank. */
+/* Shape of the network's tensor `name`; NULL, and a message, where it is missing or of another
+ * rank. */
 const duet_shape *duet_foreign_shape(const duet_guess *guess, const char *name, int rank);
 typedef struct duet_foreign_text {
     char text[128];
 } duet_foreign_text;
-duet_foreign_text duet_foreign_name(const char *scope, const char *name); /* both, one behind the other */
-void duet_foreign_imagenet(duet_guess *guess); /* colours and fit as networks for ImageNet have them */
+duet_foreign_text duet_foreign_name(const char *scope,
+                                    const char *name); /* both, one behind the other */
+void duet_foreign_imagenet(
+    duet_guess *guess); /* colours and fit as networks for ImageNet have them */
 bool duet_foreign_has(const duet_guess *guess, const char *name);
 
-/* A tensor of the network in a file: by its name behind the prefix, or by one that other files have for it; NULL where it is missing. */
-const duet_store_entry *duet_foreign_entry(const duet_store *store, const char *prefix, const duet_model *model, const char *name);
+/* A tensor of the network in a file: by its name behind the prefix, or by one that other files have
+ * for it; NULL where it is missing. */
+const duet_store_entry *duet_foreign_entry(const duet_store *store, const char *prefix,
+                                           const duet_model *model, const char *name);
 /* A matrix is at times kept as a 1x1 filter [out,in,1,1], which has the same elements. */
 bool duet_foreign_fits(const duet_shape *have, const duet_shape *want);
-/* The first tensor under the prefix that the network has no place for, and that is not idle in such files; NULL where there is none. */
-DUET_NODISCARD duet_status duet_foreign_left(const duet_store_entry **out, const duet_store *store, const char *prefix, const duet_model *model);
+/* The first tensor under the prefix that the network has no place for, and that is not idle in such
+ * files; NULL where there is none. */
+DUET_NODISCARD duet_status duet_foreign_left(const duet_store_entry **out, const duet_store *store,
+                                             const char *prefix, const duet_model *model);
 
-/* The value of the flag --weights in flags as they come, "" where there is none: read before the architecture is known. */
+/* The value of the flag --weights in flags as they come, "" where there is none: read before the
+ * architecture is known. */
 void duet_foreign_weights(char out[64], const char *text);
-/* The architecture of a file, of several sets of weights that of --weights among the flags (NULL = none); DUET_FORMAT where none knows it, with what the file is as far as that can be told. */
-DUET_NODISCARD duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const duet_store *store, const char *flags);
-/* Changes the guess by flags of guided-diffusion ("--num_heads 4 --noise_schedule cosine"); DUET_ARG names a wrong one. */
-DUET_NODISCARD duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const char *text);
+/* The architecture of a file, of several sets of weights that of --weights among the flags (NULL =
+ * none); DUET_FORMAT where none knows it, with what the file is as far as that can be told. */
+DUET_NODISCARD duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess,
+                                              const duet_store *store, const char *flags);
+/* Changes the guess by flags of guided-diffusion ("--num_heads 4 --noise_schedule cosine");
+ * DUET_ARG names a wrong one. */
+DUET_NODISCARD duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess,
+                                              const char *text);
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * model/low_res.c: see low_res.h. With f = size / small, pixel i of the enlarged picture lies at (i + 1/2) / f - 1/2 of the small one;
- * outside of its centres the border's pixel is taken. */
+ * model/low_res.c: see low_res.h. With f = size / small, pixel i of the enlarged picture lies at (i
+ * + 1/2) / f - 1/2 of the small one; outside of its centres the border's pixel is taken. */
 #include "model/low_res.h"
 
 #include <math.h>
 
-static float mean_at(const uint8_t *pixels, int64_t size, int64_t channels, int64_t f, int64_t row, int64_t column, int64_t c) {
+static float mean_at(const uint8_t *pixels, int64_t size, int64_t channels, int64_t f, int64_t row,
+                     int64_t column, int64_t c) {
     int64_t sum = 0;
     for (int64_t y = row * f; y < (row + 1) * f; y++)
-        for (int64_t x = column * f; x < (column + 1) * f; x++) sum += pixels[(y * size + x) * channels + c];
+        for (int64_t x = column * f; x < (column + 1) * f; x++)
+            sum += pixels[(y * size + x) * channels + c];
     return (float)sum / (float)(f * f) / 127.5f - 1.0f;
 }
 
@@ -23,15 +25,18 @@ static between place(int64_t i, int64_t f, int64_t small) {
     return (between){.low = low, .high = low + 1 < small ? low + 1 : low, .part = at - (float)low};
 }
 
-void duet_low_res(float *out, const uint8_t *pixels, int64_t size, int64_t channels, int64_t small) {
+void duet_low_res(float *out, const uint8_t *pixels, int64_t size, int64_t channels,
+                  int64_t small) {
     const int64_t f = size / small;
     for (int64_t y = 0; y < size; y++) {
         const between v = place(y, f, small);
         for (int64_t x = 0; x < size; x++) {
             const between h = place(x, f, small);
             for (int64_t c = 0; c < channels; c++) {
-                const float a = mean_at(pixels, size, channels, f, v.low, h.low, c), b = mean_at(pixels, size, channels, f, v.low, h.high, c);
-                const float d = mean_at(pixels, size, channels, f, v.high, h.low, c), e = mean_at(pixels, size, channels, f, v.high, h.high, c);
+                const float a = mean_at(pixels, size, channels, f, v.low, h.low, c),
+                            b = mean_at(pixels, size, channels, f, v.low, h.high, c);
+                const float d = mean_at(pixels, size, channels, f, v.high, h.low, c),
+                            e = mean_at(pixels, size, channels, f, v.high, h.high, c);
                 const float top = a + h.part * (b - a), bottom = d + h.part * (e - d);
                 out[(y * size + x) * channels + c] = top + v.part * (bottom - top);
             }

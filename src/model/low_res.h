@@ -5,8 +5,9 @@
 
 #include <stdint.h>
 
-/* out[size,size,channels] in [-1,1]: the pixels averaged to `small` x `small` and enlarged again, bilinearly between the centres of
- * pixels, as guided-diffusion prepares its training images and PyTorch's interpolate enlarges them. `small` divides `size`. */
+/* out[size,size,channels] in [-1,1]: the pixels averaged to `small` x `small` and enlarged again,
+ * bilinearly between the centres of pixels, as guided-diffusion prepares its training images and
+ * PyTorch's interpolate enlarges them. `small` divides `size`. */
 void duet_low_res(float *out, const uint8_t *pixels, int64_t size, int64_t channels, int64_t small);
 
 #endif

@@ -11,8 +11,8 @@
 #include "model/card.h"
 #include "model/arch/arch.h"
 
-/* Taps with the cost of everything built before them; blocks are built in order, so the sums so far are what the tap needs
- * (the first one does without the time embedding that is counted for it). */
+/* Taps with the cost of everything built before them; blocks are built in order, so the sums so far
+ * are what the tap needs (the first one does without the time embedding that is counted for it). */
 typedef struct survey {
     duet_model *model;
     duet_status status;
@@ -24,45 +24,62 @@ static void survey_up_to(survey *s, const duet_graph *graph, int64_t nodes) {
     for (; s->nodes_seen < nodes; s->nodes_seen++) {
         const duet_node *node = &graph->nodes[s->nodes_seen];
         const char *op = node->op->info.name;
-        if (strcmp(op, "conv2d") != 0 && strcmp(op, "linear") != 0 && strcmp(op, "attention") != 0) continue;
+        if (strcmp(op, "conv2d") != 0 && strcmp(op, "linear") != 0 && strcmp(op, "attention") != 0)
+            continue;
         duet_call call;
         duet_graph_call(graph, node, ~0u, &call);
         s->macs += node->op->flops(&call) / 2;
     }
     for (; s->params_seen < graph->param_count; s->params_seen++)
-        s->parameters += duet_shape_count(&graph->values[graph->params[s->params_seen].value].arg.shape);
+        s->parameters +=
+            duet_shape_count(&graph->values[graph->params[s->params_seen].value].arg.shape);
 }
 
-static duet_value survey_tap(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
+static duet_value survey_tap(duet_graph *graph, const duet_tap_info *tap, duet_value x,
+                             void *user) {
     survey *s = user;
     duet_model *model = s->model;
     survey_up_to(s, graph, graph->node_count);
-    if (s->status == DUET_OK) s->status = duet_grow(&model->taps, &s->capacity, model->tap_count + 1, sizeof *model->taps);
+    if (s->status == DUET_OK)
+        s->status =
+            duet_grow(&model->taps, &s->capacity, model->tap_count + 1, sizeof *model->taps);
     if (s->status != DUET_OK) return x;
-    model->taps[model->tap_count++] = (duet_tap_row){.block = tap->block, .name = duet_arena_text(model->arena, tap->name),
-                                                     .channels = duet_dim(graph, x, -1), .height = duet_dim(graph, x, 1),
-                                                     .width = duet_dim(graph, x, 2), .parameters = s->parameters, .macs = s->macs};
+    model->taps[model->tap_count++] =
+        (duet_tap_row){.block = tap->block,
+                       .name = duet_arena_text(model->arena, tap->name),
+                       .channels = duet_dim(graph, x, -1),
+                       .height = duet_dim(graph, x, 1),
+                       .width = duet_dim(graph, x, 2),
+                       .parameters = s->parameters,
+                       .macs = s->macs};
     return x;
 }
 
-duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t batch, bool training, duet_model_inputs *in,
-                             duet_value *out) {
+duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t batch,
+                             bool training, duet_model_inputs *in, duet_value *out) {
     const duet_arch_shape *shape = &model->shape;
-    in->x = duet_input(graph, "x", DUET_F32, 4, (int64_t[]){batch, shape->size, shape->size, shape->in_channels});
+    in->x = duet_input(graph, "x", DUET_F32, 4,
+                       (int64_t[]){batch, shape->size, shape->size, shape->in_channels});
     in->net_t = duet_input(graph, "net_t", DUET_F32, 1, &batch);
     in->y = shape->class_count > 0 ? duet_input(graph, "y", DUET_I32, 1, &batch) : DUET_NONE;
     in->sample_id = training ? duet_input(graph, "sample_id", DUET_I32, 1, &batch) : DUET_NONE;
-    in->low_res = shape->low_res > 0 ? duet_input(graph, "low_res", DUET_F32, 4, (int64_t[]){batch, shape->size, shape->size, shape->in_channels}) : DUET_NONE;
+    in->low_res = shape->low_res > 0
+                      ? duet_input(graph, "low_res", DUET_F32, 4,
+                                   (int64_t[]){batch, shape->size, shape->size, shape->in_channels})
+                      : DUET_NONE;
     in->training = training;
     *out = model->arch->build(graph, model->config, in);
     return duet_graph_status(graph);
 }
 
-const char *duet_model_refusal(const duet_model *model) { return model->shape.refusal; }
+const char *duet_model_refusal(const duet_model *model) {
+    return model->shape.refusal;
+}
 
 duet_status duet_model_check_denoises(const duet_model *model) {
     if (model->shape.refusal == NULL) return DUET_OK;
-    return duet_fail(DUET_UNSUPPORTED, "%s; its features can be read: duet features, sweep, probe", model->shape.refusal);
+    return duet_fail(DUET_UNSUPPORTED, "%s; its features can be read: duet features, sweep, probe",
+                     model->shape.refusal);
 }
 
 static duet_status measure(duet_model *model) {
@@ -92,10 +109,12 @@ duet_status duet_model_describe(duet_model **out, const char *arch_spec) {
     DUET_DO(duet_arena_status(model->arena));
     DUET_DO(duet_arch_parse(&model->arch, model->config, arch_spec));
     model->arch->shape(model->config, &model->shape);
-    if (model->arch->recogniser) model->shape.refusal = "this network recognises images and makes none";
+    if (model->arch->recogniser)
+        model->shape.refusal = "this network recognises images and makes none";
     duet_arch_print(model->arch, model->config, model->config_text);
     (void)duet_copy_text(model->card.arch, sizeof model->card.arch, model->arch->info.name);
-    model->card.preprocess = (duet_preprocess){.size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
+    model->card.preprocess = (duet_preprocess){
+        .size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
     DUET_DO(measure(model));
     *out = model;
     model = NULL;
@@ -104,7 +123,8 @@ done:
     return status;
 }
 
-static duet_status make_model(duet_model **out, const char *arch_spec, uint64_t seed, bool random_reader) {
+static duet_status make_model(duet_model **out, const char *arch_spec, uint64_t seed,
+                              bool random_reader) {
     duet_model *model = NULL;
     DUET_TRY(duet_model_describe(&model, arch_spec));
     const duet_status status = duet_params_alloc(model->params);
@@ -117,13 +137,14 @@ static duet_status make_model(duet_model **out, const char *arch_spec, uint64_t 
     return DUET_OK;
 }
 
-duet_status duet_model_new(duet_context *ctx, duet_model **out, const char *arch_spec, uint64_t seed) {
+duet_status duet_model_new(duet_context *ctx, duet_model **out, const char *arch_spec,
+                           uint64_t seed) {
     (void)ctx;
     return make_model(out, arch_spec, seed, false);
 }
 
 void duet_model_close(duet_model *model) {
-    if (!model) return;
+    if (model == NULL) return;
     duet_params_free(model->params);
     duet_store_close(model->store);
     duet_release(model->taps);
@@ -131,7 +152,8 @@ void duet_model_close(duet_model *model) {
     duet_release(model);
 }
 
-duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_model *model, uint64_t seed) {
+duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_model *model,
+                              uint64_t seed) {
     char spec[DUET_TEXT_SIZE + sizeof model->config_text];
     snprintf(spec, sizeof spec, "%s:%s", model->card.arch, model->config_text);
     duet_model *made = NULL;
@@ -143,7 +165,8 @@ duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_mo
     made->card.class_names = NULL;
     made->card.class_count = 0;
     made->card.recommended.valid = false;
-    const duet_status status = duet_card_set_classes(made, (const char *const *)model->card.class_names, model->card.class_count);
+    const duet_status status = duet_card_set_classes(
+        made, (const char *const *)model->card.class_names, model->card.class_count);
     if (status != DUET_OK) {
         duet_model_close(made);
         return status;
@@ -154,25 +177,48 @@ duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_mo
 
 duet_status duet_card_set_classes(duet_model *model, const char *const *names, int count) {
     for (int i = 0; i < count; i++)
-        if (!duet_card_takes(names[i])) return duet_fail(DUET_ARG, "the name of class %d, '%s', is not UTF-8; rename it", i, names[i]);
+        if (!duet_card_takes(names[i]))
+            return duet_fail(DUET_ARG, "the name of class %d, '%s', is not UTF-8; rename it", i,
+                             names[i]);
     char **copy = duet_arena_alloc(model->arena, count + 1, sizeof *copy);
-    for (int i = 0; i < count && copy; i++) copy[i] = duet_arena_text(model->arena, names[i]);
+    for (int i = 0; i < count && copy != NULL; i++)
+        copy[i] = duet_arena_text(model->arena, names[i]);
     DUET_TRY(duet_arena_status(model->arena));
     model->card.class_names = copy;
     model->card.class_count = count;
     return DUET_OK;
 }
 
-duet_card *duet_model_card(duet_model *model) { return &model->card; }
-const char *duet_model_path(const duet_model *model) { return model->path; }
-const char *duet_model_file(const duet_model *model) { return model->file; }
-bool duet_model_recogniser(const duet_model *model) { return model->arch->recogniser; }
-int64_t duet_model_logits(const duet_model *model) { return model->shape.logits; }
-bool duet_model_foreign(const duet_model *model) { return model->foreign; }
-double duet_model_macs(const duet_model *model) { return model->macs; }
-int duet_model_tap_count(const duet_model *model) { return model->tap_count; }
-const duet_tap_row *duet_model_tap(const duet_model *model, int index) { return &model->taps[index]; }
-const char *duet_model_config(const duet_model *model) { return model->config_text; }
+duet_card *duet_model_card(duet_model *model) {
+    return &model->card;
+}
+const char *duet_model_path(const duet_model *model) {
+    return model->path;
+}
+const char *duet_model_file(const duet_model *model) {
+    return model->file;
+}
+bool duet_model_recogniser(const duet_model *model) {
+    return model->arch->recogniser;
+}
+int64_t duet_model_logits(const duet_model *model) {
+    return model->shape.logits;
+}
+bool duet_model_foreign(const duet_model *model) {
+    return model->foreign;
+}
+double duet_model_macs(const duet_model *model) {
+    return model->macs;
+}
+int duet_model_tap_count(const duet_model *model) {
+    return model->tap_count;
+}
+const duet_tap_row *duet_model_tap(const duet_model *model, int index) {
+    return &model->taps[index];
+}
+const char *duet_model_config(const duet_model *model) {
+    return model->config_text;
+}
 
 int64_t duet_model_parameters(const duet_model *model) {
     int64_t count = 0;
@@ -180,7 +226,9 @@ int64_t duet_model_parameters(const duet_model *model) {
     return count;
 }
 
-duet_dtype duet_model_stored(const duet_model *model) { return model->stored; }
+duet_dtype duet_model_stored(const duet_model *model) {
+    return model->stored;
+}
 
 /* Options that differ from their defaults: one that is added later changes no hash. */
 static uint64_t hash_config(const duet_model *model, uint64_t hash) {
@@ -191,7 +239,8 @@ static uint64_t hash_config(const duet_model *model, uint64_t hash) {
         duet_params_default(table, plain);
         duet_params_print(table, model->config, i, have, sizeof have);
         duet_params_print(table, plain, i, usual, sizeof usual);
-        if (strcmp(have, usual) != 0) hash = duet_hash_text(have, duet_hash_text(table->rows[i].name, hash));
+        if (strcmp(have, usual) != 0)
+            hash = duet_hash_text(have, duet_hash_text(table->rows[i].name, hash));
     }
     return hash;
 }
@@ -199,9 +248,11 @@ static uint64_t hash_config(const duet_model *model, uint64_t hash) {
 uint64_t duet_model_hash(const duet_model *model) {
     uint64_t hash = hash_config(model, duet_hash_text(model->card.arch, 1));
     hash = duet_hash_text(model->card.noise, hash);
-    for (int64_t i = 0; i < model->params->count; i++) { /* by tensors: the same wherever they lie in memory */
+    for (int64_t i = 0; i < model->params->count;
+         i++) { /* by tensors: the same wherever they lie in memory */
         const duet_param_slot *slot = &model->params->slots[i];
-        hash = duet_hash(duet_params_data(model->params, slot), (size_t)slot->count * duet_dtype_size(slot->dtype), hash);
+        hash = duet_hash(duet_params_data(model->params, slot),
+                         (size_t)slot->count * duet_dtype_size(slot->dtype), hash);
     }
     return hash;
 }

@@ -14,7 +14,8 @@ struct duet_guess; /* foreign.h */
 
 #define DUET_CONFIG_SIZE 2048 /* room for any arch's configuration struct */
 
-/* Values a build may use; DUET_NONE = not given. Shapes: x[B,S,S,C] f32, net_t[B] f32, y i32[B], sample_id i32[B], low_res[B,S,S,C] f32. */
+/* Values a build may use; DUET_NONE = not given. Shapes: x[B,S,S,C] f32, net_t[B] f32, y i32[B],
+ * sample_id i32[B], low_res[B,S,S,C] f32. */
 typedef struct duet_model_inputs {
     duet_value x, net_t, y, sample_id, low_res;
     bool training; /* dropout is active */
@@ -23,43 +24,49 @@ typedef struct duet_model_inputs {
 typedef struct duet_arch_shape {
     int64_t size, in_channels, out_channels;
     int64_t class_count; /* of class conditioning, 0 = unconditional */
-    int64_t logits;      /* classes of a classifier of its own, whose logits are the last tap; 0 = none */
-    int64_t low_res;     /* side of a small picture that the network also gets, enlarged to S (low_res.h); 0 = none */
+    int64_t
+        logits; /* classes of a classifier of its own, whose logits are the last tap; 0 = none */
+    int64_t low_res;     /* side of a small picture that the network also gets, enlarged to S
+                            (low_res.h); 0 = none */
     int64_t scores;      /* of a classifier: the raw output is [B,scores]; else 0 */
     const char *refusal; /* why it can only be read, neither sampled nor trained; NULL = it can */
 } duet_arch_shape;
 
 typedef struct duet_arch {
-    duet_entry info;                             /* params: the configuration */
-    duet_status (*check)(const void *config);    /* impossible options, named with the option to change */
+    duet_entry info; /* params: the configuration */
+    duet_status (*check)(
+        const void *config); /* impossible options, named with the option to change */
     void (*shape)(const void *config, duet_arch_shape *out);
-    /* Builds the network; parameters carry the checkpoint's own names. Returns the raw output [B,S,S,out_channels]. */
+    /* Builds the network; parameters carry the checkpoint's own names. Returns the raw output
+     * [B,S,S,out_channels]. */
     duet_value (*build)(duet_graph *graph, const void *config, const duet_model_inputs *in);
-    /* Files of other programs (foreign.h): a tensor that only this architecture has, and options from shapes. NULL = none. */
+    /* Files of other programs (foreign.h): a tensor that only this architecture has, and options
+     * from shapes. NULL = none. */
     const char *signature;
     duet_status (*infer)(struct duet_guess *guess);
-    /* The name of a tensor in files with other names, of which there are `schemes`; false where it is the same there. config: NULL while it
-     * is not known yet. NULL = none. */
+    /* The name of a tensor in files with other names, of which there are `schemes`; false where it
+     * is the same there. config: NULL while it is not known yet. NULL = none. */
     bool (*alias)(char *out, size_t size, const void *config, const char *name, int scheme);
     int schemes;
-    bool recogniser;  /* takes no noise and makes no images */
-    const char *idle[4]; /* such files also have tensors whose names begin so, which the network does not use */
+    bool recogniser;     /* takes no noise and makes no images */
+    const char *idle[4]; /* such files also have tensors whose names begin so, which the network
+                            does not use */
 } duet_arch;
 
 struct duet_model {
     duet_arena *arena;
     const duet_arch *arch;
-    void *config;             /* DUET_CONFIG_SIZE bytes, aligned */
+    void *config; /* DUET_CONFIG_SIZE bytes, aligned */
     char config_text[1024];
     duet_arch_shape shape;
     duet_params *params;
-    duet_store *store;        /* the file whose mapping lends the weights, or NULL */
-    duet_dtype stored;        /* of most weights in the file */
+    duet_store *store; /* the file whose mapping lends the weights, or NULL */
+    duet_dtype stored; /* of most weights in the file */
     duet_card card;
     duet_tap_row *taps;
     int tap_count;
     double macs;
-    bool foreign;             /* the file has no card */
+    bool foreign;                /* the file has no card */
     char path[4096], file[4096]; /* what was opened; the weights in it */
 };
 
@@ -67,8 +74,10 @@ struct duet_model {
 DUET_NODISCARD duet_status duet_model_describe(duet_model **out, const char *arch_spec);
 /* DUET_UNSUPPORTED with its reason where the network can only be read. */
 DUET_NODISCARD duet_status duet_model_check_denoises(const duet_model *model);
-/* Builds with fresh inputs for `batch` images; inputs are named x, net_t, y (where conditional), sample_id (where training). */
-DUET_NODISCARD duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t batch, bool training,
-                                            duet_model_inputs *in, duet_value *out);
+/* Builds with fresh inputs for `batch` images; inputs are named x, net_t, y (where conditional),
+ * sample_id (where training). */
+DUET_NODISCARD duet_status duet_model_build(const duet_model *model, duet_graph *graph,
+                                            int64_t batch, bool training, duet_model_inputs *in,
+                                            duet_value *out);
 
 #endif

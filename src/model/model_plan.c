@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/model_plan.c: kernels, time and bytes of a forward pass, node by node (`duet info --plan`). */
+ * model/model_plan.c: kernels, time and bytes of a forward pass, node by node (`duet info --plan`).
+ */
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -44,12 +45,20 @@ done:
     return status;
 }
 
-static duet_status report_rows(const duet_plan *plan, const double *seconds, void (*row)(const duet_model_plan_row *, void *), void *user) {
+static duet_status report_rows(const duet_plan *plan, const double *seconds,
+                               void (*row)(const duet_model_plan_row *, void *), void *user) {
     for (int64_t i = 0; i < duet_plan_rows(plan); i++) {
         duet_plan_row from;
         duet_plan_row_at(plan, i, &from);
-        const duet_model_plan_row to = {.op = from.op, .scope = from.scope, .kernel = from.kernel, .impl = from.impl, .flops = from.flops,
-                                        .seconds = seconds[i], .bytes = from.bytes, .fallback = from.fallback, .tuned = from.tuned};
+        const duet_model_plan_row to = {.op = from.op,
+                                        .scope = from.scope,
+                                        .kernel = from.kernel,
+                                        .impl = from.impl,
+                                        .flops = from.flops,
+                                        .seconds = seconds[i],
+                                        .bytes = from.bytes,
+                                        .fallback = from.fallback,
+                                        .tuned = from.tuned};
         row(&to, user);
     }
     return DUET_OK;
@@ -70,15 +79,18 @@ duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
     duet_graph_set_tap_hook(graph, remember, &want);
     DUET_DO(duet_model_build(model, graph, batch, false, &in, &out));
     if (tap > 0 && want.value == DUET_NONE)
-        DUET_FAIL(DUET_ARG, "no tap %d; the model has taps 1 to %d ('duet info MODEL' lists them)", tap, model->tap_count);
+        DUET_FAIL(DUET_ARG, "no tap %d; the model has taps 1 to %d ('duet info MODEL' lists them)",
+                  tap, model->tap_count);
     if (tap > 0) out = want.value;
     DUET_DO(duet_forward_plan(ctx, &plan, graph, model->params, &out, 1));
     DUET_DO(duet_session_new(&session, plan, model->params));
     DUET_DO(duet_alloc(&seconds, duet_plan_rows(plan), sizeof *seconds));
     DUET_DO(measure(session, duet_plan_rows(plan), seconds));
     DUET_DO(report_rows(plan, seconds, row, user));
-    *memory = (duet_model_plan_memory){.total = duet_plan_memory(plan), .activations = duet_plan_slab(plan),
-                                       .scratch = duet_plan_scratch(plan), .packed = duet_plan_kept(plan)};
+    *memory = (duet_model_plan_memory){.total = duet_plan_memory(plan),
+                                       .activations = duet_plan_slab(plan),
+                                       .scratch = duet_plan_scratch(plan),
+                                       .packed = duet_plan_kept(plan)};
 done:
     duet_release(seconds);
     duet_session_free(session);

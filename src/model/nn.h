@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: MIT
- * model/nn.h: layers that own parameters, named as PyTorch names them ("weight", "bias"), with PyTorch's default
- * initialisation U(-1/sqrt(fan_in), 1/sqrt(fan_in)). A `zero` layer starts at zero when trained (guided-diffusion's
- * zero_module) and non-zero in the untrained baseline. */
+ * model/nn.h: layers that own parameters, named as PyTorch names them ("weight", "bias"), with
+ * PyTorch's default initialisation U(-1/sqrt(fan_in), 1/sqrt(fan_in)). A `zero` layer starts at
+ * zero when trained (guided-diffusion's zero_module) and non-zero in the untrained baseline. */
 #ifndef DUET_MODEL_NN_H
 #define DUET_MODEL_NN_H
 
 #include "engine/graph/graph.h"
 
 /* x[B,H,W,I] -> [B,H',W',O]; parameters <name>.weight [O,I,k,k], <name>.bias [O] */
-duet_value duet_nn_conv2d(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad, bool zero);
+duet_value duet_nn_conv2d(duet_graph *g, const char *name, duet_value x, int64_t out,
+                          int64_t kernel, int64_t stride, int64_t pad, bool zero);
 /* without bias */
-duet_value duet_nn_conv2d_plain(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad);
-/* x[B,H,W,I] -> [B,(H-1)s-2p+k,…,O], the transpose of a convolution; <name>.weight [I,O,k,k], <name>.bias [O] */
-duet_value duet_nn_conv_transpose2d(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t kernel, int64_t stride, int64_t pad);
+duet_value duet_nn_conv2d_plain(duet_graph *g, const char *name, duet_value x, int64_t out,
+                                int64_t kernel, int64_t stride, int64_t pad);
+/* x[B,H,W,I] -> [B,(H-1)s-2p+k,…,O], the transpose of a convolution; <name>.weight [I,O,k,k],
+ * <name>.bias [O] */
+duet_value duet_nn_conv_transpose2d(duet_graph *g, const char *name, duet_value x, int64_t out,
+                                    int64_t kernel, int64_t stride, int64_t pad);
 /* x[…,I] -> […,O]; <name>.weight [O,I] with `ones` trailing axes of size 1, <name>.bias [O] */
-duet_value duet_nn_linear(duet_graph *g, const char *name, duet_value x, int64_t out, int ones, bool zero);
+duet_value duet_nn_linear(duet_graph *g, const char *name, duet_value x, int64_t out, int ones,
+                          bool zero);
 /* <name>.weight [C], <name>.bias [C]; eps 1e-5 */
 duet_value duet_nn_group_norm(duet_graph *g, const char *name, duet_value x, int64_t groups);
-duet_value duet_nn_group_norm_eps(duet_graph *g, const char *name, duet_value x, int64_t groups, double eps);
-/* By the running statistics: <name>.weight, .bias, .running_mean, .running_var [C]; then the residual is added (DUET_NONE = none) and,
- * where `relu`, negative values are cut. For networks that are not trained here. */
-duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual, double eps, bool relu);
+duet_value duet_nn_group_norm_eps(duet_graph *g, const char *name, duet_value x, int64_t groups,
+                                  double eps);
+/* By the running statistics: <name>.weight, .bias, .running_mean, .running_var [C]; then the
+ * residual is added (DUET_NONE = none) and, where `relu`, negative values are cut. For networks
+ * that are not trained here. */
+duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual,
+                              double eps, bool relu);
 /* labels i32[B] -> [B,D]; <name>.weight [K,D], N(0,1) */
-duet_value duet_nn_embedding(duet_graph *g, const char *name, duet_value labels, int64_t rows, int64_t dim);
+duet_value duet_nn_embedding(duet_graph *g, const char *name, duet_value labels, int64_t rows,
+                             int64_t dim);
 
 #endif

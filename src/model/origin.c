@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * model/origin.c: see origin.h. What is taken is shown on terminals and goes into cards, so it is made one line of UTF-8 without control
- * characters. Sources: the front matter of huggingface.co's model cards; ModelSpec 1.0 (keys modelspec.…). */
+ * model/origin.c: see origin.h. What is taken is shown on terminals and goes into cards, so it is
+ * made one line of UTF-8 without control characters. Sources: the front matter of huggingface.co's
+ * model cards; ModelSpec 1.0 (keys modelspec.…). */
 #include "model/origin.h"
 
 #include <ctype.h>
@@ -24,20 +25,27 @@ static void append(char out[DUET_TEXT_SIZE], const char *before, const char *tex
     if (!duet_copy_text(line, sizeof line, text)) return;
     for (char *c = line; *c; c++)
         if ((unsigned char)*c < 32 || *c == 127) *c = ' ';
-    if (used + strlen(before) + strlen(line) + 3 < DUET_TEXT_SIZE) snprintf(out + used, DUET_TEXT_SIZE - used, "%s%s%s", used > 0 ? "; " : "", before, line);
+    if (used + strlen(before) + strlen(line) + 3 < DUET_TEXT_SIZE)
+        snprintf(out + used, DUET_TEXT_SIZE - used, "%s%s%s", used > 0 ? "; " : "", before, line);
 }
 
 /* Lines "key: value" between the two "---" that a README begins with. */
 static void read_front_matter(duet_card *card, const char *text) {
-    static const struct { const char *key, *before; bool licence; } keys[] = {{"license: ", "", true}, {"base_model: ", "from ", false}, {"datasets: ", "data ", false}};
+    static const struct {
+        const char *key, *before;
+        bool licence;
+    } keys[] = {
+        {"license: ", "", true}, {"base_model: ", "from ", false}, {"datasets: ", "data ", false}};
     if (!duet_starts_with(text, "---\n")) return;
-    for (const char *line = text + 4; *line != '\0' && !duet_starts_with(line, "---"); line += strcspn(line, "\n"), line += *line == '\n') {
+    for (const char *line = text + 4; *line != '\0' && !duet_starts_with(line, "---");
+         line += strcspn(line, "\n"), line += *line == '\n') {
         for (int i = 0; i < DUET_COUNT(keys); i++) {
             char value[MOST_VALUE + 1];
             if (!duet_starts_with(line, keys[i].key)) continue;
             const char *const at = line + strlen(keys[i].key);
             const size_t length = strcspn(at, "\r\n");
-            snprintf(value, sizeof value, "%.*s", length < MOST_VALUE ? (int)length : MOST_VALUE, at);
+            snprintf(value, sizeof value, "%.*s", length < MOST_VALUE ? (int)length : MOST_VALUE,
+                     at);
             append(keys[i].licence ? card->licence : card->origin, keys[i].before, value);
         }
     }
@@ -54,12 +62,18 @@ static void read_readme(duet_card *card, const char *folder) {
 }
 
 static void read_config(duet_card *card, const char *folder) {
-    static const struct { const char *key, *before; } keys[] = {{"_name_or_path", ""}, {"_diffusers_version", "diffusers "}};
+    static const struct {
+        const char *key, *before;
+    } keys[] = {{"_name_or_path", ""}, {"_diffusers_version", "diffusers "}};
     static const char *const places[] = {"config.json", "unet/config.json"};
     for (int p = 0; p < DUET_COUNT(places); p++) {
         char path[DUET_PATH_SIZE];
-        json_t *const root = duet_path_in(path, folder, places[p]) ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
-        for (int k = 0; k < DUET_COUNT(keys); k++) append(card->origin, keys[k].before, json_string_value(json_object_get(root, keys[k].key)));
+        json_t *const root = duet_path_in(path, folder, places[p])
+                                 ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL)
+                                 : NULL;
+        for (int k = 0; k < DUET_COUNT(keys); k++)
+            append(card->origin, keys[k].before,
+                   json_string_value(json_object_get(root, keys[k].key)));
         json_decref(root);
         if (root != NULL) return;
     }
@@ -67,18 +81,26 @@ static void read_config(duet_card *card, const char *folder) {
 
 static void read_modelspec(duet_card *card, const duet_store *store) {
     static const char *const licences[] = {"modelspec.license", "license", "licence"};
-    static const struct { const char *key, *before; } keys[] = {{"modelspec.title", ""}, {"modelspec.author", "by "}, {"modelspec.date", ""}};
-    for (int i = 0; i < DUET_COUNT(licences) && card->licence[0] == '\0'; i++) append(card->licence, "", duet_store_metadata(store, licences[i]));
-    for (int i = 0; i < DUET_COUNT(keys); i++) append(card->origin, keys[i].before, duet_store_metadata(store, keys[i].key));
+    static const struct {
+        const char *key, *before;
+    } keys[] = {{"modelspec.title", ""}, {"modelspec.author", "by "}, {"modelspec.date", ""}};
+    for (int i = 0; i < DUET_COUNT(licences) && card->licence[0] == '\0'; i++)
+        append(card->licence, "", duet_store_metadata(store, licences[i]));
+    for (int i = 0; i < DUET_COUNT(keys); i++)
+        append(card->origin, keys[i].before, duet_store_metadata(store, keys[i].key));
 }
 
-/* Numbers and texts beside the tensors: what a training wrote down ("epoch 30; best_prec1 91.78"). */
+/* Numbers and texts beside the tensors: what a training wrote down ("epoch 30; best_prec1 91.78").
+ */
 static void read_said(duet_card *card, const duet_store *store) {
     int said = 0;
     for (int64_t i = 0; i < store->pair_count && said < MOST_SAID; i++) {
         const char *const key = store->pairs[i].key, *const value = store->pairs[i].value;
         char before[MOST_VALUE + 2], number[32], *end = NULL;
-        if (strchr(key, '.') != NULL || isdigit((unsigned char)key[0]) || strstr(key, "licen") != NULL || strcmp(key, "format") == 0 || strlen(key) > MOST_VALUE || strlen(value) > MOST_VALUE || !duet_card_takes(key)) continue;
+        if (strchr(key, '.') != NULL || isdigit((unsigned char)key[0]) ||
+            strstr(key, "licen") != NULL || strcmp(key, "format") == 0 ||
+            strlen(key) > MOST_VALUE || strlen(value) > MOST_VALUE || !duet_card_takes(key))
+            continue;
         const double real = strtod(value, &end);
         snprintf(number, sizeof number, "%.6g", real);
         snprintf(before, sizeof before, "%s ", key);
@@ -93,8 +115,10 @@ void duet_origin_read(duet_card *card, const duet_store *store, const char *path
     if (!duet_copy_text(folder, sizeof folder, path)) return;
     if (!is_folder) {
         char *const slash = strrchr(folder, '/');
-        if (slash != NULL) *slash = '\0';
-        else (void)duet_copy_text(folder, sizeof folder, ".");
+        if (slash != NULL)
+            *slash = '\0';
+        else
+            (void)duet_copy_text(folder, sizeof folder, ".");
     }
     read_modelspec(card, store);
     read_said(card, store);

@@ -6,8 +6,9 @@
 #include "io/store/store.h"
 #include "model/model.h"
 
-/* Fills licence, origin and says of the card from the file's metadata (safetensors with ModelSpec's keys; numbers and texts beside PyTorch's
- * tensors), config.json of diffusers, and the front matter of a README.md beside it (Hugging Face's model cards). Nothing found is no error. */
+/* Fills licence, origin and says of the card from the file's metadata (safetensors with ModelSpec's
+ * keys; numbers and texts beside PyTorch's tensors), config.json of diffusers, and the front matter
+ * of a README.md beside it (Hugging Face's model cards). Nothing found is no error. */
 void duet_origin_read(duet_card *card, const duet_store *store, const char *path);
 
 #endif

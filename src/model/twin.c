@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/twin.c: weights of a network under the names that another architecture has for them: walks the blocks of both, see twin.h. */
+ * model/twin.c: weights of a network under the names that another architecture has for them: walks
+ * the blocks of both, see twin.h. */
 #include "model/twin.h"
 
 #include <stdarg.h>
@@ -38,17 +39,23 @@ static const duet_param_slot *find(const duet_model *model, const char *text) {
 }
 
 /* Row `from_row` of a tensor of `from`, of `width` elements, to row `to_row` of one of `to`. */
-static void copy_row(const twin *t, const duet_param_slot *to, int64_t to_row, const duet_param_slot *from, int64_t from_row, int64_t width) {
+static void copy_row(const twin *t, const duet_param_slot *to, int64_t to_row,
+                     const duet_param_slot *from, int64_t from_row, int64_t width) {
     const uint8_t *const data = duet_params_data(t->from->params, from);
-    duet_convert(t->to->params->block + to->offset + to_row * width, DUET_F32, data + from_row * width * (int64_t)duet_dtype_size(from->dtype), from->dtype, width);
+    duet_convert(t->to->params->block + to->offset + to_row * width, DUET_F32,
+                 data + from_row * width * (int64_t)duet_dtype_size(from->dtype), from->dtype,
+                 width);
 }
 
 static void fail(twin *t, const char *text) {
-    if (t->status == DUET_OK) t->status = duet_fail(DUET_UNSUPPORTED, "tensor '%s' has no counterpart in the other architecture", text);
+    if (t->status == DUET_OK)
+        t->status = duet_fail(DUET_UNSUPPORTED,
+                              "tensor '%s' has no counterpart in the other architecture", text);
 }
 
 static void copy(twin *t, const name *adm, const name *unet) {
-    const duet_param_slot *const to = find(t->to, t->to_adm ? adm->text : unet->text), *const from = find(t->from, t->to_adm ? unet->text : adm->text);
+    const duet_param_slot *const to = find(t->to, t->to_adm ? adm->text : unet->text),
+                                 *const from = find(t->from, t->to_adm ? unet->text : adm->text);
     if (to == NULL && from == NULL) return; /* no bias, no skip connection */
     if (to == NULL || from == NULL || to->count != from->count) {
         fail(t, t->to_adm ? unet->text : adm->text);
@@ -61,21 +68,27 @@ static void copy(twin *t, const name *adm, const name *unet) {
 static void layer(twin *t, name adm, name unet) {
     static const char *const ends[] = {"weight", "bias"};
     for (int i = 0; i < 2; i++) {
-        const name a = named("%.240s.%s", adm.text, ends[i]), u = named("%.240s.%s", unet.text, ends[i]);
+        const name a = named("%.240s.%s", adm.text, ends[i]),
+                   u = named("%.240s.%s", unet.text, ends[i]);
         copy(t, &a, &u);
     }
 }
 
 static void residual(twin *t, name adm, name unet) {
-    static const char *const parts[][2] = {{"in_layers.0", "norm1"}, {"in_layers.2", "conv1"}, {"emb_layers.1", "time_emb_proj"}, {"out_layers.0", "norm2"},
-                                           {"out_layers.3", "conv2"}, {"skip_connection", "conv_shortcut"}};
-    for (int i = 0; i < DUET_COUNT(parts); i++) layer(t, named("%.200s.%s", adm.text, parts[i][0]), named("%.200s.%s", unet.text, parts[i][1]));
+    static const char *const parts[][2] = {
+        {"in_layers.0", "norm1"},  {"in_layers.2", "conv1"},  {"emb_layers.1", "time_emb_proj"},
+        {"out_layers.0", "norm2"}, {"out_layers.3", "conv2"}, {"skip_connection", "conv_shortcut"}};
+    for (int i = 0; i < DUET_COUNT(parts); i++)
+        layer(t, named("%.200s.%s", adm.text, parts[i][0]),
+              named("%.200s.%s", unet.text, parts[i][1]));
 }
 
-/* Rows of qkv: part p (query, key, value) of head h is at h 3 D + p D, in the new order at p C + h D; C = heads D. */
+/* Rows of qkv: part p (query, key, value) of head h is at h 3 D + p D, in the new order at p C + h
+ * D; C = heads D. */
 static void split_qkv(twin *t, const char *adm, const char *unet, const char *end) {
     static const char *const parts[] = {"to_q", "to_k", "to_v"};
-    const duet_param_slot *const whole = find(t->to_adm ? t->to : t->from, named("%.200s.qkv.%s", adm, end).text);
+    const duet_param_slot *const whole =
+        find(t->to_adm ? t->to : t->from, named("%.200s.qkv.%s", adm, end).text);
     for (int p = 0; p < 3; p++) {
         const name text = named("%.200s.%s.%s", unet, parts[p], end);
         const duet_param_slot *const part = find(t->to_adm ? t->from : t->to, text.text);
@@ -84,11 +97,16 @@ static void split_qkv(twin *t, const char *adm, const char *unet, const char *en
             return;
         }
         const int64_t channels = part->shape.dim[0], width = part->count / channels;
-        const int64_t head = t->adm->num_head_channels > 0 ? t->adm->num_head_channels : channels / t->adm->num_heads;
+        const int64_t head = t->adm->num_head_channels > 0 ? t->adm->num_head_channels
+                                                           : channels / t->adm->num_heads;
         for (int64_t row = 0; row < channels; row++) {
-            const int64_t at = t->adm->use_new_attention_order ? p * channels + row : row / head * 3 * head + p * head + row % head;
-            if (t->to_adm) copy_row(t, whole, at, part, row, width);
-            else copy_row(t, part, row, whole, at, width);
+            const int64_t at = t->adm->use_new_attention_order
+                                   ? p * channels + row
+                                   : row / head * 3 * head + p * head + row % head;
+            if (t->to_adm)
+                copy_row(t, whole, at, part, row, width);
+            else
+                copy_row(t, part, row, whole, at, width);
         }
         if (!t->to_adm) t->copied++;
     }
@@ -112,12 +130,19 @@ static void down(twin *t) {
     const int levels = t->adm->channel_mult.count, blocks = (int)t->adm->num_res_blocks;
     for (int level = 0, n = 1; level < levels; level++, n++) {
         for (int i = 0; i < blocks; i++, n++) {
-            residual(t, named("input_blocks.%d.0", n), named("down_blocks.%d.resnets.%d", level, i));
-            if (attends(t, level)) attention(t, named("input_blocks.%d.1", n), named("down_blocks.%d.attentions.%d", level, i));
+            residual(t, named("input_blocks.%d.0", n),
+                     named("down_blocks.%d.resnets.%d", level, i));
+            if (attends(t, level))
+                attention(t, named("input_blocks.%d.1", n),
+                          named("down_blocks.%d.attentions.%d", level, i));
         }
         if (level + 1 == levels) break;
-        if (t->adm->resblock_updown) residual(t, named("input_blocks.%d.0", n), named("down_blocks.%d.downsamplers.0", level));
-        else layer(t, named("input_blocks.%d.0.op", n), named("down_blocks.%d.downsamplers.0.conv", level));
+        if (t->adm->resblock_updown)
+            residual(t, named("input_blocks.%d.0", n),
+                     named("down_blocks.%d.downsamplers.0", level));
+        else
+            layer(t, named("input_blocks.%d.0.op", n),
+                  named("down_blocks.%d.downsamplers.0.conv", level));
     }
 }
 
@@ -127,12 +152,18 @@ static void up(twin *t) {
         const int level = levels - 1 - block;
         for (int i = 0; i <= blocks; i++, n++) {
             residual(t, named("output_blocks.%d.0", n), named("up_blocks.%d.resnets.%d", block, i));
-            if (attends(t, level)) attention(t, named("output_blocks.%d.1", n), named("up_blocks.%d.attentions.%d", block, i));
+            if (attends(t, level))
+                attention(t, named("output_blocks.%d.1", n),
+                          named("up_blocks.%d.attentions.%d", block, i));
         }
         const int place = attends(t, level) ? 2 : 1; /* in the last output block of the level */
         if (level == 0) break;
-        if (t->adm->resblock_updown) residual(t, named("output_blocks.%d.%d", n - 1, place), named("up_blocks.%d.upsamplers.0", block));
-        else layer(t, named("output_blocks.%d.%d.conv", n - 1, place), named("up_blocks.%d.upsamplers.0.conv", block));
+        if (t->adm->resblock_updown)
+            residual(t, named("output_blocks.%d.%d", n - 1, place),
+                     named("up_blocks.%d.upsamplers.0", block));
+        else
+            layer(t, named("output_blocks.%d.%d.conv", n - 1, place),
+                  named("up_blocks.%d.upsamplers.0.conv", block));
     }
 }
 
@@ -150,7 +181,9 @@ static duet_status copy_weights(twin *t) {
     layer(t, named("out.0"), named("conv_norm_out"));
     layer(t, named("out.2"), named("conv_out"));
     if (t->status == DUET_OK && t->copied != t->to->params->count)
-        t->status = duet_fail(DUET_UNSUPPORTED, "%lld of %lld tensors have a counterpart in the other architecture", (long long)t->copied, (long long)t->to->params->count);
+        t->status = duet_fail(DUET_UNSUPPORTED,
+                              "%lld of %lld tensors have a counterpart in the other architecture",
+                              (long long)t->copied, (long long)t->to->params->count);
     return t->status;
 }
 
@@ -158,13 +191,15 @@ static duet_status describe_twin(duet_model **out, const duet_model *model, bool
     _Alignas(16) uint8_t config[DUET_CONFIG_SIZE] = {0};
     const duet_arch *const arch = to_adm ? &duet_arch_adm_unet : &duet_arch_diffusers_unet;
     char text[1024], spec[DUET_TEXT_SIZE + sizeof text];
-    DUET_TRY(to_adm ? duet_twin_adm((adm_config *)(void *)config, model->config) : duet_twin_unet((unet_config *)(void *)config, model->config));
+    DUET_TRY(to_adm ? duet_twin_adm((adm_config *)(void *)config, model->config)
+                    : duet_twin_unet((unet_config *)(void *)config, model->config));
     duet_arch_print(arch, config, text);
     snprintf(spec, sizeof spec, "%s:%s", arch->info.name, text);
     return duet_model_describe(out, spec);
 }
 
-/* What the card says of the weights stays true; taps are counted otherwise, so a recommended one is not. */
+/* What the card says of the weights stays true; taps are counted otherwise, so a recommended one is
+ * not. */
 static duet_status copy_card(duet_model *to, const duet_model *from) {
     char arch[DUET_TEXT_SIZE];
     memcpy(arch, to->card.arch, sizeof arch);
@@ -174,20 +209,29 @@ static duet_status copy_card(duet_model *to, const duet_model *from) {
     to->card.class_count = 0;
     to->card.recommended.valid = false;
     to->stored = from->stored;
-    return duet_card_set_classes(to, (const char *const *)from->card.class_names, from->card.class_count);
+    return duet_card_set_classes(to, (const char *const *)from->card.class_names,
+                                 from->card.class_count);
 }
 
-duet_status duet_model_as(duet_context *ctx, duet_model **out, const duet_model *model, const char *arch) {
+duet_status duet_model_as(duet_context *ctx, duet_model **out, const duet_model *model,
+                          const char *arch) {
     duet_status status = DUET_OK;
     duet_model *made = NULL;
     const bool to_adm = strcmp(arch, "adm_unet") == 0;
     (void)ctx;
-    if (!to_adm && strcmp(arch, "diffusers_unet") != 0) return duet_fail(DUET_ARG, "no other architecture has the terms of '%s'; there are adm_unet and diffusers_unet", arch);
+    if (!to_adm && strcmp(arch, "diffusers_unet") != 0)
+        return duet_fail(
+            DUET_ARG,
+            "no other architecture has the terms of '%s'; there are adm_unet and diffusers_unet",
+            arch);
     if (model->arch != (to_adm ? &duet_arch_diffusers_unet : &duet_arch_adm_unet))
-        return duet_fail(DUET_UNSUPPORTED, "a network of the architecture '%s' cannot be written in the terms of %s", model->card.arch, arch);
+        return duet_fail(DUET_UNSUPPORTED,
+                         "a network of the architecture '%s' cannot be written in the terms of %s",
+                         model->card.arch, arch);
     DUET_DO(describe_twin(&made, model, to_adm));
     DUET_DO(duet_params_alloc(made->params));
-    twin t = {.from = model, .to = made, .to_adm = to_adm, .adm = to_adm ? made->config : model->config};
+    twin t = {
+        .from = model, .to = made, .to_adm = to_adm, .adm = to_adm ? made->config : model->config};
     DUET_DO(copy_weights(&t));
     duet_params_touch(made->params);
     DUET_DO(copy_card(made, model));

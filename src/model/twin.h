@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/twin.h: one network in the terms of two architectures: adm_unet (guided-diffusion) and diffusers_unet (UNet2DModel) describe
- * the same U-Net where their options agree. */
+ * model/twin.h: one network in the terms of two architectures: adm_unet (guided-diffusion) and
+ * diffusers_unet (UNet2DModel) describe the same U-Net where their options agree. */
 #ifndef DUET_MODEL_TWIN_H
 #define DUET_MODEL_TWIN_H
 

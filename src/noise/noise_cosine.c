@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The cosine schedule of improved DDPM (Nichol and Dhariwal 2021, equation 17), as guided-diffusion computes it:
- *   f(u) = cos^2((u + offset) / (1 + offset) pi/2),  beta_t = min(1 - f((t+1)/T) / f(t/T), most),  abar_t = prod_{s<=t} (1 - beta_s)
+ * The cosine schedule of improved DDPM (Nichol and Dhariwal 2021, equation 17), as guided-diffusion
+ * computes it:
+ *   f(u) = cos^2((u + offset) / (1 + offset) pi/2),  beta_t = min(1 - f((t+1)/T) / f(t/T), most),
+ *   abar_t = prod_{s<=t} (1 - beta_s)
  * Variance preserving; the network sees the step itself. */
 #include <math.h>
 
@@ -17,19 +19,17 @@ static const duet_param rows[] = {
     DUET_FLOAT(cosine_options, most, "0.999", 0.001, 0.999999, "most variance that a step adds"),
 };
 
-static int64_t steps_of(const void *options)
-{
+static int64_t steps_of(const void *options) {
     return ((const cosine_options *)options)->steps;
 }
 
-static double kept(const cosine_options *o, int64_t t)
-{
-    const double c = cos(((double)t / (double)o->steps + o->offset) / (1.0 + o->offset) * 1.57079632679489661923);
+static double kept(const cosine_options *o, int64_t t) {
+    const double c = cos(((double)t / (double)o->steps + o->offset) / (1.0 + o->offset) *
+                         1.57079632679489661923);
     return c * c;
 }
 
-static duet_status table_of(const void *options, duet_level *table)
-{
+static duet_status table_of(const void *options, duet_level *table) {
     const cosine_options *o = options;
     double abar = 1.0;
     for (int64_t t = 0; t < o->steps; t++) {
@@ -40,7 +40,9 @@ static duet_status table_of(const void *options, duet_level *table)
 }
 
 const duet_noise_schedule duet_noise_cosine = {
-    .info = {.name = "cosine", .help = "cosine schedule of improved DDPM", .params = DUET_TABLE(rows, cosine_options)},
+    .info = {.name = "cosine",
+             .help = "cosine schedule of improved DDPM",
+             .params = DUET_TABLE(rows, cosine_options)},
     .steps = steps_of,
     .table = table_of,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Levels of Karras et al. 2022 (equation 5) with the inputs of EDM and consistency models (Song et al. 2023):
+ * Levels of Karras et al. 2022 (equation 5) with the inputs of EDM and consistency models (Song et
+ * al. 2023):
  *   sigma_t = (low^(1/rho) + t/(T-1) (high^(1/rho) - low^(1/rho)))^rho,  alpha = 1,
  *   in_scale = 1 / sqrt(sigma^2 + data^2),  net_t = 1000/4 ln sigma
  * Variance exploding: x_t = x0 + sigma eps. */
@@ -20,25 +21,28 @@ static const duet_param rows[] = {
     DUET_FLOAT(karras_options, data, "0.5", 1e-6, 1e6, "standard deviation of the images"),
 };
 
-static int64_t steps_of(const void *options)
-{
+static int64_t steps_of(const void *options) {
     return ((const karras_options *)options)->steps;
 }
 
-static duet_status table_of(const void *options, duet_level *table)
-{
+static duet_status table_of(const void *options, duet_level *table) {
     const karras_options *o = options;
     const double low = pow(o->low, 1.0 / o->rho), high = pow(o->high, 1.0 / o->rho);
     for (int64_t t = 0; t < o->steps; t++) {
         const double sigma = pow(low + (double)t / (double)(o->steps - 1) * (high - low), o->rho);
-        table[t] = (duet_level){.t = (double)t, .alpha = 1.0, .sigma = sigma, .in_scale = 1.0 / sqrt(sigma * sigma + o->data * o->data),
+        table[t] = (duet_level){.t = (double)t,
+                                .alpha = 1.0,
+                                .sigma = sigma,
+                                .in_scale = 1.0 / sqrt(sigma * sigma + o->data * o->data),
                                 .net_t = 250.0 * log(sigma)};
     }
     return DUET_OK;
 }
 
 const duet_noise_schedule duet_noise_karras = {
-    .info = {.name = "karras", .help = "levels of EDM and consistency models", .params = DUET_TABLE(rows, karras_options)},
+    .info = {.name = "karras",
+             .help = "levels of EDM and consistency models",
+             .params = DUET_TABLE(rows, karras_options)},
     .steps = steps_of,
     .table = table_of,
 };

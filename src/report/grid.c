@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report/grid.c: a sheet of equal images. Sheet width = columns*(width*scale) + (columns+1)*gap, height likewise with
- * rows = ceil(count/columns); a sheet with fewer images than columns is only as wide as they are. */
+ * report/grid.c: a sheet of equal images. Sheet width = columns*(width*scale) + (columns+1)*gap,
+ * height likewise with rows = ceil(count/columns); a sheet with fewer images than columns is only
+ * as wide as they are. */
 #include "report/grid.h"
 
 #include "base/error.h"
@@ -15,7 +16,8 @@ static int64_t extent(int64_t n, int64_t cell, int64_t gap) {
     return size <= most ? size : -1;
 }
 
-static void place(duet_image *sheet, const uint8_t *pixels, int64_t x, int64_t y, int64_t height, int64_t width, int64_t scale) {
+static void place(duet_image *sheet, const uint8_t *pixels, int64_t x, int64_t y, int64_t height,
+                  int64_t width, int64_t scale) {
     const int64_t channels = sheet->channels, stride = sheet->width * channels;
     for (int64_t row = 0; row < height * scale; row++) {
         const uint8_t *in = pixels + (row / scale) * width * channels;
@@ -26,32 +28,37 @@ static void place(duet_image *sheet, const uint8_t *pixels, int64_t x, int64_t y
     }
 }
 
-duet_status duet_grid(duet_image *out, const uint8_t *pixels, int64_t count, int64_t height, int64_t width, int channels,
-                      int64_t columns, int64_t gap, int64_t scale) {
-    if (channels != 1 && channels != 3) return duet_fail(DUET_ARG, "a grid needs 1 or 3 channels, not %d", channels);
+duet_status duet_grid(duet_image *out, const uint8_t *pixels, int64_t count, int64_t height,
+                      int64_t width, int channels, int64_t columns, int64_t gap, int64_t scale) {
+    if (channels != 1 && channels != 3)
+        return duet_fail(DUET_ARG, "a grid needs 1 or 3 channels, not %d", channels);
     if (count < 1 || height < 1 || width < 1) {
-        return duet_fail(DUET_ARG, "nothing to lay out: %lld images of %lld x %lld", (long long)count, (long long)height,
-                         (long long)width);
+        return duet_fail(DUET_ARG, "nothing to lay out: %lld images of %lld x %lld",
+                         (long long)count, (long long)height, (long long)width);
     }
     if (columns < 1 || gap < 0 || scale < 1) {
-        return duet_fail(DUET_ARG, "a grid of %lld columns, gap %lld, scale %lld is not possible", (long long)columns,
-                         (long long)gap, (long long)scale);
+        return duet_fail(DUET_ARG, "a grid of %lld columns, gap %lld, scale %lld is not possible",
+                         (long long)columns, (long long)gap, (long long)scale);
     }
     const int64_t across = columns < count ? columns : count;
     const int64_t rows = (count - 1) / across + 1;
     int64_t cell_width = 0, cell_height = 0;
-    const bool over = __builtin_mul_overflow(width, scale, &cell_width) || __builtin_mul_overflow(height, scale, &cell_height);
+    const bool over = __builtin_mul_overflow(width, scale, &cell_width) ||
+                      __builtin_mul_overflow(height, scale, &cell_height);
     const int64_t sheet_width = over ? -1 : extent(across, cell_width, gap),
                   sheet_height = over ? -1 : extent(rows, cell_height, gap);
     if (sheet_width < 0 || sheet_height < 0) {
-        return duet_fail(DUET_ARG, "a grid of %lld images of %lld x %lld at scale %lld is larger than an image may be",
-                         (long long)count, (long long)height, (long long)width, (long long)scale);
+        return duet_fail(
+            DUET_ARG,
+            "a grid of %lld images of %lld x %lld at scale %lld is larger than an image may be",
+            (long long)count, (long long)height, (long long)width, (long long)scale);
     }
     duet_image sheet = {0};
     DUET_TRY(duet_image_new(&sheet, sheet_width, sheet_height, channels));
     memset(sheet.pixels, 255, (size_t)(sheet_width * sheet_height * channels));
     for (int64_t i = 0; i < count; i++) {
-        const int64_t x = gap + (i % across) * (cell_width + gap), y = gap + (i / across) * (cell_height + gap);
+        const int64_t x = gap + (i % across) * (cell_width + gap),
+                      y = gap + (i / across) * (cell_height + gap);
         place(&sheet, pixels + i * height * width * channels, x, y, height, width, scale);
     }
     *out = sheet;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report/heat.c: heat maps for svg.h: accuracy over (t, tap) in viridis, and confusion matrices where the diagonal and
- * the mistakes have a colour each. Column labels turn by 45 degrees when they do not fit over their cells. */
+ * report/heat.c: heat maps for svg.h: accuracy over (t, tap) in viridis, and confusion matrices
+ * where the diagonal and the mistakes have a colour each. Column labels turn by 45 degrees when
+ * they do not fit over their cells. */
 #include "report/svg.h"
 
 #include "report/html.h"
@@ -52,20 +53,26 @@ static layout plan(const duet_svg_heat *h, double width) {
     const double rows = (double)h->rows, columns = (double)h->columns;
     const int64_t most = width < 600 ? 11 : 18;
     l.left = longest(h->row_label, h->rows, most) + 12;
-    if (h->row_title != NULL) l.left = fmax(l.left, CHARACTER * (double)characters(h->row_title) + 10);
-    l.cell_width = fmin((width - l.left - (h->split_column > 0 ? GAP : 0) - 2) / columns, h->most_cell);
+    if (h->row_title != NULL)
+        l.left = fmax(l.left, CHARACTER * (double)characters(h->row_title) + 10);
+    l.cell_width =
+        fmin((width - l.left - (h->split_column > 0 ? GAP : 0) - 2) / columns, h->most_cell);
     l.cell_width = fmax(l.cell_width, 10);
-    l.cell_height = fmax(fmin(l.cell_width, h->print ? (h->rows > 24 ? 24 : 32) : 22), h->print ? 22 : 10);
+    l.cell_height =
+        fmax(fmin(l.cell_width, h->print ? (h->rows > 24 ? 24 : 32) : 22), h->print ? 22 : 10);
     const double label = longest(h->column_label, h->columns, most);
     l.turned = label > l.cell_width - 2;
     l.top = (h->column_title != NULL ? 22 : 4) + (l.turned ? label * 0.72 + 12 : 20);
-    l.width = l.left + columns * l.cell_width + (h->split_column > 0 ? GAP : 0) + 2 + (l.turned ? label * 0.5 : 0);
-    l.height = l.top + rows * l.cell_height + (h->split_row > 0 ? GAP : 0) + (h->column_group != NULL ? 30 : 4);
+    l.width = l.left + columns * l.cell_width + (h->split_column > 0 ? GAP : 0) + 2 +
+              (l.turned ? label * 0.5 : 0);
+    l.height = l.top + rows * l.cell_height + (h->split_row > 0 ? GAP : 0) +
+               (h->column_group != NULL ? 30 : 4);
     return l;
 }
 
 static double column_at(const duet_svg_heat *h, const layout *l, int64_t c) {
-    return l->left + (double)c * l->cell_width + (h->split_column > 0 && c >= h->split_column ? GAP : 0);
+    return l->left + (double)c * l->cell_width +
+           (h->split_column > 0 && c >= h->split_column ? GAP : 0);
 }
 
 static double row_at(const duet_svg_heat *h, const layout *l, int64_t r) {
@@ -75,7 +82,8 @@ static double row_at(const duet_svg_heat *h, const layout *l, int64_t r) {
 static void draw_labels(duet_str *out, const duet_svg_heat *h, const layout *l, int64_t most) {
     for (int64_t r = 0; r < h->rows; r++) {
         duet_str_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\"%s>", l->left - 8,
-                        row_at(h, l, r) + l->cell_height / 2 + 4, r == h->mark_row ? " class=\"strong\"" : "");
+                        row_at(h, l, r) + l->cell_height / 2 + 4,
+                        r == h->mark_row ? " class=\"strong\"" : "");
         short_label(out, h->row_label[r], most);
         duet_str_add(out, "</text>");
     }
@@ -83,14 +91,18 @@ static void draw_labels(duet_str *out, const duet_svg_heat *h, const layout *l, 
         const double x = column_at(h, l, c) + l->cell_width / 2, y = l->top - 8;
         const char *strong = c == h->mark_column ? " class=\"strong\"" : "";
         if (l->turned)
-            duet_str_format(out, "<text transform=\"translate(%.1f %.1f)rotate(-45)\"%s>", x + 2, y, strong);
+            duet_str_format(out, "<text transform=\"translate(%.1f %.1f)rotate(-45)\"%s>", x + 2, y,
+                            strong);
         else
-            duet_str_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\"%s>", x, y, strong);
+            duet_str_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\"%s>", x, y,
+                            strong);
         short_label(out, h->column_label[c], most);
         duet_str_add(out, "</text>");
     }
     if (h->row_title != NULL) {
-        duet_str_format(out, "<text class=\"axis-title\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">", l->left - 8, l->top - 8);
+        duet_str_format(out,
+                        "<text class=\"axis-title\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
+                        l->left - 8, l->top - 8);
         duet_html_text(out, h->row_title);
         duet_str_add(out, "</text>");
     }
@@ -104,22 +116,28 @@ static void draw_labels(duet_str *out, const duet_svg_heat *h, const layout *l, 
 static void draw_groups(duet_str *out, const duet_svg_heat *h, const layout *l) {
     const double y = row_at(h, l, h->rows - 1) + l->cell_height + 8;
     for (int64_t c = 0, end; c < h->columns; c = end) {
-        for (end = c + 1; end < h->columns && strcmp(h->column_group[c], h->column_group[end]) == 0; end++) {
+        for (end = c + 1; end < h->columns && strcmp(h->column_group[c], h->column_group[end]) == 0;
+             end++) {
         }
         if (h->column_group[c][0] == 0) continue;
-        const double from = column_at(h, l, c) + 3, to = column_at(h, l, end - 1) + l->cell_width - 3;
+        const double from = column_at(h, l, c) + 3,
+                     to = column_at(h, l, end - 1) + l->cell_width - 3;
         duet_str_format(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>", from, y, to);
         if (to - from < CHARACTER * (double)characters(h->column_group[c]) - 6) continue;
-        duet_str_format(out, "<text class=\"axis-title\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", (from + to) / 2, y + 16);
+        duet_str_format(out,
+                        "<text class=\"axis-title\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
+                        (from + to) / 2, y + 16);
         duet_html_text(out, h->column_group[c]);
         duet_str_add(out, "</text>");
     }
 }
 
 /* Fills the cell and returns the class of its text. */
-static const char *paint(duet_str *out, const duet_svg_heat *h, const layout *l, int64_t r, int64_t c, double value) {
-    duet_str_format(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"2\" ", column_at(h, l, c) + 1,
-                    row_at(h, l, r) + 1, l->cell_width - 2, l->cell_height - 2);
+static const char *paint(duet_str *out, const duet_svg_heat *h, const layout *l, int64_t r,
+                         int64_t c, double value) {
+    duet_str_format(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"2\" ",
+                    column_at(h, l, c) + 1, row_at(h, l, r) + 1, l->cell_width - 2,
+                    l->cell_height - 2);
     if (!isfinite(value)) {
         duet_str_add(out, "class=\"track\"");
         return "on-low";
@@ -127,16 +145,19 @@ static const char *paint(duet_str *out, const duet_svg_heat *h, const layout *l,
     if (h->confusion) {
         const double part = sqrt(fmin(fmax(h->hi > 0 ? value / h->hi : 0, 0), 1));
         const double strength = r == c ? part : fmin(part * 1.6, 1);
-        duet_str_format(out, "class=\"%s\" fill-opacity=\"%.3f\"", r == c ? "model" : "wrong", 0.03 + 0.9 * strength);
+        duet_str_format(out, "class=\"%s\" fill-opacity=\"%.3f\"", r == c ? "model" : "wrong",
+                        0.03 + 0.9 * strength);
         return strength > 0.62 ? "on-high" : "on-low";
     }
     int rgb[3];
     duet_svg_viridis(rgb, h->hi > h->lo ? (value - h->lo) / (h->hi - h->lo) : 1);
-    duet_str_format(out, "fill=\"#%02x%02x%02x\"", (unsigned)rgb[0], (unsigned)rgb[1], (unsigned)rgb[2]);
+    duet_str_format(out, "fill=\"#%02x%02x%02x\"", (unsigned)rgb[0], (unsigned)rgb[1],
+                    (unsigned)rgb[2]);
     return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 128 ? "on-bright" : "on-dark";
 }
 
-static void draw_cell(duet_str *out, const duet_svg_heat *h, const layout *l, int64_t r, int64_t c) {
+static void draw_cell(duet_str *out, const duet_svg_heat *h, const layout *l, int64_t r,
+                      int64_t c) {
     const double value = h->value[r * h->columns + c];
     const double font = l->cell_width >= 42 ? 12.5 : l->cell_width >= 32 ? 11 : 9.5;
     char text[64];
@@ -144,10 +165,14 @@ static void draw_cell(duet_str *out, const duet_svg_heat *h, const layout *l, in
     snprintf(text, sizeof text, "%.*f", h->decimals, value);
     if (h->print && isfinite(value)) {
         duet_str_add(out, "/>");
-        if (l->cell_width < 0.58 * font * (double)strlen(text) || (h->confusion && strtod(text, NULL) == 0)) return;
-        duet_str_format(
-            out, "<text class=\"cell %s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" style=\"font-size:%.1fpx\">%s</text>", style,
-            column_at(h, l, c) + l->cell_width / 2, row_at(h, l, r) + l->cell_height / 2 + font * 0.35, font, text);
+        if (l->cell_width < 0.58 * font * (double)strlen(text) ||
+            (h->confusion && strtod(text, NULL) == 0))
+            return;
+        duet_str_format(out,
+                        "<text class=\"cell %s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" "
+                        "style=\"font-size:%.1fpx\">%s</text>",
+                        style, column_at(h, l, c) + l->cell_width / 2,
+                        row_at(h, l, r) + l->cell_height / 2 + font * 0.35, font, text);
         return;
     }
     duet_str_add(out, "><title>");
@@ -161,7 +186,8 @@ void duet_svg_heat_map(duet_str *out, const duet_svg_heat *h, double width) {
     if (h->rows < 1 || h->columns < 1) return;
     const layout l = plan(h, width);
     duet_str_format(out,
-                    "<svg class=\"chart heat\" viewBox=\"0 0 %.0f %.0f\" style=\"max-width:%.0fpx\" role=\"img\" aria-label=\"",
+                    "<svg class=\"chart heat\" viewBox=\"0 0 %.0f %.0f\" "
+                    "style=\"max-width:%.0fpx\" role=\"img\" aria-label=\"",
                     l.width, l.height, width < 600 && h->print ? l.width * 1.35 : l.width);
     duet_html_text(out, h->what);
     duet_str_add(out, "\">");
@@ -171,9 +197,11 @@ void duet_svg_heat_map(duet_str *out, const duet_svg_heat *h, double width) {
     }
     if (h->column_group != NULL) draw_groups(out, h, &l);
     if (h->mark_row >= 0 && h->mark_column >= 0) {
-        duet_str_format(out, "<rect class=\"winner\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"3\"/>",
-                        column_at(h, &l, h->mark_column) - 0.5, row_at(h, &l, h->mark_row) - 0.5, l.cell_width + 1,
-                        l.cell_height + 1);
+        duet_str_format(out,
+                        "<rect class=\"winner\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+                        "height=\"%.1f\" rx=\"3\"/>",
+                        column_at(h, &l, h->mark_column) - 0.5, row_at(h, &l, h->mark_row) - 0.5,
+                        l.cell_width + 1, l.cell_height + 1);
     }
     duet_str_add(out, "</svg>");
 }

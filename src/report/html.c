@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report/html.c: the page's skeleton, escaping and pictures. Everything that comes from a file passes through
- * duet_html_text; a content security policy forbids scripts and outside resources besides. */
+ * report/html.c: the page's skeleton, escaping and pictures. Everything that comes from a file
+ * passes through duet_html_text; a content security policy forbids scripts and outside resources
+ * besides. */
 #include "report/html.h"
 
 #include "base/error.h"
@@ -9,13 +10,12 @@
 #include <string.h>
 
 void duet_html_head(duet_str *out, const char *title) {
-    duet_str_add(
-        out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-        "<meta name=\"color-scheme\" content=\"light dark\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-        "<title>");
+    duet_str_add(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                      "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                      "img-src data:; style-src 'unsafe-inline'\">\n"
+                      "<title>");
     duet_html_text(out, title);
     duet_str_add(out, "</title>\n<style>");
     duet_str_add(out, duet_style_sheet);
@@ -26,14 +26,17 @@ void duet_html_foot(duet_str *out) {
     duet_str_add(out, "</main>\n</body>\n</html>\n");
 }
 
-/* Bytes of the UTF-8 character at text (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF), 0 when it is none.
- * A NUL never counts as a continuation, so reading stays inside the string. */
+/* Bytes of the UTF-8 character at text (RFC 3629: no overlong forms, no surrogates, at most
+ * U+10FFFF), 0 when it is none. A NUL never counts as a continuation, so reading stays inside the
+ * string. */
 static int character_size(const unsigned char *text) {
     const unsigned char a = text[0], b = a != 0 ? text[1] : 0;
     if (a < 0x80) return 1;
     if (a < 0xC2 || a > 0xF4 || (b & 0xC0) != 0x80) return 0;
     if (a < 0xE0) return 2;
-    if ((a == 0xE0 && b < 0xA0) || (a == 0xED && b > 0x9F) || (a == 0xF0 && b < 0x90) || (a == 0xF4 && b > 0x8F)) return 0;
+    if ((a == 0xE0 && b < 0xA0) || (a == 0xED && b > 0x9F) || (a == 0xF0 && b < 0x90) ||
+        (a == 0xF4 && b > 0x8F))
+        return 0;
     if ((text[2] & 0xC0) != 0x80) return 0;
     if (a < 0xF0) return 3;
     return (text[3] & 0xC0) == 0x80 ? 4 : 0;
@@ -76,8 +79,9 @@ void duet_html_base64(duet_str *out, const uint8_t *bytes, int64_t size) {
     int filled = 0;
     for (int64_t i = 0; i < size; i += 3) {
         const int64_t left = size - i;
-        const uint32_t word =
-            (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (left > 2 ? bytes[i + 2] : 0u);
+        const uint32_t word = (uint32_t)bytes[i] << 16 |
+                              (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
+                              (left > 2 ? bytes[i + 2] : 0u);
         block[filled] = digit[word >> 18];
         block[filled + 1] = digit[word >> 12 & 63];
         block[filled + 2] = left > 1 ? digit[word >> 6 & 63] : '=';
@@ -96,13 +100,16 @@ static int64_t big_endian(const uint8_t *p) {
 }
 
 duet_status duet_html_picture_read(duet_html_picture *out, const char *path) {
-    static const uint8_t magic[16] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
+    static const uint8_t magic[16] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n',
+                                      0,    0,   0,   13,  'I',  'H',  'D',  'R'};
     duet_html_picture picture = {0};
     DUET_TRY(duet_file_read(&picture.file, path));
-    const bool known = picture.file.size > 32 && memcmp(picture.file.data, magic, sizeof magic) == 0;
+    const bool known =
+        picture.file.size > 32 && memcmp(picture.file.data, magic, sizeof magic) == 0;
     picture.width = known ? big_endian(picture.file.data + 16) : 0;
     picture.height = known ? big_endian(picture.file.data + 20) : 0;
-    if (picture.width < 1 || picture.height < 1 || picture.width > 65500 || picture.height > 65500) {
+    if (picture.width < 1 || picture.height < 1 || picture.width > 65500 ||
+        picture.height > 65500) {
         duet_bytes_free(&picture.file);
         return duet_fail(DUET_FORMAT, "no PNG picture in '%s'", path);
     }
@@ -121,27 +128,32 @@ int64_t duet_html_picture_width(const duet_html_picture *picture, int64_t room) 
     return times >= 1 && times * picture->width * 4 >= room * 3 ? times * picture->width : room;
 }
 
-static void open_picture(duet_str *out, const duet_html_picture *picture, const char *alt, int64_t room) {
+static void open_picture(duet_str *out, const duet_html_picture *picture, const char *alt,
+                         int64_t room) {
     const int64_t width = duet_html_picture_width(picture, room);
     duet_str_format(out,
-                    "<svg class=\"picture%s\" viewBox=\"0 0 %lld %lld\" width=\"%lld\" height=\"%lld\" role=\"img\" aria-label=\"",
-                    picture->width <= room ? " hard" : "", (long long)picture->width, (long long)picture->height, (long long)width,
+                    "<svg class=\"picture%s\" viewBox=\"0 0 %lld %lld\" width=\"%lld\" "
+                    "height=\"%lld\" role=\"img\" aria-label=\"",
+                    picture->width <= room ? " hard" : "", (long long)picture->width,
+                    (long long)picture->height, (long long)width,
                     (long long)(picture->height * width / picture->width));
     duet_html_text(out, alt);
     duet_str_add(out, "\">");
 }
 
-void duet_html_picture_add(duet_str *out, const duet_html_picture *picture, const char *id, const char *alt, int64_t room) {
+void duet_html_picture_add(duet_str *out, const duet_html_picture *picture, const char *id,
+                           const char *alt, int64_t room) {
     open_picture(out, picture, alt, room);
     duet_str_add(out, "<image ");
     if (id != NULL) duet_str_format(out, "id=\"%s\" ", id);
-    duet_str_format(out, "width=\"%lld\" height=\"%lld\" href=\"data:image/png;base64,", (long long)picture->width,
-                    (long long)picture->height);
+    duet_str_format(out, "width=\"%lld\" height=\"%lld\" href=\"data:image/png;base64,",
+                    (long long)picture->width, (long long)picture->height);
     duet_html_base64(out, picture->file.data, picture->file.size);
     duet_str_add(out, "\"/></svg>");
 }
 
-void duet_html_picture_again(duet_str *out, const duet_html_picture *picture, const char *id, const char *alt, int64_t room) {
+void duet_html_picture_again(duet_str *out, const duet_html_picture *picture, const char *id,
+                             const char *alt, int64_t room) {
     open_picture(out, picture, alt, room);
     duet_str_format(out, "<use href=\"#%s\"/></svg>", id);
 }

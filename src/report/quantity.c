@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * report/quantity.c: numbers as people read them. Values come from files and may be anything, so no cast to an integer
- * type happens before a range check. */
+ * report/quantity.c: numbers as people read them. Values come from files and may be anything, so no
+ * cast to an integer type happens before a range check. */
 #include "report/quantity.h"
 
 #include <math.h>
@@ -57,10 +57,12 @@ const char *duet_quantity_seconds(duet_arena *arena, double value) {
     const int64_t minutes = (int64_t)(value / 60 + 0.5);
     if (value < 600) {
         const int64_t seconds = (int64_t)(value + 0.5);
-        return keep(duet_arena_format(arena, "%lld min %02lld s", (long long)(seconds / 60), (long long)(seconds % 60)));
+        return keep(duet_arena_format(arena, "%lld min %02lld s", (long long)(seconds / 60),
+                                      (long long)(seconds % 60)));
     }
     if (minutes < 60) return keep(duet_arena_format(arena, "%lld min", (long long)minutes));
-    return keep(duet_arena_format(arena, "%lld h %02lld min", (long long)(minutes / 60), (long long)(minutes % 60)));
+    return keep(duet_arena_format(arena, "%lld h %02lld min", (long long)(minutes / 60),
+                                  (long long)(minutes % 60)));
 }
 
 const char *duet_quantity_bytes(duet_arena *arena, double value) {
@@ -71,7 +73,8 @@ const char *duet_quantity_bytes(duet_arena *arena, double value) {
         value /= 1024;
         step++;
     }
-    return keep(duet_arena_format(arena, "%.*f %s", step > 0 && value < 10 ? 1 : 0, value, unit[step]));
+    return keep(
+        duet_arena_format(arena, "%.*f %s", step > 0 && value < 10 ? 1 : 0, value, unit[step]));
 }
 
 const char *duet_quantity_signed(duet_arena *arena, double value, int decimals) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report/report.c: collects what a run folder holds and dispatches over the sections. Only a missing folder, a failed
- * write and lack of memory are errors; anything wrong with a file's content becomes a sentence on the page. */
+ * report/report.c: collects what a run folder holds and dispatches over the sections. Only a
+ * missing folder, a failed write and lack of memory are errors; anything wrong with a file's
+ * content becomes a sentence on the page. */
 #include <duet/report.h>
 
 #include "base/error.h"
@@ -24,7 +25,8 @@ static const section sections[] = {{"summary", NULL, duet_section_summary},
 enum { SECTIONS = (int)(sizeof sections / sizeof sections[0]) };
 
 /* NULL with a sentence in *why when the file is missing or no JSON object. */
-static json_t *read_json(duet_report *report, const char *folder, const char *file, const char **why) {
+static json_t *read_json(duet_report *report, const char *folder, const char *file,
+                         const char **why) {
     char path[DUET_PATH_SIZE], name[DUET_PATH_SIZE] = "";
     duet_bytes bytes = {0};
     json_error_t error;
@@ -42,7 +44,8 @@ static json_t *read_json(duet_report *report, const char *folder, const char *fi
     if (value != NULL)
         duet_str_format(&text, "'%s' holds no JSON object", *folder != 0 ? name : file);
     else
-        duet_str_format(&text, "'%s' is damaged: line %d: %s", *folder != 0 ? name : file, error.line, error.text);
+        duet_str_format(&text, "'%s' is damaged: line %d: %s", *folder != 0 ? name : file,
+                        error.line, error.text);
     *why = duet_report_escape(report, text.text);
     duet_str_free(&text);
     json_decref(value);
@@ -54,15 +57,21 @@ static int64_t step_number(const char *folder) {
     return dash != NULL ? strtoll(dash + 1, NULL, 10) : 0;
 }
 
-/* The folders `command`-NNN, newest first. A folder without a result.json is a step that is still running. */
-static void load_steps(duet_report *report, duet_report_steps *steps, const duet_listing *listing, const char *command) {
+/* The folders `command`-NNN, newest first. A folder without a result.json is a step that is still
+ * running. */
+static void load_steps(duet_report *report, duet_report_steps *steps, const duet_listing *listing,
+                       const char *command) {
     const char *prefix = duet_arena_format(report->arena, "%s-", command);
     steps->item = duet_arena_alloc(report->arena, listing->count, sizeof *steps->item);
     if (prefix == NULL || steps->item == NULL) return;
     for (int64_t i = 0; i < listing->count; i++) {
         const char *folder = listing->name[i], *digits = folder + strlen(prefix);
-        if (!duet_starts_with(folder, prefix) || *digits == 0 || strspn(digits, "0123456789") != strlen(digits)) continue;
-        const char *file = duet_arena_format(report->arena, "%s/%s/result.json", report->run, folder), *why = NULL;
+        if (!duet_starts_with(folder, prefix) || *digits == 0 ||
+            strspn(digits, "0123456789") != strlen(digits))
+            continue;
+        const char *file =
+                       duet_arena_format(report->arena, "%s/%s/result.json", report->run, folder),
+                   *why = NULL;
         if (file == NULL || !duet_path_exists(file)) continue;
         json_t *result = read_json(report, folder, "result.json", &why);
         if (result == NULL) {
@@ -70,13 +79,15 @@ static void load_steps(duet_report *report, duet_report_steps *steps, const duet
             continue;
         }
         int64_t at = steps->count++;
-        for (; at > 0 && step_number(steps->item[at - 1].folder) < step_number(folder); at--) steps->item[at] = steps->item[at - 1];
+        for (; at > 0 && step_number(steps->item[at - 1].folder) < step_number(folder); at--)
+            steps->item[at] = steps->item[at - 1];
         steps->item[at] = (duet_report_step){.folder = folder, .result = result};
     }
 }
 
 static void free_steps(duet_report_steps *steps) {
-    for (int64_t i = 0; i < steps->count; i++) json_decref((json_t *)(uintptr_t)steps->item[i].result);
+    for (int64_t i = 0; i < steps->count; i++)
+        json_decref((json_t *)(uintptr_t)steps->item[i].result);
     steps->count = 0;
 }
 
@@ -88,19 +99,22 @@ static void write_page(duet_report *report, duet_str *page) {
     if (body[0].text != NULL) duet_str_add(page, body[0].text);
     duet_str_add(page, "<nav aria-label=\"Contents\">");
     for (int i = 1; i < SECTIONS; i++) {
-        if (body[i].size > 0) duet_str_format(page, "<a href=\"#%s\">%s</a>", sections[i].id, sections[i].title);
+        if (body[i].size > 0)
+            duet_str_format(page, "<a href=\"#%s\">%s</a>", sections[i].id, sections[i].title);
     }
     duet_str_add(page, "</nav>\n");
     for (int i = 1; i < SECTIONS; i++) {
         if (body[i].size == 0) continue;
-        duet_str_format(page, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[i].id, sections[i].title);
+        duet_str_format(page, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[i].id,
+                        sections[i].title);
         duet_str_add(page, body[i].text);
         duet_str_add(page, "</section>\n");
     }
     const char *version = duet_report_text(report->info, "version");
-    duet_str_format(
-        page, "<footer>Made by duet %s from the files of this run folder. <code>duet report</code> makes it again.</footer>\n",
-        version != NULL ? duet_report_escape(report, version) : DUET_VERSION);
+    duet_str_format(page,
+                    "<footer>Made by duet %s from the files of this run folder. <code>duet "
+                    "report</code> makes it again.</footer>\n",
+                    version != NULL ? duet_report_escape(report, version) : DUET_VERSION);
     duet_html_foot(page);
     for (int i = 0; i < SECTIONS; i++) {
         failed = failed || body[i].failed;
@@ -120,7 +134,9 @@ duet_status duet_report_write(char *out, const char *run) {
     DUET_DO(duet_arena_new(&report.arena));
     DUET_DO(duet_folder_list(&listing, absolute));
     report.info = read_json(&report, "", "run.json", &report.info_damaged);
-    report.name = duet_report_text(report.info, "name") != NULL ? duet_report_text(report.info, "name") : duet_path_base(absolute);
+    report.name = duet_report_text(report.info, "name") != NULL
+                      ? duet_report_text(report.info, "name")
+                      : duet_path_base(absolute);
     load_steps(&report, &report.sample, &listing, "sample");
     load_steps(&report, &report.sweep, &listing, "sweep");
     load_steps(&report, &report.probe, &listing, "probe");

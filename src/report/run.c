@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report/run.c: numbered folders. A run is PARENT/NNNNN-name, a step of it RUN/<command>-NNN; numbers only grow, and
- * the folder is made with mkdir's own exclusivity, so that two programs started at once never share one. */
+ * report/run.c: numbered folders. A run is PARENT/NNNNN-name, a step of it RUN/<command>-NNN;
+ * numbers only grow, and the folder is made with mkdir's own exclusivity, so that two programs
+ * started at once never share one. */
 #include <duet/report.h>
 
 #include "base/error.h"
@@ -14,7 +15,8 @@
 
 enum { NAME_SIZE = 200, MAX_TRIES = 1000 };
 
-/* Reads the digits at text; *end is what follows. -1 when there is no digit or too many for 18 places. */
+/* Reads the digits at text; *end is what follows. -1 when there is no digit or too many for 18
+ * places. */
 static int64_t read_number(const char *text, const char **end) {
     int64_t value = 0;
     int digits = 0;
@@ -26,25 +28,30 @@ static int64_t read_number(const char *text, const char **end) {
     return digits > 0 ? value : -1;
 }
 
-/* Letters, digits, '.', '_' and '-' stay; the rest becomes '-', so that a name is one folder in every file system. */
+/* Letters, digits, '.', '_' and '-' stay; the rest becomes '-', so that a name is one folder in
+ * every file system. */
 static void clean_name(char out[NAME_SIZE], const char *name) {
     size_t size = 0;
     for (const char *c = name; *c != 0 && size < NAME_SIZE - 1; c++) {
-        const bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+        const bool letter =
+            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
         out[size++] = letter || *c == '.' || *c == '_' || *c == '-' ? *c : '-';
     }
     out[size] = 0;
 }
 
 /* Makes `parent`/`name`; *made is false when it was there already. */
-static duet_status make_new(char out[DUET_PATH_SIZE], const char *parent, const char *name, bool *made) {
+static duet_status make_new(char out[DUET_PATH_SIZE], const char *parent, const char *name,
+                            bool *made) {
     DUET_TRY(duet_path_join(out, parent, name));
     *made = mkdir(out, 0777) == 0;
-    if (!*made && errno != EEXIST) return duet_fail(DUET_IO, "cannot make the folder '%s': %s", out, strerror(errno));
+    if (!*made && errno != EEXIST)
+        return duet_fail(DUET_IO, "cannot make the folder '%s': %s", out, strerror(errno));
     return DUET_OK;
 }
 
-/* The highest number of "NNNNN-…" (prefix NULL) or "prefixNNN" in the folder; 0 when there is none. */
+/* The highest number of "NNNNN-…" (prefix NULL) or "prefixNNN" in the folder; 0 when there is none.
+ */
 static duet_status highest(int64_t *out, const char *folder, const char *prefix) {
     duet_listing listing = {0};
     DUET_TRY(duet_folder_list(&listing, folder));
@@ -83,7 +90,8 @@ duet_status duet_run_step_new(char out[4096], const char *run, const char *comma
     clean_name(clean, command);
     snprintf(prefix, sizeof prefix, "%s-", clean);
     for (int attempt = 0; !made; attempt++) {
-        if (attempt == MAX_TRIES) return duet_fail(DUET_IO, "no free number for '%s' in '%s'", clean, run);
+        if (attempt == MAX_TRIES)
+            return duet_fail(DUET_IO, "no free number for '%s' in '%s'", clean, run);
         DUET_TRY(highest(&number, run, prefix));
         snprintf(folder, sizeof folder, "%s%03lld", prefix, (long long)number + 1);
         DUET_TRY(make_new(path, run, folder, &made));
@@ -99,7 +107,8 @@ bool duet_run_is(const char *path) {
     return duet_path_exists(file) && !duet_path_is_folder(file);
 }
 
-duet_status duet_run_newest(char out[4096], const char *run, const char *prefix, const char *suffix) {
+duet_status duet_run_newest(char out[4096], const char *run, const char *prefix,
+                            const char *suffix) {
     duet_listing listing = {0};
     char path[DUET_PATH_SIZE] = "", best_path[DUET_PATH_SIZE] = "";
     int64_t best = -1;

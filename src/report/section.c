@@ -35,7 +35,8 @@ const char *duet_report_value(duet_report *report, const json_t *value) {
     if (json_is_number(value)) {
         const double number = json_number_value(value);
         const bool whole = number == floor(number) && fabs(number) < 1e15;
-        return whole ? duet_quantity_fixed(report->arena, number, 0) : duet_quantity_plain(report->arena, number);
+        return whole ? duet_quantity_fixed(report->arena, number, 0)
+                     : duet_quantity_plain(report->arena, number);
     }
     if (!json_is_array(value) && !json_is_object(value)) return "–";
     const size_t size = json_dumpb(value, NULL, 0, JSON_COMPACT);
@@ -44,15 +45,18 @@ const char *duet_report_value(duet_report *report, const json_t *value) {
     return duet_report_escape(report, text);
 }
 
-bool duet_report_picture(duet_report *report, duet_html_picture *out, const char *folder, const char *file, const char **why) {
+bool duet_report_picture(duet_report *report, duet_html_picture *out, const char *folder,
+                         const char *file, const char **why) {
     char path[DUET_PATH_SIZE], inner[DUET_PATH_SIZE];
     duet_status status = DUET_OK;
     if (file == NULL || *file == 0 || *file == '.' || strchr(file, '/') != NULL)
         status = duet_fail(DUET_FORMAT, "no picture is named");
     if (status == DUET_OK && folder != NULL) status = duet_path_join(inner, folder, file);
-    if (status == DUET_OK) status = duet_path_join(path, report->run, folder != NULL ? inner : file);
+    if (status == DUET_OK)
+        status = duet_path_join(path, report->run, folder != NULL ? inner : file);
     if (status == DUET_OK && !duet_path_exists(path)) {
-        status = duet_fail(DUET_NOT_FOUND, "'%s%s%s' is missing", folder != NULL ? folder : "", folder != NULL ? "/" : "", file);
+        status = duet_fail(DUET_NOT_FOUND, "'%s%s%s' is missing", folder != NULL ? folder : "",
+                           folder != NULL ? "/" : "", file);
     }
     if (status == DUET_OK) status = duet_html_picture_read(out, path);
     if (status != DUET_OK && why != NULL) *why = duet_report_escape(report, duet_error_message());
@@ -78,13 +82,17 @@ const char *duet_report_reader_name(duet_report *report, const char *reader) {
 }
 
 const char *duet_report_setting(duet_report *report, const json_t *object) {
-    static const char *const key[] = {"t", "tap", "pool"}, *const before[] = {"t = ", "tap ", "pool "};
+    static const char *const key[] = {"t", "tap", "pool"}, *const before[] = {"t = ", "tap ",
+                                                                              "pool "};
     duet_str str = {0};
     for (int i = 0; i < 3; i++) {
         const double value = duet_report_number(object, key[i]);
         if (isnan(value)) continue;
-        if (i == 0 && value < 0) duet_str_add(&str, " on clean images");
-        else duet_str_format(&str, "%s%s%s", str.size > 0 ? ", " : " at ", before[i], duet_quantity_plain(report->arena, value));
+        if (i == 0 && value < 0)
+            duet_str_add(&str, " on clean images");
+        else
+            duet_str_format(&str, "%s%s%s", str.size > 0 ? ", " : " at ", before[i],
+                            duet_quantity_plain(report->arena, value));
     }
     const char *text = str.text != NULL ? duet_arena_text(report->arena, str.text) : "";
     duet_str_free(&str);
@@ -96,8 +104,11 @@ bool duet_report_trained(const duet_report *report) {
     return command == NULL || strcmp(command, "train") == 0;
 }
 
-const char *duet_report_t(duet_report *report, double t) { return t < 0 ? "clean" : duet_quantity_plain(report->arena, t); }
+const char *duet_report_t(duet_report *report, double t) {
+    return t < 0 ? "clean" : duet_quantity_plain(report->arena, t);
+}
 
 void duet_report_fact(duet_str *out, const char *name, const char *value) {
-    if (strcmp(value, "–") != 0) duet_str_format(out, "<div><dt>%s</dt><dd>%s</dd></div>", name, value);
+    if (strcmp(value, "–") != 0)
+        duet_str_format(out, "<div><dt>%s</dt><dd>%s</dd></div>", name, value);
 }

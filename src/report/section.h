@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * report/section.h: what the sections of the page share. A section writes its HTML to `out` or nothing, and never fails:
- * a file may be missing, damaged or of another shape than docs/run_folder.md says, and then the section says so in a line
- * or is left out. All text from files goes through duet_report_escape or duet_html_text. */
+ * report/section.h: what the sections of the page share. A section writes its HTML to `out` or
+ * nothing, and never fails: a file may be missing, damaged or of another shape than
+ * docs/run_folder.md says, and then the section says so in a line or is left out. All text from
+ * files goes through duet_report_escape or duet_html_text. */
 #ifndef DUET_REPORT_SECTION_H
 #define DUET_REPORT_SECTION_H
 
@@ -30,7 +31,8 @@ typedef struct duet_report {
     json_t *info; /* run.json; NULL when damaged */
     const char *info_damaged;
     duet_report_steps sample, sweep, probe, features;
-    duet_html_picture grid, neighbours; /* of the newest sample and probe, once the headline has shown them */
+    duet_html_picture grid,
+        neighbours; /* of the newest sample and probe, once the headline has shown them */
     bool has_grid, has_neighbours;
 } duet_report;
 
@@ -43,7 +45,8 @@ void duet_section_sweep(duet_report *report, duet_str *out);
 void duet_section_probe(duet_report *report, duet_str *out);
 void duet_section_settings(duet_report *report, duet_str *out);
 
-/* Reading JSON without trust: a missing key, a wrong type and a NULL object give NaN, NULL or fallback. */
+/* Reading JSON without trust: a missing key, a wrong type and a NULL object give NaN, NULL or
+ * fallback. */
 double duet_report_number(const json_t *object, const char *key);
 double duet_report_item(const json_t *array, int64_t i);
 const char *duet_report_text(const json_t *object, const char *key);
@@ -52,16 +55,20 @@ const json_t *duet_report_get(const json_t *object, const char *key);
 const char *duet_report_escape(duet_report *report, const char *text); /* "–" for NULL */
 /* Text of a string, number or bool as escaped HTML; "–" for the rest. */
 const char *duet_report_value(duet_report *report, const json_t *value);
-/* Reads RUN/folder/file (folder may be NULL); false with a line in *why (escaped; may be NULL) otherwise. Names that leave
- * the folder ('/' or a leading '.') are refused, since they come from JSON. */
-bool duet_report_picture(duet_report *report, duet_html_picture *out, const char *folder, const char *file, const char **why);
+/* Reads RUN/folder/file (folder may be NULL); false with a line in *why (escaped; may be NULL)
+ * otherwise. Names that leave the folder ('/' or a leading '.') are refused, since they come from
+ * JSON. */
+bool duet_report_picture(duet_report *report, duet_html_picture *out, const char *folder,
+                         const char *file, const char **why);
 /* The row of "rows" whose reader is `reader`, or NULL. */
 const json_t *duet_report_reader_row(const json_t *result, const char *reader);
 /* "model" -> "this model", "random" -> "random weights", "pixels" -> "raw pixels" (escaped). */
 const char *duet_report_reader_name(duet_report *report, const char *reader);
-bool duet_report_trained(const duet_report *report); /* is it the run of a training, not of a file */
+bool duet_report_trained(
+    const duet_report *report); /* is it the run of a training, not of a file */
 const char *duet_report_t(duet_report *report, double t); /* a step of noise; "clean" for -1 */
-/* " at t = 10, tap 9, pool 2", " on clean images, tap 9, pool 2" as far as the object has them, else "". */
+/* " at t = 10, tap 9, pool 2", " on clean images, tap 9, pool 2" as far as the object has them,
+ * else "". */
 const char *duet_report_setting(duet_report *report, const json_t *object);
 /* One dt/dd pair of a facts list; left out when value is "–". */
 void duet_report_fact(duet_str *out, const char *name, const char *value);

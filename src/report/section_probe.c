@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report/section_probe.c: test accuracy against random weights and pixels, per class, what is confused with what, and the
- * nearest neighbours. Matrices of more than MATRIX_CLASSES classes become a list of the worst confusions. */
+ * report/section_probe.c: test accuracy against random weights and pixels, per class, what is
+ * confused with what, and the nearest neighbours. Matrices of more than MATRIX_CLASSES classes
+ * become a list of the worst confusions. */
 #include "report/section.h"
 #include "report/svg.h"
 
@@ -22,8 +23,10 @@ typedef struct ranked {
 } ranked;
 
 static const char *class_name(probe *p, int64_t k) {
-    const char *name = json_string_value(json_array_get(duet_report_get(p->result, "class_names"), (size_t)k));
-    const char *text = name != NULL ? name : duet_arena_format(p->report->arena, "class %lld", (long long)k);
+    const char *name =
+        json_string_value(json_array_get(duet_report_get(p->result, "class_names"), (size_t)k));
+    const char *text =
+        name != NULL ? name : duet_arena_format(p->report->arena, "class %lld", (long long)k);
     return text != NULL ? text : "";
 }
 
@@ -50,20 +53,26 @@ static double class_accuracy(const probe *p, int64_t k) {
 static void write_reader(probe *p, duet_str *out, const json_t *row, double base) {
     duet_arena *arena = p->report->arena;
     const char *reader = duet_report_text(row, "reader");
-    const bool model = reader != NULL && strcmp(reader, "model") == 0, pixels = reader != NULL && strcmp(reader, "pixels") == 0;
+    const bool model = reader != NULL && strcmp(reader, "model") == 0,
+               pixels = reader != NULL && strcmp(reader, "pixels") == 0;
     const double top1 = duet_report_number(row, "top1");
-    duet_str_format(out, "<tr%s><td>%s</td>", model ? " class=\"first\"" : "", duet_report_reader_name(p->report, reader));
+    duet_str_format(out, "<tr%s><td>%s</td>", model ? " class=\"first\"" : "",
+                    duet_report_reader_name(p->report, reader));
     static const char *const key[] = {"t", "tap", "pool"};
     for (int i = 0; i < 3; i++) {
         const double value = pixels ? NAN : duet_report_number(row, key[i]);
-        duet_str_format(out, "<td class=\"n\">%s</td>", i == 0 ? duet_report_t(p->report, value) : duet_quantity_plain(arena, value));
+        duet_str_format(out, "<td class=\"n\">%s</td>",
+                        i == 0 ? duet_report_t(p->report, value)
+                               : duet_quantity_plain(arena, value));
     }
-    duet_str_format(
-        out,
-        "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>",
-        duet_quantity_count(arena, duet_report_number(row, "dim")), duet_quantity_plain(arena, duet_report_number(row, "strength")),
-        duet_quantity_fixed(arena, duet_report_number(row, "val_top1"), 2), duet_quantity_fixed(arena, top1, 2),
-        model ? "" : duet_quantity_signed(arena, top1 - base, 2));
+    duet_str_format(out,
+                    "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td "
+                    "class=\"n\">%s</td><td class=\"n\">%s</td></tr>",
+                    duet_quantity_count(arena, duet_report_number(row, "dim")),
+                    duet_quantity_plain(arena, duet_report_number(row, "strength")),
+                    duet_quantity_fixed(arena, duet_report_number(row, "val_top1"), 2),
+                    duet_quantity_fixed(arena, top1, 2),
+                    model ? "" : duet_quantity_signed(arena, top1 - base, 2));
 }
 
 static void write_readers(probe *p, duet_str *out) {
@@ -71,26 +80,32 @@ static void write_readers(probe *p, duet_str *out) {
     const double base = duet_report_number(duet_report_reader_row(p->result, "model"), "top1");
     if (json_array_size(rows) == 0) return;
     duet_str_add(out,
-                 "<div class=\"scroll\"><table><thead><tr><th>the head reads</th><th class=\"n\">t</th><th class=\"n\">tap</th>"
-                 "<th class=\"n\">pool</th><th class=\"n\">features</th><th class=\"n\">strength</th><th class=\"n\">val %</th>"
+                 "<div class=\"scroll\"><table><thead><tr><th>the head reads</th><th "
+                 "class=\"n\">t</th><th class=\"n\">tap</th>"
+                 "<th class=\"n\">pool</th><th class=\"n\">features</th><th "
+                 "class=\"n\">strength</th><th class=\"n\">val %</th>"
                  "<th class=\"n\">test %</th><th class=\"n\">to model</th></tr></thead><tbody>");
-    for (size_t i = 0; i < json_array_size(rows) && i < 50; i++) write_reader(p, out, json_array_get(rows, i), base);
+    for (size_t i = 0; i < json_array_size(rows) && i < 50; i++)
+        write_reader(p, out, json_array_get(rows, i), base);
     duet_str_add(out, "</tbody></table></div>\n");
 }
 
 static int by_value(const void *a, const void *b) {
     const ranked *x = a, *y = b;
     if (x->value != y->value) return x->value < y->value ? 1 : -1;
-    return x->row != y->row ? (x->row < y->row ? -1 : 1) : (x->column < y->column ? -1 : x->column > y->column);
+    return x->row != y->row ? (x->row < y->row ? -1 : 1)
+                            : (x->column < y->column ? -1 : x->column > y->column);
 }
 
-static void write_class_rows(probe *p, duet_str *out, const ranked *order, int64_t from, int64_t to, double mean) {
+static void write_class_rows(probe *p, duet_str *out, const ranked *order, int64_t from, int64_t to,
+                             double mean) {
     duet_str_add(out, "<table class=\"plain\"><tbody>");
     for (int64_t i = from; i < to; i++) {
         duet_str_format(out, "<tr><td class=\"value\">%s</td><td class=\"wide\">",
                         duet_report_escape(p->report, class_name(p, order[i].row)));
         duet_svg_bar(out, "model", order[i].value, 100, mean);
-        duet_str_format(out, "</td><td class=\"n\">%s</td></tr>", duet_quantity_fixed(p->report->arena, order[i].value, 1));
+        duet_str_format(out, "</td><td class=\"n\">%s</td></tr>",
+                        duet_quantity_fixed(p->report->arena, order[i].value, 1));
     }
     duet_str_add(out, "</tbody></table>");
 }
@@ -116,16 +131,18 @@ static void write_classes(probe *p, duet_str *out) {
         write_class_rows(p, out, order, 0, BARS / 2, mean);
         duet_str_add(out, "</div><div><p><b>Hardest</b></p>");
         write_class_rows(p, out, order, count - BARS / 2, count, mean);
-        duet_str_format(out, "</div></div><details><summary>All %lld classes</summary>", (long long)count);
+        duet_str_format(out, "</div></div><details><summary>All %lld classes</summary>",
+                        (long long)count);
         write_class_rows(p, out, order, 0, count, mean);
         duet_str_add(out, "</details>");
     }
-    duet_str_add(
-        out, "<figcaption>Test images of each class that are recognised, in percent, from easiest to hardest; the thin mark is the "
-             "mean over all images.</figcaption></figure>\n");
+    duet_str_add(out, "<figcaption>Test images of each class that are recognised, in percent, from "
+                      "easiest to hardest; the thin mark is the "
+                      "mean over all images.</figcaption></figure>\n");
 }
 
-static void draw_matrix(probe *p, duet_str *out, const double *value, const char *const *name, double width) {
+static void draw_matrix(probe *p, duet_str *out, const double *value, const char *const *name,
+                        double width) {
     const duet_svg_heat heat = {.what = "Confusion matrix in percent of each true class",
                                 .rows = p->classes,
                                 .columns = p->classes,
@@ -168,10 +185,9 @@ static void write_matrix(probe *p, duet_str *out) {
         draw_matrix(p, out, value, name, 1088);
         duet_str_add(out, "</div></div>");
     }
-    duet_str_add(
-        out,
-        "<figcaption>Each row is one true class and adds up to 100&#8239;%; blue on the diagonal is right, orange is a mistake, "
-        "empty cells round to zero.</figcaption></figure>\n");
+    duet_str_add(out, "<figcaption>Each row is one true class and adds up to 100&#8239;%; blue on "
+                      "the diagonal is right, orange is a mistake, "
+                      "empty cells round to zero.</figcaption></figure>\n");
 }
 
 /* Keeps the `most` strongest confusions of the matrix in list, sorted; returns how many. */
@@ -181,7 +197,8 @@ static int64_t find_worst(const probe *p, ranked *list, int64_t most) {
         const double sum = row_sum(p, r);
         for (int64_t c = 0; c < p->classes && sum > 0; c++) {
             const double wrong = cell(p, r, c);
-            const ranked entry = {.value = 100 * wrong / sum, .count = wrong, .row = r, .column = c};
+            const ranked entry = {
+                .value = 100 * wrong / sum, .count = wrong, .row = r, .column = c};
             if (r == c || !(wrong > 0) || !isfinite(wrong)) continue;
             if (count == most && by_value(&entry, &list[most - 1]) > 0) continue;
             int64_t at = count < most ? count++ : most - 1;
@@ -197,16 +214,20 @@ static void write_worst(probe *p, duet_str *out, int64_t most) {
     const int64_t count = find_worst(p, worst, most);
     duet_arena *arena = p->report->arena;
     if (count == 0) return;
-    duet_str_format(out,
-                    "<h3>The %s mistakes</h3>\n<div class=\"scroll\"><table><thead><tr><th>true class</th><th>taken for</th>"
-                    "<th class=\"n\">images</th><th class=\"n\">of that class</th></tr></thead><tbody>",
-                    most > FEW ? "20 most frequent" : "most frequent");
+    duet_str_format(
+        out,
+        "<h3>The %s mistakes</h3>\n<div class=\"scroll\"><table><thead><tr><th>true "
+        "class</th><th>taken for</th>"
+        "<th class=\"n\">images</th><th class=\"n\">of that class</th></tr></thead><tbody>",
+        most > FEW ? "20 most frequent" : "most frequent");
     for (int64_t i = 0; i < count; i++) {
-        duet_str_format(
-            out, "<tr><td class=\"value\">%s</td><td class=\"value\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s %%</td></tr>",
-            duet_report_escape(p->report, class_name(p, worst[i].row)),
-            duet_report_escape(p->report, class_name(p, worst[i].column)), duet_quantity_count(arena, worst[i].count),
-            duet_quantity_fixed(arena, worst[i].value, 1));
+        duet_str_format(out,
+                        "<tr><td class=\"value\">%s</td><td class=\"value\">%s</td><td "
+                        "class=\"n\">%s</td><td class=\"n\">%s %%</td></tr>",
+                        duet_report_escape(p->report, class_name(p, worst[i].row)),
+                        duet_report_escape(p->report, class_name(p, worst[i].column)),
+                        duet_quantity_count(arena, worst[i].count),
+                        duet_quantity_fixed(arena, worst[i].value, 1));
     }
     duet_str_add(out, "</tbody></table></div>\n");
 }
@@ -218,48 +239,60 @@ static void write_neighbours(probe *p, duet_str *out) {
     if (file == NULL) return;
     duet_str_add(out, "<h3>Nearest neighbours</h3>\n");
     if (!p->report->has_neighbours) {
-        if (!duet_report_picture(p->report, &picture, p->report->probe.item[0].folder, file, &why)) {
+        if (!duet_report_picture(p->report, &picture, p->report->probe.item[0].folder, file,
+                                 &why)) {
             duet_str_format(out, "<p class=\"missing\">%s</p>\n", why);
         }
         duet_html_picture_free(&picture);
         return;
     }
     duet_str_add(out, "<figure>");
-    duet_html_picture_again(out, &p->report->neighbours, "newest-neighbours", "Test images and their nearest training images", 760);
-    duet_str_format(
-        out,
-        "<figcaption>Each row starts with a test image; the %s pictures after it are the training images whose features are "
-        "nearest to its own. Rows of one kind show that the model has sorted the images without having seen a "
-        "label.</figcaption></figure>\n",
-        isfinite(k) ? duet_quantity_plain(p->report->arena, k) : "other");
+    duet_html_picture_again(out, &p->report->neighbours, "newest-neighbours",
+                            "Test images and their nearest training images", 760);
+    duet_str_format(out,
+                    "<figcaption>Each row starts with a test image; the %s pictures after it are "
+                    "the training images whose features are "
+                    "nearest to its own. Rows of one kind show that the model has sorted the "
+                    "images without having seen a "
+                    "label.</figcaption></figure>\n",
+                    isfinite(k) ? duet_quantity_plain(p->report->arena, k) : "other");
 }
 
 static void write_earlier(probe *p, duet_str *out) {
     const duet_report_steps *steps = &p->report->probe;
     if (steps->count < 2) return;
     duet_str_add(out,
-                 "<h3>Earlier measurements</h3>\n<div class=\"scroll\"><table><thead><tr><th>step</th><th>head</th><th>setting</th>"
+                 "<h3>Earlier measurements</h3>\n<div "
+                 "class=\"scroll\"><table><thead><tr><th>step</th><th>head</th><th>setting</th>"
                  "<th class=\"n\">test %</th></tr></thead><tbody>");
     for (int64_t i = 1; i < steps->count && i < 50; i++) {
         const json_t *r = steps->item[i].result;
         const char *setting = duet_report_setting(p->report, duet_report_get(r, "setting"));
         duet_str_format(out, "<tr><td>%s</td><td>%s</td><td>%s</td><td class=\"n\">%s</td></tr>",
                         duet_report_escape(p->report, steps->item[i].folder),
-                        duet_report_value(p->report, duet_report_get(r, "head")), *setting != 0 ? setting + 4 : "–",
+                        duet_report_value(p->report, duet_report_get(r, "head")),
+                        *setting != 0 ? setting + 4 : "–",
                         duet_quantity_fixed(p->report->arena, duet_report_number(r, "top1"), 2));
     }
     duet_str_add(out, "</tbody></table></div>\n");
 }
 
 static void write_lead(probe *p, duet_str *out) {
-    const double train = duet_report_number(p->result, "train_rows"), test = duet_report_number(p->result, "test_rows");
+    const double train = duet_report_number(p->result, "train_rows"),
+                 test = duet_report_number(p->result, "test_rows");
     const char *from = duet_report_text(p->result, "setting_from");
     duet_str_format(out, "<p class=\"note\">A %s head",
-                    duet_report_text(p->result, "head") != NULL ? duet_report_value(p->report, duet_report_get(p->result, "head"))
-                                                                : "small");
-    if (isfinite(train)) duet_str_format(out, ", fitted on %s labelled images", duet_quantity_count(p->report->arena, train));
-    if (isfinite(test)) duet_str_format(out, " and tested on %s others", duet_quantity_count(p->report->arena, test));
-    duet_str_format(out, ", reads the model%s", duet_report_setting(p->report, duet_report_get(p->result, "setting")));
+                    duet_report_text(p->result, "head") != NULL
+                        ? duet_report_value(p->report, duet_report_get(p->result, "head"))
+                        : "small");
+    if (isfinite(train))
+        duet_str_format(out, ", fitted on %s labelled images",
+                        duet_quantity_count(p->report->arena, train));
+    if (isfinite(test))
+        duet_str_format(out, " and tested on %s others",
+                        duet_quantity_count(p->report->arena, test));
+    duet_str_format(out, ", reads the model%s",
+                    duet_report_setting(p->report, duet_report_get(p->result, "setting")));
     if (from != NULL && strcmp(from, "sweep") == 0)
         duet_str_add(out, ", the setting the sweep chose without looking at a test image");
     duet_str_add(out, ".</p>\n");
@@ -267,12 +300,14 @@ static void write_lead(probe *p, duet_str *out) {
 
 void duet_section_probe(duet_report *report, duet_str *out) {
     probe p = {.report = report};
-    if (report->probe.damaged != NULL) duet_str_format(out, "<p class=\"missing\">%s</p>\n", report->probe.damaged);
+    if (report->probe.damaged != NULL)
+        duet_str_format(out, "<p class=\"missing\">%s</p>\n", report->probe.damaged);
     if (report->probe.count == 0) return;
     p.result = report->probe.item[0].result;
     p.confusion = duet_report_get(p.result, "confusion");
     if (!json_is_array(p.confusion) || json_array_size(p.confusion) == 0) p.confusion = NULL;
-    const size_t matrix = json_array_size(p.confusion), list = json_array_size(duet_report_get(p.result, "per_class"));
+    const size_t matrix = json_array_size(p.confusion),
+                 list = json_array_size(duet_report_get(p.result, "per_class"));
     const size_t classes = matrix > list ? matrix : list;
     p.classes = classes < MOST_CLASSES ? (int64_t)classes : MOST_CLASSES;
     write_lead(&p, out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * report/section_samples.c: generated images beside real ones, and every sampling step with how it was made. */
+ * report/section_samples.c: generated images beside real ones, and every sampling step with how it
+ * was made. */
 #include "report/section.h"
 
 #include <math.h>
@@ -10,12 +11,17 @@ static void write_facts(duet_report *report, duet_str *out, const duet_report_st
     const json_t *r = step->result;
     const double count = duet_report_number(r, "count"), seconds = duet_report_number(r, "seconds");
     duet_str_format(out,
-                    "<tr><td>%s</td><td><code>%s</code></td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>"
+                    "<tr><td>%s</td><td><code>%s</code></td><td class=\"n\">%s</td><td "
+                    "class=\"n\">%s</td><td class=\"n\">%s</td>"
                     "<td class=\"n\">%s</td></tr>",
-                    duet_report_escape(report, step->folder), duet_report_value(report, duet_report_get(r, "sampler")),
-                    duet_quantity_count(report->arena, count), duet_report_value(report, duet_report_get(r, "seed")),
+                    duet_report_escape(report, step->folder),
+                    duet_report_value(report, duet_report_get(r, "sampler")),
+                    duet_quantity_count(report->arena, count),
+                    duet_report_value(report, duet_report_get(r, "seed")),
                     duet_quantity_seconds(report->arena, seconds),
-                    count > 0 && seconds > 0 ? duet_quantity_plain(report->arena, round(100 * count / seconds) / 100) : "–");
+                    count > 0 && seconds > 0
+                        ? duet_quantity_plain(report->arena, round(100 * count / seconds) / 100)
+                        : "–");
 }
 
 static void write_real(duet_report *report, duet_str *out) {
@@ -37,11 +43,14 @@ static void write_older(duet_report *report, duet_str *out) {
     for (int64_t i = 1; i < report->sample.count && shown < MOST_GRIDS; i++) {
         const duet_report_step *step = &report->sample.item[i];
         duet_html_picture picture = {0};
-        if (!duet_report_picture(report, &picture, step->folder, duet_report_text(step->result, "grid"), NULL)) continue;
+        if (!duet_report_picture(report, &picture, step->folder,
+                                 duet_report_text(step->result, "grid"), NULL))
+            continue;
         if (shown++ == 0) duet_str_add(out, "<h3>Earlier samples</h3>\n<div class=\"two\">");
         duet_str_add(out, "<figure>");
         duet_html_picture_add(out, &picture, NULL, "Grid of generated images", 532);
-        duet_str_format(out, "<figcaption>%s, <code>%s</code></figcaption></figure>", duet_report_escape(report, step->folder),
+        duet_str_format(out, "<figcaption>%s, <code>%s</code></figcaption></figure>",
+                        duet_report_escape(report, step->folder),
                         duet_report_value(report, duet_report_get(step->result, "sampler")));
         duet_html_picture_free(&picture);
     }
@@ -52,24 +61,30 @@ void duet_section_samples(duet_report *report, duet_str *out) {
     if (report->sample.damaged != NULL && report->sample.count > 0)
         duet_str_format(out, "<p class=\"missing\">%s</p>\n", report->sample.damaged);
     if (report->sample.count == 0 && report->sample.damaged == NULL) return;
-    duet_str_add(out,
-                 "<p class=\"note\">Do the drawn images have the variety and the detail of the real ones? Judge shape first, then "
-                 "texture.</p>\n<div class=\"two\">");
+    duet_str_add(out, "<p class=\"note\">Do the drawn images have the variety and the detail of "
+                      "the real ones? Judge shape first, then "
+                      "texture.</p>\n<div class=\"two\">");
     if (report->has_grid) {
         duet_str_add(out, "<figure>");
         duet_html_picture_again(out, &report->grid, "newest-grid", "Grid of generated images", 532);
-        duet_str_format(out, "<figcaption><b>Generated.</b> %s, <code>%s</code>, model <code>%s</code>.</figcaption></figure>",
-                        duet_report_escape(report, report->sample.item[0].folder),
-                        duet_report_value(report, duet_report_get(report->sample.item[0].result, "sampler")),
-                        duet_report_value(report, duet_report_get(report->sample.item[0].result, "model")));
+        duet_str_format(
+            out,
+            "<figcaption><b>Generated.</b> %s, <code>%s</code>, model "
+            "<code>%s</code>.</figcaption></figure>",
+            duet_report_escape(report, report->sample.item[0].folder),
+            duet_report_value(report, duet_report_get(report->sample.item[0].result, "sampler")),
+            duet_report_value(report, duet_report_get(report->sample.item[0].result, "model")));
     }
     write_real(report, out);
     duet_str_add(out, "</div>\n");
     write_older(report, out);
     if (report->sample.count == 0) return;
-    duet_str_add(out, "<h3>How they were made</h3>\n<div class=\"scroll\"><table><thead><tr><th>step</th><th>sampler</th><th "
+    duet_str_add(out, "<h3>How they were made</h3>\n<div "
+                      "class=\"scroll\"><table><thead><tr><th>step</th><th>sampler</th><th "
                       "class=\"n\">images</th>"
-                      "<th class=\"n\">seed</th><th class=\"n\">time</th><th class=\"n\">images/s</th></tr></thead><tbody>");
-    for (int64_t i = 0; i < report->sample.count && i < 50; i++) write_facts(report, out, &report->sample.item[i]);
+                      "<th class=\"n\">seed</th><th class=\"n\">time</th><th "
+                      "class=\"n\">images/s</th></tr></thead><tbody>");
+    for (int64_t i = 0; i < report->sample.count && i < 50; i++)
+        write_facts(report, out, &report->sample.item[i]);
     duet_str_add(out, "</tbody></table></div>\n");
 }

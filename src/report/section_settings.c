@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * report/section_settings.c: every parameter of the training, the data, the network, the machine, and where time went. */
+ * report/section_settings.c: every parameter of the training, the data, the network, the machine,
+ * and where time went. */
 #include "report/section.h"
 
 #include <math.h>
@@ -14,7 +15,8 @@ static void close_table(duet_str *out) {
 }
 
 static void add_row(duet_str *out, const char *name, const char *value) {
-    if (strcmp(value, "–") != 0) duet_str_format(out, "<tr><td>%s</td><td class=\"n value\">%s</td></tr>", name, value);
+    if (strcmp(value, "–") != 0)
+        duet_str_format(out, "<tr><td>%s</td><td class=\"n value\">%s</td></tr>", name, value);
 }
 
 static void write_settings(duet_report *report, duet_str *out) {
@@ -24,11 +26,13 @@ static void write_settings(duet_report *report, duet_str *out) {
     if (json_object_size(settings) == 0) return;
     const size_t half = (json_object_size(settings) + 1) / 2;
     size_t row = 0;
-    duet_str_format(out, "<h3>%s</h3>\n<div class=\"two\"><table><tbody>", duet_report_trained(report) ? "Training" : "Options");
+    duet_str_format(out, "<h3>%s</h3>\n<div class=\"two\"><table><tbody>",
+                    duet_report_trained(report) ? "Training" : "Options");
     json_object_foreach(settings, key, value) {
         const bool empty = json_is_string(value) && json_string_length(value) == 0;
         if (row++ == half) duet_str_add(out, "</tbody></table><table><tbody>");
-        duet_str_format(out, "<tr><td><code>%s</code></td><td class=\"n value\">%s</td></tr>", duet_report_escape(report, key),
+        duet_str_format(out, "<tr><td><code>%s</code></td><td class=\"n value\">%s</td></tr>",
+                        duet_report_escape(report, key),
                         empty ? "–" : duet_report_value(report, value));
     }
     duet_str_add(out, "</tbody></table></div>\n");
@@ -37,7 +41,8 @@ static void write_settings(duet_report *report, duet_str *out) {
 static void write_data(duet_report *report, duet_str *out) {
     const json_t *data = duet_report_get(report->info, "data");
     duet_arena *arena = report->arena;
-    const double height = duet_report_number(data, "height"), width = duet_report_number(data, "width");
+    const double height = duet_report_number(data, "height"),
+                 width = duet_report_number(data, "width");
     const double channels = duet_report_number(data, "channels");
     if (!json_is_object(data)) return;
     open_table(out, "Data");
@@ -62,15 +67,18 @@ static void write_data(duet_report *report, duet_str *out) {
 static void write_model(duet_report *report, duet_str *out) {
     const json_t *model = duet_report_get(report->info, "model");
     duet_arena *arena = report->arena;
-    const double size = duet_report_number(model, "size"), channels = duet_report_number(model, "channels");
+    const double size = duet_report_number(model, "size"),
+                 channels = duet_report_number(model, "channels");
     if (!json_is_object(model)) return;
     open_table(out, "Network");
     add_row(out, "architecture", duet_report_value(report, duet_report_get(model, "arch")));
     add_row(out, "parameters", duet_quantity_short(arena, duet_report_number(model, "parameters")));
-    add_row(out, "multiply-adds an image", duet_quantity_short(arena, duet_report_number(model, "macs")));
+    add_row(out, "multiply-adds an image",
+            duet_quantity_short(arena, duet_report_number(model, "macs")));
     add_row(out, "taps", duet_quantity_count(arena, duet_report_number(model, "taps")));
     if (isfinite(size)) {
-        const char *text = isfinite(channels) ? duet_arena_format(arena, "%.6g × %.6g × %.6g", size, size, channels)
+        const char *text = isfinite(channels) ? duet_arena_format(arena, "%.6g × %.6g × %.6g", size,
+                                                                  size, channels)
                                               : duet_arena_format(arena, "%.6g × %.6g", size, size);
         add_row(out, "input", text != NULL ? text : "–");
     }
@@ -104,15 +112,18 @@ static const char *parts(duet_report *report, const json_t *timings) {
     return text != NULL ? text : "";
 }
 
-static void time_row(duet_report *report, duet_str *out, const char *name, double seconds, const json_t *timings) {
+static void time_row(duet_report *report, duet_str *out, const char *name, double seconds,
+                     const json_t *timings) {
     const char *detail = parts(report, timings);
     if (!isfinite(seconds) && *detail == 0) return;
-    duet_str_format(out, "<tr><td>%s%s%s</td><td class=\"n\">%s</td></tr>", duet_report_escape(report, name),
-                    *detail != 0 ? ": " : "", detail, duet_quantity_seconds(report->arena, seconds));
+    duet_str_format(out, "<tr><td>%s%s%s</td><td class=\"n\">%s</td></tr>",
+                    duet_report_escape(report, name), *detail != 0 ? ": " : "", detail,
+                    duet_quantity_seconds(report->arena, seconds));
 }
 
 static void write_times(duet_report *report, duet_str *out) {
-    const duet_report_steps *const all[] = {&report->sample, &report->sweep, &report->probe, &report->features};
+    const duet_report_steps *const all[] = {&report->sample, &report->sweep, &report->probe,
+                                            &report->features};
     duet_str rows = {0};
     time_row(report, &rows, "train", duet_report_number(report->info, "seconds"), NULL);
     for (int i = 0; i < 4; i++) {

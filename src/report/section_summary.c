@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report/section_summary.c: the head of the page and the two results side by side: what the model draws, and how well a
- * linear head recognises images from its features, against the same network untrained and the raw pixels. */
+ * report/section_summary.c: the head of the page and the two results side by side: what the model
+ * draws, and how well a linear head recognises images from its features, against the same network
+ * untrained and the raw pixels. */
 #include "report/section.h"
 #include "report/svg.h"
 
@@ -17,46 +18,65 @@ static void write_network(duet_report *report, duet_str *out) {
     const json_t *model = duet_report_get(report->info, "model");
     const double parameters = duet_report_number(model, "parameters");
     if (duet_report_text(model, "arch") == NULL) return;
-    duet_str_format(out, " (<code>%s</code>", duet_report_value(report, duet_report_get(model, "arch")));
-    if (isfinite(parameters)) duet_str_format(out, ", %s parameters", duet_quantity_short(report->arena, parameters));
+    duet_str_format(out, " (<code>%s</code>",
+                    duet_report_value(report, duet_report_get(model, "arch")));
+    if (isfinite(parameters))
+        duet_str_format(out, ", %s parameters", duet_quantity_short(report->arena, parameters));
     duet_str_add(out, ")");
 }
 
 static void write_lead(duet_report *report, duet_str *out) {
     const json_t *data = duet_report_get(report->info, "data");
     const char *none = makes_none(report);
-    const double images = duet_report_number(report->info, "images"), seconds = duet_report_number(report->info, "seconds");
+    const double images = duet_report_number(report->info, "images"),
+                 seconds = duet_report_number(report->info, "seconds");
     const bool trained = duet_report_trained(report);
-    duet_str_add(out, none != NULL ? "<p class=\"lead\">A network" : "<p class=\"lead\">One diffusion model");
+    duet_str_add(out, none != NULL ? "<p class=\"lead\">A network"
+                                   : "<p class=\"lead\">One diffusion model");
     write_network(report, out);
     if (none != NULL) {
-        duet_str_format(out, ", read as diffusion models are: a small head on its inner activations recognises images. It generates "
-                             "nothing: %s.</p>", duet_report_escape(report, none));
+        duet_str_format(out,
+                        ", read as diffusion models are: a small head on its inner activations "
+                        "recognises images. It generates "
+                        "nothing: %s.</p>",
+                        duet_report_escape(report, none));
         return;
     }
     if (trained) duet_str_add(out, ", trained without labels");
     if (duet_report_text(data, "name") != NULL)
         duet_str_format(out, " on %s", duet_report_value(report, duet_report_get(data, "name")));
-    if (isfinite(images)) duet_str_format(out, " for %s images", duet_quantity_count(report->arena, images));
-    if (isfinite(seconds)) duet_str_format(out, " in %s", duet_quantity_seconds(report->arena, seconds));
-    duet_str_format(out, "%s does two jobs: it generates images, and its inner activations recognise them.</p>", trained ? "," : "");
+    if (isfinite(images))
+        duet_str_format(out, " for %s images", duet_quantity_count(report->arena, images));
+    if (isfinite(seconds))
+        duet_str_format(out, " in %s", duet_quantity_seconds(report->arena, seconds));
+    duet_str_format(
+        out, "%s does two jobs: it generates images, and its inner activations recognise them.</p>",
+        trained ? "," : "");
 }
 
 static void write_status(duet_report *report, duet_str *out) {
     const char *status = duet_report_text(report->info, "status");
-    if (report->info_damaged != NULL) duet_str_format(out, "<p class=\"missing\">%s</p>", report->info_damaged);
+    if (report->info_damaged != NULL)
+        duet_str_format(out, "<p class=\"missing\">%s</p>", report->info_damaged);
     if (status == NULL || strcmp(status, "done") == 0) return;
     if (strcmp(status, "running") == 0)
         duet_str_add(out, "<p class=\"status\">still training when this page was made</p>");
     else
-        duet_str_format(out, "<p class=\"status\">training %s</p>", duet_report_escape(report, status));
+        duet_str_format(out, "<p class=\"status\">training %s</p>",
+                        duet_report_escape(report, status));
 }
 
-/* A result that is missing, and the command that makes it: of a run that was trained, or of the file that the run is about. */
-static void write_missing(duet_report *report, duet_str *out, const char *damaged, const char *command) {
+/* A result that is missing, and the command that makes it: of a run that was trained, or of the
+ * file that the run is about. */
+static void write_missing(duet_report *report, duet_str *out, const char *damaged,
+                          const char *command) {
     const char *file = duet_report_text(duet_report_get(report->info, "settings"), "model");
-    if (damaged != NULL) duet_str_format(out, "<p class=\"note\">%s</p></div>\n", damaged);
-    else duet_str_format(out, "<p class=\"note\">Not yet: <code>duet %s %s</code> does it.</p></div>\n", command, file != NULL ? duet_report_escape(report, file) : "RUN");
+    if (damaged != NULL)
+        duet_str_format(out, "<p class=\"note\">%s</p></div>\n", damaged);
+    else
+        duet_str_format(out,
+                        "<p class=\"note\">Not yet: <code>duet %s %s</code> does it.</p></div>\n",
+                        command, file != NULL ? duet_report_escape(report, file) : "RUN");
 }
 
 static void write_generates(duet_report *report, duet_str *out) {
@@ -67,36 +87,44 @@ static void write_generates(duet_report *report, duet_str *out) {
         return;
     }
     const duet_report_step *step = &report->sample.item[0];
-    report->has_grid = duet_report_picture(report, &report->grid, step->folder, duet_report_text(step->result, "grid"), &why);
+    report->has_grid = duet_report_picture(report, &report->grid, step->folder,
+                                           duet_report_text(step->result, "grid"), &why);
     if (!report->has_grid) {
-        duet_str_format(out, "<p class=\"missing\">%s: %s</p></div>\n", duet_report_escape(report, step->folder), why);
+        duet_str_format(out, "<p class=\"missing\">%s: %s</p></div>\n",
+                        duet_report_escape(report, step->folder), why);
         return;
     }
     duet_str_add(out, "<figure>");
     duet_html_picture_add(out, &report->grid, "newest-grid", "Grid of generated images", 532);
-    duet_str_format(
-        out, "<figcaption>%s images drawn from pure noise, in the order they came, none picked.</figcaption></figure></div>\n",
-        duet_quantity_count(report->arena, duet_report_number(step->result, "count")));
+    duet_str_format(out,
+                    "<figcaption>%s images drawn from pure noise, in the order they came, none "
+                    "picked.</figcaption></figure></div>\n",
+                    duet_quantity_count(report->arena, duet_report_number(step->result, "count")));
 }
 
 static void write_bar(duet_report *report, duet_str *out, const char *reader, double accuracy) {
-    const bool known = strcmp(reader, "model") == 0 || strcmp(reader, "random") == 0 || strcmp(reader, "pixels") == 0;
+    const bool known = strcmp(reader, "model") == 0 || strcmp(reader, "random") == 0 ||
+                       strcmp(reader, "pixels") == 0;
     if (!isfinite(accuracy)) return;
-    duet_str_format(out, "<tr%s><td>%s</td><td class=\"wide\">", strcmp(reader, "model") == 0 ? " class=\"first\"" : "",
+    duet_str_format(out, "<tr%s><td>%s</td><td class=\"wide\">",
+                    strcmp(reader, "model") == 0 ? " class=\"first\"" : "",
                     duet_report_reader_name(report, reader));
     duet_svg_bar(out, known ? reader : "pixels", accuracy, 100, NAN);
-    duet_str_format(out, "</td><td class=\"n\">%s %%</td></tr>", duet_quantity_fixed(report->arena, accuracy, 1));
+    duet_str_format(out, "</td><td class=\"n\">%s %%</td></tr>",
+                    duet_quantity_fixed(report->arena, accuracy, 1));
 }
 
 static void write_neighbours(duet_report *report, duet_str *out) {
     const duet_report_step *step = &report->probe.item[0];
     const char *file = duet_report_text(step->result, "neighbours");
-    report->has_neighbours = file != NULL && duet_report_picture(report, &report->neighbours, step->folder, file, NULL);
+    report->has_neighbours =
+        file != NULL && duet_report_picture(report, &report->neighbours, step->folder, file, NULL);
     if (!report->has_neighbours) return;
     duet_str_add(out, "<figure>");
-    duet_html_picture_add(out, &report->neighbours, "newest-neighbours", "Test images and their nearest training images", 532);
-    duet_str_add(
-        out, "<figcaption>Left: a test image. Beside it: the training images the model finds most alike.</figcaption></figure>");
+    duet_html_picture_add(out, &report->neighbours, "newest-neighbours",
+                          "Test images and their nearest training images", 532);
+    duet_str_add(out, "<figcaption>Left: a test image. Beside it: the training images the model "
+                      "finds most alike.</figcaption></figure>");
 }
 
 static void write_recognises(duet_report *report, duet_str *out) {
@@ -105,23 +133,31 @@ static void write_recognises(duet_report *report, duet_str *out) {
         write_missing(report, out, report->probe.damaged, "probe");
         return;
     }
-    const json_t *result = report->probe.item[0].result, *model = duet_report_reader_row(result, "model");
-    const double top1 = duet_report_number(result, "top1"), spread = duet_report_number(result, "top1_std");
+    const json_t *result = report->probe.item[0].result,
+                 *model = duet_report_reader_row(result, "model");
+    const double top1 = duet_report_number(result, "top1"),
+                 spread = duet_report_number(result, "top1_std");
     const size_t seeds = json_array_size(duet_report_get(result, "noise_seeds"));
     duet_str_format(out, "<p class=\"big\">%s<small>%% of test images right</small></p>",
                     duet_quantity_fixed(report->arena, top1, 1));
     duet_str_add(out, "<table class=\"plain tall\"><tbody>");
     write_bar(report, out, "model", isfinite(top1) ? top1 : duet_report_number(model, "top1"));
-    write_bar(report, out, "random", duet_report_number(duet_report_reader_row(result, "random"), "top1"));
-    write_bar(report, out, "pixels", duet_report_number(duet_report_reader_row(result, "pixels"), "top1"));
+    write_bar(report, out, "random",
+              duet_report_number(duet_report_reader_row(result, "random"), "top1"));
+    write_bar(report, out, "pixels",
+              duet_report_number(duet_report_reader_row(result, "pixels"), "top1"));
     const char *head = duet_report_text(result, "head");
-    duet_str_format(out, "</tbody></table><p class=\"note\">A %s head on this model&#39;s activations%s",
+    duet_str_format(out,
+                    "</tbody></table><p class=\"note\">A %s head on this model&#39;s activations%s",
                     head != NULL ? duet_report_escape(report, head) : "small",
                     duet_report_setting(report, duet_report_get(result, "setting")));
     if (isfinite(spread) && seeds > 1) {
-        duet_str_format(out, " (± %s over %zu noise seeds)", duet_quantity_fixed(report->arena, spread, 2), seeds);
+        duet_str_format(out, " (± %s over %zu noise seeds)",
+                        duet_quantity_fixed(report->arena, spread, 2), seeds);
     }
-    duet_str_add(out, ", against the same head on the same network before training and on the raw pixels.</p>");
+    duet_str_add(
+        out,
+        ", against the same head on the same network before training and on the raw pixels.</p>");
     write_neighbours(report, out);
     duet_str_add(out, "</div>\n");
 }
@@ -137,7 +173,8 @@ void duet_section_summary(duet_report *report, duet_str *out) {
         char day[17];
         duet_copy_text(day, sizeof day, created);
         if (day[10] == 'T') day[10] = ' ';
-        duet_str_format(out, "<p class=\"when\">started <time>%s</time> UTC</p>", duet_report_escape(report, day));
+        duet_str_format(out, "<p class=\"when\">started <time>%s</time> UTC</p>",
+                        duet_report_escape(report, day));
     }
     duet_str_add(out, "</header>\n<section class=\"two\" id=\"results\">\n");
     if (makes_none(report) == NULL) write_generates(report, out);

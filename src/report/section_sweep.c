@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report/section_sweep.c: accuracy over (t, tap): a large map for the pool that holds the best setting, small ones for
- * the other pools, all on one colour scale. The untrained network's best at each tap stands apart as a reference. */
+ * report/section_sweep.c: accuracy over (t, tap): a large map for the pool that holds the best
+ * setting, small ones for the other pools, all on one colour scale. The untrained network's best at
+ * each tap stands apart as a reference. */
 #include "report/section.h"
 #include "report/svg.h"
 
@@ -42,8 +43,10 @@ static const char *group_of(sweep *s, double tap) {
     const json_t *taps = duet_report_get(s->result, "taps");
     for (size_t i = 0; i < json_array_size(taps); i++) {
         const json_t *entry = json_array_get(taps, i);
-        const double height = duet_report_number(entry, "height"), width = duet_report_number(entry, "width");
-        if (duet_report_number(entry, "tap") != tap || !isfinite(height) || !isfinite(width)) continue;
+        const double height = duet_report_number(entry, "height"),
+                     width = duet_report_number(entry, "width");
+        if (duet_report_number(entry, "tap") != tap || !isfinite(height) || !isfinite(width))
+            continue;
         const char *text = duet_arena_format(s->report->arena, "%.6g × %.6g", height, width);
         return text != NULL ? text : "";
     }
@@ -73,7 +76,8 @@ static bool load(sweep *s) {
     return s->best != NULL && s->ts > 0 && s->taps > 0 && s->pools > 0;
 }
 
-/* value[t][tap] for one pool; the last row (random) is the untrained network's best at that tap over all t and pools. */
+/* value[t][tap] for one pool; the last row (random) is the untrained network's best at that tap
+ * over all t and pools. */
 static void fill(const sweep *s, double *value, double pool) {
     for (int64_t i = 0; i < (s->ts + 1) * s->taps; i++) value[i] = NAN;
     for (size_t i = 0; i < json_array_size(s->rows); i++) {
@@ -84,13 +88,17 @@ static void fill(const sweep *s, double *value, double pool) {
         if (tap < 0 || !isfinite(top1)) continue;
         double *random = &value[s->ts * s->taps + tap];
         if (is_reader(row, "random") && !(*random >= top1)) *random = top1;
-        if (is_reader(row, "model") && t >= 0 && duet_report_number(row, "pool") == pool) value[t * s->taps + tap] = top1;
+        if (is_reader(row, "model") && t >= 0 && duet_report_number(row, "pool") == pool)
+            value[t * s->taps + tap] = top1;
     }
 }
 
-static const char **labels(sweep *s, const double *list, int64_t count, bool steps, const char *last) {
+static const char **labels(sweep *s, const double *list, int64_t count, bool steps,
+                           const char *last) {
     const char **out = duet_arena_alloc(s->report->arena, count + 1, sizeof *out);
-    for (int64_t i = 0; i < count && out != NULL; i++) out[i] = steps ? duet_report_t(s->report, list[i]) : duet_quantity_plain(s->report->arena, list[i]);
+    for (int64_t i = 0; i < count && out != NULL; i++)
+        out[i] = steps ? duet_report_t(s->report, list[i])
+                       : duet_quantity_plain(s->report->arena, list[i]);
     if (out != NULL) out[count] = last;
     return out;
 }
@@ -102,7 +110,8 @@ static void draw(sweep *s, duet_str *out, double pool, bool large, bool across, 
     const int64_t ts = s->ts + (random ? 1 : 0);
     double *value = duet_arena_alloc(arena, (s->ts + 1) * s->taps, sizeof *value);
     double *turned = duet_arena_alloc(arena, (s->ts + 1) * s->taps, sizeof *turned);
-    const char **t_label = labels(s, s->t, s->ts, true, across ? "random" : "rnd"), **tap_label = labels(s, s->tap, s->taps, false, "");
+    const char **t_label = labels(s, s->t, s->ts, true, across ? "random" : "rnd"),
+               **tap_label = labels(s, s->tap, s->taps, false, "");
     if (value == NULL || turned == NULL || t_label == NULL || tap_label == NULL) return;
     fill(s, value, pool);
     for (int64_t i = 0; i < ts; i++) {
@@ -112,7 +121,8 @@ static void draw(sweep *s, duet_str *out, double pool, bool large, bool across, 
     const int64_t t = winner ? find(s->t, s->ts, duet_report_number(s->best, "t")) : -1;
     const int64_t tap = winner ? find(s->tap, s->taps, duet_report_number(s->best, "tap")) : -1;
     const int64_t split = random ? s->ts : 0;
-    const char *what = duet_arena_format(arena, "Validation accuracy in percent over t and tap, pool %.6g", pool);
+    const char *what =
+        duet_arena_format(arena, "Validation accuracy in percent over t and tap, pool %.6g", pool);
     const duet_svg_heat heat = {.what = what != NULL ? what : "",
                                 .rows = across ? ts : s->taps,
                                 .columns = across ? s->taps : ts,
@@ -139,14 +149,19 @@ static void write_caption(sweep *s, duet_str *out, double pool) {
     const double pixels = duet_report_number(duet_report_reader_row(s->result, "pixels"), "top1");
     duet_str_format(
         out,
-        "<figcaption><span class=\"scale\">%s&#8239;%%<i></i>%s&#8239;%%</span><br>Each cell is the validation accuracy, in "
+        "<figcaption><span class=\"scale\">%s&#8239;%%<i></i>%s&#8239;%%</span><br>Each cell is "
+        "the validation accuracy, in "
         "percent, of a "
-        "linear head that reads one tap at one noise level, pooled to %s × %s; brighter is better, the orange frame is the "
+        "linear head that reads one tap at one noise level, pooled to %s × %s; brighter is better, "
+        "the orange frame is the "
         "best of the whole sweep.",
         duet_quantity_fixed(report->arena, s->lo, 1), duet_quantity_fixed(report->arena, s->hi, 1),
         duet_quantity_plain(report->arena, pool), duet_quantity_plain(report->arena, pool));
-    if (s->random) duet_str_add(out, " Set apart: the same network untrained, at its best for that tap.");
-    if (isfinite(pixels)) duet_str_format(out, " Raw pixels reach %s&#8239;%%.", duet_quantity_fixed(report->arena, pixels, 1));
+    if (s->random)
+        duet_str_add(out, " Set apart: the same network untrained, at its best for that tap.");
+    if (isfinite(pixels))
+        duet_str_format(out, " Raw pixels reach %s&#8239;%%.",
+                        duet_quantity_fixed(report->arena, pixels, 1));
     duet_str_add(out, "</figcaption></figure>\n");
 }
 
@@ -156,15 +171,19 @@ static void write_lead(sweep *s, duet_str *out) {
     const char *name = NULL;
     for (size_t i = 0; i < json_array_size(taps); i++) {
         const json_t *entry = json_array_get(taps, i);
-        if (duet_report_number(entry, "tap") == duet_report_number(s->best, "tap")) name = duet_report_text(entry, "name");
+        if (duet_report_number(entry, "tap") == duet_report_number(s->best, "tap"))
+            name = duet_report_text(entry, "name");
     }
-    duet_str_format(out, "<p class=\"note\">The representation is best <b>%s</b>", duet_report_setting(report, s->best));
+    duet_str_format(out, "<p class=\"note\">The representation is best <b>%s</b>",
+                    duet_report_setting(report, s->best));
     if (name != NULL) duet_str_format(out, " (<code>%s</code>)", duet_report_escape(report, name));
     duet_str_format(out, ", where a linear head reaches <b>%s&#8239;%%</b>",
                     duet_quantity_fixed(report->arena, duet_report_number(s->best, "top1"), 1));
-    const double fit = duet_report_number(s->result, "fit_rows"), val = duet_report_number(s->result, "val_rows");
+    const double fit = duet_report_number(s->result, "fit_rows"),
+                 val = duet_report_number(s->result, "val_rows");
     if (isfinite(fit) && isfinite(val)) {
-        duet_str_format(out, " on %s held-out images after fitting on %s", duet_quantity_count(report->arena, val),
+        duet_str_format(out, " on %s held-out images after fitting on %s",
+                        duet_quantity_count(report->arena, val),
                         duet_quantity_count(report->arena, fit));
     }
     duet_str_add(out, ". No test image is used here.</p>\n");
@@ -175,17 +194,19 @@ static void write_best(sweep *s, duet_str *out) {
     duet_arena *arena = s->report->arena;
     double bound = INFINITY;
     size_t after = 0;
-    duet_str_add(out,
-                 "<details><summary>The ten best settings</summary><div class=\"scroll\"><table><thead><tr><th class=\"n\">t</th>"
-                 "<th class=\"n\">tap</th><th class=\"n\">pool</th><th class=\"n\">features</th><th class=\"n\">strength</th>"
-                 "<th class=\"n\">accuracy</th></tr></thead><tbody>");
+    duet_str_add(out, "<details><summary>The ten best settings</summary><div "
+                      "class=\"scroll\"><table><thead><tr><th class=\"n\">t</th>"
+                      "<th class=\"n\">tap</th><th class=\"n\">pool</th><th "
+                      "class=\"n\">features</th><th class=\"n\">strength</th>"
+                      "<th class=\"n\">accuracy</th></tr></thead><tbody>");
     for (int k = 0; k < MOST_BEST; k++) {
         const json_t *pick = NULL;
         size_t at = 0;
         for (size_t i = 0; i < json_array_size(s->rows); i++) {
             const json_t *row = json_array_get(s->rows, i);
             const double top1 = duet_report_number(row, "top1");
-            if (!is_reader(row, "model") || !(top1 < bound || (top1 == bound && i > after))) continue;
+            if (!is_reader(row, "model") || !(top1 < bound || (top1 == bound && i > after)))
+                continue;
             if (pick != NULL && !(top1 > duet_report_number(pick, "top1"))) continue;
             pick = row;
             at = i;
@@ -194,40 +215,47 @@ static void write_best(sweep *s, duet_str *out) {
         bound = duet_report_number(pick, "top1");
         after = at;
         duet_str_format(out,
-                        "<tr><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td "
+                        "<tr><td class=\"n\">%s</td><td class=\"n\">%s</td><td "
+                        "class=\"n\">%s</td><td class=\"n\">%s</td><td "
                         "class=\"n\">%s</td>"
                         "<td class=\"n\">%s %%</td></tr>",
                         duet_report_t(s->report, duet_report_number(pick, "t")),
                         duet_quantity_plain(arena, duet_report_number(pick, "tap")),
                         duet_quantity_plain(arena, duet_report_number(pick, "pool")),
                         duet_quantity_count(arena, duet_report_number(pick, "dim")),
-                        duet_quantity_plain(arena, duet_report_number(pick, "strength")), duet_quantity_fixed(arena, bound, 2));
+                        duet_quantity_plain(arena, duet_report_number(pick, "strength")),
+                        duet_quantity_fixed(arena, bound, 2));
     }
     duet_str_add(out, "</tbody></table></div></details>\n");
 }
 
 static void write_others(sweep *s, duet_str *out, double best_pool) {
     if (s->pools < 2) return;
-    duet_str_add(out, "<h3>The other pools, on the same colour scale</h3>\n<div class=\"multiples\">");
+    duet_str_add(out,
+                 "<h3>The other pools, on the same colour scale</h3>\n<div class=\"multiples\">");
     for (int64_t i = 0; i < s->pools; i++) {
         if (s->pool[i] == best_pool) continue;
         double top = -INFINITY;
         for (size_t k = 0; k < json_array_size(s->rows); k++) {
             const json_t *row = json_array_get(s->rows, k);
             const double top1 = duet_report_number(row, "top1");
-            if (is_reader(row, "model") && duet_report_number(row, "pool") == s->pool[i] && top1 > top) top = top1;
+            if (is_reader(row, "model") && duet_report_number(row, "pool") == s->pool[i] &&
+                top1 > top)
+                top = top1;
         }
         duet_str_add(out, "<figure>");
         draw(s, out, s->pool[i], false, true, 500);
         duet_str_format(out, "<figcaption>pool %s: at best %s&#8239;%%</figcaption></figure>",
-                        duet_quantity_plain(s->report->arena, s->pool[i]), duet_quantity_fixed(s->report->arena, top, 1));
+                        duet_quantity_plain(s->report->arena, s->pool[i]),
+                        duet_quantity_fixed(s->report->arena, top, 1));
     }
     duet_str_add(out, "</div>\n");
 }
 
 void duet_section_sweep(duet_report *report, duet_str *out) {
     sweep s = {.report = report};
-    if (report->sweep.damaged != NULL) duet_str_format(out, "<p class=\"missing\">%s</p>\n", report->sweep.damaged);
+    if (report->sweep.damaged != NULL)
+        duet_str_format(out, "<p class=\"missing\">%s</p>\n", report->sweep.damaged);
     if (report->sweep.count == 0) return;
     s.result = report->sweep.item[0].result;
     if (!load(&s)) {

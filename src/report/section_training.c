@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * report/section_training.c: the curve of loss.csv: raw, smoothed by a moving mean, and the
- * same for each quarter of the schedule, on a log axis. Long curves are averaged down to MOST points. */
+ * same for each quarter of the schedule, on a log axis. Long curves are averaged down to MOST
+ * points. */
 #include "report/section.h"
 #include "report/svg.h"
 
@@ -9,8 +10,9 @@
 
 enum { MOST = 500, IMAGES = 1, LOSS = 3, SERIES = 6 };
 
-static const char *const column_name[] = {"step",    "images",  "seconds",   "loss", "loss_q0",          "loss_q1",
-                                          "loss_q2", "loss_q3", "grad_norm", "lr",   "images_per_second"};
+static const char *const column_name[] = {"step",      "images",  "seconds",          "loss",
+                                          "loss_q0",   "loss_q1", "loss_q2",          "loss_q3",
+                                          "grad_norm", "lr",      "images_per_second"};
 enum { NAMES = (int)(sizeof column_name / sizeof column_name[0]), SPEED = NAMES - 1 };
 
 typedef struct curve {
@@ -19,7 +21,8 @@ typedef struct curve {
 } curve;
 
 /* Fields of one line into value[NAMES] by the header's order[]; false when the line has no loss. */
-static bool read_line(double *value, const char *line, size_t length, const int *order, int fields) {
+static bool read_line(double *value, const char *line, size_t length, const int *order,
+                      int fields) {
     char field[64];
     for (int i = 0; i < NAMES; i++) value[i] = NAN;
     for (int k = 0; k < fields; k++) {
@@ -46,7 +49,8 @@ static int read_header(int *order, const char *line, size_t length) {
         const size_t size = comma != NULL ? (size_t)(comma - line) : length;
         order[fields] = -1;
         for (int i = 0; i < NAMES; i++) {
-            if (strlen(column_name[i]) == size && memcmp(column_name[i], line, size) == 0) order[fields] = i;
+            if (strlen(column_name[i]) == size && memcmp(column_name[i], line, size) == 0)
+                order[fields] = i;
         }
         loss = loss || order[fields] == LOSS;
         fields++;
@@ -110,8 +114,9 @@ static void thin(curve *c) {
     c->count = count;
 }
 
-/* Geometric means over 2*half+1 points, which is straight where the log curve is. The window is symmetric where the curve is steep,
- * at its start, so that it does not lag there; at the end it only looks back. */
+/* Geometric means over 2*half+1 points, which is straight where the log curve is. The window is
+ * symmetric where the curve is steep, at its start, so that it does not lag there; at the end it
+ * only looks back. */
 static double *smooth(duet_report *report, const double *raw, int64_t count) {
     double *out = duet_arena_alloc(report->arena, count, sizeof *out);
     for (int64_t i = 0; i < count && out != NULL; i++) {
@@ -129,17 +134,26 @@ static double *smooth(duet_report *report, const double *raw, int64_t count) {
 }
 
 static void write_chart(duet_report *report, duet_str *out, const curve *c) {
-    static const char *const name[SERIES] = {
-        "raw", "loss, smoothed", "t in 1st quarter", "t in 2nd quarter", "t in 3rd quarter", "t in 4th quarter"};
+    static const char *const name[SERIES] = {"raw",
+                                             "loss, smoothed",
+                                             "t in 1st quarter",
+                                             "t in 2nd quarter",
+                                             "t in 3rd quarter",
+                                             "t in 4th quarter"};
     static const char *const style[SERIES] = {"raw", "main", "q0", "q1", "q2", "q3"};
     static const int draw[SERIES] = {0, 2, 3, 4, 5, 1};
     duet_svg_series series[SERIES];
     for (int k = 0; k < SERIES; k++) {
         const int s = draw[k];
-        const double *raw = c->column[s < 2 ? LOSS : LOSS + s - 1], *y = s == 0 ? raw : smooth(report, raw, c->count);
+        const double *raw = c->column[s < 2 ? LOSS : LOSS + s - 1],
+                     *y = s == 0 ? raw : smooth(report, raw, c->count);
         if (y == NULL) return;
-        series[k] = (duet_svg_series){
-            .name = name[s], .style = style[s], .x = c->column[IMAGES], .y = y, .count = c->count, .label = s > 0};
+        series[k] = (duet_svg_series){.name = name[s],
+                                      .style = style[s],
+                                      .x = c->column[IMAGES],
+                                      .y = y,
+                                      .count = c->count,
+                                      .label = s > 0};
     }
     const duet_svg_lines chart = {.what = "Training loss over images seen, logarithmic",
                                   .x_title = "images seen",
@@ -154,13 +168,16 @@ static void write_chart(duet_report *report, duet_str *out, const curve *c) {
     duet_svg_line_chart(out, &chart, 380, 320);
     duet_str_add(out, "<div class=\"legend\">");
     for (int s = 1; s < SERIES; s++) {
-        duet_str_format(out, "<span><svg viewBox=\"0 0 20 8\"><path class=\"line %s\" d=\"M0 4H20\"/></svg>%s</span>", style[s],
-                        name[s]);
+        duet_str_format(out,
+                        "<span><svg viewBox=\"0 0 20 8\"><path class=\"line %s\" d=\"M0 "
+                        "4H20\"/></svg>%s</span>",
+                        style[s], name[s]);
     }
-    duet_str_add(
-        out, "</div></div><figcaption>The loss falls as the model sees more images; the thin grey line is what was measured, the "
-             "others are smoothed. Coloured lines split it by noise level: the first quarter of t is little noise, the last is "
-             "nearly nothing but noise.</figcaption></figure>\n");
+    duet_str_add(out, "</div></div><figcaption>The loss falls as the model sees more images; the "
+                      "thin grey line is what was measured, the "
+                      "others are smoothed. Coloured lines split it by noise level: the first "
+                      "quarter of t is little noise, the last is "
+                      "nearly nothing but noise.</figcaption></figure>\n");
 }
 
 static void write_facts(duet_report *report, duet_str *out, const curve *c) {
@@ -170,16 +187,20 @@ static void write_facts(duet_report *report, duet_str *out, const curve *c) {
         if (isfinite(c->column[LOSS][i])) last = c->column[LOSS][i];
         if (isfinite(c->column[SPEED][i])) speed = c->column[SPEED][i];
     }
-    const double images = duet_report_number(report->info, "images"), seconds = duet_report_number(report->info, "seconds");
+    const double images = duet_report_number(report->info, "images"),
+                 seconds = duet_report_number(report->info, "seconds");
     const double final_loss = duet_report_number(report->info, "final_loss");
     if (images > 0 && seconds > 0) speed = images / seconds;
     duet_str_add(out, "<dl class=\"facts\">");
     duet_report_fact(out, "images seen", duet_quantity_count(arena, images));
-    duet_report_fact(out, "steps", duet_quantity_count(arena, duet_report_number(report->info, "steps")));
+    duet_report_fact(out, "steps",
+                     duet_quantity_count(arena, duet_report_number(report->info, "steps")));
     duet_report_fact(out, "time", duet_quantity_seconds(arena, seconds));
     duet_report_fact(out, "images a second", duet_quantity_short(arena, speed));
-    duet_report_fact(out, "final loss", duet_quantity_plain(arena, isfinite(final_loss) ? final_loss : last));
-    duet_report_fact(out, "peak memory", duet_quantity_bytes(arena, duet_report_number(report->info, "peak_memory")));
+    duet_report_fact(out, "final loss",
+                     duet_quantity_plain(arena, isfinite(final_loss) ? final_loss : last));
+    duet_report_fact(out, "peak memory",
+                     duet_quantity_bytes(arena, duet_report_number(report->info, "peak_memory")));
     duet_str_add(out, "</dl>\n");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * report/svg.c: the parts all charts share, and the line chart. A chart is drawn at 1:1 pixels for a given width and
- * scales through its viewBox; the page holds a wide and a narrow one, so that text stays legible on phones. */
+ * report/svg.c: the parts all charts share, and the line chart. A chart is drawn at 1:1 pixels for
+ * a given width and scales through its viewBox; the page holds a wide and a narrow one, so that
+ * text stays legible on phones. */
 #include "report/svg.h"
 
 #include "report/html.h"
@@ -28,7 +29,8 @@ static int linear_ticks(double *out, int most, double lo, double hi) {
     const double part = raw / power;
     const double step = (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10) * power;
     int count = 0;
-    for (double k = ceil(lo / step - 1e-9); count < most && k * step <= hi + step * 1e-9; k++) out[count++] = k * step;
+    for (double k = ceil(lo / step - 1e-9); count < most && k * step <= hi + step * 1e-9; k++)
+        out[count++] = k * step;
     return count;
 }
 
@@ -62,15 +64,18 @@ void duet_svg_tick_text(char *out, size_t size, double value) {
 }
 
 void duet_svg_viridis(int rgb[3], double value) {
-    static const uint8_t anchor[9][3] = {{68, 1, 84},    {71, 44, 122}, {59, 81, 139},  {44, 113, 142}, {33, 144, 141},
-                                         {39, 173, 129}, {92, 200, 99}, {170, 220, 50}, {253, 231, 37}};
+    static const uint8_t anchor[9][3] = {{68, 1, 84},    {71, 44, 122},  {59, 81, 139},
+                                         {44, 113, 142}, {33, 144, 141}, {39, 173, 129},
+                                         {92, 200, 99},  {170, 220, 50}, {253, 231, 37}};
     const double place = (value >= 1 ? 1 : value > 0 ? value : 0) * 8; /* NaN gives 0 */
     const int k = place >= 8 ? 7 : (int)place;
-    for (int c = 0; c < 3; c++) rgb[c] = (int)(anchor[k][c] + (place - k) * (anchor[k + 1][c] - anchor[k][c]) + 0.5);
+    for (int c = 0; c < 3; c++)
+        rgb[c] = (int)(anchor[k][c] + (place - k) * (anchor[k + 1][c] - anchor[k][c]) + 0.5);
 }
 
 static bool drawable(const duet_svg_lines *chart, const duet_svg_series *s, int64_t i) {
-    return isfinite(s->x[i]) && isfinite(s->y[i]) && (!chart->log_x || s->x[i] > 0) && (!chart->log_y || s->y[i] > 0);
+    return isfinite(s->x[i]) && isfinite(s->y[i]) && (!chart->log_x || s->x[i] > 0) &&
+           (!chart->log_y || s->y[i] > 0);
 }
 
 static bool find_range(const duet_svg_lines *chart, axis *x, axis *y) {
@@ -90,11 +95,15 @@ static bool find_range(const duet_svg_lines *chart, axis *x, axis *y) {
     for (int k = 0; k < 2; k++) {
         axis *a = k == 0 ? x : y;
         const double spread = a->log ? log10(a->hi / a->lo) : a->hi - a->lo;
-        const double pad = k == 0 && spread > 0 ? 0 : spread > 0 ? 0.04 * spread : a->log ? 0.1 : fmax(fabs(a->hi) * 0.05, 1e-12);
+        const double pad = k == 0 && spread > 0 ? 0
+                           : spread > 0         ? 0.04 * spread
+                           : a->log             ? 0.1
+                                                : fmax(fabs(a->hi) * 0.05, 1e-12);
         a->lo = a->log ? a->lo * pow(10, -pad) : a->lo - pad;
         a->hi = a->log ? a->hi * pow(10, pad) : a->hi + pad;
     }
-    return isfinite(x->hi - x->lo) && isfinite(y->hi - y->lo) && (!y->log || y->lo > 0) && (!x->log || x->lo > 0);
+    return isfinite(x->hi - x->lo) && isfinite(y->hi - y->lo) && (!y->log || y->lo > 0) &&
+           (!x->log || x->lo > 0);
 }
 
 static void draw_axes(duet_str *out, const duet_svg_lines *chart, const axis *x, const axis *y) {
@@ -105,18 +114,20 @@ static void draw_axes(duet_str *out, const duet_svg_lines *chart, const axis *x,
         const double at = on_axis(y, tick[i]);
         duet_svg_tick_text(text, sizeof text, tick[i]);
         duet_str_format(out,
-                        "<path class=\"rule\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>",
+                        "<path class=\"rule\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
+                        "text-anchor=\"end\">%s</text>",
                         x->from, at, x->to, x->from - 8, at + 4, text);
     }
     count = duet_svg_ticks(tick, x->to - x->from < 500 ? 5 : 10, x->lo, x->hi, x->log);
     for (int i = 0; i < count; i++) {
         duet_svg_tick_text(text, sizeof text, tick[i]);
-        duet_str_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", on_axis(x, tick[i]), y->from + 20,
-                        text);
+        duet_str_format(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>",
+                        on_axis(x, tick[i]), y->from + 20, text);
     }
-    duet_str_format(
-        out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text class=\"axis-title\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
-        x->from, y->from, x->to, x->to, y->from + 40);
+    duet_str_format(out,
+                    "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text class=\"axis-title\" "
+                    "x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">",
+                    x->from, y->from, x->to, x->to, y->from + 40);
     duet_html_text(out, chart->x_title);
     duet_str_add(out, "</text><text class=\"axis-title\" x=\"0\" y=\"12\">");
     duet_html_text(out, chart->y_title);
@@ -124,7 +135,8 @@ static void draw_axes(duet_str *out, const duet_svg_lines *chart, const axis *x,
 }
 
 /* Returns the pixel height of the last point, NaN when nothing was drawn. */
-static double draw_series(duet_str *out, const duet_svg_lines *chart, const duet_svg_series *s, const axis *x, const axis *y) {
+static double draw_series(duet_str *out, const duet_svg_lines *chart, const duet_svg_series *s,
+                          const axis *x, const axis *y) {
     double last = NAN;
     int64_t in_line = 0;
     duet_str_format(out, "<path class=\"line %s\" d=\"", s->style);
@@ -135,14 +147,16 @@ static double draw_series(duet_str *out, const duet_svg_lines *chart, const duet
         }
         const bool alone = in_line == 0 && (i + 1 == s->count || !drawable(chart, s, i + 1));
         last = on_axis(y, s->y[i]);
-        duet_str_format(out, "%s%.1f %.1f%s", in_line++ == 0 ? "M" : "L", on_axis(x, s->x[i]), last, alone ? "h.1" : "");
+        duet_str_format(out, "%s%.1f %.1f%s", in_line++ == 0 ? "M" : "L", on_axis(x, s->x[i]), last,
+                        alone ? "h.1" : "");
     }
     duet_str_add(out, "\"/>");
     return last;
 }
 
 /* Labels at the line ends, pushed apart to 15 pixels from the top down. */
-static void draw_labels(duet_str *out, const duet_svg_lines *chart, const double *end, double x, double bottom) {
+static void draw_labels(duet_str *out, const duet_svg_lines *chart, const double *end, double x,
+                        double bottom) {
     int order[MAX_LABELS], count = 0;
     for (int k = 0; k < chart->count && count < MAX_LABELS; k++) {
         if (!chart->series[k].label || isnan(end[k])) continue;
@@ -151,11 +165,14 @@ static void draw_labels(duet_str *out, const duet_svg_lines *chart, const double
         order[at] = k;
     }
     double place[MAX_LABELS];
-    for (int i = 0; i < count; i++) place[i] = fmax(end[order[i]] + 4, i > 0 ? place[i - 1] + 15 : 0);
-    for (int i = count - 1; i >= 0; i--) place[i] = fmin(place[i], i + 1 < count ? place[i + 1] - 15 : bottom);
+    for (int i = 0; i < count; i++)
+        place[i] = fmax(end[order[i]] + 4, i > 0 ? place[i - 1] + 15 : 0);
+    for (int i = count - 1; i >= 0; i--)
+        place[i] = fmin(place[i], i + 1 < count ? place[i + 1] - 15 : bottom);
     for (int i = 0; i < count; i++) {
         const duet_svg_series *s = &chart->series[order[i]];
-        duet_str_format(out, "<text class=\"end %s\" x=\"%.1f\" y=\"%.1f\">", s->style, x, place[i]);
+        duet_str_format(out, "<text class=\"end %s\" x=\"%.1f\" y=\"%.1f\">", s->style, x,
+                        place[i]);
         duet_html_text(out, s->name);
         duet_str_add(out, "</text>");
     }
@@ -167,12 +184,15 @@ bool duet_svg_line_chart(duet_str *out, const duet_svg_lines *chart, double widt
     axis x = {.from = 48, .to = narrow ? width - 8 : width - 128, .log = chart->log_x};
     axis y = {.from = height - 46, .to = 26, .log = chart->log_y};
     if (chart->count > MAX_LABELS || !find_range(chart, &x, &y)) return false;
-    duet_str_format(out, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" style=\"max-width:%.0fpx\" role=\"img\" aria-label=\"",
+    duet_str_format(out,
+                    "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" style=\"max-width:%.0fpx\" "
+                    "role=\"img\" aria-label=\"",
                     width, height, narrow ? width * 1.5 : width);
     duet_html_text(out, chart->what);
     duet_str_add(out, "\">");
     draw_axes(out, chart, &x, &y);
-    for (int k = 0; k < chart->count; k++) end[k] = draw_series(out, chart, &chart->series[k], &x, &y);
+    for (int k = 0; k < chart->count; k++)
+        end[k] = draw_series(out, chart, &chart->series[k], &x, &y);
     if (!narrow) draw_labels(out, chart, end, x.to + 10, y.from);
     duet_str_add(out, "</svg>");
     return true;
@@ -182,11 +202,14 @@ void duet_svg_bar(duet_str *out, const char *style, double value, double hi, dou
     const double scale = hi > 0 && isfinite(hi) ? 100 / hi : 1;
     const double at = value > 0 ? fmin(value * scale, 100) : 0; /* NaN gives 0 */
     duet_str_format(out,
-                    "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
-                    "<rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"%s\" width=\"%.2f\" height=\"10\"/>",
+                    "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" "
+                    "aria-hidden=\"true\">"
+                    "<rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"%s\" "
+                    "width=\"%.2f\" height=\"10\"/>",
                     style, at);
     if (mark >= 0 && mark * scale <= 100) {
-        duet_str_format(out, "<rect class=\"mark\" x=\"%.2f\" width=\".3\" height=\"10\"/>", mark * scale);
+        duet_str_format(out, "<rect class=\"mark\" x=\"%.2f\" width=\".3\" height=\"10\"/>",
+                        mark * scale);
     }
     duet_str_add(out, "</svg>");
 }

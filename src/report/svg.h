@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * report/svg.h: small charts as inline SVG. Colours come from CSS classes of the page (html.c), so that the same chart
- * serves light, dark and print; only heat cells carry their own colour. All text is escaped here. */
+ * report/svg.h: small charts as inline SVG. Colours come from CSS classes of the page (html.c), so
+ * that the same chart serves light, dark and print; only heat cells carry their own colour. All
+ * text is escaped here. */
 #ifndef DUET_REPORT_SVG_H
 #define DUET_REPORT_SVG_H
 
 #include "base/str.h"
 
-/* At most `most` round values inside [lo, hi]: steps of 1, 2, 5 x 10^k, or on a log axis 1, 2, 5 x 10^k themselves (only
- * powers of ten when there are more than three decades). Returns how many. */
+/* At most `most` round values inside [lo, hi]: steps of 1, 2, 5 x 10^k, or on a log axis 1, 2, 5 x
+ * 10^k themselves (only powers of ten when there are more than three decades). Returns how many. */
 int duet_svg_ticks(double *out, int most, double lo, double hi, bool log);
 /* Tick label: 0.02, 5, 20k, 1.5M. */
 void duet_svg_tick_text(char *out, size_t size, double value);
@@ -30,8 +31,8 @@ typedef struct duet_svg_lines {
     bool log_x, log_y;
 } duet_svg_lines;
 
-/* width x height in pixels; narrow charts have no room for labels at the line ends. False (nothing written) when no series
- * has a finite point. */
+/* width x height in pixels; narrow charts have no room for labels at the line ends. False (nothing
+ * written) when no series has a finite point. */
 bool duet_svg_line_chart(duet_str *out, const duet_svg_lines *chart, double width, double height);
 
 typedef struct duet_svg_heat {
@@ -46,13 +47,15 @@ typedef struct duet_svg_heat {
     double lo, hi;                   /* ends of the colour scale */
     int decimals;
     bool print;       /* values in the cells, where they fit */
-    bool confusion;   /* diagonal in the accent colour, the rest in the warm one, strength by square root of value/hi */
+    bool confusion;   /* diagonal in the accent colour, the rest in the warm one, strength by square
+                         root of value/hi */
     double most_cell; /* widest cell in pixels */
 } duet_svg_heat;
 
 void duet_svg_heat_map(duet_str *out, const duet_svg_heat *heat, double width);
 
-/* One horizontal bar that fills its table cell: value of 0..hi, a thin mark at `mark` (NaN = none). */
+/* One horizontal bar that fills its table cell: value of 0..hi, a thin mark at `mark` (NaN = none).
+ */
 void duet_svg_bar(duet_str *out, const char *style, double value, double hi, double mark);
 
 #endif

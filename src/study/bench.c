@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * study/bench.c: duet_bench: which rows are measured, and how: a run to warm up, then repeats until the seconds are spent
- * (at least 3, at most 101); a repeat shorter than a millisecond runs several times, so that the clock is fine enough. */
+ * study/bench.c: duet_bench: which rows are measured, and how: a run to warm up, then repeats until
+ * the seconds are spent (at least 3, at most 101); a repeat shorter than a millisecond runs several
+ * times, so that the clock is fine enough. */
 #include "study/bench.h"
 
 #include <math.h>
@@ -14,19 +15,24 @@ enum { FEWEST = 3, MOST = 101 };
 static const double shortest = 1e-3; /* seconds of a repeat */
 
 static const duet_param params[] = {
-    DUET_TEXT(duet_bench_options, networks, "all", NULL, "networks, joined by ','; 'duet bench --list' names them"),
-    DUET_TEXT(duet_bench_options, works, "all", NULL, "of ops, forward, features, train, sample, joined by ','"),
-    DUET_TEXT(duet_bench_options, ops, "", NULL, "kinds of nodes for ops, joined by ',': conv2d,linear; empty = all"),
+    DUET_TEXT(duet_bench_options, networks, "all", NULL,
+              "networks, joined by ','; 'duet bench --list' names them"),
+    DUET_TEXT(duet_bench_options, works, "all", NULL,
+              "of ops, forward, features, train, sample, joined by ','"),
+    DUET_TEXT(duet_bench_options, ops, "", NULL,
+              "kinds of nodes for ops, joined by ',': conv2d,linear; empty = all"),
     DUET_INT(duet_bench_options, batch, "0", 0, 1024, "images at once; 0 = the network's own"),
-    DUET_FLOAT(duet_bench_options, seconds, "1", 0.001, 600, "a row is repeated for about that long"),
-    DUET_BOOLEAN(duet_bench_options, quick, "false", "one repeat of everything: does it run, and roughly how fast"),
+    DUET_FLOAT(duet_bench_options, seconds, "1", 0.001, 600,
+               "a row is repeated for about that long"),
+    DUET_BOOLEAN(duet_bench_options, quick, "false",
+                 "one repeat of everything: does it run, and roughly how fast"),
 };
 const duet_param_table duet_bench_params = DUET_TABLE(params, duet_bench_options);
 
 bool duet_bench_listed(const char *list, const char *name) {
     const size_t length = strlen(name);
     if (!*list || strcmp(list, "all") == 0) return true;
-    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+    for (const char *at = list; at; at = strchr(at, ',') != NULL ? strchr(at, ',') + 1 : NULL)
         if (strcspn(at, ",") == length && strncmp(at, name, length) == 0) return true;
     return false;
 }
@@ -35,7 +41,7 @@ bool duet_bench_listed(const char *list, const char *name) {
 static duet_status check_list(const char *list, duet_status (*exists)(const char *name)) {
     char name[DUET_TEXT_SIZE];
     if (!*list || strcmp(list, "all") == 0) return DUET_OK;
-    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+    for (const char *at = list; at; at = strchr(at, ',') != NULL ? strchr(at, ',') + 1 : NULL) {
         const size_t length = strcspn(at, ",");
         memcpy(name, at, length);
         name[length] = '\0';
@@ -51,12 +57,14 @@ static duet_status network_exists(const char *name) {
 
 static duet_status work_exists(const char *name) {
     int count = 0;
-    while (duet_bench_works[count]) count++;
+    while (duet_bench_works[count] != NULL) count++;
     for (int i = 0; i < count; i++)
         if (strcmp(duet_bench_works[i], name) == 0) return DUET_OK;
     const char *nearest = duet_nearest(name, duet_bench_works, count);
-    if (nearest) return duet_fail(DUET_ARG, "no work '%s'; did you mean '%s'?", name, nearest);
-    return duet_fail(DUET_ARG, "no work '%s'; there are ops, forward, features, train and sample", name);
+    if (nearest != NULL)
+        return duet_fail(DUET_ARG, "no work '%s'; did you mean '%s'?", name, nearest);
+    return duet_fail(DUET_ARG, "no work '%s'; there are ops, forward, features, train and sample",
+                     name);
 }
 
 static duet_status op_exists(const char *name) {
@@ -77,13 +85,16 @@ static duet_status repeat(double *out, int times, duet_status (*work)(void *stat
     return DUET_OK;
 }
 
-duet_status duet_bench_time(duet_bench_run *run, duet_bench_row *row, duet_status (*work)(void *state), void *state) {
+duet_status duet_bench_time(duet_bench_run *run, duet_bench_row *row,
+                            duet_status (*work)(void *state), void *state) {
     double seconds[MOST], one = 0.0;
     const int fewest = run->options->quick ? 1 : FEWEST;
-    duet_progress_report(run->ctx, "bench", "rows", (double)run->done, (double)run->total, row->network);
+    duet_progress_report(run->ctx, "bench", "rows", (double)run->done, (double)run->total,
+                         row->network);
     DUET_TRY(repeat(&one, 1, work, state)); /* warm up: packs weights, fetches pages */
     if (!run->options->quick) DUET_TRY(repeat(&one, 1, work, state));
-    const int times = one < shortest && !run->options->quick ? (int)(shortest / fmax(one, 1e-7)) + 1 : 1;
+    const int times =
+        one < shortest && !run->options->quick ? (int)(shortest / fmax(one, 1e-7)) + 1 : 1;
     const double end = duet_clock() + (run->options->quick ? 0.0 : run->options->seconds);
     row->repeats = 0;
     while (row->repeats < MOST && (row->repeats < fewest || duet_clock() < end)) {
@@ -101,12 +112,15 @@ duet_status duet_bench_time(duet_bench_run *run, duet_bench_row *row, duet_statu
 }
 
 double duet_bench_roofline(const duet_bench_row *row, const duet_machine *machine) {
-    const double compute = 1e-9 * row->flops / machine->peak_gflops, memory = 1e-9 * (double)row->bytes / machine->memory_gbs;
+    const double compute = 1e-9 * row->flops / machine->peak_gflops,
+                 memory = 1e-9 * (double)row->bytes / machine->memory_gbs;
     return row->median > 0.0 ? fmax(compute, memory) / row->median : 0.0;
 }
 
-static bool wanted(const duet_bench_options *o, const duet_bench_network *network, const char *work) {
-    if (!duet_bench_listed(o->networks, network->name) || !duet_bench_listed(o->works, work)) return false;
+static bool wanted(const duet_bench_options *o, const duet_bench_network *network,
+                   const char *work) {
+    if (!duet_bench_listed(o->networks, network->name) || !duet_bench_listed(o->works, work))
+        return false;
     return strcmp(work, "train") != 0 || network->train_batch > 0;
 }
 
@@ -119,8 +133,10 @@ static duet_status go_through(duet_bench_run *run, bool count_only) {
         for (int w = 0; duet_bench_works[w]; w++) {
             int64_t rows = 1;
             if (!wanted(run->options, &networks[n], duet_bench_works[w])) continue;
-            if (strcmp(duet_bench_works[w], "ops") == 0) DUET_TRY(duet_bench_ops(run, &networks[n], batch, count_only, &rows));
-            else if (!count_only) DUET_TRY(duet_bench_work(run, &networks[n], duet_bench_works[w]));
+            if (strcmp(duet_bench_works[w], "ops") == 0)
+                DUET_TRY(duet_bench_ops(run, &networks[n], batch, count_only, &rows));
+            else if (!count_only)
+                DUET_TRY(duet_bench_work(run, &networks[n], duet_bench_works[w]));
             if (count_only) run->total += rows;
         }
     }
@@ -138,7 +154,9 @@ duet_status duet_bench(duet_context *ctx, duet_machine *machine, const duet_benc
     duet_bench_run run = {.ctx = ctx, .options = options, .row = row, .user = user};
     DUET_TRY(duet_bench_check(options));
     DUET_TRY(go_through(&run, true));
-    if (run.total == 0) return duet_fail(DUET_ARG, "nothing to measure: no network '%s' has a work '%s'", options->networks, options->works);
+    if (run.total == 0)
+        return duet_fail(DUET_ARG, "nothing to measure: no network '%s' has a work '%s'",
+                         options->networks, options->works);
     DUET_TRY(duet_machine_measure(machine, duet_context_threads(ctx), options->quick ? 0.02 : 0.5));
     return go_through(&run, false);
 }

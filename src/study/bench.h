@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * study/bench.h: the parts of duet_bench: bench.c (choice of rows), bench_networks.c, bench_ops.c (nodes one by one),
- * bench_works.c (whole works). Also for the program duet-bench. */
+ * study/bench.h: the parts of duet_bench: bench.c (choice of rows), bench_networks.c, bench_ops.c
+ * (nodes one by one), bench_works.c (whole works). Also for the program duet-bench. */
 #ifndef DUET_STUDY_BENCH_H
 #define DUET_STUDY_BENCH_H
 
@@ -24,18 +24,21 @@ bool duet_bench_listed(const char *list, const char *name);
 /* Are the names of the options' lists names of something? */
 DUET_NODISCARD duet_status duet_bench_check(const duet_bench_options *options);
 /* Times `work`, which does the thing once, until the seconds are spent, and hands the row on. */
-DUET_NODISCARD duet_status duet_bench_time(duet_bench_run *run, duet_bench_row *row, duet_status (*work)(void *state), void *state);
+DUET_NODISCARD duet_status duet_bench_time(duet_bench_run *run, duet_bench_row *row,
+                                           duet_status (*work)(void *state), void *state);
 
 /* ---- bench_ops.c: every node of the inference pass that differs from those before it ---- */
-DUET_NODISCARD duet_status duet_bench_ops(duet_bench_run *run, const duet_bench_network *network, int64_t batch, bool count_only,
-                                          int64_t *count);
+DUET_NODISCARD duet_status duet_bench_ops(duet_bench_run *run, const duet_bench_network *network,
+                                          int64_t batch, bool count_only, int64_t *count);
 
-/* "conv2d 4x64x64x256 * 256x256x3x3 + 4x64x64x256 to 32x32": inputs, but not their biases, and the size of a map that changes. */
+/* "conv2d 4x64x64x256 * 256x256x3x3 + 4x64x64x256 to 32x32": inputs, but not their biases, and the
+ * size of a map that changes. */
 void duet_bench_describe(char *out, size_t size, const duet_call *call);
 
 /* ---- bench_works.c ---- */
 extern const char *const duet_bench_works[]; /* NULL behind the last */
-DUET_NODISCARD duet_status duet_bench_work(duet_bench_run *run, const duet_bench_network *network, const char *work);
+DUET_NODISCARD duet_status duet_bench_work(duet_bench_run *run, const duet_bench_network *network,
+                                           const char *work);
 /* A model with random weights, none of them zero. */
 DUET_NODISCARD duet_status duet_bench_model(duet_context *ctx, duet_model **out, const char *arch);
 
@@ -44,7 +47,8 @@ typedef struct duet_bench_pass {
     duet_plan *plan;
     duet_session *session;
 } duet_bench_pass;
-DUET_NODISCARD duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out, duet_model *model, int64_t batch);
+DUET_NODISCARD duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out,
+                                               duet_model *model, int64_t batch);
 void duet_bench_pass_free(duet_bench_pass *pass);
 
 /* A training of random images, without its loader. Close it also after a failure. */
@@ -52,7 +56,8 @@ typedef struct duet_bench_trainer {
     duet_dataset *dataset;
     duet_trainer trainer;
 } duet_bench_trainer;
-DUET_NODISCARD duet_status duet_bench_trainer_open(duet_bench_trainer *out, duet_context *ctx, const char *arch, int64_t size, int64_t channels,
+DUET_NODISCARD duet_status duet_bench_trainer_open(duet_bench_trainer *out, duet_context *ctx,
+                                                   const char *arch, int64_t size, int64_t channels,
                                                    int64_t batch);
 void duet_bench_trainer_close(duet_bench_trainer *trainer);
 

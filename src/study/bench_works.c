@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * study/bench_works.c: whole works of a network with random weights: a forward pass, features of a tap (noise, network up to
- * the tap, pooling), a training step (loader, noise, gradients, clipping, optimiser, average of the weights), and a step of
- * DDIM sampling. */
+ * study/bench_works.c: whole works of a network with random weights: a forward pass, features of a
+ * tap (noise, network up to the tap, pooling), a training step (loader, noise, gradients, clipping,
+ * optimiser, average of the weights), and a step of DDIM sampling. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +27,8 @@ duet_status duet_bench_model(duet_context *ctx, duet_model **out, const char *ar
 
 /* ---- forward ---- */
 
-duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out, duet_model *model, int64_t batch) {
+duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out, duet_model *model,
+                                int64_t batch) {
     duet_graph *graph = NULL;
     duet_model_inputs in;
     duet_value raw = DUET_NONE;
@@ -46,7 +47,9 @@ void duet_bench_pass_free(duet_bench_pass *pass) {
     duet_plan_free(pass->plan);
 }
 
-static duet_status run_pass(void *state) { return duet_session_run(((duet_bench_pass *)state)->session); }
+static duet_status run_pass(void *state) {
+    return duet_session_run(((duet_bench_pass *)state)->session);
+}
 
 static duet_status set_noise(duet_bench_pass *pass, const duet_model *model, int64_t batch) {
     float *x = NULL;
@@ -86,19 +89,25 @@ static duet_status read_batch(void *state) {
     return duet_reader_run(r->reader, r->pixels, r->index, r->batch, &r->rows);
 }
 
-static duet_status bench_features(duet_bench_run *run, duet_bench_row *row, duet_model *model, int64_t tap) {
+static duet_status bench_features(duet_bench_run *run, duet_bench_row *row, duet_model *model,
+                                  int64_t tap) {
     duet_status status = DUET_OK;
     reading r = {.batch = row->batch};
-    const duet_reader_options options = {
-        .t = 10, .taps = {.count = 1, .v = {tap}}, .pools = {.count = 1, .v = {1}}, .batch = row->batch};
-    const int64_t bytes = row->batch * model->shape.size * model->shape.size * model->shape.in_channels;
+    const duet_reader_options options = {.t = 10,
+                                         .taps = {.count = 1, .v = {tap}},
+                                         .pools = {.count = 1, .v = {1}},
+                                         .batch = row->batch};
+    const int64_t bytes =
+        row->batch * model->shape.size * model->shape.size * model->shape.in_channels;
     const duet_rng random = duet_rng_make(1, "pixels", 0);
     char what[64];
     DUET_DO(duet_reader_new(run->ctx, &r.reader, model, &options));
     DUET_DO(duet_alloc(&r.pixels, bytes, 1));
     DUET_DO(duet_alloc(&r.index, row->batch, sizeof *r.index));
-    DUET_DO(duet_alloc(&r.rows, row->batch * duet_model_tap(model, (int)tap - 1)->channels, sizeof *r.rows));
-    for (int64_t i = 0; i < bytes; i++) r.pixels[i] = (uint8_t)duet_rng_below(random, (uint64_t)i, 256);
+    DUET_DO(duet_alloc(&r.rows, row->batch * duet_model_tap(model, (int)tap - 1)->channels,
+                       sizeof *r.rows));
+    for (int64_t i = 0; i < bytes; i++)
+        r.pixels[i] = (uint8_t)duet_rng_below(random, (uint64_t)i, 256);
     for (int64_t i = 0; i < row->batch; i++) r.index[i] = i;
     snprintf(what, sizeof what, "features of tap %lld", (long long)tap);
     row->what = what;
@@ -114,19 +123,24 @@ done:
 
 /* ---- training ---- */
 
-static duet_status train_step(void *state) { return duet_trainer_step(state); }
+static duet_status train_step(void *state) {
+    return duet_trainer_step(state);
+}
 
-duet_status duet_bench_trainer_open(duet_bench_trainer *out, duet_context *ctx, const char *arch, int64_t size, int64_t channels, int64_t batch) {
+duet_status duet_bench_trainer_open(duet_bench_trainer *out, duet_context *ctx, const char *arch,
+                                    int64_t size, int64_t channels, int64_t batch) {
     duet_trainer *trainer = &out->trainer;
     char spec[96];
-    snprintf(spec, sizeof spec, "synth:size=%lld,channels=%lld,train=256,test=0", (long long)size, (long long)channels);
+    snprintf(spec, sizeof spec, "synth:size=%lld,channels=%lld,train=256,test=0", (long long)size,
+             (long long)channels);
     *trainer = (duet_trainer){.ctx = ctx, .tuning = duet_context_tuning(ctx)};
     duet_params_default(&duet_train_params, &trainer->options);
     duet_copy_text(trainer->options.arch, sizeof trainer->options.arch, arch);
     trainer->options.size = size;
     trainer->options.batch = batch;
     trainer->options.steps = 1000000;
-    if (duet_context_bf16(ctx)) duet_copy_text(trainer->options.precision, sizeof trainer->options.precision, "bf16");
+    if (duet_context_bf16(ctx))
+        duet_copy_text(trainer->options.precision, sizeof trainer->options.precision, "bf16");
     DUET_TRY(duet_dataset_open(ctx, &out->dataset, spec));
     trainer->dataset = out->dataset;
     return duet_trainer_open(trainer);
@@ -137,13 +151,17 @@ void duet_bench_trainer_close(duet_bench_trainer *trainer) {
     duet_dataset_close(trainer->dataset);
 }
 
-static duet_status bench_train(duet_bench_run *run, duet_bench_row *row, const char *arch, const duet_bench_network *network) {
+static duet_status bench_train(duet_bench_run *run, duet_bench_row *row, const char *arch,
+                               const duet_bench_network *network) {
     duet_status status = DUET_OK;
     duet_bench_trainer open = {0};
     duet_trainer *trainer = &open.trainer;
-    DUET_DO(duet_bench_trainer_open(&open, run->ctx, arch, network->size, network->channels, row->batch));
-    const duet_loader_options loader = {
-        .preprocess = duet_model_card(trainer->ema)->preprocess, .batch = row->batch, .shuffle = true, .workers = 1};
+    DUET_DO(duet_bench_trainer_open(&open, run->ctx, arch, network->size, network->channels,
+                                    row->batch));
+    const duet_loader_options loader = {.preprocess = duet_model_card(trainer->ema)->preprocess,
+                                        .batch = row->batch,
+                                        .shuffle = true,
+                                        .workers = 1};
     DUET_DO(duet_loader_open(run->ctx, &trainer->loader, open.dataset, &trainer->view, &loader));
     row->what = "training step";
     row->flops = 3 * 2 * duet_model_macs(trainer->model) * (double)row->batch;
@@ -170,11 +188,15 @@ static duet_status sample_batch(void *state) {
 }
 
 static duet_status bench_sample(duet_bench_run *run, duet_bench_row *row, duet_model *model) {
-    sampling s = {.ctx = run->ctx, .model = model, .options = {.count = row->batch, .batch = row->batch, .label = -1}};
+    sampling s = {.ctx = run->ctx,
+                  .model = model,
+                  .options = {.count = row->batch, .batch = row->batch, .label = -1}};
     char what[64];
     snprintf(s.options.sampler, sizeof s.options.sampler, "ddim:steps=%d", STEPS);
     snprintf(what, sizeof what, "%d steps of DDIM, planning included", STEPS);
-    DUET_TRY(duet_alloc(&s.pixels, row->batch * model->shape.size * model->shape.size * model->shape.in_channels, 1));
+    DUET_TRY(duet_alloc(
+        &s.pixels, row->batch * model->shape.size * model->shape.size * model->shape.in_channels,
+        1));
     row->what = what;
     row->flops = STEPS * 2 * duet_model_macs(model) * (double)row->batch;
     const duet_status status = duet_bench_time(run, row, sample_batch, &s);
@@ -182,13 +204,22 @@ static duet_status bench_sample(duet_bench_run *run, duet_bench_row *row, duet_m
     return status;
 }
 
-duet_status duet_bench_work(duet_bench_run *run, const duet_bench_network *network, const char *work) {
+duet_status duet_bench_work(duet_bench_run *run, const duet_bench_network *network,
+                            const char *work) {
     duet_status status = DUET_OK;
     duet_model *model = NULL;
     char arch[DUET_TEXT_SIZE];
     const bool trains = strcmp(work, "train") == 0;
-    const int64_t batch = run->options->batch > 0 ? run->options->batch : trains ? network->train_batch : network->batch;
-    duet_bench_row row = {.network = network->name, .work = work, .what = "", .kernel = "", .impl = "", .batch = batch, .count = 1};
+    const int64_t batch = run->options->batch > 0 ? run->options->batch
+                          : trains                ? network->train_batch
+                                                  : network->batch;
+    duet_bench_row row = {.network = network->name,
+                          .work = work,
+                          .what = "",
+                          .kernel = "",
+                          .impl = "",
+                          .batch = batch,
+                          .count = 1};
     duet_bench_network_arch(network, arch);
     if (trains) return bench_train(run, &row, arch, network);
     DUET_DO(duet_bench_model(run->ctx, &model, arch));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * study/classify.c: image files → features at the head's setting → probabilities. The noise is that of image 0 under the
- * head's seed, so an image's answer does not depend on what is classified with it. */
+ * study/classify.c: image files → features at the head's setting → probabilities. The noise is that
+ * of image 0 under the head's seed, so an image's answer does not depend on what is classified with
+ * it. */
 #include <math.h>
 #include <string.h>
 
@@ -29,28 +30,38 @@ static void predict(duet_prediction *out, float *logits, int classes) {
 }
 
 /* Where the head, or the model's own classifier, reads. */
-static duet_status setting(duet_reader_options *out, const duet_model *model, const duet_head *head, const duet_head_card *card) {
-    if (head == NULL) DUET_TRY(duet_own_setting(out, model));
-    else *out = (duet_reader_options){.t = card->t, .taps = {.count = 1, .v = {card->tap}}, .pools = {.count = 1, .v = {card->pool}},
-                                      .noise_seed = card->noise_seed};
+static duet_status setting(duet_reader_options *out, const duet_model *model, const duet_head *head,
+                           const duet_head_card *card) {
+    if (head == NULL)
+        DUET_TRY(duet_own_setting(out, model));
+    else
+        *out = (duet_reader_options){.t = card->t,
+                                     .taps = {.count = 1, .v = {card->tap}},
+                                     .pools = {.count = 1, .v = {card->pool}},
+                                     .noise_seed = card->noise_seed};
     out->batch = 1;
     return DUET_OK;
 }
 
-static duet_status check_fit(const duet_model *model, const duet_head *head, const duet_head_card *card, const duet_reader *reader) {
+static duet_status check_fit(const duet_model *model, const duet_head *head,
+                             const duet_head_card *card, const duet_reader *reader) {
     int tap = 0, pool = 0;
     int64_t dim = 0;
     if (head == NULL) return DUET_OK;
     if (card->model_hash != duet_model_hash(model))
-        return duet_fail(DUET_ARG, "the head was trained on another model's features; run 'duet probe' with this model");
+        return duet_fail(
+            DUET_ARG,
+            "the head was trained on another model's features; run 'duet probe' with this model");
     duet_reader_column(reader, 0, &tap, &pool, &dim);
     if (dim != duet_head_dim(head))
-        return duet_fail(DUET_SHAPE, "the head takes %lld features, tap %d with pool %d gives %lld", (long long)duet_head_dim(head), tap, pool, (long long)dim);
+        return duet_fail(DUET_SHAPE, "the head takes %lld features, tap %d with pool %d gives %lld",
+                         (long long)duet_head_dim(head), tap, pool, (long long)dim);
     return DUET_OK;
 }
 
-duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model, duet_head *head, const duet_head_card *card,
-                          const char *const *paths, int64_t count) {
+duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model,
+                          duet_head *head, const duet_head_card *card, const char *const *paths,
+                          int64_t count) {
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
     uint8_t *pixels = NULL;
@@ -73,8 +84,10 @@ duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *m
             continue;
         }
         DUET_DO(duet_reader_run(reader, pixels, &noise_id, 1, &row));
-        if (head != NULL) duet_head_logits(head, row, 1, logits);
-        else memcpy(logits, row, (size_t)classes * sizeof *logits);
+        if (head != NULL)
+            duet_head_logits(head, row, 1, logits);
+        else
+            memcpy(logits, row, (size_t)classes * sizeof *logits);
         predict(&out[i], logits, classes);
     }
 done:

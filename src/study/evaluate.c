@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * study/evaluate.c: a model's own classifier, whose logits are its last tap, on a split of a data set. Every row counts, the last
- * batch too. */
+ * study/evaluate.c: a model's own classifier, whose logits are its last tap, on a split of a data
+ * set. Every row counts, the last batch too. */
 #include <string.h>
 
 #include "base/error.h"
@@ -9,13 +9,16 @@
 
 duet_status duet_own_setting(duet_reader_options *out, const duet_model *model) {
     if (duet_model_logits(model) == 0)
-        return duet_fail(DUET_ARG, "the model has no classifier of its own; 'duet probe' makes a head for it");
+        return duet_fail(
+            DUET_ARG, "the model has no classifier of its own; 'duet probe' makes a head for it");
     const duet_tap_row *last = duet_model_tap(model, duet_model_tap_count(model) - 1);
-    *out = (duet_reader_options){.t = -1, .taps = {.count = 1, .v = {last->block}}, .pools = {.count = 1, .v = {1}}};
+    *out = (duet_reader_options){
+        .t = -1, .taps = {.count = 1, .v = {last->block}}, .pools = {.count = 1, .v = {1}}};
     return DUET_OK;
 }
 
-static duet_status count(duet_context *ctx, duet_accuracy *out, duet_model *model, const duet_dataset *dataset, const duet_view *view) {
+static duet_status count(duet_context *ctx, duet_accuracy *out, duet_model *model,
+                         const duet_dataset *dataset, const duet_view *view) {
     duet_status status = DUET_OK;
     duet_feature_table *tables = NULL;
     int64_t columns = 0;
@@ -28,16 +31,23 @@ done:
     return status;
 }
 
-duet_status duet_evaluate(duet_context *ctx, duet_accuracy *out, duet_model *model, const duet_dataset *dataset, duet_split split) {
+duet_status duet_evaluate(duet_context *ctx, duet_accuracy *out, duet_model *model,
+                          const duet_dataset *dataset, duet_split split) {
     duet_status status = DUET_OK;
     const duet_dataset_info *info = duet_dataset_describe(dataset);
     const int64_t classes = duet_model_logits(model);
     duet_view view = {0};
     duet_accuracy accuracy = {0};
-    if (!info->labelled) return duet_fail(DUET_ARG, "data set '%s' has no labels, so there is no accuracy to measure", info->name);
+    if (!info->labelled)
+        return duet_fail(DUET_ARG,
+                         "data set '%s' has no labels, so there is no accuracy to measure",
+                         info->name);
     if (classes > 0 && info->class_count > classes)
-        return duet_fail(DUET_SHAPE, "the model knows %lld classes, data set '%s' has %d", (long long)classes, info->name, info->class_count);
-    if (info->count[split] == 0) return duet_fail(DUET_ARG, "data set '%s' has no '%s' split", info->name, duet_split_name(split));
+        return duet_fail(DUET_SHAPE, "the model knows %lld classes, data set '%s' has %d",
+                         (long long)classes, info->name, info->class_count);
+    if (info->count[split] == 0)
+        return duet_fail(DUET_ARG, "data set '%s' has no '%s' split", info->name,
+                         duet_split_name(split));
     DUET_DO(duet_accuracy_new(&accuracy, classes > 0 ? (int)classes : 1));
     DUET_DO(duet_view_all(&view, dataset, split));
     DUET_DO(count(ctx, &accuracy, model, dataset, &view));

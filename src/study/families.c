@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * study/families.c: duet_families of duet/registry.h: every family of this build, in the order of docs/map.md: what is
- * trained, on what, how it generates and recognises, the formats, the engine. It stands in the topmost layer of the
- * library because it names members of all others. */
+ * study/families.c: duet_families of duet/registry.h: every family of this build, in the order of
+ * docs/map.md: what is trained, on what, how it generates and recognises, the formats, the engine.
+ * It stands in the topmost layer of the library because it names members of all others. */
 #include <duet/head.h>
 
 #include "diffusion/denoiser.h"
@@ -15,12 +15,13 @@
 extern const duet_family duet_family_image, duet_family_store;
 
 static const duet_family *const families[] = {
-    &duet_family_arch,    &duet_family_noise, &duet_family_predict, &duet_family_task,  &duet_family_optim, &duet_family_lr, &duet_family_dataset,
-    &duet_family_augment, &duet_family_sampler, &duet_family_head, &duet_family_store, &duet_family_image, &duet_family_pass, &duet_family_op,
+    &duet_family_arch,    &duet_family_noise, &duet_family_predict, &duet_family_task,
+    &duet_family_optim,   &duet_family_lr,    &duet_family_dataset, &duet_family_augment,
+    &duet_family_sampler, &duet_family_head,  &duet_family_store,   &duet_family_image,
+    &duet_family_pass,    &duet_family_op,
 };
 
-const duet_family *const *duet_families(int *count)
-{
+const duet_family *const *duet_families(int *count) {
     *count = DUET_COUNT(families);
     return families;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * study/machine.c: what the machine can do. Peak: f32 multiply-adds on 12 vectors in registers per thread, with the widest
- * vectors there are. Memory: a = b + s c over three arrays of 64 MiB, 12 bytes an element counted (as STREAM does: the read
- * before the write is not). The best of several repetitions. */
+ * study/machine.c: what the machine can do. Peak: f32 multiply-adds on 12 vectors in registers per
+ * thread, with the widest vectors there are. Memory: a = b + s c over three arrays of 64 MiB, 12
+ * bytes an element counted (as STREAM does: the read before the write is not). The best of several
+ * repetitions. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,17 +16,17 @@
 enum { CHAINS = 12, TURNS = 100000 };
 
 /* Returns a sum that nobody needs, so that nothing is left out. */
-#define PEAK_LOOP(name, width, attributes)                                                                                         \
-    typedef float name##_vector __attribute__((vector_size(4 * (width))));                                                         \
-    attributes static float name(float factor, float term) {                                                                       \
-        name##_vector sum[CHAINS], a, b;                                                                                           \
-        for (int i = 0; i < (width); i++) a[i] = factor, b[i] = term;                                                              \
-        for (int k = 0; k < CHAINS; k++) sum[k] = b * (float)k;                                                                    \
-        for (int64_t turn = 0; turn < TURNS; turn++) {                                                                             \
-            _Pragma("GCC unroll 12") for (int k = 0; k < CHAINS; k++) sum[k] = sum[k] * a + b;                                     \
-        }                                                                                                                          \
-        for (int k = 1; k < CHAINS; k++) sum[0] += sum[k];                                                                         \
-        return sum[0][0];                                                                                                          \
+#define PEAK_LOOP(name, width, attributes)                                                     \
+    typedef float name##_vector __attribute__((vector_size(4 * (width))));                     \
+    attributes static float name(float factor, float term) {                                   \
+        name##_vector sum[CHAINS], a, b;                                                       \
+        for (int i = 0; i < (width); i++) a[i] = factor, b[i] = term;                          \
+        for (int k = 0; k < CHAINS; k++) sum[k] = b * (float)k;                                \
+        for (int64_t turn = 0; turn < TURNS; turn++) {                                         \
+            _Pragma("GCC unroll 12") for (int k = 0; k < CHAINS; k++) sum[k] = sum[k] * a + b; \
+        }                                                                                      \
+        for (int k = 1; k < CHAINS; k++) sum[0] += sum[k];                                     \
+        return sum[0][0];                                                                      \
     }
 
 PEAK_LOOP(peak_plain, 4, )
@@ -43,14 +44,16 @@ typedef struct peak_kind {
 static peak_kind widest(void) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f")) return (peak_kind){"avx512", 16, peak_avx512};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return (peak_kind){"avx2", 8, peak_avx2};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return (peak_kind){"avx2", 8, peak_avx2};
 #endif
     return (peak_kind){"plain", 4, peak_plain};
 }
 
 /* GFLOP/s */
 static double measure_peak(const peak_kind *kind, int threads, double seconds) {
-    const double flops = 2.0 * kind->width * CHAINS * (double)TURNS * threads, end = duet_clock() + seconds;
+    const double flops = 2.0 * kind->width * CHAINS * (double)TURNS * threads,
+                 end = duet_clock() + seconds;
     double best = 0.0;
     volatile float sink = 0.0F;
     while (duet_clock() < end) {
@@ -70,9 +73,9 @@ static double measure_peak(const peak_kind *kind, int threads, double seconds) {
 static duet_status measure_memory(double *out, int threads, double seconds) {
     const int64_t count = (int64_t)16 << 20;
     float *a = NULL, *b = NULL, *c = NULL;
-    duet_status status = duet_alloc(&a, count, sizeof(*a));
-    if (status == DUET_OK) status = duet_alloc(&b, count, sizeof(*b));
-    if (status == DUET_OK) status = duet_alloc(&c, count, sizeof(*c));
+    duet_status status = duet_alloc(&a, count, sizeof *a);
+    if (status == DUET_OK) status = duet_alloc(&b, count, sizeof *b);
+    if (status == DUET_OK) status = duet_alloc(&c, count, sizeof *c);
     const double end = duet_clock() + seconds;
     double best = 0.0;
     for (int turn = 0; status == DUET_OK && (turn < 3 || duet_clock() < end); turn++) {
@@ -82,7 +85,8 @@ static duet_status measure_memory(double *out, int threads, double seconds) {
         const double rate = 12.0 * (double)count / (duet_clock() - began) * 1e-9;
         if (turn > 0 && rate > best) best = rate; /* the first turn fetches the pages */
 #pragma omp parallel for simd num_threads(threads) schedule(static)
-        for (int64_t i = 0; i < count; i++) b[i] = c[i] = (float)(i & 7); /* real pages, not the shared zero page */
+        for (int64_t i = 0; i < count; i++)
+            b[i] = c[i] = (float)(i & 7); /* real pages, not the shared zero page */
     }
     *out = best;
     duet_release(a);
@@ -93,8 +97,10 @@ static duet_status measure_memory(double *out, int threads, double seconds) {
 
 duet_status duet_machine_measure(duet_machine *out, int threads, double seconds) {
     const peak_kind kind = widest();
-    duet_machine machine = {.threads = threads > 0 ? threads : omp_get_num_procs(), .vectors = kind.name};
-    if (getloadavg(&machine.load, 1) != 1) machine.load = -1.0; /* before the measurements raise it */
+    duet_machine machine = {.threads = threads > 0 ? threads : omp_get_num_procs(),
+                            .vectors = kind.name};
+    if (getloadavg(&machine.load, 1) != 1)
+        machine.load = -1.0; /* before the measurements raise it */
     machine.peak_gflops = measure_peak(&kind, machine.threads, seconds);
     const duet_status status = measure_memory(&machine.memory_gbs, machine.threads, seconds);
     if (status != DUET_OK) return status;

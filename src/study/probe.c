@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * study/probe.c: the strength is chosen on a class-balanced tenth of the training rows (at most 10,000), the head is trained
- * on all of them, and the test split is used once for each reader; the model's row also over several noise draws. */
+ * study/probe.c: the strength is chosen on a class-balanced tenth of the training rows (at most
+ * 10,000), the head is trained on all of them, and the test split is used once for each reader; the
+ * model's row also over several noise draws. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,10 +23,15 @@ typedef struct probe {
     const char *folder;
 } probe;
 
-static duet_status features(probe *p, duet_feature_table *out, duet_model *model, const duet_view *view, uint64_t seed, const char *label) {
-    duet_features_options options = {.reader = {.t = p->options->t, .taps = {.count = 1, .v = {p->options->tap}},
-                                                .pools = {.count = 1, .v = {p->options->pool}}, .noise_seed = seed, .batch = p->options->batch},
-                                     .stored = p->options->stored, .label = label};
+static duet_status features(probe *p, duet_feature_table *out, duet_model *model,
+                            const duet_view *view, uint64_t seed, const char *label) {
+    duet_features_options options = {.reader = {.t = p->options->t,
+                                                .taps = {.count = 1, .v = {p->options->tap}},
+                                                .pools = {.count = 1, .v = {p->options->pool}},
+                                                .noise_seed = seed,
+                                                .batch = p->options->batch},
+                                     .stored = p->options->stored,
+                                     .label = label};
     duet_feature_set *set = NULL;
     (void)duet_copy_text(options.cache, sizeof options.cache, p->options->cache);
     const double start = duet_clock();
@@ -39,7 +45,8 @@ static duet_status features(probe *p, duet_feature_table *out, duet_model *model
 }
 
 /* Rows of `table` (over p->train) that belong to `view`; both lists are sorted by index. */
-static duet_status pick(duet_feature_table *out, const duet_feature_table *table, const duet_view *view) {
+static duet_status pick(duet_feature_table *out, const duet_feature_table *table,
+                        const duet_view *view) {
     int64_t *order = NULL, found = 0;
     DUET_TRY(duet_alloc(&order, view->count, sizeof *order));
     for (int64_t i = 0, k = 0; i < table->rows && k < view->count; i++) {
@@ -51,7 +58,8 @@ static duet_status pick(duet_feature_table *out, const duet_feature_table *table
     return status;
 }
 
-static duet_status train_head(probe *p, duet_head **out, const duet_feature_table *train, duet_probe_row *row) {
+static duet_status train_head(probe *p, duet_head **out, const duet_feature_table *train,
+                              duet_probe_row *row) {
     duet_status status = DUET_OK;
     duet_feature_table part = {0}, held = {0};
     duet_head_result chosen, final;
@@ -62,9 +70,13 @@ static duet_status train_head(probe *p, duet_head **out, const duet_feature_tabl
     DUET_DO(pick(&held, train, &p->held));
     const duet_head_fit choose = {.train = &part, .val = &held, .class_count = classes};
     DUET_DO(duet_head_train(p->ctx, &first, p->options->head, &choose, &chosen));
-    const duet_head_fit fit = {.train = train, .class_count = classes, .strength = chosen.strength, .start = first};
+    const duet_head_fit fit = {
+        .train = train, .class_count = classes, .strength = chosen.strength, .start = first};
     DUET_DO(duet_head_train(p->ctx, out, p->options->head, &fit, &final));
-    if (!final.converged) duet_log(p->ctx, DUET_LOG_WARNING, "the head of reader '%s' stopped after %d iterations without converging", row->reader, final.iterations);
+    if (!final.converged)
+        duet_log(p->ctx, DUET_LOG_WARNING,
+                 "the head of reader '%s' stopped after %d iterations without converging",
+                 row->reader, final.iterations);
     row->strength = chosen.strength;
     row->val_top1 = chosen.val_top1;
     row->dim = train->dim;
@@ -76,10 +88,12 @@ done:
     return status;
 }
 
-static duet_status test_head(const duet_head *head, const duet_feature_table *test, duet_accuracy *out) {
+static duet_status test_head(const duet_head *head, const duet_feature_table *test,
+                             duet_accuracy *out) {
     float *logits = NULL;
     DUET_TRY(duet_accuracy_new(out, duet_head_classes(head)));
-    const duet_status status = duet_alloc(&logits, test->rows * duet_head_classes(head), sizeof *logits);
+    const duet_status status =
+        duet_alloc(&logits, test->rows * duet_head_classes(head), sizeof *logits);
     if (status == DUET_OK) {
         duet_head_logits(head, test->x, test->rows, logits);
         duet_accuracy_add(out, logits, test->labels, test->rows);
@@ -104,8 +118,14 @@ static duet_status keep_details(duet_probe_result *out, const duet_accuracy *acc
 static duet_status save_head(const probe *p, const duet_model *model, const duet_head *head) {
     char path[DUET_PATH_SIZE];
     const duet_dataset_info *info = duet_dataset_describe(p->dataset);
-    duet_head_card card = {.t = p->options->t, .tap = p->options->tap, .pool = p->options->pool, .noise_seed = p->options->seed,
-                           .model_hash = duet_model_hash(model), .top1 = p->out->top1, .class_count = info->class_count, .class_names = info->class_names};
+    duet_head_card card = {.t = p->options->t,
+                           .tap = p->options->tap,
+                           .pool = p->options->pool,
+                           .noise_seed = p->options->seed,
+                           .model_hash = duet_model_hash(model),
+                           .top1 = p->out->top1,
+                           .class_count = info->class_count,
+                           .class_names = info->class_names};
     (void)duet_copy_text(card.head, sizeof card.head, p->options->head);
     (void)duet_copy_text(card.data, sizeof card.data, info->name);
     DUET_TRY(duet_path_join(path, p->folder, "head.safetensors"));
@@ -114,29 +134,36 @@ static duet_status save_head(const probe *p, const duet_model *model, const duet
     return duet_head_save(head, &card, path);
 }
 
-/* The model's own row: several noise draws of the test images, details, neighbours, the saved head. */
-static duet_status probe_model(probe *p, duet_model *model, const duet_feature_table *train, const duet_head *head, duet_probe_row *row) {
+/* The model's own row: several noise draws of the test images, details, neighbours, the saved head.
+ */
+static duet_status probe_model(probe *p, duet_model *model, const duet_feature_table *train,
+                               const duet_head *head, duet_probe_row *row) {
     duet_probe_result *out = p->out;
     duet_status status = DUET_OK;
     double sum = 0, square = 0;
-    out->seeds = p->options->noise_seeds < 1 ? 1 : p->options->noise_seeds > 16 ? 16 : p->options->noise_seeds;
+    out->seeds = p->options->noise_seeds < 1    ? 1
+                 : p->options->noise_seeds > 16 ? 16
+                                                : p->options->noise_seeds;
     if (p->options->t < 0) out->seeds = 1; /* clean images have no noise to draw again */
     for (int s = 0; s < out->seeds; s++) {
         duet_feature_table test = {0};
         duet_accuracy accuracy = {0};
-        DUET_DO(features(p, &test, model, &p->test, p->options->seed + (uint64_t)s, "features of the test images"));
+        DUET_DO(features(p, &test, model, &p->test, p->options->seed + (uint64_t)s,
+                         "features of the test images"));
         status = test_head(head, &test, &accuracy);
         if (status == DUET_OK) out->top1_seeds[s] = duet_accuracy_top1(&accuracy);
         if (status == DUET_OK && s == 0) status = keep_details(out, &accuracy);
         if (status == DUET_OK && s == 0 && p->options->neighbours > 0)
-            status = duet_study_neighbours(p->dataset, &p->how, &test, train, p->options->neighbours, p->folder);
+            status = duet_study_neighbours(p->dataset, &p->how, &test, train,
+                                           p->options->neighbours, p->folder);
         duet_accuracy_free(&accuracy);
         duet_feature_table_free(&test);
         DUET_DO(status);
         sum += out->top1_seeds[s];
     }
     out->top1 = sum / out->seeds;
-    for (int s = 0; s < out->seeds; s++) square += (out->top1_seeds[s] - out->top1) * (out->top1_seeds[s] - out->top1);
+    for (int s = 0; s < out->seeds; s++)
+        square += (out->top1_seeds[s] - out->top1) * (out->top1_seeds[s] - out->top1);
     out->top1_std = out->seeds > 1 ? sqrt(square / (out->seeds - 1)) : 0.0;
     row->top1 = out->top1;
     DUET_DO(save_head(p, model, head));
@@ -151,7 +178,9 @@ static duet_status probe_reader(probe *p, duet_model *model, const char *reader)
     duet_head *head = NULL;
     duet_accuracy accuracy = {0};
     duet_probe_row *row = &p->out->rows[p->out->row_count];
-    *row = (duet_probe_row){.t = model ? p->options->t : 0, .tap = model ? p->options->tap : 0, .pool = model ? p->options->pool : 0};
+    *row = (duet_probe_row){.t = model != NULL ? p->options->t : 0,
+                            .tap = model != NULL ? p->options->tap : 0,
+                            .pool = model != NULL ? p->options->pool : 0};
     (void)duet_copy_text(row->reader, sizeof row->reader, reader);
     char label[64];
     snprintf(label, sizeof label, "features of the training images, %s", reader);
@@ -161,7 +190,8 @@ static duet_status probe_reader(probe *p, duet_model *model, const char *reader)
         p->out->train_rows = train.rows;
         DUET_DO(probe_model(p, model, &train, head, row));
     } else {
-        DUET_DO(features(p, &test, model, &p->test, p->options->seed, "features of the test images"));
+        DUET_DO(
+            features(p, &test, model, &p->test, p->options->seed, "features of the test images"));
         DUET_DO(test_head(head, &test, &accuracy));
         row->top1 = duet_accuracy_top1(&accuracy);
     }
@@ -187,9 +217,12 @@ static duet_status make_views(probe *p) {
         all.index = NULL;
     }
     const int64_t held = p->train.count / 10 < 10000 ? p->train.count / 10 : 10000;
-    DUET_DO(duet_view_divide(&p->part, &p->held, p->dataset, &p->train, p->train.count - held, held, p->options->seed));
+    DUET_DO(duet_view_divide(&p->part, &p->held, p->dataset, &p->train, p->train.count - held, held,
+                             p->options->seed));
     DUET_DO(duet_view_all(&p->test, p->dataset, info->count[DUET_TEST] > 0 ? DUET_TEST : DUET_VAL));
-    if (p->held.count < 1) DUET_FAIL(DUET_ARG, "the training split has %lld images; too few to hold some out", (long long)p->train.count);
+    if (p->held.count < 1)
+        DUET_FAIL(DUET_ARG, "the training split has %lld images; too few to hold some out",
+                  (long long)p->train.count);
     if (p->test.count < 1) DUET_FAIL(DUET_ARG, "the data set has no test or val split to test on");
 done:
     duet_view_free(&all);
@@ -201,8 +234,11 @@ static json_t *rows_json(const duet_probe_result *r) {
     json_t *rows = json_array();
     for (int i = 0; i < r->row_count; i++) {
         const duet_probe_row *row = &r->rows[i];
-        json_array_append_new(rows, json_pack("{s:s,s:I,s:i,s:i,s:I,s:f,s:f,s:f}", "reader", row->reader, "t", (json_int_t)row->t, "tap", row->tap, "pool",
-                                              row->pool, "dim", (json_int_t)row->dim, "strength", row->strength, "top1", row->top1, "val_top1", row->val_top1));
+        json_array_append_new(rows,
+                              json_pack("{s:s,s:I,s:i,s:i,s:I,s:f,s:f,s:f}", "reader", row->reader,
+                                        "t", (json_int_t)row->t, "tap", row->tap, "pool", row->pool,
+                                        "dim", (json_int_t)row->dim, "strength", row->strength,
+                                        "top1", row->top1, "val_top1", row->val_top1));
     }
     return rows;
 }
@@ -210,7 +246,8 @@ static json_t *rows_json(const duet_probe_result *r) {
 static duet_status save_result(const probe *p, const duet_model *model) {
     const duet_probe_result *r = p->out;
     const duet_dataset_info *info = duet_dataset_describe(p->dataset);
-    json_t *seeds = json_array(), *top1 = json_array(), *names = json_array(), *classes = json_array(), *confusion = json_array();
+    json_t *seeds = json_array(), *top1 = json_array(), *names = json_array(),
+           *classes = json_array(), *confusion = json_array();
     char hash[32];
     for (int s = 0; s < r->seeds; s++) {
         json_array_append_new(seeds, json_integer((json_int_t)p->options->seed + s));
@@ -219,30 +256,44 @@ static duet_status save_result(const probe *p, const duet_model *model) {
     for (int k = 0; k < r->classes; k++) {
         json_t *row = json_array();
         json_array_append_new(names, json_string(info->class_names[k]));
-        json_array_append_new(classes, isfinite(r->per_class[k]) ? json_real(r->per_class[k]) : json_null());
-        for (int j = 0; j < r->classes; j++) json_array_append_new(row, json_integer((json_int_t)r->confusion[k * r->classes + j]));
+        json_array_append_new(classes,
+                              isfinite(r->per_class[k]) ? json_real(r->per_class[k]) : json_null());
+        for (int j = 0; j < r->classes; j++)
+            json_array_append_new(row, json_integer((json_int_t)r->confusion[k * r->classes + j]));
         json_array_append_new(confusion, row);
     }
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
-    json_t *root = json_pack("{s:s,s:s,s:s,s:s,s:{s:I,s:i,s:i},s:s,s:f,s:f,s:f,s:f,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:s,s:i,s:o,s:{s:f,s:f},s:f}", "command",
-                             "probe", "data", info->name, "model_hash", hash, "head", p->options->head, "setting", "t", (json_int_t)p->options->t, "tap",
-                             p->options->tap, "pool", p->options->pool, "setting_from", p->options->setting_from ? p->options->setting_from : "given", "top1",
-                             r->top1, "top1_std", r->top1_std, "top5", r->top5, "mean_class", r->mean_class, "noise_seeds", seeds, "top1_seeds", top1,
-                             "train_rows", (json_int_t)r->train_rows, "test_rows", (json_int_t)r->test_rows, "class_names", names, "per_class", classes,
-                             "confusion", confusion, "rows", rows_json(r), "neighbours", p->options->neighbours > 0 ? "neighbours.png" : "", "neighbours_k",
-                             DUET_STUDY_NEIGHBOURS, "features", duet_study_work_json(&r->features), "timings", "features", r->features.seconds,
-                             "head", r->seconds_head, "seconds", r->seconds);
+    json_t *root = json_pack(
+        "{s:s,s:s,s:s,s:s,s:{s:I,s:i,s:i},s:s,s:f,s:f,s:f,s:f,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:s,"
+        "s:i,s:o,s:{s:f,s:f},s:f}",
+        "command", "probe", "data", info->name, "model_hash", hash, "head", p->options->head,
+        "setting", "t", (json_int_t)p->options->t, "tap", p->options->tap, "pool", p->options->pool,
+        "setting_from", p->options->setting_from != NULL ? p->options->setting_from : "given",
+        "top1", r->top1, "top1_std", r->top1_std, "top5", r->top5, "mean_class", r->mean_class,
+        "noise_seeds", seeds, "top1_seeds", top1, "train_rows", (json_int_t)r->train_rows,
+        "test_rows", (json_int_t)r->test_rows, "class_names", names, "per_class", classes,
+        "confusion", confusion, "rows", rows_json(r), "neighbours",
+        p->options->neighbours > 0 ? "neighbours.png" : "", "neighbours_k", DUET_STUDY_NEIGHBOURS,
+        "features", duet_study_work_json(&r->features), "timings", "features", r->features.seconds,
+        "head", r->seconds_head, "seconds", r->seconds);
     return duet_study_write(p->folder, "result.json", root);
 }
 
-duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *model, const duet_dataset *dataset,
-                       const duet_probe_options *options, const char *folder) {
+duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *model,
+                       const duet_dataset *dataset, const duet_probe_options *options,
+                       const char *folder) {
     duet_status status = DUET_OK;
     duet_probe_result result = {0};
     duet_model *random = NULL;
-    probe p = {.ctx = ctx, .dataset = dataset, .options = options, .how = duet_model_card(model)->preprocess, .out = &result, .folder = folder};
+    probe p = {.ctx = ctx,
+               .dataset = dataset,
+               .options = options,
+               .how = duet_model_card(model)->preprocess,
+               .out = &result,
+               .folder = folder};
     const double start = duet_clock();
-    if (!duet_dataset_describe(dataset)->labelled) return duet_fail(DUET_ARG, "the data set has no labels to probe with");
+    if (!duet_dataset_describe(dataset)->labelled)
+        return duet_fail(DUET_ARG, "the data set has no labels to probe with");
     DUET_DO(make_views(&p));
     DUET_DO(probe_reader(&p, model, "model"));
     if (options->random_row) {
@@ -265,25 +316,33 @@ done:
 }
 
 void duet_probe_result_free(duet_probe_result *result) {
-    if (!result) return;
+    if (result == NULL) return;
     duet_release(result->per_class);
     duet_release(result->confusion);
     memset(result, 0, sizeof *result);
 }
 
-duet_status duet_neighbours(duet_context *ctx, duet_model *model, const duet_dataset *dataset, const duet_probe_options *options,
-                            const char *folder) {
+duet_status duet_neighbours(duet_context *ctx, duet_model *model, const duet_dataset *dataset,
+                            const duet_probe_options *options, const char *folder) {
     duet_status status = DUET_OK;
     duet_probe_result result = {0};
     duet_feature_table table = {0};
-    probe p = {.ctx = ctx, .dataset = dataset, .options = options, .how = duet_model_card(model)->preprocess, .out = &result, .folder = folder};
+    probe p = {.ctx = ctx,
+               .dataset = dataset,
+               .options = options,
+               .how = duet_model_card(model)->preprocess,
+               .out = &result,
+               .folder = folder};
     DUET_DO(duet_view_all(&p.train, dataset, DUET_TRAIN));
     DUET_DO(features(&p, &table, model, &p.train, options->seed, "features"));
-    DUET_DO(duet_study_neighbours(dataset, &p.how, &table, &table, options->neighbours > 0 ? options->neighbours : 6, folder));
-    DUET_DO(duet_study_write(folder, "result.json", json_pack("{s:s,s:s,s:{s:I,s:i,s:i},s:s,s:i}", "command", "neighbours", "data",
-                                                               duet_dataset_describe(dataset)->name, "setting", "t", (json_int_t)options->t, "tap",
-                                                               options->tap, "pool", options->pool, "neighbours", "neighbours.png", "neighbours_k",
-                                                               DUET_STUDY_NEIGHBOURS)));
+    DUET_DO(duet_study_neighbours(dataset, &p.how, &table, &table,
+                                  options->neighbours > 0 ? options->neighbours : 6, folder));
+    DUET_DO(duet_study_write(folder, "result.json",
+                             json_pack("{s:s,s:s,s:{s:I,s:i,s:i},s:s,s:i}", "command", "neighbours",
+                                       "data", duet_dataset_describe(dataset)->name, "setting", "t",
+                                       (json_int_t)options->t, "tap", options->tap, "pool",
+                                       options->pool, "neighbours", "neighbours.png",
+                                       "neighbours_k", DUET_STUDY_NEIGHBOURS)));
 done:
     duet_feature_table_free(&table);
     duet_view_free(&p.train);

@@ -17,7 +17,9 @@ static int put(const char *bytes, size_t count, void *writer) {
 duet_status duet_study_write(const char *folder, const char *name, json_t *object) {
     char path[DUET_PATH_SIZE];
     duet_writer *writer = NULL;
-    duet_status status = object ? duet_path_join(path, folder, name) : duet_fail(DUET_FORMAT, "a name in the result is not UTF-8");
+    duet_status status = object != NULL
+                             ? duet_path_join(path, folder, name)
+                             : duet_fail(DUET_FORMAT, "a name in the result is not UTF-8");
     if (status == DUET_OK) status = duet_writer_open(&writer, path);
     if (status == DUET_OK) {
         json_dump_callback(object, put, writer, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
@@ -27,7 +29,8 @@ duet_status duet_study_write(const char *folder, const char *name, json_t *objec
     return status;
 }
 
-duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table, const int64_t *order, int64_t count) {
+duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table,
+                            const int64_t *order, int64_t count) {
     duet_feature_table t = *table;
     t.rows = count;
     t.x = NULL;
@@ -58,29 +61,36 @@ void duet_study_add_work(duet_features_work *total, duet_features_work work) {
 
 json_t *duet_study_work_json(const duet_features_work *work) {
     const double seconds = work->seconds > 0 ? work->seconds : 1;
-    return json_pack("{s:I,s:I,s:f,s:f}", "computed", (json_int_t)work->computed, "cached", (json_int_t)work->cached, "rows_per_second",
-                     (double)work->computed / seconds, "in_network", work->seconds_network / seconds);
+    return json_pack("{s:I,s:I,s:f,s:f}", "computed", (json_int_t)work->computed, "cached",
+                     (json_int_t)work->cached, "rows_per_second", (double)work->computed / seconds,
+                     "in_network", work->seconds_network / seconds);
 }
 
-static duet_status draw(const duet_dataset *dataset, const duet_preprocess *how, const duet_feature_table *query, const duet_feature_table *base,
+static duet_status draw(const duet_dataset *dataset, const duet_preprocess *how,
+                        const duet_feature_table *query, const duet_feature_table *base,
                         const int64_t *near, int shown, uint8_t *pixels, const char *folder) {
     char path[DUET_PATH_SIZE];
     duet_image sheet = {0};
     const int64_t size = how->size * how->size * how->channels, columns = DUET_STUDY_NEIGHBOURS + 1;
     for (int64_t i = 0; i < shown; i++) {
-        DUET_TRY(duet_dataset_read(dataset, query->split, query->index[i], how, pixels + i * columns * size));
+        DUET_TRY(duet_dataset_read(dataset, query->split, query->index[i], how,
+                                   pixels + i * columns * size));
         for (int64_t k = 0; k < columns - 1; k++)
-            DUET_TRY(duet_dataset_read(dataset, base->split, base->index[near[i * (columns - 1) + k]], how, pixels + (i * columns + k + 1) * size));
+            DUET_TRY(duet_dataset_read(dataset, base->split,
+                                       base->index[near[i * (columns - 1) + k]], how,
+                                       pixels + (i * columns + k + 1) * size));
     }
-    DUET_TRY(duet_grid(&sheet, pixels, shown * columns, how->size, how->size, how->channels, columns, 2, how->size <= 64 ? 2 : 1));
+    DUET_TRY(duet_grid(&sheet, pixels, shown * columns, how->size, how->size, how->channels,
+                       columns, 2, how->size <= 64 ? 2 : 1));
     duet_status status = duet_path_join(path, folder, "neighbours.png");
     if (status == DUET_OK) status = duet_image_write_png(path, &sheet, NULL, 0);
     duet_image_free(&sheet);
     return status;
 }
 
-duet_status duet_study_neighbours(const duet_dataset *dataset, const duet_preprocess *how, const duet_feature_table *query,
-                                  const duet_feature_table *base, int shown, const char *folder) {
+duet_status duet_study_neighbours(const duet_dataset *dataset, const duet_preprocess *how,
+                                  const duet_feature_table *query, const duet_feature_table *base,
+                                  int shown, const char *folder) {
     duet_status status = DUET_OK;
     int64_t *order = NULL, *near = NULL;
     uint8_t *pixels = NULL;
@@ -93,7 +103,8 @@ duet_status duet_study_neighbours(const duet_dataset *dataset, const duet_prepro
     DUET_DO(duet_study_rows(&picked, query, order, shown));
     DUET_DO(duet_alloc(&near, shown * DUET_STUDY_NEIGHBOURS, sizeof *near));
     DUET_DO(duet_alloc(&pixels, shown * (DUET_STUDY_NEIGHBOURS + 1) * size, 1));
-    DUET_DO(duet_nearest_rows(near, picked.x, shown, base->x, base->rows, base->dim, DUET_STUDY_NEIGHBOURS));
+    DUET_DO(duet_nearest_rows(near, picked.x, shown, base->x, base->rows, base->dim,
+                              DUET_STUDY_NEIGHBOURS));
     DUET_DO(draw(dataset, how, &picked, base, near, shown, pixels, folder));
 done:
     duet_release(order);

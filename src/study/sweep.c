@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * study/sweep.c: validation accuracy over (t, tap, pool). All of them come from one pass over the rows; a few columns
- * at a time are in memory where there is a cache, each fitted by a thread of its own.
- * Only the training split is read. Baselines: the untrained network at the winner's t, and raw pixels. */
+ * study/sweep.c: validation accuracy over (t, tap, pool). All of them come from one pass over the
+ * rows; a few columns at a time are in memory where there is a cache, each fitted by a thread of
+ * its own.
+ * Only the training split is read. Baselines: the untrained network at the winner's t, and raw
+ * pixels. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,14 +43,19 @@ typedef struct task {
 } task;
 
 static void fit_head(const sweep *s, task *t) {
-    const duet_head_fit problem = {.train = &t->fit, .val = &t->val, .class_count = duet_dataset_describe(s->dataset)->class_count, .quick = true};
+    const duet_head_fit problem = {.train = &t->fit,
+                                   .val = &t->val,
+                                   .class_count = duet_dataset_describe(s->dataset)->class_count,
+                                   .quick = true};
     t->status = duet_head_train(s->ctx, NULL, s->options->head, &problem, &t->result);
-    if (t->status != DUET_OK) (void)duet_copy_text(t->message, sizeof t->message, duet_error_message());
+    if (t->status != DUET_OK)
+        (void)duet_copy_text(t->message, sizeof t->message, duet_error_message());
 }
 
 static int wider(const void *a, const void *b) {
     const task *x = a, *y = b;
-    return x->dim != y->dim ? (x->dim < y->dim) - (x->dim > y->dim) : (x->column > y->column) - (x->column < y->column);
+    return x->dim != y->dim ? (x->dim < y->dim) - (x->dim > y->dim)
+                            : (x->column > y->column) - (x->column < y->column);
 }
 
 static duet_status load_tables(const sweep *s, duet_feature_set *set, task *t) {
@@ -56,21 +63,25 @@ static duet_status load_tables(const sweep *s, duet_feature_set *set, task *t) {
     return duet_feature_set_table(set, t->column, &s->val, &t->val);
 }
 
-/* As many columns of about one width at once as there are threads, as far as their tables fit into a part of the memory. */
-static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64_t count, const char *label) {
+/* As many columns of about one width at once as there are threads, as far as their tables fit into
+ * a part of the memory. */
+static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64_t count,
+                             const char *label) {
     const int threads = duet_context_threads(s->ctx);
     for (int64_t done = 0; done < count;) {
         double bytes = 0;
         int64_t end = done;
         while (end < count && end - done < threads) {
-            bytes += 8.0 * (double)tasks[end].dim * (double)s->rows.count; /* the rows, and standardised */
+            bytes += 8.0 * (double)tasks[end].dim *
+                     (double)s->rows.count; /* the rows, and standardised */
             if (end > done && bytes > most_bytes) break;
             DUET_TRY(load_tables(s, set, &tasks[end++]));
         }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (end - done > 1)
         for (int64_t i = done; i < end; i++) fit_head(s, &tasks[i]);
         for (; done < end; done++) {
-            if (tasks[done].status != DUET_OK) return duet_fail(tasks[done].status, "%s", tasks[done].message);
+            if (tasks[done].status != DUET_OK)
+                return duet_fail(tasks[done].status, "%s", tasks[done].message);
             duet_feature_table_free(&tasks[done].val);
             duet_release(tasks[done].fit.x);
             tasks[done].fit.x = NULL;
@@ -83,7 +94,12 @@ static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64
 
 static duet_status add_row(sweep *s, const char *reader, const task *t, duet_sweep_row *best) {
     const duet_feature_table *fit = &t->fit;
-    duet_sweep_row row = {.t = fit->t, .tap = fit->tap, .pool = fit->pool, .dim = fit->dim, .strength = t->result.strength, .top1 = t->result.val_top1};
+    duet_sweep_row row = {.t = fit->t,
+                          .tap = fit->tap,
+                          .pool = fit->pool,
+                          .dim = fit->dim,
+                          .strength = t->result.strength,
+                          .top1 = t->result.val_top1};
     (void)duet_copy_text(row.reader, sizeof row.reader, reader);
     DUET_TRY(duet_grow(&s->out->rows, &s->capacity, s->out->count + 1, sizeof *s->out->rows));
     s->out->rows[s->out->count++] = row;
@@ -92,14 +108,16 @@ static duet_status add_row(sweep *s, const char *reader, const task *t, duet_swe
 }
 
 /* A head for each column of the set; the rows of the result in the order of the columns. */
-static duet_status fit_heads(sweep *s, duet_feature_set *set, const char *reader, duet_sweep_row *best) {
+static duet_status fit_heads(sweep *s, duet_feature_set *set, const char *reader,
+                             duet_sweep_row *best) {
     const int64_t count = duet_feature_set_columns(set);
     duet_status status = DUET_OK;
     task *tasks = NULL;
     char label[64];
     snprintf(label, sizeof label, "heads, %s", reader);
     DUET_TRY(duet_alloc(&tasks, count, sizeof *tasks));
-    for (int64_t c = 0; c < count; c++) tasks[c] = (task){.column = c, .dim = duet_feature_set_dim(set, c)};
+    for (int64_t c = 0; c < count; c++)
+        tasks[c] = (task){.column = c, .dim = duet_feature_set_dim(set, c)};
     qsort(tasks, (size_t)count, sizeof *tasks, wider);
     DUET_DO(run_tasks(s, set, tasks, count, label));
     for (int64_t c = 0; c < count; c++)
@@ -115,13 +133,19 @@ done:
 }
 
 /* Features of both views at all times in one go, then the heads. model NULL = pixels. */
-static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader, const duet_int_list *times, duet_sweep_row *best) {
+static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader,
+                                const duet_int_list *times, duet_sweep_row *best) {
     duet_status status = DUET_OK;
     duet_feature_set *set = NULL;
     char label[64];
     snprintf(label, sizeof label, "features, %s", reader);
-    duet_features_options options = {.reader = {.times = *times, .taps = s->options->taps, .pools = s->options->pools, .noise_seed = s->options->seed,
-                                                .batch = s->options->batch}, .stored = s->options->stored, .label = label};
+    duet_features_options options = {.reader = {.times = *times,
+                                                .taps = s->options->taps,
+                                                .pools = s->options->pools,
+                                                .noise_seed = s->options->seed,
+                                                .batch = s->options->batch},
+                                     .stored = s->options->stored,
+                                     .label = label};
     (void)duet_copy_text(options.cache, sizeof options.cache, s->options->cache);
     DUET_DO(duet_feature_set_open(s->ctx, &set, model, &s->how, s->dataset, &s->rows, &options));
     const double start = duet_clock();
@@ -142,7 +166,9 @@ static duet_status baselines(sweep *s, duet_model *model) {
         duet_model_close(random);
         DUET_TRY(status);
     }
-    return s->options->pixels_row ? sweep_reader(s, NULL, "pixels", &(duet_int_list){0}, &s->out->pixels) : DUET_OK;
+    return s->options->pixels_row
+               ? sweep_reader(s, NULL, "pixels", &(duet_int_list){0}, &s->out->pixels)
+               : DUET_OK;
 }
 
 /* Both views are sorted. */
@@ -150,7 +176,8 @@ static duet_status join(sweep *s) {
     s->rows = (duet_view){.split = s->fit.split};
     DUET_TRY(duet_alloc(&s->rows.index, s->fit.count + s->val.count, sizeof *s->rows.index));
     for (int64_t f = 0, v = 0; f < s->fit.count || v < s->val.count;) {
-        const bool first = v == s->val.count || (f < s->fit.count && s->fit.index[f] < s->val.index[v]);
+        const bool first =
+            v == s->val.count || (f < s->fit.count && s->fit.index[f] < s->val.index[v]);
         s->rows.index[s->rows.count++] = first ? s->fit.index[f++] : s->val.index[v++];
     }
     return DUET_OK;
@@ -164,20 +191,26 @@ static duet_status divide(sweep *s) {
         val = val > 0 ? val : all.count / 5;
         fit = all.count - val;
     }
-    const duet_status status = duet_view_divide(&s->fit, &s->val, s->dataset, &all, fit, val, s->options->seed);
+    const duet_status status =
+        duet_view_divide(&s->fit, &s->val, s->dataset, &all, fit, val, s->options->seed);
     duet_view_free(&all);
     if (status == DUET_OK && (s->fit.count < 1 || s->val.count < 1))
         return duet_fail(DUET_ARG, "the training split is too small to fit and validate on");
     return status == DUET_OK ? join(s) : status;
 }
 
-duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *model, const duet_dataset *dataset,
-                       const duet_sweep_options *options) {
+duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *model,
+                       const duet_dataset *dataset, const duet_sweep_options *options) {
     duet_status status = DUET_OK;
     duet_sweep_result result = {0};
-    sweep s = {.ctx = ctx, .dataset = dataset, .options = options, .out = &result, .how = duet_model_card(model)->preprocess};
+    sweep s = {.ctx = ctx,
+               .dataset = dataset,
+               .options = options,
+               .out = &result,
+               .how = duet_model_card(model)->preprocess};
     const double start = duet_clock();
-    if (!duet_dataset_describe(dataset)->labelled) return duet_fail(DUET_ARG, "the data set has no labels, so there is no accuracy to sweep");
+    if (!duet_dataset_describe(dataset)->labelled)
+        return duet_fail(DUET_ARG, "the data set has no labels, so there is no accuracy to sweep");
     if (options->t.count < 1) return duet_fail(DUET_ARG, "no noise steps to sweep; give --t");
     DUET_DO(divide(&s));
     result.fit_rows = s.fit.count;
@@ -196,38 +229,48 @@ done:
 }
 
 void duet_sweep_result_free(duet_sweep_result *result) {
-    if (!result) return;
+    if (result == NULL) return;
     duet_release(result->rows);
     memset(result, 0, sizeof *result);
 }
 
 static json_t *row_json(const duet_sweep_row *row) {
-    return json_pack("{s:s,s:I,s:i,s:i,s:I,s:f,s:f}", "reader", row->reader, "t", (json_int_t)row->t, "tap", row->tap, "pool", row->pool, "dim",
+    return json_pack("{s:s,s:I,s:i,s:i,s:I,s:f,s:f}", "reader", row->reader, "t",
+                     (json_int_t)row->t, "tap", row->tap, "pool", row->pool, "dim",
                      (json_int_t)row->dim, "strength", row->strength, "top1", row->top1);
 }
 
 static json_t *list_json(const duet_int_list *list) {
     json_t *out = json_array();
-    for (int i = 0; i < list->count; i++) json_array_append_new(out, json_integer((json_int_t)list->v[i]));
+    for (int i = 0; i < list->count; i++)
+        json_array_append_new(out, json_integer((json_int_t)list->v[i]));
     return out;
 }
 
-duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_options *options, const duet_model *model,
-                            const duet_dataset *dataset, const char *folder) {
+duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_options *options,
+                            const duet_model *model, const duet_dataset *dataset,
+                            const char *folder) {
     json_t *rows = json_array(), *taps = json_array();
     char hash[32];
-    for (int64_t i = 0; i < result->count; i++) json_array_append_new(rows, row_json(&result->rows[i]));
+    for (int64_t i = 0; i < result->count; i++)
+        json_array_append_new(rows, row_json(&result->rows[i]));
     for (int i = 0; i < duet_model_tap_count(model); i++) {
         const duet_tap_row *tap = duet_model_tap(model, i);
-        json_array_append_new(taps, json_pack("{s:i,s:s,s:I,s:I,s:I}", "tap", tap->block, "name", tap->name, "channels", (json_int_t)tap->channels,
-                                              "height", (json_int_t)tap->height, "width", (json_int_t)tap->width));
+        json_array_append_new(taps,
+                              json_pack("{s:i,s:s,s:I,s:I,s:I}", "tap", tap->block, "name",
+                                        tap->name, "channels", (json_int_t)tap->channels, "height",
+                                        (json_int_t)tap->height, "width", (json_int_t)tap->width));
     }
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
-    json_t *root = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f}}", "command", "sweep", "data", duet_dataset_describe(dataset)->name,
-                             "model_hash", hash, "fit_rows", (json_int_t)result->fit_rows, "val_rows", (json_int_t)result->val_rows, "seed",
-                             (json_int_t)options->seed, "seconds", result->seconds, "t", list_json(&options->t), "pool", list_json(&options->pools),
-                             "taps", taps, "rows", rows, "best", row_json(&result->best), "features", duet_study_work_json(&result->features), "timings",
-                             "features", result->features.seconds, "heads", result->seconds_heads);
-    if (root && result->best_random.dim > 0) json_object_set_new(root, "best_random", row_json(&result->best_random));
+    json_t *root = json_pack(
+        "{s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f}}", "command", "sweep",
+        "data", duet_dataset_describe(dataset)->name, "model_hash", hash, "fit_rows",
+        (json_int_t)result->fit_rows, "val_rows", (json_int_t)result->val_rows, "seed",
+        (json_int_t)options->seed, "seconds", result->seconds, "t", list_json(&options->t), "pool",
+        list_json(&options->pools), "taps", taps, "rows", rows, "best", row_json(&result->best),
+        "features", duet_study_work_json(&result->features), "timings", "features",
+        result->features.seconds, "heads", result->seconds_heads);
+    if (root != NULL && result->best_random.dim > 0)
+        json_object_set_new(root, "best_random", row_json(&result->best_random));
     return duet_study_write(folder, "result.json", root);
 }

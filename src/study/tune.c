@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * study/tune.c: duet_tune: which plans are tuned. A forward plan needs no weights, only their shapes; a training plan comes from
- * a trainer on random images. */
+ * study/tune.c: duet_tune: which plans are tuned. A forward plan needs no weights, only their
+ * shapes; a training plan comes from a trainer on random images. */
 #include <duet/tune.h>
 
 #include <stddef.h>
@@ -23,11 +23,12 @@ typedef struct tuning {
     int64_t plans;
 } tuning;
 
-static void take_case(const duet_call *call, const duet_tuning_row *from, int64_t count, int candidates, void *user) {
+static void take_case(const duet_call *call, const duet_tuning_row *from, int64_t count,
+                      int candidates, void *user) {
     const tuning *t = user;
     char what[128];
     duet_tune_row row = t->row;
-    if (!t->take) return;
+    if (t->take == NULL) return;
     duet_bench_describe(what, sizeof what, call);
     row.what = what;
     row.usual = from->usual;
@@ -41,7 +42,11 @@ static void take_case(const duet_call *call, const duet_tuning_row *from, int64_
 
 static duet_status tune_plan(tuning *t, const char *work, int64_t batch, const duet_plan *plan) {
     char task[96];
-    const duet_tuner tuner = {.ctx = t->ctx, .task = task, .seconds = t->options->quick ? 0.0 : t->options->seconds, .row = take_case, .user = t};
+    const duet_tuner tuner = {.ctx = t->ctx,
+                              .task = task,
+                              .seconds = t->options->quick ? 0.0 : t->options->seconds,
+                              .row = take_case,
+                              .user = t};
     t->row.work = work;
     t->row.batch = batch;
     t->plans++;
@@ -67,7 +72,8 @@ done:
     return status;
 }
 
-static duet_status tune_train(tuning *t, const char *arch, int64_t size, int64_t channels, int64_t batch) {
+static duet_status tune_train(tuning *t, const char *arch, int64_t size, int64_t channels,
+                              int64_t batch) {
     duet_bench_trainer open = {0};
     duet_status status = duet_bench_trainer_open(&open, t->ctx, arch, size, channels, batch);
     if (status == DUET_OK) status = tune_plan(t, "train", batch, open.trainer.plan);
@@ -78,7 +84,9 @@ static duet_status tune_train(tuning *t, const char *arch, int64_t size, int64_t
 /* Works but training run the nodes of a forward pass. */
 static bool forward_wanted(const duet_bench_options *o) {
     for (int i = 0; duet_bench_works[i]; i++)
-        if (strcmp(duet_bench_works[i], "train") != 0 && duet_bench_listed(o->works, duet_bench_works[i])) return true;
+        if (strcmp(duet_bench_works[i], "train") != 0 &&
+            duet_bench_listed(o->works, duet_bench_works[i]))
+            return true;
     return false;
 }
 
@@ -95,12 +103,17 @@ static duet_status tune_network(tuning *t, const duet_bench_network *network) {
         DUET_TRY(status);
     }
     if (network->train_batch == 0 || !duet_bench_listed(t->options->works, "train")) return DUET_OK;
-    return tune_train(t, arch, network->size, network->channels, given > 0 ? given : network->train_batch);
+    return tune_train(t, arch, network->size, network->channels,
+                      given > 0 ? given : network->train_batch);
 }
 
-enum { LARGEST_TRAINED = 64, TRAIN_BATCH = 32 }; /* side of images; images of a step, the default of duet train */
+enum {
+    LARGEST_TRAINED = 64,
+    TRAIN_BATCH = 32
+}; /* side of images; images of a step, the default of duet train */
 
-/* The model's spec as a training takes it: only what differs from the defaults, which all together are too long for one. */
+/* The model's spec as a training takes it: only what differs from the defaults, which all together
+ * are too long for one. */
 static duet_status arch_of(char out[DUET_TEXT_SIZE], duet_model *model) {
     duet_status status = DUET_OK;
     const duet_entry *entry = NULL;
@@ -126,7 +139,8 @@ static duet_status arch_of(char out[DUET_TEXT_SIZE], duet_model *model) {
         sep = ',';
     }
     DUET_DO(duet_str_status(&text));
-    if (!duet_copy_text(out, DUET_TEXT_SIZE, text.text)) DUET_FAIL(DUET_ARG, "the configuration '%s' is too long for a training", text.text);
+    if (!duet_copy_text(out, DUET_TEXT_SIZE, text.text))
+        DUET_FAIL(DUET_ARG, "the configuration '%s' is too long for a training", text.text);
 done:
     duet_str_free(&text);
     return status;
@@ -138,11 +152,16 @@ static duet_status tune_model(tuning *t, const char *path) {
     char arch[DUET_TEXT_SIZE];
     DUET_TRY(duet_model_open(t->ctx, &model, path));
     const int64_t given = t->options->batch, size = model->shape.size;
-    const int64_t small[] = {1, 8, 32}, large[] = {1, 4}; /* what classify, info, features and sample take if nothing is said */
+    const int64_t small[] = {1, 8, 32},
+                  large[] = {
+                      1, 4}; /* what classify, info, features and sample take if nothing is said */
     const int64_t *batches = given > 0 ? &given : size > LARGEST_TRAINED ? large : small;
-    const int count = given > 0 ? 1 : size > LARGEST_TRAINED ? DUET_COUNT(large) : DUET_COUNT(small);
+    const int count = given > 0                ? 1
+                      : size > LARGEST_TRAINED ? DUET_COUNT(large)
+                                               : DUET_COUNT(small);
     t->row.network = path;
-    for (int i = 0; i < count && forward_wanted(t->options); i++) DUET_DO(tune_forward(t, model, batches[i]));
+    for (int i = 0; i < count && forward_wanted(t->options); i++)
+        DUET_DO(tune_forward(t, model, batches[i]));
     if (size > LARGEST_TRAINED || !duet_bench_listed(t->options->works, "train")) goto done;
     DUET_DO(arch_of(arch, model));
     DUET_DO(tune_train(t, arch, size, model->shape.in_channels, given > 0 ? given : TRAIN_BATCH));
@@ -154,22 +173,28 @@ done:
 static duet_status tune_all(tuning *t, const char *model) {
     int count = 0;
     const duet_bench_network *networks = duet_bench_networks(&count);
-    if (model) return tune_model(t, model);
+    if (model != NULL) return tune_model(t, model);
     for (int n = 0; n < count; n++)
-        if (duet_bench_listed(t->options->networks, networks[n].name)) DUET_TRY(tune_network(t, &networks[n]));
+        if (duet_bench_listed(t->options->networks, networks[n].name))
+            DUET_TRY(tune_network(t, &networks[n]));
     return DUET_OK;
 }
 
-duet_status duet_tune(duet_context *ctx, duet_tuning *table, const duet_bench_options *options, const char *model,
-                      void (*row)(const duet_tune_row *row, void *user), void *user) {
+duet_status duet_tune(duet_context *ctx, duet_tuning *table, const duet_bench_options *options,
+                      const char *model, void (*row)(const duet_tune_row *row, void *user),
+                      void *user) {
     tuning t = {.ctx = ctx, .options = options, .take = row, .user = user};
-    if (duet_context_exact(ctx)) return duet_fail(DUET_ARG, "exact results leave no choice of kernels; tune without 'exact'");
+    if (duet_context_exact(ctx))
+        return duet_fail(DUET_ARG,
+                         "exact results leave no choice of kernels; tune without 'exact'");
     DUET_TRY(duet_bench_check(options));
     DUET_TRY(duet_tuning_new(&t.table));
     duet_status status = tune_all(&t, model);
     if (status == DUET_OK && t.plans == 0)
-        status = duet_fail(DUET_ARG, "nothing to tune: '%s' has no work '%s'", model ? model : options->networks, options->works);
-    const duet_status merged = status == DUET_OK || status == DUET_CANCELLED ? duet_tuning_merge(table, t.table) : DUET_OK;
+        status = duet_fail(DUET_ARG, "nothing to tune: '%s' has no work '%s'",
+                           model != NULL ? model : options->networks, options->works);
+    const duet_status merged =
+        status == DUET_OK || status == DUET_CANCELLED ? duet_tuning_merge(table, t.table) : DUET_OK;
     duet_tuning_free(t.table);
     return status == DUET_OK ? merged : status;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Checkpoints. state-N holds all that training depends on: weight/…, ema/…, adamw.m/…, adamw.v/… (f32, named as the
- * parameters) and losses[steps]; its metadata "duet.state" (JSON) holds the counters, the settings, the hash of the
- * data and the XXH64 of all tensors in file order, so that a damaged file is noticed before it is trained on. Random
- * numbers have no state. model-N is the EMA with its card. N = images seen.
- * Both are written atomically, the state first; only then are those before the newest two removed. */
+ * Checkpoints. state-N holds all that training depends on: weight/…, ema/…, adamw.m/…, adamw.v/…
+ * (f32, named as the parameters) and losses[steps]; its metadata "duet.state" (JSON) holds the
+ * counters, the settings, the hash of the data and the XXH64 of all tensors in file order, so that
+ * a damaged file is noticed before it is trained on. Random numbers have no state. model-N is the
+ * EMA with its card. N = images seen.
+ * Both are written atomically, the state first; only then are those before the newest two removed.
+ */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -18,10 +20,10 @@
 #include "base/str.h"
 #include "train/trainer.h"
 
-#define STATE_KEY "duet.state"
+#define STATE_KEY     "duet.state"
 #define STATE_VERSION 1
-#define KEEP 2
-#define ENDING ".safetensors"
+#define KEEP          2
+#define ENDING        ".safetensors"
 
 /* ---- what a state holds ---- */
 
@@ -31,35 +33,42 @@ typedef struct tensor_list {
     int64_t count;
 } tensor_list;
 
-static void add_block(tensor_list *list, const duet_params *params, const char *prefix, float *block, bool weights_only)
-{
+static void add_block(tensor_list *list, const duet_params *params, const char *prefix,
+                      float *block, bool weights_only) {
     for (int64_t k = 0; k < params->count; k++) {
         const duet_param_slot *slot = &params->slots[k];
         if (weights_only && slot->role != DUET_WEIGHT) continue;
-        list->items[list->count++] = (duet_store_item){.name = duet_arena_format(list->arena, "%s/%s", prefix, slot->name),
-            .dtype = DUET_F32, .stored = DUET_F32, .shape = slot->shape, .data = block + slot->offset};
+        list->items[list->count++] =
+            (duet_store_item){.name = duet_arena_format(list->arena, "%s/%s", prefix, slot->name),
+                              .dtype = DUET_F32,
+                              .stored = DUET_F32,
+                              .shape = slot->shape,
+                              .data = block + slot->offset};
     }
 }
 
-/* Every tensor of a state, pointing into the trainer's memory: saving reads there, loading writes there. */
-static duet_status list_tensors(tensor_list *list, duet_trainer *trainer)
-{
+/* Every tensor of a state, pointing into the trainer's memory: saving reads there, loading writes
+ * there. */
+static duet_status list_tensors(tensor_list *list, duet_trainer *trainer) {
     const duet_params *params = trainer->model->params;
     DUET_TRY(duet_arena_new(&list->arena));
-    list->items = duet_arena_alloc(list->arena, params->count * (2 + trainer->optim->moments) + 1, sizeof(*list->items));
+    list->items = duet_arena_alloc(list->arena, params->count * (2 + trainer->optim->moments) + 1,
+                                   sizeof *list->items);
     DUET_TRY(duet_arena_status(list->arena));
     add_block(list, params, "weight", params->block, false);
     add_block(list, params, "ema", trainer->ema->params->block, false);
     for (int i = 0; i < trainer->optim->moments; i++) {
         add_block(list, params, trainer->optim->moment_name[i], trainer->moment[i], true);
     }
-    list->items[list->count++] = (duet_store_item){.name = "losses", .dtype = DUET_F32, .stored = DUET_F32,
-        .shape = {.rank = 1, .dim = {trainer->steps}}, .data = trainer->losses};
+    list->items[list->count++] = (duet_store_item){.name = "losses",
+                                                   .dtype = DUET_F32,
+                                                   .stored = DUET_F32,
+                                                   .shape = {.rank = 1, .dim = {trainer->steps}},
+                                                   .data = trainer->losses};
     return duet_arena_status(list->arena);
 }
 
-static uint64_t hash_tensors(const tensor_list *list)
-{
+static uint64_t hash_tensors(const tensor_list *list) {
     uint64_t hash = 0;
     for (int64_t i = 0; i < list->count; i++) {
         const size_t size = (size_t)duet_shape_count(&list->items[i].shape) * sizeof(float);
@@ -71,8 +80,7 @@ static uint64_t hash_tensors(const tensor_list *list)
 /* ---- file names ---- */
 
 /* N of "<prefix>N.safetensors", -1 for any other name. */
-static int64_t number_of(const char *name, const char *prefix)
-{
+static int64_t number_of(const char *name, const char *prefix) {
     const size_t size = strlen(name), head = strlen(prefix), tail = strlen(ENDING);
     if (!duet_starts_with(name, prefix) || !duet_ends_with(name, ENDING)) return -1;
     if (size <= head + tail || size > head + tail + 18) return -1;
@@ -84,16 +92,15 @@ static int64_t number_of(const char *name, const char *prefix)
     return number;
 }
 
-static duet_status path_of(char out[DUET_PATH_SIZE], const char *run, const char *prefix, int64_t images)
-{
+static duet_status path_of(char out[DUET_PATH_SIZE], const char *run, const char *prefix,
+                           int64_t images) {
     char name[64];
-    snprintf(name, sizeof(name), "%s%08lld%s", prefix, (long long)images, ENDING);
+    snprintf(name, sizeof name, "%s%08lld%s", prefix, (long long)images, ENDING);
     return duet_path_join(out, run, name);
 }
 
 /* The largest number below `below`, -1 when there is none. */
-static duet_status newest_below(int64_t *out, const char *run, const char *prefix, int64_t below)
-{
+static duet_status newest_below(int64_t *out, const char *run, const char *prefix, int64_t below) {
     duet_listing listing = {0};
     DUET_TRY(duet_folder_list(&listing, run));
     *out = -1;
@@ -105,8 +112,7 @@ static duet_status newest_below(int64_t *out, const char *run, const char *prefi
     return DUET_OK;
 }
 
-duet_status duet_checkpoint_any(const char *run, bool *found)
-{
+duet_status duet_checkpoint_any(const char *run, bool *found) {
     int64_t newest = -1;
     DUET_TRY(newest_below(&newest, run, "state-", INT64_MAX));
     *found = newest >= 0;
@@ -114,8 +120,7 @@ duet_status duet_checkpoint_any(const char *run, bool *found)
 }
 
 /* Removes those before the newest KEEP, and what a killed run left half written. */
-static duet_status remove_old(const char *run, const char *prefix)
-{
+static duet_status remove_old(const char *run, const char *prefix) {
     duet_status status = DUET_OK;
     duet_listing listing = {0};
     char path[DUET_PATH_SIZE];
@@ -137,22 +142,23 @@ done:
 
 /* ---- saving ---- */
 
-static duet_status state_text(char **out, const duet_trainer *trainer, uint64_t hash)
-{
+static duet_status state_text(char **out, const duet_trainer *trainer, uint64_t hash) {
     char hash_text[32], data_text[32];
-    snprintf(hash_text, sizeof(hash_text), "%016" PRIx64, hash);
-    snprintf(data_text, sizeof(data_text), "%016" PRIx64, duet_dataset_describe(trainer->dataset)->hash);
-    const json_int_t steps = trainer->steps, images = trainer->steps * trainer->options.batch, total = trainer->total;
-    json_t *root = json_pack("{s:i, s:I, s:I, s:I, s:f, s:s, s:s, s:o}", "version", STATE_VERSION, "steps", steps, "images", images,
-                             "total", total, "seconds", duet_trainer_seconds(trainer), "hash", hash_text, "data_hash", data_text,
-                             "settings", duet_settings_json(&trainer->options));
+    snprintf(hash_text, sizeof hash_text, "%016" PRIx64, hash);
+    snprintf(data_text, sizeof data_text, "%016" PRIx64,
+             duet_dataset_describe(trainer->dataset)->hash);
+    const json_int_t steps = trainer->steps, images = trainer->steps * trainer->options.batch,
+                     total = trainer->total;
+    json_t *root = json_pack("{s:i, s:I, s:I, s:I, s:f, s:s, s:s, s:o}", "version", STATE_VERSION,
+                             "steps", steps, "images", images, "total", total, "seconds",
+                             duet_trainer_seconds(trainer), "hash", hash_text, "data_hash",
+                             data_text, "settings", duet_settings_json(&trainer->options));
     const duet_status status = duet_json_text(out, root, false);
     json_decref(root);
     return status;
 }
 
-static duet_status save_state(duet_trainer *trainer, int64_t images)
-{
+static duet_status save_state(duet_trainer *trainer, int64_t images) {
     duet_status status = DUET_OK;
     tensor_list list = {0};
     char path[DUET_PATH_SIZE];
@@ -168,8 +174,7 @@ done:
     return status;
 }
 
-static duet_status save_model(duet_trainer *trainer, int64_t images)
-{
+static duet_status save_model(duet_trainer *trainer, int64_t images) {
     char path[DUET_PATH_SIZE];
     duet_card *card = duet_model_card(trainer->ema);
     card->images = images;
@@ -179,12 +184,13 @@ static duet_status save_model(duet_trainer *trainer, int64_t images)
     return duet_model_save(trainer->ema, path, DUET_F32);
 }
 
-duet_status duet_checkpoint_save(duet_trainer *trainer)
-{
+duet_status duet_checkpoint_save(duet_trainer *trainer) {
     duet_status status = DUET_OK;
     const int64_t images = trainer->steps * trainer->options.batch;
-    DUET_CONTEXT(save_state(trainer, images), "cannot save the checkpoint of %lld images", (long long)images);
-    DUET_CONTEXT(save_model(trainer, images), "cannot save the checkpoint of %lld images", (long long)images);
+    DUET_CONTEXT(save_state(trainer, images), "cannot save the checkpoint of %lld images",
+                 (long long)images);
+    DUET_CONTEXT(save_model(trainer, images), "cannot save the checkpoint of %lld images",
+                 (long long)images);
     trainer->saved = trainer->steps;
     trainer->saved_at = duet_clock();
     DUET_DO(remove_old(trainer->run, "state-"));
@@ -195,33 +201,40 @@ done:
 
 /* ---- loading ---- */
 
-/* Budget and saving may differ from the stored settings; *budget_same says whether the budget does not. */
-static duet_status compare_settings(const duet_trainer *trainer, const json_t *settings, bool *budget_same)
-{
+/* Budget and saving may differ from the stored settings; *budget_same says whether the budget does
+ * not. */
+static duet_status compare_settings(const duet_trainer *trainer, const json_t *settings,
+                                    bool *budget_same) {
     static const char *const budget[] = {"minutes", "images", "steps"};
     *budget_same = true;
     for (int i = 0; i < duet_train_params.count; i++) {
-        const char *name = duet_train_params.rows[i].name, *was = json_string_value(json_object_get(settings, name));
+        const char *name = duet_train_params.rows[i].name,
+                   *was = json_string_value(json_object_get(settings, name));
         char text[DUET_LIST_SIZE * 24];
-        duet_params_print(&duet_train_params, &trainer->options, i, text, sizeof(text));
+        duet_params_print(&duet_train_params, &trainer->options, i, text, sizeof text);
         if (was == NULL || strcmp(was, text) == 0 || strcmp(name, "save_minutes") == 0) continue;
         bool is_budget = false;
-        for (int b = 0; b < DUET_COUNT(budget); b++) is_budget = is_budget || strcmp(name, budget[b]) == 0;
+        for (int b = 0; b < DUET_COUNT(budget); b++)
+            is_budget = is_budget || strcmp(name, budget[b]) == 0;
         if (!is_budget) {
-            return duet_fail(DUET_ARG, "'%s' was '%s' when the run started and is '%s' now; a resumed run can only change its "
-                             "budget", name, was, text);
+            return duet_fail(DUET_ARG,
+                             "'%s' was '%s' when the run started and is '%s' now; a resumed run "
+                             "can only change its "
+                             "budget",
+                             name, was, text);
         }
         *budget_same = false;
     }
     return DUET_OK;
 }
 
-static duet_status load_tensors(duet_trainer *trainer, const duet_store *store, const char *hash_text)
-{
+static duet_status load_tensors(duet_trainer *trainer, const duet_store *store,
+                                const char *hash_text) {
     duet_status status = DUET_OK;
     tensor_list list = {0};
     char computed[32];
-    DUET_DO(duet_grow(&trainer->losses, &trainer->loss_capacity, trainer->steps + 1, sizeof(*trainer->losses)));
+    DUET_DO(duet_grow(&trainer->losses, &trainer->loss_capacity, trainer->steps + 1,
+                      sizeof *trainer->losses));
     DUET_DO(list_tensors(&list, trainer));
     for (int64_t i = 0; i < list.count; i++) {
         const duet_store_item *item = &list.items[i];
@@ -229,27 +242,29 @@ static duet_status load_tensors(duet_trainer *trainer, const duet_store *store, 
         if (entry == NULL) DUET_FAIL(DUET_FORMAT, "the tensor '%s' is missing", item->name);
         if (!duet_shape_equal(&entry->shape, &item->shape)) {
             DUET_FAIL(DUET_FORMAT, "the tensor '%s' has %lld elements, %lld are needed", item->name,
-                      (long long)duet_shape_count(&entry->shape), (long long)duet_shape_count(&item->shape));
+                      (long long)duet_shape_count(&entry->shape),
+                      (long long)duet_shape_count(&item->shape));
         }
         DUET_DO(duet_store_read(store, item->name, DUET_F32, (void *)(uintptr_t)item->data));
     }
-    snprintf(computed, sizeof(computed), "%016" PRIx64, hash_tensors(&list));
+    snprintf(computed, sizeof computed, "%016" PRIx64, hash_tensors(&list));
     if (strcmp(computed, hash_text) != 0) {
-        DUET_FAIL(DUET_FORMAT, "the tensors are damaged: their hash is %s, not %s", computed, hash_text);
+        DUET_FAIL(DUET_FORMAT, "the tensors are damaged: their hash is %s, not %s", computed,
+                  hash_text);
     }
 done:
     duet_arena_free(list.arena);
     return status;
 }
 
-static duet_status load_counters(duet_trainer *trainer, const json_t *root, bool budget_same)
-{
+static duet_status load_counters(duet_trainer *trainer, const json_t *root, bool budget_same) {
     const json_int_t steps = json_integer_value(json_object_get(root, "steps"));
     const json_int_t total = json_integer_value(json_object_get(root, "total"));
     if (json_integer_value(json_object_get(root, "version")) != STATE_VERSION) {
         return duet_fail(DUET_FORMAT, "it is of another version of the format");
     }
-    if (steps < 0 || steps > (json_int_t)1 << 40 || total < 0) return duet_fail(DUET_FORMAT, "its counters are damaged");
+    if (steps < 0 || steps > (json_int_t)1 << 40 || total < 0)
+        return duet_fail(DUET_FORMAT, "its counters are damaged");
     trainer->steps = steps;
     trainer->seconds = json_number_value(json_object_get(root, "seconds"));
     trainer->total = budget_same ? total : duet_budget_steps(&trainer->options);
@@ -257,21 +272,22 @@ static duet_status load_counters(duet_trainer *trainer, const json_t *root, bool
     return DUET_OK;
 }
 
-static duet_status load_state(duet_trainer *trainer, const char *path)
-{
+static duet_status load_state(duet_trainer *trainer, const char *path) {
     duet_status status = DUET_OK;
     duet_store *store = NULL;
     json_t *root = NULL;
     json_error_t error;
     bool budget_same = true;
     char data_text[32];
-    snprintf(data_text, sizeof(data_text), "%016" PRIx64, duet_dataset_describe(trainer->dataset)->hash);
+    snprintf(data_text, sizeof data_text, "%016" PRIx64,
+             duet_dataset_describe(trainer->dataset)->hash);
     DUET_DO(duet_store_open(&store, path));
     const char *text = duet_store_metadata(store, STATE_KEY);
     root = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, &error) : NULL;
     const char *hash = json_string_value(json_object_get(root, "hash"));
     const char *data_hash = json_string_value(json_object_get(root, "data_hash"));
-    if (hash == NULL || data_hash == NULL) DUET_FAIL(DUET_FORMAT, "it has no readable '%s'", STATE_KEY);
+    if (hash == NULL || data_hash == NULL)
+        DUET_FAIL(DUET_FORMAT, "it has no readable '%s'", STATE_KEY);
     DUET_DO(compare_settings(trainer, json_object_get(root, "settings"), &budget_same));
     if (strcmp(data_hash, data_text) != 0) {
         DUET_FAIL(DUET_ARG, "the data set '%s' is not the one this run was started with",
@@ -287,16 +303,15 @@ done:
     return status;
 }
 
-/* A state that cannot be read is set aside, so that it does not count as one of the two that are kept. */
-static duet_status set_aside(const char *path)
-{
+/* A state that cannot be read is set aside, so that it does not count as one of the two that are
+ * kept. */
+static duet_status set_aside(const char *path) {
     char away[DUET_PATH_SIZE + 16];
-    snprintf(away, sizeof(away), "%s.damaged", path);
+    snprintf(away, sizeof away, "%s.damaged", path);
     return duet_file_rename(path, away);
 }
 
-duet_status duet_checkpoint_load(duet_trainer *trainer, bool *found)
-{
+duet_status duet_checkpoint_load(duet_trainer *trainer, bool *found) {
     duet_status status = DUET_OK;
     int64_t images = INT64_MAX;
     char path[DUET_PATH_SIZE] = "";

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Exponential moving average of the weights: e = e + (1 - d) (w - e), with the warm-up d = min(decay, (1+k)/(10+k)) at
- * step k = 0, 1, … (so that the start is forgotten quickly). States and constants are copied. */
+ * Exponential moving average of the weights: e = e + (1 - d) (w - e), with the warm-up d =
+ * min(decay, (1+k)/(10+k)) at step k = 0, 1, … (so that the start is forgotten quickly). States and
+ * constants are copied. */
 #include <string.h>
 
 #include "train/trainer.h"
 
-double duet_ema_decay(double decay, int64_t step)
-{
+double duet_ema_decay(double decay, int64_t step) {
     const double warm = (1.0 + (double)step) / (10.0 + (double)step);
     return decay < warm ? decay : warm;
 }
 
-void duet_ema_update(duet_params *ema, const duet_params *params, double decay, int threads)
-{
+void duet_ema_update(duet_params *ema, const duet_params *params, double decay, int threads) {
     const float take = (float)(1.0 - decay);
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int64_t k = 0; k < params->count; k++) {

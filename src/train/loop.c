@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The loop: batch, noise, loss and gradients, norm, optimiser, average; and when it ends.
- * Budget: steps and images give the exact number of steps. For minutes the number is estimated once from the measured
- * speed (after 20 seconds or 3 % of the budget) and then kept, in the state too, so that a resumed run follows the same
- * learning-rate curve; time ends the run in any case. */
+ * Budget: steps and images give the exact number of steps. For minutes the number is estimated once
+ * from the measured speed (after 20 seconds or 3 % of the budget) and then kept, in the state too,
+ * so that a resumed run follows the same learning-rate curve; time ends the run in any case. */
 #include <math.h>
 #include <stdio.h>
 
@@ -10,26 +10,28 @@
 #include "base/error.h"
 #include "train/trainer.h"
 
-#define LINE_SECONDS 2.0
-#define REPORT_SECONDS 0.1
+#define LINE_SECONDS    2.0
+#define REPORT_SECONDS  0.1
 #define MEASURE_SECONDS 20.0
-#define MEASURE_PART 0.03
-#define MEASURE_SKIP 2   /* first steps are slower */
-#define MEASURE_STEPS 3  /* at least */
-#define MEASURE_MARGIN 0.98 /* saving and slower moments must fit too, else time would cut off the end of the curve */
+#define MEASURE_PART    0.03
+#define MEASURE_SKIP    2 /* first steps are slower */
+#define MEASURE_STEPS   3 /* at least */
+#define MEASURE_MARGIN                                                                           \
+    0.98 /* saving and slower moments must fit too, else time would cut off the end of the curve \
+          */
 
 /* ---- budget ---- */
 
-int64_t duet_budget_steps(const duet_train_options *options)
-{
-    const int64_t of_images = options->images > 0 ? (options->images + options->batch - 1) / options->batch : 0;
-    if (options->steps > 0 && of_images > 0) return options->steps < of_images ? options->steps : of_images;
+int64_t duet_budget_steps(const duet_train_options *options) {
+    const int64_t of_images =
+        options->images > 0 ? (options->images + options->batch - 1) / options->batch : 0;
+    if (options->steps > 0 && of_images > 0)
+        return options->steps < of_images ? options->steps : of_images;
     return options->steps > 0 ? options->steps : of_images;
 }
 
 /* Fixes the total of a budget in minutes once enough steps are measured. */
-static void estimate_total(duet_trainer *trainer, int64_t first_step)
-{
+static void estimate_total(duet_trainer *trainer, int64_t first_step) {
     const double budget = 60.0 * trainer->options.minutes, spent = duet_trainer_seconds(trainer);
     if (trainer->total > 0 || budget <= 0.0) return;
     if (trainer->measure_step < 0) {
@@ -38,54 +40,60 @@ static void estimate_total(duet_trainer *trainer, int64_t first_step)
         trainer->measure_seconds = spent;
         return;
     }
-    const double wanted = MEASURE_PART * budget < MEASURE_SECONDS ? MEASURE_PART * budget : MEASURE_SECONDS;
+    const double wanted =
+        MEASURE_PART * budget < MEASURE_SECONDS ? MEASURE_PART * budget : MEASURE_SECONDS;
     const double measured = spent - trainer->measure_seconds;
     const int64_t steps = trainer->steps - trainer->measure_step;
     if (measured < wanted || steps < MEASURE_STEPS || measured <= 0.0) return;
     const double more = (budget - spent) * MEASURE_MARGIN * (double)steps / measured;
-    const int64_t total = trainer->steps + (more > 1.0 ? (int64_t)more : 1), exact = duet_budget_steps(&trainer->options);
+    const int64_t total = trainer->steps + (more > 1.0 ? (int64_t)more : 1),
+                  exact = duet_budget_steps(&trainer->options);
     trainer->total = exact > 0 && exact < total ? exact : total;
-    duet_log(trainer->ctx, DUET_LOG_DEBUG, "%g minutes are about %lld steps", trainer->options.minutes, (long long)trainer->total);
+    duet_log(trainer->ctx, DUET_LOG_DEBUG, "%g minutes are about %lld steps",
+             trainer->options.minutes, (long long)trainer->total);
 }
 
-static bool finished(const duet_trainer *trainer)
-{
+static bool finished(const duet_trainer *trainer) {
     const double budget = 60.0 * trainer->options.minutes;
     if (budget > 0.0 && duet_trainer_seconds(trainer) >= budget) return true;
     const int64_t exact = duet_budget_steps(&trainer->options);
-    return (trainer->total > 0 && trainer->steps >= trainer->total) || (exact > 0 && trainer->steps >= exact);
+    return (trainer->total > 0 && trainer->steps >= trainer->total) ||
+           (exact > 0 && trainer->steps >= exact);
 }
 
 /* ---- one step ---- */
 
 /* The gradient of a batch, times its number of parts. */
-static float *gradient_of(const duet_trainer *trainer)
-{
+static float *gradient_of(const duet_trainer *trainer) {
     return trainer->gradient != NULL ? trainer->gradient : duet_session_gradients(trainer->session);
 }
 
 /* Names the first tensor that holds a NaN or an infinity. */
-static duet_status fail_diverged(duet_trainer *trainer)
-{
-    static const char advice[] =
-        "the last checkpoint is kept; lower 'rate' of the optimiser or raise 'warmup' of the learning rate";
+static duet_status fail_diverged(duet_trainer *trainer) {
+    static const char advice[] = "the last checkpoint is kept; lower 'rate' of the optimiser or "
+                                 "raise 'warmup' of the learning rate";
     const duet_params *params = trainer->model->params;
     const float *grad = gradient_of(trainer);
     for (int64_t k = 0; k < params->count; k++) {
-        if (duet_optim_first_bad(params->block + params->slots[k].offset, params->slots[k].count) < 0) continue;
-        return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the weights '%s' are not finite; %s",
+        if (duet_optim_first_bad(params->block + params->slots[k].offset, params->slots[k].count) <
+            0)
+            continue;
+        return duet_fail(DUET_NUMERIC,
+                         "training diverged at step %lld: the weights '%s' are not finite; %s",
                          (long long)trainer->steps, params->slots[k].name, advice);
     }
     for (int64_t k = 0; k < trainer->tile_count; k++) {
-        if (duet_optim_first_bad(grad + trainer->tiles[k].grad, trainer->tiles[k].count) < 0) continue;
-        return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the gradient of '%s' is not finite; %s",
-                         (long long)trainer->steps, params->slots[trainer->tiles[k].slot].name, advice);
+        if (duet_optim_first_bad(grad + trainer->tiles[k].grad, trainer->tiles[k].count) < 0)
+            continue;
+        return duet_fail(
+            DUET_NUMERIC, "training diverged at step %lld: the gradient of '%s' is not finite; %s",
+            (long long)trainer->steps, params->slots[trainer->tiles[k].slot].name, advice);
     }
-    return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the loss is not finite; %s", (long long)trainer->steps, advice);
+    return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the loss is not finite; %s",
+                     (long long)trainer->steps, advice);
 }
 
-static void update_weights(duet_trainer *trainer, double norm)
-{
+static void update_weights(duet_trainer *trainer, double norm) {
     const double clip = trainer->options.clip;
     const duet_optim_call call = {
         .weight = trainer->model->params->block,
@@ -94,27 +102,31 @@ static void update_weights(duet_trainer *trainer, double norm)
         .tiles = trainer->tiles,
         .tile_count = trainer->tile_count,
         .factor = trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total),
-        .grad_scale = (clip > 0.0 && norm > clip ? clip / norm : 1.0) / (double)trainer->options.accumulate,
+        .grad_scale =
+            (clip > 0.0 && norm > clip ? clip / norm : 1.0) / (double)trainer->options.accumulate,
         .step = trainer->steps + 1,
         .threads = trainer->setup.threads,
     };
     trainer->optim->step(&trainer->optim_choice.options, &call);
     duet_params_touch(trainer->model->params);
-    duet_ema_update(trainer->ema->params, trainer->model->params, duet_ema_decay(trainer->options.ema, trainer->steps),
-                    trainer->setup.threads);
+    duet_ema_update(trainer->ema->params, trainer->model->params,
+                    duet_ema_decay(trainer->options.ema, trainer->steps), trainer->setup.threads);
 }
 
-/* Part `part` of a batch: its rows with their positions, so that they draw what they would draw in the whole batch. */
-static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, int64_t part)
-{
+/* Part `part` of a batch: its rows with their positions, so that they draw what they would draw in
+ * the whole batch. */
+static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, int64_t part) {
     const duet_arch_shape *shape = &trainer->model->shape;
     const int64_t rows = trainer->setup.batch, first = part * rows;
-    return (duet_batch){.count = rows, .pixels = batch->pixels + first * shape->size * shape->size * shape->in_channels,
-        .labels = batch->labels + first, .index = batch->index + first, .position = batch->position + first};
+    return (duet_batch){.count = rows,
+                        .pixels =
+                            batch->pixels + first * shape->size * shape->size * shape->in_channels,
+                        .labels = batch->labels + first,
+                        .index = batch->index + first,
+                        .position = batch->position + first};
 }
 
-static void add_gradient(const duet_trainer *trainer, bool first)
-{
+static void add_gradient(const duet_trainer *trainer, bool first) {
     const float *restrict from = duet_session_gradients(trainer->session);
     float *restrict to = trainer->gradient;
     const int64_t count = duet_plan_grad_size(trainer->plan);
@@ -123,27 +135,26 @@ static void add_gradient(const duet_trainer *trainer, bool first)
 }
 
 /* Loss and gradient of one part. */
-static duet_status run_part(duet_trainer *trainer, const duet_batch *batch, int64_t part, float *loss)
-{
+static duet_status run_part(duet_trainer *trainer, const duet_batch *batch, int64_t part,
+                            float *loss) {
     const int64_t first = part * trainer->setup.batch;
     const duet_batch rows = part_of(trainer, batch, part);
-    DUET_TRY(trainer->task->feed(&trainer->task_choice.options, &trainer->setup, &rows, trainer->scratch, trainer->session,
-                                 trainer->row_t + first));
+    DUET_TRY(trainer->task->feed(&trainer->task_choice.options, &trainer->setup, &rows,
+                                 trainer->scratch, trainer->session, trainer->row_t + first));
     DUET_TRY(duet_session_run(trainer->session));
     DUET_TRY(duet_session_get(trainer->session, 0, -1, loss));
     if (trainer->gradient != NULL) add_gradient(trainer, part == 0);
     return duet_session_get(trainer->session, 1, -1, trainer->row_loss + first);
 }
 
-duet_status duet_trainer_step(duet_trainer *trainer)
-{
+duet_status duet_trainer_step(duet_trainer *trainer) {
     const int64_t parts = trainer->options.accumulate;
     duet_batch batch = {0};
     double total = 0.0;
     DUET_TRY(duet_loader_next(trainer->loader, &batch));
     if (batch.count != trainer->options.batch) {
-        return duet_fail(DUET_SHAPE, "a batch of %lld rows came, %lld were asked for", (long long)batch.count,
-                         (long long)trainer->options.batch);
+        return duet_fail(DUET_SHAPE, "a batch of %lld rows came, %lld were asked for",
+                         (long long)batch.count, (long long)trainer->options.batch);
     }
     duet_session_seed(trainer->session, trainer->options.seed, (uint64_t)trainer->steps);
     for (int64_t part = 0; part < parts; part++) {
@@ -152,10 +163,12 @@ duet_status duet_trainer_step(duet_trainer *trainer)
         total += (double)loss;
     }
     const float loss = (float)(total / (double)parts);
-    const double norm = duet_optim_norm(gradient_of(trainer), trainer->tiles, trainer->tile_count, trainer->tile_sums,
-                                        trainer->setup.threads) / (double)parts;
+    const double norm = duet_optim_norm(gradient_of(trainer), trainer->tiles, trainer->tile_count,
+                                        trainer->tile_sums, trainer->setup.threads) /
+                        (double)parts;
     if (!isfinite(loss) || !isfinite(norm)) return fail_diverged(trainer);
-    DUET_TRY(duet_grow(&trainer->losses, &trainer->loss_capacity, trainer->steps + 1, sizeof(*trainer->losses)));
+    DUET_TRY(duet_grow(&trainer->losses, &trainer->loss_capacity, trainer->steps + 1,
+                       sizeof *trainer->losses));
     update_weights(trainer, norm);
     trainer->losses[trainer->steps++] = loss;
     duet_curve_add(trainer, (double)loss, norm);
@@ -164,35 +177,37 @@ duet_status duet_trainer_step(duet_trainer *trainer)
 
 /* ---- around the steps ---- */
 
-static void report(const duet_trainer *trainer)
-{
+static void report(const duet_trainer *trainer) {
     const double batch = (double)trainer->options.batch, done = (double)trainer->steps * batch;
     const double spent = duet_trainer_seconds(trainer), budget = 60.0 * trainer->options.minutes;
     double total = (double)trainer->total * batch;
-    if (trainer->total == 0 && budget > 0.0 && spent > 0.1 * MEASURE_SECONDS) total = done * budget / spent;
+    if (trainer->total == 0 && budget > 0.0 && spent > 0.1 * MEASURE_SECONDS)
+        total = done * budget / spent;
     char detail[64];
-    snprintf(detail, sizeof(detail), "loss %.4f", duet_trainer_final_loss(trainer));
+    snprintf(detail, sizeof detail, "loss %.4f", duet_trainer_final_loss(trainer));
     duet_progress_report(trainer->ctx, "training", "images", done, total, detail);
 }
 
-static duet_status save(duet_trainer *trainer)
-{
+static duet_status save(duet_trainer *trainer) {
     DUET_TRY(duet_checkpoint_save(trainer));
     return duet_run_file_write(trainer, "running");
 }
 
-static duet_status open_loader(duet_trainer *trainer)
-{
+static duet_status open_loader(duet_trainer *trainer) {
     const duet_train_options *o = &trainer->options;
-    duet_loader_options options = {.preprocess = duet_model_card(trainer->ema)->preprocess, .batch = o->batch, .shuffle = true,
-        .seed = o->seed, .start = trainer->steps * o->batch, .workers = 1};
-    snprintf(options.augment, sizeof(options.augment), "%s", o->augment);
-    snprintf(options.on_bad, sizeof(options.on_bad), "%s", o->on_bad);
-    return duet_loader_open(trainer->ctx, &trainer->loader, trainer->dataset, &trainer->view, &options);
+    duet_loader_options options = {.preprocess = duet_model_card(trainer->ema)->preprocess,
+                                   .batch = o->batch,
+                                   .shuffle = true,
+                                   .seed = o->seed,
+                                   .start = trainer->steps * o->batch,
+                                   .workers = 1};
+    snprintf(options.augment, sizeof options.augment, "%s", o->augment);
+    snprintf(options.on_bad, sizeof options.on_bad, "%s", o->on_bad);
+    return duet_loader_open(trainer->ctx, &trainer->loader, trainer->dataset, &trainer->view,
+                            &options);
 }
 
-duet_status duet_trainer_loop(duet_trainer *trainer)
-{
+duet_status duet_trainer_loop(duet_trainer *trainer) {
     const int64_t first_step = trainer->steps;
     double reported = 0.0;
     DUET_TRY(open_loader(trainer));
@@ -212,7 +227,8 @@ duet_status duet_trainer_loop(duet_trainer *trainer)
             report(trainer);
             reported = now;
         }
-        if (trainer->options.save_minutes > 0.0 && now - trainer->saved_at >= 60.0 * trainer->options.save_minutes) {
+        if (trainer->options.save_minutes > 0.0 &&
+            now - trainer->saved_at >= 60.0 * trainer->options.save_minutes) {
             DUET_TRY(save(trainer));
         }
     }

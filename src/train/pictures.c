@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The two pictures of a run: training images as the network sees them, and what it removes from noisy ones. */
+ * The two pictures of a run: training images as the network sees them, and what it removes from
+ * noisy ones. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -10,28 +11,28 @@
 
 #include <string.h>
 
-#define REAL_IMAGES 64
+#define REAL_IMAGES  64
 #define STRIP_IMAGES 8
 
 const int64_t duet_denoise_t[6] = {10, 50, 100, 250, 500, 750};
 
-int duet_denoise_t_count(const duet_noise *noise)
-{
+int duet_denoise_t_count(const duet_noise *noise) {
     int count = 0;
     while (count < DUET_COUNT(duet_denoise_t) && duet_denoise_t[count] < noise->steps) count++;
     return count;
 }
 
-/* The first `count` images of a shuffled pass (fewer when the data set has fewer); pixels [count,S,S,C], owned. */
-static duet_status some_images(duet_trainer *trainer, int64_t *count, uint8_t **pixels)
-{
+/* The first `count` images of a shuffled pass (fewer when the data set has fewer); pixels
+ * [count,S,S,C], owned. */
+static duet_status some_images(duet_trainer *trainer, int64_t *count, uint8_t **pixels) {
     duet_status status = DUET_OK;
     duet_loader *loader = NULL;
     duet_batch batch = {0};
     const duet_preprocess *how = &duet_model_card(trainer->ema)->preprocess;
     if (*count > trainer->view.count) *count = trainer->view.count;
-    duet_loader_options options = {.preprocess = *how, .batch = *count, .shuffle = true, .seed = trainer->options.seed};
-    memcpy(options.on_bad, trainer->options.on_bad, sizeof(options.on_bad));
+    duet_loader_options options = {
+        .preprocess = *how, .batch = *count, .shuffle = true, .seed = trainer->options.seed};
+    memcpy(options.on_bad, trainer->options.on_bad, sizeof options.on_bad);
     DUET_DO(duet_loader_open(trainer->ctx, &loader, trainer->dataset, &trainer->view, &options));
     DUET_DO(duet_loader_next(loader, &batch));
     const int64_t size = batch.count * how->size * how->size * how->channels;
@@ -43,22 +44,22 @@ done:
     return status;
 }
 
-static duet_status write_grid(const duet_trainer *trainer, const char *name, const uint8_t *pixels, int64_t count, int64_t columns)
-{
+static duet_status write_grid(const duet_trainer *trainer, const char *name, const uint8_t *pixels,
+                              int64_t count, int64_t columns) {
     duet_status status = DUET_OK;
     char path[DUET_PATH_SIZE];
     duet_image grid = {0};
     const duet_preprocess *how = &duet_model_card(trainer->ema)->preprocess;
     DUET_DO(duet_path_join(path, trainer->run, name));
-    DUET_DO(duet_grid(&grid, pixels, count, how->size, how->size, how->channels, columns, 2, how->size <= 32 ? 2 : 1));
+    DUET_DO(duet_grid(&grid, pixels, count, how->size, how->size, how->channels, columns, 2,
+                      how->size <= 32 ? 2 : 1));
     DUET_DO(duet_image_write_png(path, &grid, NULL, 0));
 done:
     duet_image_free(&grid);
     return status;
 }
 
-duet_status duet_picture_real(duet_trainer *trainer)
-{
+duet_status duet_picture_real(duet_trainer *trainer) {
     duet_status status = DUET_OK;
     int64_t count = REAL_IMAGES;
     uint8_t *pixels = NULL;
@@ -69,8 +70,7 @@ done:
     return status;
 }
 
-duet_status duet_picture_denoise(duet_trainer *trainer)
-{
+duet_status duet_picture_denoise(duet_trainer *trainer) {
     duet_status status = DUET_OK;
     int64_t count = STRIP_IMAGES;
     uint8_t *images = NULL, *strip = NULL;
@@ -78,8 +78,8 @@ duet_status duet_picture_denoise(duet_trainer *trainer)
     const int64_t columns = 1 + 2 * duet_denoise_t_count(trainer->noise);
     DUET_DO(some_images(trainer, &count, &images));
     DUET_DO(duet_alloc(&strip, count * columns * how->size * how->size * how->channels, 1));
-    DUET_DO(duet_denoise_strip(trainer->ctx, trainer->ema, images, count, duet_denoise_t, duet_denoise_t_count(trainer->noise),
-                               trainer->options.seed, strip));
+    DUET_DO(duet_denoise_strip(trainer->ctx, trainer->ema, images, count, duet_denoise_t,
+                               duet_denoise_t_count(trainer->noise), trainer->options.seed, strip));
     DUET_DO(write_grid(trainer, "denoise.png", strip, count * columns, columns));
 done:
     duet_release(images);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * duet/train.h: the parameter table and the life of a run: open or resume, pictures, loop, pictures, status. */
+ * duet/train.h: the parameter table and the life of a run: open or resume, pictures, loop,
+ * pictures, status. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,60 +13,77 @@
 
 #define DEFAULT_MINUTES 20.0
 
-/* The fields on_bad and recompute are shorter than a text parameter's; their choices are what fits. */
+/* The fields on_bad and recompute are shorter than a text parameter's; their choices are what fits.
+ */
 static const duet_param rows[] = {
-    DUET_TEXT(duet_train_options, arch, "", NULL, "architecture; empty = a small U-Net for the size of the images"),
+    DUET_TEXT(duet_train_options, arch, "", NULL,
+              "architecture; empty = a small U-Net for the size of the images"),
     DUET_TEXT(duet_train_options, noise, "linear", NULL, "noise schedule"),
     DUET_TEXT(duet_train_options, predict, "eps", NULL, "what the network's output means"),
     DUET_TEXT(duet_train_options, task, "denoise", NULL, "what is trained"),
     DUET_TEXT(duet_train_options, optim, "adamw", NULL, "optimiser"),
     DUET_TEXT(duet_train_options, lr, "cosine", NULL, "learning rate over the whole budget"),
-    DUET_TEXT(duet_train_options, augment, "", NULL, "changes to training images, joined by '+': flip+crop:pad=2"),
-    DUET_INT(duet_train_options, size, "0", 0, 1024, "side of the images; 0 = the data set's, at most 64"),
-    DUET_FLOAT(duet_train_options, minutes, "0", 0, 1e7, "budget in minutes; the first budget reached ends the run"),
+    DUET_TEXT(duet_train_options, augment, "", NULL,
+              "changes to training images, joined by '+': flip+crop:pad=2"),
+    DUET_INT(duet_train_options, size, "0", 0, 1024,
+             "side of the images; 0 = the data set's, at most 64"),
+    DUET_FLOAT(duet_train_options, minutes, "0", 0, 1e7,
+               "budget in minutes; the first budget reached ends the run"),
     DUET_INT(duet_train_options, images, "0", 0, 1e15, "budget in images"),
     DUET_INT(duet_train_options, steps, "0", 0, 1e12, "budget in steps"),
     DUET_INT(duet_train_options, batch, "32", 1, 65536, "images a step"),
-    DUET_INT(duet_train_options, accumulate, "1", 1, 65536, "parts of a batch, one after the other, whose gradients add up: less memory"),
-    DUET_TEXT(duet_train_options, recompute, "off", "off|blocks", "blocks: what is inside a block is computed again: less memory, slower"),
-    DUET_FLOAT(duet_train_options, ema, "0.999", 0, 0.9999999, "decay a step of the average of the weights"),
+    DUET_INT(duet_train_options, accumulate, "1", 1, 65536,
+             "parts of a batch, one after the other, whose gradients add up: less memory"),
+    DUET_TEXT(duet_train_options, recompute, "off", "off|blocks",
+              "blocks: what is inside a block is computed again: less memory, slower"),
+    DUET_FLOAT(duet_train_options, ema, "0.999", 0, 0.9999999,
+               "decay a step of the average of the weights"),
     DUET_FLOAT(duet_train_options, clip, "1", 0, 1e30, "largest norm of the gradient; 0 = any"),
-    DUET_FLOAT(duet_train_options, save_minutes, "5", 0, 1e7, "minutes between checkpoints; 0 = only at the end"),
-    DUET_TEXT(duet_train_options, precision, "f32", "f32|bf16", "of activations and their gradients; weights, statistics and sums stay f32"),
+    DUET_FLOAT(duet_train_options, save_minutes, "5", 0, 1e7,
+               "minutes between checkpoints; 0 = only at the end"),
+    DUET_TEXT(duet_train_options, precision, "f32", "f32|bf16",
+              "of activations and their gradients; weights, statistics and sums stay f32"),
     DUET_INT(duet_train_options, seed, "0", 0, 9e18, "seed of weights, order and noise"),
-    DUET_TEXT(duet_train_options, on_bad, "stop", "stop|skip", "a corrupt image ends the training, or is left out"),
+    DUET_TEXT(duet_train_options, on_bad, "stop", "stop|skip",
+              "a corrupt image ends the training, or is left out"),
 };
 
 const duet_param_table duet_train_params = DUET_TABLE(rows, duet_train_options);
 
-static duet_status check_options(duet_train_options *o)
-{
-    if (o->batch < 1) return duet_fail(DUET_ARG, "a batch of %lld images is not possible", (long long)o->batch);
+static duet_status check_options(duet_train_options *o) {
+    if (o->batch < 1)
+        return duet_fail(DUET_ARG, "a batch of %lld images is not possible", (long long)o->batch);
     if (o->accumulate < 1) o->accumulate = 1;
     if (o->batch % o->accumulate != 0) {
-        return duet_fail(DUET_ARG, "a batch of %lld images cannot be cut into %lld equal parts; choose a divisor for 'accumulate'",
+        return duet_fail(DUET_ARG,
+                         "a batch of %lld images cannot be cut into %lld equal parts; choose a "
+                         "divisor for 'accumulate'",
                          (long long)o->batch, (long long)o->accumulate);
     }
-    if (o->recompute[0] == '\0') duet_copy_text(o->recompute, sizeof(o->recompute), "off");
-    if (o->minutes < 0.0 || o->images < 0 || o->steps < 0) return duet_fail(DUET_ARG, "a budget cannot be negative");
+    if (o->recompute[0] == '\0') duet_copy_text(o->recompute, sizeof o->recompute, "off");
+    if (o->minutes < 0.0 || o->images < 0 || o->steps < 0)
+        return duet_fail(DUET_ARG, "a budget cannot be negative");
     if (o->minutes <= 0.0 && o->images == 0 && o->steps == 0) o->minutes = DEFAULT_MINUTES;
-    if (o->on_bad[0] == '\0') duet_copy_text(o->on_bad, sizeof(o->on_bad), "stop");
-    if (!(o->ema >= 0.0 && o->ema < 1.0)) return duet_fail(DUET_ARG, "'ema' must be at least 0 and below 1, got %g", o->ema);
+    if (o->on_bad[0] == '\0') duet_copy_text(o->on_bad, sizeof o->on_bad, "stop");
+    if (!(o->ema >= 0.0 && o->ema < 1.0))
+        return duet_fail(DUET_ARG, "'ema' must be at least 0 and below 1, got %g", o->ema);
     return DUET_OK;
 }
 
-static duet_status check_folder(const char *run, bool resume)
-{
+static duet_status check_folder(const char *run, bool resume) {
     bool found = false;
-    if (!duet_path_is_folder(run)) return duet_fail(DUET_NOT_FOUND, "the run folder '%s' does not exist", run);
+    if (!duet_path_is_folder(run))
+        return duet_fail(DUET_NOT_FOUND, "the run folder '%s' does not exist", run);
     DUET_TRY(duet_checkpoint_any(run, &found));
-    if (found && !resume) return duet_fail(DUET_ARG, "'%s' holds a training already; resume it, or choose another folder", run);
+    if (found && !resume)
+        return duet_fail(DUET_ARG,
+                         "'%s' holds a training already; resume it, or choose another folder", run);
     return DUET_OK;
 }
 
-/* A run keeps its kernels, whatever the caller's table is now: others would give other last bits. */
-static duet_status load_tuning(duet_trainer *trainer, duet_tuning **own)
-{
+/* A run keeps its kernels, whatever the caller's table is now: others would give other last bits.
+ */
+static duet_status load_tuning(duet_trainer *trainer, duet_tuning **own) {
     char path[DUET_PATH_SIZE];
     uint64_t hash = 0;
     trainer->tuning = NULL;
@@ -74,47 +92,53 @@ static duet_status load_tuning(duet_trainer *trainer, duet_tuning **own)
     DUET_TRY(duet_path_join(path, trainer->run, DUET_RUN_TUNING));
     const duet_status status = duet_tuning_load(trainer->ctx, own, path);
     if (status == DUET_NOT_FOUND) {
-        return duet_fail(status, "'%s' is missing: it names the kernels of this run, and others give other bits; put it back, or remove "
-                                 "\"tuning\" from run.json to go on with the usual ones", path);
+        return duet_fail(status,
+                         "'%s' is missing: it names the kernels of this run, and others give other "
+                         "bits; put it back, or remove "
+                         "\"tuning\" from run.json to go on with the usual ones",
+                         path);
     }
     if (status == DUET_OK && duet_tuning_hash(*own) != hash) {
-        duet_log(trainer->ctx, DUET_LOG_WARNING, "the kernels of '%s' are not those that the run began with: its last bits will differ", path);
+        duet_log(
+            trainer->ctx, DUET_LOG_WARNING,
+            "the kernels of '%s' are not those that the run began with: its last bits will differ",
+            path);
     }
     trainer->tuning = *own;
     return status;
 }
 
-static duet_status save_tuning(const duet_trainer *trainer)
-{
+static duet_status save_tuning(const duet_trainer *trainer) {
     char path[DUET_PATH_SIZE];
     if (duet_plan_tuned(trainer->plan) == 0) return DUET_OK;
     DUET_TRY(duet_path_join(path, trainer->run, DUET_RUN_TUNING));
     return duet_tuning_save(trainer->tuning, path);
 }
 
-static duet_status start(duet_trainer *trainer, bool resume)
-{
+static duet_status start(duet_trainer *trainer, bool resume) {
     bool found = false;
     DUET_TRY(duet_trainer_open(trainer));
     if (!resume) DUET_TRY(save_tuning(trainer));
     if (resume) DUET_TRY(duet_checkpoint_load(trainer, &found));
     if (resume && !found) {
-        duet_log(trainer->ctx, DUET_LOG_WARNING, "'%s' has no checkpoint yet; training starts from the beginning", trainer->run);
+        duet_log(trainer->ctx, DUET_LOG_WARNING,
+                 "'%s' has no checkpoint yet; training starts from the beginning", trainer->run);
     }
     trainer->began = true;
     DUET_TRY(duet_run_file_write(trainer, "running"));
     return duet_picture_real(trainer);
 }
 
-static void fill_result(const duet_trainer *trainer, duet_train_result *out)
-{
-    *out = (duet_train_result){.images = trainer->steps * trainer->options.batch, .steps = trainer->steps,
-        .seconds = duet_trainer_seconds(trainer), .loss = trainer->steps > 0 ? duet_trainer_final_loss(trainer) : NAN,
-        .interrupted = trainer->interrupted, .fallbacks = duet_plan_fallbacks(trainer->plan)};
+static void fill_result(const duet_trainer *trainer, duet_train_result *out) {
+    *out = (duet_train_result){.images = trainer->steps * trainer->options.batch,
+                               .steps = trainer->steps,
+                               .seconds = duet_trainer_seconds(trainer),
+                               .loss = trainer->steps > 0 ? duet_trainer_final_loss(trainer) : NAN,
+                               .interrupted = trainer->interrupted,
+                               .fallbacks = duet_plan_fallbacks(trainer->plan)};
 }
 
-static duet_status train(duet_trainer *trainer, bool resume)
-{
+static duet_status train(duet_trainer *trainer, bool resume) {
     DUET_TRY(start(trainer, resume));
     DUET_TRY(duet_trainer_loop(trainer));
     trainer->seconds = duet_trainer_seconds(trainer); /* pictures are no training time */
@@ -123,11 +147,11 @@ static duet_status train(duet_trainer *trainer, bool resume)
     return duet_picture_denoise(trainer);
 }
 
-/* The failure that ended the run stays the message, whatever happens while its status is written. */
-static void note_failure(const duet_trainer *trainer)
-{
+/* The failure that ended the run stays the message, whatever happens while its status is written.
+ */
+static void note_failure(const duet_trainer *trainer) {
     char message[1024];
-    duet_copy_text(message, sizeof(message), duet_error_message());
+    duet_copy_text(message, sizeof message, duet_error_message());
     if (!trainer->began) return;
     if (duet_run_file_write(trainer, "failed") != DUET_OK) {
         duet_log(trainer->ctx, DUET_LOG_WARNING, "%s", duet_error_message());
@@ -136,13 +160,16 @@ static void note_failure(const duet_trainer *trainer)
     duet_error_frame("%s", message);
 }
 
-duet_status duet_train(duet_context *ctx, duet_train_result *out, const duet_dataset *dataset, const duet_train_options *options,
-                       const char *run, bool resume)
-{
+duet_status duet_train(duet_context *ctx, duet_train_result *out, const duet_dataset *dataset,
+                       const duet_train_options *options, const char *run, bool resume) {
     duet_status status = DUET_OK;
     duet_train_result result = {0};
     duet_tuning *own = NULL;
-    duet_trainer trainer = {.ctx = ctx, .dataset = dataset, .run = run, .options = *options, .tuning = duet_context_tuning(ctx)};
+    duet_trainer trainer = {.ctx = ctx,
+                            .dataset = dataset,
+                            .run = run,
+                            .options = *options,
+                            .tuning = duet_context_tuning(ctx)};
     DUET_DO(check_options(&trainer.options));
     DUET_DO(check_folder(run, resume));
     duet_run_file_created(trainer.created, run);
@@ -160,7 +187,9 @@ duet_status duet_train(duet_context *ctx, duet_train_result *out, const duet_dat
     fill_result(&trainer, &result);
     if (out != NULL) *out = result;
     if (trainer.interrupted) {
-        DUET_FAIL(DUET_CANCELLED, "training was interrupted after %lld images; resume the run to go on", (long long)result.images);
+        DUET_FAIL(DUET_CANCELLED,
+                  "training was interrupted after %lld images; resume the run to go on",
+                  (long long)result.images);
     }
 done:
     duet_trainer_close(&trainer);

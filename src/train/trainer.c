@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Putting a trainer together: members of the families, the two models (raw weights and their average), the training
- * plan: build, fuse, gradient of every weight, plan. */
+ * Putting a trainer together: members of the families, the two models (raw weights and their
+ * average), the training plan: build, fuse, gradient of every weight, plan. */
 #include "train/trainer.h"
 
 #include <stdio.h>
@@ -12,42 +12,42 @@
 
 /* ---- choices ---- */
 
-duet_status duet_choice_parse(duet_choice *out, const duet_family *family, const char *spec)
-{
-    return duet_family_parse(family, &out->entry, &out->options, sizeof(out->options), spec);
+duet_status duet_choice_parse(duet_choice *out, const duet_family *family, const char *spec) {
+    return duet_family_parse(family, &out->entry, &out->options, sizeof out->options, spec);
 }
 
-duet_status duet_choice_spell(const duet_choice *choice, char out[DUET_TEXT_SIZE])
-{
+duet_status duet_choice_spell(const duet_choice *choice, char out[DUET_TEXT_SIZE]) {
     const duet_param_table *table = &choice->entry->params;
     char text[4 * DUET_TEXT_SIZE];
-    size_t used = (size_t)snprintf(text, sizeof(text), "%s", choice->entry->name);
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", choice->entry->name);
     for (int i = 0; i < table->count; i++) {
         char value[DUET_LIST_SIZE * 24];
-        duet_params_print(table, &choice->options, i, value, sizeof(value));
+        duet_params_print(table, &choice->options, i, value, sizeof value);
         for (char *c = value; *c != '\0'; c++) {
             if (*c == ',') *c = '/'; /* ',' ends the pair in a spec */
         }
-        if (used < sizeof(text)) {
-            used += (size_t)snprintf(text + used, sizeof(text) - used, "%c%s=%s", i == 0 ? ':' : ',', table->rows[i].name, value);
+        if (used < sizeof text) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "%c%s=%s", i == 0 ? ':' : ',',
+                                     table->rows[i].name, value);
         }
     }
     if (used >= DUET_TEXT_SIZE) {
-        return duet_fail(DUET_ARG, "the options of '%s' are too long to be written down", choice->entry->name);
+        return duet_fail(DUET_ARG, "the options of '%s' are too long to be written down",
+                         choice->entry->name);
     }
     duet_copy_text(out, DUET_TEXT_SIZE, text);
     return DUET_OK;
 }
 
-static duet_status choose_members(duet_trainer *trainer)
-{
+static duet_status choose_members(duet_trainer *trainer) {
     const duet_train_options *o = &trainer->options;
     DUET_TRY(duet_noise_new(&trainer->noise, o->noise));
     DUET_TRY(duet_choice_parse(&trainer->predict, &duet_family_predict, o->predict));
     DUET_TRY(duet_choice_parse(&trainer->task_choice, &duet_family_task, o->task));
     DUET_TRY(duet_choice_parse(&trainer->optim_choice, &duet_family_optim, o->optim));
     DUET_TRY(duet_choice_parse(&trainer->lr_choice, &duet_family_lr, o->lr));
-    trainer->task = (const duet_task *)(const void *)trainer->task_choice.entry; /* info is the first member of each */
+    trainer->task = (const duet_task *)(const void *)
+                        trainer->task_choice.entry; /* info is the first member of each */
     trainer->optim = (const duet_optim *)(const void *)trainer->optim_choice.entry;
     trainer->lr = (const duet_lr *)(const void *)trainer->lr_choice.entry;
     return DUET_OK;
@@ -56,8 +56,7 @@ static duet_status choose_members(duet_trainer *trainer)
 /* ---- models ---- */
 
 /* Fills in what the data decides and the spec leaves open: the image size and the channels. */
-static duet_status complete_arch(char arch[DUET_TEXT_SIZE], int64_t size, int channels)
-{
+static duet_status complete_arch(char arch[DUET_TEXT_SIZE], int64_t size, int channels) {
     const duet_entry *entry = NULL;
     char text[2 * DUET_TEXT_SIZE];
     if (arch[0] == '\0') {
@@ -65,38 +64,41 @@ static duet_status complete_arch(char arch[DUET_TEXT_SIZE], int64_t size, int ch
         return DUET_OK;
     }
     DUET_TRY(duet_family_parse(&duet_family_arch, &entry, NULL, 0, arch));
-    size_t used = (size_t)snprintf(text, sizeof(text), "%s", arch);
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", arch);
     const struct {
         const char *key;
         long long value;
     } fill[] = {{"image_size", (long long)size}, {"in_channels", (long long)channels}};
     for (int i = 0; i < DUET_COUNT(fill); i++) {
-        if (duet_params_find(&entry->params, fill[i].key) == NULL || strstr(arch, fill[i].key) != NULL) continue;
+        if (duet_params_find(&entry->params, fill[i].key) == NULL ||
+            strstr(arch, fill[i].key) != NULL)
+            continue;
         const char mark = strchr(text, ':') == NULL ? ':' : ',';
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%c%s=%lld", mark, fill[i].key, fill[i].value);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%c%s=%lld", mark, fill[i].key,
+                                 fill[i].value);
     }
-    if (!duet_copy_text(arch, DUET_TEXT_SIZE, text)) return duet_fail(DUET_ARG, "the architecture '%s' is too long", text);
+    if (!duet_copy_text(arch, DUET_TEXT_SIZE, text))
+        return duet_fail(DUET_ARG, "the architecture '%s' is too long", text);
     return DUET_OK;
 }
 
-static duet_status fill_card(duet_trainer *trainer, duet_model *model)
-{
+static duet_status fill_card(duet_trainer *trainer, duet_model *model) {
     const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
     duet_card *card = duet_model_card(model);
     duet_choice noise = {0};
     DUET_TRY(duet_choice_parse(&noise, &duet_family_noise, trainer->options.noise));
     DUET_TRY(duet_choice_spell(&noise, card->noise));
     DUET_TRY(duet_choice_spell(&trainer->predict, card->predict));
-    card->preprocess = (duet_preprocess){.size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
-    duet_copy_text(card->name, sizeof(card->name), info->name);
-    duet_copy_text(card->data, sizeof(card->data), info->name);
+    card->preprocess = (duet_preprocess){
+        .size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
+    duet_copy_text(card->name, sizeof card->name, info->name);
+    duet_copy_text(card->data, sizeof card->data, info->name);
     card->ema = model == trainer->ema;
     if (!info->labelled || info->class_count == 0) return DUET_OK;
     return duet_card_set_classes(model, info->class_names, info->class_count);
 }
 
-static duet_status make_models(duet_trainer *trainer)
-{
+static duet_status make_models(duet_trainer *trainer) {
     duet_train_options *o = &trainer->options;
     const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
     if (o->size == 0) o->size = duet_preset_size(info);
@@ -106,11 +108,12 @@ static duet_status make_models(duet_trainer *trainer)
     DUET_TRY(duet_model_new(trainer->ctx, &trainer->ema, o->arch, o->seed)); /* the same weights */
     const int64_t channels = trainer->model->shape.in_channels;
     if (channels != 1 && channels != 3) {
-        return duet_fail(DUET_ARG, "the architecture takes %lld channels, images have 1 or 3", (long long)channels);
+        return duet_fail(DUET_ARG, "the architecture takes %lld channels, images have 1 or 3",
+                         (long long)channels);
     }
     if (trainer->model->shape.out_channels < channels) {
-        return duet_fail(DUET_ARG, "the architecture takes %lld channels but gives %lld", (long long)channels,
-                         (long long)trainer->model->shape.out_channels);
+        return duet_fail(DUET_ARG, "the architecture takes %lld channels but gives %lld",
+                         (long long)channels, (long long)trainer->model->shape.out_channels);
     }
     o->size = trainer->model->shape.size; /* a spec may say it itself */
     DUET_TRY(fill_card(trainer, trainer->model));
@@ -120,21 +123,21 @@ static duet_status make_models(duet_trainer *trainer)
 /* ---- plan ---- */
 
 typedef struct gradients {
-    duet_value *wrt, *grad;  /* [params of the graph] */
+    duet_value *wrt, *grad; /* [params of the graph] */
     duet_plan_grad *list;
     int64_t count;
 } gradients;
 
-static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet_graph *graph, duet_value loss)
-{
+static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet_graph *graph,
+                                 duet_value loss) {
     const int64_t count = graph->param_count;
     const duet_params *params = trainer->model->params;
     int64_t weights = 0;
-    DUET_TRY(duet_alloc(&g->wrt, count, sizeof(*g->wrt)));
-    DUET_TRY(duet_alloc(&g->grad, count, sizeof(*g->grad)));
-    DUET_TRY(duet_alloc(&g->list, count, sizeof(*g->list)));
+    DUET_TRY(duet_alloc(&g->wrt, count, sizeof *g->wrt));
+    DUET_TRY(duet_alloc(&g->grad, count, sizeof *g->grad));
+    DUET_TRY(duet_alloc(&g->list, count, sizeof *g->list));
     int64_t *slots = NULL;
-    DUET_TRY(duet_alloc(&slots, count, sizeof(*slots)));
+    DUET_TRY(duet_alloc(&slots, count, sizeof *slots));
     for (int64_t i = 0; i < count; i++) {
         const duet_param_slot *slot = duet_params_slot(params, graph->params[i].name);
         if (graph->params[i].role != DUET_WEIGHT || slot == NULL) continue;
@@ -143,17 +146,18 @@ static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet
     }
     const duet_status status = duet_grad(graph, loss, g->wrt, weights, g->grad);
     for (int64_t i = 0; status == DUET_OK && i < weights; i++) {
-        if (g->grad[i] != DUET_NONE) g->list[g->count++] = (duet_plan_grad){.value = g->grad[i], .slot = slots[i]};
+        if (g->grad[i] != DUET_NONE)
+            g->list[g->count++] = (duet_plan_grad){.value = g->grad[i], .slot = slots[i]};
     }
     duet_release(slots);
     return status;
 }
 
 /* Of a pass behind the gradient: gradients of parameters are kept as the losses are. */
-static duet_status run_pass(const char *name, const gradients *g, duet_graph *graph, const duet_value *out)
-{
+static duet_status run_pass(const char *name, const gradients *g, duet_graph *graph,
+                            const duet_value *out) {
     duet_value *keep = NULL;
-    DUET_TRY(duet_alloc(&keep, g->count + 2, sizeof(*keep)));
+    DUET_TRY(duet_alloc(&keep, g->count + 2, sizeof *keep));
     for (int64_t i = 0; i < g->count; i++) keep[i] = g->list[i].value;
     keep[g->count] = out[0];
     keep[g->count + 1] = out[1];
@@ -162,21 +166,24 @@ static duet_status run_pass(const char *name, const gradients *g, duet_graph *gr
     return status;
 }
 
-static duet_status make_plan(duet_trainer *trainer)
-{
+static duet_status make_plan(duet_trainer *trainer) {
     duet_status status = DUET_OK;
     duet_graph *graph = NULL;
     gradients g = {0};
     duet_value out[2] = {DUET_NONE, DUET_NONE}; /* loss, per sample */
-    const duet_plan_options options = {.threads = duet_context_threads(trainer->ctx), .exact = duet_context_exact(trainer->ctx),
+    const duet_plan_options options = {.threads = duet_context_threads(trainer->ctx),
+                                       .exact = duet_context_exact(trainer->ctx),
                                        .tuning = trainer->tuning};
     DUET_DO(duet_graph_new(&graph));
-    DUET_DO(trainer->task->build(&trainer->task_choice.options, &trainer->setup, graph, &out[0], &out[1]));
+    DUET_DO(trainer->task->build(&trainer->task_choice.options, &trainer->setup, graph, &out[0],
+                                 &out[1]));
     DUET_DO(duet_pass_run(graph, "fuse", out, 2));
     DUET_DO(differentiate(&g, trainer, graph, out[0]));
-    if (strcmp(trainer->options.recompute, "blocks") == 0) DUET_DO(run_pass("recompute", &g, graph, out));
+    if (strcmp(trainer->options.recompute, "blocks") == 0)
+        DUET_DO(run_pass("recompute", &g, graph, out));
     if (strcmp(trainer->options.precision, "bf16") == 0) DUET_DO(run_pass("bf16", &g, graph, out));
-    DUET_DO(duet_plan_new(&trainer->plan, graph, trainer->model->params, out, 2, g.list, g.count, &options));
+    DUET_DO(duet_plan_new(&trainer->plan, graph, trainer->model->params, out, 2, g.list, g.count,
+                          &options));
     DUET_DO(duet_session_new(&trainer->session, trainer->plan, trainer->model->params));
 done:
     duet_release(g.wrt);
@@ -186,8 +193,7 @@ done:
     return status;
 }
 
-static duet_status make_tiles(duet_trainer *trainer)
-{
+static duet_status make_tiles(duet_trainer *trainer) {
     const duet_params *params = trainer->model->params;
     for (int64_t k = 0; k < params->count; k++) {
         const duet_param_slot *slot = &params->slots[k];
@@ -195,35 +201,47 @@ static duet_status make_tiles(duet_trainer *trainer)
         if (grad < 0) continue;
         for (int64_t at = 0; at < slot->count; at += DUET_OPTIM_TILE) {
             const int64_t left = slot->count - at;
-            DUET_TRY(duet_grow(&trainer->tiles, &trainer->tile_capacity, trainer->tile_count + 1, sizeof(*trainer->tiles)));
-            trainer->tiles[trainer->tile_count++] = (duet_optim_tile){.slot = k, .weight = slot->offset + at, .grad = grad + at,
-                .count = left < DUET_OPTIM_TILE ? left : DUET_OPTIM_TILE, .decay = slot->shape.rank >= 2};
+            DUET_TRY(duet_grow(&trainer->tiles, &trainer->tile_capacity, trainer->tile_count + 1,
+                               sizeof *trainer->tiles));
+            trainer->tiles[trainer->tile_count++] =
+                (duet_optim_tile){.slot = k,
+                                  .weight = slot->offset + at,
+                                  .grad = grad + at,
+                                  .count = left < DUET_OPTIM_TILE ? left : DUET_OPTIM_TILE,
+                                  .decay = slot->shape.rank >= 2};
         }
     }
-    if (trainer->tile_count == 0) return duet_fail(DUET_UNSUPPORTED, "the loss does not depend on any weight");
-    return duet_alloc(&trainer->tile_sums, trainer->tile_count, sizeof(*trainer->tile_sums));
+    if (trainer->tile_count == 0)
+        return duet_fail(DUET_UNSUPPORTED, "the loss does not depend on any weight");
+    return duet_alloc(&trainer->tile_sums, trainer->tile_count, sizeof *trainer->tile_sums);
 }
 
 /* ---- whole ---- */
 
-duet_status duet_trainer_open(duet_trainer *trainer)
-{
+duet_status duet_trainer_open(duet_trainer *trainer) {
     const duet_train_options *o = &trainer->options;
     DUET_TRY(choose_members(trainer));
     DUET_TRY(make_models(trainer));
     DUET_TRY(duet_view_all(&trainer->view, trainer->dataset, DUET_TRAIN));
     if (trainer->view.count == 0) {
-        return duet_fail(DUET_ARG, "the data set '%s' has no training images", duet_dataset_describe(trainer->dataset)->path);
+        return duet_fail(DUET_ARG, "the data set '%s' has no training images",
+                         duet_dataset_describe(trainer->dataset)->path);
     }
-    trainer->setup = (duet_task_setup){.model = trainer->model, .noise = trainer->noise,
-        .predict = (const duet_predict *)(const void *)trainer->predict.entry, .predict_options = &trainer->predict.options,
-        .batch = o->batch / o->accumulate, .seed = o->seed, .threads = duet_context_threads(trainer->ctx)};
+    trainer->setup =
+        (duet_task_setup){.model = trainer->model,
+                          .noise = trainer->noise,
+                          .predict = (const duet_predict *)(const void *)trainer->predict.entry,
+                          .predict_options = &trainer->predict.options,
+                          .batch = o->batch / o->accumulate,
+                          .seed = o->seed,
+                          .threads = duet_context_threads(trainer->ctx)};
     DUET_TRY(make_plan(trainer));
     DUET_TRY(make_tiles(trainer));
     for (int i = 0; i < trainer->optim->moments; i++) {
         DUET_TRY(duet_alloc(&trainer->moment[i], trainer->model->params->size, sizeof(float)));
     }
-    if (o->accumulate > 1) DUET_TRY(duet_alloc(&trainer->gradient, duet_plan_grad_size(trainer->plan), sizeof(float)));
+    if (o->accumulate > 1)
+        DUET_TRY(duet_alloc(&trainer->gradient, duet_plan_grad_size(trainer->plan), sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->scratch, trainer->task->room(&trainer->setup), sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->row_loss, o->batch, sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->row_t, o->batch, sizeof(int64_t)));
@@ -232,14 +250,13 @@ duet_status duet_trainer_open(duet_trainer *trainer)
     trainer->total = o->minutes > 0.0 ? 0 : duet_budget_steps(o);
     const int64_t fallbacks = duet_plan_fallbacks(trainer->plan);
     if (fallbacks > 0) {
-        duet_log(trainer->ctx, DUET_LOG_WARNING, "%lld of %lld nodes run by slow reference code", (long long)fallbacks,
-                 (long long)duet_plan_rows(trainer->plan));
+        duet_log(trainer->ctx, DUET_LOG_WARNING, "%lld of %lld nodes run by slow reference code",
+                 (long long)fallbacks, (long long)duet_plan_rows(trainer->plan));
     }
     return DUET_OK;
 }
 
-void duet_trainer_close(duet_trainer *trainer)
-{
+void duet_trainer_close(duet_trainer *trainer) {
     duet_loader_close(trainer->loader);
     duet_session_free(trainer->session);
     duet_plan_free(trainer->plan);
@@ -257,15 +274,14 @@ void duet_trainer_close(duet_trainer *trainer)
     duet_release(trainer->losses);
 }
 
-double duet_trainer_seconds(const duet_trainer *trainer)
-{
+double duet_trainer_seconds(const duet_trainer *trainer) {
     return trainer->seconds + (trainer->started > 0.0 ? duet_clock() - trainer->started : 0.0);
 }
 
-double duet_trainer_final_loss(const duet_trainer *trainer)
-{
+double duet_trainer_final_loss(const duet_trainer *trainer) {
     const int64_t count = (trainer->steps + 19) / 20;
     double sum = 0.0;
-    for (int64_t i = trainer->steps - count; i < trainer->steps; i++) sum += (double)trainer->losses[i];
+    for (int64_t i = trainer->steps - count; i < trainer->steps; i++)
+        sum += (double)trainer->losses[i];
     return count > 0 ? sum / (double)count : 0.0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * train/trainer.h: the inside of a training. A trainer owns everything a run needs; its parts stand in one file each:
- * trainer.c (putting together), loop.c (steps and budget), checkpoint.c, run_file.c (run.json), curve.c (loss.csv),
- * pictures.c (real.png, denoise.png), ema.c, preset.c. */
+ * train/trainer.h: the inside of a training. A trainer owns everything a run needs; its parts stand
+ * in one file each: trainer.c (putting together), loop.c (steps and budget), checkpoint.c,
+ * run_file.c (run.json), curve.c (loss.csv), pictures.c (real.png, denoise.png), ema.c,
+ * preset.c. */
 #ifndef DUET_TRAIN_TRAINER_H
 #define DUET_TRAIN_TRAINER_H
 
@@ -20,8 +21,10 @@ typedef struct duet_choice {
         uint8_t bytes[512];
     } options;
 } duet_choice;
-DUET_NODISCARD duet_status duet_choice_parse(duet_choice *out, const duet_family *family, const char *spec);
-/* The spec with every parameter spelled out: "linear:steps=1000,beta_start=0.0001,beta_end=0.02". */
+DUET_NODISCARD duet_status duet_choice_parse(duet_choice *out, const duet_family *family,
+                                             const char *spec);
+/* The spec with every parameter spelled out: "linear:steps=1000,beta_start=0.0001,beta_end=0.02".
+ */
 DUET_NODISCARD duet_status duet_choice_spell(const duet_choice *choice, char out[DUET_TEXT_SIZE]);
 
 /* Means since the last line of loss.csv. */
@@ -36,7 +39,8 @@ typedef struct duet_trainer {
     duet_context *ctx;
     const duet_dataset *dataset;
     const char *run;
-    const duet_tuning *tuning;  /* the kernels of the run, from its first step to its last; NULL = by rule */
+    const duet_tuning
+        *tuning; /* the kernels of the run, from its first step to its last; NULL = by rule */
     duet_train_options options; /* nothing left open: arch, size and budget are filled in */
     char created[32];           /* UTC, of run.json */
 
@@ -48,29 +52,29 @@ typedef struct duet_trainer {
     duet_model *model; /* raw weights */
     duet_model *ema;   /* their average: what is saved as the model */
     duet_task_setup setup;
-    duet_view view;    /* training rows */
+    duet_view view; /* training rows */
     duet_loader *loader;
 
     duet_plan *plan;
     duet_session *session;
     duet_optim_tile *tiles;
     int64_t tile_count, tile_capacity;
-    double *tile_sums;                  /* [tile_count] */
-    float *moment[DUET_OPTIM_MOMENTS];  /* blocks laid out as the parameters */
-    float *gradient;                    /* sum over the parts of a batch; NULL = one part, the session has it */
-    float *scratch, *row_loss;          /* of the task; [batch] */
-    int64_t *row_t;                     /* [batch] */
+    double *tile_sums;                 /* [tile_count] */
+    float *moment[DUET_OPTIM_MOMENTS]; /* blocks laid out as the parameters */
+    float *gradient; /* sum over the parts of a batch; NULL = one part, the session has it */
+    float *scratch, *row_loss; /* of the task; [batch] */
+    int64_t *row_t;            /* [batch] */
 
     int64_t steps, total;    /* done; wanted, 0 = not known yet */
     double seconds, started; /* spent before this call; clock when it began to train */
     float *losses;           /* [steps] */
     int64_t loss_capacity;
-    int64_t saved;           /* steps at the last checkpoint, -1 = none */
-    double saved_at;         /* clock */
-    int64_t measure_step;    /* where the speed is measured from; -1 = not yet */
+    int64_t saved;        /* steps at the last checkpoint, -1 = none */
+    double saved_at;      /* clock */
+    int64_t measure_step; /* where the speed is measured from; -1 = not yet */
     double measure_seconds;
     duet_curve curve;
-    bool began;              /* run.json is this call's; a refused resume leaves it as it was */
+    bool began; /* run.json is this call's; a refused resume leaves it as it was */
     bool interrupted;
 } duet_trainer;
 
@@ -102,10 +106,12 @@ DUET_NODISCARD duet_status duet_checkpoint_any(const char *run, bool *found);
 /* ---- run_file.c ---- */
 struct json_t;
 struct json_t *duet_settings_json(const duet_train_options *options); /* every parameter as text */
-/* The text of a JSON value, to be released; DUET_FORMAT for NULL (what json_pack gives for text that is not UTF-8). */
+/* The text of a JSON value, to be released; DUET_FORMAT for NULL (what json_pack gives for text
+ * that is not UTF-8). */
 DUET_NODISCARD duet_status duet_json_text(char **out, const struct json_t *root, bool indent);
 DUET_NODISCARD duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status);
-#define DUET_RUN_TUNING "tuning.json" /* in the run folder, where the run's kernels come from a table */
+#define DUET_RUN_TUNING \
+    "tuning.json" /* in the run folder, where the run's kernels come from a table */
 /* The hash of the table that the run's kernels come from, by run.json; 0 = from none. */
 DUET_NODISCARD duet_status duet_run_file_tuning(const char *run, uint64_t *out);
 void duet_run_file_created(char out[32], const char *run); /* of the run.json there, else now */
@@ -123,7 +129,8 @@ DUET_NODISCARD duet_status duet_picture_real(duet_trainer *trainer);
 DUET_NODISCARD duet_status duet_picture_denoise(duet_trainer *trainer);
 
 /* ---- preset.c ---- */
-/* The side images of this data set are brought to: its smaller side, to a multiple of 4, at most 64. */
+/* The side images of this data set are brought to: its smaller side, to a multiple of 4, at most
+ * 64. */
 int64_t duet_preset_size(const duet_dataset_info *info);
 /* The architecture for images of this size: spec of the family `arch`. */
 void duet_preset_arch(char out[DUET_TEXT_SIZE], int64_t size, int channels);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Conformance of the family `head`: every member with its defaults separates what can be separated, gives the same answer
- * twice and for any number of threads, comes back from its file bit for bit, and stops when it is told to. */
+ * Conformance of the family `head`: every member with its defaults separates what can be separated,
+ * gives the same answer twice and for any number of threads, comes back from its file bit for bit,
+ * and stops when it is told to. */
 #include "tiny_model.h"
 
 #include <math.h>
@@ -49,9 +50,13 @@ static int right(const float *logits) {
     return count;
 }
 
-static duet_head *fit(const char *spec, bool validated, bool quick, int threads, duet_head_result *result) {
-    const duet_head_fit problem = {
-        .train = &train, .val = validated ? &val : NULL, .class_count = CLASSES, .strength = 0.01, .quick = quick};
+static duet_head *fit(const char *spec, bool validated, bool quick, int threads,
+                      duet_head_result *result) {
+    const duet_head_fit problem = {.train = &train,
+                                   .val = validated ? &val : NULL,
+                                   .class_count = CLASSES,
+                                   .strength = 0.01,
+                                   .quick = quick};
     duet_context *ctx = make_context(threads, true);
     duet_head *head = NULL;
     OK(duet_head_train(ctx, &head, spec, &problem, result));
@@ -72,7 +77,8 @@ static void check_member(const char *name) {
         assert_int_equal(right(logits[0]), ROWS);
         duet_head_free(head);
     }
-    duet_head *head = fit(name, true, false, 1, &result), *again = fit(name, true, false, 3, &result), *loaded = NULL;
+    duet_head *head = fit(name, true, false, 1, &result),
+              *again = fit(name, true, false, 3, &result), *loaded = NULL;
     assert_true(result.converged);
     duet_head_card card = {.class_count = 0, .top1 = NAN}, read;
     duet_copy_text(card.head, sizeof card.head, name);
@@ -103,7 +109,8 @@ static void every_head(void **unused) {
         duet_head *head = NULL;
         duet_head_result result;
         OK(duet_context_new(&ctx, &options));
-        assert_int_equal(duet_head_train(ctx, &head, entry->name, &problem, &result), DUET_CANCELLED);
+        assert_int_equal(duet_head_train(ctx, &head, entry->name, &problem, &result),
+                         DUET_CANCELLED);
         assert_null(head);
         duet_context_free(ctx);
     }

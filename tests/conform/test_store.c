@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Conformance of the family `store`: every member that can write gives back every element type at every rank to 4, empty
- * tensors, long and odd names; it converts on reading, replaces a file whole or not at all, and refuses what cannot be. */
+ * Conformance of the family `store`: every member that can write gives back every element type at
+ * every rank to 4, empty tensors, long and odd names; it converts on reading, replaces a file whole
+ * or not at all, and refuses what cannot be. */
 #include "unit/data/fixtures.h"
 
 #include <duet/store.h>
@@ -12,20 +13,23 @@ extern const duet_family duet_family_store;
 
 enum { MOST = 24, TENSORS = DUET_DTYPE_COUNT * 6 };
 
-static const duet_shape shapes[] = {{0, {0}}, {1, {7}}, {2, {2, 3}}, {3, {2, 3, 4}}, {4, {1, 2, 3, 4}}, {3, {5, 0, 2}}};
+static const duet_shape shapes[] = {{0, {0}},       {1, {7}},          {2, {2, 3}},
+                                    {3, {2, 3, 4}}, {4, {1, 2, 3, 4}}, {3, {5, 0, 2}}};
 
 static const duet_store_member *member(int index) {
     return (const duet_store_member *)(const void *)duet_family_store.entries[index];
 }
 
 static bool stores(const duet_store_member *store, duet_dtype dtype) {
-    return !(dtype == DUET_BF16 && strcmp(store->info.name, "npz") == 0); /* numpy has no bfloat16 */
+    return !(dtype == DUET_BF16 &&
+             strcmp(store->info.name, "npz") == 0); /* numpy has no bfloat16 */
 }
 
 /* Small values that every type holds. */
 static void fill(void *out, duet_dtype dtype, int64_t count) {
     double values[MOST];
-    for (int64_t i = 0; i < count; i++) values[i] = dtype == DUET_BOOL ? (double)(i % 2) : (double)((i * 5 + 3) % 64);
+    for (int64_t i = 0; i < count; i++)
+        values[i] = dtype == DUET_BOOL ? (double)(i % 2) : (double)((i * 5 + 3) % 64);
     duet_convert(out, dtype, values, DUET_F64, count);
 }
 
@@ -48,7 +52,8 @@ static void members_are_described(void **unused) {
     for (int i = 0; i < duet_family_store.count; i++) {
         const duet_store_member *store = member(i);
         assert_true(strlen(store->info.name) > 0 && strlen(store->info.help) > 10);
-        assert_true(store->detect != NULL && store->open != NULL && store->close != NULL && store->read != NULL);
+        assert_true(store->detect != NULL && store->open != NULL && store->close != NULL &&
+                    store->read != NULL);
         const uint8_t zeros[64] = {0};
         assert_false(store->detect(zeros, 0, 0) || store->detect(zeros, sizeof zeros, 64));
     }
@@ -61,9 +66,11 @@ static void check_types_and_ranks(const duet_store_member *store, const char *pa
     int64_t count = 0;
     for (int dtype = 0; dtype < DUET_DTYPE_COUNT; dtype++) {
         for (int s = 0; s < DUET_COUNT(shapes) && stores(store, (duet_dtype)dtype); s++) {
-            snprintf(names[count], sizeof names[count], "%s.%d", duet_dtype_name((duet_dtype)dtype), s);
+            snprintf(names[count], sizeof names[count], "%s.%d", duet_dtype_name((duet_dtype)dtype),
+                     s);
             fill(data[count], (duet_dtype)dtype, duet_shape_count(&shapes[s]));
-            items[count] = (duet_store_item){names[count], (duet_dtype)dtype, (duet_dtype)dtype, shapes[s], data[count]};
+            items[count] = (duet_store_item){names[count], (duet_dtype)dtype, (duet_dtype)dtype,
+                                             shapes[s], data[count]};
             count++;
         }
     }
@@ -79,20 +86,24 @@ static void check_types_and_ranks(const duet_store_member *store, const char *pa
         double wide[MOST], want[MOST];
         assert_non_null(entry);
         assert_int_equal(entry->dtype, items[i].dtype);
-        if (!duet_shape_equal(&entry->shape, &items[i].shape)) fail_msg("%s: '%s' has another shape", store->info.name, names[i]);
+        if (!duet_shape_equal(&entry->shape, &items[i].shape))
+            fail_msg("%s: '%s' has another shape", store->info.name, names[i]);
         OK(duet_store_read(file, names[i], entry->dtype, same));
         assert_memory_equal(same, data[i], (size_t)elements * duet_dtype_size(entry->dtype));
         OK(duet_store_read(file, names[i], DUET_F64, wide));
         duet_convert(want, DUET_F64, data[i], items[i].dtype, elements);
         assert_memory_equal(wide, want, (size_t)elements * sizeof *want);
         const void *borrowed = duet_store_data(file, names[i]);
-        if (borrowed && elements > 0) assert_memory_equal(borrowed, data[i], (size_t)elements * duet_dtype_size(entry->dtype));
+        if (borrowed != NULL && elements > 0)
+            assert_memory_equal(borrowed, data[i],
+                                (size_t)elements * duet_dtype_size(entry->dtype));
     }
     assert_null(duet_store_find(file, "no such"));
     assert_null(duet_store_at(file, count));
     assert_null(duet_store_at(file, -1));
     double nothing;
-    FAILS(DUET_NOT_FOUND, "no tensor 'no such'", duet_store_read(file, "no such", DUET_F64, &nothing));
+    FAILS(DUET_NOT_FOUND, "no tensor 'no such'",
+          duet_store_read(file, "no such", DUET_F64, &nothing));
     duet_store_close(file);
 }
 
@@ -121,7 +132,8 @@ static void check_names(const duet_store_member *store, const char *path) {
     const float value[3] = {1, 2, 3};
     const char *const names[] = {longest, "a b.c/d", "\xC3\xA9\xE7\x8C\xAB"};
     duet_store_item items[3];
-    for (int i = 0; i < 3; i++) items[i] = (duet_store_item){names[i], DUET_F32, DUET_F32, {0, {0}}, &value[i]};
+    for (int i = 0; i < 3; i++)
+        items[i] = (duet_store_item){names[i], DUET_F32, DUET_F32, {0, {0}}, &value[i]};
     OK(duet_store_write(path, store->info.name, items, 3, NULL, 0));
     duet_store *file = NULL;
     OK(duet_store_open(&file, path));
@@ -171,8 +183,9 @@ static void every_store_keeps_what_it_is_given(void **unused) {
         fresh_folder(folder, "store");
         path_of(path, folder, store);
         if (strcmp(store->info.name, "npy") == 0) continue; /* one array: unit/io/test_npy.c */
-        if (!store->write) {
-            FAILS(DUET_UNSUPPORTED, "not written", duet_store_write(path, store->info.name, NULL, 0, NULL, 0));
+        if (store->write == NULL) {
+            FAILS(DUET_UNSUPPORTED, "not written",
+                  duet_store_write(path, store->info.name, NULL, 0, NULL, 0));
             continue;
         }
         check_types_and_ranks(store, path);
@@ -188,7 +201,8 @@ static void unknown_formats_are_refused(void **unused) {
     (void)unused;
     const float value = 1;
     const duet_store_item item = {"x", DUET_F32, DUET_F32, {0, {0}}, &value};
-    FAILS(DUET_ARG, "unknown store format 'hdf5'", duet_store_write(DUET_TEST_TMP "/case.hdf5", "hdf5", &item, 1, NULL, 0));
+    FAILS(DUET_ARG, "unknown store format 'hdf5'",
+          duet_store_write(DUET_TEST_TMP "/case.hdf5", "hdf5", &item, 1, NULL, 0));
     assert_false(duet_path_exists(DUET_TEST_TMP "/case.hdf5"));
 }
 

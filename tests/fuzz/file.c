@@ -12,6 +12,8 @@ const char *fuzz_file(const uint8_t *data, size_t size) {
     static char path[64];
     if (file < 0) file = memfd_create("fuzz", 0);
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    if (file < 0 || ftruncate(file, 0) != 0 || (size > 0 && pwrite(file, data, size, 0) != (ssize_t)size)) abort();
+    if (file < 0 || ftruncate(file, 0) != 0 ||
+        (size > 0 && pwrite(file, data, size, 0) != (ssize_t)size))
+        abort();
     return path;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * config.json and scheduler_config.json of a folder of diffusers, beside weights without a tensor: everything up to the search for the first one.
- * Every input is tried as the one and as the other. */
+ * config.json and scheduler_config.json of a folder of diffusers, beside weights without a tensor:
+ * everything up to the search for the first one. Every input is tried as the one and as the
+ * other. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,8 +11,10 @@
 #include "fuzz/target.h"
 
 static char folder[] = "/tmp/duet-fuzz-XXXXXX";
-static const char network[] = "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 8, \"block_out_channels\": [32], \"down_block_types\": [\"DownBlock2D\"], "
-                              "\"up_block_types\": [\"UpBlock2D\"]}";
+static const char network[] =
+    "{\"_class_name\": \"UNet2DModel\", \"sample_size\": 8, \"block_out_channels\": [32], "
+    "\"down_block_types\": [\"DownBlock2D\"], "
+    "\"up_block_types\": [\"UpBlock2D\"]}";
 
 static void put(const char *name, const void *bytes, size_t size) {
     char path[128];
@@ -27,7 +30,8 @@ static void drop(const char *name) {
 }
 
 static void clean(void) {
-    static const char *const names[] = {"config.json", "scheduler_config.json", "diffusion_pytorch_model.safetensors", ""};
+    static const char *const names[] = {"config.json", "scheduler_config.json",
+                                        "diffusion_pytorch_model.safetensors", ""};
     for (int i = 0; i < DUET_COUNT(names); i++) drop(names[i]);
 }
 

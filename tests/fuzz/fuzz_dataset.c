@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Data sets in single files, by every layout that reads one; and as each of the files of CIFAR for Python. */
+ * Data sets in single files, by every layout that reads one; and as each of the files of CIFAR for
+ * Python. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +10,8 @@
 #include "fuzz/target.h"
 
 static char folder[] = "/tmp/duet-fuzz-XXXXXX";
-static const char *const names[] = {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch", "batches.meta"};
+static const char *const names[] = {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4",
+                                    "data_batch_5", "test_batch",   "batches.meta"};
 
 static const char *inside(const char *name) {
     static char path[128];
@@ -34,7 +36,8 @@ static void make_folder(const char *path) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const layouts[] = {"zip", "npz", "webdataset", "tar_shards", "idx", "cifar_bin", "csv", "cifar_py"};
+    static const char *const layouts[] = {"zip", "npz",       "webdataset", "tar_shards",
+                                          "idx", "cifar_bin", "csv",        "cifar_py"};
     static bool ready;
     const duet_preprocess how = {.size = 8, .channels = 3};
     uint8_t pixels[8 * 8 * 3];
@@ -44,10 +47,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (int i = 0; i < DUET_COUNT(layouts); i++) {
         char spec[128];
         duet_dataset *set = NULL;
-        snprintf(spec, sizeof spec, "%s:%s", layouts[i], i == DUET_COUNT(layouts) - 1 ? folder : path);
+        snprintf(spec, sizeof spec, "%s:%s", layouts[i],
+                 i == DUET_COUNT(layouts) - 1 ? folder : path);
         if (duet_dataset_open(NULL, &set, spec) != DUET_OK) continue;
         for (int split = 0; split < DUET_SPLIT_COUNT; split++)
-            if (duet_dataset_describe(set)->count[split] > 0) (void)!duet_dataset_read(set, (duet_split)split, 0, &how, pixels);
+            if (duet_dataset_describe(set)->count[split] > 0)
+                (void)!duet_dataset_read(set, (duet_split)split, 0, &how, pixels);
         duet_dataset_close(set);
     }
     return 0;

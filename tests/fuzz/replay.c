@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * fuzz/replay.c: runs a fuzz target without libFuzzer: on files and the members of .tar.gz files (the committed corpora); with
- * --truncate on every cut of the files too, with --mutate N on N random changes of all, spread evenly. Says what it did, the slowest input
- * and the peak of memory. A crash or a sanitizer's finding ends it.
+ * fuzz/replay.c: runs a fuzz target without libFuzzer: on files and the members of .tar.gz files
+ * (the committed corpora); with --truncate on every cut of the files too, with --mutate N on N
+ * random changes of all, spread evenly. Says what it did, the slowest input and the peak of memory.
+ * A crash or a sanitizer's finding ends it.
  *   fuzz_store --mutate 100000 tests/golden/torch_zip.pt */
 #include <stdbool.h>
 #include <stdio.h>
@@ -58,18 +59,36 @@ static uint64_t next(run *r) { /* xorshift: the same changes at every run */
 
 /* One to eight changes: a bit, a byte, an interesting number, a piece copied, cut out or zeroed. */
 static int64_t change(run *r, uint8_t *data, int64_t size) {
-    static const uint64_t numbers[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, INT64_MAX, UINT64_MAX};
+    static const uint64_t numbers[] = {0,          1,         0x7f,      0x80,       0xff,
+                                       0x7fff,     0x8000,    0xffff,    0x7fffffff, 0x80000000,
+                                       0xffffffff, INT64_MAX, UINT64_MAX};
     for (uint64_t changes = 1 + next(r) % 8; changes > 0 && size > 0; changes--) {
-        const int64_t at = (int64_t)(next(r) % (uint64_t)size), left = size - at, other = (int64_t)(next(r) % (uint64_t)size);
-        const int64_t count = 1 + (int64_t)(next(r) % (uint64_t)(left < 64 ? left : 64)), room = size - other < count ? size - other : count;
+        const int64_t at = (int64_t)(next(r) % (uint64_t)size), left = size - at,
+                      other = (int64_t)(next(r) % (uint64_t)size);
+        const int64_t count = 1 + (int64_t)(next(r) % (uint64_t)(left < 64 ? left : 64)),
+                      room = size - other < count ? size - other : count;
         const int64_t width = (int64_t)1 << next(r) % 4;
         switch (next(r) % 6) {
-        case 0: data[at] = (uint8_t)(data[at] ^ 1u << next(r) % 8); break;
-        case 1: data[at] = (uint8_t)next(r); break;
-        case 2: memcpy(data + at, &numbers[next(r) % (uint64_t)DUET_COUNT(numbers)], (size_t)(width < left ? width : left)); break;
-        case 3: memmove(data + other, data + at, (size_t)room); break;
-        case 4: memmove(data + at, data + at + count, (size_t)(left - count)); size -= count; break;
-        default: memset(data + at, 0, (size_t)count); break;
+        case 0:
+            data[at] = (uint8_t)(data[at] ^ 1u << next(r) % 8);
+            break;
+        case 1:
+            data[at] = (uint8_t)next(r);
+            break;
+        case 2:
+            memcpy(data + at, &numbers[next(r) % (uint64_t)DUET_COUNT(numbers)],
+                   (size_t)(width < left ? width : left));
+            break;
+        case 3:
+            memmove(data + other, data + at, (size_t)room);
+            break;
+        case 4:
+            memmove(data + at, data + at + count, (size_t)(left - count));
+            size -= count;
+            break;
+        default:
+            memset(data + at, 0, (size_t)count);
+            break;
         }
     }
     return size;
@@ -114,7 +133,8 @@ static duet_status load(run *r, const char *path) {
 static void report(const run *r) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf("%lld seeds, %lld inputs, the slowest took %.1f ms, peak of memory %ld MiB\n", (long long)r->seed_count, (long long)r->inputs, 1e3 * r->slowest, usage.ru_maxrss >> 10);
+    printf("%lld seeds, %lld inputs, the slowest took %.1f ms, peak of memory %ld MiB\n",
+           (long long)r->seed_count, (long long)r->inputs, 1e3 * r->slowest, usage.ru_maxrss >> 10);
 }
 
 int main(int argc, char **argv) {
@@ -122,15 +142,24 @@ int main(int argc, char **argv) {
     bool truncate = false;
     int64_t count = 0;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--truncate") == 0) truncate = true;
-        else if (strcmp(argv[i], "--mutate") == 0 && i + 1 < argc) count = strtoll(argv[++i], NULL, 10);
-        else if (load(&r, argv[i]) != DUET_OK) return fprintf(stderr, "%s\n", duet_error_message()), 1;
+        if (strcmp(argv[i], "--truncate") == 0)
+            truncate = true;
+        else if (strcmp(argv[i], "--mutate") == 0 && i + 1 < argc)
+            count = strtoll(argv[++i], NULL, 10);
+        else if (load(&r, argv[i]) != DUET_OK)
+            return fprintf(stderr, "%s\n", duet_error_message()), 1;
     }
-    if (r.seed_count == 0) return fprintf(stderr, "usage: %s [--truncate] [--mutate N] FILE|CORPUS.tar.gz …\n", argv[0]), 1;
+    if (r.seed_count == 0)
+        return fprintf(stderr, "usage: %s [--truncate] [--mutate N] FILE|CORPUS.tar.gz …\n",
+                       argv[0]),
+               1;
     for (int64_t i = 0; i < r.seed_count; i++) give_part(&r, r.seeds[i].data, r.seeds[i].size);
     for (int64_t i = 0; i < r.seed_count && truncate; i++) {
         if (r.whole[i]) continue;
-        for (int64_t size = 0; size < r.seeds[i].size; size += r.seeds[i].size > LARGE_SEED ? 1 + r.seeds[i].size / 4096 : 1) give_part(&r, r.seeds[i].data, size);
+        for (int64_t size = 0; size<r.seeds[i].size; size += r.seeds[i].size> LARGE_SEED
+                                   ? 1 + r.seeds[i].size / 4096
+                                   : 1)
+            give_part(&r, r.seeds[i].data, size);
     }
     mutate(&r, count);
     report(&r);

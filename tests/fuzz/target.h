@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * fuzz/target.h: a fuzz target reads `size` bytes as hostile input and returns; it is one program under libFuzzer (preset `fuzz`), and
- * one that replays and mutates files where the compiler has none (replay.c). */
+ * fuzz/target.h: a fuzz target reads `size` bytes as hostile input and returns; it is one program
+ * under libFuzzer (preset `fuzz`), and one that replays and mutates files where the compiler has
+ * none (replay.c). */
 #ifndef DUET_TESTS_FUZZ_TARGET_H
 #define DUET_TESTS_FUZZ_TARGET_H
 
@@ -9,7 +10,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Path of a file in memory with these bytes, the same at each call; readers open files by path, some map them. */
+/* Path of a file in memory with these bytes, the same at each call; readers open files by path,
+ * some map them. */
 const char *fuzz_file(const uint8_t *data, size_t size);
 
 #endif

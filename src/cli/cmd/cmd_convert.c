@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_convert.c: duet convert MODEL --out FILE|FOLDER: between guided-diffusion's, diffusers' and duet's own files. */
+ * cli/cmd/cmd_convert.c: duet convert MODEL --out FILE|FOLDER: between guided-diffusion's,
+ * diffusers' and duet's own files. */
 #include <string.h>
 
 #include <duet/model.h>
@@ -11,36 +12,49 @@ typedef struct convert_options {
 } convert_options;
 
 static const duet_param params[] = {
-    DUET_TEXT(convert_options, out, "", NULL, "what to write: a folder (diffusers), .safetensors (duet's, with the card), .pt (PyTorch) or .npz (numpy)"),
-    DUET_TEXT(convert_options, arch, "", "|adm_unet|diffusers_unet", "in whose terms: guided-diffusion's or diffusers'; empty = a folder diffusers', a file the model's own"),
+    DUET_TEXT(convert_options, out, "", NULL,
+              "what to write: a folder (diffusers), .safetensors (duet's, with the card), .pt "
+              "(PyTorch) or .npz (numpy)"),
+    DUET_TEXT(convert_options, arch, "", "|adm_unet|diffusers_unet",
+              "in whose terms: guided-diffusion's or diffusers'; empty = a folder diffusers', a "
+              "file the model's own"),
     DUET_TEXT(convert_options, dtype, "f32", "f32|f16|bf16", "type of the stored weights"),
 };
 
 static bool is_file(const char *path) {
     const char *const slash = strrchr(path, '/');
-    return strchr(slash ? slash + 1 : path, '.') != NULL && (!slash || slash[1] != '\0');
+    return strchr(slash != NULL ? slash + 1 : path, '.') != NULL &&
+           (slash == NULL || slash[1] != '\0');
 }
 
 static duet_status write_out(const duet_model *model, const convert_options *o) {
-    const duet_dtype dtype = strcmp(o->dtype, "f16") == 0 ? DUET_F16 : strcmp(o->dtype, "bf16") == 0 ? DUET_BF16 : DUET_F32;
-    return is_file(o->out) ? duet_model_save(model, o->out, dtype) : duet_model_save_folder(model, o->out, dtype);
+    const duet_dtype dtype = strcmp(o->dtype, "f16") == 0    ? DUET_F16
+                             : strcmp(o->dtype, "bf16") == 0 ? DUET_BF16
+                                                             : DUET_F32;
+    return is_file(o->out) ? duet_model_save(model, o->out, dtype)
+                           : duet_model_save_folder(model, o->out, dtype);
 }
 
 static duet_status run(cli_state *cli) {
     const convert_options *o = cli->options;
     duet_model *model = NULL, *twin = NULL;
-    if (!o->out[0]) return cli_wrong("where to? give --out FOLDER (diffusers) or FILE.safetensors, .pt, .npz");
+    if (!o->out[0])
+        return cli_wrong("where to? give --out FOLDER (diffusers) or FILE.safetensors, .pt, .npz");
     const char *const arch = o->arch[0] ? o->arch : is_file(o->out) ? "" : "diffusers_unet";
     duet_status status = cli_check_out(o->out, ".safetensors .pt .npz /");
-    if (status == DUET_OK && !is_file(o->out) && strcmp(arch, "diffusers_unet") != 0) status = cli_wrong("a folder is diffusers'; for guided-diffusion's names give --out FILE.pt");
+    if (status == DUET_OK && !is_file(o->out) && strcmp(arch, "diffusers_unet") != 0)
+        status =
+            cli_wrong("a folder is diffusers'; for guided-diffusion's names give --out FILE.pt");
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
-    const bool same = status == DUET_OK && (!arch[0] || strcmp(arch, duet_model_card(model)->arch) == 0);
+    const bool same =
+        status == DUET_OK && (!arch[0] || strcmp(arch, duet_model_card(model)->arch) == 0);
     if (status == DUET_OK && !same) status = duet_model_as(cli->ctx, &twin, model, arch);
     if (status == DUET_OK) status = write_out(same ? model : twin, o);
     if (status == DUET_OK) {
         const char *const written = duet_model_card(same ? model : twin)->arch;
         cli_say(cli, "model: %s (%s, %s)\n", o->out, written, o->dtype);
-        cli_json(cli, json_pack("{s:s,s:s,s:s}", "model", o->out, "arch", written, "dtype", o->dtype));
+        cli_json(cli,
+                 json_pack("{s:s,s:s,s:s}", "model", o->out, "arch", written, "dtype", o->dtype));
     }
     duet_model_close(twin);
     duet_model_close(model);
@@ -48,11 +62,21 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_convert = {
-    .info = {.name = "convert", .help = "between files of guided-diffusion, diffusers and duet", .params = DUET_TABLE(params, convert_options)},
+    .info = {.name = "convert",
+             .help = "between files of guided-diffusion, diffusers and duet",
+             .params = DUET_TABLE(params, convert_options)},
     .usage = "MODEL --out FOLDER|FILE [options]",
-    .details = "Of a file with several sets of weights the averaged one is taken; --weights NAME chooses another.\n"
-               "  duet convert ema_0.9999_500000.pt --out unet/                           to diffusers: DDPMPipeline.from_pretrained\n"
-               "  duet convert unet/ --arch adm_unet --out model.pt                       to guided-diffusion: load_state_dict\n"
-               "  duet convert unet/ --out model.safetensors --dtype bf16                 one file, with a card",
-    .min_args = 1, .max_args = 1, .missing = "which model? give a file, a run folder or a folder of diffusers", .opens = true, .run = run,
+    .details = "Of a file with several sets of weights the averaged one is taken; --weights NAME "
+               "chooses another.\n"
+               "  duet convert ema_0.9999_500000.pt --out unet/                           to "
+               "diffusers: DDPMPipeline.from_pretrained\n"
+               "  duet convert unet/ --arch adm_unet --out model.pt                       to "
+               "guided-diffusion: load_state_dict\n"
+               "  duet convert unet/ --out model.safetensors --dtype bf16                 one "
+               "file, with a card",
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "which model? give a file, a run folder or a folder of diffusers",
+    .opens = true,
+    .run = run,
 };

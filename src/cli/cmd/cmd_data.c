@@ -11,9 +11,11 @@ typedef struct data_options {
 } data_options;
 
 static const duet_param params[] = {
-    DUET_TEXT(data_options, out, "", NULL, "pack: x.zip (EDM, StyleGAN), x.tar or 'x-{000..012}.tar' (WebDataset)"),
+    DUET_TEXT(data_options, out, "", NULL,
+              "pack: x.zip (EDM, StyleGAN), x.tar or 'x-{000..012}.tar' (WebDataset)"),
     DUET_TEXT(data_options, split, "train", "train|val|test", "pack: which rows"),
-    DUET_INT(data_options, size, "0", 0, 4096, "pack: side to scale the images to; 0 = as they are"),
+    DUET_INT(data_options, size, "0", 0, 4096,
+             "pack: side to scale the images to; 0 = as they are"),
 };
 
 static duet_status list(cli_state *cli) {
@@ -22,7 +24,8 @@ static duet_status list(cli_state *cli) {
     for (int i = 0; i < duet_family_dataset.count; i++) {
         const duet_entry *entry = duet_family_dataset.entries[i];
         cli_say(cli, "  %-14s %s\n", entry->name, entry->help);
-        json_array_append_new(rows, json_pack("{s:s,s:s}", "layout", entry->name, "help", entry->help));
+        json_array_append_new(rows,
+                              json_pack("{s:s,s:s}", "layout", entry->name, "help", entry->help));
     }
     cli_json(cli, json_pack("{s:o}", "layouts", rows));
     return DUET_OK;
@@ -32,7 +35,9 @@ static duet_status pack(cli_state *cli, const char *path) {
     const data_options *const o = cli->options;
     duet_dataset *dataset = NULL;
     duet_split split = DUET_TRAIN;
-    if (!o->out[0]) return cli_wrong("where to? give --out x.zip (EDM, StyleGAN) or 'x-{000..012}.tar' (WebDataset)");
+    if (!o->out[0])
+        return cli_wrong(
+            "where to? give --out x.zip (EDM, StyleGAN) or 'x-{000..012}.tar' (WebDataset)");
     duet_status status = cli_check_out(o->out, ".zip .tar");
     if (status == DUET_OK) status = duet_split_parse(&split, o->split);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, path);
@@ -41,23 +46,40 @@ static duet_status pack(cli_state *cli, const char *path) {
         const long long count = (long long)duet_dataset_describe(dataset)->count[split];
         cli_progress_end();
         cli_say(cli, "packed %lld images of the split %s: %s\n", count, o->split, o->out);
-        cli_json(cli, json_pack("{s:s,s:s,s:I}", "out", o->out, "split", o->split, "images", (json_int_t)count));
+        cli_json(cli, json_pack("{s:s,s:s,s:I}", "out", o->out, "split", o->split, "images",
+                                (json_int_t)count));
     }
     duet_dataset_close(dataset);
     return status;
 }
 
 static duet_status run(cli_state *cli) {
-    if (strcmp(cli->args[0], "list") == 0) return cli->arg_count == 1 ? list(cli) : cli_wrong("'duet data list' takes nothing more; for a set use 'duet data info %s'", cli->args[1]);
+    if (strcmp(cli->args[0], "list") == 0)
+        return cli->arg_count == 1
+                   ? list(cli)
+                   : cli_wrong(
+                         "'duet data list' takes nothing more; for a set use 'duet data info %s'",
+                         cli->args[1]);
     const bool packs = strcmp(cli->args[0], "pack") == 0;
     if (!packs && strcmp(cli->args[0], "info") != 0)
-        return cli_wrong("no action '%s'; use 'duet data list', 'duet data info DATA' or 'duet data pack DATA --out FILE'", cli->args[0]);
-    if (cli->arg_count < 2) return cli_wrong("which data set? use 'duet data %s DATA'", cli->args[0]);
+        return cli_wrong("no action '%s'; use 'duet data list', 'duet data info DATA' or 'duet "
+                         "data pack DATA --out FILE'",
+                         cli->args[0]);
+    if (cli->arg_count < 2)
+        return cli_wrong("which data set? use 'duet data %s DATA'", cli->args[0]);
     return packs ? pack(cli, cli->args[1]) : cli_dataset_show(cli, cli->args[1]);
 }
 
 const cli_cmd duet_cmd_data = {
-    .info = {.name = "data", .help = "what layouts are known; what is in a data set; pack one", .params = DUET_TABLE(params, data_options)},
+    .info = {.name = "data",
+             .help = "what layouts are known; what is in a data set; pack one",
+             .params = DUET_TABLE(params, data_options)},
     .usage = "list | info DATA | pack DATA --out FILE [options]",
-    .details = "list shows the layouts; info shows the images, splits and classes of one data set; pack writes a split as an archive.\n  duet data pack cifar10 --out cifar10.zip\n  duet data pack photos --size 64 --out 'photos-train-{000..009}.tar'", .min_args = 1, .max_args = 2, .missing = "say list, or info or pack and a data set", .run = run,
+    .details = "list shows the layouts; info shows the images, splits and classes of one data set; "
+               "pack writes a split as an archive.\n  duet data pack cifar10 --out cifar10.zip\n  "
+               "duet data pack photos --size 64 --out 'photos-train-{000..009}.tar'",
+    .min_args = 1,
+    .max_args = 2,
+    .missing = "say list, or info or pack and a data set",
+    .run = run,
 };

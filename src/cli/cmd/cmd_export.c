@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_export.c: duet export MODEL --out FILE: one small file to hand on. The newest head of a run goes beside it as
- * FILE-without-ending.head.safetensors, bound to the new weights. */
+ * cli/cmd/cmd_export.c: duet export MODEL --out FILE: one small file to hand on. The newest head of
+ * a run goes beside it as FILE-without-ending.head.safetensors, bound to the new weights. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,9 +14,12 @@ typedef struct export_options {
 } export_options;
 
 static const duet_param params[] = {
-    DUET_TEXT(export_options, out, "", NULL, "file to write: .safetensors, or .pt (PyTorch) or .npz (numpy) without the card"),
-    DUET_TEXT(export_options, dtype, "f16", "f16|bf16|f32", "type of the stored weights; bf16 is read in place, the others as f32"),
-    DUET_TEXT(export_options, licence, "", NULL, "for the card: under which licence the weights are handed on"),
+    DUET_TEXT(export_options, out, "", NULL,
+              "file to write: .safetensors, or .pt (PyTorch) or .npz (numpy) without the card"),
+    DUET_TEXT(export_options, dtype, "f16", "f16|bf16|f32",
+              "type of the stored weights; bf16 is read in place, the others as f32"),
+    DUET_TEXT(export_options, licence, "", NULL,
+              "for the card: under which licence the weights are handed on"),
 };
 
 static duet_status export_head(cli_state *cli, const char *out) {
@@ -26,7 +29,8 @@ static duet_status export_head(cli_state *cli, const char *out) {
     duet_head_card card = {0};
     const char *const ending = strstr(out, ".safetensors");
     snprintf(from, sizeof from, "%.4000s/head.safetensors", cli->args[0]);
-    if (!ending || !cli_exists(from)) return DUET_OK; /* a head is bound to a model with its card */
+    if (ending == NULL || !cli_exists(from))
+        return DUET_OK; /* a head is bound to a model with its card */
     snprintf(to, sizeof to, "%.*s.head.safetensors", (int)(ending - out), out);
     duet_status status = duet_model_open(cli->ctx, &model, out);
     if (status == DUET_OK) status = duet_head_load(&head, &card, from);
@@ -50,19 +54,29 @@ static duet_status run(cli_state *cli) {
     if (!o->out[0]) return cli_wrong("where to? give --out FILE.safetensors (or .pt, .npz)");
     duet_status status = cli_check_out(o->out, ".safetensors .pt .npz");
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
-    if (status == DUET_OK && o->licence[0]) snprintf(duet_model_card(model)->licence, sizeof duet_model_card(model)->licence, "%s", o->licence);
+    if (status == DUET_OK && o->licence[0])
+        snprintf(duet_model_card(model)->licence, sizeof duet_model_card(model)->licence, "%s",
+                 o->licence);
     if (status == DUET_OK) status = duet_model_save(model, o->out, dtype_of(o->dtype));
     duet_model_close(model);
     if (status != DUET_OK) return status;
     cli_say(cli, "model: %s\n", o->out);
     status = export_head(cli, o->out);
-    if (status == DUET_OK) cli_json(cli, json_pack("{s:s,s:s}", "model", o->out, "dtype", o->dtype));
+    if (status == DUET_OK)
+        cli_json(cli, json_pack("{s:s,s:s}", "model", o->out, "dtype", o->dtype));
     return status;
 }
 
 const cli_cmd duet_cmd_export = {
-    .info = {.name = "export", .help = "write a model, and its head, as small files to hand on", .params = DUET_TABLE(params, export_options)},
+    .info = {.name = "export",
+             .help = "write a model, and its head, as small files to hand on",
+             .params = DUET_TABLE(params, export_options)},
     .usage = "MODEL --out FILE [options]",
-    .details = "Gives the averaged weights.\n  duet export runs/00001-fashion-mnist --out models/clothes.safetensors\n  duet classify models/clothes.safetensors image.png",
-    .min_args = 1, .max_args = 1, .missing = "which model? give a file or a run folder", .opens = true, .run = run,
+    .details = "Gives the averaged weights.\n  duet export runs/00001-fashion-mnist --out "
+               "models/clothes.safetensors\n  duet classify models/clothes.safetensors image.png",
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "which model? give a file or a run folder",
+    .opens = true,
+    .run = run,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_features.c: duet features MODEL --data DATA: feature rows of one setting to npz or safetensors. */
+ * cli/cmd/cmd_features.c: duet features MODEL --data DATA: feature rows of one setting to npz or
+ * safetensors. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,7 +8,8 @@
 #include "cli/cli.h"
 
 typedef struct features_options {
-    char data[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE], type[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE];
+    char data[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE], type[DUET_TEXT_SIZE],
+        cache[DUET_TEXT_SIZE];
     int64_t t, tap, pool, seed, batch;
     bool fresh;
 } features_options;
@@ -15,19 +17,25 @@ typedef struct features_options {
 static const duet_param params[] = {
     DUET_TEXT(features_options, data, "", NULL, "data set"),
     DUET_TEXT(features_options, split, "test", "train|val|test", "which images"),
-    DUET_INT(features_options, t, "-2", -2, 100000, "noise step; -1 = clean; default: the model's recommendation"),
+    DUET_INT(features_options, t, "-2", -2, 100000,
+             "noise step; -1 = clean; default: the model's recommendation"),
     DUET_INT(features_options, tap, "0", 0, 1000, "block b; default: the model's recommendation"),
-    DUET_INT(features_options, pool, "0", 0, 64, "side of the pooled map; default: the model's recommendation"),
+    DUET_INT(features_options, pool, "0", 0, 64,
+             "side of the pooled map; default: the model's recommendation"),
     DUET_INT(features_options, seed, "0", 0, 9e15, "seed of the noise"),
     DUET_INT(features_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
     DUET_TEXT(features_options, out, "", NULL, "f.npz (X, y, index) or f.safetensors"),
     DUET_TEXT(features_options, type, "f32", "f32|f16", "of X"),
-    DUET_TEXT(features_options, cache, "", NULL, "folder in which rows are kept; default: cache in the run, OUT.rows until OUT is whole for a model file"),
-    DUET_BOOLEAN(features_options, fresh, "false", "forgets the features kept there and computes them again"),
+    DUET_TEXT(features_options, cache, "", NULL,
+              "folder in which rows are kept; default: cache in the run, OUT.rows until OUT is "
+              "whole for a model file"),
+    DUET_BOOLEAN(features_options, fresh, "false",
+                 "forgets the features kept there and computes them again"),
 };
 
 /* The rows go to the cache as batches end: what is stopped goes on where it was. */
-static duet_status compute(cli_state *cli, const features_options *o, duet_model *model, const duet_dataset *dataset, const duet_view *view,
+static duet_status compute(cli_state *cli, const features_options *o, duet_model *model,
+                           const duet_dataset *dataset, const duet_view *view,
                            duet_features_options *options) {
     const bool own = !*o->cache && !duet_run_is(cli->args[0]); /* a cache for this file alone */
     const duet_dtype type = cli_dtype(o->type);
@@ -36,7 +44,8 @@ static duet_status compute(cli_state *cli, const features_options *o, duet_model
     duet_feature_table table = {0};
     snprintf(rows, sizeof rows, "%.4000s.rows", o->out);
     duet_status status = cli_cache(options->cache, own ? rows : o->cache, cli->args[0], o->fresh);
-    if (status == DUET_OK) status = duet_feature_set_open(cli->ctx, &set, model, NULL, dataset, view, options);
+    if (status == DUET_OK)
+        status = duet_feature_set_open(cli->ctx, &set, model, NULL, dataset, view, options);
     if (status == DUET_OK) status = duet_feature_set_table(set, 0, view, &table);
     if (status == DUET_OK) status = duet_feature_table_save(&table, o->out, type);
     if (status == DUET_OK) {
@@ -44,23 +53,31 @@ static duet_status compute(cli_state *cli, const features_options *o, duet_model
         if (own) status = cli_cache(options->cache, rows, "", true);
         if (own) rmdir(rows);
         cli_say_cached(cli, &work);
-        cli_say(cli, "wrote %s: %lld rows x %lld (t %lld, tap %d, pool %d)\n", o->out, (long long)table.rows, (long long)table.dim, (long long)table.t,
-                table.tap, table.pool);
-        cli_json(cli, json_pack("{s:s,s:I,s:I,s:s,s:I,s:i,s:i,s:I,s:I,s:f}", "out", o->out, "rows", (json_int_t)table.rows, "dim", (json_int_t)table.dim,
-                                "type", o->type, "t", (json_int_t)table.t, "tap", table.tap, "pool", table.pool, "computed", (json_int_t)work.computed,
-                                "cached", (json_int_t)work.cached, "seconds", work.seconds));
+        cli_say(cli, "wrote %s: %lld rows x %lld (t %lld, tap %d, pool %d)\n", o->out,
+                (long long)table.rows, (long long)table.dim, (long long)table.t, table.tap,
+                table.pool);
+        cli_json(cli, json_pack("{s:s,s:I,s:I,s:s,s:I,s:i,s:i,s:I,s:I,s:f}", "out", o->out, "rows",
+                                (json_int_t)table.rows, "dim", (json_int_t)table.dim, "type",
+                                o->type, "t", (json_int_t)table.t, "tap", table.tap, "pool",
+                                table.pool, "computed", (json_int_t)work.computed, "cached",
+                                (json_int_t)work.cached, "seconds", work.seconds));
     }
     duet_feature_table_free(&table);
     duet_feature_set_close(set);
     return status;
 }
 
-static duet_status features(cli_state *cli, const features_options *o, duet_model *model, const duet_dataset *dataset) {
+static duet_status features(cli_state *cli, const features_options *o, duet_model *model,
+                            const duet_dataset *dataset) {
     const duet_recommendation *best = &duet_model_card(model)->recommended;
-    duet_features_options options = {.reader = {.t = o->t, .noise_seed = (uint64_t)o->seed, .batch = o->batch}, .stored = cli_dtype(o->type), .label = "features"};
+    duet_features_options options = {
+        .reader = {.t = o->t, .noise_seed = (uint64_t)o->seed, .batch = o->batch},
+        .stored = cli_dtype(o->type),
+        .label = "features"};
     const bool clean = duet_model_recogniser(model);
     if (((o->t == -2 && !clean) || o->tap == 0 || o->pool == 0) && !best->valid)
-        return cli_fail(DUET_ARG, "the model has no recommended setting yet; give --t, --tap and --pool, or run 'duet sweep' first");
+        return cli_fail(DUET_ARG, "the model has no recommended setting yet; give --t, --tap and "
+                                  "--pool, or run 'duet sweep' first");
     if (o->t == -2) options.reader.t = best->t;
     if (clean) options.reader.t = -1;
     options.reader.taps = (duet_int_list){.count = 1, .v = {o->tap ? o->tap : best->tap}};
@@ -70,7 +87,11 @@ static duet_status features(cli_state *cli, const features_options *o, duet_mode
     duet_status status = cli_check_one(model, options.reader.taps.v[0], options.reader.pools.v[0]);
     if (status == DUET_OK) status = duet_split_parse(&split, o->split);
     if (status == DUET_OK) status = duet_view_all(&view, dataset, split);
-    if (status == DUET_OK && view.count == 0) status = cli_fail(DUET_ARG, "'%s' has no '%s' split; give another with --split ('duet data info' shows them)", o->data, o->split);
+    if (status == DUET_OK && view.count == 0)
+        status = cli_fail(
+            DUET_ARG,
+            "'%s' has no '%s' split; give another with --split ('duet data info' shows them)",
+            o->data, o->split);
     if (status == DUET_OK) status = compute(cli, o, model, dataset, &view, &options);
     duet_view_free(&view);
     return status;
@@ -92,10 +113,19 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_features = {
-    .info = {.name = "features", .help = "feature rows of a data set to a file", .params = DUET_TABLE(params, features_options)},
+    .info = {.name = "features",
+             .help = "feature rows of a data set to a file",
+             .params = DUET_TABLE(params, features_options)},
     .usage = "MODEL --data DATA --out f.npz [options]",
-    .details = "The npz holds X [N,D], y i64 [N], index i64 [N], as scikit-learn expects; f.npy holds X, f.labels.npy y. Rows are kept as they are computed: the same\n"
-               "command goes on where a stopped one was.\n"
-               "  duet features RUN --data fashion-mnist --split test --t 10 --tap 9 --pool 2 --out f.npz",
-    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .opens = true, .run = run,
+    .details =
+        "The npz holds X [N,D], y i64 [N], index i64 [N], as scikit-learn expects; f.npy holds X, "
+        "f.labels.npy y. Rows are kept as they are computed: the same\n"
+        "command goes on where a stopped one was.\n"
+        "  duet features RUN --data fashion-mnist --split test --t 10 --tap 9 --pool 2 --out f.npz",
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "which model?",
+    .plans = true,
+    .opens = true,
+    .run = run,
 };

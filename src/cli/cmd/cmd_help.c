@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_help.c: duet help [COMMAND | FAMILY [MEMBER] | MEMBER]: everything is printed from the tables of commands and
- * families, as text for a reader of ten minutes or with --json for programs. */
+ * cli/cmd/cmd_help.c: duet help [COMMAND | FAMILY [MEMBER] | MEMBER]: everything is printed from
+ * the tables of commands and families, as text for a reader of ten minutes or with --json for
+ * programs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ static void members(char *out, size_t size, const duet_family *family, size_t mo
     size_t used = 0;
     out[0] = '\0';
     for (int i = 0; i < family->count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", family->entries[i]->name);
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "",
+                                 family->entries[i]->name);
     if (used > most) snprintf(out, size, "%d of them", family->count);
 }
 
@@ -22,14 +24,17 @@ void cli_print_overview(void) {
     char names[512];
     const cli_cmd *const *list = cli_commands(&count);
     const duet_family *const *family = duet_families(&families);
-    printf("duet %s: one diffusion model, trained once without labels,\nthat both generates images and recognises them\n", DUET_VERSION);
-    printf("\nthe main job\n"
-           "  duet train --data DATA --minutes 20   pre-train without labels; makes a run folder RUN\n"
-           "  duet sample RUN                       images from it\n"
-           "  duet sweep RUN --data DATA            accuracy over (t, tap, pool); remembers the best\n"
-           "  duet probe RUN --data DATA            train a linear head, test once\n"
-           "  duet classify RUN image.png           what is in the picture\n"
-           "DATA is a path (folder of images, IDX, CIFAR, tar; 'duet data list'), or synth.\n");
+    printf("duet %s: one diffusion model, trained once without labels,\nthat both generates images "
+           "and recognises them\n",
+           DUET_VERSION);
+    printf(
+        "\nthe main job\n"
+        "  duet train --data DATA --minutes 20   pre-train without labels; makes a run folder RUN\n"
+        "  duet sample RUN                       images from it\n"
+        "  duet sweep RUN --data DATA            accuracy over (t, tap, pool); remembers the best\n"
+        "  duet probe RUN --data DATA            train a linear head, test once\n"
+        "  duet classify RUN image.png           what is in the picture\n"
+        "DATA is a path (folder of images, IDX, CIFAR, tar; 'duet data list'), or synth.\n");
     printf("\ncommands ('duet help COMMAND' shows the options)\n");
     for (int i = 0; i < count; i++) printf("  %-9s %s\n", list[i]->info.name, list[i]->info.help);
     printf("\nwhat can be plugged in ('duet help FAMILY' shows members and parameters)\n");
@@ -37,7 +42,8 @@ void cli_print_overview(void) {
         members(names, sizeof names, family[i], 60);
         printf("  %-9s %s: %s\n", family[i]->name, family[i]->help, names);
     }
-    printf("A choice is written NAME:key=value,key=value, for example --sampler ddim:steps=25,eta=0.5\n");
+    printf("A choice is written NAME:key=value,key=value, for example --sampler "
+           "ddim:steps=25,eta=0.5\n");
 }
 
 static void print_member(const duet_entry *entry) {
@@ -46,9 +52,11 @@ static void print_member(const duet_entry *entry) {
     for (int i = 0; i < entry->params.count; i++) {
         const duet_param *param = &entry->params.rows[i];
         char left[160];
-        snprintf(left, sizeof left, "%s=%s", param->name, param->choices ? param->choices : kinds[param->type]);
+        snprintf(left, sizeof left, "%s=%s", param->name,
+                 param->choices != NULL ? param->choices : kinds[param->type]);
         printf("    %-36s %s", left, param->help);
-        if (param->default_text && *param->default_text) printf(" (default %s)", param->default_text);
+        if (param->default_text != NULL && *param->default_text)
+            printf(" (default %s)", param->default_text);
         printf("\n");
     }
 }
@@ -57,7 +65,7 @@ static void print_family(const duet_family *family, const duet_entry *only) {
     bool parameters = false;
     printf("%s: %s\n", family->name, family->help);
     for (int i = 0; i < family->count; i++) {
-        if (only && family->entries[i] != only) continue;
+        if (only != NULL && family->entries[i] != only) continue;
         print_member(family->entries[i]);
         parameters = parameters || family->entries[i]->params.count > 0;
     }
@@ -69,29 +77,34 @@ static void print_family(const duet_family *family, const duet_entry *only) {
 static json_t *table_json(const duet_param_table *table) {
     static const char *const types[] = {"int", "float", "bool", "text", "ints"};
     json_t *rows = json_array();
-    for (int i = 0; table && i < table->count; i++) {
+    for (int i = 0; table != NULL && i < table->count; i++) {
         const duet_param *p = &table->rows[i];
-        json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:s}", "name", p->name, "type", types[p->type], "default", p->default_text ? p->default_text : "",
-                                              "help", p->help));
+        json_array_append_new(
+            rows, json_pack("{s:s,s:s,s:s,s:s}", "name", p->name, "type", types[p->type], "default",
+                            p->default_text != NULL ? p->default_text : "", "help", p->help));
     }
     return rows;
 }
 
 static json_t *command_json(const cli_cmd *cmd) {
-    json_t *options = table_json(&cmd->info.params), *more = table_json(cmd->extra), *common = table_json(&cli_common_params);
+    json_t *options = table_json(&cmd->info.params), *more = table_json(cmd->extra),
+           *common = table_json(&cli_common_params);
     json_array_extend(options, more);
     json_array_extend(options, common);
     json_decref(more);
     json_decref(common);
-    return json_pack("{s:s,s:s,s:s,s:o}", "name", cmd->info.name, "help", cmd->info.help, "usage", cmd->usage, "options", options);
+    return json_pack("{s:s,s:s,s:s,s:o}", "name", cmd->info.name, "help", cmd->info.help, "usage",
+                     cmd->usage, "options", options);
 }
 
 static json_t *family_json(const duet_family *family, const duet_entry *only) {
     json_t *rows = json_array();
     for (int i = 0; i < family->count; i++) {
         const duet_entry *entry = family->entries[i];
-        if (!only || entry == only)
-            json_array_append_new(rows, json_pack("{s:s,s:s,s:o}", "name", entry->name, "help", entry->help, "parameters", table_json(&entry->params)));
+        if (only == NULL || entry == only)
+            json_array_append_new(rows,
+                                  json_pack("{s:s,s:s,s:o}", "name", entry->name, "help",
+                                            entry->help, "parameters", table_json(&entry->params)));
     }
     return json_pack("{s:s,s:s,s:o}", "name", family->name, "help", family->help, "members", rows);
 }
@@ -105,13 +118,16 @@ typedef struct answer {
 } answer;
 
 static void add_command(answer *a, const cli_cmd *cmd) {
-    if (a->cli->common.json) json_array_append_new(a->commands, command_json(cmd));
-    else cli_print_help(cmd);
+    if (a->cli->common.json)
+        json_array_append_new(a->commands, command_json(cmd));
+    else
+        cli_print_help(cmd);
     a->count++;
 }
 
 static void add_family(answer *a, const duet_family *family, const duet_entry *only) {
-    if (a->cli->common.json) json_array_append_new(a->families, family_json(family, only));
+    if (a->cli->common.json)
+        json_array_append_new(a->families, family_json(family, only));
     else {
         if (a->count) printf("\n");
         print_family(family, only);
@@ -129,12 +145,13 @@ static void find_word(answer *a, const char *word) {
     int count = 0;
     const duet_family *const *families = duet_families(&count);
     const cli_cmd *cmd = cli_find(word);
-    if (cmd) add_command(a, cmd);
+    if (cmd != NULL) add_command(a, cmd);
     for (int i = 0; i < count && !a->count; i++)
         if (strcmp(families[i]->name, word) == 0) add_family(a, families[i], NULL);
     const int before = a->count; /* a member's name may stand in several families: all are told */
     for (int i = 0; i < count && !before; i++)
-        if (find_member(families[i], word)) add_family(a, families[i], find_member(families[i], word));
+        if (find_member(families[i], word) != NULL)
+            add_family(a, families[i], find_member(families[i], word));
 }
 
 static duet_status unknown(const char *word) {
@@ -145,10 +162,12 @@ static duet_status unknown(const char *word) {
     for (int i = 0; i < count; i++) names[n++] = commands[i]->info.name;
     for (int i = 0; i < families; i++) names[n++] = family[i]->name;
     for (int i = 0; i < families; i++)
-        for (int k = 0; k < family[i]->count && n < DUET_COUNT(names); k++) names[n++] = family[i]->entries[k]->name;
+        for (int k = 0; k < family[i]->count && n < DUET_COUNT(names); k++)
+            names[n++] = family[i]->entries[k]->name;
     const char *nearest = duet_nearest(word, names, n);
-    return nearest ? cli_wrong("nothing is called '%s'; did you mean '%s'?", word, nearest)
-                   : cli_wrong("nothing is called '%s'; 'duet help' lists commands and families", word);
+    return nearest != NULL
+               ? cli_wrong("nothing is called '%s'; did you mean '%s'?", word, nearest)
+               : cli_wrong("nothing is called '%s'; 'duet help' lists commands and families", word);
 }
 
 static duet_status member_of(answer *a, const char *family_name, const char *name) {
@@ -157,7 +176,8 @@ static duet_status member_of(answer *a, const char *family_name, const char *nam
     for (int i = 0; i < count; i++) {
         if (strcmp(families[i]->name, family_name) != 0) continue;
         const duet_entry *entry = find_member(families[i], name);
-        if (!entry && duet_family_parse(families[i], &entry, NULL, 0, name) != DUET_OK) return cli_wrong("%s", duet_error_message());
+        if (entry == NULL && duet_family_parse(families[i], &entry, NULL, 0, name) != DUET_OK)
+            return cli_wrong("%s", duet_error_message());
         add_family(a, families[i], entry);
         return DUET_OK;
     }
@@ -175,18 +195,27 @@ static void everything(answer *a) {
 static duet_status run(cli_state *cli) {
     answer a = {.cli = cli, .commands = json_array(), .families = json_array()};
     duet_status status = DUET_OK;
-    if (cli->arg_count == 2) status = member_of(&a, cli->args[0], cli->args[1]);
-    else if (cli->arg_count == 1) find_word(&a, cli->args[0]);
-    else if (cli->common.json) everything(&a);
-    else cli_print_overview();
+    if (cli->arg_count == 2)
+        status = member_of(&a, cli->args[0], cli->args[1]);
+    else if (cli->arg_count == 1)
+        find_word(&a, cli->args[0]);
+    else if (cli->common.json)
+        everything(&a);
+    else
+        cli_print_overview();
     if (status == DUET_OK && cli->arg_count == 1 && a.count == 0) status = unknown(cli->args[0]);
-    if (status == DUET_OK) cli_json(cli, json_pack("{s:O,s:O}", "commands", a.commands, "families", a.families));
+    if (status == DUET_OK)
+        cli_json(cli, json_pack("{s:O,s:O}", "commands", a.commands, "families", a.families));
     json_decref(a.commands);
     json_decref(a.families);
     return status;
 }
 
 const cli_cmd duet_cmd_help = {
-    .info = {.name = "help", .help = "this page, a command's options, a family's members, a member's parameters", .params = DUET_TABLE_EMPTY},
-    .usage = "[COMMAND | FAMILY [MEMBER]]", .max_args = 2, .run = run,
+    .info = {.name = "help",
+             .help = "this page, a command's options, a family's members, a member's parameters",
+             .params = DUET_TABLE_EMPTY},
+    .usage = "[COMMAND | FAMILY [MEMBER]]",
+    .max_args = 2,
+    .run = run,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_info.c: duet info MODEL|RUN: architecture, taps, card; --plan: kernels, time, bytes beside what the machine
- * allows, node by node and by kind; files of a run. */
+ * cli/cmd/cmd_info.c: duet info MODEL|RUN: architecture, taps, card; --plan: kernels, time, bytes
+ * beside what the machine allows, node by node and by kind; files of a run. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,18 +14,32 @@ typedef struct info_options {
 } info_options;
 
 static const duet_param params[] = {
-    DUET_BOOLEAN(info_options, plan, "false", "kernels, time and bytes of one pass, node by node, and the share of the roofline"),
+    DUET_BOOLEAN(
+        info_options, plan, "false",
+        "kernels, time and bytes of one pass, node by node, and the share of the roofline"),
     DUET_BOOLEAN(info_options, tensors, "false", "every tensor of the file: name, type, shape"),
-    DUET_INT(info_options, batch, "0", 0, 1024, "batch of --plan; 0 = 8, or 1 for images of more than 64 pixels a side"),
+    DUET_INT(info_options, batch, "0", 0, 1024,
+             "batch of --plan; 0 = 8, or 1 for images of more than 64 pixels a side"),
     DUET_INT(info_options, tap, "0", 0, 1000, "stop --plan after this block; 0 = whole pass"),
 };
 
-static const struct { const char *start, *what; } files[] = {
-    {"run.json", "settings, data set, machine, status"}, {"loss.csv", "training curve"},
-    {"model-", "a model (EMA weights and card): load this"}, {"state-", "training state for --resume; not a model"},
-    {"tuning.json", "kernels that the training takes, measured"}, {"real.png", "training images"}, {"denoise.png", "denoising strip"}, {"head.safetensors", "newest head, used by classify"},
-    {"report.html", "the report"}, {"cache", "feature tables, safe to delete"}, {"sample-", "generated images"}, {"sweep-", "accuracy over (t, tap, pool)"},
-    {"probe-", "test accuracy of a head"}, {"features-", "feature export"},
+static const struct {
+    const char *start, *what;
+} files[] = {
+    {"run.json", "settings, data set, machine, status"},
+    {"loss.csv", "training curve"},
+    {"model-", "a model (EMA weights and card): load this"},
+    {"state-", "training state for --resume; not a model"},
+    {"tuning.json", "kernels that the training takes, measured"},
+    {"real.png", "training images"},
+    {"denoise.png", "denoising strip"},
+    {"head.safetensors", "newest head, used by classify"},
+    {"report.html", "the report"},
+    {"cache", "feature tables, safe to delete"},
+    {"sample-", "generated images"},
+    {"sweep-", "accuracy over (t, tap, pool)"},
+    {"probe-", "test accuracy of a head"},
+    {"features-", "feature export"},
 };
 
 static json_t *list_files(const cli_state *cli, const char *run) {
@@ -37,7 +51,8 @@ static json_t *list_files(const cli_state *cli, const char *run) {
         for (int i = 0; i < DUET_COUNT(files); i++) {
             if (strncmp(entries[k]->d_name, files[i].start, strlen(files[i].start)) != 0) continue;
             cli_say(cli, "  %-30s %s\n", entries[k]->d_name, files[i].what);
-            json_array_append_new(names, json_pack("{s:s,s:s}", "name", entries[k]->d_name, "what", files[i].what));
+            json_array_append_new(
+                names, json_pack("{s:s,s:s}", "name", entries[k]->d_name, "what", files[i].what));
         }
         free(entries[k]);
     }
@@ -61,9 +76,11 @@ typedef struct plan_rows {
     int kind_count;
 } plan_rows;
 
-/* Percent of the machine's bound: the longer of the multiply-adds at its peak and the bytes at its bandwidth, over the time. */
+/* Percent of the machine's bound: the longer of the multiply-adds at its peak and the bytes at its
+ * bandwidth, over the time. */
 static double roofline(const duet_machine *machine, double flops, double bytes, double seconds) {
-    const double work = flops / (1e9 * machine->peak_gflops), traffic = bytes / (1e9 * machine->memory_gbs);
+    const double work = flops / (1e9 * machine->peak_gflops),
+                 traffic = bytes / (1e9 * machine->memory_gbs);
     return seconds > 0 ? 100 * (work > traffic ? work : traffic) / seconds : 0.0;
 }
 
@@ -78,22 +95,30 @@ static plan_kind *kind_of(plan_rows *rows, const char *op) {
     int k = 0;
     while (k < rows->kind_count && strcmp(rows->kinds[k].op, op) != 0) k++;
     if (k == KINDS) return &rows->kinds[KINDS - 1];
-    if (k == rows->kind_count) snprintf(rows->kinds[rows->kind_count++].op, sizeof rows->kinds[k].op, "%s", op);
+    if (k == rows->kind_count)
+        snprintf(rows->kinds[rows->kind_count++].op, sizeof rows->kinds[k].op, "%s", op);
     return &rows->kinds[k];
 }
 
 static void show_row(const duet_model_plan_row *row, void *user) {
     plan_rows *rows = user;
     char bytes[32];
-    const double time = row->seconds > 0 ? row->seconds : 1e-9, roof = roofline(&rows->machine, row->flops, (double)row->bytes, row->seconds);
-    json_array_append_new(rows->json, json_pack("{s:s,s:s,s:s,s:s,s:f,s:I,s:f,s:f,s:b,s:b}", "op", row->op, "where", row->scope, "kernel", row->kernel,
-                                                "implementation", row->impl, "flops", row->flops, "bytes", (json_int_t)row->bytes, "seconds",
-                                                row->seconds, "roofline_percent", roof, "fallback", row->fallback, "tuned", row->tuned));
+    const double time = row->seconds > 0 ? row->seconds : 1e-9,
+                 roof = roofline(&rows->machine, row->flops, (double)row->bytes, row->seconds);
+    json_array_append_new(rows->json,
+                          json_pack("{s:s,s:s,s:s,s:s,s:f,s:I,s:f,s:f,s:b,s:b}", "op", row->op,
+                                    "where", row->scope, "kernel", row->kernel, "implementation",
+                                    row->impl, "flops", row->flops, "bytes", (json_int_t)row->bytes,
+                                    "seconds", row->seconds, "roofline_percent", roof, "fallback",
+                                    row->fallback, "tuned", row->tuned));
     if (row->bytes == 0) return; /* a view: nothing runs */
     cli_human(bytes, (double)row->bytes);
-    cli_say(rows->cli, "%-18.18s %-36.36s %-18.18s %9.3f %8.1f %7.1f %7sB %5.0f %%%s\n", row->op, row->scope,
-            row->impl[0] ? row->impl : row->kernel, 1e3 * row->seconds, 1e-9 * row->flops / time, 1e-9 * (double)row->bytes / time, bytes, roof,
-            row->fallback ? "  FALL-BACK" : row->tuned ? "  tuned" : "");
+    cli_say(rows->cli, "%-18.18s %-36.36s %-18.18s %9.3f %8.1f %7.1f %7sB %5.0f %%%s\n", row->op,
+            row->scope, row->impl[0] ? row->impl : row->kernel, 1e3 * row->seconds,
+            1e-9 * row->flops / time, 1e-9 * (double)row->bytes / time, bytes, roof,
+            row->fallback ? "  FALL-BACK"
+            : row->tuned  ? "  tuned"
+                          : "");
     add_to(kind_of(rows, row->op), row);
     add_to(&rows->all, row);
 }
@@ -107,9 +132,12 @@ static void show_kind(const plan_rows *rows, const plan_kind *kind) {
     char bytes[32];
     const double time = kind->seconds > 0 ? kind->seconds : 1e-9;
     cli_human(bytes, (double)kind->bytes);
-    cli_say(rows->cli, "%-18.18s %5lld nodes %23s %5.1f %% of the time %9.3f %8.1f %7.1f %7sB %5.0f %%\n", kind->op, (long long)kind->nodes, "",
-            rows->all.seconds > 0 ? 100 * kind->seconds / rows->all.seconds : 0.0, 1e3 * kind->seconds, 1e-9 * kind->flops / time,
-            1e-9 * (double)kind->bytes / time, bytes, roofline(&rows->machine, kind->flops, (double)kind->bytes, kind->seconds));
+    cli_say(rows->cli,
+            "%-18.18s %5lld nodes %23s %5.1f %% of the time %9.3f %8.1f %7.1f %7sB %5.0f %%\n",
+            kind->op, (long long)kind->nodes, "",
+            rows->all.seconds > 0 ? 100 * kind->seconds / rows->all.seconds : 0.0,
+            1e3 * kind->seconds, 1e-9 * kind->flops / time, 1e-9 * (double)kind->bytes / time,
+            bytes, roofline(&rows->machine, kind->flops, (double)kind->bytes, kind->seconds));
 }
 
 /* Sums by kind, the longest first; the share of what is not a convolution. */
@@ -123,8 +151,10 @@ static void show_sums(plan_rows *rows, const duet_model_plan_memory *memory, jso
         const plan_kind *kind = &rows->kinds[k];
         if (strcmp(kind->op, "conv2d") == 0) other -= kind->seconds;
         show_kind(rows, kind);
-        json_array_append_new(kinds, json_pack("{s:s,s:I,s:f,s:f,s:I}", "op", kind->op, "nodes", (json_int_t)kind->nodes, "seconds", kind->seconds,
-                                               "flops", kind->flops, "bytes", (json_int_t)kind->bytes));
+        json_array_append_new(kinds,
+                              json_pack("{s:s,s:I,s:f,s:f,s:I}", "op", kind->op, "nodes",
+                                        (json_int_t)kind->nodes, "seconds", kind->seconds, "flops",
+                                        kind->flops, "bytes", (json_int_t)kind->bytes));
     }
     show_kind(rows, &rows->all);
     const double share = rows->all.seconds > 0 ? other / rows->all.seconds : 0.0;
@@ -132,32 +162,45 @@ static void show_sums(plan_rows *rows, const duet_model_plan_memory *memory, jso
     cli_human(activations, (double)memory->activations);
     cli_human(scratch, (double)memory->scratch);
     cli_human(packed, (double)memory->packed);
-    cli_say(rows->cli, "not convolution: %.1f %% of the time\nmemory of a session beside the weights: %sB (activations %sB, scratch %sB, packed weights %sB)\n",
+    cli_say(rows->cli,
+            "not convolution: %.1f %% of the time\nmemory of a session beside the weights: %sB "
+            "(activations %sB, scratch %sB, packed weights %sB)\n",
             100 * share, total, activations, scratch, packed);
     json_object_set_new(out, "kinds", kinds);
     json_object_set_new(out, "not_convolution", json_real(share));
     json_object_set_new(out, "session_bytes", json_integer((json_int_t)memory->total));
-    json_object_set_new(out, "session_memory", json_pack("{s:I,s:I,s:I}", "activations", (json_int_t)memory->activations, "scratch",
-                                                         (json_int_t)memory->scratch, "packed", (json_int_t)memory->packed));
+    json_object_set_new(out, "session_memory",
+                        json_pack("{s:I,s:I,s:I}", "activations", (json_int_t)memory->activations,
+                                  "scratch", (json_int_t)memory->scratch, "packed",
+                                  (json_int_t)memory->packed));
 }
 
 static duet_status plan(cli_state *cli, const info_options *o, duet_model *model, json_t *out) {
     plan_rows *rows = calloc(1, sizeof *rows);
     duet_model_plan_memory memory = {0};
-    const int64_t batch = o->batch > 0 ? o->batch : duet_model_card(model)->preprocess.size > 64 ? 1 : 8;
-    if (!rows) return cli_fail(DUET_NO_MEMORY, "out of memory");
+    const int64_t batch = o->batch > 0                                   ? o->batch
+                          : duet_model_card(model)->preprocess.size > 64 ? 1
+                                                                         : 8;
+    if (rows == NULL) return cli_fail(DUET_NO_MEMORY, "out of memory");
     *rows = (plan_rows){.cli = cli, .json = json_array(), .all = {.op = "sum"}};
-    duet_status status = duet_machine_measure(&rows->machine, duet_context_threads(cli->ctx), 1e-3 * MEASURE_MS);
+    duet_status status =
+        duet_machine_measure(&rows->machine, duet_context_threads(cli->ctx), 1e-3 * MEASURE_MS);
     if (status == DUET_OK) {
-        cli_say(cli, "\none pass of %lld image%s%s; roof = part of %.1f GFLOP/s f32 or %.1f GB/s, above 100 %% where an algorithm needs fewer\n",
-                (long long)batch, batch == 1 ? "" : "s", o->tap ? " up to the tap" : "", rows->machine.peak_gflops, rows->machine.memory_gbs);
-        cli_say(cli, "%-18s %-36s %-18s %9s %8s %7s %8s %7s\n", "op", "where", "kernel", "ms", "GFLOP/s", "GB/s", "bytes", "roof");
+        cli_say(cli,
+                "\none pass of %lld image%s%s; roof = part of %.1f GFLOP/s f32 or %.1f GB/s, above "
+                "100 %% where an algorithm needs fewer\n",
+                (long long)batch, batch == 1 ? "" : "s", o->tap ? " up to the tap" : "",
+                rows->machine.peak_gflops, rows->machine.memory_gbs);
+        cli_say(cli, "%-18s %-36s %-18s %9s %8s %7s %8s %7s\n", "op", "where", "kernel", "ms",
+                "GFLOP/s", "GB/s", "bytes", "roof");
         status = duet_model_plan(cli->ctx, model, batch, (int)o->tap, show_row, rows, &memory);
     }
     json_object_set_new(out, "plan", rows->json);
     json_object_set_new(out, "plan_batch", json_integer((json_int_t)batch));
-    json_object_set_new(out, "machine", json_pack("{s:s,s:i,s:f,s:f}", "cpu", rows->machine.cpu, "threads", rows->machine.threads, "peak_gflops",
-                                                  rows->machine.peak_gflops, "memory_gbs", rows->machine.memory_gbs));
+    json_object_set_new(out, "machine",
+                        json_pack("{s:s,s:i,s:f,s:f}", "cpu", rows->machine.cpu, "threads",
+                                  rows->machine.threads, "peak_gflops", rows->machine.peak_gflops,
+                                  "memory_gbs", rows->machine.memory_gbs));
     if (status == DUET_OK) show_sums(rows, &memory, out);
     free(rows);
     return status;
@@ -165,7 +208,10 @@ static duet_status plan(cli_state *cli, const info_options *o, duet_model *model
 
 /* The flags that say what was assumed ("image_size, noise"). */
 static void show_flags(const cli_state *cli, const char *assumed) {
-    static const struct { const char *word, *flags; } others[] = {{"noise", "--noise_schedule, --diffusion_steps"}, {"prediction", "--predict_xstart"}};
+    static const struct {
+        const char *word, *flags;
+    } others[] = {{"noise", "--noise_schedule, --diffusion_steps"},
+                  {"prediction", "--predict_xstart"}};
     bool first = true;
     while (*assumed) {
         char word[64], flag[72] = "";
@@ -173,7 +219,8 @@ static void show_flags(const cli_state *cli, const char *assumed) {
         snprintf(word, sizeof word, "%.*s", length < 63 ? (int)length : 63, assumed);
         if (duet_model_flag(word)) snprintf(flag, sizeof flag, "--%s", word);
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-            if (strcmp(word, others[i].word) == 0) snprintf(flag, sizeof flag, "%s", others[i].flags);
+            if (strcmp(word, others[i].word) == 0)
+                snprintf(flag, sizeof flag, "%s", others[i].flags);
         if (*flag) cli_say(cli, "%s%s", first ? "              say otherwise by " : ", ", flag);
         if (*flag) first = false;
         assumed += length + (assumed[length] == ',');
@@ -188,40 +235,60 @@ static void show_card(const cli_state *cli, duet_model *model) {
     char parameters[32], macs[32];
     cli_human(parameters, (double)duet_model_parameters(model));
     cli_human(macs, duet_model_macs(model));
-    cli_say(cli, "%s: %s, %s parameters, %s multiply-adds an image\n", card->name[0] ? card->name : duet_model_path(model), card->arch, parameters, macs);
-    cli_say(cli, "  file        %s\n  config      %s\n", duet_model_path(model), duet_model_config(model));
-    if (!duet_model_recogniser(model)) cli_say(cli, "  noise       %s\n  predict     %s\n", card->noise, card->predict);
-    else if (duet_model_logits(model) > 0) cli_say(cli, "  recognises  %lld classes, by itself: 'duet classify'\n", (long long)duet_model_logits(model));
-    else cli_say(cli, "  recognises  by features only\n");
+    cli_say(cli, "%s: %s, %s parameters, %s multiply-adds an image\n",
+            card->name[0] ? card->name : duet_model_path(model), card->arch, parameters, macs);
+    cli_say(cli, "  file        %s\n  config      %s\n", duet_model_path(model),
+            duet_model_config(model));
+    if (!duet_model_recogniser(model))
+        cli_say(cli, "  noise       %s\n  predict     %s\n", card->noise, card->predict);
+    else if (duet_model_logits(model) > 0)
+        cli_say(cli, "  recognises  %lld classes, by itself: 'duet classify'\n",
+                (long long)duet_model_logits(model));
+    else
+        cli_say(cli, "  recognises  by features only\n");
     cli_say(cli, "  stored as   %s\n", duet_dtype_name(duet_model_stored(model)));
-    cli_say(cli, "  images      %lld x %lld, %d channel%s, fit %s\n", (long long)card->preprocess.size, (long long)card->preprocess.size,
-            card->preprocess.channels, card->preprocess.channels == 1 ? "" : "s", card->preprocess.fit);
+    cli_say(cli, "  images      %lld x %lld, %d channel%s, fit %s\n",
+            (long long)card->preprocess.size, (long long)card->preprocess.size,
+            card->preprocess.channels, card->preprocess.channels == 1 ? "" : "s",
+            card->preprocess.fit);
     if (card->assumed[0]) cli_say(cli, "  assumed     %s: not in the file\n", card->assumed);
     if (card->assumed[0] && duet_model_foreign(model)) show_flags(cli, card->assumed);
-    if (!card->data[0] && card->images == 0) cli_say(cli, "  trained on  the file does not say%s\n", card->ema ? "; EMA weights" : "");
-    else cli_say(cli, "  trained on  %s: %lld images, %lld steps%s\n", card->data, (long long)card->images, (long long)card->steps, card->ema ? ", EMA weights" : "");
+    if (!card->data[0] && card->images == 0)
+        cli_say(cli, "  trained on  the file does not say%s\n", card->ema ? "; EMA weights" : "");
+    else
+        cli_say(cli, "  trained on  %s: %lld images, %lld steps%s\n", card->data,
+                (long long)card->images, (long long)card->steps, card->ema ? ", EMA weights" : "");
     if (card->says[0]) cli_say(cli, "  file says   %s\n", card->says);
     if (card->origin[0]) cli_say(cli, "  origin      %s\n", card->origin);
     if (card->licence[0]) cli_say(cli, "  licence     %s\n", card->licence);
-    if (!best->valid) cli_say(cli, "  recommends  no (t, tap, pool) yet: 'duet sweep' finds one\n");
-    else cli_say(cli, "  recommends  t %lld, tap %d, pool %d (%.2f %% validation on %s)\n", (long long)best->t, best->tap, best->pool, best->top1, best->data);
+    if (!best->valid)
+        cli_say(cli, "  recommends  no (t, tap, pool) yet: 'duet sweep' finds one\n");
+    else
+        cli_say(cli, "  recommends  t %lld, tap %d, pool %d (%.2f %% validation on %s)\n",
+                (long long)best->t, best->tap, best->pool, best->top1, best->data);
 }
 
 static json_t *show_taps(const cli_state *cli, duet_model *model) {
     char parameters[32], macs[32];
     json_t *taps = json_array();
     int wide = 18;
-    for (int i = 0; i < duet_model_tap_count(model); i++) wide = (int)strlen(duet_model_tap(model, i)->name) > wide ? (int)strlen(duet_model_tap(model, i)->name) : wide;
+    for (int i = 0; i < duet_model_tap_count(model); i++)
+        wide = (int)strlen(duet_model_tap(model, i)->name) > wide
+                   ? (int)strlen(duet_model_tap(model, i)->name)
+                   : wide;
     cli_say(cli, "\n  tap  %-*s channels  size       parameters  MACs up to here\n", wide, "name");
     for (int i = 0; i < duet_model_tap_count(model); i++) {
         const duet_tap_row *tap = duet_model_tap(model, i);
         cli_human(parameters, (double)tap->parameters);
         cli_human(macs, tap->macs);
-        cli_say(cli, "  %3d  %-*s %8lld  %3lld x %-3lld %11s  %10s (%.0f %%)\n", tap->block, wide, tap->name, (long long)tap->channels, (long long)tap->height,
-                (long long)tap->width, parameters, macs, 100 * tap->macs / duet_model_macs(model));
-        json_array_append_new(taps, json_pack("{s:i,s:s,s:I,s:I,s:I,s:I,s:f}", "tap", tap->block, "name", tap->name, "channels", (json_int_t)tap->channels,
-                                              "height", (json_int_t)tap->height, "width", (json_int_t)tap->width, "parameters",
-                                              (json_int_t)tap->parameters, "macs", tap->macs));
+        cli_say(cli, "  %3d  %-*s %8lld  %3lld x %-3lld %11s  %10s (%.0f %%)\n", tap->block, wide,
+                tap->name, (long long)tap->channels, (long long)tap->height, (long long)tap->width,
+                parameters, macs, 100 * tap->macs / duet_model_macs(model));
+        json_array_append_new(
+            taps, json_pack("{s:i,s:s,s:I,s:I,s:I,s:I,s:f}", "tap", tap->block, "name", tap->name,
+                            "channels", (json_int_t)tap->channels, "height",
+                            (json_int_t)tap->height, "width", (json_int_t)tap->width, "parameters",
+                            (json_int_t)tap->parameters, "macs", tap->macs));
     }
     return taps;
 }
@@ -229,18 +296,24 @@ static json_t *show_taps(const cli_state *cli, duet_model *model) {
 static json_t *model_json(duet_model *model, json_t *taps) {
     const duet_card *card = duet_model_card(model);
     const duet_recommendation *best = &card->recommended;
-    json_t *recommended = best->valid ? json_pack("{s:I,s:i,s:i,s:f,s:s}", "t", (json_int_t)best->t, "tap", best->tap, "pool", best->pool, "top1", best->top1,
-                                                  "data", best->data)
-                                      : json_null();
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}", "path", duet_model_path(model), "assumed", card->assumed, "licence", card->licence, "origin", card->origin, "says", card->says, "foreign", duet_model_foreign(model), "stored",
-                     duet_dtype_name(duet_model_stored(model)), "arch", card->arch, "config",
-                     duet_model_config(model), "noise", card->noise, "predict", card->predict, "data", card->data, "parameters",
-                     (json_int_t)duet_model_parameters(model), "macs", duet_model_macs(model), "images", (json_int_t)card->images, "steps",
-                     (json_int_t)card->steps, "size", (json_int_t)card->preprocess.size, "channels", card->preprocess.channels, "recommended",
-                     recommended, "taps", taps);
+    json_t *recommended =
+        best->valid ? json_pack("{s:I,s:i,s:i,s:f,s:s}", "t", (json_int_t)best->t, "tap", best->tap,
+                                "pool", best->pool, "top1", best->top1, "data", best->data)
+                    : json_null();
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}", "path",
+        duet_model_path(model), "assumed", card->assumed, "licence", card->licence, "origin",
+        card->origin, "says", card->says, "foreign", duet_model_foreign(model), "stored",
+        duet_dtype_name(duet_model_stored(model)), "arch", card->arch, "config",
+        duet_model_config(model), "noise", card->noise, "predict", card->predict, "data",
+        card->data, "parameters", (json_int_t)duet_model_parameters(model), "macs",
+        duet_model_macs(model), "images", (json_int_t)card->images, "steps",
+        (json_int_t)card->steps, "size", (json_int_t)card->preprocess.size, "channels",
+        card->preprocess.channels, "recommended", recommended, "taps", taps);
 }
 
-/* A folder of a run or of diffusers whose weights cannot be loaded holds pictures at times, and is no data set for all that. */
+/* A folder of a run or of diffusers whose weights cannot be loaded holds pictures at times, and is
+ * no data set for all that. */
 static bool describes_a_model(const char *path) {
     static const char *const marks[] = {"run.json", "config.json", "model_index.json"};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
@@ -251,17 +324,25 @@ static bool describes_a_model(const char *path) {
     return false;
 }
 
-/* No model, but perhaps a data set, or a file of other tensors; else what the model's reader said stands, as it does of a network with which
- * something is wrong. */
-static duet_status other_than_model(cli_state *cli, const char *path, bool all, duet_status status) {
+/* No model, but perhaps a data set, or a file of other tensors; else what the model's reader said
+ * stands, as it does of a network with which something is wrong. */
+static duet_status other_than_model(cli_state *cli, const char *path, bool all,
+                                    duet_status status) {
     char message[1024], before[CLI_PATH];
     snprintf(message, sizeof message, "%s", cli_message());
-    if (status == DUET_CANCELLED || !cli_exists(path) || describes_a_model(path) || cli->model_flags[0]) return status;
+    if (status == DUET_CANCELLED || !cli_exists(path) || describes_a_model(path) ||
+        cli->model_flags[0])
+        return status;
     if (cli_dataset_show(cli, path) == DUET_OK) return DUET_OK;
     snprintf(before, sizeof before, "cannot load '%.4000s': ", path);
-    const bool other = strstr(message, "no known architecture") || strstr(message, "it is a") || strstr(message, "it is the state") || strstr(message, "it holds no tensor");
-    const char *const why = strncmp(message, before, strlen(before)) == 0 ? message + strlen(before) : message;
-    return other && cli_store_show(cli, path, why, all) == DUET_OK ? DUET_OK : cli_fail(status, "%s", message);
+    const bool other =
+        strstr(message, "no known architecture") != NULL || strstr(message, "it is a") != NULL ||
+        strstr(message, "it is the state") != NULL || strstr(message, "it holds no tensor") != NULL;
+    const char *const why =
+        strncmp(message, before, strlen(before)) == 0 ? message + strlen(before) : message;
+    return other && cli_store_show(cli, path, why, all) == DUET_OK
+               ? DUET_OK
+               : cli_fail(status, "%s", message);
 }
 
 static duet_status run(cli_state *cli) {
@@ -286,6 +367,16 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_info = {
-    .info = {.name = "info", .help = "what a model, run or data set is: taps, sizes, costs, files", .params = DUET_TABLE(params, info_options)},
-    .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file; a data set is described as 'duet data info' does, any other file of tensors\nby what it holds.", .min_args = 1, .max_args = 1, .missing = "of which model or run?", .plans = true, .opens = true, .run = run,
+    .info = {.name = "info",
+             .help = "what a model, run or data set is: taps, sizes, costs, files",
+             .params = DUET_TABLE(params, info_options)},
+    .usage = "MODEL [options]",
+    .details = "MODEL is a run folder or a model file; a data set is described as 'duet data info' "
+               "does, any other file of tensors\nby what it holds.",
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "of which model or run?",
+    .plans = true,
+    .opens = true,
+    .run = run,
 };

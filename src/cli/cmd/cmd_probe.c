@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_probe.c: duet probe MODEL --data DATA: trains a head on the whole training split, tests once, saves it. */
+ * cli/cmd/cmd_probe.c: duet probe MODEL --data DATA: trains a head on the whole training split,
+ * tests once, saves it. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
 typedef struct probe_options {
-    char data[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE], cache_type[DUET_TEXT_SIZE];
+    char data[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE],
+        cache_type[DUET_TEXT_SIZE];
     int64_t t, tap, pool, rows, seeds, seed, batch, neighbours;
     bool baselines, fresh;
 } probe_options;
@@ -15,34 +17,51 @@ static const duet_param params[] = {
     DUET_TEXT(probe_options, data, "", NULL, "data set"),
     DUET_INT(probe_options, t, "-2", -2, 100000, "noise step; default: the model's recommendation"),
     DUET_INT(probe_options, tap, "0", 0, 1000, "block b; default: the model's recommendation"),
-    DUET_INT(probe_options, pool, "0", 0, 64, "side of the pooled map; default: the model's recommendation"),
+    DUET_INT(probe_options, pool, "0", 0, 64,
+             "side of the pooled map; default: the model's recommendation"),
     DUET_TEXT(probe_options, head, "linear", NULL, "head"),
     DUET_INT(probe_options, rows, "0", 0, 1e9, "training rows; 0 = all"),
     DUET_INT(probe_options, seeds, "3", 1, 16, "test noise seeds for the spread"),
     DUET_BOOLEAN(probe_options, baselines, "true", "raw pixels and random weights beside it"),
-    DUET_INT(probe_options, neighbours, "6", 0, 64, "test images shown with their nearest training images"),
+    DUET_INT(probe_options, neighbours, "6", 0, 64,
+             "test images shown with their nearest training images"),
     DUET_INT(probe_options, seed, "0", 0, 9e15, "seed of the split and the noise"),
     DUET_INT(probe_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
-    DUET_TEXT(probe_options, cache, "", NULL, "folder in which features are kept; default: cache in the run"),
-    DUET_TEXT(probe_options, cache_type, "f32", "f32|f16", "type in which they are kept; f16 takes half the room"),
-    DUET_BOOLEAN(probe_options, fresh, "false", "forgets the features kept there and computes them again"),
+    DUET_TEXT(probe_options, cache, "", NULL,
+              "folder in which features are kept; default: cache in the run"),
+    DUET_TEXT(probe_options, cache_type, "f32", "f32|f16",
+              "type in which they are kept; f16 takes half the room"),
+    DUET_BOOLEAN(probe_options, fresh, "false",
+                 "forgets the features kept there and computes them again"),
 };
 
 /* Sweeps where no setting is known: probe without settings just works. */
-static duet_status setting(const cli_state *cli, const probe_options *o, duet_probe_options *out, duet_model *model, const duet_dataset *dataset) {
+static duet_status setting(const cli_state *cli, const probe_options *o, duet_probe_options *out,
+                           duet_model *model, const duet_dataset *dataset) {
     duet_recommendation *best = &duet_model_card(model)->recommended;
-    const bool clean = duet_model_recogniser(model), given = (o->t != -2 || clean) && o->tap > 0 && o->pool > 0;
+    const bool clean = duet_model_recogniser(model),
+               given = (o->t != -2 || clean) && o->tap > 0 && o->pool > 0;
     out->setting_from = given ? "given" : "card";
     if (!given && !best->valid) {
-        duet_sweep_options options = {.t = {.count = 4, .v = {1, 5, 10, 25}}, .pools = {.count = 3, .v = {1, 2, 4}}, .fit_rows = 8000,
-                                      .val_rows = 4000, .seed = (uint64_t)o->seed, .batch = o->batch, .head = "linear", .stored = out->stored};
+        duet_sweep_options options = {.t = {.count = 4, .v = {1, 5, 10, 25}},
+                                      .pools = {.count = 3, .v = {1, 2, 4}},
+                                      .fit_rows = 8000,
+                                      .val_rows = 4000,
+                                      .seed = (uint64_t)o->seed,
+                                      .batch = o->batch,
+                                      .head = "linear",
+                                      .stored = out->stored};
         duet_sweep_result result = {0};
         if (clean) options.t = (duet_int_list){.count = 1, .v = {-1}};
         cli_say(cli, "no recommended setting yet: sweeping first ('duet sweep' does it in full)\n");
         snprintf(options.cache, sizeof options.cache, "%s", out->cache);
         const duet_status status = duet_sweep(cli->ctx, &result, model, dataset, &options);
         if (status != DUET_OK) return status;
-        *best = (duet_recommendation){.valid = true, .t = result.best.t, .tap = result.best.tap, .pool = result.best.pool, .top1 = result.best.top1};
+        *best = (duet_recommendation){.valid = true,
+                                      .t = result.best.t,
+                                      .tap = result.best.tap,
+                                      .pool = result.best.pool,
+                                      .top1 = result.best.top1};
         duet_sweep_result_free(&result);
         out->setting_from = "sweep";
     }
@@ -52,42 +71,52 @@ static duet_status setting(const cli_state *cli, const probe_options *o, duet_pr
     return cli_check_one(model, out->tap, out->pool);
 }
 
-static void say_result(const cli_state *cli, const duet_probe_options *options, const duet_probe_result *r) {
+static void say_result(const cli_state *cli, const duet_probe_options *options,
+                       const duet_probe_result *r) {
     cli_say(cli, "test accuracy %.2f %%", r->top1);
     if (r->seeds > 1) cli_say(cli, " ± %.2f over %d noise seeds", r->top1_std, r->seeds);
     cli_say(cli, " (");
     cli_say_setting(cli, options->t, options->tap, options->pool);
-    cli_say(cli, "; %lld training rows, %lld test rows)\n", (long long)r->train_rows, (long long)r->test_rows);
+    cli_say(cli, "; %lld training rows, %lld test rows)\n", (long long)r->train_rows,
+            (long long)r->test_rows);
     for (int i = 0; i < r->row_count; i++)
-        cli_say(cli, "  %-8s %6.2f %%   validation %6.2f %%   %lld features\n", r->rows[i].reader, r->rows[i].top1, r->rows[i].val_top1, (long long)r->rows[i].dim);
+        cli_say(cli, "  %-8s %6.2f %%   validation %6.2f %%   %lld features\n", r->rows[i].reader,
+                r->rows[i].top1, r->rows[i].val_top1, (long long)r->rows[i].dim);
 }
 
 /* A set without labels has no accuracy to test. */
-static duet_status neighbours(cli_state *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset, duet_probe_options *options,
+static duet_status neighbours(cli_state *cli, const probe_options *o, duet_model *model,
+                              const duet_dataset *dataset, duet_probe_options *options,
                               const cli_step *step) {
     const duet_recommendation *best = &duet_model_card(model)->recommended;
     char path[CLI_PATH];
     cli_say(cli, "'%s' has no labels: no accuracy; nearest neighbours instead\n", o->data);
     options->t = duet_model_recogniser(model) ? -1 : o->t != -2 ? o->t : best->valid ? best->t : 10;
-    options->tap = o->tap > 0 ? (int)o->tap : best->valid ? best->tap : duet_model_tap_count(model) / 2 + 1;
+    options->tap = o->tap > 0    ? (int)o->tap
+                   : best->valid ? best->tap
+                                 : duet_model_tap_count(model) / 2 + 1;
     options->pool = o->pool > 0 ? (int)o->pool : best->valid ? best->pool : 2;
     duet_status status = cli_check_one(model, options->tap, options->pool);
-    if (status == DUET_OK) status = duet_neighbours(cli->ctx, model, dataset, options, step->folder);
+    if (status == DUET_OK)
+        status = duet_neighbours(cli->ctx, model, dataset, options, step->folder);
     if (status != DUET_OK) return status;
     snprintf(path, sizeof path, "%.4000s/neighbours.png", step->folder);
     cli_say(cli, "neighbours: %s\n", path);
     status = cli_step_done(cli, step);
-    cli_json(cli, json_pack("{s:s,s:s,s:b,s:{s:I,s:i,s:i},s:s}", "command", "probe", "data", o->data, "labelled", 0, "setting", "t",
-                            (json_int_t)options->t, "tap", options->tap, "pool", options->pool, "neighbours", path));
+    cli_json(cli, json_pack("{s:s,s:s,s:b,s:{s:I,s:i,s:i},s:s}", "command", "probe", "data",
+                            o->data, "labelled", 0, "setting", "t", (json_int_t)options->t, "tap",
+                            options->tap, "pool", options->pool, "neighbours", path));
     return status;
 }
 
-static duet_status labelled(cli_state *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset, duet_probe_options *options,
+static duet_status labelled(cli_state *cli, const probe_options *o, duet_model *model,
+                            const duet_dataset *dataset, duet_probe_options *options,
                             const cli_step *step) {
     duet_probe_result result = {0};
     char path[CLI_PATH];
     duet_status status = setting(cli, o, options, model, dataset);
-    if (status == DUET_OK) status = duet_probe(cli->ctx, &result, model, dataset, options, step->folder);
+    if (status == DUET_OK)
+        status = duet_probe(cli->ctx, &result, model, dataset, options, step->folder);
     if (status == DUET_OK) {
         say_result(cli, options, &result);
         cli_say_cached(cli, &result.features);
@@ -99,9 +128,16 @@ static duet_status labelled(cli_state *cli, const probe_options *o, duet_model *
     return status;
 }
 
-static duet_status probe(cli_state *cli, const probe_options *o, duet_model *model, const duet_dataset *dataset) {
-    duet_probe_options options = {.train_rows = o->rows, .noise_seeds = (int)o->seeds, .random_row = o->baselines, .pixels_row = o->baselines,
-                                  .seed = (uint64_t)o->seed, .batch = o->batch, .neighbours = (int)o->neighbours, .stored = cli_dtype(o->cache_type)};
+static duet_status probe(cli_state *cli, const probe_options *o, duet_model *model,
+                         const duet_dataset *dataset) {
+    duet_probe_options options = {.train_rows = o->rows,
+                                  .noise_seeds = (int)o->seeds,
+                                  .random_row = o->baselines,
+                                  .pixels_row = o->baselines,
+                                  .seed = (uint64_t)o->seed,
+                                  .batch = o->batch,
+                                  .neighbours = (int)o->neighbours,
+                                  .stored = cli_dtype(o->cache_type)};
     cli_step step;
     snprintf(options.head, sizeof options.head, "%s", o->head);
     duet_status status = cli_check_one(model, o->tap, o->pool);
@@ -110,8 +146,10 @@ static duet_status probe(cli_state *cli, const probe_options *o, duet_model *mod
     if (status != DUET_OK) return status;
     status = cli_cache(options.cache, o->cache, step.run, o->fresh);
     if (status != DUET_OK) return cli_step_drop(&step, status);
-    if (duet_dataset_describe(dataset)->labelled) status = labelled(cli, o, model, dataset, &options, &step);
-    else status = neighbours(cli, o, model, dataset, &options, &step);
+    if (duet_dataset_describe(dataset)->labelled)
+        status = labelled(cli, o, model, dataset, &options, &step);
+    else
+        status = neighbours(cli, o, model, dataset, &options, &step);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
 }
 
@@ -129,9 +167,17 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_probe = {
-    .info = {.name = "probe", .help = "train a head on frozen features, test once", .params = DUET_TABLE(params, probe_options)},
+    .info = {.name = "probe",
+             .help = "train a head on frozen features, test once",
+             .params = DUET_TABLE(params, probe_options)},
     .usage = "MODEL --data DATA [options]",
     .details = "MODEL is a run folder or a model file.\n"
-               "Without --t, --tap and --pool it uses what 'duet sweep' found (sweeping first where there is nothing).",
-    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .opens = true, .run = run,
+               "Without --t, --tap and --pool it uses what 'duet sweep' found (sweeping first "
+               "where there is nothing).",
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "which model?",
+    .plans = true,
+    .opens = true,
+    .run = run,
 };

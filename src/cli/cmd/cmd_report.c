@@ -4,7 +4,8 @@
 
 static duet_status run(cli_state *cli) {
     char path[CLI_PATH];
-    if (!duet_run_is(cli->args[0])) return cli_fail(DUET_ARG, "'%s' is no run folder (it has no run.json)", cli->args[0]);
+    if (!duet_run_is(cli->args[0]))
+        return cli_fail(DUET_ARG, "'%s' is no run folder (it has no run.json)", cli->args[0]);
     const duet_status status = duet_report_write(path, cli->args[0]);
     if (status != DUET_OK) return status;
     cli_say(cli, "report: %s\n", path);
@@ -13,6 +14,12 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_report = {
-    .info = {.name = "report", .help = "rebuild RUN/report.html from the run's files", .params = DUET_TABLE_EMPTY},
-    .usage = "RUN", .min_args = 1, .max_args = 1, .missing = "which run folder?", .run = run,
+    .info = {.name = "report",
+             .help = "rebuild RUN/report.html from the run's files",
+             .params = DUET_TABLE_EMPTY},
+    .usage = "RUN",
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "which run folder?",
+    .run = run,
 };

@@ -12,12 +12,16 @@ typedef struct sample_options {
 } sample_options;
 
 static const duet_param params[] = {
-    DUET_TEXT(sample_options, sampler, "ddim:steps=50", NULL, "NAME:key=value,… ('duet help sampler')"),
+    DUET_TEXT(sample_options, sampler, "ddim:steps=50", NULL,
+              "NAME:key=value,… ('duet help sampler')"),
     DUET_INT(sample_options, count, "64", 1, 1000000, "how many images"),
     DUET_INT(sample_options, seed, "0", 0, 9e15, "seed; sample i depends on the seed and i only"),
-    DUET_TEXT(sample_options, out, "", NULL, "x.png (a grid), x.npz (arr_0, u8 NHWC), x.zip (for EDM) or folder/ (PNGs, new or empty)"),
+    DUET_TEXT(
+        sample_options, out, "", NULL,
+        "x.png (a grid), x.npz (arr_0, u8 NHWC), x.zip (for EDM) or folder/ (PNGs, new or empty)"),
     DUET_INT(sample_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
-    DUET_INT(sample_options, label, "-1", -1, 1000000, "class of a class-conditional model; -1 = one after the other"),
+    DUET_INT(sample_options, label, "-1", -1, 1000000,
+             "class of a class-conditional model; -1 = one after the other"),
 };
 
 static int64_t grid_columns(int64_t count) {
@@ -26,37 +30,46 @@ static int64_t grid_columns(int64_t count) {
     return columns < 1 ? 1 : columns > 16 ? 16 : columns;
 }
 
-static duet_status save_step(cli_state *cli, const sample_options *o, duet_model *model, const uint8_t *pixels, const char *note, double seconds,
+static duet_status save_step(cli_state *cli, const sample_options *o, duet_model *model,
+                             const uint8_t *pixels, const char *note, double seconds,
                              const cli_step *step) {
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     const int64_t shown = o->count < 256 ? o->count : 256, columns = grid_columns(shown);
     char path[CLI_PATH];
     snprintf(path, sizeof path, "%.4000s/grid.png", step->folder);
-    duet_status status = duet_images_save(pixels, shown, how->size, how->channels, columns, path, note);
+    duet_status status =
+        duet_images_save(pixels, shown, how->size, how->channels, columns, path, note);
     if (status != DUET_OK) return status;
     cli_say(cli, "grid: %s\n", path);
     snprintf(path, sizeof path, "%.4000s/result.json", step->folder);
-    status = cli_write_json(path, json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:I,s:s,s:s}", "command", "sample", "sampler", o->sampler, "count",
-                                            (json_int_t)o->count, "seed", (json_int_t)o->seed, "seconds", seconds, "grid", "grid.png",
-                                            "grid_columns", (json_int_t)columns, "model", duet_model_path(model), "out", o->out));
+    status = cli_write_json(
+        path, json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:I,s:s,s:s}", "command", "sample", "sampler",
+                        o->sampler, "count", (json_int_t)o->count, "seed", (json_int_t)o->seed,
+                        "seconds", seconds, "grid", "grid.png", "grid_columns", (json_int_t)columns,
+                        "model", duet_model_path(model), "out", o->out));
     if (status == DUET_OK) status = cli_step_done(cli, step);
     if (status == DUET_OK) cli_json_file(cli, path);
     return status;
 }
 
 /* --out of a model file is all that was asked for; a run keeps a grid of its own beside it. */
-static duet_status save(cli_state *cli, const sample_options *o, duet_model *model, const uint8_t *pixels, double seconds) {
+static duet_status save(cli_state *cli, const sample_options *o, duet_model *model,
+                        const uint8_t *pixels, double seconds) {
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     char note[512];
     cli_step step;
-    snprintf(note, sizeof note, "duet %s; %s; seed %lld; model %.200s", DUET_VERSION, o->sampler, (long long)o->seed, duet_model_path(model));
+    snprintf(note, sizeof note, "duet %s; %s; seed %lld; model %.200s", DUET_VERSION, o->sampler,
+             (long long)o->seed, duet_model_path(model));
     if (o->out[0]) {
-        const duet_status status = duet_images_save(pixels, o->count, how->size, how->channels, grid_columns(o->count), o->out, note);
+        const duet_status status = duet_images_save(pixels, o->count, how->size, how->channels,
+                                                    grid_columns(o->count), o->out, note);
         if (status != DUET_OK) return status;
         cli_say(cli, "wrote %s\n", o->out);
         if (!duet_run_is(cli->args[0])) {
-            cli_json(cli, json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:s}", "command", "sample", "sampler", o->sampler, "count", (json_int_t)o->count, "seed",
-                                    (json_int_t)o->seed, "seconds", seconds, "model", duet_model_path(model), "out", o->out));
+            cli_json(cli, json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:s}", "command", "sample", "sampler",
+                                    o->sampler, "count", (json_int_t)o->count, "seed",
+                                    (json_int_t)o->seed, "seconds", seconds, "model",
+                                    duet_model_path(model), "out", o->out));
             return DUET_OK;
         }
     }
@@ -73,11 +86,14 @@ static duet_status run(cli_state *cli) {
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status != DUET_OK) return status;
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
-    duet_sample_options options = {.count = o->count, .seed = (uint64_t)o->seed, .batch = o->batch, .label = o->label};
+    duet_sample_options options = {
+        .count = o->count, .seed = (uint64_t)o->seed, .batch = o->batch, .label = o->label};
     snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
     uint8_t *pixels = malloc((size_t)(o->count * how->size * how->size * how->channels));
     const double start = duet_clock();
-    status = pixels ? duet_sample(cli->ctx, model, &options, pixels) : cli_fail(DUET_NO_MEMORY, "not enough memory for %lld images", (long long)o->count);
+    status = pixels != NULL ? duet_sample(cli->ctx, model, &options, pixels)
+                            : cli_fail(DUET_NO_MEMORY, "not enough memory for %lld images",
+                                       (long long)o->count);
     if (status == DUET_OK) status = save(cli, o, model, pixels, duet_clock() - start);
     free(pixels);
     duet_model_close(model);
@@ -85,7 +101,16 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_sample = {
-    .info = {.name = "sample", .help = "generate images", .params = DUET_TABLE(params, sample_options)},
-    .usage = "MODEL [options]", .details = "MODEL is a run folder or a model file.\n  duet sample RUN --sampler ddim:steps=50 --count 64 --seed 1 --out x.png",
-    .min_args = 1, .max_args = 1, .missing = "which model? give a run folder or a model file", .plans = true, .opens = true, .run = run,
+    .info = {.name = "sample",
+             .help = "generate images",
+             .params = DUET_TABLE(params, sample_options)},
+    .usage = "MODEL [options]",
+    .details = "MODEL is a run folder or a model file.\n  duet sample RUN --sampler ddim:steps=50 "
+               "--count 64 --seed 1 --out x.png",
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "which model? give a run folder or a model file",
+    .plans = true,
+    .opens = true,
+    .run = run,
 };

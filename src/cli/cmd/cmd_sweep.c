@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_sweep.c: duet sweep MODEL --data DATA: accuracy over (t, b, pool); the winner goes into the card. */
+ * cli/cmd/cmd_sweep.c: duet sweep MODEL --data DATA: accuracy over (t, b, pool); the winner goes
+ * into the card. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
 typedef struct sweep_options {
-    char data[DUET_TEXT_SIZE], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE], cache_type[DUET_TEXT_SIZE];
+    char data[DUET_TEXT_SIZE], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE],
+        cache_type[DUET_TEXT_SIZE];
     duet_int_list t, tap, pool;
     int64_t seed, batch;
     bool baselines, fresh;
@@ -17,19 +19,31 @@ static const duet_param params[] = {
     DUET_INTS(sweep_options, t, "0,1,2,5,10,25,50,100", -1, 100000, "noise steps; -1 = clean"),
     DUET_INTS(sweep_options, tap, "", 1, 1000, "blocks b; default all"),
     DUET_INTS(sweep_options, pool, "1,2,4", 1, 64, "sides of the pooled map"),
-    DUET_TEXT(sweep_options, rows, "8000", NULL, "training rows to fit on (half as many to validate), or all"),
+    DUET_TEXT(sweep_options, rows, "8000", NULL,
+              "training rows to fit on (half as many to validate), or all"),
     DUET_TEXT(sweep_options, head, "linear", NULL, "head"),
     DUET_BOOLEAN(sweep_options, baselines, "true", "raw pixels and random weights beside it"),
     DUET_INT(sweep_options, seed, "0", 0, 9e15, "seed of the rows and the noise"),
     DUET_INT(sweep_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
-    DUET_TEXT(sweep_options, cache, "", NULL, "folder in which features are kept; default: cache in the run"),
-    DUET_TEXT(sweep_options, cache_type, "f32", "f32|f16", "type in which they are kept; f16 takes half the room"),
-    DUET_BOOLEAN(sweep_options, fresh, "false", "forgets the features kept there and computes them again"),
+    DUET_TEXT(sweep_options, cache, "", NULL,
+              "folder in which features are kept; default: cache in the run"),
+    DUET_TEXT(sweep_options, cache_type, "f32", "f32|f16",
+              "type in which they are kept; f16 takes half the room"),
+    DUET_BOOLEAN(sweep_options, fresh, "false",
+                 "forgets the features kept there and computes them again"),
 };
 
 static duet_status fill(duet_sweep_options *out, const sweep_options *o, const char *run) {
-    *out = (duet_sweep_options){.t = o->t, .pools = o->pool, .taps = o->tap, .fit_rows = 8000, .val_rows = 4000, .random_row = o->baselines,
-                                .pixels_row = o->baselines, .seed = (uint64_t)o->seed, .batch = o->batch, .stored = cli_dtype(o->cache_type)};
+    *out = (duet_sweep_options){.t = o->t,
+                                .pools = o->pool,
+                                .taps = o->tap,
+                                .fit_rows = 8000,
+                                .val_rows = 4000,
+                                .random_row = o->baselines,
+                                .pixels_row = o->baselines,
+                                .seed = (uint64_t)o->seed,
+                                .batch = o->batch,
+                                .stored = cli_dtype(o->cache_type)};
     snprintf(out->head, sizeof out->head, "%s", o->head);
     const duet_status status = cli_cache(out->cache, o->cache, run, o->fresh);
     if (status != DUET_OK) return status;
@@ -46,22 +60,32 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
     return DUET_OK;
 }
 
-static duet_status remember(duet_model *model, const duet_sweep_result *result, const duet_dataset *dataset) {
+static duet_status remember(duet_model *model, const duet_sweep_result *result,
+                            const duet_dataset *dataset) {
     duet_card *card = duet_model_card(model);
     const duet_sweep_row *best = &result->best;
-    card->recommended = (duet_recommendation){.valid = true, .t = best->t, .tap = best->tap, .pool = best->pool, .top1 = best->top1, .strength = best->strength};
-    snprintf(card->recommended.data, sizeof card->recommended.data, "%s", duet_dataset_describe(dataset)->name);
-    return duet_model_foreign(model) ? DUET_OK : duet_model_update_card(duet_model_path(model), card);
+    card->recommended = (duet_recommendation){.valid = true,
+                                              .t = best->t,
+                                              .tap = best->tap,
+                                              .pool = best->pool,
+                                              .top1 = best->top1,
+                                              .strength = best->strength};
+    snprintf(card->recommended.data, sizeof card->recommended.data, "%s",
+             duet_dataset_describe(dataset)->name);
+    return duet_model_foreign(model) ? DUET_OK
+                                     : duet_model_update_card(duet_model_path(model), card);
 }
 
 /* The rows of the model itself, without the baselines beside it. */
 static int64_t settings(const duet_sweep_result *result) {
     int64_t count = 0;
-    for (int64_t i = 0; i < result->count; i++) count += strcmp(result->rows[i].reader, "model") == 0;
+    for (int64_t i = 0; i < result->count; i++)
+        count += strcmp(result->rows[i].reader, "model") == 0;
     return count;
 }
 
-static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *model, const duet_dataset *dataset) {
+static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *model,
+                         const duet_dataset *dataset) {
     duet_sweep_options options;
     duet_sweep_result result = {0};
     cli_step step;
@@ -78,12 +102,19 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
     if (status == DUET_OK) {
         const int64_t count = settings(&result);
         cli_duration(time_text, result.seconds);
-        cli_say(cli, "best of %lld setting%s in %s: ", (long long)count, count == 1 ? "" : "s", time_text);
+        cli_say(cli, "best of %lld setting%s in %s: ", (long long)count, count == 1 ? "" : "s",
+                time_text);
         cli_say_setting(cli, result.best.t, result.best.tap, result.best.pool);
-        cli_say(cli, ": %.2f %% on %lld validation rows\n", result.best.top1, (long long)result.val_rows);
-        if (options.random_row) cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n", result.best_random.top1, result.pixels.top1);
+        cli_say(cli, ": %.2f %% on %lld validation rows\n", result.best.top1,
+                (long long)result.val_rows);
+        if (options.random_row)
+            cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n",
+                    result.best_random.top1, result.pixels.top1);
         cli_say_cached(cli, &result.features);
-        cli_say(cli, "%s\n", duet_model_foreign(model) ? "a file of another program keeps no recommendation: 'duet export' it, and sweep that" : "the model now recommends this setting");
+        cli_say(cli, "%s\n",
+                duet_model_foreign(model) ? "a file of another program keeps no recommendation: "
+                                            "'duet export' it, and sweep that"
+                                          : "the model now recommends this setting");
         status = cli_step_done(cli, &step);
         snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
         cli_json_file(cli, path);
@@ -100,7 +131,10 @@ static duet_status run(cli_state *cli) {
     duet_status status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK && !duet_dataset_describe(dataset)->labelled)
-        status = cli_fail(DUET_ARG, "'%s' has no labels, so there is no accuracy to sweep; 'duet probe' shows nearest neighbours of such sets", o->data);
+        status = cli_fail(DUET_ARG,
+                          "'%s' has no labels, so there is no accuracy to sweep; 'duet probe' "
+                          "shows nearest neighbours of such sets",
+                          o->data);
     if (status == DUET_OK) status = sweep(cli, o, model, dataset);
     duet_dataset_close(dataset);
     duet_model_close(model);
@@ -108,10 +142,20 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_sweep = {
-    .info = {.name = "sweep", .help = "accuracy over (t, tap, pool); remembers the best", .params = DUET_TABLE(params, sweep_options)},
+    .info = {.name = "sweep",
+             .help = "accuracy over (t, tap, pool); remembers the best",
+             .params = DUET_TABLE(params, sweep_options)},
     .usage = "MODEL --data DATA [options]",
-    .details = "MODEL is a run folder or a model file; the best setting is written into the model.\n"
-               "All settings come from one pass over the images; their features are kept in the run, so that a stopped sweep goes on\n"
-               "where it was and a probe reads what a sweep has computed. Fits on rows of the training split only; the test split is not touched.",
-    .min_args = 1, .max_args = 1, .missing = "which model?", .plans = true, .opens = true, .run = run,
+    .details =
+        "MODEL is a run folder or a model file; the best setting is written into the model.\n"
+        "All settings come from one pass over the images; their features are kept in the run, so "
+        "that a stopped sweep goes on\n"
+        "where it was and a probe reads what a sweep has computed. Fits on rows of the training "
+        "split only; the test split is not touched.",
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "which model?",
+    .plans = true,
+    .opens = true,
+    .run = run,
 };

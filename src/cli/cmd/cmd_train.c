@@ -26,23 +26,36 @@ typedef struct training {
     duet_dataset *dataset;
 } training;
 
-static duet_status make_run(char out[CLI_PATH], const train_options *o, const duet_dataset *dataset) {
-    if (!o->out[0]) return duet_run_new(out, "runs", o->name[0] ? o->name : duet_dataset_describe(dataset)->name);
+static duet_status make_run(char out[CLI_PATH], const train_options *o,
+                            const duet_dataset *dataset) {
+    if (!o->out[0])
+        return duet_run_new(out, "runs",
+                            o->name[0] ? o->name : duet_dataset_describe(dataset)->name);
     snprintf(out, CLI_PATH, "%s", o->out);
     if (mkdir(out, 0777) == 0) return DUET_OK;
     const int reason = errno;
     out[0] = '\0'; /* nothing of ours to clear away */
-    return reason == ENOENT ? cli_fail(DUET_NOT_FOUND, "cannot make the run folder '%s': the folder it should stand in does not exist", o->out)
-                            : cli_fail(DUET_IO, "cannot make the run folder '%s': %s", o->out, strerror(reason));
+    return reason == ENOENT
+               ? cli_fail(DUET_NOT_FOUND,
+                          "cannot make the run folder '%s': the folder it should stand in does not "
+                          "exist",
+                          o->out)
+               : cli_fail(DUET_IO, "cannot make the run folder '%s': %s", o->out, strerror(reason));
 }
 
-static duet_status begin(training *t, cli_state *cli, const train_options *o, const duet_train_options *train) {
-    if (!o->data[0]) return cli_wrong("no data set; give --data PATH (or --data synth; 'duet data list' shows the layouts)");
+static duet_status begin(training *t, cli_state *cli, const train_options *o,
+                         const duet_train_options *train) {
+    if (!o->data[0])
+        return cli_wrong(
+            "no data set; give --data PATH (or --data synth; 'duet data list' shows the layouts)");
     if (train->minutes <= 0 && train->images <= 0 && train->steps <= 0)
-        return cli_wrong("no budget; give --minutes, --images or --steps (20 minutes is a good first run)");
+        return cli_wrong(
+            "no budget; give --minutes, --images or --steps (20 minutes is a good first run)");
     if (o->out[0] && duet_run_is(o->out))
-        return cli_fail(DUET_ARG, "'%s' exists; choose another --out, or go on with --resume '%s'", o->out, o->out);
-    if (o->out[0] && cli_exists(o->out)) return cli_fail(DUET_ARG, "'%s' exists; choose another --out", o->out);
+        return cli_fail(DUET_ARG, "'%s' exists; choose another --out, or go on with --resume '%s'",
+                        o->out, o->out);
+    if (o->out[0] && cli_exists(o->out))
+        return cli_fail(DUET_ARG, "'%s' exists; choose another --out", o->out);
     const duet_status status = duet_dataset_open(cli->ctx, &t->dataset, o->data);
     return status == DUET_OK ? make_run(t->run, o, t->dataset) : status;
 }
@@ -54,19 +67,27 @@ static bool is_budget(const char *name) {
     return false;
 }
 
-/* A resumed run keeps its settings: a flag that asks for other ones would be passed over in silence. */
-static duet_status check_flags(const train_options *o, const duet_train_options *given, const duet_train_options *stored) {
+/* A resumed run keeps its settings: a flag that asks for other ones would be passed over in
+ * silence. */
+static duet_status check_flags(const train_options *o, const duet_train_options *given,
+                               const duet_train_options *stored) {
     char usual[2048], text[2048], was[2048], flag[64];
     duet_train_options defaults;
-    if (o->out[0] || o->name[0]) return cli_wrong("--%s makes a new run, --resume goes on with an old one; give one of them", o->out[0] ? "out" : "name");
+    if (o->out[0] || o->name[0])
+        return cli_wrong("--%s makes a new run, --resume goes on with an old one; give one of them",
+                         o->out[0] ? "out" : "name");
     duet_params_default(&duet_train_params, &defaults);
     for (int i = 0; i < duet_train_params.count; i++) {
         duet_params_print(&duet_train_params, &defaults, i, usual, sizeof usual);
         duet_params_print(&duet_train_params, given, i, text, sizeof text);
         duet_params_print(&duet_train_params, stored, i, was, sizeof was);
-        if (is_budget(duet_train_params.rows[i].name) || strcmp(text, usual) == 0 || strcmp(text, was) == 0) continue;
+        if (is_budget(duet_train_params.rows[i].name) || strcmp(text, usual) == 0 ||
+            strcmp(text, was) == 0)
+            continue;
         cli_flag_text(flag, duet_train_params.rows[i].name);
-        return cli_wrong("--%s is '%s' but the run was started with '%s'; a resumed run can only change its budget", flag, text, was);
+        return cli_wrong("--%s is '%s' but the run was started with '%s'; a resumed run can only "
+                         "change its budget",
+                         flag, text, was);
     }
     return DUET_OK;
 }
@@ -81,18 +102,22 @@ static json_int_t steps_of(const char *run) {
     return steps;
 }
 
-static duet_status go_on(training *t, cli_state *cli, const train_options *o, duet_train_options *train) {
+static duet_status go_on(training *t, cli_state *cli, const train_options *o,
+                         duet_train_options *train) {
     const duet_train_options given = *train;
     duet_train_options defaults;
     char data[4096];
     t->resume = true;
     snprintf(t->run, sizeof t->run, "%s", o->resume);
-    if (!cli_exists(t->run)) return cli_fail(DUET_NOT_FOUND, "no run folder '%s' to resume", t->run);
-    if (!duet_run_is(t->run)) return cli_fail(DUET_ARG, "'%s' is no run folder to resume (it has no run.json)", t->run);
+    if (!cli_exists(t->run))
+        return cli_fail(DUET_NOT_FOUND, "no run folder '%s' to resume", t->run);
+    if (!duet_run_is(t->run))
+        return cli_fail(DUET_ARG, "'%s' is no run folder to resume (it has no run.json)", t->run);
     duet_status status = duet_train_options_load(train, data, t->run);
     if (status == DUET_OK) status = check_flags(o, &given, train);
     if (status != DUET_OK) return status;
-    if (given.minutes > 0 || given.images > 0 || given.steps > 0) { /* a new budget stands instead of the old one */
+    if (given.minutes > 0 || given.images > 0 ||
+        given.steps > 0) { /* a new budget stands instead of the old one */
         train->minutes = given.minutes;
         train->images = given.images;
         train->steps = given.steps;
@@ -102,34 +127,45 @@ static duet_status go_on(training *t, cli_state *cli, const train_options *o, du
     t->steps_before = steps_of(t->run);
     status = duet_dataset_open(cli->ctx, &t->dataset, o->data[0] ? o->data : data);
     if (status == DUET_NOT_FOUND && !o->data[0] && !cli_exists(data))
-        return cli_fail(status, "the data of this run is no longer at '%.700s'; say where it is: --resume '%.200s' --data PATH", data, t->run);
+        return cli_fail(status,
+                        "the data of this run is no longer at '%.700s'; say where it is: --resume "
+                        "'%.200s' --data PATH",
+                        data, t->run);
     return status;
 }
 
 static duet_status interrupted(const training *t, const duet_train_result *result) {
     char report[CLI_PATH];
     if (duet_report_write(report, t->run) != DUET_OK) report[0] = '\0';
-    return cli_fail(DUET_CANCELLED, "%lld images are trained and saved; go on with: duet train --resume '%.900s'", (long long)result->images, t->run);
+    return cli_fail(DUET_CANCELLED,
+                    "%lld images are trained and saved; go on with: duet train --resume '%.900s'",
+                    (long long)result->images, t->run);
 }
 
 static duet_status finish(cli_state *cli, const training *t, const duet_train_result *result) {
     char time_text[32], report[CLI_PATH] = "";
     cli_duration(time_text, result->seconds);
     if (t->resume && result->steps <= t->steps_before)
-        cli_say(cli, "nothing left to do: the budget is spent; give a larger one with --minutes, --images or --steps\n");
-    cli_say(cli, "trained on %lld images in %s, loss %.4f\nrun: %s\n", (long long)result->images, time_text, result->loss, t->run);
+        cli_say(cli, "nothing left to do: the budget is spent; give a larger one with --minutes, "
+                     "--images or --steps\n");
+    cli_say(cli, "trained on %lld images in %s, loss %.4f\nrun: %s\n", (long long)result->images,
+            time_text, result->loss, t->run);
     const duet_status status = duet_report_write(report, t->run);
     if (status != DUET_OK) return status;
     cli_say(cli, "report: %s\nnext: duet sample %s\n", report, t->run);
-    cli_json(cli, json_pack("{s:s,s:I,s:I,s:f,s:f,s:s}", "run", t->run, "images", (json_int_t)result->images, "steps", (json_int_t)result->steps,
-                            "seconds", result->seconds, "loss", result->steps > 0 ? result->loss : 0.0, "report", report));
+    cli_json(cli, json_pack("{s:s,s:I,s:I,s:f,s:f,s:s}", "run", t->run, "images",
+                            (json_int_t)result->images, "steps", (json_int_t)result->steps,
+                            "seconds", result->seconds, "loss",
+                            result->steps > 0 ? result->loss : 0.0, "report", report));
     return DUET_OK;
 }
 
 /* A corrupt image need not be the end. */
 static duet_status advise(duet_status status, const duet_train_options *train) {
     const char *message = duet_error_message();
-    if (status == DUET_OK || strncmp(message, "data set '", 10) != 0 || !strstr(message, ": image '") || strcmp(train->on_bad, "skip") == 0) return status;
+    if (status == DUET_OK || strncmp(message, "data set '", 10) != 0 ||
+        strstr(message, ": image '") == NULL || strcmp(train->on_bad, "skip") == 0)
+        return status;
     return cli_fail(status, "%s; --on-bad skip leaves such images out", message);
 }
 
@@ -145,13 +181,17 @@ static duet_status run(cli_state *cli) {
     const duet_train_options *train = cli->extra;
     duet_train_result result = {0};
     training t = {0};
-    duet_status status = o->resume[0] ? go_on(&t, cli, o, cli->extra) : begin(&t, cli, o, cli->extra);
+    duet_status status =
+        o->resume[0] ? go_on(&t, cli, o, cli->extra) : begin(&t, cli, o, cli->extra);
     if (status == DUET_OK) {
         snprintf(cli->announce, sizeof cli->announce, "run: %s\n", t.run);
         status = duet_train(cli->ctx, &result, t.dataset, cli->extra, t.run, t.resume);
-        if (status == DUET_CANCELLED) status = interrupted(&t, &result);
-        else if (status == DUET_OK) status = finish(cli, &t, &result);
-        else status = advise(status, train);
+        if (status == DUET_CANCELLED)
+            status = interrupted(&t, &result);
+        else if (status == DUET_OK)
+            status = finish(cli, &t, &result);
+        else
+            status = advise(status, train);
     }
     if (status != DUET_OK && status != DUET_CANCELLED) clear_away(&t, o->out[0] != '\0');
     duet_dataset_close(t.dataset);
@@ -159,11 +199,17 @@ static duet_status run(cli_state *cli) {
 }
 
 const cli_cmd duet_cmd_train = {
-    .info = {.name = "train", .help = "pre-train a model without labels", .params = DUET_TABLE(params, train_options)},
+    .info = {.name = "train",
+             .help = "pre-train a model without labels",
+             .params = DUET_TABLE(params, train_options)},
     .usage = "--data DATA --minutes 20 [options]   |   --resume RUN",
-    .details = "Labels are never used here. One budget is required: --minutes, --images or --steps. Ctrl-C saves; --resume goes on.\n"
+    .details = "Labels are never used here. One budget is required: --minutes, --images or "
+               "--steps. Ctrl-C saves; --resume goes on.\n"
                "  duet train --data fashion-mnist --minutes 20\n"
                "  duet train --data photos/ --size 32 --augment flip --images 2m\n"
                "  duet train --resume runs/00001-fashion-mnist --minutes 40",
-    .max_args = 0, .extra = &duet_train_params, .plans = true, .run = run,
+    .max_args = 0,
+    .extra = &duet_train_params,
+    .plans = true,
+    .run = run,
 };

@@ -26,16 +26,20 @@ duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec) 
     duet_augment_chain chain = {0};
     char text[DUET_TEXT_SIZE];
     const size_t length = strlen(spec);
-    if (length >= sizeof text) return duet_fail(DUET_ARG, "augmentation of %zu characters is too long", length);
+    if (length >= sizeof text)
+        return duet_fail(DUET_ARG, "augmentation of %zu characters is too long", length);
     for (const char *from = spec; length > 0;) {
         const size_t size = strcspn(from, "+");
         if (chain.count == DUET_AUGMENT_MOST)
-            return duet_fail(DUET_ARG, "more than %d augmentations in '%s'", DUET_AUGMENT_MOST, spec);
+            return duet_fail(DUET_ARG, "more than %d augmentations in '%s'", DUET_AUGMENT_MOST,
+                             spec);
         memcpy(text, from, size);
         text[size] = '\0';
         const duet_entry *entry = NULL;
-        DUET_TRY(duet_family_parse(&duet_family_augment, &entry, &chain.options[chain.count], sizeof chain.options[0], text));
-        chain.member[chain.count++] = (const duet_augment *)(const void *)entry; /* `info` is its first field */
+        DUET_TRY(duet_family_parse(&duet_family_augment, &entry, &chain.options[chain.count],
+                                   sizeof chain.options[0], text));
+        chain.member[chain.count++] =
+            (const duet_augment *)(const void *)entry; /* `info` is its first field */
         if (from[size] == '\0') break;
         from += size + 1;
     }
@@ -43,11 +47,12 @@ duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec) 
     return DUET_OK;
 }
 
-void duet_augment_chain_apply(const duet_augment_chain *chain, uint64_t seed, uint64_t position, uint8_t *pixels, uint8_t *scratch,
-                              int64_t size, int channels) {
+void duet_augment_chain_apply(const duet_augment_chain *chain, uint64_t seed, uint64_t position,
+                              uint8_t *pixels, uint8_t *scratch, int64_t size, int channels) {
     for (int k = 0; k < chain->count; k++) {
         char stream[24];
         snprintf(stream, sizeof stream, "augment%d", k);
-        chain->member[k]->apply(&chain->options[k], duet_rng_make(seed, stream, position), pixels, scratch, size, channels);
+        chain->member[k]->apply(&chain->options[k], duet_rng_make(seed, stream, position), pixels,
+                                scratch, size, channels);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * data/augment/augment.h: what a member of the family `augment` implements: change one preprocessed u8 image in place;
- * a pure function of (options, rng). */
+ * data/augment/augment.h: what a member of the family `augment` implements: change one preprocessed
+ * u8 image in place; a pure function of (options, rng). */
 #ifndef DUET_DATA_AUGMENT_H
 #define DUET_DATA_AUGMENT_H
 
@@ -11,11 +11,13 @@
 typedef struct duet_augment {
     duet_entry info;
     /* pixels, scratch: size*size*channels bytes */
-    void (*apply)(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch, int64_t size, int channels);
+    void (*apply)(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch,
+                  int64_t size, int channels);
 } duet_augment;
 
-/* A chain "flip+crop:pad=2", parsed once. Member k of the chain draws from its own stream ("augment0", "augment1", …) at
- * index `position`, so a row's augmentation depends on (seed, position) alone. */
+/* A chain "flip+crop:pad=2", parsed once. Member k of the chain draws from its own stream
+ * ("augment0", "augment1", …) at index `position`, so a row's augmentation depends on (seed,
+ * position) alone. */
 #define DUET_AUGMENT_MOST 8
 typedef struct duet_augment_chain {
     int count;
@@ -27,7 +29,7 @@ typedef struct duet_augment_chain {
 } duet_augment_chain;
 
 DUET_NODISCARD duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec);
-void duet_augment_chain_apply(const duet_augment_chain *chain, uint64_t seed, uint64_t position, uint8_t *pixels, uint8_t *scratch,
-                              int64_t size, int channels);
+void duet_augment_chain_apply(const duet_augment_chain *chain, uint64_t seed, uint64_t position,
+                              uint8_t *pixels, uint8_t *scratch, int64_t size, int channels);
 
 #endif

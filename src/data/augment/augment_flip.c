@@ -8,16 +8,19 @@ typedef struct flip_options {
     double p;
 } flip_options;
 
-static const duet_param params[] = {DUET_FLOAT(flip_options, p, "0.5", 0, 1, "probability of mirroring")};
+static const duet_param params[] = {
+    DUET_FLOAT(flip_options, p, "0.5", 0, 1, "probability of mirroring")};
 
-static void flip_apply(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch, int64_t size, int channels) {
+static void flip_apply(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch,
+                       int64_t size, int channels) {
     const flip_options *flip = options;
     if (duet_rng_uniform(rng, 0) >= flip->p) return;
     const int64_t row = size * channels;
     for (int64_t y = 0; y < size; y++) {
         memcpy(scratch, pixels + y * row, (size_t)row);
         for (int64_t x = 0; x < size; x++) {
-            memcpy(pixels + y * row + x * channels, scratch + (size - 1 - x) * channels, (size_t)channels);
+            memcpy(pixels + y * row + x * channels, scratch + (size - 1 - x) * channels,
+                   (size_t)channels);
         }
     }
 }

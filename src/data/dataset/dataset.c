@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset.c: the family `dataset`: finds a path's layout by asking every member how sure it is, opens it,
- * looks at a few rows for the image size, and hands out labels and names. */
+ * data/dataset/dataset.c: the family `dataset`: finds a path's layout by asking every member how
+ * sure it is, opens it, looks at a few rows for the image size, and hands out labels and names. */
 #include "data/dataset/dataset.h"
 
 #include <stdio.h>
@@ -21,7 +21,8 @@ static const duet_entry *const entries[] = {
 };
 
 const duet_family duet_family_dataset = {.name = "dataset",
-                                         .help = "layouts of data sets; a path's layout is detected",
+                                         .help =
+                                             "layouts of data sets; a path's layout is detected",
                                          .entries = entries,
                                          .count = DUET_COUNT(entries)};
 
@@ -33,7 +34,10 @@ static const duet_dataset_layout *layout_of(const duet_entry *entry) {
 }
 
 const char *duet_split_name(duet_split split) {
-    return split == DUET_TRAIN ? "train" : split == DUET_VAL ? "val" : split == DUET_TEST ? "test" : "?";
+    return split == DUET_TRAIN  ? "train"
+           : split == DUET_VAL  ? "val"
+           : split == DUET_TEST ? "test"
+                                : "?";
 }
 
 duet_status duet_split_parse(duet_split *out, const char *name) {
@@ -59,7 +63,8 @@ static const char *set_name(duet_arena *arena, const char *path) {
     char text[DUET_PATH_SIZE], full[DUET_PATH_SIZE];
     duet_copy_text(text, sizeof text, path);
     const char *last = duet_path_base(text);
-    if ((strcmp(last, ".") == 0 || strcmp(last, "..") == 0) && duet_path_absolute(full, path) == DUET_OK) {
+    if ((strcmp(last, ".") == 0 || strcmp(last, "..") == 0) &&
+        duet_path_absolute(full, path) == DUET_OK) {
         duet_copy_text(text, sizeof text, full);
     }
     size_t n = strlen(text);
@@ -86,7 +91,8 @@ static duet_status look_at_rows(duet_dataset *dataset) {
         duet_image image = {0};
         const int64_t index = looks > 1 ? i * (count - 1) / (looks - 1) : 0;
         const duet_status one = dataset->layout->read(dataset, split, index, 0, &image);
-        if (one != DUET_OK) { /* the loader deals with corrupt rows; only a set of nothing else is refused */
+        if (one != DUET_OK) { /* the loader deals with corrupt rows; only a set of nothing else is
+                                 refused */
             status = one;
             continue;
         }
@@ -115,8 +121,8 @@ static void finish_hash(duet_dataset *dataset) {
     info->hash = hash;
 }
 
-static duet_status open_as(duet_context *ctx, duet_dataset **out, const duet_dataset_layout *layout, const char *path,
-                           const char *spec, const void *options) {
+static duet_status open_as(duet_context *ctx, duet_dataset **out, const duet_dataset_layout *layout,
+                           const char *path, const char *spec, const void *options) {
     duet_status status = DUET_OK;
     duet_dataset *dataset = NULL;
     DUET_DO(duet_alloc(&dataset, 1, sizeof *dataset));
@@ -126,7 +132,8 @@ static duet_status open_as(duet_context *ctx, duet_dataset **out, const duet_dat
     dataset->info.path = duet_arena_text(dataset->arena, spec);
     dataset->info.name = path != NULL ? set_name(dataset->arena, path) : layout->info.name;
     DUET_DO(duet_arena_status(dataset->arena));
-    DUET_CONTEXT(layout->open(ctx, dataset, path, options), "cannot open data set '%s' as %s", spec, layout->info.name);
+    DUET_CONTEXT(layout->open(ctx, dataset, path, options), "cannot open data set '%s' as %s", spec,
+                 layout->info.name);
     DUET_CONTEXT(look_at_rows(dataset), "cannot open data set '%s'", spec);
     finish_hash(dataset);
     *out = dataset;
@@ -150,18 +157,25 @@ static duet_status open_detected(duet_context *ctx, duet_dataset **out, const ch
     if (best != NULL) return open_as(ctx, out, best, path, path, NULL);
     if (duet_path_is_folder(path)) {
         return duet_fail(DUET_FORMAT,
-                         "folder '%s' holds no data set: no images, IDX files, CIFAR batches (data_batch_1, data_batch_1.bin) or "
+                         "folder '%s' holds no data set: no images, IDX files, CIFAR batches "
+                         "(data_batch_1, data_batch_1.bin) or "
                          ".tar archives in it",
                          path);
     }
-    return duet_fail(DUET_FORMAT, "file '%s' is no data set: neither a .tar, .zip or .npz of images, an IDX file nor CIFAR batches", path);
+    return duet_fail(DUET_FORMAT,
+                     "file '%s' is no data set: neither a .tar, .zip or .npz of images, an IDX "
+                     "file nor CIFAR batches",
+                     path);
 }
 
 /* "train-{000..012}.tar": no file has that name. */
-static bool names_shards(const char *spec) { return strchr(spec, '{') != NULL && strstr(spec, "..") != NULL && strstr(spec, ".t") != NULL; }
+static bool names_shards(const char *spec) {
+    return strchr(spec, '{') != NULL && strstr(spec, "..") != NULL && strstr(spec, ".t") != NULL;
+}
 
 duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char *spec) {
-    if (spec == NULL || spec[0] == '\0') return duet_fail(DUET_ARG, "no data set given: name a folder, a file or 'synth'");
+    if (spec == NULL || spec[0] == '\0')
+        return duet_fail(DUET_ARG, "no data set given: name a folder, a file or 'synth'");
     if (duet_path_exists(spec) || names_shards(spec)) return open_detected(ctx, out, spec);
     char word[64];
     const size_t length = strcspn(spec, ":");
@@ -169,7 +183,8 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
     const duet_dataset_layout *layout = NULL;
     for (int i = 0; i < DUET_COUNT(entries); i++) {
         names[i] = entries[i]->name;
-        if (strlen(names[i]) == length && memcmp(names[i], spec, length) == 0) layout = layout_of(entries[i]);
+        if (strlen(names[i]) == length && memcmp(names[i], spec, length) == 0)
+            layout = layout_of(entries[i]);
     }
     if (layout != NULL && layout->detect == NULL) {
         union {
@@ -184,15 +199,19 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
         return open_as(ctx, out, layout, spec + length + 1, spec, NULL);
     }
     if (layout != NULL && spec[length] == '\0') {
-        return duet_fail(DUET_ARG, "layout '%s' needs a path: '%s:PATH', or just the path", spec, spec);
+        return duet_fail(DUET_ARG, "layout '%s' needs a path: '%s:PATH', or just the path", spec,
+                         spec);
     }
-    if (layout != NULL) return duet_fail(DUET_NOT_FOUND, "no file or folder '%s'", spec + length + 1);
+    if (layout != NULL)
+        return duet_fail(DUET_NOT_FOUND, "no file or folder '%s'", spec + length + 1);
     snprintf(word, sizeof word, "%.*s", length < 63 ? (int)length : 63, spec);
     const char *near = duet_nearest(word, names, DUET_COUNT(entries));
     return duet_fail(DUET_NOT_FOUND,
-                     "no file or folder '%s'%s%s%s; a data set is a folder of images, a folder of IDX or CIFAR files, "
+                     "no file or folder '%s'%s%s%s; a data set is a folder of images, a folder of "
+                     "IDX or CIFAR files, "
                      "a .tar, .zip or .npz of images, or 'synth' (see: duet data list)",
-                     spec, near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'" : "");
+                     spec, near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+                     near != NULL ? "'" : "");
 }
 
 void duet_dataset_close(duet_dataset *dataset) {
@@ -209,11 +228,13 @@ const duet_dataset_info *duet_dataset_describe(const duet_dataset *dataset) {
 }
 
 int32_t duet_dataset_label(const duet_dataset *dataset, duet_split split, int64_t index) {
-    if (index < 0 || index >= dataset->info.count[split] || dataset->labels[split] == NULL) return -1;
+    if (index < 0 || index >= dataset->info.count[split] || dataset->labels[split] == NULL)
+        return -1;
     return dataset->labels[split][index];
 }
 
-void duet_dataset_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out, size_t size) {
+void duet_dataset_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out,
+                           size_t size) {
     if (dataset->layout->row_name != NULL && index >= 0 && index < dataset->info.count[split]) {
         dataset->layout->row_name(dataset, split, index, out, size);
     } else {
@@ -223,7 +244,8 @@ void duet_dataset_row_name(const duet_dataset *dataset, duet_split split, int64_
 
 /* ---- for the layouts ---- */
 
-duet_status duet_dataset_pixels(duet_image *out, const uint8_t *pixels, int64_t height, int64_t width, int have, int want) {
+duet_status duet_dataset_pixels(duet_image *out, const uint8_t *pixels, int64_t height,
+                                int64_t width, int have, int want) {
     want = want == 0 ? have : want;
     duet_image image = {0};
     DUET_TRY(duet_image_new(&image, width, height, want));
@@ -235,14 +257,16 @@ duet_status duet_dataset_pixels(duet_image *out, const uint8_t *pixels, int64_t 
     } else { /* Pillow's L */
         for (int64_t i = 0; i < count; i++) {
             const uint8_t *p = pixels + 3 * i;
-            image.pixels[i] = (uint8_t)((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 32768u) >> 16);
+            image.pixels[i] =
+                (uint8_t)((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 32768u) >> 16);
         }
     }
     *out = image;
     return DUET_OK;
 }
 
-duet_status duet_dataset_planes(duet_image *out, const uint8_t *planes, int64_t height, int64_t width, int want) {
+duet_status duet_dataset_planes(duet_image *out, const uint8_t *planes, int64_t height,
+                                int64_t width, int want) {
     const int64_t plane = height * width;
     uint8_t *pixels = NULL;
     DUET_TRY(duet_alloc(&pixels, plane, 3));
@@ -256,7 +280,8 @@ duet_status duet_dataset_planes(duet_image *out, const uint8_t *planes, int64_t 
 duet_status duet_dataset_name_classes(duet_dataset *dataset, const char *const *names, int count) {
     const char **table = duet_arena_alloc(dataset->arena, count > 0 ? count : 1, sizeof *table);
     for (int c = 0; c < count && table != NULL; c++) {
-        table[c] = names != NULL ? duet_arena_text(dataset->arena, names[c]) : duet_arena_format(dataset->arena, "%d", c);
+        table[c] = names != NULL ? duet_arena_text(dataset->arena, names[c])
+                                 : duet_arena_format(dataset->arena, "%d", c);
     }
     DUET_TRY(duet_arena_status(dataset->arena));
     dataset->info.class_names = table;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/dataset_cifar_bin.c: the official binary files of CIFAR-10 and CIFAR-100
- * (https://www.cs.toronto.edu/~kriz/cifar.html), 32x32. A record is the label bytes, then 1024 R, 1024 G, 1024 B,
- * row-major. CIFAR-10: data_batch_1..5.bin, test_batch.bin, one label byte; CIFAR-100: train.bin, test.bin, two label
- * bytes (coarse, fine), of which the fine one is the label. A single such .bin file is a set too. */
+ * (https://www.cs.toronto.edu/~kriz/cifar.html), 32x32. A record is the label bytes, then 1024 R,
+ * 1024 G, 1024 B, row-major. CIFAR-10: data_batch_1..5.bin, test_batch.bin, one label byte;
+ * CIFAR-100: train.bin, test.bin, two label bytes (coarse, fine), of which the fine one is the
+ * label. A single such .bin file is a set too. */
 #include <stdio.h>
 #include <string.h>
 
@@ -37,7 +38,8 @@ static bool is_hundred(const char *folder) {
 }
 
 static int cifar_detect(const char *path) {
-    if (duet_path_is_folder(path)) return holds(path, "data_batch_1.bin") || is_hundred(path) ? 90 : 0;
+    if (duet_path_is_folder(path))
+        return holds(path, "data_batch_1.bin") || is_hundred(path) ? 90 : 0;
     if (!duet_ends_with(path, ".bin")) return 0;
     duet_map map;
     if (duet_map_open(&map, path) != DUET_OK) return 0;
@@ -53,7 +55,8 @@ static duet_status add_file(duet_dataset *dataset, duet_split split, const char 
     const int64_t record = state->label_bytes + 3 * PLANE;
     if (file->bytes.size == 0 || file->bytes.size % record != 0) {
         return duet_fail(DUET_FORMAT,
-                         "'%s' has %lld bytes, not a multiple of the %lld of a record: it is truncated or no CIFAR file",
+                         "'%s' has %lld bytes, not a multiple of the %lld of a record: it is "
+                         "truncated or no CIFAR file",
                          duet_path_base(path), (long long)file->bytes.size, (long long)record);
     }
     file->split = split;
@@ -68,17 +71,20 @@ static duet_status fill_labels(duet_dataset *dataset, int classes) {
     const cifar_state *state = dataset->state;
     for (int s = 0; s < DUET_SPLIT_COUNT; s++) {
         if (dataset->info.count[s] > 0) {
-            dataset->labels[s] = duet_arena_alloc(dataset->arena, dataset->info.count[s], sizeof(int32_t));
+            dataset->labels[s] =
+                duet_arena_alloc(dataset->arena, dataset->info.count[s], sizeof(int32_t));
         }
     }
     DUET_TRY(duet_arena_status(dataset->arena));
     for (int f = 0; f < state->files; f++) {
         const cifar_file *file = &state->file[f];
         for (int64_t i = 0; i < file->count; i++) {
-            const int label = file->bytes.data[i * (state->label_bytes + 3 * PLANE) + state->label_bytes - 1];
+            const int label =
+                file->bytes.data[i * (state->label_bytes + 3 * PLANE) + state->label_bytes - 1];
             if (label >= classes) {
-                return duet_fail(DUET_FORMAT, "record %lld of the %s files has label %d; there are %d classes",
-                                 (long long)(file->first + i), duet_split_name(file->split), label, classes);
+                return duet_fail(
+                    DUET_FORMAT, "record %lld of the %s files has label %d; there are %d classes",
+                    (long long)(file->first + i), duet_split_name(file->split), label, classes);
             }
             dataset->labels[file->split][file->first + i] = label;
         }
@@ -87,9 +93,12 @@ static duet_status fill_labels(duet_dataset *dataset, int classes) {
     return DUET_OK;
 }
 
-/* Names from a text file with one a line, when it has as many; else the ten known ones, else numbers. */
-static duet_status name_classes(duet_dataset *dataset, const char *folder, const char *list, int classes) {
-    static const char *const ten[] = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+/* Names from a text file with one a line, when it has as many; else the ten known ones, else
+ * numbers. */
+static duet_status name_classes(duet_dataset *dataset, const char *folder, const char *list,
+                                int classes) {
+    static const char *const ten[] = {"airplane", "automobile", "bird",  "cat",  "deer",
+                                      "dog",      "frog",       "horse", "ship", "truck"};
     duet_status status = DUET_OK;
     duet_bytes bytes = {0};
     char *text = NULL;
@@ -102,25 +111,32 @@ static duet_status name_classes(duet_dataset *dataset, const char *folder, const
         DUET_DO(duet_alloc(&text, bytes.size + 1, 1));
         memcpy(text, bytes.data, (size_t)bytes.size);
         char *rest = NULL;
-        for (char *line = strtok_r(text, "\r\n", &rest); line != NULL && count < 100; line = strtok_r(NULL, "\r\n", &rest)) {
+        for (char *line = strtok_r(text, "\r\n", &rest); line != NULL && count < 100;
+             line = strtok_r(NULL, "\r\n", &rest)) {
             names[count++] = line;
         }
     }
-    DUET_DO(duet_dataset_name_classes(dataset, count == classes ? names : classes == 10 ? ten : NULL, classes));
+    DUET_DO(duet_dataset_name_classes(dataset,
+                                      count == classes ? names
+                                      : classes == 10  ? ten
+                                                       : NULL,
+                                      classes));
 done:
     duet_release(text);
     duet_bytes_free(&bytes);
     return status;
 }
 
-static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const char *path, const void *options) {
+static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const char *path,
+                              const void *options) {
     (void)ctx, (void)options;
     DUET_TRY(duet_alloc(&dataset->state, 1, sizeof(cifar_state)));
     cifar_state *state = dataset->state;
     state->label_bytes = 1;
     char file[DUET_PATH_SIZE];
     if (!duet_path_is_folder(path)) {
-        DUET_TRY(add_file(dataset, strstr(duet_path_base(path), "test") != NULL ? DUET_TEST : DUET_TRAIN, path));
+        DUET_TRY(add_file(
+            dataset, strstr(duet_path_base(path), "test") != NULL ? DUET_TEST : DUET_TRAIN, path));
         DUET_TRY(fill_labels(dataset, 10));
         return name_classes(dataset, NULL, NULL, 10);
     }
@@ -144,7 +160,8 @@ static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const ch
     }
     const int classes = hundred ? 100 : 10;
     DUET_TRY(fill_labels(dataset, classes));
-    return name_classes(dataset, path, hundred ? "fine_label_names.txt" : "batches.meta.txt", classes);
+    return name_classes(dataset, path, hundred ? "fine_label_names.txt" : "batches.meta.txt",
+                        classes);
 }
 
 static void cifar_close(duet_dataset *dataset) {
@@ -154,11 +171,14 @@ static void cifar_close(duet_dataset *dataset) {
     duet_release(state);
 }
 
-static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int64_t index, int channels, duet_image *out) {
+static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int64_t index,
+                              int channels, duet_image *out) {
     const cifar_state *state = dataset->state;
     const cifar_file *file = state->file;
     while (file->split != split || index >= file->first + file->count) file++;
-    const uint8_t *planes = file->bytes.data + (index - file->first) * (state->label_bytes + 3 * PLANE) + state->label_bytes;
+    const uint8_t *planes = file->bytes.data +
+                            (index - file->first) * (state->label_bytes + 3 * PLANE) +
+                            state->label_bytes;
     return duet_dataset_planes(out, planes, SIDE, SIDE, channels);
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset_cifar_py.c: CIFAR-10 and CIFAR-100 "for Python" (https://www.cs.toronto.edu/~kriz/cifar.html), as torchvision downloads them:
- * cifar-10-batches-py/data_batch_1..5, test_batch, batches.meta; cifar-100-python/train, test, meta. Pickles of dicts: `data`, a numpy array u8
- * [N,3072] (1024 R, 1024 G, 1024 B, row-major), and `labels` or `fine_labels`. Read as data, nothing of them is called (pickle.h); the array
+ * data/dataset/dataset_cifar_py.c: CIFAR-10 and CIFAR-100 "for Python"
+ * (https://www.cs.toronto.edu/~kriz/cifar.html), as torchvision downloads them:
+ * cifar-10-batches-py/data_batch_1..5, test_batch, batches.meta; cifar-100-python/train, test,
+ * meta. Pickles of dicts: `data`, a numpy array u8 [N,3072] (1024 R, 1024 G, 1024 B, row-major),
+ * and `labels` or `fine_labels`. Read as data, nothing of them is called (pickle.h); the array
  * stays in the mapped file. The folder itself, or one that holds it, is the set. */
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +18,10 @@ enum { SIDE = 32, RECORD = 3 * SIDE * SIDE, MOST_FILES = 6, MOST_CLASSES = 100 }
 enum { RECONSTRUCT = 1, NDARRAY, DTYPE };
 
 static const duet_pickle_global allowed[] = {
-    {"numpy.core.multiarray", "_reconstruct", RECONSTRUCT, 0}, {"numpy._core.multiarray", "_reconstruct", RECONSTRUCT, 0},
-    {"numpy", "ndarray", NDARRAY, 0}, {"numpy", "dtype", DTYPE, 0}};
+    {"numpy.core.multiarray", "_reconstruct", RECONSTRUCT, 0},
+    {"numpy._core.multiarray", "_reconstruct", RECONSTRUCT, 0},
+    {"numpy", "ndarray", NDARRAY, 0},
+    {"numpy", "dtype", DTYPE, 0}};
 
 typedef struct cifar_file {
     duet_map map;
@@ -31,14 +35,32 @@ typedef struct cifar_state {
     int files;
 } cifar_state;
 
-/* The files of a kind; the first is what it is recognised by, with the second, which other folders do not have. */
+/* The files of a kind; the first is what it is recognised by, with the second, which other folders
+ * do not have. */
 static const struct kind {
     const char *folder, *labels, *meta, *names;
     int classes;
-    struct { const char *name; duet_split split; } file[MOST_FILES];
-} kinds[] = {{"cifar-10-batches-py", "labels", "batches.meta", "label_names", 10,
-              {{"data_batch_1", DUET_TRAIN}, {"data_batch_2", DUET_TRAIN}, {"data_batch_3", DUET_TRAIN}, {"data_batch_4", DUET_TRAIN}, {"data_batch_5", DUET_TRAIN}, {"test_batch", DUET_TEST}}},
-             {"cifar-100-python", "fine_labels", "meta", "fine_label_names", 100, {{"train", DUET_TRAIN}, {"test", DUET_TEST}}}};
+    struct {
+        const char *name;
+        duet_split split;
+    } file[MOST_FILES];
+} kinds[] = {{"cifar-10-batches-py",
+              "labels",
+              "batches.meta",
+              "label_names",
+              10,
+              {{"data_batch_1", DUET_TRAIN},
+               {"data_batch_2", DUET_TRAIN},
+               {"data_batch_3", DUET_TRAIN},
+               {"data_batch_4", DUET_TRAIN},
+               {"data_batch_5", DUET_TRAIN},
+               {"test_batch", DUET_TEST}}},
+             {"cifar-100-python",
+              "fine_labels",
+              "meta",
+              "fine_label_names",
+              100,
+              {{"train", DUET_TRAIN}, {"test", DUET_TEST}}}};
 
 static bool holds(const char *folder, const char *name) {
     char path[DUET_PATH_SIZE];
@@ -50,8 +72,12 @@ static const struct kind *find(char folder[DUET_PATH_SIZE], const char *path) {
     if (!duet_path_is_folder(path)) return NULL;
     for (int inside = 0; inside < 2; inside++) {
         for (int k = 0; k < DUET_COUNT(kinds); k++) {
-            const duet_status status = inside ? duet_path_join(folder, path, kinds[k].folder) : duet_copy_text(folder, DUET_PATH_SIZE, path) ? DUET_OK : DUET_ARG;
-            if (status == DUET_OK && holds(folder, kinds[k].file[0].name) && holds(folder, kinds[k].meta)) return &kinds[k];
+            const duet_status status = inside ? duet_path_join(folder, path, kinds[k].folder)
+                                       : duet_copy_text(folder, DUET_PATH_SIZE, path) ? DUET_OK
+                                                                                      : DUET_ARG;
+            if (status == DUET_OK && holds(folder, kinds[k].file[0].name) &&
+                holds(folder, kinds[k].meta))
+                return &kinds[k];
         }
     }
     return NULL;
@@ -59,48 +85,68 @@ static const struct kind *find(char folder[DUET_PATH_SIZE], const char *path) {
 
 static int cifar_detect(const char *path) {
     char folder[DUET_PATH_SIZE];
-    return find(folder, path) != NULL ? 85 : 0; /* below cifar_bin, whose files may lie in the same folder */
+    return find(folder, path) != NULL
+               ? 85
+               : 0; /* below cifar_bin, whose files may lie in the same folder */
 }
 
 /* Python 2 wrote texts, what has been pickled again has bytes. */
 static const duet_pickle_node *get(const duet_pickle_node *dict, const char *key) {
     for (int64_t i = 0; dict->kind == DUET_PICKLE_DICT && i + 1 < dict->count; i += 2) {
         const duet_pickle_node *const k = dict->item[i];
-        if ((k->kind == DUET_PICKLE_TEXT || k->kind == DUET_PICKLE_BYTES) && k->count == (int64_t)strlen(key) && memcmp(k->text, key, strlen(key)) == 0) return dict->item[i + 1];
+        if ((k->kind == DUET_PICKLE_TEXT || k->kind == DUET_PICKLE_BYTES) &&
+            k->count == (int64_t)strlen(key) && memcmp(k->text, key, strlen(key)) == 0)
+            return dict->item[i + 1];
     }
     return NULL;
 }
 
-static bool is_number(const duet_pickle_node *n, int64_t value) { return n->kind == DUET_PICKLE_INT && n->integer == value; }
+static bool is_number(const duet_pickle_node *n, int64_t value) {
+    return n->kind == DUET_PICKLE_INT && n->integer == value;
+}
 
 /* state: (version, (N, 3072), dtype('u1'), in Fortran's order?, bytes) */
 static duet_status read_array(const uint8_t **out, int64_t *count, const duet_pickle_node *array) {
-    const bool made = array != NULL && array->kind == DUET_PICKLE_OBJECT && array->global->role == RECONSTRUCT;
+    const bool made =
+        array != NULL && array->kind == DUET_PICKLE_OBJECT && array->global->role == RECONSTRUCT;
     const duet_pickle_node *const s = made ? array->state : NULL;
-    if (s == NULL || s->kind != DUET_PICKLE_TUPLE || s->count != 5) return duet_fail(DUET_FORMAT, "its 'data' is no numpy array");
-    const duet_pickle_node *const shape = s->item[1], *const type = s->item[2], *const order = s->item[3], *const bytes = s->item[4];
-    if (shape->kind != DUET_PICKLE_TUPLE || shape->count != 2 || shape->item[0]->kind != DUET_PICKLE_INT || !is_number(shape->item[1], RECORD))
+    if (s == NULL || s->kind != DUET_PICKLE_TUPLE || s->count != 5)
+        return duet_fail(DUET_FORMAT, "its 'data' is no numpy array");
+    const duet_pickle_node *const shape = s->item[1], *const type = s->item[2],
+                                  *const order = s->item[3], *const bytes = s->item[4];
+    if (shape->kind != DUET_PICKLE_TUPLE || shape->count != 2 ||
+        shape->item[0]->kind != DUET_PICKLE_INT || !is_number(shape->item[1], RECORD))
         return duet_fail(DUET_FORMAT, "its 'data' is no array [N,%d]", RECORD);
-    if (type->kind != DUET_PICKLE_OBJECT || type->global->role != DTYPE || type->count < 1 || type->item[0]->kind != DUET_PICKLE_TEXT || strcmp(type->item[0]->text, "u1") != 0)
+    if (type->kind != DUET_PICKLE_OBJECT || type->global->role != DTYPE || type->count < 1 ||
+        type->item[0]->kind != DUET_PICKLE_TEXT || strcmp(type->item[0]->text, "u1") != 0)
         return duet_fail(DUET_FORMAT, "its 'data' holds no bytes (dtype u1)");
-    if (order->kind != DUET_PICKLE_BOOL || order->integer != 0) return duet_fail(DUET_UNSUPPORTED, "its 'data' is in Fortran's order");
+    if (order->kind != DUET_PICKLE_BOOL || order->integer != 0)
+        return duet_fail(DUET_UNSUPPORTED, "its 'data' is in Fortran's order");
     const int64_t rows = shape->item[0]->integer;
-    if ((bytes->kind != DUET_PICKLE_TEXT && bytes->kind != DUET_PICKLE_BYTES) || rows < 1 || rows > INT32_MAX || bytes->count != rows * RECORD)
-        return duet_fail(DUET_FORMAT, "its 'data' has %lld bytes for %lld images", (long long)bytes->count, (long long)rows);
+    if ((bytes->kind != DUET_PICKLE_TEXT && bytes->kind != DUET_PICKLE_BYTES) || rows < 1 ||
+        rows > INT32_MAX || bytes->count != rows * RECORD)
+        return duet_fail(DUET_FORMAT, "its 'data' has %lld bytes for %lld images",
+                         (long long)bytes->count, (long long)rows);
     *out = (const uint8_t *)bytes->text;
     *count = rows;
     return DUET_OK;
 }
 
-static duet_status read_labels(duet_dataset *dataset, const cifar_file *file, const duet_pickle_node *list, const struct kind *kind) {
+static duet_status read_labels(duet_dataset *dataset, const cifar_file *file,
+                               const duet_pickle_node *list, const struct kind *kind) {
     if (list == NULL || list->kind != DUET_PICKLE_LIST || list->count != file->count)
-        return duet_fail(DUET_FORMAT, "its '%s' are not one for each of the %lld images", kind->labels, (long long)file->count);
-    int32_t *const labels = duet_arena_alloc(dataset->arena, file->first + file->count, sizeof *labels); /* those of the files before, too */
+        return duet_fail(DUET_FORMAT, "its '%s' are not one for each of the %lld images",
+                         kind->labels, (long long)file->count);
+    int32_t *const labels = duet_arena_alloc(dataset->arena, file->first + file->count,
+                                             sizeof *labels); /* those of the files before, too */
     DUET_TRY(duet_arena_status(dataset->arena));
-    if (file->first > 0) memcpy(labels, dataset->labels[file->split], (size_t)file->first * sizeof *labels);
+    if (file->first > 0)
+        memcpy(labels, dataset->labels[file->split], (size_t)file->first * sizeof *labels);
     for (int64_t i = 0; i < file->count; i++) {
         const duet_pickle_node *const n = list->item[i];
-        if (n->kind != DUET_PICKLE_INT || n->integer < 0 || n->integer >= kind->classes) return duet_fail(DUET_FORMAT, "image %lld has no class from 0 to %d", (long long)i, kind->classes - 1);
+        if (n->kind != DUET_PICKLE_INT || n->integer < 0 || n->integer >= kind->classes)
+            return duet_fail(DUET_FORMAT, "image %lld has no class from 0 to %d", (long long)i,
+                             kind->classes - 1);
         labels[file->first + i] = (int32_t)n->integer;
     }
     dataset->labels[file->split] = labels;
@@ -109,7 +155,8 @@ static duet_status read_labels(duet_dataset *dataset, const cifar_file *file, co
 
 /* Of a small file the array was copied to the nodes, which go. */
 static duet_status keep(duet_dataset *dataset, cifar_file *file) {
-    if (file->planes >= file->map.data && file->planes < file->map.data + file->map.size) return DUET_OK;
+    if (file->planes >= file->map.data && file->planes < file->map.data + file->map.size)
+        return DUET_OK;
     uint8_t *const copy = duet_arena_alloc(dataset->arena, file->count, RECORD);
     DUET_TRY(duet_arena_status(dataset->arena));
     memcpy(copy, file->planes, (size_t)(file->count * RECORD));
@@ -117,7 +164,8 @@ static duet_status keep(duet_dataset *dataset, cifar_file *file) {
     return DUET_OK;
 }
 
-static duet_status add_file(duet_dataset *dataset, duet_arena *nodes, const struct kind *kind, int index, const char *folder) {
+static duet_status add_file(duet_dataset *dataset, duet_arena *nodes, const struct kind *kind,
+                            int index, const char *folder) {
     cifar_state *const state = dataset->state;
     cifar_file *const file = &state->file[state->files++];
     char path[DUET_PATH_SIZE];
@@ -127,16 +175,19 @@ static duet_status add_file(duet_dataset *dataset, duet_arena *nodes, const stru
     file->first = dataset->info.count[file->split];
     DUET_TRY(duet_path_join(path, folder, kind->file[index].name));
     DUET_TRY(duet_map_open(&file->map, path));
-    DUET_TRY(duet_pickle_parse(&root, &used, nodes, file->map.data, file->map.size, 0, allowed, DUET_COUNT(allowed)));
+    DUET_TRY(duet_pickle_parse(&root, &used, nodes, file->map.data, file->map.size, 0, allowed,
+                               DUET_COUNT(allowed)));
     DUET_TRY(read_array(&file->planes, &file->count, get(root, "data")));
     DUET_TRY(keep(dataset, file));
     DUET_TRY(read_labels(dataset, file, get(root, kind->labels), kind));
     dataset->info.count[file->split] += file->count;
-    dataset->info.hash = duet_hash(file->planes, (size_t)(file->count * RECORD), dataset->info.hash);
+    dataset->info.hash =
+        duet_hash(file->planes, (size_t)(file->count * RECORD), dataset->info.hash);
     return DUET_OK;
 }
 
-static duet_status name_classes(duet_dataset *dataset, duet_arena *nodes, const struct kind *kind, const char *folder) {
+static duet_status name_classes(duet_dataset *dataset, duet_arena *nodes, const struct kind *kind,
+                                const char *folder) {
     duet_status status = DUET_OK;
     char path[DUET_PATH_SIZE];
     const char *names[MOST_CLASSES];
@@ -145,7 +196,8 @@ static duet_status name_classes(duet_dataset *dataset, duet_arena *nodes, const 
     duet_map map = {0};
     DUET_DO(duet_path_join(path, folder, kind->meta));
     DUET_DO(duet_map_open(&map, path));
-    DUET_DO(duet_pickle_parse(&root, &used, nodes, map.data, map.size, 0, allowed, DUET_COUNT(allowed)));
+    DUET_DO(duet_pickle_parse(&root, &used, nodes, map.data, map.size, 0, allowed,
+                              DUET_COUNT(allowed)));
     const duet_pickle_node *const list = get(root, kind->names);
     bool good = list != NULL && list->kind == DUET_PICKLE_LIST && list->count == kind->classes;
     for (int i = 0; good && i < kind->classes; i++) {
@@ -158,13 +210,16 @@ done:
     return status;
 }
 
-static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const char *path, const void *options) {
+static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const char *path,
+                              const void *options) {
     (void)ctx, (void)options;
     duet_status status = DUET_OK;
     duet_arena *nodes = NULL;
     char folder[DUET_PATH_SIZE];
     const struct kind *const kind = find(folder, path);
-    if (kind == NULL) return duet_fail(DUET_FORMAT, "'%s' has neither data_batch_1 and batches.meta nor train and meta", path);
+    if (kind == NULL)
+        return duet_fail(DUET_FORMAT,
+                         "'%s' has neither data_batch_1 and batches.meta nor train and meta", path);
     DUET_DO(duet_alloc(&dataset->state, 1, sizeof(cifar_state)));
     for (int i = 0; i < MOST_FILES && kind->file[i].name != NULL; i++) {
         if (kind->file[i].split == DUET_TEST && !holds(folder, kind->file[i].name)) continue;
@@ -186,14 +241,17 @@ static void cifar_close(duet_dataset *dataset) {
     duet_release(state);
 }
 
-static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int64_t index, int channels, duet_image *out) {
+static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int64_t index,
+                              int channels, duet_image *out) {
     const cifar_file *file = ((const cifar_state *)dataset->state)->file;
     while (file->split != split || index >= file->first + file->count) file++;
-    return duet_dataset_planes(out, file->planes + (index - file->first) * RECORD, SIDE, SIDE, channels);
+    return duet_dataset_planes(out, file->planes + (index - file->first) * RECORD, SIDE, SIDE,
+                               channels);
 }
 
 const duet_dataset_layout duet_dataset_cifar_py = {
-    .info = {"cifar_py", "CIFAR-10 and CIFAR-100 for Python, as torchvision downloads them", DUET_TABLE_EMPTY},
+    .info = {"cifar_py", "CIFAR-10 and CIFAR-100 for Python, as torchvision downloads them",
+             DUET_TABLE_EMPTY},
     .detect = cifar_detect,
     .open = cifar_open,
     .close = cifar_close,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/dataset_idx.c: IDX files as MNIST and its relatives come in, gzip'ed or not
- * (http://yann.lecun.com/exdb/mnist). Big-endian: 00 00 08 RANK, RANK sizes of 4 bytes, then u8 values; images
- * [count,H,W] or [count,H,W,3], labels [count]. Names: train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, and so on;
- * a single images file is a set too, with the labels file beside it when there is one. */
+ * (http://yann.lecun.com/exdb/mnist). Big-endian: 00 00 08 RANK, RANK sizes of 4 bytes, then u8
+ * values; images [count,H,W] or [count,H,W,3], labels [count]. Names: train-images-idx3-ubyte.gz,
+ * t10k-labels.idx1-ubyte, and so on; a single images file is a set too, with the labels file beside
+ * it when there is one. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +33,9 @@ typedef struct idx_name {
 static bool parse_name(idx_name *out, const char *name) {
     const char *images = strstr(name, "images"), *labels = strstr(name, "labels");
     const char *role = images != NULL ? images : labels;
-    if (name[0] == '.' || role == NULL || (role[6] != '-' && role[6] != '.') || strncmp(role + 7, "idx", 3) != 0) return false;
+    if (name[0] == '.' || role == NULL || (role[6] != '-' && role[6] != '.') ||
+        strncmp(role + 7, "idx", 3) != 0)
+        return false;
     char prefix[64];
     snprintf(prefix, sizeof prefix, "%.*s", role - name < 63 ? (int)(role - name) : 63, name);
     out->images = images != NULL;
@@ -56,7 +59,8 @@ static int idx_detect(const char *path) {
     duet_listing list = {0};
     if (duet_folder_list(&list, path) != DUET_OK) return 0;
     bool found = false;
-    for (int64_t i = 0; i < list.count; i++) found = found || (parse_name(&name, list.name[i]) && name.images && name.split >= 0);
+    for (int64_t i = 0; i < list.count; i++)
+        found = found || (parse_name(&name, list.name[i]) && name.images && name.split >= 0);
     duet_listing_free(&list);
     return found ? 90 : 0;
 }
@@ -66,34 +70,40 @@ static int64_t big_endian(const uint8_t *p) {
 }
 
 /* Reads a file and checks rank and size; sizes[rank] out, `*body` = first value. */
-static duet_status read_idx(duet_bytes *out, const uint8_t **body, int64_t sizes[4], int *rank, const char *path, bool images) {
+static duet_status read_idx(duet_bytes *out, const uint8_t **body, int64_t sizes[4], int *rank,
+                            const char *path, bool images) {
     duet_status status = DUET_OK;
     duet_bytes file = {0};
     const char *base = duet_path_base(path);
     DUET_DO(duet_file_read_gz(&file, path, 0));
-    if (file.size < 4 || file.data[0] != 0 || file.data[1] != 0) DUET_FAIL(DUET_FORMAT, "'%s' is no IDX file", base);
+    if (file.size < 4 || file.data[0] != 0 || file.data[1] != 0)
+        DUET_FAIL(DUET_FORMAT, "'%s' is no IDX file", base);
     if (file.data[2] != 8)
-        DUET_FAIL(DUET_UNSUPPORTED, "'%s' has IDX type 0x%02x; only 0x08 (bytes) is supported", base, file.data[2]);
+        DUET_FAIL(DUET_UNSUPPORTED, "'%s' has IDX type 0x%02x; only 0x08 (bytes) is supported",
+                  base, file.data[2]);
     *rank = file.data[3];
     if (images ? (*rank != 3 && *rank != 4) : *rank != 1) {
-        DUET_FAIL(DUET_FORMAT, "'%s' has %d dimensions; %s have %s", base, *rank, images ? "images" : "labels",
-                  images ? "3 or 4" : "1");
+        DUET_FAIL(DUET_FORMAT, "'%s' has %d dimensions; %s have %s", base, *rank,
+                  images ? "images" : "labels", images ? "3 or 4" : "1");
     }
     const int64_t head = 4 + 4 * (int64_t)*rank;
     if (file.size < head)
-        DUET_FAIL(DUET_FORMAT, "'%s' is truncated: %lld bytes, the header alone has %lld", base, (long long)file.size,
-                  (long long)head);
+        DUET_FAIL(DUET_FORMAT, "'%s' is truncated: %lld bytes, the header alone has %lld", base,
+                  (long long)file.size, (long long)head);
     int64_t need = 1;
     for (int i = 0; i < *rank; i++) {
         sizes[i] = big_endian(file.data + 4 + 4 * i);
-        if (sizes[i] == 0 || sizes[i] > (i == 0 ? INT32_MAX : 65500) || need > INT64_MAX / sizes[i]) {
-            DUET_FAIL(DUET_FORMAT, "'%s' has a size of %lld in its header", base, (long long)sizes[i]);
+        if (sizes[i] == 0 || sizes[i] > (i == 0 ? INT32_MAX : 65500) ||
+            need > INT64_MAX / sizes[i]) {
+            DUET_FAIL(DUET_FORMAT, "'%s' has a size of %lld in its header", base,
+                      (long long)sizes[i]);
         }
         need *= sizes[i];
     }
     if (file.size - head != need) {
-        DUET_FAIL(DUET_FORMAT, "'%s' %s: its header promises %lld bytes of data, the file has %lld", base,
-                  file.size - head < need ? "is truncated" : "is too long", (long long)need, (long long)(file.size - head));
+        DUET_FAIL(DUET_FORMAT, "'%s' %s: its header promises %lld bytes of data, the file has %lld",
+                  base, file.size - head < need ? "is truncated" : "is too long", (long long)need,
+                  (long long)(file.size - head));
     }
     *body = file.data + head;
     *out = file;
@@ -112,14 +122,16 @@ static duet_status open_images(duet_dataset *dataset, duet_split split, const ch
     part->width = sizes[2];
     part->channels = rank == 4 ? (int)sizes[3] : 1;
     if (part->channels != 1 && part->channels != 3) {
-        return duet_fail(DUET_UNSUPPORTED, "'%s' has %d channels; 1 and 3 are supported", duet_path_base(path), part->channels);
+        return duet_fail(DUET_UNSUPPORTED, "'%s' has %d channels; 1 and 3 are supported",
+                         duet_path_base(path), part->channels);
     }
     dataset->info.count[split] = sizes[0];
     dataset->info.hash = duet_hash(part->file.data, (size_t)part->file.size, dataset->info.hash);
     return DUET_OK;
 }
 
-static duet_status open_labels(duet_dataset *dataset, duet_split split, const char *images, const char *path) {
+static duet_status open_labels(duet_dataset *dataset, duet_split split, const char *images,
+                               const char *path) {
     duet_status status = DUET_OK;
     duet_bytes file = {0};
     const uint8_t *body = NULL;
@@ -128,8 +140,9 @@ static duet_status open_labels(duet_dataset *dataset, duet_split split, const ch
     DUET_DO(read_idx(&file, &body, sizes, &rank, path, false));
     const int64_t count = dataset->info.count[split];
     if (sizes[0] != count) {
-        DUET_FAIL(DUET_FORMAT, "'%s' has %lld images but '%s' has %lld labels", duet_path_base(images), (long long)count,
-                  duet_path_base(path), (long long)sizes[0]);
+        DUET_FAIL(DUET_FORMAT, "'%s' has %lld images but '%s' has %lld labels",
+                  duet_path_base(images), (long long)count, duet_path_base(path),
+                  (long long)sizes[0]);
     }
     int32_t *labels = duet_arena_alloc(dataset->arena, count, sizeof *labels);
     DUET_DO(duet_arena_status(dataset->arena));
@@ -160,8 +173,12 @@ static duet_status find_in_folder(idx_paths *paths, const char *folder) {
         if (slot[0] != '\0') {
             const char *other = duet_path_base(slot);
             const size_t length = strlen(other);
-            if (strncmp(list.name[i], other, length) == 0 && strcmp(list.name[i] + length, ".gz") == 0) continue; /* packed twin */
-            DUET_FAIL(DUET_ARG, "several IDX files of one kind, '%s' and '%s'; give the images file itself", other, list.name[i]);
+            if (strncmp(list.name[i], other, length) == 0 &&
+                strcmp(list.name[i] + length, ".gz") == 0)
+                continue; /* packed twin */
+            DUET_FAIL(DUET_ARG,
+                      "several IDX files of one kind, '%s' and '%s'; give the images file itself",
+                      other, list.name[i]);
         }
         DUET_DO(duet_path_join(slot, folder, list.name[i]));
     }
@@ -178,7 +195,8 @@ static void find_beside(idx_paths *paths, duet_split split, const char *path) {
     char *images = strstr(text + (duet_path_base(text) - text), "images");
     if (images == NULL) return;
     memcpy(images, "labels", 6);
-    if (images[6] != '\0' && strncmp(images + 7, "idx", 3) == 0 && images[10] != '\0') images[10] = '1';
+    if (images[6] != '\0' && strncmp(images + 7, "idx", 3) == 0 && images[10] != '\0')
+        images[10] = '1';
     if (duet_ends_with(text, ".gz") && !duet_path_exists(text)) {
         text[strlen(text) - 3] = '\0';
     } else if (!duet_path_exists(text) && strlen(text) + 4 < sizeof text) {
@@ -188,8 +206,9 @@ static void find_beside(idx_paths *paths, duet_split split, const char *path) {
 }
 
 static duet_status name_classes(duet_dataset *dataset, const char *path) {
-    static const char *const clothes[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-                                          "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+    static const char *const clothes[] = {"T-shirt/top", "Trouser",   "Pullover", "Dress",
+                                          "Coat",        "Sandal",    "Shirt",    "Sneaker",
+                                          "Bag",         "Ankle boot"};
     char full[DUET_PATH_SIZE];
     DUET_TRY(duet_path_absolute(full, path));
     for (char *p = full; *p != '\0'; p++) *p = (char)tolower((unsigned char)*p);
@@ -207,7 +226,8 @@ static duet_status name_classes(duet_dataset *dataset, const char *path) {
     return duet_dataset_name_classes(dataset, fashion ? clothes : NULL, dataset->info.class_count);
 }
 
-static duet_status idx_open(duet_context *ctx, duet_dataset *dataset, const char *path, const void *options) {
+static duet_status idx_open(duet_context *ctx, duet_dataset *dataset, const char *path,
+                            const void *options) {
     (void)ctx, (void)options;
     duet_status status = DUET_OK;
     idx_paths *paths = NULL;
@@ -225,9 +245,11 @@ static duet_status idx_open(duet_context *ctx, duet_dataset *dataset, const char
     for (int s = 0; s < DUET_SPLIT_COUNT; s++) {
         if (paths->images[s][0] != '\0') {
             DUET_DO(open_images(dataset, (duet_split)s, paths->images[s]));
-            if (paths->labels[s][0] != '\0') DUET_DO(open_labels(dataset, (duet_split)s, paths->images[s], paths->labels[s]));
+            if (paths->labels[s][0] != '\0')
+                DUET_DO(open_labels(dataset, (duet_split)s, paths->images[s], paths->labels[s]));
         } else if (paths->labels[s][0] != '\0') {
-            DUET_FAIL(DUET_NOT_FOUND, "'%s' has no images file beside it", duet_path_base(paths->labels[s]));
+            DUET_FAIL(DUET_NOT_FOUND, "'%s' has no images file beside it",
+                      duet_path_base(paths->labels[s]));
         }
     }
     if (dataset->info.labelled) DUET_DO(name_classes(dataset, path));
@@ -243,14 +265,16 @@ static void idx_close(duet_dataset *dataset) {
     duet_release(state);
 }
 
-static duet_status idx_read(const duet_dataset *dataset, duet_split split, int64_t index, int channels, duet_image *out) {
+static duet_status idx_read(const duet_dataset *dataset, duet_split split, int64_t index,
+                            int channels, duet_image *out) {
     const idx_part *part = &((const idx_state *)dataset->state)->part[split];
     const uint8_t *pixels = part->pixels + index * part->height * part->width * part->channels;
     return duet_dataset_pixels(out, pixels, part->height, part->width, part->channels, channels);
 }
 
 const duet_dataset_layout duet_dataset_idx = {
-    .info = {"idx", "IDX files of MNIST, Fashion-MNIST and relatives, gzip'ed or not", DUET_TABLE_EMPTY},
+    .info = {"idx", "IDX files of MNIST, Fashion-MNIST and relatives, gzip'ed or not",
+             DUET_TABLE_EMPTY},
     .detect = idx_detect,
     .open = idx_open,
     .close = idx_close,

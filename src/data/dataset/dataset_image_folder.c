@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset_image_folder.c: a folder of image files: SPLIT/CLASS/FILE, CLASS/FILE, or flat (unlabelled); rules
- * in rows.h. Splits are train|training, val|valid|validation, test. Hidden files and files without an image's ending are
- * skipped; links are followed, to at most 8 levels. Files are read and decoded on demand. */
+ * data/dataset/dataset_image_folder.c: a folder of image files: SPLIT/CLASS/FILE, CLASS/FILE, or
+ * flat (unlabelled); rules in rows.h. Splits are train|training, val|valid|validation, test. Hidden
+ * files and files without an image's ending are skipped; links are followed, to at most 8 levels.
+ * Files are read and decoded on demand. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,7 +45,8 @@ static duet_status walk(duet_context *ctx, duet_dataset *dataset, const char *in
     duet_status status = DUET_OK;
     duet_listing list = {0};
     char folder[DUET_PATH_SIZE], name[DUET_PATH_SIZE], file[DUET_PATH_SIZE];
-    if (depth > DEEPEST) DUET_FAIL(DUET_FORMAT, "folder '%s' is more than %d levels deep", inside, DEEPEST);
+    if (depth > DEEPEST)
+        DUET_FAIL(DUET_FORMAT, "folder '%s' is more than %d levels deep", inside, DEEPEST);
     DUET_DO(duet_check_cancelled(ctx));
     DUET_DO(duet_path_join(folder, state->root, inside));
     DUET_DO(duet_folder_list(&list, inside[0] == '\0' ? state->root : folder));
@@ -63,7 +65,8 @@ static duet_status walk(duet_context *ctx, duet_dataset *dataset, const char *in
         } else if (S_ISREG(about.st_mode) && duet_image_name_known(name)) {
             const int64_t size = about.st_size;
             DUET_DO(duet_rows_add(&state->rows, dataset->arena, name, 0));
-            dataset->info.hash = duet_hash(&size, sizeof size, duet_hash_text(name, dataset->info.hash));
+            dataset->info.hash =
+                duet_hash(&size, sizeof size, duet_hash_text(name, dataset->info.hash));
         }
     }
 done:
@@ -71,7 +74,8 @@ done:
     return status;
 }
 
-static duet_status folder_open(duet_context *ctx, duet_dataset *dataset, const char *path, const void *options) {
+static duet_status folder_open(duet_context *ctx, duet_dataset *dataset, const char *path,
+                               const void *options) {
     (void)options;
     DUET_TRY(duet_alloc(&dataset->state, 1, sizeof(folder_state)));
     folder_state *state = dataset->state;
@@ -89,19 +93,24 @@ static void folder_close(duet_dataset *dataset) {
     duet_release(state);
 }
 
-static duet_status folder_read(const duet_dataset *dataset, duet_split split, int64_t index, int channels, duet_image *out) {
+static duet_status folder_read(const duet_dataset *dataset, duet_split split, int64_t index,
+                               int channels, duet_image *out) {
     const folder_state *state = dataset->state;
     char path[DUET_PATH_SIZE];
     DUET_TRY(duet_path_join(path, state->root, duet_rows_at(&state->rows, split, index)->name));
     return duet_image_read(out, path, channels);
 }
 
-static void folder_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out, size_t size) {
-    snprintf(out, size, "%s", duet_rows_at(&((const folder_state *)dataset->state)->rows, split, index)->name);
+static void folder_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out,
+                            size_t size) {
+    snprintf(out, size, "%s",
+             duet_rows_at(&((const folder_state *)dataset->state)->rows, split, index)->name);
 }
 
 const duet_dataset_layout duet_dataset_image_folder = {
-    .info = {"image_folder", "folder of images: SPLIT/CLASS/FILE, CLASS/FILE, or flat and unlabelled", DUET_TABLE_EMPTY},
+    .info = {"image_folder",
+             "folder of images: SPLIT/CLASS/FILE, CLASS/FILE, or flat and unlabelled",
+             DUET_TABLE_EMPTY},
     .detect = folder_detect,
     .open = folder_open,
     .close = folder_close,

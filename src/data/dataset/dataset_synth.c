@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset_synth.c: procedural shapes at any size, no files needed. The class is the shape; everything else is
- * a nuisance: colours of object and background (either may be the brighter), place, scale, rotation, background texture,
- * small clutter behind and specks in front, pixel noise. A linear classifier on pixels is therefore close to chance, while
- * shape-sensitive features separate the classes. An image is a pure function of (seed, split, index, size, channels); its
- * label is index mod classes. Drawn with 4x4 samples a pixel, in coordinates where the image is [0,1] x [0,1]. */
+ * data/dataset/dataset_synth.c: procedural shapes at any size, no files needed. The class is the
+ * shape; everything else is a nuisance: colours of object and background (either may be the
+ * brighter), place, scale, rotation, background texture, small clutter behind and specks in front,
+ * pixel noise. A linear classifier on pixels is therefore close to chance, while shape-sensitive
+ * features separate the classes. An image is a pure function of (seed, split, index, size,
+ * channels); its label is index mod classes. Drawn with 4x4 samples a pixel, in coordinates where
+ * the image is [0,1] x [0,1]. */
 #include <math.h>
 #include <string.h>
 
@@ -68,7 +70,8 @@ static bool in_star(float u, float v) {
     float angle = fabsf(atan2f(u, v)); /* 0 at a tip */
     angle = fabsf(angle - 2.0f * wedge * roundf(angle / (2.0f * wedge)));
     const float r = sqrtf(u * u + v * v), x = r * cosf(angle), y = r * sinf(angle);
-    const float ex = inner * cosf(wedge) - 1.0f, ey = inner * sinf(wedge); /* edge from the tip (1,0) */
+    const float ex = inner * cosf(wedge) - 1.0f,
+                ey = inner * sinf(wedge); /* edge from the tip (1,0) */
     return ex * y - ey * (x - 1.0f) > 0.0f;
 }
 static bool in_cross(float u, float v) {
@@ -89,8 +92,10 @@ static bool in_heart(float u, float v) {
 static const struct {
     const char *name;
     bool (*inside)(float u, float v);
-} shapes[] = {{"disc", in_disc}, {"ring", in_ring},   {"square", in_square}, {"frame", in_frame},       {"triangle", in_triangle},
-              {"star", in_star}, {"cross", in_cross}, {"bar", in_bar},       {"crescent", in_crescent}, {"heart", in_heart}};
+} shapes[] = {{"disc", in_disc},   {"ring", in_ring},         {"square", in_square},
+              {"frame", in_frame}, {"triangle", in_triangle}, {"star", in_star},
+              {"cross", in_cross}, {"bar", in_bar},           {"crescent", in_crescent},
+              {"heart", in_heart}};
 
 /* ---- drawing ---- */
 
@@ -144,7 +149,8 @@ static colour contrasting(dice *d, const colour *a, const colour *b, bool grey) 
 }
 
 static void blend(float *pixel, const colour *a, const colour *b, float mix, float cover) {
-    for (int i = 0; i < 3; i++) pixel[i] += cover * (a->v[i] + mix * (b->v[i] - a->v[i]) - pixel[i]);
+    for (int i = 0; i < 3; i++)
+        pixel[i] += cover * (a->v[i] + mix * (b->v[i] - a->v[i]) - pixel[i]);
 }
 
 static float smooth(float t) {
@@ -171,8 +177,10 @@ static void paint_background(canvas *on, dice *d, const colour *a, const colour 
     for (int i = 0; i < 25; i++) grid[i] = draw(d, 0.0f, 1.0f);
     for (int64_t y = 0; y < on->size; y++) {
         for (int64_t x = 0; x < on->size; x++) {
-            const float px = ((float)x + 0.5f) / (float)on->size, py = ((float)y + 0.5f) / (float)on->size;
-            const float along = (px - 0.5f) * c + (py - 0.5f) * s, across = (py - 0.5f) * c - (px - 0.5f) * s;
+            const float px = ((float)x + 0.5f) / (float)on->size,
+                        py = ((float)y + 0.5f) / (float)on->size;
+            const float along = (px - 0.5f) * c + (py - 0.5f) * s,
+                        across = (py - 0.5f) * c - (px - 0.5f) * s;
             float mix;
             switch (kind) {
             case 0:
@@ -185,8 +193,8 @@ static void paint_background(canvas *on, dice *d, const colour *a, const colour 
                 mix = 0.5f + 0.5f * sinf(TURN * (frequency * along + phase));
                 break;
             case 3:
-                mix =
-                    clamp01(0.5f + 2.0f * sinf(TURN * (0.6f * frequency * along + phase)) * sinf(TURN * 0.6f * frequency * across));
+                mix = clamp01(0.5f + 2.0f * sinf(TURN * (0.6f * frequency * along + phase)) *
+                                         sinf(TURN * 0.6f * frequency * across));
                 break;
             default:
                 mix = value_noise(grid, px, py);
@@ -198,10 +206,13 @@ static void paint_background(canvas *on, dice *d, const colour *a, const colour 
 }
 
 /* One shape, shaded from colour a to b along its own u axis, by the share of samples inside. */
-static void paint_shape(canvas *on, int shape, float cx, float cy, float radius, float angle, const colour *a, const colour *b) {
+static void paint_shape(canvas *on, int shape, float cx, float cy, float radius, float angle,
+                        const colour *a, const colour *b) {
     const float c = cosf(angle) / radius, s = sinf(angle) / radius, size = (float)on->size;
-    const int64_t x0 = (int64_t)fmaxf(0.0f, (cx - radius) * size), x1 = (int64_t)fminf(size, (cx + radius) * size + 1.0f);
-    const int64_t y0 = (int64_t)fmaxf(0.0f, (cy - radius) * size), y1 = (int64_t)fminf(size, (cy + radius) * size + 1.0f);
+    const int64_t x0 = (int64_t)fmaxf(0.0f, (cx - radius) * size),
+                  x1 = (int64_t)fminf(size, (cx + radius) * size + 1.0f);
+    const int64_t y0 = (int64_t)fmaxf(0.0f, (cy - radius) * size),
+                  y1 = (int64_t)fminf(size, (cy + radius) * size + 1.0f);
     for (int64_t y = y0; y < y1; y++) {
         for (int64_t x = x0; x < x1; x++) {
             int hits = 0;
@@ -216,7 +227,8 @@ static void paint_shape(canvas *on, int shape, float cx, float cy, float radius,
             }
             if (hits == 0) continue;
             const float mix = clamp01(0.5f + 0.5f * sum / (float)hits);
-            blend(on->pixels + 3 * (y * on->size + x), a, b, mix, (float)hits / (SAMPLES * SAMPLES));
+            blend(on->pixels + 3 * (y * on->size + x), a, b, mix,
+                  (float)hits / (SAMPLES * SAMPLES));
         }
     }
 }
@@ -244,11 +256,14 @@ static void paint(canvas *on, dice *d, int label, bool grey) {
 
 /* ---- the layout ---- */
 
-static duet_status synth_open(duet_context *ctx, duet_dataset *dataset, const char *path, const void *options) {
+static duet_status synth_open(duet_context *ctx, duet_dataset *dataset, const char *path,
+                              const void *options) {
     (void)ctx, (void)path;
     const synth_options *o = options;
-    if (o->channels == 2) return duet_fail(DUET_ARG, "channels=2; images have 1 (grey) or 3 (colour)");
-    if (o->train + o->val + o->test == 0) return duet_fail(DUET_ARG, "train, val and test are all 0");
+    if (o->channels == 2)
+        return duet_fail(DUET_ARG, "channels=2; images have 1 (grey) or 3 (colour)");
+    if (o->train + o->val + o->test == 0)
+        return duet_fail(DUET_ARG, "train, val and test are all 0");
     DUET_TRY(duet_alloc(&dataset->state, 1, sizeof *o));
     memcpy(dataset->state, o, sizeof *o);
     const char *names[DUET_COUNT(shapes)];
@@ -271,7 +286,8 @@ static void synth_close(duet_dataset *dataset) {
     duet_release(dataset->state);
 }
 
-static duet_status synth_read(const duet_dataset *dataset, duet_split split, int64_t index, int channels, duet_image *out) {
+static duet_status synth_read(const duet_dataset *dataset, duet_split split, int64_t index,
+                              int channels, duet_image *out) {
     static const char *const streams[DUET_SPLIT_COUNT] = {"synth train", "synth val", "synth test"};
     const synth_options *o = dataset->state;
     const bool grey = o->channels == 1;
@@ -299,7 +315,8 @@ done:
 }
 
 const duet_dataset_layout duet_dataset_synth = {
-    .info = {"synth", "procedural shapes, no files needed; the class is the shape", DUET_TABLE(params, synth_options)},
+    .info = {"synth", "procedural shapes, no files needed; the class is the shape",
+             DUET_TABLE(params, synth_options)},
     .open = synth_open,
     .close = synth_close,
     .read = synth_read,

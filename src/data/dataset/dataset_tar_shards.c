@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset_tar_shards.c: a .tar, .tar.gz or .tgz of image files named SPLIT/CLASS/FILE (rules in rows.h), or a
- * folder with exactly one such archive. Other members and hidden ones are skipped. */
+ * data/dataset/dataset_tar_shards.c: a .tar, .tar.gz or .tgz of image files named SPLIT/CLASS/FILE
+ * (rules in rows.h), or a folder with exactly one such archive. Other members and hidden ones are
+ * skipped. */
 #include <string.h>
 
 #include "base/context.h"
@@ -13,7 +14,8 @@
 #define HEAD         ((int64_t)1 << 16)
 
 static bool is_tar_name(const char *name) {
-    return name[0] != '.' && (duet_ends_with(name, ".tar") || duet_ends_with(name, ".tar.gz") || duet_ends_with(name, ".tgz"));
+    return name[0] != '.' && (duet_ends_with(name, ".tar") || duet_ends_with(name, ".tar.gz") ||
+                              duet_ends_with(name, ".tgz"));
 }
 
 /* The only archive of a folder: its number, and its path when that is 1. */
@@ -22,7 +24,8 @@ static int only_tar(char out[DUET_PATH_SIZE], const char *folder) {
     int found = 0;
     if (duet_folder_list(&list, folder) != DUET_OK) return 0;
     for (int64_t i = 0; i < list.count; i++) {
-        if (!is_tar_name(list.name[i]) || duet_path_join(out, folder, list.name[i]) != DUET_OK) continue;
+        if (!is_tar_name(list.name[i]) || duet_path_join(out, folder, list.name[i]) != DUET_OK)
+            continue;
         found++;
     }
     duet_listing_free(&list);
@@ -49,7 +52,8 @@ static duet_status read_members(duet_context *ctx, duet_dataset *dataset, const 
     for (int64_t i = 0; name != NULL; i++) {
         if (i % 1024 == 0) DUET_DO(duet_check_cancelled(ctx));
         DUET_DO(duet_tar_next(tar, &name, &bytes, MEMBER_LIMIT));
-        if (name != NULL && duet_packed_wants(name)) DUET_DO(duet_packed_add(dataset, name, &bytes));
+        if (name != NULL && duet_packed_wants(name))
+            DUET_DO(duet_packed_add(dataset, name, &bytes));
         duet_bytes_free(&bytes);
     }
 done:
@@ -58,12 +62,15 @@ done:
     return status;
 }
 
-static duet_status tar_open(duet_context *ctx, duet_dataset *dataset, const char *path, const void *options) {
+static duet_status tar_open(duet_context *ctx, duet_dataset *dataset, const char *path,
+                            const void *options) {
     (void)options;
     char file[DUET_PATH_SIZE];
     if (duet_path_is_folder(path)) {
         const int found = only_tar(file, path);
-        if (found != 1) return duet_fail(DUET_ARG, "folder '%s' holds %d archives; give one of them", path, found);
+        if (found != 1)
+            return duet_fail(DUET_ARG, "folder '%s' holds %d archives; give one of them", path,
+                             found);
     } else {
         duet_copy_text(file, sizeof file, path);
     }

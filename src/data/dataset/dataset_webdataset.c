@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset_webdataset.c: shards of WebDataset: tar archives named by a range in braces (name-{000000..000146}.tar), a folder
- * of several, or one. A sample is a run of members that share their path up to the first dot of the file; its fields are told by what
- * follows: an image, .cls with the class (a number, or a word). Other fields are passed over. Shards whose names have the word train, val
- * or test are of that split; others are train.
+ * data/dataset/dataset_webdataset.c: shards of WebDataset: tar archives named by a range in braces
+ * (name-{000000..000146}.tar), a folder of several, or one. A sample is a run of members that share
+ * their path up to the first dot of the file; its fields are told by what follows: an image, .cls
+ * with the class (a number, or a word). Other fields are passed over. Shards whose names have the
+ * word train, val or test are of that split; others are train.
  * Source: github.com/webdataset/webdataset, the format's description. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,13 @@
 #include "data/dataset/packed.h"
 #include "io/tar.h"
 
-enum { MEMBER_LIMIT = 1 << 28, MOST_SHARDS = 100000, MOST_KEY = 1024, LOOKED_AT = 16, MOST_CLASS = 64 };
+enum {
+    MEMBER_LIMIT = 1 << 28,
+    MOST_SHARDS = 100000,
+    MOST_KEY = 1024,
+    LOOKED_AT = 16,
+    MOST_CLASS = 64
+};
 
 typedef struct sample {
     char key[MOST_KEY], class[MOST_CLASS], file[MOST_KEY];
@@ -32,19 +39,27 @@ typedef struct range {
 static bool find_range(range *out, const char *path) {
     const char *const open = strrchr(path, '{');
     int used = 0;
-    if (open == NULL || sscanf(open, "{%lld..%lld}%n", &out->first, &out->last, &used) != 2 || used == 0) return false;
+    if (open == NULL || sscanf(open, "{%lld..%lld}%n", &out->first, &out->last, &used) != 2 ||
+        used == 0)
+        return false;
     out->before = (size_t)(open - path);
     out->after = out->before + (size_t)used;
     out->digits = (int)strspn(open + 1, "0123456789");
     return out->first >= 0 && out->last >= out->first && out->last - out->first < MOST_SHARDS;
 }
 
-static bool is_tar_name(const char *name) { return name[0] != '.' && (duet_ends_with(name, ".tar") || duet_ends_with(name, ".tar.gz") || duet_ends_with(name, ".tgz")); }
+static bool is_tar_name(const char *name) {
+    return name[0] != '.' && (duet_ends_with(name, ".tar") || duet_ends_with(name, ".tar.gz") ||
+                              duet_ends_with(name, ".tgz"));
+}
 
 static duet_split split_of(const char *path) {
     const char *const name = duet_path_base(path);
     if (duet_has_word(name, "test")) return DUET_TEST;
-    return duet_has_word(name, "val") || duet_has_word(name, "valid") || duet_has_word(name, "validation") ? DUET_VAL : DUET_TRAIN;
+    return duet_has_word(name, "val") || duet_has_word(name, "valid") ||
+                   duet_has_word(name, "validation")
+               ? DUET_VAL
+               : DUET_TRAIN;
 }
 
 /* ---- detection ---- */
@@ -87,7 +102,8 @@ static int detect(const char *path) {
     char first[DUET_PATH_SIZE];
     range shards;
     if (find_range(&shards, path)) return 95;
-    if (!duet_path_is_folder(path)) return is_tar_name(duet_path_base(path)) && has_classes(path) ? 95 : 0;
+    if (!duet_path_is_folder(path))
+        return is_tar_name(duet_path_base(path)) && has_classes(path) ? 95 : 0;
     return count_shards(first, path) > 0 && has_classes(first) ? 75 : 0;
 }
 
@@ -108,9 +124,12 @@ static duet_status flush(duet_dataset *dataset, sample *s, duet_split split) {
     duet_status status = DUET_OK;
     if (s->image.data != NULL) {
         const long long label = strtoll(s->class, &end, 10);
-        if (s->class[0] != '\0' && *end == '\0') status = duet_packed_add_labelled(dataset, split, label, s->file, &s->image);
+        if (s->class[0] != '\0' && *end == '\0')
+            status = duet_packed_add_labelled(dataset, split, label, s->file, &s->image);
         else {
-            const char *const name = duet_arena_format(dataset->arena, "%s/%s%s%s", duet_split_name(split), s->class, s->class[0] ? "/" : "", s->file);
+            const char *const name =
+                duet_arena_format(dataset->arena, "%s/%s%s%s", duet_split_name(split), s->class,
+                                  s->class[0] ? "/" : "", s->file);
             status = duet_arena_status(dataset->arena);
             if (status == DUET_OK) status = duet_packed_add(dataset, name, &s->image);
         }
@@ -130,7 +149,8 @@ static bool key_of(char out[MOST_KEY], const char *name) {
     return true;
 }
 
-static duet_status take_member(duet_dataset *dataset, sample *s, duet_split split, const char *name, duet_bytes *bytes) {
+static duet_status take_member(duet_dataset *dataset, sample *s, duet_split split, const char *name,
+                               duet_bytes *bytes) {
     char key[MOST_KEY];
     if (!key_of(key, name)) return DUET_OK;
     if (strcmp(key, s->key) != 0) DUET_TRY(flush(dataset, s, split));
@@ -180,28 +200,38 @@ done:
     return status;
 }
 
-static duet_status read_range(duet_context *ctx, duet_dataset *dataset, const char *path, const range *shards) {
+static duet_status read_range(duet_context *ctx, duet_dataset *dataset, const char *path,
+                              const range *shards) {
     char shard[DUET_PATH_SIZE];
     for (long long i = shards->first; i <= shards->last; i++) {
-        const int length = snprintf(shard, sizeof shard, "%.*s%0*lld%s", (int)shards->before, path, shards->digits, i, path + shards->after);
-        if (length < 0 || length >= (int)sizeof shard) return duet_fail(DUET_ARG, "the names of the shards are too long");
+        const int length = snprintf(shard, sizeof shard, "%.*s%0*lld%s", (int)shards->before, path,
+                                    shards->digits, i, path + shards->after);
+        if (length < 0 || length >= (int)sizeof shard)
+            return duet_fail(DUET_ARG, "the names of the shards are too long");
         DUET_TRY(read_shard(ctx, dataset, shard));
     }
     return DUET_OK;
 }
 
-static duet_status open_set(duet_context *ctx, duet_dataset *dataset, const char *path, const void *options) {
+static duet_status open_set(duet_context *ctx, duet_dataset *dataset, const char *path,
+                            const void *options) {
     range shards;
     (void)options;
     DUET_TRY(duet_packed_new(dataset));
-    if (find_range(&shards, path)) DUET_TRY(read_range(ctx, dataset, path, &shards));
-    else if (duet_path_is_folder(path)) DUET_TRY(read_folder(ctx, dataset, path));
-    else DUET_TRY(read_shard(ctx, dataset, path));
+    if (find_range(&shards, path))
+        DUET_TRY(read_range(ctx, dataset, path, &shards));
+    else if (duet_path_is_folder(path))
+        DUET_TRY(read_folder(ctx, dataset, path));
+    else
+        DUET_TRY(read_shard(ctx, dataset, path));
     return duet_packed_finish(ctx, dataset);
 }
 
 const duet_dataset_layout duet_dataset_webdataset = {
-    .info = {"webdataset", "shards name-{000..012}.tar of WebDataset: an image and .cls a sample; or a folder of them", DUET_TABLE_EMPTY},
+    .info = {"webdataset",
+             "shards name-{000..012}.tar of WebDataset: an image and .cls a sample; or a folder of "
+             "them",
+             DUET_TABLE_EMPTY},
     .detect = detect,
     .open = open_set,
     .close = duet_packed_close,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/packed.h: what sets in archives share: the files of the images, compressed as they are, kept in memory and decoded on
- * demand; an archive takes about its own size in memory. */
+ * data/dataset/packed.h: what sets in archives share: the files of the images, compressed as they
+ * are, kept in memory and decoded on demand; an archive takes about its own size in memory. */
 #ifndef DUET_DATA_PACKED_H
 #define DUET_DATA_PACKED_H
 
@@ -15,10 +15,14 @@ typedef struct duet_packed {
 
 /* Makes dataset->state. */
 DUET_NODISCARD duet_status duet_packed_new(duet_dataset *dataset);
-/* Takes the bytes over. `name` as rows.h wants it; hash: does the name stand in the data set's hash? */
-DUET_NODISCARD duet_status duet_packed_add(duet_dataset *dataset, const char *name, duet_bytes *bytes);
+/* Takes the bytes over. `name` as rows.h wants it; hash: does the name stand in the data set's
+ * hash? */
+DUET_NODISCARD duet_status duet_packed_add(duet_dataset *dataset, const char *name,
+                                           duet_bytes *bytes);
 /* The same for an image whose label is a number: of the class `label`. */
-DUET_NODISCARD duet_status duet_packed_add_labelled(duet_dataset *dataset, duet_split split, int64_t label, const char *name, duet_bytes *bytes);
+DUET_NODISCARD duet_status duet_packed_add_labelled(duet_dataset *dataset, duet_split split,
+                                                    int64_t label, const char *name,
+                                                    duet_bytes *bytes);
 /* Splits, classes, rows. Classes that duet_packed_add_labelled made are named by their numbers. */
 DUET_NODISCARD duet_status duet_packed_finish(duet_context *ctx, duet_dataset *dataset);
 /* No folder or file of the name starts with '.', and it ends like an image. */
@@ -26,7 +30,9 @@ bool duet_packed_wants(const char *name);
 
 /* For the member of the family. */
 void duet_packed_close(duet_dataset *dataset);
-duet_status duet_packed_read(const duet_dataset *dataset, duet_split split, int64_t index, int channels, duet_image *out);
-void duet_packed_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out, size_t size);
+duet_status duet_packed_read(const duet_dataset *dataset, duet_split split, int64_t index,
+                             int channels, duet_image *out);
+void duet_packed_row_name(const duet_dataset *dataset, duet_split split, int64_t index, char *out,
+                          size_t size);
 
 #endif

@@ -70,7 +70,8 @@ static void strip_common(row_key *keys, int64_t count) {
     }
 }
 
-/* Sets split and moves past the split's folder. A set is split when its folders are all splits, or one is "train". */
+/* Sets split and moves past the split's folder. A set is split when its folders are all splits, or
+ * one is "train". */
 static int64_t take_splits(row_key *keys, int64_t count) {
     int64_t found[DUET_SPLIT_COUNT] = {0}, folders = 0, left_out = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -83,7 +84,8 @@ static int64_t take_splits(row_key *keys, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         if (!is_split) {
             keys[i].split = DUET_TRAIN;
-            if (folders > 0 && strchr(keys[i].at, '/') == NULL) keys[i].split = -1; /* loose beside class folders */
+            if (folders > 0 && strchr(keys[i].at, '/') == NULL)
+                keys[i].split = -1; /* loose beside class folders */
         } else if (keys[i].split >= 0) {
             keys[i].at = strchr(keys[i].at, '/') + 1;
         }
@@ -121,8 +123,8 @@ static int compare_keys(const void *a, const void *b) {
     return x->file < y->file ? -1 : x->file > y->file;
 }
 
-/* The original Tiny-ImageNet puts unlabelled images below val/images/ and test/images/: a split whose only folder is
- * "images" has no labels. */
+/* The original Tiny-ImageNet puts unlabelled images below val/images/ and test/images/: a split
+ * whose only folder is "images" has no labels. */
 static void drop_images_folder(row_key *keys, int64_t count) {
     for (int s = 0; s < DUET_SPLIT_COUNT; s++) {
         bool only = true;
@@ -154,7 +156,8 @@ static duet_status rank_classes(row_key *keys, int64_t count, duet_dataset *data
     for (int64_t i = 0; i < count; i++) {
         const char **found = NULL;
         if (labelled && keys[i].name_of_class != NULL) {
-            found = bsearch(&keys[i].name_of_class, names, (size_t)classes, sizeof *names, compare_text);
+            found = bsearch(&keys[i].name_of_class, names, (size_t)classes, sizeof *names,
+                            compare_text);
         }
         keys[i].label = found != NULL ? (int32_t)(found - names) : -1;
     }
@@ -165,7 +168,8 @@ done:
     return status;
 }
 
-static duet_status fill_rows(duet_rows *rows, const row_key *keys, int64_t count, duet_dataset *dataset) {
+static duet_status fill_rows(duet_rows *rows, const row_key *keys, int64_t count,
+                             duet_dataset *dataset) {
     for (int64_t i = 0; i < count; i++) {
         if (keys[i].split >= 0) dataset->info.count[keys[i].split]++;
     }
@@ -173,7 +177,8 @@ static duet_status fill_rows(duet_rows *rows, const row_key *keys, int64_t count
     for (int s = 0; s < DUET_SPLIT_COUNT; s++) {
         DUET_TRY(duet_alloc(&rows->order[s], dataset->info.count[s], sizeof(int64_t)));
         if (!dataset->info.labelled) continue;
-        dataset->labels[s] = duet_arena_alloc(dataset->arena, dataset->info.count[s], sizeof(int32_t));
+        dataset->labels[s] =
+            duet_arena_alloc(dataset->arena, dataset->info.count[s], sizeof(int32_t));
     }
     DUET_TRY(duet_arena_status(dataset->arena));
     for (int64_t i = 0; i < count; i++) {
@@ -187,7 +192,8 @@ static duet_status fill_rows(duet_rows *rows, const row_key *keys, int64_t count
 }
 
 duet_status duet_rows_finish(duet_context *ctx, duet_rows *rows, duet_dataset *dataset) {
-    if (rows->count == 0) return duet_fail(DUET_FORMAT, "no images in it (by file name: .jpg, .png and so on)");
+    if (rows->count == 0)
+        return duet_fail(DUET_FORMAT, "no images in it (by file name: .jpg, .png and so on)");
     duet_status status = DUET_OK;
     row_key *keys = NULL;
     DUET_DO(duet_alloc(&keys, rows->count, sizeof *keys));
@@ -198,8 +204,9 @@ duet_status duet_rows_finish(duet_context *ctx, duet_rows *rows, duet_dataset *d
     strip_common(keys, rows->count);
     const int64_t left_out = take_splits(keys, rows->count);
     if (left_out > 0) {
-        duet_log(ctx, DUET_LOG_WARNING, "%s: %lld images outside of split and class folders are left out", dataset->info.name,
-                 (long long)left_out);
+        duet_log(ctx, DUET_LOG_WARNING,
+                 "%s: %lld images outside of split and class folders are left out",
+                 dataset->info.name, (long long)left_out);
     }
     DUET_DO(take_classes(keys, rows->count, dataset->arena));
     drop_images_folder(keys, rows->count);
@@ -234,7 +241,8 @@ static bool rename_all(duet_dataset *dataset, const char **names, const char *te
         names[c] = dataset->info.class_names[c];
         if (!rename_by_table(dataset->arena, &names[c], text, brief)) return false;
         for (int other = 0; other < c; other++) {
-            if (strcmp(names[c], names[other]) == 0) return false; /* "crane" the bird, "crane" the machine */
+            if (strcmp(names[c], names[other]) == 0)
+                return false; /* "crane" the bird, "crane" the machine */
         }
     }
     return true;
@@ -245,13 +253,15 @@ static bool rename_by_number(duet_dataset *dataset, const char **names, char *te
     const char *lines[1000];
     int count = 0;
     char *rest = NULL;
-    for (char *line = strtok_r(text, "\r\n", &rest); line != NULL && count < 1000; line = strtok_r(NULL, "\r\n", &rest)) {
+    for (char *line = strtok_r(text, "\r\n", &rest); line != NULL && count < 1000;
+         line = strtok_r(NULL, "\r\n", &rest)) {
         lines[count++] = line;
     }
     if (count != dataset->info.class_count) return false;
     for (int c = 0; c < count; c++) {
         int64_t number = -1;
-        if (!duet_parse_i64(&number, dataset->info.class_names[c]) || number < 0 || number >= count) return false;
+        if (!duet_parse_i64(&number, dataset->info.class_names[c]) || number < 0 || number >= count)
+            return false;
         names[c] = lines[number];
     }
     return true;
@@ -272,7 +282,8 @@ duet_status duet_rows_rename_classes(duet_dataset *dataset, const char *folder) 
         DUET_DO(duet_file_read(&bytes, path));
         DUET_DO(duet_alloc(&text, bytes.size + 1, 1));
         memcpy(text, bytes.data, (size_t)bytes.size);
-        const bool fits = i < 2 ? rename_all(dataset, names, text, true) || rename_all(dataset, names, text, false)
+        const bool fits = i < 2 ? rename_all(dataset, names, text, true) ||
+                                      rename_all(dataset, names, text, false)
                                 : rename_by_number(dataset, names, text);
         DUET_DO(duet_arena_status(dataset->arena));
         if (fits) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/rows.h: rows of sets whose images are named SPLIT/CLASS/FILE, CLASS/FILE, SPLIT/FILE or FILE, on disk or in
- * an archive. A class's index is the rank of its name in byte order over all splits; the rows of a split are sorted by
- * class, then by name. One common folder around everything is looked through. A set with a single class is unlabelled. */
+ * data/dataset/rows.h: rows of sets whose images are named SPLIT/CLASS/FILE, CLASS/FILE, SPLIT/FILE
+ * or FILE, on disk or in an archive. A class's index is the rank of its name in byte order over all
+ * splits; the rows of a split are sorted by class, then by name. One common folder around
+ * everything is looked through. A set with a single class is unlabelled. */
 #ifndef DUET_DATA_ROWS_H
 #define DUET_DATA_ROWS_H
 
@@ -18,11 +19,15 @@ typedef struct duet_rows {
     int64_t *order[DUET_SPLIT_COUNT]; /* row of the split -> file */
 } duet_rows;
 
-DUET_NODISCARD duet_status duet_rows_add(duet_rows *rows, duet_arena *arena, const char *name, int64_t item);
-/* Finds splits and classes; fills count, labels, class names and labelled of the data set. FORMAT without any image. */
-DUET_NODISCARD duet_status duet_rows_finish(duet_context *ctx, duet_rows *rows, duet_dataset *dataset);
-/* Readable class names from a text file in `folder`, when it fits: classes.txt or words.txt with "CLASS<TAB>words" lines, or
- * batches.meta.txt with one name a line for classes "0".."K-1". Without one the folder names stay. */
+DUET_NODISCARD duet_status duet_rows_add(duet_rows *rows, duet_arena *arena, const char *name,
+                                         int64_t item);
+/* Finds splits and classes; fills count, labels, class names and labelled of the data set. FORMAT
+ * without any image. */
+DUET_NODISCARD duet_status duet_rows_finish(duet_context *ctx, duet_rows *rows,
+                                            duet_dataset *dataset);
+/* Readable class names from a text file in `folder`, when it fits: classes.txt or words.txt with
+ * "CLASS<TAB>words" lines, or batches.meta.txt with one name a line for classes "0".."K-1". Without
+ * one the folder names stay. */
 DUET_NODISCARD duet_status duet_rows_rename_classes(duet_dataset *dataset, const char *folder);
 const duet_row_file *duet_rows_at(const duet_rows *rows, duet_split split, int64_t index);
 void duet_rows_free(duet_rows *rows);

@@ -12,5 +12,7 @@ static const duet_entry *const entries[] = {
 #undef DUET_PREDICT
 };
 
-const duet_family duet_family_predict = {
-    .name = "predict", .help = "what the network's output means", .entries = entries, .count = DUET_COUNT(entries)};
+const duet_family duet_family_predict = {.name = "predict",
+                                         .help = "what the network's output means",
+                                         .entries = entries,
+                                         .count = DUET_COUNT(entries)};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The family `sampler` and the loop its members share. The state stays in double precision; the network sees it
- * rounded to f32 and only its x0 is used, because eps = (x - alpha x0) / sigma keeps more digits than the reverse.
- * A row is moved by one thread and draws its own noise, so rows do not depend on each other. */
+ * The family `sampler` and the loop its members share. The state stays in double precision; the
+ * network sees it rounded to f32 and only its x0 is used, because eps = (x - alpha x0) / sigma
+ * keeps more digits than the reverse. A row is moved by one thread and draws its own noise, so rows
+ * do not depend on each other. */
 #include "diffusion/sampler/sampler.h"
 
 #include "base/error.h"
@@ -18,27 +19,27 @@ static const duet_entry *const entries[] = {
 #undef DUET_SAMPLER
 };
 
-const duet_family duet_family_sampler = {
-    .name = "sampler", .help = "ways from noise to an image", .entries = entries, .count = DUET_COUNT(entries)};
+const duet_family duet_family_sampler = {.name = "sampler",
+                                         .help = "ways from noise to an image",
+                                         .entries = entries,
+                                         .count = DUET_COUNT(entries)};
 
 typedef struct buffers { /* each [rows, dim] */
     float *x, *x0, *noise;
     int64_t *t; /* [levels] descending */
 } buffers;
 
-static void narrow(float *out, const double *in, int64_t count)
-{
+static void narrow(float *out, const double *in, int64_t count) {
     for (int64_t i = 0; i < count; i++) out[i] = (float)in[i];
 }
 
-static void clamp(float *x, int64_t count)
-{
+static void clamp(float *x, int64_t count) {
     for (int64_t i = 0; i < count; i++) x[i] = x[i] < -1.0F ? -1.0F : x[i] > 1.0F ? 1.0F : x[i];
 }
 
-static duet_sampler_move move_between(const duet_noise *noise, int64_t now, int64_t next)
-{
-    duet_sampler_move move = {.now = duet_noise_level(noise, now), .next = duet_noise_level(noise, next)};
+static duet_sampler_move move_between(const duet_noise *noise, int64_t now, int64_t next) {
+    duet_sampler_move move = {.now = duet_noise_level(noise, now),
+                              .next = duet_noise_level(noise, next)};
     const double ratio = move.now.alpha / move.next.alpha;
     const double t2 = move.now.sigma * move.now.sigma, s2 = move.next.sigma * move.next.sigma;
     move.added = t2 - ratio * ratio * s2;
@@ -46,9 +47,9 @@ static duet_sampler_move move_between(const duet_noise *noise, int64_t now, int6
     return move;
 }
 
-static duet_status one_step(duet_sampler_state *state, const buffers *b, const duet_sampler_move *move, int64_t k, bool clip,
-                            bool noisy, duet_sampler_rule rule, const void *options)
-{
+static duet_status one_step(duet_sampler_state *state, const buffers *b,
+                            const duet_sampler_move *move, int64_t k, bool clip, bool noisy,
+                            duet_sampler_rule rule, const void *options) {
     const int64_t dim = state->dim, rows = state->rows;
     narrow(b->x, state->x, rows * dim);
     DUET_TRY(state->denoise(state->user, b->x, move->now, b->x0, NULL));
@@ -65,17 +66,16 @@ static duet_status one_step(duet_sampler_state *state, const buffers *b, const d
     return DUET_OK;
 }
 
-duet_status duet_sampler_walk(duet_sampler_state *state, int64_t count, int64_t levels, bool clip, bool noisy,
-                              duet_sampler_rule rule, const void *options)
-{
+duet_status duet_sampler_walk(duet_sampler_state *state, int64_t count, int64_t levels, bool clip,
+                              bool noisy, duet_sampler_rule rule, const void *options) {
     duet_status status = DUET_OK;
     const int64_t cells = state->rows * state->dim;
     buffers b = {0};
-    DUET_DO(duet_alloc(&b.t, levels, sizeof(*b.t)));
+    DUET_DO(duet_alloc(&b.t, levels, sizeof *b.t));
     DUET_DO(duet_respace(b.t, state->noise->steps, levels));
-    DUET_DO(duet_alloc(&b.x, cells, sizeof(*b.x)));
-    DUET_DO(duet_alloc(&b.x0, cells, sizeof(*b.x0)));
-    if (noisy) DUET_DO(duet_alloc(&b.noise, cells, sizeof(*b.noise)));
+    DUET_DO(duet_alloc(&b.x, cells, sizeof *b.x));
+    DUET_DO(duet_alloc(&b.x0, cells, sizeof *b.x0));
+    if (noisy) DUET_DO(duet_alloc(&b.noise, cells, sizeof *b.noise));
     for (int64_t k = 0; k < count; k++) {
         const bool last = k == count - 1;
         const duet_sampler_move move = move_between(state->noise, b.t[k], last ? -1 : b.t[k + 1]);
@@ -90,9 +90,8 @@ done:
     return status;
 }
 
-duet_status duet_sampler_loop(duet_sampler_state *state, int64_t steps, bool clip, bool noisy, duet_sampler_rule rule,
-                              const void *options)
-{
+duet_status duet_sampler_loop(duet_sampler_state *state, int64_t steps, bool clip, bool noisy,
+                              duet_sampler_rule rule, const void *options) {
     const int64_t count = steps > 0 ? steps : state->noise->steps;
     return duet_sampler_walk(state, count, count, clip, noisy, rule, options);
 }

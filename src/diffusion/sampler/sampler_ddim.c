@@ -19,8 +19,8 @@ static const duet_param rows[] = {
     DUET_BOOLEAN(ddim_options, clip, "true", "clip the predicted image to [-1,1] at each step"),
 };
 
-static void rule(const void *options, const duet_sampler_move *move, double *x, const float *x0, const float *noise, int64_t dim)
-{
+static void rule(const void *options, const duet_sampler_move *move, double *x, const float *x0,
+                 const float *noise, int64_t dim) {
     const double eta = ((const ddim_options *)options)->eta, v = eta * eta * move->posterior;
     const double s2 = move->next.sigma * move->next.sigma;
     const double along = sqrt(s2 > v ? s2 - v : 0.0) / move->now.sigma, spread = sqrt(v);
@@ -30,13 +30,14 @@ static void rule(const void *options, const duet_sampler_move *move, double *x, 
     }
 }
 
-static duet_status run(const void *options, duet_sampler_state *state)
-{
+static duet_status run(const void *options, duet_sampler_state *state) {
     const ddim_options *o = options;
     return duet_sampler_loop(state, o->steps, o->clip, o->eta > 0.0, rule, options);
 }
 
 const duet_sampler duet_sampler_ddim = {
-    .info = {.name = "ddim", .help = "deterministic sampling in few steps", .params = DUET_TABLE(rows, ddim_options)},
+    .info = {.name = "ddim",
+             .help = "deterministic sampling in few steps",
+             .params = DUET_TABLE(rows, ddim_options)},
     .run = run,
 };

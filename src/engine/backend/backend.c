@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * engine/backend/backend.c: backends by name, and the backend "ref", whose kernels are the ops' references. It is the
- * oracle of all others and their fall-back; one reference kernel an op, made from op.def. */
+ * engine/backend/backend.c: backends by name, and the backend "ref", whose kernels are the ops'
+ * references. It is the oracle of all others and their fall-back; one reference kernel an op, made
+ * from op.def. */
 #include "engine/backend/backend.h"
 
 #include <string.h>
@@ -8,8 +9,8 @@
 #include "base/error.h"
 #include "engine/backend/widen.h"
 
-static duet_status plan_reference(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
-{
+static duet_status plan_reference(const duet_call *call, const duet_kernel_options *options,
+                                  duet_kernel_plan *out) {
     duet_widened w;
     (void)options;
     duet_widen(&w, call, 0);
@@ -18,8 +19,7 @@ static duet_status plan_reference(const duet_call *call, const duet_kernel_optio
     return DUET_OK;
 }
 
-static duet_status run_reference(const duet_run *run)
-{
+static duet_status run_reference(const duet_run *run) {
     duet_widened w;
     duet_run inner;
     duet_widen(&w, run->call, 0);
@@ -30,13 +30,13 @@ static duet_status run_reference(const duet_run *run)
 }
 
 static const duet_kernel reference_kernels[] = {
-#define DUET_OP(name_) { .op = #name_, .name = "reference", .plan = plan_reference, .run = run_reference },
+#define DUET_OP(name_) \
+    {.op = #name_, .name = "reference", .plan = plan_reference, .run = run_reference},
 #include "engine/op/op.def"
 #undef DUET_OP
 };
 
-const duet_kernel *duet_kernel_reference(const duet_op *op)
-{
+const duet_kernel *duet_kernel_reference(const duet_op *op) {
     if (op == NULL || op->reference == NULL) return NULL;
     for (int i = 0; i < DUET_COUNT(reference_kernels); i++) {
         if (strcmp(reference_kernels[i].op, op->info.name) == 0) return &reference_kernels[i];
@@ -44,27 +44,26 @@ const duet_kernel *duet_kernel_reference(const duet_op *op)
     return NULL;
 }
 
-static const duet_kernel *find_reference(const duet_call *call, const duet_kernel_options *options)
-{
+static const duet_kernel *find_reference(const duet_call *call,
+                                         const duet_kernel_options *options) {
     (void)options;
     return duet_kernel_reference(call->op);
 }
 
 static const duet_backend backend_ref = {
-    .info = { .name = "ref", .help = "one loop an index, double accumulation: slow, obvious, the oracle",
-              .params = DUET_TABLE_EMPTY },
+    .info = {.name = "ref",
+             .help = "one loop an index, double accumulation: slow, obvious, the oracle",
+             .params = DUET_TABLE_EMPTY},
     .find = find_reference,
     .isa = "base",
 };
 
-const duet_backend *duet_backend_ref(void)
-{
+const duet_backend *duet_backend_ref(void) {
     return &backend_ref;
 }
 
-duet_status duet_backend_find(const duet_backend **out, const char *name)
-{
-    static const char *const names[] = { "cpu", "ref" };
+duet_status duet_backend_find(const duet_backend **out, const char *name) {
+    static const char *const names[] = {"cpu", "ref"};
     if (name == NULL || strcmp(name, "cpu") == 0) {
         *out = duet_backend_cpu();
         return DUET_OK;
@@ -74,6 +73,7 @@ duet_status duet_backend_find(const duet_backend **out, const char *name)
         return DUET_OK;
     }
     const char *const near = duet_nearest(name, names, DUET_COUNT(names));
-    if (near != NULL) return duet_fail(DUET_NOT_FOUND, "no backend '%s'; did you mean '%s'?", name, near);
+    if (near != NULL)
+        return duet_fail(DUET_NOT_FOUND, "no backend '%s'; did you mean '%s'?", name, near);
     return duet_fail(DUET_NOT_FOUND, "no backend '%s'; there are 'cpu' and 'ref'", name);
 }

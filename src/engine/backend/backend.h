@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * engine/backend/backend.h: a backend is a list of kernels; a kernel computes one op in one way, in f32
- * registers, on activations stored as f32 or as bf16. */
+ * engine/backend/backend.h: a backend is a list of kernels; a kernel computes one op in one way, in
+ * f32 registers, on activations stored as f32 or as bf16. */
 #ifndef DUET_ENGINE_BACKEND_H
 #define DUET_ENGINE_BACKEND_H
 
@@ -15,20 +15,24 @@ typedef struct duet_kernel_options {
 } duet_kernel_options;
 
 typedef struct duet_kernel_plan {
-    void *state;       /* made by plan, freed by release; immutable afterwards */
-    int64_t scratch;   /* bytes needed while running */
-    int64_t keep;      /* bytes kept between runs of a session */
-    const char *impl;  /* what was chosen, for `info --plan` ("brgconv:avx512_core"); static or owned by state */
+    void *state;      /* made by plan, freed by release; immutable afterwards */
+    int64_t scratch;  /* bytes needed while running */
+    int64_t keep;     /* bytes kept between runs of a session */
+    const char *impl; /* what was chosen, for `info --plan` ("brgconv:avx512_core"); static or owned
+                         by state */
 } duet_kernel_plan;
 
 typedef struct duet_kernel {
-    const char *op;   /* name of the op it computes */
-    const char *name; /* "onednn", "norm", … */
-    bool rounds;       /* what it multiplies to bf16: for calls with bf16 activations, or where the options allow it */
+    const char *op;    /* name of the op it computes */
+    const char *name;  /* "onednn", "norm", … */
+    bool rounds;       /* what it multiplies to bf16: for calls with bf16 activations, or where the
+                          options allow it */
     bool bf16_weights; /* reads the op's weight_inputs also where they are stored as bf16 */
     bool (*supports)(const duet_call *call); /* NULL = always */
-    bool (*pays)(const duet_call *call, const duet_kernel_options *options); /* is it a good choice? NULL = if supported */
-    duet_status (*plan)(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out); /* NULL = nothing to plan */
+    bool (*pays)(const duet_call *call,
+                 const duet_kernel_options *options); /* is it a good choice? NULL = if supported */
+    duet_status (*plan)(const duet_call *call, const duet_kernel_options *options,
+                        duet_kernel_plan *out); /* NULL = nothing to plan */
     void (*release)(void *state);
     duet_status (*open)(const void *state, void **local); /* per session; NULL = none */
     void (*close)(void *local);
@@ -41,9 +45,11 @@ typedef struct duet_backend {
     duet_entry info;
     /* The best kernel for the call, NULL = none. */
     const duet_kernel *(*find)(const duet_call *call, const duet_kernel_options *options);
-    /* All kernels that can take its place, at most `most`; of one name only, if `name` is given. With options->exact the one
-     * of `find` alone: another order of adding would be other bits. NULL = no choice. */
-    int (*candidates)(const duet_kernel **out, int most, const duet_call *call, const duet_kernel_options *options, const char *name);
+    /* All kernels that can take its place, at most `most`; of one name only, if `name` is given.
+     * With options->exact the one of `find` alone: another order of adding would be other bits.
+     * NULL = no choice. */
+    int (*candidates)(const duet_kernel **out, int most, const duet_call *call,
+                      const duet_kernel_options *options, const char *name);
     const char *isa; /* "avx512", "avx2", "base"; what the machine runs */
 } duet_backend;
 
@@ -54,13 +60,14 @@ const duet_backend *duet_backend_ref(void);
 /* The fall-back that runs the op's reference. */
 const duet_kernel *duet_kernel_reference(const duet_op *op);
 
-/* Kernels of a file: each cpu_<name>.c is compiled once an ISA and defines DUET_CPU_KERNELS(<name>). */
+/* Kernels of a file: each cpu_<name>.c is compiled once an ISA and defines
+ * DUET_CPU_KERNELS(<name>). */
 typedef struct duet_kernel_list {
     const duet_kernel *kernels;
     int count;
 } duet_kernel_list;
-#define DUET_PASTE_(a, b, c) a##b##_##c
-#define DUET_PASTE(a, b, c)  DUET_PASTE_(a, b, c)
+#define DUET_PASTE_(a, b, c)   a##b##_##c
+#define DUET_PASTE(a, b, c)    DUET_PASTE_(a, b, c)
 #define DUET_CPU_KERNELS(name) const duet_kernel_list DUET_PASTE(duet_cpu_, name, DUET_ISA)
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/grad.c: reverse-mode differentiation as graph nodes. Nodes are in an order in which they can run, so a
- * walk from the last to the first sees every use of a value before its producer. There is no double backward. */
+ * engine/graph/grad.c: reverse-mode differentiation as graph nodes. Nodes are in an order in which
+ * they can run, so a walk from the last to the first sees every use of a value before its producer.
+ * There is no double backward. */
 #include "engine/graph/graph.h"
 
 #include <string.h>
@@ -9,8 +10,8 @@
 
 typedef struct backward {
     duet_graph *graph;
-    duet_value *d;   /* [values at the start] gradient so far, DUET_NONE = nothing flows */
-    bool *needed;    /* does the value depend on something in wrt? */
+    duet_value *d; /* [values at the start] gradient so far, DUET_NONE = nothing flows */
+    bool *needed;  /* does the value depend on something in wrt? */
     int64_t count;
 } backward;
 
@@ -23,7 +24,8 @@ static void mark_needed(backward *b, const duet_value *wrt, int64_t count) {
         const duet_node *node = &graph->nodes[n];
         if (node->dead) continue;
         bool any = false;
-        for (int k = 0; k < node->op->inputs; k++) any |= node->in[k] != DUET_NONE && b->needed[node->in[k]];
+        for (int k = 0; k < node->op->inputs; k++)
+            any |= node->in[k] != DUET_NONE && b->needed[node->in[k]];
         if (!any) continue;
         for (int k = 0; k < node->op->outputs; k++) b->needed[node->out[k]] = true;
     }
@@ -43,8 +45,9 @@ static void visit(backward *b, int64_t n) {
         flows |= dout[k] != DUET_NONE;
     }
     if (node.dead || !flows || !b->needed[node.out[0]]) return;
-    if (!node.op->grad) {
-        duet_graph_fail(b->graph, DUET_UNSUPPORTED, "op '%s' at '%s' has no gradient", node.op->info.name, node.scope);
+    if (node.op->grad == NULL) {
+        duet_graph_fail(b->graph, DUET_UNSUPPORTED, "op '%s' at '%s' has no gradient",
+                        node.op->info.name, node.scope);
         return;
     }
     for (int k = 0; k < DUET_MAX_INPUTS; k++) din[k] = DUET_NONE;
@@ -53,10 +56,12 @@ static void visit(backward *b, int64_t n) {
     node.op->grad(b->graph, node.attr, node.in, node.out, dout, din);
     duet_scope_pop(b->graph, mark);
     for (int k = 0; k < node.op->inputs && b->graph->status == DUET_OK; k++)
-        if (node.in[k] != DUET_NONE && din[k] != DUET_NONE && b->needed[node.in[k]]) accumulate(b, node.in[k], din[k]);
+        if (node.in[k] != DUET_NONE && din[k] != DUET_NONE && b->needed[node.in[k]])
+            accumulate(b, node.in[k], din[k]);
 }
 
-duet_status duet_grad(duet_graph *graph, duet_value loss, const duet_value *wrt, int64_t count, duet_value *out) {
+duet_status duet_grad(duet_graph *graph, duet_value loss, const duet_value *wrt, int64_t count,
+                      duet_value *out) {
     DUET_TRY(duet_graph_status(graph));
     if (loss < 0 || duet_shape_count(&graph->values[loss].arg.shape) != 1)
         return duet_fail(DUET_ARG, "the gradient needs a loss of one element");
@@ -68,7 +73,8 @@ duet_status duet_grad(duet_graph *graph, duet_value loss, const duet_value *wrt,
     DUET_DO(duet_alloc(&b.needed, b.count, sizeof *b.needed));
     for (int64_t i = 0; i < b.count; i++) b.d[i] = DUET_NONE;
     mark_needed(&b, wrt, count);
-    b.d[loss] = duet_fill(graph, 1.0, graph->values[loss].arg.shape.rank, graph->values[loss].arg.shape.dim);
+    b.d[loss] = duet_fill(graph, 1.0, graph->values[loss].arg.shape.rank,
+                          graph->values[loss].arg.shape.dim);
     for (int64_t n = nodes - 1; n >= 0 && graph->status == DUET_OK; n--) visit(&b, n);
     DUET_DO(duet_graph_status(graph));
     for (int64_t i = 0; i < count; i++) out[i] = b.d[wrt[i]];

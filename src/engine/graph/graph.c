@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/graph.c: the builder's lists: values, nodes, parameters, inputs, scopes. The first failure sticks with
- * its message; later calls return DUET_NONE. */
+ * engine/graph/graph.c: the builder's lists: values, nodes, parameters, inputs, scopes. The first
+ * failure sticks with its message; later calls return DUET_NONE. */
 #include "engine/graph/graph.h"
 
 #include <stdarg.h>
@@ -23,7 +23,7 @@ duet_status duet_graph_new(duet_graph **out) {
 }
 
 void duet_graph_free(duet_graph *graph) {
-    if (!graph) return;
+    if (graph == NULL) return;
     duet_release(graph->values);
     duet_release(graph->nodes);
     duet_release(graph->params);
@@ -63,33 +63,41 @@ size_t duet_scope_push(duet_graph *graph, const char *format, ...) {
     va_start(args, format);
     const int n = vsnprintf(graph->scope + end, sizeof graph->scope - end, format, args);
     va_end(args);
-    if (n < 0 || (size_t)n >= sizeof graph->scope - end) duet_graph_fail(graph, DUET_ARG, "scope name too long at '%.80s'", graph->scope);
+    if (n < 0 || (size_t)n >= sizeof graph->scope - end)
+        duet_graph_fail(graph, DUET_ARG, "scope name too long at '%.80s'", graph->scope);
     return mark;
 }
 
-void duet_scope_pop(duet_graph *graph, size_t mark) { graph->scope[mark] = '\0'; }
+void duet_scope_pop(duet_graph *graph, size_t mark) {
+    graph->scope[mark] = '\0';
+}
 
 static duet_value add_value(duet_graph *graph, const duet_value_info *info) {
-    if (!adopt(graph, duet_grow(&graph->values, &graph->value_capacity, graph->value_count + 1, sizeof *graph->values))) return DUET_NONE;
+    if (!adopt(graph, duet_grow(&graph->values, &graph->value_capacity, graph->value_count + 1,
+                                sizeof *graph->values)))
+        return DUET_NONE;
     graph->values[graph->value_count] = *info;
     return (duet_value)graph->value_count++;
 }
 
 static char *keep_text(duet_graph *graph, const char *text) {
     char *copy = duet_arena_text(graph->arena, text);
-    if (!copy) (void)adopt(graph, duet_arena_status(graph->arena));
+    if (copy == NULL) (void)adopt(graph, duet_arena_status(graph->arena));
     return copy;
 }
 
 static bool check_dims(duet_graph *graph, const char *name, int rank, const int64_t *dims) {
     if (rank < 0 || rank > DUET_MAX_RANK) {
-        duet_graph_fail(graph, DUET_SHAPE, "'%s' has rank %d; at most %d", name, rank, DUET_MAX_RANK);
+        duet_graph_fail(graph, DUET_SHAPE, "'%s' has rank %d; at most %d", name, rank,
+                        DUET_MAX_RANK);
         return false;
     }
     int64_t count = 1;
     for (int i = 0; i < rank; i++) {
-        if (dims[i] <= 0 || __builtin_mul_overflow(count, dims[i], &count) || count > ((int64_t)1 << 40)) {
-            duet_graph_fail(graph, DUET_SHAPE, "'%s' has an impossible size %lld in axis %d", name, (long long)dims[i], i);
+        if (dims[i] <= 0 || __builtin_mul_overflow(count, dims[i], &count) ||
+            count > ((int64_t)1 << 40)) {
+            duet_graph_fail(graph, DUET_SHAPE, "'%s' has an impossible size %lld in axis %d", name,
+                            (long long)dims[i], i);
             return false;
         }
     }
@@ -97,24 +105,32 @@ static bool check_dims(duet_graph *graph, const char *name, int rank, const int6
 }
 
 /* Is value `value` (already named `name`) of this type? Otherwise fails. */
-static bool same_arg(duet_graph *graph, duet_value value, const char *name, duet_dtype dtype, const duet_shape *shape) {
+static bool same_arg(duet_graph *graph, duet_value value, const char *name, duet_dtype dtype,
+                     const duet_shape *shape) {
     const duet_arg *arg = &graph->values[value].arg;
     if (arg->dtype == dtype && duet_shape_equal(&arg->shape, shape)) return true;
     char a[96], b[96];
-    duet_graph_fail(graph, DUET_SHAPE, "'%s' is asked for as %s %s and as %s %s", name, duet_dtype_name(arg->dtype),
-                    duet_shape_text(&arg->shape, a), duet_dtype_name(dtype), duet_shape_text(shape, b));
+    duet_graph_fail(graph, DUET_SHAPE, "'%s' is asked for as %s %s and as %s %s", name,
+                    duet_dtype_name(arg->dtype), duet_shape_text(&arg->shape, a),
+                    duet_dtype_name(dtype), duet_shape_text(shape, b));
     return false;
 }
 
-duet_value duet_input(duet_graph *graph, const char *name, duet_dtype dtype, int rank, const int64_t *dims) {
+duet_value duet_input(duet_graph *graph, const char *name, duet_dtype dtype, int rank,
+                      const int64_t *dims) {
     if (graph->status != DUET_OK || !check_dims(graph, name, rank, dims)) return DUET_NONE;
     const duet_shape shape = duet_shape_make(rank, dims);
     for (int64_t i = 0; i < graph->input_count; i++) {
         const duet_value value = graph->inputs[i];
-        if (strcmp(graph->values[value].name, name) == 0) return same_arg(graph, value, name, dtype, &shape) ? value : DUET_NONE;
+        if (strcmp(graph->values[value].name, name) == 0)
+            return same_arg(graph, value, name, dtype, &shape) ? value : DUET_NONE;
     }
-    if (!adopt(graph, duet_grow(&graph->inputs, &graph->input_capacity, graph->input_count + 1, sizeof *graph->inputs))) return DUET_NONE;
-    const duet_value_info info = {.kind = DUET_VALUE_INPUT, .arg = {dtype, shape}, .name = keep_text(graph, name),
+    if (!adopt(graph, duet_grow(&graph->inputs, &graph->input_capacity, graph->input_count + 1,
+                                sizeof *graph->inputs)))
+        return DUET_NONE;
+    const duet_value_info info = {.kind = DUET_VALUE_INPUT,
+                                  .arg = {dtype, shape},
+                                  .name = keep_text(graph, name),
                                   .source = (int32_t)graph->input_count};
     const duet_value value = add_value(graph, &info);
     if (graph->status != DUET_OK) return DUET_NONE;
@@ -122,7 +138,8 @@ duet_value duet_input(duet_graph *graph, const char *name, duet_dtype dtype, int
     return value;
 }
 
-duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, duet_init init, int rank, const int64_t *dims) {
+duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, duet_init init,
+                          int rank, const int64_t *dims) {
     const size_t mark = duet_scope_push(graph, "%s", name);
     char full[sizeof graph->scope];
     memcpy(full, graph->scope, sizeof full);
@@ -131,14 +148,20 @@ duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, d
     const duet_shape shape = duet_shape_make(rank, dims);
     for (int64_t i = 0; i < graph->param_count; i++) {
         const duet_param_value *param = &graph->params[i];
-        if (strcmp(param->name, full) == 0) return same_arg(graph, param->value, full, DUET_F32, &shape) ? param->value : DUET_NONE;
+        if (strcmp(param->name, full) == 0)
+            return same_arg(graph, param->value, full, DUET_F32, &shape) ? param->value : DUET_NONE;
     }
-    if (!adopt(graph, duet_grow(&graph->params, &graph->param_capacity, graph->param_count + 1, sizeof *graph->params))) return DUET_NONE;
-    const duet_value_info info = {.kind = DUET_VALUE_PARAM, .arg = {DUET_F32, shape}, .name = keep_text(graph, full),
+    if (!adopt(graph, duet_grow(&graph->params, &graph->param_capacity, graph->param_count + 1,
+                                sizeof *graph->params)))
+        return DUET_NONE;
+    const duet_value_info info = {.kind = DUET_VALUE_PARAM,
+                                  .arg = {DUET_F32, shape},
+                                  .name = keep_text(graph, full),
                                   .source = (int32_t)graph->param_count};
     const duet_value value = add_value(graph, &info);
     if (graph->status != DUET_OK) return DUET_NONE;
-    graph->params[graph->param_count++] = (duet_param_value){.name = info.name, .role = role, .init = init, .value = value};
+    graph->params[graph->param_count++] =
+        (duet_param_value){.name = info.name, .role = role, .init = init, .value = value};
     return value;
 }
 
@@ -150,8 +173,10 @@ void duet_graph_set_tap_hook(duet_graph *graph, duet_tap_hook hook, void *user) 
 duet_value duet_tap(duet_graph *graph, int block, const char *name, duet_value x) {
     if (graph->status != DUET_OK) return x;
     const duet_tap_info tap = {.block = block, .name = keep_text(graph, name)};
-    if (graph->tap_hook) x = graph->tap_hook(graph, &tap, x, graph->tap_user);
-    if (!adopt(graph, duet_grow(&graph->taps, &graph->tap_capacity, graph->tap_count + 1, sizeof *graph->taps))) return x;
+    if (graph->tap_hook != NULL) x = graph->tap_hook(graph, &tap, x, graph->tap_user);
+    if (!adopt(graph, duet_grow(&graph->taps, &graph->tap_capacity, graph->tap_count + 1,
+                                sizeof *graph->taps)))
+        return x;
     graph->taps[graph->tap_count++] = x;
     return x;
 }
@@ -160,11 +185,14 @@ void duet_assign(duet_graph *graph, duet_value state, duet_value value) {
     if (graph->status != DUET_OK) return;
     const duet_value_info *info = &graph->values[state];
     if (info->kind != DUET_VALUE_PARAM || graph->params[info->source].role != DUET_STATE) {
-        duet_graph_fail(graph, DUET_ARG, "only a state parameter can be assigned, at '%s'", graph->scope);
+        duet_graph_fail(graph, DUET_ARG, "only a state parameter can be assigned, at '%s'",
+                        graph->scope);
         return;
     }
     if (!same_arg(graph, value, info->name, info->arg.dtype, &info->arg.shape)) return;
-    if (!adopt(graph, duet_grow(&graph->assigns, &graph->assign_capacity, graph->assign_count + 1, sizeof *graph->assigns))) return;
+    if (!adopt(graph, duet_grow(&graph->assigns, &graph->assign_capacity, graph->assign_count + 1,
+                                sizeof *graph->assigns)))
+        return;
     graph->assigns[graph->assign_count].param = info->source;
     graph->assigns[graph->assign_count++].value = value;
 }
@@ -180,7 +208,8 @@ int64_t duet_dim(const duet_graph *graph, duet_value value, int axis) {
     return at < 0 || at >= shape->rank ? 0 : shape->dim[at];
 }
 
-void duet_graph_call(const duet_graph *graph, const duet_node *node, uint32_t used_outputs, duet_call *out) {
+void duet_graph_call(const duet_graph *graph, const duet_node *node, uint32_t used_outputs,
+                     duet_call *out) {
     memset(out, 0, sizeof *out);
     out->op = node->op;
     out->attr = node->attr;
@@ -202,25 +231,29 @@ static bool check_inputs(duet_graph *graph, const duet_op *op, const duet_value 
     for (int k = 0; k < op->inputs; k++) {
         if (in[k] == DUET_NONE) {
             if (k >= op->required) continue;
-            duet_graph_fail(graph, DUET_ARG, "%s at '%s': input %d is missing", op->info.name, graph->scope, k);
+            duet_graph_fail(graph, DUET_ARG, "%s at '%s': input %d is missing", op->info.name,
+                            graph->scope, k);
             return false;
         }
         if (in[k] < 0 || in[k] >= graph->value_count) {
-            duet_graph_fail(graph, DUET_ARG, "%s at '%s': input %d is no value of this graph", op->info.name, graph->scope, k);
+            duet_graph_fail(graph, DUET_ARG, "%s at '%s': input %d is no value of this graph",
+                            op->info.name, graph->scope, k);
             return false;
         }
         const duet_dtype have = graph->values[in[k]].arg.dtype;
         if (!duet_op_stores(op, k, have)) {
             const duet_dtype want = (op->i32_inputs >> k & 1u) != 0 ? DUET_I32 : DUET_F32;
-            duet_graph_fail(graph, DUET_ARG, "%s at '%s': input %d is %s, must be %s", op->info.name, graph->scope, k,
-                            duet_dtype_name(have), duet_dtype_name(want));
+            duet_graph_fail(graph, DUET_ARG, "%s at '%s': input %d is %s, must be %s",
+                            op->info.name, graph->scope, k, duet_dtype_name(have),
+                            duet_dtype_name(want));
             return false;
         }
     }
     return true;
 }
 
-void duet_graph_add(duet_graph *graph, const duet_op *op, const void *attr, const duet_value *in, duet_value *out) {
+void duet_graph_add(duet_graph *graph, const duet_op *op, const void *attr, const duet_value *in,
+                    duet_value *out) {
     for (int k = 0; k < op->outputs; k++) out[k] = DUET_NONE;
     if (graph->status != DUET_OK || !check_inputs(graph, op, in)) return;
     duet_node node = {.op = op, .scope = keep_text(graph, graph->scope)};
@@ -234,10 +267,15 @@ void duet_graph_add(duet_graph *graph, const duet_op *op, const void *attr, cons
     duet_graph_call(graph, &node, ~0u, &call);
     if (!adopt(graph, op->shape(&call))) return;
     for (int k = 0; k < op->outputs; k++) {
-        const duet_value_info info = {.kind = DUET_VALUE_NODE, .arg = call.out[k], .source = (int32_t)graph->node_count, .port = k};
+        const duet_value_info info = {.kind = DUET_VALUE_NODE,
+                                      .arg = call.out[k],
+                                      .source = (int32_t)graph->node_count,
+                                      .port = k};
         node.out[k] = add_value(graph, &info);
     }
-    if (!adopt(graph, duet_grow(&graph->nodes, &graph->node_capacity, graph->node_count + 1, sizeof *graph->nodes))) return;
+    if (!adopt(graph, duet_grow(&graph->nodes, &graph->node_capacity, graph->node_count + 1,
+                                sizeof *graph->nodes)))
+        return;
     graph->nodes[graph->node_count++] = node;
     for (int k = 0; k < op->outputs; k++) out[k] = node.out[k];
 }
@@ -252,9 +290,13 @@ void duet_graph_dump(const duet_graph *graph, void *duet_str_out) {
         for (int k = 0; k < node->op->inputs; k++) {
             if (node->in[k] == DUET_NONE) continue;
             const char *name = graph->values[node->in[k]].name;
-            if (name) duet_str_format(str, "%s%s", k ? ", " : "", name);
-            else duet_str_format(str, "%s%%%d", k ? ", " : "", node->in[k]);
+            if (name != NULL)
+                duet_str_format(str, "%s%s", k ? ", " : "", name);
+            else
+                duet_str_format(str, "%s%%%d", k ? ", " : "", node->in[k]);
         }
-        duet_str_format(str, ") %s @%s\n", duet_shape_text(&duet_value_arg(graph, node->out[0])->shape, shape), node->scope);
+        duet_str_format(str, ") %s @%s\n",
+                        duet_shape_text(&duet_value_arg(graph, node->out[0])->shape, shape),
+                        node->scope);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/graph.h: the builder. A graph is a list of nodes in an order in which they can run. Values are small
- * integers; the first error sticks with its scope name, later calls are no-ops, and the caller checks once. */
+ * engine/graph/graph.h: the builder. A graph is a list of nodes in an order in which they can run.
+ * Values are small integers; the first error sticks with its scope name, later calls are no-ops,
+ * and the caller checks once. */
 #ifndef DUET_ENGINE_GRAPH_H
 #define DUET_ENGINE_GRAPH_H
 
@@ -10,11 +11,17 @@
 
 typedef enum duet_role { DUET_WEIGHT, DUET_STATE, DUET_CONSTANT } duet_role;
 
-typedef enum duet_init_kind { DUET_INIT_ZERO, DUET_INIT_ONE, DUET_INIT_UNIFORM, DUET_INIT_NORMAL } duet_init_kind;
+typedef enum duet_init_kind {
+    DUET_INIT_ZERO,
+    DUET_INIT_ONE,
+    DUET_INIT_UNIFORM,
+    DUET_INIT_NORMAL
+} duet_init_kind;
 typedef struct duet_init {
     duet_init_kind kind;
-    double scale;       /* bound of uniform, standard deviation of normal */
-    double random_scale; /* the same for an untrained but everywhere non-zero network (reader `random`); 0 = as kind says */
+    double scale;        /* bound of uniform, standard deviation of normal */
+    double random_scale; /* the same for an untrained but everywhere non-zero network (reader
+                            `random`); 0 = as kind says */
 } duet_init;
 
 typedef struct duet_param_value { /* a named tensor of the model */
@@ -24,7 +31,11 @@ typedef struct duet_param_value { /* a named tensor of the model */
     duet_value value;
 } duet_param_value;
 
-typedef enum duet_value_kind { DUET_VALUE_INPUT, DUET_VALUE_PARAM, DUET_VALUE_NODE } duet_value_kind;
+typedef enum duet_value_kind {
+    DUET_VALUE_INPUT,
+    DUET_VALUE_PARAM,
+    DUET_VALUE_NODE
+} duet_value_kind;
 typedef struct duet_value_info {
     duet_value_kind kind;
     duet_arg arg;
@@ -47,7 +58,8 @@ typedef struct duet_tap_info {
     int block;        /* b = 1..n as in the literature */
     const char *name; /* "middle_block" */
 } duet_tap_info;
-typedef duet_value (*duet_tap_hook)(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user);
+typedef duet_value (*duet_tap_hook)(duet_graph *graph, const duet_tap_info *tap, duet_value x,
+                                    void *user);
 
 struct duet_graph {
     duet_arena *arena;
@@ -61,13 +73,16 @@ struct duet_graph {
     int64_t param_count, param_capacity;
     duet_value *inputs;
     int64_t input_count, input_capacity;
-    struct duet_assignment { int32_t param; duet_value value; } *assigns;
+    struct duet_assignment {
+        int32_t param;
+        duet_value value;
+    } * assigns;
     int64_t assign_count, assign_capacity;
     char scope[256];
     duet_value *taps; /* the values that went through duet_tap */
     int64_t tap_count, tap_capacity;
     int64_t forward_count; /* nodes before those of duet_grad; 0 = it was not called */
-    bool bf16; /* the precision is that (pass bf16) */
+    bool bf16;             /* the precision is that (pass bf16) */
     duet_tap_hook tap_hook;
     void *tap_user;
 };
@@ -76,41 +91,53 @@ DUET_NODISCARD duet_status duet_graph_new(duet_graph **out);
 void duet_graph_free(duet_graph *graph);
 /* The sticky status; sets the thread's message to the recorded one. */
 DUET_NODISCARD duet_status duet_graph_status(const duet_graph *graph);
-void duet_graph_fail(duet_graph *graph, duet_status status, const char *format, ...) DUET_PRINTF(3, 4);
+void duet_graph_fail(duet_graph *graph, duet_status status, const char *format, ...)
+    DUET_PRINTF(3, 4);
 
 /* Named scopes join with '.'; push returns the length to give to pop. */
 size_t duet_scope_push(duet_graph *graph, const char *format, ...) DUET_PRINTF(2, 3);
 void duet_scope_pop(duet_graph *graph, size_t mark);
 
-/* Asking twice for a name gives the same value (shapes must agree). Names of inputs: x, net_t, y, low_res, self_cond, sample_id, … */
-duet_value duet_input(duet_graph *graph, const char *name, duet_dtype dtype, int rank, const int64_t *dims);
+/* Asking twice for a name gives the same value (shapes must agree). Names of inputs: x, net_t, y,
+ * low_res, self_cond, sample_id, … */
+duet_value duet_input(duet_graph *graph, const char *name, duet_dtype dtype, int rank,
+                      const int64_t *dims);
 /* `name` is appended to the scope. */
-duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, duet_init init, int rank, const int64_t *dims);
+duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, duet_init init,
+                          int rank, const int64_t *dims);
 /* A model passes its block outputs through here: b = 1..n. */
 duet_value duet_tap(duet_graph *graph, int block, const char *name, duet_value x);
 void duet_graph_set_tap_hook(duet_graph *graph, duet_tap_hook hook, void *user);
-/* After a run `value` is copied into the state parameter. Runs once, at plan end, never in a recompute. */
+/* After a run `value` is copied into the state parameter. Runs once, at plan end, never in a
+ * recompute. */
 void duet_assign(duet_graph *graph, duet_value state, duet_value value);
 
-const duet_arg *duet_value_arg(const duet_graph *graph, duet_value value); /* a rank-0 f32 for DUET_NONE */
-int64_t duet_dim(const duet_graph *graph, duet_value value, int axis);     /* negative axes count from the end; 0 on failure */
+const duet_arg *duet_value_arg(const duet_graph *graph,
+                               duet_value value); /* a rank-0 f32 for DUET_NONE */
+int64_t duet_dim(const duet_graph *graph, duet_value value,
+                 int axis); /* negative axes count from the end; 0 on failure */
 
-/* Adds a node. in: op->inputs values; out: op->outputs values are written (DUET_NONE after a failure). Attributes are
- * copied. Ops' builder functions call this. */
-void duet_graph_add(duet_graph *graph, const duet_op *op, const void *attr, const duet_value *in, duet_value *out);
+/* Adds a node. in: op->inputs values; out: op->outputs values are written (DUET_NONE after a
+ * failure). Attributes are copied. Ops' builder functions call this. */
+void duet_graph_add(duet_graph *graph, const duet_op *op, const void *attr, const duet_value *in,
+                    duet_value *out);
 /* The call (shapes, presence) of a node. `used_outputs`: bit k = output k is wanted. */
-void duet_graph_call(const duet_graph *graph, const duet_node *node, uint32_t used_outputs, duet_call *out);
+void duet_graph_call(const duet_graph *graph, const duet_node *node, uint32_t used_outputs,
+                     duet_call *out);
 
-/* Reverse mode: out[i] = d loss / d wrt[i] (DUET_NONE where loss does not depend on it). loss has one element. */
-DUET_NODISCARD duet_status duet_grad(duet_graph *graph, duet_value loss, const duet_value *wrt, int64_t count, duet_value *out);
+/* Reverse mode: out[i] = d loss / d wrt[i] (DUET_NONE where loss does not depend on it). loss has
+ * one element. */
+DUET_NODISCARD duet_status duet_grad(duet_graph *graph, duet_value loss, const duet_value *wrt,
+                                     int64_t count, duet_value *out);
 
-/* Graph passes, the family `pass`: the file says what it rewrites. Order: fuse → gradient (duet_grad) → prune →
- * recompute → bf16 → plan. */
+/* Graph passes, the family `pass`: the file says what it rewrites. Order: fuse → gradient
+ * (duet_grad) → prune → recompute → bf16 → plan. */
 typedef struct duet_pass {
     duet_entry info;
     duet_status (*run)(duet_graph *graph, const duet_value *keep, int64_t keep_count);
 } duet_pass;
-DUET_NODISCARD duet_status duet_pass_run(duet_graph *graph, const char *name, const duet_value *keep, int64_t keep_count);
+DUET_NODISCARD duet_status duet_pass_run(duet_graph *graph, const char *name,
+                                         const duet_value *keep, int64_t keep_count);
 extern const duet_family duet_family_pass;
 
 /* One line a node, for debugging and tests. */

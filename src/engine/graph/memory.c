@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/memory.c: greedy-by-size placement; see memory.h. Quadratic in the number of buffers (a few thousand). */
+ * engine/graph/memory.c: greedy-by-size placement; see memory.h. Quadratic in the number of buffers
+ * (a few thousand). */
 #include "engine/graph/memory.h"
 
 #include <stdlib.h>
@@ -16,8 +17,10 @@ static int larger_first(const void *a, const void *b) {
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* The placed buffers that live at the same time, by offset; the first gap that is large enough is taken. */
-static int64_t lowest_place(const duet_buffer *buffers, const int64_t *placed, int64_t placed_count, const duet_buffer *b) {
+/* The placed buffers that live at the same time, by offset; the first gap that is large enough is
+ * taken. */
+static int64_t lowest_place(const duet_buffer *buffers, const int64_t *placed, int64_t placed_count,
+                            const duet_buffer *b) {
     int64_t at = 0;
     for (int64_t i = 0; i < placed_count; i++) { /* placed is sorted by offset */
         const duet_buffer *p = &buffers[placed[i]];
@@ -43,7 +46,8 @@ duet_status duet_memory_plan(duet_buffer *buffers, int64_t count, int64_t *total
         duet_buffer *b = &buffers[by_size[i].index];
         b->offset = lowest_place(buffers, placed, placed_count, b);
         int64_t at = placed_count++;
-        for (; at > 0 && buffers[placed[at - 1]].offset > b->offset; at--) placed[at] = placed[at - 1];
+        for (; at > 0 && buffers[placed[at - 1]].offset > b->offset; at--)
+            placed[at] = placed[at - 1];
         placed[at] = by_size[i].index;
         if (b->offset + b->bytes > *total) *total = b->offset + b->bytes;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/params.c: the parameter block: all tensors of a model in one allocation, each 64-byte aligned, so that
- * optimisers, EMA and checkpoints run over one array. Gaps are zero and stay zero. Lent tensors stay where they are. */
+ * engine/graph/params.c: the parameter block: all tensors of a model in one allocation, each
+ * 64-byte aligned, so that optimisers, EMA and checkpoints run over one array. Gaps are zero and
+ * stay zero. Lent tensors stay where they are. */
 #include "engine/graph/plan.h"
 
 #include <math.h>
@@ -23,8 +24,12 @@ duet_status duet_params_describe(duet_params **out, const duet_graph *graph) {
         const duet_param_value *from = &graph->params[i];
         const duet_shape *shape = &graph->values[from->value].arg.shape;
         const int64_t count = duet_shape_count(shape);
-        params->slots[i] = (duet_param_slot){.name = duet_arena_text(params->arena, from->name), .role = from->role,
-                                             .init = from->init, .shape = *shape, .dtype = DUET_F32, .count = count};
+        params->slots[i] = (duet_param_slot){.name = duet_arena_text(params->arena, from->name),
+                                             .role = from->role,
+                                             .init = from->init,
+                                             .shape = *shape,
+                                             .dtype = DUET_F32,
+                                             .count = count};
     }
     params->count = graph->param_count;
     params->version = 1;
@@ -45,7 +50,7 @@ duet_status duet_params_alloc(duet_params *params) {
     params->size = 0;
     for (int64_t i = 0; i < params->count; i++) {
         duet_param_slot *slot = &params->slots[i];
-        if (slot->lent) continue;
+        if (slot->lent != NULL) continue;
         slot->offset = params->size;
         params->size += (slot->count + ALIGN - 1) / ALIGN * ALIGN;
     }
@@ -53,7 +58,7 @@ duet_status duet_params_alloc(duet_params *params) {
 }
 
 const void *duet_params_data(const duet_params *params, const duet_param_slot *slot) {
-    return slot->lent ? slot->lent : params->block + slot->offset;
+    return slot->lent != NULL ? slot->lent : params->block + slot->offset;
 }
 
 duet_status duet_params_new(duet_params **out, const duet_graph *graph) {
@@ -69,7 +74,7 @@ duet_status duet_params_new(duet_params **out, const duet_graph *graph) {
 }
 
 void duet_params_free(duet_params *params) {
-    if (!params) return;
+    if (params == NULL) return;
     duet_release(params->block);
     duet_arena_free(params->arena);
     duet_release(params);
@@ -81,14 +86,17 @@ const duet_param_slot *duet_params_slot(const duet_params *params, const char *n
     return NULL;
 }
 
-void duet_params_touch(duet_params *params) { params->version++; }
+void duet_params_touch(duet_params *params) {
+    params->version++;
+}
 
 static void fill(float *x, int64_t count, float value) {
     for (int64_t i = 0; i < count; i++) x[i] = value;
 }
 
 static void uniform(float *x, int64_t count, duet_rng rng, double bound) {
-    for (int64_t i = 0; i < count; i++) x[i] = (float)((2.0 * duet_rng_uniform(rng, (uint64_t)i) - 1.0) * bound);
+    for (int64_t i = 0; i < count; i++)
+        x[i] = (float)((2.0 * duet_rng_uniform(rng, (uint64_t)i) - 1.0) * bound);
 }
 
 void duet_params_init(duet_params *params, uint64_t seed, bool random_reader) {
@@ -101,9 +109,15 @@ void duet_params_init(duet_params *params, uint64_t seed, bool random_reader) {
             continue;
         }
         switch (slot->init.kind) {
-        case DUET_INIT_ZERO: fill(x, slot->count, 0.0f); break;
-        case DUET_INIT_ONE: fill(x, slot->count, 1.0f); break;
-        case DUET_INIT_UNIFORM: uniform(x, slot->count, rng, slot->init.scale); break;
+        case DUET_INIT_ZERO:
+            fill(x, slot->count, 0.0f);
+            break;
+        case DUET_INIT_ONE:
+            fill(x, slot->count, 1.0f);
+            break;
+        case DUET_INIT_UNIFORM:
+            uniform(x, slot->count, rng, slot->init.scale);
+            break;
         case DUET_INIT_NORMAL:
             duet_rng_normal(rng, 0, x, slot->count);
             for (int64_t j = 0; j < slot->count; j++) x[j] *= (float)slot->init.scale;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/plan.c: compiles a graph: which nodes run, which kernel computes each, where every value lives. Views
- * (reshape) share their source's buffer; an op that may overwrite a dying input does; gradients of parameters are
- * written straight into the gradient block, in the order in which they become final. */
+ * engine/graph/plan.c: compiles a graph: which nodes run, which kernel computes each, where every
+ * value lives. Views (reshape) share their source's buffer; an op that may overwrite a dying input
+ * does; gradients of parameters are written straight into the gradient block, in the order in which
+ * they become final. */
 #include "engine/graph/plan_internal.h"
 
 #include <string.h>
@@ -11,18 +12,20 @@
 #include "engine/backend/tuning.h"
 #include "engine/graph/memory.h"
 
-size_t duet_arg_bytes(const duet_arg *arg) { return (size_t)duet_shape_count(&arg->shape) * duet_dtype_size(arg->dtype); }
+size_t duet_arg_bytes(const duet_arg *arg) {
+    return (size_t)duet_shape_count(&arg->shape) * duet_dtype_size(arg->dtype);
+}
 
 /* Working state of one compilation. All arrays are [values] unless said otherwise. */
 typedef struct compile {
     const duet_graph *graph;
     duet_plan *plan;
     bool *live;
-    int64_t *last;       /* last step that reads it; step_count = kept to the end; -1 = unread */
-    duet_value *root;    /* whose buffer it shares (itself mostly) */
-    int64_t *buffer;     /* of roots in the slab: index into buffers, -1 = none */
+    int64_t *last;    /* last step that reads it; step_count = kept to the end; -1 = unread */
+    duet_value *root; /* whose buffer it shares (itself mostly) */
+    int64_t *buffer;  /* of roots in the slab: index into buffers, -1 = none */
     duet_place *place;
-    int64_t *step_node;  /* [steps] node of a step */
+    int64_t *step_node; /* [steps] node of a step */
     duet_buffer *buffers;
     int64_t buffer_count, buffer_capacity;
 } compile;
@@ -80,28 +83,35 @@ static void find_lifetimes(compile *c) {
     }
 }
 
-static void keep_to_end(compile *c, duet_value value) { c->last[c->root[value]] = c->plan->step_count; }
+static void keep_to_end(compile *c, duet_value value) {
+    c->last[c->root[value]] = c->plan->step_count;
+}
 
 static duet_status new_buffer(compile *c, duet_value value, int64_t first) {
     DUET_TRY(duet_grow(&c->buffers, &c->buffer_capacity, c->buffer_count + 1, sizeof *c->buffers));
     const duet_arg *arg = &c->graph->values[value].arg;
-    c->buffers[c->buffer_count] = (duet_buffer){.bytes = (int64_t)duet_arg_bytes(arg), .first = first, .last = c->last[value]};
+    c->buffers[c->buffer_count] = (duet_buffer){
+        .bytes = (int64_t)duet_arg_bytes(arg), .first = first, .last = c->last[value]};
     if (c->buffers[c->buffer_count].last < first) c->buffers[c->buffer_count].last = first;
     c->place[value].kind = DUET_PLACE_SLAB;
     c->buffer[value] = c->buffer_count++;
     return DUET_OK;
 }
 
-/* May output 0 of the node take over the buffer of a dying input? Returns that input's root or DUET_NONE. */
+/* May output 0 of the node take over the buffer of a dying input? Returns that input's root or
+ * DUET_NONE. */
 static duet_value in_place_source(const compile *c, const duet_node *node, int64_t step) {
     for (int k = 0; k < node->op->inputs; k++) {
         if ((node->op->in_place >> k & 1u) == 0 || node->in[k] == DUET_NONE) continue;
         const duet_value root = c->root[node->in[k]];
         bool twice = false;
-        for (int j = 0; j < node->op->inputs; j++) twice |= j != k && node->in[j] != DUET_NONE && c->root[node->in[j]] == root;
+        for (int j = 0; j < node->op->inputs; j++)
+            twice |= j != k && node->in[j] != DUET_NONE && c->root[node->in[j]] == root;
         if (twice || c->place[root].kind != DUET_PLACE_SLAB || c->last[root] != step) continue;
         if (c->graph->values[root].kind != DUET_VALUE_NODE) continue;
-        if (duet_arg_bytes(&c->graph->values[root].arg) == duet_arg_bytes(&c->graph->values[node->out[0]].arg)) return root;
+        if (duet_arg_bytes(&c->graph->values[root].arg) ==
+            duet_arg_bytes(&c->graph->values[node->out[0]].arg))
+            return root;
     }
     return DUET_NONE;
 }
@@ -123,7 +133,9 @@ static duet_status place_values(compile *c, const duet_params *params) {
     const duet_graph *graph = c->graph;
     for (int64_t i = 0; i < graph->param_count; i++) {
         const duet_param_slot *slot = duet_params_slot(params, graph->params[i].name);
-        if (!slot) return duet_fail(DUET_NOT_FOUND, "parameter '%s' is not in the parameter block", graph->params[i].name);
+        if (slot == NULL)
+            return duet_fail(DUET_NOT_FOUND, "parameter '%s' is not in the parameter block",
+                             graph->params[i].name);
         c->place[graph->params[i].value] = (duet_place){DUET_PLACE_PARAM, slot - params->slots};
     }
     for (int64_t i = 0; i < graph->input_count; i++) {
@@ -133,7 +145,8 @@ static duet_status place_values(compile *c, const duet_params *params) {
     }
     for (int64_t s = 0; s < c->plan->step_count; s++) {
         const duet_node *node = &graph->nodes[c->step_node[s]];
-        for (int k = 0; k < node->op->outputs && !node->op->alias; k++) DUET_TRY(place_output(c, node, k, s));
+        for (int k = 0; k < node->op->outputs && !node->op->alias; k++)
+            DUET_TRY(place_output(c, node, k, s));
     }
     DUET_TRY(duet_memory_plan(c->buffers, c->buffer_count, &c->plan->slab_bytes));
     for (int64_t i = 0; i < graph->value_count; i++)
@@ -141,28 +154,37 @@ static duet_status place_values(compile *c, const duet_params *params) {
     return DUET_OK;
 }
 
-/* Gradients go straight into the block where their value has a buffer of its own; otherwise they are copied at the end. */
-static duet_status place_gradients(compile *c, const duet_params *params, const duet_plan_grad *grads, int64_t count) {
+/* Gradients go straight into the block where their value has a buffer of its own; otherwise they
+ * are copied at the end. */
+static duet_status place_gradients(compile *c, const duet_params *params,
+                                   const duet_plan_grad *grads, int64_t count) {
     duet_plan *plan = c->plan;
     plan->slots = params->count;
     plan->grad_offset = duet_arena_alloc(plan->arena, params->count + 1, sizeof *plan->grad_offset);
-    plan->copies = duet_arena_alloc(plan->arena, count + c->graph->assign_count + 1, sizeof *plan->copies);
+    plan->copies =
+        duet_arena_alloc(plan->arena, count + c->graph->assign_count + 1, sizeof *plan->copies);
     DUET_TRY(duet_arena_status(plan->arena));
     for (int64_t i = 0; i < params->count; i++) plan->grad_offset[i] = -1;
     int64_t done = 0;
     for (int64_t n = 0; n < c->graph->node_count && done < count; n++) {
         for (int64_t i = 0; i < count; i++) { /* in the order of the producing nodes */
             const duet_value value = grads[i].value;
-            if (value == DUET_NONE || c->graph->values[value].kind != DUET_VALUE_NODE || c->graph->values[value].source != n) continue;
+            if (value == DUET_NONE || c->graph->values[value].kind != DUET_VALUE_NODE ||
+                c->graph->values[value].source != n)
+                continue;
             const duet_param_slot *slot = &params->slots[grads[i].slot];
             if (duet_shape_count(&c->graph->values[value].arg.shape) != slot->count)
-                return duet_fail(DUET_SHAPE, "the gradient of '%s' has another size than the parameter", slot->name);
+                return duet_fail(DUET_SHAPE,
+                                 "the gradient of '%s' has another size than the parameter",
+                                 slot->name);
             plan->grad_offset[grads[i].slot] = plan->grad_size;
             const duet_place to = {DUET_PLACE_GRAD, plan->grad_size};
-            if (c->root[value] == value && c->place[value].kind == DUET_PLACE_NONE) c->place[value] = to;
+            if (c->root[value] == value && c->place[value].kind == DUET_PLACE_NONE)
+                c->place[value] = to;
             else {
                 keep_to_end(c, value);
-                plan->copies[plan->copy_count++] = (duet_plan_copy){.from = {.offset = value}, .to = to, .count = slot->count};
+                plan->copies[plan->copy_count++] =
+                    (duet_plan_copy){.from = {.offset = value}, .to = to, .count = slot->count};
             }
             plan->grad_size += (slot->count + 15) / 16 * 16;
             done++;
@@ -176,22 +198,29 @@ static duet_place place_of(const compile *c, duet_value value) {
 }
 
 duet_kernel_options duet_step_options(const duet_plan *plan, const duet_step *step) {
-    duet_kernel_options options = {.threads = plan->options.threads, .exact = plan->options.exact, .bf16 = plan->bf16, .near_bytes = plan->near_bytes};
-    for (int k = 0; k < step->call.inputs; k++) options.param_inputs |= (uint32_t)(step->in[k].kind == DUET_PLACE_PARAM) << k;
+    duet_kernel_options options = {.threads = plan->options.threads,
+                                   .exact = plan->options.exact,
+                                   .bf16 = plan->bf16,
+                                   .near_bytes = plan->near_bytes};
+    for (int k = 0; k < step->call.inputs; k++)
+        options.param_inputs |= (uint32_t)(step->in[k].kind == DUET_PLACE_PARAM) << k;
     return options;
 }
 
 static duet_status choose_kernel(duet_step *step, const duet_plan *plan) {
     const duet_kernel_options options = duet_step_options(plan, step);
-    DUET_TRY(duet_tuning_choose(&step->kernel, plan->options.tuning, plan->backend, &step->call, &options, plan->grad_size > 0));
+    DUET_TRY(duet_tuning_choose(&step->kernel, plan->options.tuning, plan->backend, &step->call,
+                                &options, plan->grad_size > 0));
     step->tuned = step->kernel != NULL;
-    if (!step->kernel) step->kernel = plan->backend->find(&step->call, &options);
-    if (step->kernel && step->kernel->plan) {
+    if (step->kernel == NULL) step->kernel = plan->backend->find(&step->call, &options);
+    if (step->kernel != NULL && step->kernel->plan != NULL) {
         const duet_status status = step->kernel->plan(&step->call, &options, &step->plan);
-        if (status == DUET_UNSUPPORTED) step->kernel = NULL;
-        else if (status != DUET_OK) return status;
+        if (status == DUET_UNSUPPORTED)
+            step->kernel = NULL;
+        else if (status != DUET_OK)
+            return status;
     }
-    if (step->kernel) return DUET_OK;
+    if (step->kernel != NULL) return DUET_OK;
     memset(&step->plan, 0, sizeof step->plan);
     step->kernel = duet_kernel_reference(step->call.op);
     step->fallback = plan->backend != duet_backend_ref();
@@ -200,18 +229,21 @@ static duet_status choose_kernel(duet_step *step, const duet_plan *plan) {
 }
 
 /* Parameters may be stored otherwise than the graph says. */
-static duet_status take_stored_types(compile *c, const duet_node *node, const duet_params *params, duet_call *call) {
+static duet_status take_stored_types(compile *c, const duet_node *node, const duet_params *params,
+                                     duet_call *call) {
     for (int k = 0; k < node->op->inputs; k++) {
         const duet_place place = place_of(c, node->in[k]);
         if (place.kind != DUET_PLACE_PARAM) continue;
         call->in[k].dtype = params->slots[place.offset].dtype;
         if (node->op->alias && call->in[k].dtype != DUET_F32)
-            return duet_fail(DUET_UNSUPPORTED, "%s of '%s' at '%s' needs it stored as f32", node->op->info.name, params->slots[place.offset].name, node->scope);
+            return duet_fail(DUET_UNSUPPORTED, "%s of '%s' at '%s' needs it stored as f32",
+                             node->op->info.name, params->slots[place.offset].name, node->scope);
     }
     return DUET_OK;
 }
 
-/* Where a step keeps packed weights: beside those of others, or, where weights change with every run, in one place for all. */
+/* Where a step keeps packed weights: beside those of others, or, where weights change with every
+ * run, in one place for all. */
 static void place_kept(duet_plan *plan, duet_step *step) {
     const int64_t bytes = (step->plan.keep + 63) / 64 * 64;
     step->keep_offset = duet_plan_trains(plan) ? 0 : plan->keep_bytes;
@@ -234,19 +266,22 @@ static duet_status make_step(compile *c, int64_t s, const duet_params *params) {
     if (attr_size > 0) memcpy(attr, node->attr, attr_size);
     step->call.attr = attr;
     for (int k = 0; k < node->op->inputs; k++) step->in[k] = place_of(c, node->in[k]);
-    for (int k = 0; k < node->op->outputs; k++) step->out[k] = (used >> k & 1u) ? place_of(c, node->out[k]) : (duet_place){0};
+    for (int k = 0; k < node->op->outputs; k++)
+        step->out[k] = (used >> k & 1u) ? place_of(c, node->out[k]) : (duet_place){0};
     if (node->op->alias) return DUET_OK;
     const duet_status status = choose_kernel(step, plan);
     if (status != DUET_OK) {
         duet_error_frame("cannot plan %s at '%s'", node->op->info.name, node->scope);
         return status;
     }
-    if (step->plan.scratch > plan->scratch_bytes) plan->scratch_bytes = (step->plan.scratch + 63) / 64 * 64;
+    if (step->plan.scratch > plan->scratch_bytes)
+        plan->scratch_bytes = (step->plan.scratch + 63) / 64 * 64;
     place_kept(plan, step);
     return DUET_OK;
 }
 
-static duet_status make_ends(compile *c, const duet_params *params, const duet_value *outputs, int64_t output_count) {
+static duet_status make_ends(compile *c, const duet_params *params, const duet_value *outputs,
+                             int64_t output_count) {
     duet_plan *plan = c->plan;
     plan->inputs = duet_arena_alloc(plan->arena, c->graph->input_count + 1, sizeof *plan->inputs);
     plan->outputs = duet_arena_alloc(plan->arena, output_count + 1, sizeof *plan->outputs);
@@ -254,23 +289,32 @@ static duet_status make_ends(compile *c, const duet_params *params, const duet_v
     for (int64_t i = 0; i < c->graph->input_count; i++) {
         const duet_value value = c->graph->inputs[i];
         if (!c->live[value]) continue;
-        plan->inputs[plan->input_count++] = (duet_plan_input){.name = duet_arena_text(plan->arena, c->graph->values[value].name),
-                                                              .arg = c->graph->values[value].arg, .place = c->place[value]};
+        plan->inputs[plan->input_count++] =
+            (duet_plan_input){.name = duet_arena_text(plan->arena, c->graph->values[value].name),
+                              .arg = c->graph->values[value].arg,
+                              .place = c->place[value]};
     }
     for (int64_t i = 0; i < output_count; i++)
-        plan->outputs[i] = (duet_plan_output){.arg = c->graph->values[outputs[i]].arg, .place = place_of(c, outputs[i])};
+        plan->outputs[i] = (duet_plan_output){.arg = c->graph->values[outputs[i]].arg,
+                                              .place = place_of(c, outputs[i])};
     plan->output_count = output_count;
-    for (int64_t i = 0; i < plan->copy_count; i++) plan->copies[i].from = place_of(c, (duet_value)plan->copies[i].from.offset);
+    for (int64_t i = 0; i < plan->copy_count; i++)
+        plan->copies[i].from = place_of(c, (duet_value)plan->copies[i].from.offset);
     for (int64_t i = 0; i < c->graph->assign_count; i++) {
-        const duet_param_slot *slot = duet_params_slot(params, c->graph->params[c->graph->assigns[i].param].name);
-        plan->copies[plan->copy_count++] = (duet_plan_copy){.from = place_of(c, c->graph->assigns[i].value),
-                                                            .to = {DUET_PLACE_PARAM, slot - params->slots}, .count = slot->count};
+        const duet_param_slot *slot =
+            duet_params_slot(params, c->graph->params[c->graph->assigns[i].param].name);
+        plan->copies[plan->copy_count++] =
+            (duet_plan_copy){.from = place_of(c, c->graph->assigns[i].value),
+                             .to = {DUET_PLACE_PARAM, slot - params->slots},
+                             .count = slot->count};
     }
     return duet_arena_status(plan->arena);
 }
 
-duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_params *params, const duet_value *outputs,
-                          int64_t output_count, const duet_plan_grad *grads, int64_t grad_count, const duet_plan_options *options) {
+duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_params *params,
+                          const duet_value *outputs, int64_t output_count,
+                          const duet_plan_grad *grads, int64_t grad_count,
+                          const duet_plan_options *options) {
     duet_status status = DUET_OK;
     duet_plan *plan = NULL;
     compile c = {.graph = graph};
@@ -307,10 +351,11 @@ done:
 }
 
 void duet_plan_free(duet_plan *plan) {
-    if (!plan) return;
-    for (int64_t s = 0; plan->steps && s < plan->step_count; s++) {
+    if (plan == NULL) return;
+    for (int64_t s = 0; plan->steps != NULL && s < plan->step_count; s++) {
         const duet_step *step = &plan->steps[s];
-        if (step->kernel && step->kernel->release && step->plan.state) step->kernel->release(step->plan.state);
+        if (step->kernel != NULL && step->kernel->release != NULL && step->plan.state != NULL)
+            step->kernel->release(step->plan.state);
     }
     duet_arena_free(plan->arena);
     duet_release(plan);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/plan.h: a plan is a compiled graph (kernel per node, offsets by lifetime, scratch); a session is a plan
- * with its memory. Parameters live in one block shared by sessions. Running allocates nothing. */
+ * engine/graph/plan.h: a plan is a compiled graph (kernel per node, offsets by lifetime, scratch);
+ * a session is a plan with its memory. Parameters live in one block shared by sessions. Running
+ * allocates nothing. */
 #ifndef DUET_ENGINE_PLAN_H
 #define DUET_ENGINE_PLAN_H
 
 #include "engine/backend/backend.h"
 #include "engine/graph/graph.h"
 
-/* ---- parameters: one block, f32, each tensor 64-byte aligned, gaps are zero. Tensors may instead be lent, read-only, by a
- * mapped file; those are f32 or bf16 ---- */
+/* ---- parameters: one block, f32, each tensor 64-byte aligned, gaps are zero. Tensors may instead
+ * be lent, read-only, by a mapped file; those are f32 or bf16 ---- */
 typedef struct duet_param_slot {
     const char *name;
     duet_role role;
@@ -21,22 +22,26 @@ typedef struct duet_param_slot {
 typedef struct duet_params {
     duet_arena *arena;
     duet_param_slot *slots;
-    int64_t count;      /* slots */
+    int64_t count; /* slots */
     float *block;
-    int64_t size;       /* floats of the block, gaps included */
-    bool mapped;        /* what is lent lies in the mapping of a file: pages that nobody reads any more may leave memory */
-    uint64_t version;   /* of the content; bump with duet_params_touch after changing it */
+    int64_t size; /* floats of the block, gaps included */
+    bool mapped; /* what is lent lies in the mapping of a file: pages that nobody reads any more may
+                    leave memory */
+    uint64_t version; /* of the content; bump with duet_params_touch after changing it */
 } duet_params;
-/* Slots for all parameters of the graph (also those of nodes that are pruned later), in the order they were asked for. */
+/* Slots for all parameters of the graph (also those of nodes that are pruned later), in the order
+ * they were asked for. */
 DUET_NODISCARD duet_status duet_params_new(duet_params **out, const duet_graph *graph);
-/* The same in steps: slots without a block; some of them lent (before anything is planned); a block for the others. */
+/* The same in steps: slots without a block; some of them lent (before anything is planned); a block
+ * for the others. */
 DUET_NODISCARD duet_status duet_params_describe(duet_params **out, const duet_graph *graph);
 void duet_params_lend(duet_params *params, int64_t slot, duet_dtype dtype, const void *content);
 DUET_NODISCARD duet_status duet_params_alloc(duet_params *params);
 const void *duet_params_data(const duet_params *params, const duet_param_slot *slot);
 void duet_params_free(duet_params *params);
 const duet_param_slot *duet_params_slot(const duet_params *params, const char *name);
-/* Draws initial values; a tensor's values depend on (seed, its name). random_readers: everything non-zero (untrained baseline). */
+/* Draws initial values; a tensor's values depend on (seed, its name). random_readers: everything
+ * non-zero (untrained baseline). */
 void duet_params_init(duet_params *params, uint64_t seed, bool random_reader);
 void duet_params_touch(duet_params *params);
 
@@ -54,20 +59,24 @@ typedef struct duet_plan_grad { /* gradient `value` of the parameter slot `slot`
 } duet_plan_grad;
 
 typedef struct duet_plan duet_plan;
-/* outputs: values that duet_session_get reads. grads (may be NULL): land in one block, ordered by when they become final.
- * Nodes that nothing of this needs are not run, and their parameters not read. The graph may be freed afterwards. */
-DUET_NODISCARD duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_params *params, const duet_value *outputs,
-                                         int64_t output_count, const duet_plan_grad *grads, int64_t grad_count,
-                                         const duet_plan_options *options);
+/* outputs: values that duet_session_get reads. grads (may be NULL): land in one block, ordered by
+ * when they become final. Nodes that nothing of this needs are not run, and their parameters not
+ * read. The graph may be freed afterwards. */
+DUET_NODISCARD duet_status duet_plan_new(duet_plan **out, const duet_graph *graph,
+                                         const duet_params *params, const duet_value *outputs,
+                                         int64_t output_count, const duet_plan_grad *grads,
+                                         int64_t grad_count, const duet_plan_options *options);
 void duet_plan_free(duet_plan *plan);
 
 /* Threads, exactness and table of kernels as the context has them; the backend is "cpu". */
 duet_plan_options duet_plan_options_of(const duet_context *ctx);
 /* The passes of a forward pass: fuse, and bf16 where the context's precision is that. */
-DUET_NODISCARD duet_status duet_forward_passes(duet_context *ctx, duet_graph *graph, const duet_value *outputs, int64_t count);
+DUET_NODISCARD duet_status duet_forward_passes(duet_context *ctx, duet_graph *graph,
+                                               const duet_value *outputs, int64_t count);
 /* Both, and the plan. */
-DUET_NODISCARD duet_status duet_forward_plan(duet_context *ctx, duet_plan **out, duet_graph *graph, const duet_params *params,
-                                             const duet_value *outputs, int64_t count);
+DUET_NODISCARD duet_status duet_forward_plan(duet_context *ctx, duet_plan **out, duet_graph *graph,
+                                             const duet_params *params, const duet_value *outputs,
+                                             int64_t count);
 
 typedef struct duet_plan_row { /* one node, for `info --plan` and `bench` */
     const char *op, *scope, *kernel, *impl;
@@ -79,10 +88,11 @@ typedef struct duet_plan_row { /* one node, for `info --plan` and `bench` */
 } duet_plan_row;
 int64_t duet_plan_rows(const duet_plan *plan);
 void duet_plan_row_at(const duet_plan *plan, int64_t index, duet_plan_row *out);
-int64_t duet_plan_memory(const duet_plan *plan); /* bytes of a session: activations, scratch, kept */
-int64_t duet_plan_slab(const duet_plan *plan);   /* of these: activations */
+int64_t duet_plan_memory(
+    const duet_plan *plan);                    /* bytes of a session: activations, scratch, kept */
+int64_t duet_plan_slab(const duet_plan *plan); /* of these: activations */
 int64_t duet_plan_scratch(const duet_plan *plan);
-int64_t duet_plan_kept(const duet_plan *plan);   /* between runs: packed weights */
+int64_t duet_plan_kept(const duet_plan *plan); /* between runs: packed weights */
 int64_t duet_plan_fallbacks(const duet_plan *plan);
 int64_t duet_plan_tuned(const duet_plan *plan); /* nodes whose kernel the tuning table names */
 /* Where the gradient of a slot stands in the gradient block, -1 = none. */
@@ -91,15 +101,20 @@ int64_t duet_plan_grad_size(const duet_plan *plan); /* floats */
 
 /* ---- session ---- */
 typedef struct duet_session duet_session;
-DUET_NODISCARD duet_status duet_session_new(duet_session **out, const duet_plan *plan, duet_params *params);
+DUET_NODISCARD duet_status duet_session_new(duet_session **out, const duet_plan *plan,
+                                            duet_params *params);
 void duet_session_free(duet_session *session);
-/* Copies a whole input (dtype and size as declared). DUET_NOT_FOUND when the plan does not read it. */
-DUET_NODISCARD duet_status duet_session_set(duet_session *session, const char *input, const void *data);
+/* Copies a whole input (dtype and size as declared). DUET_NOT_FOUND when the plan does not read it.
+ */
+DUET_NODISCARD duet_status duet_session_set(duet_session *session, const char *input,
+                                            const void *data);
 bool duet_session_has_input(const duet_session *session, const char *input);
 void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step);
 DUET_NODISCARD duet_status duet_session_run(duet_session *session);
-/* Copies output `index` (order of duet_plan_new). `rows` < 0: all; else only the first rows of the first axis. */
-DUET_NODISCARD duet_status duet_session_get(const duet_session *session, int64_t index, int64_t rows, void *data);
+/* Copies output `index` (order of duet_plan_new). `rows` < 0: all; else only the first rows of the
+ * first axis. */
+DUET_NODISCARD duet_status duet_session_get(const duet_session *session, int64_t index,
+                                            int64_t rows, void *data);
 float *duet_session_gradients(duet_session *session); /* the gradient block */
 /* Runs with a clock around each node: seconds[duet_plan_rows]. */
 DUET_NODISCARD duet_status duet_session_profile(duet_session *session, double *seconds);

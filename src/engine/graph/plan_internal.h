@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/plan_internal.h: the inside of a plan, shared by plan.c (compiles) and session.c (runs). */
+ * engine/graph/plan_internal.h: the inside of a plan, shared by plan.c (compiles) and session.c
+ * (runs). */
 #ifndef DUET_ENGINE_PLAN_INTERNAL_H
 #define DUET_ENGINE_PLAN_INTERNAL_H
 
 #include "engine/graph/plan.h"
 
 /* Where a value lives. */
-typedef enum duet_place_kind { DUET_PLACE_NONE, DUET_PLACE_PARAM, DUET_PLACE_SLAB, DUET_PLACE_GRAD } duet_place_kind;
+typedef enum duet_place_kind {
+    DUET_PLACE_NONE,
+    DUET_PLACE_PARAM,
+    DUET_PLACE_SLAB,
+    DUET_PLACE_GRAD
+} duet_place_kind;
 typedef struct duet_place {
     duet_place_kind kind;
     int64_t offset; /* slot of a parameter; floats of the gradient block; bytes of the slab */
@@ -50,14 +56,16 @@ struct duet_plan {
     duet_plan_copy *copies;
     int64_t copy_count;
     int64_t slab_bytes, scratch_bytes, keep_bytes;
-    bool bf16; /* of the graph */
-    int64_t near_bytes; /* of a processor's second cache */
+    bool bf16;            /* of the graph */
+    int64_t near_bytes;   /* of a processor's second cache */
     int64_t *grad_offset; /* [slots], -1 = none */
     int64_t slots, grad_size;
 };
 
 /* Do weights change between runs? */
-static inline bool duet_plan_trains(const duet_plan *plan) { return plan->grad_size > 0; }
+static inline bool duet_plan_trains(const duet_plan *plan) {
+    return plan->grad_size > 0;
+}
 
 /* What a kernel is told of step `step`; weights of a plan with gradients change with every run. */
 duet_kernel_options duet_step_options(const duet_plan *plan, const duet_step *step);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/session.c: a plan with its memory. Every pointer is settled when the session is made; running only walks
- * the steps, so it allocates nothing. */
+ * engine/graph/session.c: a plan with its memory. Every pointer is settled when the session is
+ * made; running only walks the steps, so it allocates nothing. */
 #include "engine/graph/plan_internal.h"
 
 #include <string.h>
@@ -18,10 +18,15 @@ struct duet_session {
 
 static void *locate(const duet_session *session, duet_place place) {
     switch (place.kind) {
-    case DUET_PLACE_PARAM: return (void *)(uintptr_t)duet_params_data(session->params, &session->params->slots[place.offset]);
-    case DUET_PLACE_SLAB: return session->slab + place.offset;
-    case DUET_PLACE_GRAD: return session->grads + place.offset;
-    case DUET_PLACE_NONE: break;
+    case DUET_PLACE_PARAM:
+        return (void *)(uintptr_t)duet_params_data(session->params,
+                                                   &session->params->slots[place.offset]);
+    case DUET_PLACE_SLAB:
+        return session->slab + place.offset;
+    case DUET_PLACE_GRAD:
+        return session->grads + place.offset;
+    case DUET_PLACE_NONE:
+        break;
     }
     return NULL;
 }
@@ -37,7 +42,9 @@ static duet_status bind_step(duet_session *session, int64_t s) {
     run->scratch = session->scratch;
     run->threads = session->plan->options.threads;
     run->near_bytes = session->plan->near_bytes;
-    return step->kernel && step->kernel->open ? step->kernel->open(step->plan.state, &run->local) : DUET_OK;
+    return step->kernel != NULL && step->kernel->open != NULL
+               ? step->kernel->open(step->plan.state, &run->local)
+               : DUET_OK;
 }
 
 duet_status duet_session_new(duet_session **out, const duet_plan *plan, duet_params *params) {
@@ -60,10 +67,11 @@ done:
 }
 
 void duet_session_free(duet_session *session) {
-    if (!session) return;
-    for (int64_t s = 0; session->runs && s < session->plan->step_count; s++) {
+    if (session == NULL) return;
+    for (int64_t s = 0; session->runs != NULL && s < session->plan->step_count; s++) {
         const duet_kernel *kernel = session->plan->steps[s].kernel;
-        if (kernel && kernel->close && session->runs[s].local) kernel->close(session->runs[s].local);
+        if (kernel != NULL && kernel->close != NULL && session->runs[s].local != NULL)
+            kernel->close(session->runs[s].local);
     }
     duet_release(session->slab);
     duet_release(session->scratch);
@@ -79,11 +87,13 @@ static const duet_plan_input *find_input(const duet_session *session, const char
     return NULL;
 }
 
-bool duet_session_has_input(const duet_session *session, const char *input) { return find_input(session, input) != NULL; }
+bool duet_session_has_input(const duet_session *session, const char *input) {
+    return find_input(session, input) != NULL;
+}
 
 duet_status duet_session_set(duet_session *session, const char *input, const void *data) {
     const duet_plan_input *found = find_input(session, input);
-    if (!found) return duet_fail(DUET_NOT_FOUND, "the plan reads no input '%s'", input);
+    if (found == NULL) return duet_fail(DUET_NOT_FOUND, "the plan reads no input '%s'", input);
     memcpy(locate(session, found->place), data, duet_arg_bytes(&found->arg));
     return DUET_OK;
 }
@@ -95,27 +105,33 @@ void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step) {
     }
 }
 
-/* A kernel that has just made its own copy of a mapped weight (in half the bytes at least) reads the copy from now on. */
-static void drop_packed(const duet_session *session, const duet_step *step, const duet_run *run, int k) {
+/* A kernel that has just made its own copy of a mapped weight (in half the bytes at least) reads
+ * the copy from now on. */
+static void drop_packed(const duet_session *session, const duet_step *step, const duet_run *run,
+                        int k) {
     const int64_t bytes = (int64_t)duet_arg_bytes(&step->call.in[k]);
-    if (session->params->slots[step->in[k].offset].lent && 2 * step->plan.keep >= bytes) duet_map_drop(run->in[k], bytes);
+    if (session->params->slots[step->in[k].offset].lent != NULL && 2 * step->plan.keep >= bytes)
+        duet_map_drop(run->in[k], bytes);
 }
 
 static duet_status run_step(duet_session *session, int64_t s) {
     const duet_step *step = &session->plan->steps[s];
-    if (!step->kernel) return DUET_OK; /* a view */
+    if (step->kernel == NULL) return DUET_OK; /* a view */
     duet_run *run = &session->runs[s];
     uint32_t fresh = 0; /* parameters that the kernel sees for the first time */
     for (int k = 0; k < step->call.inputs; k++) {
-        const uint64_t version = step->in[k].kind == DUET_PLACE_PARAM ? session->params->version : 0;
+        const uint64_t version =
+            step->in[k].kind == DUET_PLACE_PARAM ? session->params->version : 0;
         fresh |= (uint32_t)(version != run->in_version[k]) << k;
         run->in_version[k] = version;
     }
-    if (run->keep && duet_plan_trains(session->plan)) memset(run->keep, 0, DUET_KEEP_HEADER); /* another step was there */
+    if (run->keep != NULL && duet_plan_trains(session->plan))
+        memset(run->keep, 0, DUET_KEEP_HEADER); /* another step was there */
     const duet_status status = step->kernel->run(run);
     for (int k = 0; k < step->call.inputs && session->params->mapped; k++)
         if (fresh >> k & 1u) drop_packed(session, step, run, k);
-    if (status != DUET_OK) duet_error_frame("%s at '%s'", step->call.op->info.name, step->call.scope);
+    if (status != DUET_OK)
+        duet_error_frame("%s at '%s'", step->call.op->info.name, step->call.scope);
     return status;
 }
 
@@ -124,7 +140,8 @@ static void finish(duet_session *session) {
     bool assigned = false;
     for (int64_t i = 0; i < plan->copy_count; i++) {
         const duet_plan_copy *copy = &plan->copies[i];
-        memcpy(locate(session, copy->to), locate(session, copy->from), (size_t)copy->count * sizeof(float));
+        memcpy(locate(session, copy->to), locate(session, copy->from),
+               (size_t)copy->count * sizeof(float));
         assigned |= copy->to.kind == DUET_PLACE_PARAM;
     }
     if (assigned) duet_params_touch(session->params);
@@ -148,7 +165,8 @@ duet_status duet_session_profile(duet_session *session, double *seconds) {
 
 duet_status duet_session_get(const duet_session *session, int64_t index, int64_t rows, void *data) {
     if (index < 0 || index >= session->plan->output_count)
-        return duet_fail(DUET_ARG, "no output %lld; the plan has %lld", (long long)index, (long long)session->plan->output_count);
+        return duet_fail(DUET_ARG, "no output %lld; the plan has %lld", (long long)index,
+                         (long long)session->plan->output_count);
     const duet_plan_output *output = &session->plan->outputs[index];
     size_t bytes = duet_arg_bytes(&output->arg);
     if (rows >= 0 && output->arg.shape.rank > 0 && rows <= output->arg.shape.dim[0])
@@ -157,4 +175,6 @@ duet_status duet_session_get(const duet_session *session, int64_t index, int64_t
     return DUET_OK;
 }
 
-float *duet_session_gradients(duet_session *session) { return session->grads; }
+float *duet_session_gradients(duet_session *session) {
+    return session->grads;
+}

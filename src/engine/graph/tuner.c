@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/tuner.c: measures kernels. Every candidate of a case runs on the same random data in turns, so that a
- * disturbance hits all; the time of each is its best turn. The kernel of the rule stays unless another one is faster by
- * MARGIN, in a second measurement of the two as well: noise alone should change nothing. */
+ * engine/graph/tuner.c: measures kernels. Every candidate of a case runs on the same random data in
+ * turns, so that a disturbance hits all; the time of each is its best turn. The kernel of the rule
+ * stays unless another one is faster by MARGIN, in a second measurement of the two as well: noise
+ * alone should change nothing. */
 #include "engine/graph/tuner.h"
 
 #include <math.h>
@@ -43,7 +44,8 @@ static duet_status make_input(void **out, const duet_arg *arg, int k) {
     DUET_TRY(duet_alloc(out, count, duet_dtype_size(arg->dtype)));
     if (arg->dtype == DUET_I32) return DUET_OK;
     DUET_TRY(duet_alloc(&x, count, sizeof *x));
-    for (int64_t i = 0; i < count; i++) x[i] = (float)(2.0 * duet_rng_uniform(random, (uint64_t)i) - 1.0);
+    for (int64_t i = 0; i < count; i++)
+        x[i] = (float)(2.0 * duet_rng_uniform(random, (uint64_t)i) - 1.0);
     duet_convert(*out, arg->dtype, x, DUET_F32, count);
     duet_release(x);
     return DUET_OK;
@@ -53,24 +55,27 @@ static duet_status bench_data(bench *b) {
     for (int k = 0; k < b->call->inputs; k++)
         if (b->call->has_in[k]) DUET_TRY(make_input(&b->in[k], &b->call->in[k], k));
     for (int k = 0; k < b->call->outputs; k++)
-        if (b->call->has_out[k]) DUET_TRY(duet_alloc(&b->out[k], (int64_t)duet_arg_bytes(&b->call->out[k]), 1));
+        if (b->call->has_out[k])
+            DUET_TRY(duet_alloc(&b->out[k], (int64_t)duet_arg_bytes(&b->call->out[k]), 1));
     return DUET_OK;
 }
 
 static duet_status trial_new(const bench *b, trial *t) {
-    if (t->kernel->plan) DUET_TRY(t->kernel->plan(b->call, &b->options, &t->plan));
-    t->run = (duet_run){.call = b->call, .state = t->plan.state, .threads = b->options.threads,
-                       .near_bytes = b->options.near_bytes};
+    if (t->kernel->plan != NULL) DUET_TRY(t->kernel->plan(b->call, &b->options, &t->plan));
+    t->run = (duet_run){.call = b->call,
+                        .state = t->plan.state,
+                        .threads = b->options.threads,
+                        .near_bytes = b->options.near_bytes};
     for (int k = 0; k < b->call->inputs; k++) t->run.in[k] = b->in[k];
     for (int k = 0; k < b->call->outputs; k++) t->run.out[k] = b->out[k];
     DUET_TRY(duet_alloc(&t->run.keep, t->plan.keep, 1));
     DUET_TRY(duet_alloc(&t->run.scratch, t->plan.scratch, 1));
-    return t->kernel->open ? t->kernel->open(t->plan.state, &t->run.local) : DUET_OK;
+    return t->kernel->open != NULL ? t->kernel->open(t->plan.state, &t->run.local) : DUET_OK;
 }
 
 static void trial_free(trial *t) {
-    if (t->kernel->close && t->run.local) t->kernel->close(t->run.local);
-    if (t->kernel->release && t->plan.state) t->kernel->release(t->plan.state);
+    if (t->kernel->close != NULL && t->run.local != NULL) t->kernel->close(t->run.local);
+    if (t->kernel->release != NULL && t->plan.state != NULL) t->kernel->release(t->plan.state);
     duet_release(t->run.keep);
     duet_release(t->run.scratch);
 }
@@ -86,7 +91,8 @@ static duet_status turn(const bench *b, trial *t, int times, double *seconds) {
     const double start = duet_clock();
     for (int i = 0; i < times; i++) {
         for (int k = 0; k < b->call->inputs; k++)
-            if (b->options.param_inputs >> k & 1u) t->run.in_version[k] = b->trains ? t->run.in_version[k] + 1 : 1;
+            if (b->options.param_inputs >> k & 1u)
+                t->run.in_version[k] = b->trains ? t->run.in_version[k] + 1 : 1;
         DUET_TRY(t->kernel->run(&t->run));
     }
     *seconds = (duet_clock() - start) / times;
@@ -111,7 +117,8 @@ static int fastest(const bench *b) {
 /* Sets `best` of all trials that are not out. */
 static duet_status measure(const duet_tuner *tuner, bench *b) {
     const int fewest = tuner->seconds > 0.0 ? FEWEST_TURNS : 1;
-    const double end = duet_clock() + tuner->seconds / 2; /* measured twice where another kernel is faster */
+    const double end =
+        duet_clock() + tuner->seconds / 2; /* measured twice where another kernel is faster */
     for (int i = 0; i < b->count; i++) b->trials[i].best = INFINITY;
     for (int n = 0; n < MOST_TURNS && (n < fewest || duet_clock() < end); n++) {
         for (int i = 0; i < b->count; i++) {
@@ -122,7 +129,8 @@ static duet_status measure(const duet_tuner *tuner, bench *b) {
             b->trials[i].best = fmin(b->trials[i].best, seconds);
         }
         const double best = b->trials[fastest(b)].best;
-        for (int i = 0; i < b->count; i++) b->trials[i].out |= i != b->usual && b->trials[i].best > HOPELESS * best;
+        for (int i = 0; i < b->count; i++)
+            b->trials[i].out |= i != b->usual && b->trials[i].best > HOPELESS * best;
     }
     return DUET_OK;
 }
@@ -144,18 +152,23 @@ static duet_status choose(const duet_tuner *tuner, bench *b, int *chosen) {
 /* The kernels of the case: how many; fewer than 2 are no choice. The rule's is trial `usual`. */
 static int list_trials(bench *b, const duet_backend *backend) {
     const duet_kernel *kernels[DUET_MAX_CANDIDATES], *usual = backend->find(b->call, &b->options);
-    const int count = backend->candidates ? backend->candidates(kernels, DUET_MAX_CANDIDATES, b->call, &b->options, NULL) : 0;
+    const int count =
+        backend->candidates != NULL
+            ? backend->candidates(kernels, DUET_MAX_CANDIDATES, b->call, &b->options, NULL)
+            : 0;
     b->count = 0;
     b->usual = -1;
     for (int i = 0; i < count; i++) {
-        if (usual && strcmp(kernels[i]->name, usual->name) == 0) b->usual = i;
+        if (usual != NULL && strcmp(kernels[i]->name, usual->name) == 0) b->usual = i;
         b->trials[b->count++] = (trial){.kernel = kernels[i]};
     }
-    if (b->usual < 0) b->count = 0; /* the rule takes none of them, but one that widens its arguments */
+    if (b->usual < 0)
+        b->count = 0; /* the rule takes none of them, but one that widens its arguments */
     return b->count;
 }
 
-static duet_status tune_case(const duet_tuner *tuner, bench *b, const char *key, duet_tuning *table) {
+static duet_status tune_case(const duet_tuner *tuner, bench *b, const char *key,
+                             duet_tuning *table) {
     duet_status status = DUET_OK;
     int chosen = b->usual;
     DUET_DO(bench_data(b));
@@ -165,21 +178,27 @@ static duet_status tune_case(const duet_tuner *tuner, bench *b, const char *key,
         if (!b->trials[i].out) DUET_DO(status);
     }
     DUET_DO(choose(tuner, b, &chosen));
-    const duet_tuning_row row = {.key = key, .kernel = b->trials[chosen].kernel->name, .usual = b->trials[b->usual].kernel->name,
-                                 .seconds = b->trials[chosen].best, .usual_seconds = b->trials[b->usual].best};
+    const duet_tuning_row row = {.key = key,
+                                 .kernel = b->trials[chosen].kernel->name,
+                                 .usual = b->trials[b->usual].kernel->name,
+                                 .seconds = b->trials[chosen].best,
+                                 .usual_seconds = b->trials[b->usual].best};
     DUET_DO(duet_tuning_put(table, &row));
 done:
     bench_free(b);
     return status;
 }
 
-/* Keys of all steps that have a choice, NULL for the others; of steps alike the first has their count. */
-static duet_status list_cases(const duet_plan *plan, duet_arena *arena, char **keys, int64_t *counts, int64_t *total) {
+/* Keys of all steps that have a choice, NULL for the others; of steps alike the first has their
+ * count. */
+static duet_status list_cases(const duet_plan *plan, duet_arena *arena, char **keys,
+                              int64_t *counts, int64_t *total) {
     *total = 0;
     for (int64_t s = 0; s < plan->step_count; s++) {
         duet_str key = {0};
-        bench b = {.call = &plan->steps[s].call, .options = duet_step_options(plan, &plan->steps[s])};
-        if (!plan->steps[s].kernel) continue;
+        bench b = {.call = &plan->steps[s].call,
+                   .options = duet_step_options(plan, &plan->steps[s])};
+        if (plan->steps[s].kernel == NULL) continue;
         if (list_trials(&b, plan->backend) < 2) continue;
         const duet_status status = duet_tuning_key(&key, b.call, &b.options, plan->grad_size > 0);
         keys[s] = status == DUET_OK ? duet_arena_text(arena, key.text) : NULL;
@@ -187,7 +206,7 @@ static duet_status list_cases(const duet_plan *plan, duet_arena *arena, char **k
         DUET_TRY(status);
         DUET_TRY(duet_arena_status(arena));
         int64_t first = 0;
-        while (!keys[first] || strcmp(keys[first], keys[s]) != 0) first++;
+        while (keys[first] == NULL || strcmp(keys[first], keys[s]) != 0) first++;
         *total += first == s;
         counts[first]++;
     }
@@ -205,13 +224,18 @@ duet_status duet_tune_plan(const duet_tuner *tuner, const duet_plan *plan, duet_
     DUET_DO(list_cases(plan, arena, keys, counts, &total));
     for (int64_t s = 0; s < plan->step_count; s++) {
         const duet_step *step = &plan->steps[s];
-        bench b = {.call = &step->call, .options = duet_step_options(plan, step), .trains = plan->grad_size > 0};
+        bench b = {.call = &step->call,
+                   .options = duet_step_options(plan, step),
+                   .trains = plan->grad_size > 0};
         if (counts[s] == 0) continue;
-        duet_progress_report(tuner->ctx, tuner->task, "cases", (double)done++, (double)total, step->call.op->info.name);
+        duet_progress_report(tuner->ctx, tuner->task, "cases", (double)done++, (double)total,
+                             step->call.op->info.name);
         DUET_DO(duet_check_cancelled(tuner->ctx));
         const int candidates = list_trials(&b, plan->backend);
-        if (!duet_tuning_row_of(table, keys[s])) DUET_CONTEXT(tune_case(tuner, &b, keys[s], table), "cannot tune '%s'", keys[s]);
-        tuner->row(&step->call, duet_tuning_row_of(table, keys[s]), counts[s], candidates, tuner->user);
+        if (duet_tuning_row_of(table, keys[s]) == NULL)
+            DUET_CONTEXT(tune_case(tuner, &b, keys[s], table), "cannot tune '%s'", keys[s]);
+        tuner->row(&step->call, duet_tuning_row_of(table, keys[s]), counts[s], candidates,
+                   tuner->user);
     }
 done:
     duet_release(keys);

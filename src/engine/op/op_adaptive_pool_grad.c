@@ -4,30 +4,31 @@
 #include "engine/op/formula.h"
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"dy"};
     const duet_pool_attr *attr = call->attr;
     const int64_t *dy = call->in[0].shape.dim;
     DUET_TRY(duet_op_check(call, names));
     DUET_TRY(duet_op_rank(call, 0, "dy", 4, 4));
     if (attr->size < 1 || attr->height < 1 || attr->width < 1) {
-        return duet_op_fail(call, "size %lld of %lldx%lld is impossible", (long long)attr->size, (long long)attr->height,
-                            (long long)attr->width);
+        return duet_op_fail(call, "size %lld of %lldx%lld is impossible", (long long)attr->size,
+                            (long long)attr->height, (long long)attr->width);
     }
     DUET_TRY(duet_op_want(call, 0, "dy", 4, (int64_t[]){dy[0], attr->size, attr->size, dy[3]}));
     return duet_op_out(call, 0, 4, (int64_t[]){dy[0], attr->height, attr->width, dy[3]});
 }
 
-static double gather(const duet_pool_attr *attr, const float *dy, int64_t channels, int64_t r, int64_t q)
-{
+static double gather(const duet_pool_attr *attr, const float *dy, int64_t channels, int64_t r,
+                     int64_t q) {
     const int64_t p = attr->size;
     double sum = 0.0;
     for (int64_t i = 0; i < p; i++) {
-        const int64_t top = duet_pool_begin(i, attr->height, p), bottom = duet_pool_end(i, attr->height, p);
+        const int64_t top = duet_pool_begin(i, attr->height, p),
+                      bottom = duet_pool_end(i, attr->height, p);
         if (r < top || r >= bottom) continue;
         for (int64_t j = 0; j < p; j++) {
-            const int64_t left = duet_pool_begin(j, attr->width, p), right = duet_pool_end(j, attr->width, p);
+            const int64_t left = duet_pool_begin(j, attr->width, p),
+                          right = duet_pool_end(j, attr->width, p);
             if (q < left || q >= right) continue;
             sum += (double)dy[(i * p + j) * channels] / (double)((bottom - top) * (right - left));
         }
@@ -35,8 +36,7 @@ static double gather(const duet_pool_attr *attr, const float *dy, int64_t channe
     return sum;
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_pool_attr *attr = run->call->attr;
     const int64_t *xd = run->call->out[0].shape.dim;
     const float *dy = run->in[0]; /* [B,p,p,C] */
@@ -46,15 +46,16 @@ static void reference(const duet_run *run)
             for (int64_t q = 0; q < xd[2]; q++) {
                 for (int64_t c = 0; c < xd[3]; c++) {
                     const float *from = dy + b * attr->size * attr->size * xd[3] + c;
-                    dx[((b * xd[1] + r) * xd[2] + q) * xd[3] + c] = (float)gather(attr, from, xd[3], r, q);
+                    dx[((b * xd[1] + r) * xd[2] + q) * xd[3] + c] =
+                        (float)gather(attr, from, xd[3], r, q);
                 }
             }
         }
     }
 }
 
-duet_value duet_adaptive_pool_grad(duet_graph *g, duet_value dy, int64_t size, int64_t height, int64_t width)
-{
+duet_value duet_adaptive_pool_grad(duet_graph *g, duet_value dy, int64_t size, int64_t height,
+                                   int64_t width) {
     const duet_pool_attr attr = {.size = size, .height = height, .width = width};
     return duet_op_apply(g, &duet_op_adaptive_pool_grad, &attr, dy, DUET_NONE, DUET_NONE);
 }
@@ -73,7 +74,14 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_adaptive_pool_grad = {
-    .info = {.name = "adaptive_pool_grad", .help = "gradient of adaptive_pool: dy[B,p,p,C] -> dx[B,H,W,C]",
+    .info = {.name = "adaptive_pool_grad",
+             .help = "gradient of adaptive_pool: dy[B,p,p,C] -> dx[B,H,W,C]",
              .params = DUET_TABLE(params, duet_pool_attr)},
-    .inputs = 1, .required = 1, .outputs = 1, .grad_only = true,
-    .shape = check_shape, .reference = reference, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 1,
+    .required = 1,
+    .outputs = 1,
+    .grad_only = true,
+    .shape = check_shape,
+    .reference = reference,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

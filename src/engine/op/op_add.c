@@ -1,33 +1,30 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op_add.c: y = a + b, same shapes (residual connections). The gradient is the same value for both. */
+ * engine/op/op_add.c: y = a + b, same shapes (residual connections). The gradient is the same value
+ * for both. */
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"a", "b"};
     DUET_TRY(duet_op_check(call, names));
     DUET_TRY(duet_op_want_shape(call, 1, "b", &call->in[0].shape));
     return duet_op_out_shape(call, 0, &call->in[0].shape);
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const int64_t count = duet_shape_count(&run->call->in[0].shape);
     const float *a = run->in[0], *b = run->in[1];
     float *y = run->out[0];
     for (int64_t e = 0; e < count; e++) y[e] = (float)((double)a[e] + (double)b[e]);
 }
 
-static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
-                     duet_value *din)
-{
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
     (void)g, (void)attr, (void)in, (void)out;
     din[0] = dout[0];
     din[1] = dout[0];
 }
 
-duet_value duet_add(duet_graph *g, duet_value a, duet_value b)
-{
+duet_value duet_add(duet_graph *g, duet_value a, duet_value b) {
     return duet_op_apply(g, &duet_op_add, NULL, a, b, DUET_NONE);
 }
 
@@ -40,6 +37,14 @@ static const duet_op_case cases[] = {
 
 const duet_op duet_op_add = {
     .info = {.name = "add", .help = "a + b of the same shape", .params = DUET_TABLE_EMPTY},
-    .inputs = 2, .required = 2, .outputs = 1, .in_place = 1u << 0 | 1u << 1,
-    .bf16_inputs = 1u << 0 | 1u << 1, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 2,
+    .required = 2,
+    .outputs = 1,
+    .in_place = 1u << 0 | 1u << 1,
+    .bf16_inputs = 1u << 0 | 1u << 1,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .grad = gradient,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

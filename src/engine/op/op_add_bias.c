@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * engine/op/op_add_bias.c: y[…,c] = x[…,c] + bias[c], for ops that take no bias themselves.
- * Gradients: dx = dy, dbias = the sum of dy over all other axes, which linear_dw has as its second output. */
+ * Gradients: dx = dy, dbias = the sum of dy over all other axes, which linear_dw has as its second
+ * output. */
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x", "bias"};
     const duet_shape *x = &call->in[0].shape;
     DUET_TRY(duet_op_check(call, names));
@@ -13,8 +13,7 @@ static duet_status check_shape(duet_call *call)
     return duet_op_out_shape(call, 0, x);
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_shape *xs = &run->call->in[0].shape;
     const int64_t rows = duet_op_rows(xs), channels = duet_op_last(xs);
     const float *x = run->in[0], *bias = run->in[1]; /* […,C], [C] */
@@ -24,9 +23,8 @@ static void reference(const duet_run *run)
     }
 }
 
-static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
-                     duet_value *din)
-{
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
     duet_value unused = DUET_NONE;
     (void)attr, (void)out;
     if (dout[0] == DUET_NONE) return;
@@ -34,8 +32,7 @@ static void gradient(duet_graph *g, const void *attr, const duet_value *in, cons
     duet_linear_dw(g, in[0], dout[0], 2, &unused, &din[1]);
 }
 
-duet_value duet_add_bias(duet_graph *g, duet_value x, duet_value bias)
-{
+duet_value duet_add_bias(duet_graph *g, duet_value x, duet_value bias) {
     return duet_op_apply(g, &duet_op_add_bias, NULL, x, bias, DUET_NONE);
 }
 
@@ -47,6 +44,14 @@ static const duet_op_case cases[] = {
 
 const duet_op duet_op_add_bias = {
     .info = {.name = "add_bias", .help = "x[…,C] + bias[C]", .params = DUET_TABLE_EMPTY},
-    .inputs = 2, .required = 2, .outputs = 1, .in_place = 1u << 0,
-    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 2,
+    .required = 2,
+    .outputs = 1,
+    .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .grad = gradient,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

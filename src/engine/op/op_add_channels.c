@@ -3,8 +3,7 @@
  * Gradients: dx = dy, dv = sum_channels(dy). */
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x", "v"};
     const duet_shape *x = &call->in[0].shape;
     DUET_TRY(duet_op_check(call, names));
@@ -13,8 +12,7 @@ static duet_status check_shape(duet_call *call)
     return duet_op_out_shape(call, 0, x);
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_shape *xs = &run->call->in[0].shape;
     const int64_t space = duet_op_middle(xs), channels = duet_op_last(xs);
     const float *x = run->in[0], *v = run->in[1]; /* [B,…,C], [B,C] */
@@ -29,17 +27,15 @@ static void reference(const duet_run *run)
     }
 }
 
-static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
-                     duet_value *din)
-{
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
     (void)attr, (void)in, (void)out;
     if (dout[0] == DUET_NONE) return;
     din[0] = dout[0];
     din[1] = duet_sum_channels(g, dout[0]);
 }
 
-duet_value duet_add_channels(duet_graph *g, duet_value x, duet_value v)
-{
+duet_value duet_add_channels(duet_graph *g, duet_value x, duet_value v) {
     return duet_op_apply(g, &duet_op_add_channels, NULL, x, v, DUET_NONE);
 }
 
@@ -52,6 +48,14 @@ static const duet_op_case cases[] = {
 
 const duet_op duet_op_add_channels = {
     .info = {.name = "add_channels", .help = "x[B,…,C] + v[B,C]", .params = DUET_TABLE_EMPTY},
-    .inputs = 2, .required = 2, .outputs = 1, .in_place = 1u << 0,
-    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 2,
+    .required = 2,
+    .outputs = 1,
+    .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .grad = gradient,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op_attention_grad.c: gradient of attention; the probabilities a[t,s] are computed again.
- *   g[t,s] = dy[t] . v[s];  m[t] = sum over s of a[t,s] g[t,s];  e[t,s] = a[t,s] (g[t,s] - m[t]) / sqrt(d)
- *   dq[t] = sum over s of e[t,s] k[s];  dk[s] = sum over t of e[t,s] q[t];  dv[s] = sum over t of a[t,s] dy[t]
- * Without scratch memory the reference computes rows of a again for each key: T^3 steps, for small T only. */
+ * engine/op/op_attention_grad.c: gradient of attention; the probabilities a[t,s] are computed
+ * again.
+ *   g[t,s] = dy[t] . v[s];  m[t] = sum over s of a[t,s] g[t,s];
+ *   e[t,s] = a[t,s] (g[t,s] - m[t]) / sqrt(d)
+ *   dq[t] = sum over s of e[t,s] k[s];  dk[s] = sum over t of e[t,s] q[t];
+ *   dv[s] = sum over t of a[t,s] dy[t]
+ * Without scratch memory the reference computes rows of a again for each key: T^3 steps, for small
+ * T only. */
 #include <math.h>
 
 #include "engine/op/formula.h"
@@ -10,8 +14,7 @@
 
 #define CHUNK 64 /* channels summed at once */
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"qkv", "dy"};
     const duet_attention_attr *attr = call->attr;
     const duet_shape *qkv = &call->in[0].shape;
@@ -19,40 +22,38 @@ static duet_status check_shape(duet_call *call)
     DUET_TRY(duet_op_rank(call, 0, "qkv", 3, 3));
     if (attr->heads < 1 || attr->heads > qkv->dim[2] || qkv->dim[2] % (3 * attr->heads) != 0) {
         char text[96];
-        return duet_op_fail(call, "qkv %s does not divide into 3 x %lld heads", duet_shape_text(qkv, text), (long long)attr->heads);
+        return duet_op_fail(call, "qkv %s does not divide into 3 x %lld heads",
+                            duet_shape_text(qkv, text), (long long)attr->heads);
     }
-    DUET_TRY(duet_op_want(call, 1, "dy", 3, (int64_t[]){qkv->dim[0], qkv->dim[1], qkv->dim[2] / 3}));
+    DUET_TRY(
+        duet_op_want(call, 1, "dy", 3, (int64_t[]){qkv->dim[0], qkv->dim[1], qkv->dim[2] / 3}));
     return duet_op_out_shape(call, 0, qkv);
 }
 
-typedef struct head_view { /* one head of one sample */
-    const float *q, *k, *v, *dy;               /* [T,d] */
-    int64_t tokens, stride, dy_stride, size;   /* strides between tokens of q, k, v and of dy */
+typedef struct head_view {                   /* one head of one sample */
+    const float *q, *k, *v, *dy;             /* [T,d] */
+    int64_t tokens, stride, dy_stride, size; /* strides between tokens of q, k, v and of dy */
 } head_view;
 
-typedef struct row_view { /* what softmax needs to know of row t */
+typedef struct row_view {     /* what softmax needs to know of row t */
     double peak, total, mean; /* mean: m[t] */
 } row_view;
 
-static double dot(const float *a, const float *b, int64_t count)
-{
+static double dot(const float *a, const float *b, int64_t count) {
     double sum = 0.0;
     for (int64_t c = 0; c < count; c++) sum += (double)a[c] * (double)b[c];
     return sum;
 }
 
-static double logit(const head_view *h, int64_t t, int64_t s)
-{
+static double logit(const head_view *h, int64_t t, int64_t s) {
     return dot(h->q + t * h->stride, h->k + s * h->stride, h->size) / sqrt((double)h->size);
 }
 
-static double slope(const head_view *h, int64_t t, int64_t s)
-{
+static double slope(const head_view *h, int64_t t, int64_t s) {
     return dot(h->dy + t * h->dy_stride, h->v + s * h->stride, h->size);
 }
 
-static row_view row_of(const head_view *h, int64_t t)
-{
+static row_view row_of(const head_view *h, int64_t t) {
     row_view row = {.peak = logit(h, t, 0)};
     for (int64_t s = 1; s < h->tokens; s++) row.peak = fmax(row.peak, logit(h, t, s));
     for (int64_t s = 0; s < h->tokens; s++) {
@@ -65,8 +66,8 @@ static row_view row_of(const head_view *h, int64_t t)
 }
 
 /* dq of token t: begins at `out` */
-static void query_gradient(const head_view *h, int64_t t, int64_t first, int64_t count, float *out)
-{
+static void query_gradient(const head_view *h, int64_t t, int64_t first, int64_t count,
+                           float *out) {
     const row_view row = row_of(h, t);
     double sum[CHUNK] = {0};
     for (int64_t s = 0; s < h->tokens; s++) {
@@ -78,8 +79,8 @@ static void query_gradient(const head_view *h, int64_t t, int64_t first, int64_t
 }
 
 /* dk and dv of token s */
-static void key_gradient(const head_view *h, int64_t s, int64_t first, int64_t count, float *dk, float *dv)
-{
+static void key_gradient(const head_view *h, int64_t s, int64_t first, int64_t count, float *dk,
+                         float *dv) {
     double key[CHUNK] = {0}, value[CHUNK] = {0};
     for (int64_t t = 0; t < h->tokens; t++) {
         const row_view row = row_of(h, t);
@@ -96,8 +97,7 @@ static void key_gradient(const head_view *h, int64_t s, int64_t first, int64_t c
     }
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_attention_attr *attr = run->call->attr;
     const int64_t *yd = run->call->in[1].shape.dim; /* [B,T,C] */
     const int64_t channels = yd[2], size = channels / attr->heads;
@@ -106,10 +106,17 @@ static void reference(const duet_run *run)
     for (int64_t b = 0; b < yd[0]; b++) {
         for (int64_t head = 0; head < attr->heads; head++) {
             const float *from = qkv + b * yd[1] * 3 * channels;
-            const int64_t q = duet_qkv_channel(attr, channels, head, 0, 0), k = duet_qkv_channel(attr, channels, head, 1, 0);
+            const int64_t q = duet_qkv_channel(attr, channels, head, 0, 0),
+                          k = duet_qkv_channel(attr, channels, head, 1, 0);
             const int64_t v = duet_qkv_channel(attr, channels, head, 2, 0);
-            const head_view h = {.q = from + q, .k = from + k, .v = from + v, .dy = dy + b * yd[1] * channels + head * size,
-                                 .tokens = yd[1], .stride = 3 * channels, .dy_stride = channels, .size = size};
+            const head_view h = {.q = from + q,
+                                 .k = from + k,
+                                 .v = from + v,
+                                 .dy = dy + b * yd[1] * channels + head * size,
+                                 .tokens = yd[1],
+                                 .stride = 3 * channels,
+                                 .dy_stride = channels,
+                                 .size = size};
             for (int64_t t = 0; t < yd[1]; t++) {
                 float *to = dqkv + (b * yd[1] + t) * 3 * channels;
                 for (int64_t first = 0; first < size; first += CHUNK) {
@@ -122,20 +129,21 @@ static void reference(const duet_run *run)
     }
 }
 
-static double count_flops(const duet_call *call)
-{
+static double count_flops(const duet_call *call) {
     return 10.0 * (double)duet_shape_count(&call->in[1].shape) * (double)call->in[1].shape.dim[1];
 }
 
-duet_value duet_attention_grad(duet_graph *g, duet_value qkv, duet_value dy, int64_t heads, bool legacy)
-{
+duet_value duet_attention_grad(duet_graph *g, duet_value qkv, duet_value dy, int64_t heads,
+                               bool legacy) {
     const duet_attention_attr attr = {.heads = heads, .legacy = legacy};
     return duet_op_apply(g, &duet_op_attention_grad, &attr, qkv, dy, DUET_NONE);
 }
 
 static const duet_param params[] = {
-    DUET_INT(duet_attention_attr, heads, "1", 1, 1024, "independent attentions over C/heads channels each"),
-    DUET_BOOLEAN(duet_attention_attr, legacy, "false", "channel order (head, q|k|v, c) instead of (q|k|v, head, c)"),
+    DUET_INT(duet_attention_attr, heads, "1", 1, 1024,
+             "independent attentions over C/heads channels each"),
+    DUET_BOOLEAN(duet_attention_attr, legacy, "false",
+                 "channel order (head, q|k|v, c) instead of (q|k|v, head, c)"),
 };
 
 static const duet_op_case cases[] = {
@@ -148,8 +156,17 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_attention_grad = {
-    .info = {.name = "attention_grad", .help = "gradient of attention: qkv[B,T,3C], dy[B,T,C] -> dqkv[B,T,3C]",
+    .info = {.name = "attention_grad",
+             .help = "gradient of attention: qkv[B,T,3C], dy[B,T,C] -> dqkv[B,T,3C]",
              .params = DUET_TABLE(params, duet_attention_attr)},
-    .inputs = 2, .required = 2, .outputs = 1, .grad_only = true,
-    .bf16_inputs = 1u << 0 | 1u << 1, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 2,
+    .required = 2,
+    .outputs = 1,
+    .grad_only = true,
+    .bf16_inputs = 1u << 0 | 1u << 1,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .flops = count_flops,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

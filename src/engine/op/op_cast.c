@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op_cast.c: the same values in another storage, rounded to nearest even. Made by the pass `bf16`, which comes
- * after the gradient: it has none. */
+ * engine/op/op_cast.c: the same values in another storage, rounded to nearest even. Made by the
+ * pass `bf16`, which comes after the gradient: it has none. */
 #include <string.h>
 
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x"};
     const duet_cast_attr *attr = call->attr;
     DUET_TRY(duet_op_check(call, names));
@@ -15,10 +14,10 @@ static duet_status check_shape(duet_call *call)
     return DUET_OK;
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_call *call = run->call;
-    duet_convert(run->out[0], call->out[0].dtype, run->in[0], call->in[0].dtype, duet_shape_count(&call->in[0].shape));
+    duet_convert(run->out[0], call->out[0].dtype, run->in[0], call->in[0].dtype,
+                 duet_shape_count(&call->in[0].shape));
 }
 
 static const duet_param params[] = {
@@ -32,8 +31,15 @@ static const duet_op_case cases[] = {
     {.attr = "bf16=false", .in = {DUET_SHAPE_OF(2, 70, 33, 9)}},
 };
 
-const duet_op duet_op_cast = {
-    .info = {.name = "cast", .help = "x stored as bf16, or as f32 again", .params = DUET_TABLE(params, duet_cast_attr)},
-    .inputs = 1, .required = 1, .outputs = 1,
-    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .cases = cases, .case_count = DUET_COUNT(cases)};
+const duet_op duet_op_cast = {.info = {.name = "cast",
+                                       .help = "x stored as bf16, or as f32 again",
+                                       .params = DUET_TABLE(params, duet_cast_attr)},
+                              .inputs = 1,
+                              .required = 1,
+                              .outputs = 1,
+                              .bf16_inputs = 1u << 0,
+                              .bf16_outputs = 1u << 0,
+                              .shape = check_shape,
+                              .reference = reference,
+                              .cases = cases,
+                              .case_count = DUET_COUNT(cases)};

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op_dropout.c: y = keep ? x / (1 - p) : 0 (Srivastava et al. 2014). No mask is stored: whether an element is
- * kept is a pure function of (seed, step, stream, sample_id[b], element), written down in formula.h. So the gradient is the
- * same op on dy, and a recompute, another batch split or another rank draws the same. The stream is the hash of the scope:
- * layers differ, and a model built twice under one name agrees with itself. */
+ * engine/op/op_dropout.c: y = keep ? x / (1 - p) : 0 (Srivastava et al. 2014). No mask is stored:
+ * whether an element is kept is a pure function of (seed, step, stream, sample_id[b], element),
+ * written down in formula.h. So the gradient is the same op on dy, and a recompute, another batch
+ * split or another rank draws the same. The stream is the hash of the scope: layers differ, and a
+ * model built twice under one name agrees with itself. */
 #include "base/hash.h"
 #include "engine/op/formula.h"
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x", "sample_id"};
     const duet_dropout_attr *attr = call->attr;
     const duet_shape *x = &call->in[0].shape;
     DUET_TRY(duet_op_check(call, names));
     DUET_TRY(duet_op_rank(call, 0, "x", 1, DUET_MAX_RANK));
     DUET_TRY(duet_op_want(call, 1, "sample_id", 1, (int64_t[]){x->dim[0]}));
-    if (!(attr->p >= 0.0 && attr->p < 1.0)) return duet_op_fail(call, "p is %g, expected 0 <= p < 1", attr->p);
+    if (!(attr->p >= 0.0 && attr->p < 1.0))
+        return duet_op_fail(call, "p is %g, expected 0 <= p < 1", attr->p);
     return duet_op_out_shape(call, 0, x);
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_dropout_attr *attr = run->call->attr;
     const duet_shape *xs = &run->call->in[0].shape;
     const int64_t size = duet_shape_count(xs) / xs->dim[0]; /* of a sample */
@@ -40,20 +40,19 @@ static void reference(const duet_run *run)
     }
 }
 
-static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
-                     duet_value *din)
-{
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
     (void)out;
-    if (dout[0] != DUET_NONE) din[0] = duet_op_apply(g, &duet_op_dropout, attr, dout[0], in[1], DUET_NONE); /* the same stream */
+    if (dout[0] != DUET_NONE)
+        din[0] = duet_op_apply(g, &duet_op_dropout, attr, dout[0], in[1],
+                               DUET_NONE); /* the same stream */
 }
 
-static double count_flops(const duet_call *call)
-{
+static double count_flops(const duet_call *call) {
     return 20.0 * (double)duet_shape_count(&call->in[0].shape); /* most of it for random numbers */
 }
 
-duet_value duet_dropout(duet_graph *g, duet_value x, duet_value sample_id, double p)
-{
+duet_value duet_dropout(duet_graph *g, duet_value x, duet_value sample_id, double p) {
     if (p == 0.0) return x;
     const duet_dropout_attr attr = {.p = p, .stream = (int64_t)duet_hash_text(g->scope, 0)};
     return duet_op_apply(g, &duet_op_dropout, &attr, x, sample_id, DUET_NONE);
@@ -72,9 +71,20 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_dropout = {
-    .info = {.name = "dropout", .help = "zeroes elements with probability p, x[B,…], sample_id i32[B]",
+    .info = {.name = "dropout",
+             .help = "zeroes elements with probability p, x[B,…], sample_id i32[B]",
              .params = DUET_TABLE(params, duet_dropout_attr)},
-    .inputs = 2, .required = 2, .outputs = 1, .i32_inputs = 1u << 1, .random = true, .in_place = 1u << 0,
-    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
-    .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 2,
+    .required = 2,
+    .outputs = 1,
+    .i32_inputs = 1u << 1,
+    .random = true,
+    .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .grad = gradient,
+    .flops = count_flops,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op_modulate.c: y[b,…,c] = x[b,…,c] (1 + scale[b,c]) + shift[b,c]; scale_shift[B,2C] holds scale, then shift
- * (adaptive group normalisation: Dhariwal, Nichol, NeurIPS 2021). */
+ * engine/op/op_modulate.c: y[b,…,c] = x[b,…,c] (1 + scale[b,c]) + shift[b,c]; scale_shift[B,2C]
+ * holds scale, then shift (adaptive group normalisation: Dhariwal, Nichol, NeurIPS 2021). */
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x", "scale_shift"};
     const duet_shape *x = &call->in[0].shape;
     DUET_TRY(duet_op_check(call, names));
@@ -13,8 +12,7 @@ static duet_status check_shape(duet_call *call)
     return duet_op_out_shape(call, 0, x);
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_shape *xs = &run->call->in[0].shape;
     const int64_t space = duet_op_middle(xs), channels = duet_op_last(xs);
     const float *x = run->in[0], *scale_shift = run->in[1]; /* [B,…,C], [B,2C] */
@@ -31,20 +29,17 @@ static void reference(const duet_run *run)
     }
 }
 
-static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
-                     duet_value *din)
-{
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
     (void)attr, (void)out;
     if (dout[0] != DUET_NONE) duet_modulate_grad(g, in[0], in[1], dout[0], &din[0], &din[1]);
 }
 
-static double count_flops(const duet_call *call)
-{
+static double count_flops(const duet_call *call) {
     return 2.0 * (double)duet_shape_count(&call->in[0].shape);
 }
 
-duet_value duet_modulate(duet_graph *g, duet_value x, duet_value scale_shift)
-{
+duet_value duet_modulate(duet_graph *g, duet_value x, duet_value scale_shift) {
     return duet_op_apply(g, &duet_op_modulate, NULL, x, scale_shift, DUET_NONE);
 }
 
@@ -56,8 +51,18 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_modulate = {
-    .info = {.name = "modulate", .help = "x (1 + scale) + shift, x[B,…,C], scale_shift[B,2C]", .params = DUET_TABLE_EMPTY},
-    .inputs = 2, .required = 2, .outputs = 1, .in_place = 1u << 0,
-    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
-    .cases = cases, .case_count = DUET_COUNT(cases)};
+    .info = {.name = "modulate",
+             .help = "x (1 + scale) + shift, x[B,…,C], scale_shift[B,2C]",
+             .params = DUET_TABLE_EMPTY},
+    .inputs = 2,
+    .required = 2,
+    .outputs = 1,
+    .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .grad = gradient,
+    .flops = count_flops,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * engine/op/op_modulate_grad.c: gradient of modulate.
- *   dx = dy (1 + scale[b,c]);  dscale[b,c] = sum over space of dy x;  dshift[b,c] = sum over space of dy */
+ *   dx = dy (1 + scale[b,c]);  dscale[b,c] = sum over space of dy x;
+ *   dshift[b,c] = sum over space of dy */
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x", "scale_shift", "dy"};
     const duet_shape *x = &call->in[0].shape;
     DUET_TRY(duet_op_check(call, names));
@@ -15,12 +15,12 @@ static duet_status check_shape(duet_call *call)
     return duet_op_out_shape(call, 1, &call->in[1].shape);
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_shape *xs = &run->call->in[0].shape;
     const int64_t space = duet_op_middle(xs), channels = duet_op_last(xs);
-    const float *x = run->in[0], *scale_shift = run->in[1], *dy = run->in[2]; /* [B,…,C], [B,2C], [B,…,C] */
-    float *dx = run->out[0], *dscale_shift = run->out[1];                     /* [B,…,C], [B,2C]; NULL where unwanted */
+    const float *x = run->in[0], *scale_shift = run->in[1],
+                *dy = run->in[2];                         /* [B,…,C], [B,2C], [B,…,C] */
+    float *dx = run->out[0], *dscale_shift = run->out[1]; /* [B,…,C], [B,2C]; NULL where unwanted */
     for (int64_t b = 0; b < xs->dim[0]; b++) {
         for (int64_t c = 0; c < channels; c++) {
             const double scale = 1.0 + (double)scale_shift[b * 2 * channels + c];
@@ -38,16 +38,15 @@ static void reference(const duet_run *run)
     }
 }
 
-static double count_flops(const duet_call *call)
-{
+static double count_flops(const duet_call *call) {
     return 4.0 * (double)duet_shape_count(&call->in[0].shape);
 }
 
-void duet_modulate_grad(duet_graph *g, duet_value x, duet_value scale_shift, duet_value dy, duet_value *dx,
-                        duet_value *dscale_shift)
-{
+void duet_modulate_grad(duet_graph *g, duet_value x, duet_value scale_shift, duet_value dy,
+                        duet_value *dx, duet_value *dscale_shift) {
     duet_value out[DUET_MAX_OUTPUTS] = {DUET_NONE, DUET_NONE};
-    duet_graph_add(g, &duet_op_modulate_grad, NULL, (const duet_value[DUET_MAX_INPUTS]){x, scale_shift, dy}, out);
+    duet_graph_add(g, &duet_op_modulate_grad, NULL,
+                   (const duet_value[DUET_MAX_INPUTS]){x, scale_shift, dy}, out);
     *dx = out[0];
     *dscale_shift = out[1];
 }
@@ -60,8 +59,17 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_modulate_grad = {
-    .info = {.name = "modulate_grad", .help = "gradient of modulate: x, scale_shift[B,2C], dy -> dx, dscale_shift",
+    .info = {.name = "modulate_grad",
+             .help = "gradient of modulate: x, scale_shift[B,2C], dy -> dx, dscale_shift",
              .params = DUET_TABLE_EMPTY},
-    .inputs = 3, .required = 3, .outputs = 2, .grad_only = true,
-    .bf16_inputs = 1u << 0 | 1u << 2, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 3,
+    .required = 3,
+    .outputs = 2,
+    .grad_only = true,
+    .bf16_inputs = 1u << 0 | 1u << 2,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .flops = count_flops,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op_mse_loss.c: per_sample[b] = mean over the sample of (pred - target)^2; loss = mean over samples.
- * A gradient flows from `loss` only; per_sample is for curves. */
+ * engine/op/op_mse_loss.c: per_sample[b] = mean over the sample of (pred - target)^2; loss = mean
+ * over samples. A gradient flows from `loss` only; per_sample is for curves. */
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"pred", "target"};
     const duet_shape *pred = &call->in[0].shape;
     DUET_TRY(duet_op_check(call, names));
@@ -14,12 +13,11 @@ static duet_status check_shape(duet_call *call)
     return duet_op_out(call, 1, 1, (int64_t[]){pred->dim[0]});
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_shape *shape = &run->call->in[0].shape;
     const int64_t batch = shape->dim[0], size = duet_shape_count(shape) / batch;
-    const float *pred = run->in[0], *target = run->in[1];  /* [B,…] */
-    float *loss = run->out[0], *per_sample = run->out[1];  /* [1], [B]; NULL where unwanted */
+    const float *pred = run->in[0], *target = run->in[1]; /* [B,…] */
+    float *loss = run->out[0], *per_sample = run->out[1]; /* [1], [B]; NULL where unwanted */
     double total = 0.0;
     for (int64_t b = 0; b < batch; b++) {
         double sum = 0.0;
@@ -33,25 +31,26 @@ static void reference(const duet_run *run)
     if (loss != NULL) loss[0] = (float)(total / (double)(batch * size));
 }
 
-static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
-                     duet_value *din)
-{
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
     (void)attr, (void)out;
-    if (dout[1] != DUET_NONE) duet_graph_fail(g, DUET_UNSUPPORTED, "mse_loss: no gradient flows from per_sample; use the loss");
+    if (dout[1] != DUET_NONE)
+        duet_graph_fail(g, DUET_UNSUPPORTED,
+                        "mse_loss: no gradient flows from per_sample; use the loss");
     if (dout[0] == DUET_NONE) return;
     din[0] = duet_mse_loss_grad(g, in[0], in[1], dout[0]);
     din[1] = duet_scale(g, din[0], -1.0);
 }
 
-static double count_flops(const duet_call *call)
-{
+static double count_flops(const duet_call *call) {
     return 3.0 * (double)duet_shape_count(&call->in[0].shape);
 }
 
-void duet_mse_loss(duet_graph *g, duet_value pred, duet_value target, duet_value *loss, duet_value *per_sample)
-{
+void duet_mse_loss(duet_graph *g, duet_value pred, duet_value target, duet_value *loss,
+                   duet_value *per_sample) {
     duet_value out[DUET_MAX_OUTPUTS] = {DUET_NONE, DUET_NONE};
-    duet_graph_add(g, &duet_op_mse_loss, NULL, (const duet_value[DUET_MAX_INPUTS]){pred, target}, out);
+    duet_graph_add(g, &duet_op_mse_loss, NULL, (const duet_value[DUET_MAX_INPUTS]){pred, target},
+                   out);
     if (loss != NULL) *loss = out[0];
     if (per_sample != NULL) *per_sample = out[1];
 }
@@ -64,8 +63,15 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_mse_loss = {
-    .info = {.name = "mse_loss", .help = "mean squared error, pred[B,…], target[B,…] -> loss[1], per_sample[B]",
+    .info = {.name = "mse_loss",
+             .help = "mean squared error, pred[B,…], target[B,…] -> loss[1], per_sample[B]",
              .params = DUET_TABLE_EMPTY},
-    .inputs = 2, .required = 2, .outputs = 2,
-    .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
-    .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 2,
+    .required = 2,
+    .outputs = 2,
+    .shape = check_shape,
+    .reference = reference,
+    .grad = gradient,
+    .flops = count_flops,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op_norm_act_grad.c: gradient of group_norm and norm_act, from x and the statistics alone.
- *   hat = (x - mean) rstd;  z = hat gamma + beta;  u = z (1 + scale) + shift;  du = silu ? dy s(u) (1 + u (1 - s(u))) : dy
+ * engine/op/op_norm_act_grad.c: gradient of group_norm and norm_act, from x and the statistics
+ * alone.
+ *   hat = (x - mean) rstd;  z = hat gamma + beta;  u = z (1 + scale) + shift;
+ *   du = silu ? dy s(u) (1 + u (1 - s(u))) : dy
  *   dscale = sum over space of du z;  dshift = sum over space of du;  dz = du (1 + scale)
  *   dgamma = sum over batch, space of dz hat;  dbeta = sum over batch, space of dz;  h = dz gamma
- *   dx = rstd (h - mean of h - hat mean of (h hat)), means over the group; s is the logistic function.
- * mean and rstd are taken as given: the formula holds for any, which is how it is tested. */
+ *   dx = rstd (h - mean of h - hat mean of (h hat)), means over the group; s is the logistic
+ *   function. mean and rstd are taken as given: the formula holds for any, which is how it is
+ *   tested. */
 #include <math.h>
 
 #include "engine/op/op_list.h"
@@ -19,8 +22,7 @@ typedef struct norm_point { /* of one element */
     double hat, z, du, dz;
 } norm_point;
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x", "gamma", "beta", "scale_shift", "mean", "rstd", "dy"};
     const duet_norm_attr *attr = call->attr;
     const duet_shape *x = &call->in[0].shape;
@@ -33,7 +35,8 @@ static duet_status check_shape(duet_call *call)
     DUET_TRY(duet_op_want(call, 3, "scale_shift", 2, (int64_t[]){x->dim[0], 2 * c}));
     if (attr->groups < 1 || c % attr->groups != 0) {
         char text[96];
-        return duet_op_fail(call, "x %s does not divide into %lld groups", duet_shape_text(x, text), (long long)attr->groups);
+        return duet_op_fail(call, "x %s does not divide into %lld groups", duet_shape_text(x, text),
+                            (long long)attr->groups);
     }
     DUET_TRY(duet_op_want(call, 4, "mean", 2, (int64_t[]){x->dim[0], attr->groups}));
     DUET_TRY(duet_op_want(call, 5, "rstd", 2, (int64_t[]){x->dim[0], attr->groups}));
@@ -45,11 +48,14 @@ static duet_status check_shape(duet_call *call)
     return duet_op_out(call, 3, 1, (int64_t[]){0});
 }
 
-static norm_point point_of(const norm_view *v, int64_t b, int64_t i, int64_t c)
-{
-    const int64_t e = (b * v->space + i) * v->channels + c, group = b * v->attr->groups + c / v->size;
-    const double scale = v->scale_shift != NULL ? 1.0 + (double)v->scale_shift[b * 2 * v->channels + c] : 1.0;
-    const double shift = v->scale_shift != NULL ? (double)v->scale_shift[b * 2 * v->channels + v->channels + c] : 0.0;
+static norm_point point_of(const norm_view *v, int64_t b, int64_t i, int64_t c) {
+    const int64_t e = (b * v->space + i) * v->channels + c,
+                  group = b * v->attr->groups + c / v->size;
+    const double scale =
+        v->scale_shift != NULL ? 1.0 + (double)v->scale_shift[b * 2 * v->channels + c] : 1.0;
+    const double shift = v->scale_shift != NULL
+                             ? (double)v->scale_shift[b * 2 * v->channels + v->channels + c]
+                             : 0.0;
     norm_point p;
     p.hat = ((double)v->x[e] - (double)v->mean[group]) * (double)v->rstd[group];
     p.z = p.hat * (double)v->gamma[c] + (double)v->beta[c];
@@ -62,8 +68,7 @@ static norm_point point_of(const norm_view *v, int64_t b, int64_t i, int64_t c)
     return p;
 }
 
-static void gradient_of_x(const norm_view *v, float *dx)
-{
+static void gradient_of_x(const norm_view *v, float *dx) {
     const double count = (double)(v->space * v->size);
     for (int64_t b = 0; b < v->batch; b++) {
         for (int64_t group = 0; group < v->attr->groups; group++) {
@@ -79,22 +84,32 @@ static void gradient_of_x(const norm_view *v, float *dx)
             for (int64_t i = 0; i < v->space; i++) {
                 for (int64_t c = group * v->size; c < (group + 1) * v->size; c++) {
                     const norm_point p = point_of(v, b, i, c);
-                    dx[(b * v->space + i) * v->channels + c]
-                        = (float)(r * (p.dz * (double)v->gamma[c] - sum / count - p.hat * (product / count)));
+                    dx[(b * v->space + i) * v->channels + c] =
+                        (float)(r * (p.dz * (double)v->gamma[c] - sum / count -
+                                     p.hat * (product / count)));
                 }
             }
         }
     }
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_norm_attr *attr = run->call->attr;
     const duet_shape *xs = &run->call->in[0].shape;
-    const norm_view v = {.attr = attr, .batch = xs->dim[0], .space = duet_op_middle(xs), .channels = duet_op_last(xs),
-                         .size = duet_op_last(xs) / attr->groups, .x = run->in[0], .gamma = run->in[1], .beta = run->in[2],
-                         .scale_shift = run->in[3], .mean = run->in[4], .rstd = run->in[5], .dy = run->in[6]};
-    float *dgamma = run->out[1], *dbeta = run->out[2], *dscale_shift = run->out[3]; /* [C], [C], [B,2C]; NULL where unwanted */
+    const norm_view v = {.attr = attr,
+                         .batch = xs->dim[0],
+                         .space = duet_op_middle(xs),
+                         .channels = duet_op_last(xs),
+                         .size = duet_op_last(xs) / attr->groups,
+                         .x = run->in[0],
+                         .gamma = run->in[1],
+                         .beta = run->in[2],
+                         .scale_shift = run->in[3],
+                         .mean = run->in[4],
+                         .rstd = run->in[5],
+                         .dy = run->in[6]};
+    float *dgamma = run->out[1], *dbeta = run->out[2],
+          *dscale_shift = run->out[3]; /* [C], [C], [B,2C]; NULL where unwanted */
     if (run->out[0] != NULL) gradient_of_x(&v, run->out[0]);
     for (int64_t c = 0; c < v.channels; c++) {
         double gamma_sum = 0.0, beta_sum = 0.0;
@@ -116,13 +131,12 @@ static void reference(const duet_run *run)
     }
 }
 
-static double count_flops(const duet_call *call)
-{
+static double count_flops(const duet_call *call) {
     return 20.0 * (double)duet_shape_count(&call->in[0].shape);
 }
 
-void duet_norm_act_grad(duet_graph *g, const duet_value in[7], int64_t groups, double eps, bool silu, duet_value out[4])
-{
+void duet_norm_act_grad(duet_graph *g, const duet_value in[7], int64_t groups, double eps,
+                        bool silu, duet_value out[4]) {
     const duet_norm_attr attr = {.groups = groups, .eps = eps, .silu = silu};
     const duet_value all[DUET_MAX_INPUTS] = {in[0], in[1], in[2], in[3], in[4], in[5], in[6]};
     duet_value results[DUET_MAX_OUTPUTS] = {DUET_NONE, DUET_NONE, DUET_NONE, DUET_NONE};
@@ -132,32 +146,44 @@ void duet_norm_act_grad(duet_graph *g, const duet_value in[7], int64_t groups, d
 }
 
 static const duet_param params[] = {
-    DUET_INT(duet_norm_attr, groups, "32", 1, 1 << 20, "groups of channels with statistics of their own"),
+    DUET_INT(duet_norm_attr, groups, "32", 1, 1 << 20,
+             "groups of channels with statistics of their own"),
     DUET_FLOAT(duet_norm_attr, eps, "1e-5", 0, 1, "of the forward op; rstd holds it already"),
     DUET_BOOLEAN(duet_norm_attr, silu, "true", "SiLU behind the norm"),
 };
 
 static const duet_op_case cases[] = {
     {.attr = "groups=2,silu=true",
-     .in = {DUET_SHAPE_OF(1, 5, 3, 6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(1, 12), DUET_SHAPE_OF(1, 2),
-            DUET_SHAPE_OF(1, 2), DUET_SHAPE_OF(1, 5, 3, 6)}},
+     .in = {DUET_SHAPE_OF(1, 5, 3, 6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(6), DUET_SHAPE_OF(1, 12),
+            DUET_SHAPE_OF(1, 2), DUET_SHAPE_OF(1, 2), DUET_SHAPE_OF(1, 5, 3, 6)}},
     {.attr = "groups=1,silu=true",
-     .in = {DUET_SHAPE_OF(3, 3, 7, 5), DUET_SHAPE_OF(5), DUET_SHAPE_OF(5), DUET_ABSENT, DUET_SHAPE_OF(3, 1), DUET_SHAPE_OF(3, 1),
-            DUET_SHAPE_OF(3, 3, 7, 5)}},
+     .in = {DUET_SHAPE_OF(3, 3, 7, 5), DUET_SHAPE_OF(5), DUET_SHAPE_OF(5), DUET_ABSENT,
+            DUET_SHAPE_OF(3, 1), DUET_SHAPE_OF(3, 1), DUET_SHAPE_OF(3, 3, 7, 5)}},
     {.attr = "groups=32,silu=true",
-     .in = {DUET_SHAPE_OF(3, 5, 5, 64), DUET_SHAPE_OF(64), DUET_SHAPE_OF(64), DUET_SHAPE_OF(3, 128), DUET_SHAPE_OF(3, 32),
-            DUET_SHAPE_OF(3, 32), DUET_SHAPE_OF(3, 5, 5, 64)}},
+     .in = {DUET_SHAPE_OF(3, 5, 5, 64), DUET_SHAPE_OF(64), DUET_SHAPE_OF(64), DUET_SHAPE_OF(3, 128),
+            DUET_SHAPE_OF(3, 32), DUET_SHAPE_OF(3, 32), DUET_SHAPE_OF(3, 5, 5, 64)}},
     {.attr = "groups=8,silu=false",
-     .in = {DUET_SHAPE_OF(3, 49, 48), DUET_SHAPE_OF(48), DUET_SHAPE_OF(48), DUET_ABSENT, DUET_SHAPE_OF(3, 8), DUET_SHAPE_OF(3, 8),
-            DUET_SHAPE_OF(3, 49, 48)}},
+     .in = {DUET_SHAPE_OF(3, 49, 48), DUET_SHAPE_OF(48), DUET_SHAPE_OF(48), DUET_ABSENT,
+            DUET_SHAPE_OF(3, 8), DUET_SHAPE_OF(3, 8), DUET_SHAPE_OF(3, 49, 48)}},
     {.attr = "groups=3,silu=false",
-     .in = {DUET_SHAPE_OF(2, 1, 1, 3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(2, 6), DUET_SHAPE_OF(2, 3),
-            DUET_SHAPE_OF(2, 3), DUET_SHAPE_OF(2, 1, 1, 3)}},
+     .in = {DUET_SHAPE_OF(2, 1, 1, 3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(3), DUET_SHAPE_OF(2, 6),
+            DUET_SHAPE_OF(2, 3), DUET_SHAPE_OF(2, 3), DUET_SHAPE_OF(2, 1, 1, 3)}},
 };
 
 const duet_op duet_op_norm_act_grad = {
-    .info = {.name = "norm_act_grad", .help = "gradient of group_norm and norm_act -> dx, dgamma[C], dbeta[C], dscale_shift[B,2C]",
-             .params = DUET_TABLE(params, duet_norm_attr)},
-    .inputs = 7, .required = 3, .outputs = 4, .grad_only = true,
-    .bf16_inputs = 1u << 0 | 1u << 6, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .info =
+        {.name = "norm_act_grad",
+         .help =
+             "gradient of group_norm and norm_act -> dx, dgamma[C], dbeta[C], dscale_shift[B,2C]",
+         .params = DUET_TABLE(params, duet_norm_attr)},
+    .inputs = 7,
+    .required = 3,
+    .outputs = 4,
+    .grad_only = true,
+    .bf16_inputs = 1u << 0 | 1u << 6,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .flops = count_flops,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -2,35 +2,30 @@
  * engine/op/op_relu.c: y = max(x, 0); NaN stays, as in PyTorch. */
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x"};
     DUET_TRY(duet_op_check(call, names));
     return duet_op_out_shape(call, 0, &call->in[0].shape);
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const int64_t count = duet_shape_count(&run->call->in[0].shape);
     const float *x = run->in[0];
     float *y = run->out[0];
     for (int64_t e = 0; e < count; e++) y[e] = x[e] < 0.0f ? 0.0f : x[e];
 }
 
-static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
-                     duet_value *din)
-{
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
     (void)attr, (void)out;
     if (dout[0] != DUET_NONE) din[0] = duet_relu_grad(g, in[0], dout[0]);
 }
 
-static double count_flops(const duet_call *call)
-{
+static double count_flops(const duet_call *call) {
     return (double)duet_shape_count(&call->in[0].shape);
 }
 
-duet_value duet_relu(duet_graph *g, duet_value x)
-{
+duet_value duet_relu(duet_graph *g, duet_value x) {
     return duet_op_apply(g, &duet_op_relu, NULL, x, DUET_NONE, DUET_NONE);
 }
 
@@ -42,7 +37,15 @@ static const duet_op_case cases[] = {
 
 const duet_op duet_op_relu = {
     .info = {.name = "relu", .help = "max(x, 0)", .params = DUET_TABLE_EMPTY},
-    .inputs = 1, .required = 1, .outputs = 1, .in_place = 1u << 0,
-    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .grad = gradient, .flops = count_flops,
-    .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 1,
+    .required = 1,
+    .outputs = 1,
+    .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .grad = gradient,
+    .flops = count_flops,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -2,15 +2,13 @@
  * engine/op/op_scale.c: y = factor x, with the factor rounded to f32 first. */
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x"};
     DUET_TRY(duet_op_check(call, names));
     return duet_op_out_shape(call, 0, &call->in[0].shape);
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_scale_attr *attr = run->call->attr;
     const int64_t count = duet_shape_count(&run->call->in[0].shape);
     const float *x = run->in[0];
@@ -18,16 +16,14 @@ static void reference(const duet_run *run)
     for (int64_t e = 0; e < count; e++) y[e] = x[e] * (float)attr->factor;
 }
 
-static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
-                     duet_value *din)
-{
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
     const duet_scale_attr *a = attr;
     (void)in, (void)out;
     if (dout[0] != DUET_NONE) din[0] = duet_scale(g, dout[0], a->factor);
 }
 
-duet_value duet_scale(duet_graph *g, duet_value x, double factor)
-{
+duet_value duet_scale(duet_graph *g, duet_value x, double factor) {
     const duet_scale_attr attr = {.factor = factor};
     return duet_op_apply(g, &duet_op_scale, &attr, x, DUET_NONE, DUET_NONE);
 }
@@ -44,6 +40,14 @@ static const duet_op_case cases[] = {
 
 const duet_op duet_op_scale = {
     .info = {.name = "scale", .help = "factor x", .params = DUET_TABLE(params, duet_scale_attr)},
-    .inputs = 1, .required = 1, .outputs = 1, .in_place = 1u << 0,
-    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 1,
+    .required = 1,
+    .outputs = 1,
+    .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .grad = gradient,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -4,16 +4,14 @@
 
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x", "dy"};
     DUET_TRY(duet_op_check(call, names));
     DUET_TRY(duet_op_want_shape(call, 1, "dy", &call->in[0].shape));
     return duet_op_out_shape(call, 0, &call->in[0].shape);
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const int64_t count = duet_shape_count(&run->call->in[0].shape);
     const float *x = run->in[0], *dy = run->in[1];
     float *dx = run->out[0];
@@ -23,13 +21,11 @@ static void reference(const duet_run *run)
     }
 }
 
-static double count_flops(const duet_call *call)
-{
+static double count_flops(const duet_call *call) {
     return 7.0 * (double)duet_shape_count(&call->in[0].shape);
 }
 
-duet_value duet_silu_grad(duet_graph *g, duet_value x, duet_value dy)
-{
+duet_value duet_silu_grad(duet_graph *g, duet_value x, duet_value dy) {
     return duet_op_apply(g, &duet_op_silu_grad, NULL, x, dy, DUET_NONE);
 }
 
@@ -40,8 +36,18 @@ static const duet_op_case cases[] = {
     {.in = {DUET_SHAPE_OF(3, 7, 7, 32), DUET_SHAPE_OF(3, 7, 7, 32)}},
 };
 
-const duet_op duet_op_silu_grad = {
-    .info = {.name = "silu_grad", .help = "gradient of silu: x, dy -> dx", .params = DUET_TABLE_EMPTY},
-    .inputs = 2, .required = 2, .outputs = 1, .grad_only = true, .in_place = 1u << 0 | 1u << 1,
-    .bf16_inputs = 1u << 0 | 1u << 1, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};
+const duet_op duet_op_silu_grad = {.info = {.name = "silu_grad",
+                                            .help = "gradient of silu: x, dy -> dx",
+                                            .params = DUET_TABLE_EMPTY},
+                                   .inputs = 2,
+                                   .required = 2,
+                                   .outputs = 1,
+                                   .grad_only = true,
+                                   .in_place = 1u << 0 | 1u << 1,
+                                   .bf16_inputs = 1u << 0 | 1u << 1,
+                                   .bf16_outputs = 1u << 0,
+                                   .shape = check_shape,
+                                   .reference = reference,
+                                   .flops = count_flops,
+                                   .cases = cases,
+                                   .case_count = DUET_COUNT(cases)};

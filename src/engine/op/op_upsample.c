@@ -3,8 +3,7 @@
  * Gradient: the sum of each 2x2 block, which is avg_pool with gain 4. */
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x"};
     const int64_t *x = call->in[0].shape.dim;
     DUET_TRY(duet_op_check(call, names));
@@ -12,8 +11,7 @@ static duet_status check_shape(duet_call *call)
     return duet_op_out(call, 0, 4, (int64_t[]){x[0], 2 * x[1], 2 * x[2], x[3]});
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_resample_attr *attr = run->call->attr;
     const int64_t *yd = run->call->out[0].shape.dim;
     const float *x = run->in[0]; /* [B,H,W,C] */
@@ -22,24 +20,24 @@ static void reference(const duet_run *run)
         for (int64_t i = 0; i < yd[1]; i++) {
             for (int64_t j = 0; j < yd[2]; j++) {
                 for (int64_t c = 0; c < yd[3]; c++) {
-                    const int64_t from = ((b * (yd[1] / 2) + i / 2) * (yd[2] / 2) + j / 2) * yd[3] + c;
-                    y[((b * yd[1] + i) * yd[2] + j) * yd[3] + c] = (float)(attr->gain * (double)x[from]);
+                    const int64_t from =
+                        ((b * (yd[1] / 2) + i / 2) * (yd[2] / 2) + j / 2) * yd[3] + c;
+                    y[((b * yd[1] + i) * yd[2] + j) * yd[3] + c] =
+                        (float)(attr->gain * (double)x[from]);
                 }
             }
         }
     }
 }
 
-static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out, const duet_value *dout,
-                     duet_value *din)
-{
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
     const duet_resample_attr *a = attr;
     (void)in, (void)out;
     if (dout[0] != DUET_NONE) din[0] = duet_avg_pool(g, dout[0], a->gain * 4.0);
 }
 
-duet_value duet_upsample(duet_graph *g, duet_value x, double gain)
-{
+duet_value duet_upsample(duet_graph *g, duet_value x, double gain) {
     const duet_resample_attr attr = {.gain = gain};
     return duet_op_apply(g, &duet_op_upsample, &attr, x, DUET_NONE, DUET_NONE);
 }
@@ -55,8 +53,16 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_upsample = {
-    .info = {.name = "upsample", .help = "nearest neighbour to twice the size, times gain",
+    .info = {.name = "upsample",
+             .help = "nearest neighbour to twice the size, times gain",
              .params = DUET_TABLE(params, duet_resample_attr)},
-    .inputs = 1, .required = 1, .outputs = 1,
-    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
-    .shape = check_shape, .reference = reference, .grad = gradient, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .inputs = 1,
+    .required = 1,
+    .outputs = 1,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
+    .shape = check_shape,
+    .reference = reference,
+    .grad = gradient,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op_window_pool.c: y[b,i,j,c] = max, or mean, of x over rows i s - p .. i s - p + k - 1 and columns likewise, as far as they
- * are in the image: PyTorch's max_pool2d, whose padding is minus infinity, and its avg_pool2d with count_include_pad=False. */
+ * engine/op/op_window_pool.c: y[b,i,j,c] = max, or mean, of x over rows i s - p .. i s - p + k - 1
+ * and columns likewise, as far as they are in the image: PyTorch's max_pool2d, whose padding is
+ * minus infinity, and its avg_pool2d with count_include_pad=False. */
 #include <math.h>
 
 #include "engine/op/op_list.h"
 
-static duet_status check_shape(duet_call *call)
-{
+static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"x"};
     const duet_window_pool_attr *attr = call->attr;
     const int64_t *x = call->in[0].shape.dim, k = attr->kernel, s = attr->stride, p = attr->pad;
     DUET_TRY(duet_op_check(call, names));
     DUET_TRY(duet_op_rank(call, 0, "x", 4, 4));
     if (k < 1 || s < 1 || p < 0 || 2 * p > k || x[1] + 2 * p < k || x[2] + 2 * p < k)
-        return duet_op_fail(call, "kernel %lld, stride %lld, pad %lld is impossible for %lld x %lld", (long long)k, (long long)s, (long long)p,
-                            (long long)x[1], (long long)x[2]);
-    return duet_op_out(call, 0, 4, (int64_t[]){x[0], (x[1] + 2 * p - k) / s + 1, (x[2] + 2 * p - k) / s + 1, x[3]});
+        return duet_op_fail(
+            call, "kernel %lld, stride %lld, pad %lld is impossible for %lld x %lld", (long long)k,
+            (long long)s, (long long)p, (long long)x[1], (long long)x[2]);
+    return duet_op_out(
+        call, 0, 4,
+        (int64_t[]){x[0], (x[1] + 2 * p - k) / s + 1, (x[2] + 2 * p - k) / s + 1, x[3]});
 }
 
-static void reference(const duet_run *run)
-{
+static void reference(const duet_run *run) {
     const duet_window_pool_attr *a = run->call->attr;
     const int64_t *xd = run->call->in[0].shape.dim, *yd = run->call->out[0].shape.dim;
     const float *x = run->in[0]; /* [B,H,W,C] */
     float *y = run->out[0];
     for (int64_t e = 0; e < duet_shape_count(&run->call->out[0].shape); e++) {
-        const int64_t c = e % yd[3], j = e / yd[3] % yd[2], i = e / yd[3] / yd[2] % yd[1], b = e / yd[3] / yd[2] / yd[1];
+        const int64_t c = e % yd[3], j = e / yd[3] % yd[2], i = e / yd[3] / yd[2] % yd[1],
+                      b = e / yd[3] / yd[2] / yd[1];
         float most = -INFINITY;
         double sum = 0.0;
         int64_t count = 0;
@@ -43,20 +46,19 @@ static void reference(const duet_run *run)
     }
 }
 
-static double count_flops(const duet_call *call)
-{
+static double count_flops(const duet_call *call) {
     const duet_window_pool_attr *a = call->attr;
     return (double)(a->kernel * a->kernel) * (double)duet_shape_count(&call->out[0].shape);
 }
 
-duet_value duet_mean_pool(duet_graph *g, duet_value x, int64_t kernel, int64_t stride, int64_t pad)
-{
-    const duet_window_pool_attr attr = {.kernel = kernel, .stride = stride, .pad = pad, .mean = true};
+duet_value duet_mean_pool(duet_graph *g, duet_value x, int64_t kernel, int64_t stride,
+                          int64_t pad) {
+    const duet_window_pool_attr attr = {
+        .kernel = kernel, .stride = stride, .pad = pad, .mean = true};
     return duet_op_apply(g, &duet_op_window_pool, &attr, x, DUET_NONE, DUET_NONE);
 }
 
-duet_value duet_max_pool(duet_graph *g, duet_value x, int64_t kernel, int64_t stride, int64_t pad)
-{
+duet_value duet_max_pool(duet_graph *g, duet_value x, int64_t kernel, int64_t stride, int64_t pad) {
     const duet_window_pool_attr attr = {.kernel = kernel, .stride = stride, .pad = pad};
     return duet_op_apply(g, &duet_op_window_pool, &attr, x, DUET_NONE, DUET_NONE);
 }
@@ -64,7 +66,8 @@ duet_value duet_max_pool(duet_graph *g, duet_value x, int64_t kernel, int64_t st
 static const duet_param params[] = {
     DUET_INT(duet_window_pool_attr, kernel, "3", 1, 1024, "side of the window"),
     DUET_INT(duet_window_pool_attr, stride, "2", 1, 1024, "step of the window"),
-    DUET_INT(duet_window_pool_attr, pad, "1", 0, 1024, "pixels around the image, which never count"),
+    DUET_INT(duet_window_pool_attr, pad, "1", 0, 1024,
+             "pixels around the image, which never count"),
     DUET_BOOLEAN(duet_window_pool_attr, mean, "false", "the mean instead of the largest"),
 };
 
@@ -78,8 +81,17 @@ static const duet_op_case cases[] = {
 };
 
 const duet_op duet_op_window_pool = {
-    .info = {.name = "window_pool", .help = "largest value or mean of a window, x[B,H,W,C] -> [B,(H+2p-k)/s+1,…,C]", .params = DUET_TABLE(params, duet_window_pool_attr)},
-    .inputs = 1, .required = 1, .outputs = 1,
-    .bf16_inputs = 1u << 0, .bf16_outputs = 1u << 0,
+    .info = {.name = "window_pool",
+             .help = "largest value or mean of a window, x[B,H,W,C] -> [B,(H+2p-k)/s+1,…,C]",
+             .params = DUET_TABLE(params, duet_window_pool_attr)},
+    .inputs = 1,
+    .required = 1,
+    .outputs = 1,
+    .bf16_inputs = 1u << 0,
+    .bf16_outputs = 1u << 0,
     .inference_only = true,
-    .shape = check_shape, .reference = reference, .flops = count_flops, .cases = cases, .case_count = DUET_COUNT(cases)};
+    .shape = check_shape,
+    .reference = reference,
+    .flops = count_flops,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};

@@ -1,41 +1,55 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/ops_grad.h: builders and attribute structs of the ops that serve gradients; ops.h has all others. Each function
- * is defined in its op's file. Outputs that nobody wants are absent in a run, and kernels skip them.
- * The gradients of the free ops are each other: upsample and avg_pool, slice and unslice, sum_channels and
- * broadcast_channels, dropout and itself. */
+ * engine/op/ops_grad.h: builders and attribute structs of the ops that serve gradients; ops.h has
+ * all others. Each function is defined in its op's file. Outputs that nobody wants are absent in a
+ * run, and kernels skip them. The gradients of the free ops are each other: upsample and avg_pool,
+ * slice and unslice, sum_channels and broadcast_channels, dropout and itself. */
 #ifndef DUET_ENGINE_OPS_GRAD_H
 #define DUET_ENGINE_OPS_GRAD_H
 
 #include "engine/op/ops.h"
 
 /* dy[B,Ho,Wo,O], w[O,I,k,k] -> dx[B,height,width,I]; attributes: duet_conv2d_attr without kernel */
-duet_value duet_conv2d_dx(duet_graph *g, duet_value dy, duet_value w, int64_t stride, int64_t pad, int64_t height, int64_t width);
-/* x[B,H,W,I], dy[B,Ho,Wo,O] -> dw[O,I,kernel,kernel], dbias[O]; attributes: duet_conv2d_attr without height, width */
-void duet_conv2d_dw(duet_graph *g, duet_value x, duet_value dy, int64_t stride, int64_t pad, int64_t kernel, duet_value *dw,
-                    duet_value *dbias);
+duet_value duet_conv2d_dx(duet_graph *g, duet_value dy, duet_value w, int64_t stride, int64_t pad,
+                          int64_t height, int64_t width);
+/* x[B,H,W,I], dy[B,Ho,Wo,O] -> dw[O,I,kernel,kernel], dbias[O]; attributes: duet_conv2d_attr
+ * without height, width */
+void duet_conv2d_dw(duet_graph *g, duet_value x, duet_value dy, int64_t stride, int64_t pad,
+                    int64_t kernel, duet_value *dw, duet_value *dbias);
 /* dy[…,O], w[O,I] (or with ones behind) -> dx[…,I]; no attributes */
 duet_value duet_linear_dx(duet_graph *g, duet_value dy, duet_value w);
-typedef struct duet_linear_dw_attr { int64_t rank; } duet_linear_dw_attr; /* 2..4: of the weight; dims behind [O,I] are 1 */
+typedef struct duet_linear_dw_attr {
+    int64_t rank;
+} duet_linear_dw_attr; /* 2..4: of the weight; dims behind [O,I] are 1 */
 /* x[…,I], dy[…,O] -> dw[O,I,1…], dbias[O] */
-void duet_linear_dw(duet_graph *g, duet_value x, duet_value dy, int rank, duet_value *dw, duet_value *dbias);
+void duet_linear_dw(duet_graph *g, duet_value x, duet_value dy, int rank, duet_value *dw,
+                    duet_value *dbias);
 
 /* Of group_norm (scale_shift absent, silu false) and norm_act; attributes: duet_norm_attr.
- * inputs  0 x[B,…,C]  1 gamma[C]  2 beta[C]  3 scale_shift[B,2C] or absent  4 mean[B,G]  5 rstd[B,G]  6 dy[B,…,C]
+ * inputs  0 x[B,…,C]  1 gamma[C]  2 beta[C]  3 scale_shift[B,2C] or absent  4 mean[B,G]
+ * 5 rstd[B,G]  6 dy[B,…,C]
  * outputs 0 dx  1 dgamma[C]  2 dbeta[C]  3 dscale_shift[B,2C], an empty [0] without scale_shift */
-void duet_norm_act_grad(duet_graph *g, const duet_value in[7], int64_t groups, double eps, bool silu, duet_value out[4]);
+void duet_norm_act_grad(duet_graph *g, const duet_value in[7], int64_t groups, double eps,
+                        bool silu, duet_value out[4]);
 /* x[B,…,C], scale_shift[B,2C], dy[B,…,C] -> dx, dscale_shift[B,2C] */
-void duet_modulate_grad(duet_graph *g, duet_value x, duet_value scale_shift, duet_value dy, duet_value *dx,
-                        duet_value *dscale_shift);
+void duet_modulate_grad(duet_graph *g, duet_value x, duet_value scale_shift, duet_value dy,
+                        duet_value *dx, duet_value *dscale_shift);
 duet_value duet_silu_grad(duet_graph *g, duet_value x, duet_value dy); /* same shapes */
 
-typedef struct duet_broadcast_attr { duet_int_list middle; } duet_broadcast_attr; /* the axes put between B and C */
+typedef struct duet_broadcast_attr {
+    duet_int_list middle;
+} duet_broadcast_attr; /* the axes put between B and C */
 /* v[B,C] -> [B,middle…,C], copies */
 duet_value duet_broadcast_channels(duet_graph *g, duet_value v, int count, const int64_t *middle);
 /* dy[B,p,p,C] -> dx[B,height,width,C]; attributes: duet_pool_attr with all fields */
-duet_value duet_adaptive_pool_grad(duet_graph *g, duet_value dy, int64_t size, int64_t height, int64_t width);
-/* qkv[B,T,3C], dy[B,T,C] -> dqkv[B,T,3C]; recomputes the probabilities; attributes: duet_attention_attr */
-duet_value duet_attention_grad(duet_graph *g, duet_value qkv, duet_value dy, int64_t heads, bool legacy);
-typedef struct duet_embedding_grad_attr { int64_t rows; } duet_embedding_grad_attr; /* K of the table */
+duet_value duet_adaptive_pool_grad(duet_graph *g, duet_value dy, int64_t size, int64_t height,
+                                   int64_t width);
+/* qkv[B,T,3C], dy[B,T,C] -> dqkv[B,T,3C]; recomputes the probabilities; attributes:
+ * duet_attention_attr */
+duet_value duet_attention_grad(duet_graph *g, duet_value qkv, duet_value dy, int64_t heads,
+                               bool legacy);
+typedef struct duet_embedding_grad_attr {
+    int64_t rows;
+} duet_embedding_grad_attr; /* K of the table */
 /* labels i32[B], dy[B,D] -> dtable[rows,D]; labels out of range add nothing */
 duet_value duet_embedding_grad(duet_graph *g, duet_value labels, duet_value dy, int64_t rows);
 /* pred[B,…], target[B,…], dloss[1] -> dpred = dloss * 2 (pred - target) / count */

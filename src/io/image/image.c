@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The image family's dispatcher (by content), image memory and conversion, and PNG writing.
  * Alpha over white: (c * a + 255 * (255 - a)) / 255, rounded, as Pillow's paste with a mask.
- * EXIF's orientation is applied, so that pixels stand as a viewer shows them (Pillow: ImageOps.exif_transpose); colour profiles are
- * not. */
+ * EXIF's orientation is applied, so that pixels stand as a viewer shows them (Pillow:
+ * ImageOps.exif_transpose); colour profiles are not. */
 #include "io/image.h"
 
 #include <stdio.h>
@@ -37,21 +37,18 @@ const duet_family duet_family_image = {
     .count = DUET_COUNT(entries),
 };
 
-static const duet_image_format *format_of(const uint8_t *bytes, int64_t size)
-{
+static const duet_image_format *format_of(const uint8_t *bytes, int64_t size) {
     for (int i = 0; i < DUET_COUNT(formats); i++)
         if (formats[i]->detect(bytes, size)) return formats[i];
     return NULL;
 }
 
-bool duet_image_known(const uint8_t *bytes, int64_t size)
-{
+bool duet_image_known(const uint8_t *bytes, int64_t size) {
     return format_of(bytes, size) != NULL;
 }
 
 /* Is `extension` one of the words of "a|b|c"? */
-static bool listed(const char *list, const char *extension)
-{
+static bool listed(const char *list, const char *extension) {
     const size_t n = strlen(extension);
     for (const char *at = list; at; at = strchr(at, '|')) {
         if (*at == '|') at++;
@@ -60,30 +57,29 @@ static bool listed(const char *list, const char *extension)
     return false;
 }
 
-bool duet_image_name_known(const char *name)
-{
+bool duet_image_name_known(const char *name) {
     const char *dot = strrchr(name, '.');
-    if (!dot || !dot[1] || strchr(dot, '/')) return false;
+    if (dot == NULL || !dot[1] || strchr(dot, '/') != NULL) return false;
     for (int i = 0; i < DUET_COUNT(formats); i++)
         if (listed(formats[i]->extensions, dot + 1)) return true;
     return false;
 }
 
-duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t size, int channels, const char *name)
-{
+duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t size, int channels,
+                              const char *name) {
     if (channels != 0 && channels != 1 && channels != 3)
         return duet_fail(DUET_ARG, "an image has 1 or 3 channels, not %d", channels);
     if (size <= 0) return duet_fail(DUET_FORMAT, "image '%s' is empty", name);
     const duet_image_format *format = format_of(bytes, size);
-    if (!format) return duet_fail(DUET_FORMAT, "'%s' is not a JPEG, PNG, PPM or WebP image", name);
+    if (format == NULL)
+        return duet_fail(DUET_FORMAT, "'%s' is not a JPEG, PNG, PPM or WebP image", name);
     DUET_TRY(format->decode(out, bytes, size, channels, name));
     const duet_status status = duet_exif_turn(out, duet_exif_orientation(bytes, size));
     if (status != DUET_OK) duet_image_free(out);
     return status;
 }
 
-duet_status duet_image_read(duet_image *out, const char *path, int channels)
-{
+duet_status duet_image_read(duet_image *out, const char *path, int channels) {
     duet_bytes bytes = {0};
     DUET_TRY(duet_file_read(&bytes, path));
     const duet_status status = duet_image_decode(out, bytes.data, bytes.size, channels, path);
@@ -91,21 +87,23 @@ duet_status duet_image_read(duet_image *out, const char *path, int channels)
     return status;
 }
 
-duet_status duet_image_check(int64_t width, int64_t height, const char *name)
-{
+duet_status duet_image_check(int64_t width, int64_t height, const char *name) {
     if (width < 1 || height < 1)
-        return duet_fail(DUET_FORMAT, "image '%s' is %lld x %lld pixels", name, (long long)width, (long long)height);
-    if (width > DUET_IMAGE_MAX_SIDE || height > DUET_IMAGE_MAX_SIDE || width * height > DUET_IMAGE_MAX_PIXELS)
-        return duet_fail(DUET_NO_MEMORY, "image '%s' is %lld x %lld pixels; the limits are %d a side and %d in all", name,
-                         (long long)width, (long long)height, DUET_IMAGE_MAX_SIDE, DUET_IMAGE_MAX_PIXELS);
+        return duet_fail(DUET_FORMAT, "image '%s' is %lld x %lld pixels", name, (long long)width,
+                         (long long)height);
+    if (width > DUET_IMAGE_MAX_SIDE || height > DUET_IMAGE_MAX_SIDE ||
+        width * height > DUET_IMAGE_MAX_PIXELS)
+        return duet_fail(DUET_NO_MEMORY,
+                         "image '%s' is %lld x %lld pixels; the limits are %d a side and %d in all",
+                         name, (long long)width, (long long)height, DUET_IMAGE_MAX_SIDE,
+                         DUET_IMAGE_MAX_PIXELS);
     return DUET_OK;
 }
 
-duet_status duet_image_new(duet_image *out, int64_t width, int64_t height, int channels)
-{
+duet_status duet_image_new(duet_image *out, int64_t width, int64_t height, int channels) {
     if (width < 1 || height < 1 || (channels != 1 && channels != 3))
-        return duet_fail(DUET_ARG, "cannot make an image of %lld x %lld pixels with %d channels", (long long)width,
-                         (long long)height, channels);
+        return duet_fail(DUET_ARG, "cannot make an image of %lld x %lld pixels with %d channels",
+                         (long long)width, (long long)height, channels);
     DUET_TRY(duet_image_check(width, height, "new"));
     uint8_t *pixels = NULL;
     DUET_TRY(duet_alloc(&pixels, width * height * channels, 1));
@@ -113,26 +111,23 @@ duet_status duet_image_new(duet_image *out, int64_t width, int64_t height, int c
     return DUET_OK;
 }
 
-void duet_image_free(duet_image *image)
-{
-    if (!image) return;
+void duet_image_free(duet_image *image) {
+    if (image == NULL) return;
     duet_release(image->pixels);
     *image = (duet_image){0};
 }
 
-static inline uint8_t over_white(unsigned value, unsigned alpha)
-{
+static inline uint8_t over_white(unsigned value, unsigned alpha) {
     const unsigned sum = value * alpha + 255u * (255u - alpha) + 128u;
     return (uint8_t)(((sum >> 8) + sum) >> 8); /* sum / 255, rounded; exact in this range */
 }
 
-static inline uint8_t grey_of(unsigned r, unsigned g, unsigned b)
-{
+static inline uint8_t grey_of(unsigned r, unsigned g, unsigned b) {
     return (uint8_t)((19595u * r + 38470u * g + 7471u * b + 32768u) >> 16);
 }
 
-duet_status duet_image_from_pixels(duet_image *out, const uint8_t *pixels, int64_t width, int64_t height, int samples, int channels)
-{
+duet_status duet_image_from_pixels(duet_image *out, const uint8_t *pixels, int64_t width,
+                                   int64_t height, int samples, int channels) {
     const int colours = samples < 3 ? 1 : 3;
     duet_image image;
     DUET_TRY(duet_image_new(&image, width, height, channels ? channels : colours));
@@ -155,8 +150,8 @@ duet_status duet_image_from_pixels(duet_image *out, const uint8_t *pixels, int64
     return DUET_OK;
 }
 
-duet_status duet_image_write_png(const char *path, const duet_image *image, const duet_image_text *texts, int count)
-{
+duet_status duet_image_write_png(const char *path, const duet_image *image,
+                                 const duet_image_text *texts, int count) {
     duet_bytes bytes = {0};
     duet_status status = duet_image_encode_png(&bytes, image, texts, count);
     if (status == DUET_OK) status = duet_file_write(path, bytes.data, bytes.size);

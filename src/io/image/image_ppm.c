@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * Binary PGM (P5) and PPM (P6): "P6 width height maxval" in decimal, separated by white space and #-comments, one white
- * space, then rows of 1-byte samples, or 2-byte big-endian ones when maxval > 255. Values are scaled to 0..255, rounded.
- * Source: netpbm's pgm(5) and ppm(5). What follows the first image is ignored. */
+ * Binary PGM (P5) and PPM (P6): "P6 width height maxval" in decimal, separated by white space and
+ * #-comments, one white space, then rows of 1-byte samples, or 2-byte big-endian ones when maxval >
+ * 255. Values are scaled to 0..255, rounded. Source: netpbm's pgm(5) and ppm(5). What follows the
+ * first image is ignored. */
 #include <math.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "io/image/pixels.h"
 
-static bool is_space(uint8_t c)
-{
+static bool is_space(uint8_t c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static bool detect(const uint8_t *bytes, int64_t size)
-{
-    return size > 2 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') && (is_space(bytes[2]) || bytes[2] == '#');
+static bool detect(const uint8_t *bytes, int64_t size) {
+    return size > 2 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') &&
+           (is_space(bytes[2]) || bytes[2] == '#');
 }
 
 /* Reads the next number of the header from *at; false when there is none or it is over 2^30. */
-static bool header_number(const uint8_t *bytes, int64_t size, int64_t *at, int64_t *out)
-{
+static bool header_number(const uint8_t *bytes, int64_t size, int64_t *at, int64_t *out) {
     while (*at < size && (is_space(bytes[*at]) || bytes[*at] == '#')) {
         if (bytes[*at] == '#')
             while (*at < size && bytes[*at] != '\n' && bytes[*at] != '\r') ++*at;
@@ -29,13 +28,14 @@ static bool header_number(const uint8_t *bytes, int64_t size, int64_t *at, int64
     }
     int64_t value = 0;
     const int64_t start = *at;
-    while (*at < size && bytes[*at] >= '0' && bytes[*at] <= '9' && value < (1 << 30)) value = 10 * value + (bytes[(*at)++] - '0');
+    while (*at < size && bytes[*at] >= '0' && bytes[*at] <= '9' && value < (1 << 30))
+        value = 10 * value + (bytes[(*at)++] - '0');
     *out = value;
     return *at > start && *at < size && value < (1 << 30);
 }
 
-static duet_status decode(duet_image *out, const uint8_t *bytes, int64_t size, int channels, const char *name)
-{
+static duet_status decode(duet_image *out, const uint8_t *bytes, int64_t size, int channels,
+                          const char *name) {
     const int samples = bytes[1] == '5' ? 1 : 3;
     int64_t at = 2, width, height, maxval;
     if (!header_number(bytes, size, &at, &width) || !header_number(bytes, size, &at, &height) ||
@@ -43,14 +43,16 @@ static duet_status decode(duet_image *out, const uint8_t *bytes, int64_t size, i
         return duet_fail(DUET_FORMAT, "image '%s': the PPM header is damaged or cut off", name);
     at++;
     if (maxval < 1 || maxval > 65535)
-        return duet_fail(DUET_FORMAT, "image '%s': PPM maximum %lld is not in 1..65535", name, (long long)maxval);
+        return duet_fail(DUET_FORMAT, "image '%s': PPM maximum %lld is not in 1..65535", name,
+                         (long long)maxval);
     DUET_TRY(duet_image_check(width, height, name));
     const int width_bytes = maxval > 255 ? 2 : 1;
     const int64_t count = width * height * samples;
     if (size - at < count * width_bytes)
-        return duet_fail(DUET_FORMAT, "image '%s' is cut off: %lld bytes of pixels, %lld expected", name, (long long)(size - at),
-                         (long long)(count * width_bytes));
-    if (maxval == 255) return duet_image_from_pixels(out, bytes + at, width, height, samples, channels);
+        return duet_fail(DUET_FORMAT, "image '%s' is cut off: %lld bytes of pixels, %lld expected",
+                         name, (long long)(size - at), (long long)(count * width_bytes));
+    if (maxval == 255)
+        return duet_image_from_pixels(out, bytes + at, width, height, samples, channels);
     duet_status status = DUET_OK;
     uint8_t *pixels = NULL;
     DUET_DO(duet_alloc(&pixels, count, 1));

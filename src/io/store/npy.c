@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The .npy header: a parser of exactly the dict literals that numpy writes (any order of keys, both quotes, optional
- * trailing commas, Python 2's long suffix), and a writer. */
+ * The .npy header: a parser of exactly the dict literals that numpy writes (any order of keys, both
+ * quotes, optional trailing commas, Python 2's long suffix), and a writer. */
 #include "io/store/npy.h"
 
 #include <stdio.h>
@@ -23,27 +23,28 @@ typedef struct cursor {
     const char *at, *end;
 } cursor;
 
-duet_status duet_npy_prefix(int64_t *text_at, int64_t *text_size, const uint8_t *prefix, const char *name)
-{
-    if (memcmp(prefix, "\x93NUMPY", 6) != 0) return duet_fail(DUET_FORMAT, "array '%s' does not start as a .npy file", name);
+duet_status duet_npy_prefix(int64_t *text_at, int64_t *text_size, const uint8_t *prefix,
+                            const char *name) {
+    if (memcmp(prefix, "\x93NUMPY", 6) != 0)
+        return duet_fail(DUET_FORMAT, "array '%s' does not start as a .npy file", name);
     const int version = prefix[6];
-    if (version < 1 || version > 3) return duet_fail(DUET_UNSUPPORTED, "array '%s' has .npy version %d", name, version);
+    if (version < 1 || version > 3)
+        return duet_fail(DUET_UNSUPPORTED, "array '%s' has .npy version %d", name, version);
     int64_t size = prefix[8] | prefix[9] << 8;
     if (version > 1) size |= (int64_t)prefix[10] << 16 | (int64_t)prefix[11] << 24;
     if (size > DUET_NPY_TEXT_MAX)
-        return duet_fail(DUET_FORMAT, "the header of array '%s' has %lld bytes; the limit is %d", name, (long long)size, DUET_NPY_TEXT_MAX);
+        return duet_fail(DUET_FORMAT, "the header of array '%s' has %lld bytes; the limit is %d",
+                         name, (long long)size, DUET_NPY_TEXT_MAX);
     *text_at = version > 1 ? 12 : 10;
     *text_size = size;
     return DUET_OK;
 }
 
-static void skip_spaces(cursor *c)
-{
+static void skip_spaces(cursor *c) {
     while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t')) c->at++;
 }
 
-static bool take(cursor *c, char wanted)
-{
+static bool take(cursor *c, char wanted) {
     skip_spaces(c);
     if (c->at >= c->end || *c->at != wanted) return false;
     c->at++;
@@ -51,8 +52,7 @@ static bool take(cursor *c, char wanted)
 }
 
 /* A quoted string without escapes. */
-static bool take_string(cursor *c, char *out, size_t size)
-{
+static bool take_string(cursor *c, char *out, size_t size) {
     skip_spaces(c);
     if (c->at >= c->end || (*c->at != '\'' && *c->at != '"')) return false;
     const char quote = *c->at++;
@@ -65,8 +65,7 @@ static bool take_string(cursor *c, char *out, size_t size)
     return take(c, quote);
 }
 
-static bool take_bool(cursor *c, bool *out)
-{
+static bool take_bool(cursor *c, bool *out) {
     skip_spaces(c);
     const size_t left = (size_t)(c->end - c->at);
     *out = left >= 4 && memcmp(c->at, "True", 4) == 0;
@@ -75,13 +74,14 @@ static bool take_bool(cursor *c, bool *out)
     return true;
 }
 
-static bool take_integer(cursor *c, int64_t *out)
-{
+static bool take_integer(cursor *c, int64_t *out) {
     skip_spaces(c);
     const char *start = c->at;
     int64_t value = 0;
     for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *c->at - '0', &value)) return false;
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, *c->at - '0', &value))
+            return false;
     if (c->at == start) return false;
     if (c->at < c->end && *c->at == 'L') c->at++;
     *out = value;
@@ -89,8 +89,7 @@ static bool take_integer(cursor *c, int64_t *out)
 }
 
 /* (), (3,), (3, 4), (3, 4,). The rank counts on past `dims`. */
-static bool take_tuple(cursor *c, int64_t *dims, int64_t *rank)
-{
+static bool take_tuple(cursor *c, int64_t *dims, int64_t *rank) {
     if (!take(c, '(')) return false;
     bool comma = true;
     for (*rank = 0; !take(c, ')'); ++*rank) {
@@ -102,20 +101,21 @@ static bool take_tuple(cursor *c, int64_t *dims, int64_t *rank)
     return *rank != 1 || comma;
 }
 
-static duet_status dtype_of(duet_dtype *out, const char *descr, const char *name)
-{
+static duet_status dtype_of(duet_dtype *out, const char *descr, const char *name) {
     for (int i = 0; i < DUET_COUNT(descrs); i++) {
         if (strcmp(descr, descrs[i].descr) != 0) continue;
         *out = descrs[i].dtype;
         return DUET_OK;
     }
     if (duet_starts_with(descr, "|O") || strcmp(descr, "O") == 0)
-        return duet_fail(DUET_UNSUPPORTED, "array '%s' holds Python objects, which are never read", name);
-    return duet_fail(DUET_UNSUPPORTED, "array '%s' has numpy type '%s', which this version does not read", name, descr);
+        return duet_fail(DUET_UNSUPPORTED, "array '%s' holds Python objects, which are never read",
+                         name);
+    return duet_fail(DUET_UNSUPPORTED,
+                     "array '%s' has numpy type '%s', which this version does not read", name,
+                     descr);
 }
 
-duet_status duet_npy_parse(duet_npy *out, const char *text, int64_t size, const char *name)
-{
+duet_status duet_npy_parse(duet_npy *out, const char *text, int64_t size, const char *name) {
     cursor c = {.at = text, .end = text + size};
     char key[32], descr[32] = "";
     bool fortran = false, has_descr = false, has_order = false, has_shape = false, comma = true;
@@ -148,21 +148,25 @@ duet_status duet_npy_parse(duet_npy *out, const char *text, int64_t size, const 
     return DUET_OK;
 }
 
-duet_status duet_npy_write(uint8_t out[DUET_NPY_HEADER_MAX], int64_t *size, const duet_store_item *item)
-{
+duet_status duet_npy_write(uint8_t out[DUET_NPY_HEADER_MAX], int64_t *size,
+                           const duet_store_item *item) {
     const char *descr = NULL;
     for (int i = 0; i < DUET_COUNT(descrs); i++)
         if (descrs[i].dtype == item->stored) descr = descrs[i].descr;
-    if (!descr)
-        return duet_fail(DUET_UNSUPPORTED, "numpy has no type for %s, so tensor '%s' cannot be stored as npz; store it as f32",
-                         duet_dtype_name(item->stored), item->name);
+    if (descr == NULL)
+        return duet_fail(
+            DUET_UNSUPPORTED,
+            "numpy has no type for %s, so tensor '%s' cannot be stored as npz; store it as f32",
+            duet_dtype_name(item->stored), item->name);
     char shape[DUET_MAX_RANK * 22 + 1] = "";
     size_t at = 0;
     for (int i = 0; i < item->shape.rank; i++)
-        at += (size_t)snprintf(shape + at, sizeof shape - at, "%s%lld%s", i ? ", " : "", (long long)item->shape.dim[i],
-                               item->shape.rank == 1 ? "," : "");
+        at += (size_t)snprintf(shape + at, sizeof shape - at, "%s%lld%s", i ? ", " : "",
+                               (long long)item->shape.dim[i], item->shape.rank == 1 ? "," : "");
     char text[DUET_NPY_HEADER_MAX];
-    const int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, shape);
+    const int length =
+        snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+                 descr, shape);
     const int64_t total = (10 + (int64_t)length + 1 + 63) / 64 * 64;
     memset(out, ' ', (size_t)total);
     memcpy(out, "\x93NUMPY\x01\x00", 8);
@@ -174,8 +178,7 @@ duet_status duet_npy_write(uint8_t out[DUET_NPY_HEADER_MAX], int64_t *size, cons
     return DUET_OK;
 }
 
-void duet_npy_to_rows(void *out, const void *columns, const duet_shape *shape, size_t size)
-{
+void duet_npy_to_rows(void *out, const void *columns, const duet_shape *shape, size_t size) {
     uint8_t *dst = out;
     const uint8_t *const src = columns;
     int64_t at[DUET_MAX_RANK] = {0}, stride[DUET_MAX_RANK], from = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The store family's dispatcher: the format is found from the first bytes, and a file that is no store is told apart by
- * its content ("is a PNG image"), since the usual mistake is a wrong path or a failed download. Little-endian hosts only. */
+ * The store family's dispatcher: the format is found from the first bytes, and a file that is no
+ * store is told apart by its content ("is a PNG image"), since the usual mistake is a wrong path or
+ * a failed download. Little-endian hosts only. */
 #include "io/store/store.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-#define HEAD_SIZE 1024 /* the first name in a zip archive is seen whole */
+#define HEAD_SIZE        1024 /* the first name in a zip archive is seen whole */
 
 #define DUET_STORE(name) extern const duet_store_member duet_store_##name;
 #include "io/store/store.def"
@@ -54,7 +55,9 @@ static const signature signatures[] = {
     {"<!doctype", 9, 0, "a web page, not a model (a refused download looks so)"},
     {"<html", 5, 0, "a web page, not a model (a refused download looks so)"},
     {"<?xml", 5, 0, "an XML text, not a model"},
-    {"\x7F" "ELF", 4, 0, "a program, not a model"},
+    {"\x7F"
+     "ELF",
+     4, 0, "a program, not a model"},
     {"GGUF", 4, 0, "a GGUF file: not supported by this version"},
     {"\x80\x02", 2, 0, "a pickle, but not of PyTorch's tensors"},
     {"\x80\x03", 2, 0, "a pickle, but not of PyTorch's tensors"},
@@ -62,36 +65,41 @@ static const signature signatures[] = {
     {"\x80\x05", 2, 0, "a pickle, but not of PyTorch's tensors"},
 };
 
-static bool is_text(const uint8_t *head, size_t size)
-{
+static bool is_text(const uint8_t *head, size_t size) {
     for (size_t i = 0; i < size; i++)
         if (head[i] < 32 && head[i] != '\n' && head[i] != '\r' && head[i] != '\t') return false;
     return true;
 }
 
-/* What a file that no format knows looks like. `text` is storage for an answer that is not constant. */
-static const char *describe(const uint8_t *head, size_t size, char text[64])
-{
+/* What a file that no format knows looks like. `text` is storage for an answer that is not
+ * constant. */
+static const char *describe(const uint8_t *head, size_t size, char text[64]) {
     if (size == 0) return "empty";
     for (int i = 0; i < DUET_COUNT(signatures); i++) {
         const signature *s = &signatures[i];
         if (size >= s->at + s->size && memcmp(head + s->at, s->bytes, s->size) == 0) return s->what;
     }
     if (size >= 4 && memcmp(head, "PK\3\4", 4) == 0) {
-        const bool script = memmem(head, size, "/data/0", 7) != NULL || memmem(head, size, "code/__torch__", 14) != NULL;
-        return script ? "a TorchScript program; save the weights alone: torch.save(model.state_dict(), 'weights.pt')" : "a zip archive without numpy arrays";
+        const bool script = memmem(head, size, "/data/0", 7) != NULL ||
+                            memmem(head, size, "code/__torch__", 14) != NULL;
+        return script ? "a TorchScript program; save the weights alone: "
+                        "torch.save(model.state_dict(), 'weights.pt')"
+                      : "a zip archive without numpy arrays";
     }
-    if (is_text(head, size)) return head[0] == '{' || head[0] == '[' ? "a JSON text, not a model" : "a text, not a model";
-    snprintf(text, 64, "of no known format (it starts with %02x %02x %02x %02x)", head[0], size > 1 ? head[1] : 0u,
-             size > 2 ? head[2] : 0u, size > 3 ? head[3] : 0u);
+    if (is_text(head, size))
+        return head[0] == '{' || head[0] == '[' ? "a JSON text, not a model"
+                                                : "a text, not a model";
+    snprintf(text, 64, "of no known format (it starts with %02x %02x %02x %02x)", head[0],
+             size > 1 ? head[1] : 0u, size > 2 ? head[2] : 0u, size > 3 ? head[3] : 0u);
     return text;
 }
 
 /* The first bytes and the size of the file, without reading the rest. */
-static duet_status read_head(uint8_t head[HEAD_SIZE], size_t *size, int64_t *file_size, const char *path)
-{
+static duet_status read_head(uint8_t head[HEAD_SIZE], size_t *size, int64_t *file_size,
+                             const char *path) {
     duet_map map;
-    if (duet_path_is_folder(path)) return duet_fail(DUET_ARG, "'%s' is a folder, not a file of tensors", path);
+    if (duet_path_is_folder(path))
+        return duet_fail(DUET_ARG, "'%s' is a folder, not a file of tensors", path);
     DUET_TRY(duet_map_open(&map, path));
     *file_size = map.size;
     *size = map.size < HEAD_SIZE ? (size_t)map.size : HEAD_SIZE;
@@ -100,8 +108,7 @@ static duet_status read_head(uint8_t head[HEAD_SIZE], size_t *size, int64_t *fil
     return DUET_OK;
 }
 
-duet_status duet_store_open(duet_store **out, const char *path)
-{
+duet_status duet_store_open(duet_store **out, const char *path) {
     duet_status status = DUET_OK;
     duet_store *store = NULL;
     uint8_t head[HEAD_SIZE] = {0};
@@ -110,9 +117,9 @@ duet_status duet_store_open(duet_store **out, const char *path)
     DUET_TRY(read_head(head, &size, &file_size, path));
     DUET_DO(duet_alloc(&store, 1, sizeof *store));
     DUET_DO(duet_arena_new(&store->arena));
-    for (int i = 0; i < DUET_COUNT(formats) && !store->format; i++)
+    for (int i = 0; i < DUET_COUNT(formats) && store->format == NULL; i++)
         if (formats[i]->detect(head, size, file_size)) store->format = formats[i];
-    if (!store->format) {
+    if (store->format == NULL) {
         char text[64];
         DUET_FAIL(DUET_FORMAT, "'%s' is %s", path, describe(head, size, text));
     }
@@ -124,102 +131,102 @@ done:
     return status;
 }
 
-void duet_store_close(duet_store *store)
-{
-    if (!store) return;
-    if (store->format) store->format->close(store);
+void duet_store_close(duet_store *store) {
+    if (store == NULL) return;
+    if (store->format != NULL) store->format->close(store);
     duet_arena_free(store->arena);
     duet_release(store);
 }
 
-const char *duet_store_format(const duet_store *store)
-{
+const char *duet_store_format(const duet_store *store) {
     return store->format->info.name;
 }
 
-int64_t duet_store_count(const duet_store *store)
-{
+int64_t duet_store_count(const duet_store *store) {
     return store->count;
 }
 
-const duet_store_entry *duet_store_at(const duet_store *store, int64_t index)
-{
+const duet_store_entry *duet_store_at(const duet_store *store, int64_t index) {
     return index >= 0 && index < store->count ? &store->entries[index] : NULL;
 }
 
-const duet_store_entry *duet_store_find(const duet_store *store, const char *name)
-{
+const duet_store_entry *duet_store_find(const duet_store *store, const char *name) {
     for (int64_t i = 0; i < store->count; i++)
         if (strcmp(store->entries[i].name, name) == 0) return &store->entries[i];
     return NULL;
 }
 
-duet_status duet_store_read(const duet_store *store, const char *name, duet_dtype dtype, void *dst)
-{
+duet_status duet_store_read(const duet_store *store, const char *name, duet_dtype dtype,
+                            void *dst) {
     const duet_store_entry *entry = duet_store_find(store, name);
-    if (!entry) return duet_fail(DUET_NOT_FOUND, "there is no tensor '%s' in the file", name);
-    if ((unsigned)dtype >= DUET_DTYPE_COUNT) return duet_fail(DUET_ARG, "unknown element type %d", (int)dtype);
+    if (entry == NULL)
+        return duet_fail(DUET_NOT_FOUND, "there is no tensor '%s' in the file", name);
+    if ((unsigned)dtype >= DUET_DTYPE_COUNT)
+        return duet_fail(DUET_ARG, "unknown element type %d", (int)dtype);
     if (duet_shape_count(&entry->shape) == 0) return DUET_OK;
     return store->format->read(store, entry - store->entries, dtype, dst);
 }
 
-const void *duet_store_data(const duet_store *store, const char *name)
-{
+const void *duet_store_data(const duet_store *store, const char *name) {
     const duet_store_entry *entry = duet_store_find(store, name);
-    return entry && store->format->data ? store->format->data(store, entry - store->entries) : NULL;
+    return entry != NULL && store->format->data != NULL
+               ? store->format->data(store, entry - store->entries)
+               : NULL;
 }
 
-const char *duet_store_metadata(const duet_store *store, const char *key)
-{
+const char *duet_store_metadata(const duet_store *store, const char *key) {
     for (int64_t i = 0; i < store->pair_count; i++)
         if (strcmp(store->pairs[i].key, key) == 0) return store->pairs[i].value;
     return NULL;
 }
 
-int64_t duet_store_pairs(const duet_store *store, const duet_store_pair **out)
-{
+int64_t duet_store_pairs(const duet_store *store, const duet_store_pair **out) {
     *out = store->pairs;
     return store->pair_count;
 }
 
-static duet_status check_item(const duet_store_item *item)
-{
-    if (!item->name || !*item->name) return duet_fail(DUET_ARG, "a tensor to write has no name");
+static duet_status check_item(const duet_store_item *item) {
+    if (item->name == NULL || !*item->name)
+        return duet_fail(DUET_ARG, "a tensor to write has no name");
     if ((unsigned)item->dtype >= DUET_DTYPE_COUNT || (unsigned)item->stored >= DUET_DTYPE_COUNT)
         return duet_fail(DUET_ARG, "tensor '%s' has an unknown element type", item->name);
     duet_shape checked;
-    DUET_TRY(duet_store_shape(&checked, item->shape.dim, item->shape.rank, item->dtype, item->name));
-    if (!item->data && duet_shape_count(&checked) > 0) return duet_fail(DUET_ARG, "tensor '%s' has no data", item->name);
+    DUET_TRY(
+        duet_store_shape(&checked, item->shape.dim, item->shape.rank, item->dtype, item->name));
+    if (item->data == NULL && duet_shape_count(&checked) > 0)
+        return duet_fail(DUET_ARG, "tensor '%s' has no data", item->name);
     return DUET_OK;
 }
 
-static int by_text(const void *a, const void *b)
-{
+static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static duet_status check_names(const duet_store_item *items, int64_t count)
-{
+static duet_status check_names(const duet_store_item *items, int64_t count) {
     duet_status status = DUET_OK;
     const char **names = NULL;
     DUET_DO(duet_alloc(&names, count, sizeof *names));
     for (int64_t i = 0; i < count; i++) names[i] = items[i].name;
     qsort(names, (size_t)count, sizeof *names, by_text);
     for (int64_t i = 1; i < count; i++)
-        if (strcmp(names[i - 1], names[i]) == 0) DUET_FAIL(DUET_ARG, "tensor name '%s' is given twice", names[i]);
+        if (strcmp(names[i - 1], names[i]) == 0)
+            DUET_FAIL(DUET_ARG, "tensor name '%s' is given twice", names[i]);
 done:
     duet_release(names);
     return status;
 }
 
-duet_status duet_store_write(const char *path, const char *format, const duet_store_item *items, int64_t count,
-                             const duet_store_pair *pairs, int64_t pair_count)
-{
+duet_status duet_store_write(const char *path, const char *format, const duet_store_item *items,
+                             int64_t count, const duet_store_pair *pairs, int64_t pair_count) {
     const duet_store_member *found = NULL;
     for (int i = 0; i < DUET_COUNT(formats); i++)
         if (strcmp(formats[i]->info.name, format) == 0) found = formats[i];
-    if (!found) return duet_fail(DUET_ARG, "unknown store format '%s'; there are safetensors, npz and torch_zip", format);
-    if (!found->write) return duet_fail(DUET_UNSUPPORTED, "format '%s' can be read but not written", format);
+    if (found == NULL)
+        return duet_fail(DUET_ARG,
+                         "unknown store format '%s'; there are safetensors, npz and torch_zip",
+                         format);
+    if (found->write == NULL)
+        return duet_fail(DUET_UNSUPPORTED, "format '%s' can be read but not written", format);
     for (int64_t i = 0; i < count; i++) DUET_TRY(check_item(&items[i]));
     DUET_TRY(check_names(items, count));
     const duet_status status = found->write(path, items, count, pairs, pair_count);
@@ -227,15 +234,19 @@ duet_status duet_store_write(const char *path, const char *format, const duet_st
     return status;
 }
 
-duet_status duet_store_shape(duet_shape *out, const int64_t *dims, int64_t rank, duet_dtype dtype, const char *name)
-{
+duet_status duet_store_shape(duet_shape *out, const int64_t *dims, int64_t rank, duet_dtype dtype,
+                             const char *name) {
     if (rank < 0 || rank > DUET_MAX_RANK)
-        return duet_fail(DUET_UNSUPPORTED, "tensor '%s' has rank %lld; at most %d is supported", name, (long long)rank, DUET_MAX_RANK);
+        return duet_fail(DUET_UNSUPPORTED, "tensor '%s' has rank %lld; at most %d is supported",
+                         name, (long long)rank, DUET_MAX_RANK);
     duet_shape shape = {.rank = (int)rank};
     int64_t bytes = (int64_t)duet_dtype_size(dtype);
     for (int i = 0; i < (int)rank; i++) {
-        if (dims[i] < 0) return duet_fail(DUET_FORMAT, "tensor '%s' has a negative size %lld", name, (long long)dims[i]);
-        /* A zero dimension must not hide an overflow of the others: the product is taken over max(dim, 1). */
+        if (dims[i] < 0)
+            return duet_fail(DUET_FORMAT, "tensor '%s' has a negative size %lld", name,
+                             (long long)dims[i]);
+        /* A zero dimension must not hide an overflow of the others: the product is taken over
+         * max(dim, 1). */
         if (__builtin_mul_overflow(bytes, dims[i] ? dims[i] : 1, &bytes))
             return duet_fail(DUET_FORMAT, "the shape of tensor '%s' overflows", name);
         shape.dim[i] = dims[i];

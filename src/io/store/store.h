@@ -22,16 +22,19 @@ struct duet_store {
 
 typedef struct duet_store_member {
     duet_entry info;
-    bool (*detect)(const uint8_t *head, size_t size, int64_t file_size); /* head: up to 1024 first bytes */
-    duet_status (*open)(duet_store *store, const char *path); /* arena made; entries, pairs and state to fill */
-    void (*close)(duet_store *store);                         /* frees state, also after a failed open */
+    bool (*detect)(const uint8_t *head, size_t size,
+                   int64_t file_size); /* head: up to 1024 first bytes */
+    duet_status (*open)(duet_store *store,
+                        const char *path); /* arena made; entries, pairs and state to fill */
+    void (*close)(duet_store *store);      /* frees state, also after a failed open */
     duet_status (*read)(const duet_store *store, int64_t index, duet_dtype dtype, void *dst);
     const void *(*data)(const duet_store *store, int64_t index); /* optional */
-    duet_status (*write)(const char *path, const duet_store_item *items, int64_t count, const duet_store_pair *pairs,
-                         int64_t pair_count); /* optional */
+    duet_status (*write)(const char *path, const duet_store_item *items, int64_t count,
+                         const duet_store_pair *pairs, int64_t pair_count); /* optional */
 } duet_store_member;
 
 /* For members. Checks rank, signs and overflow of the byte count before filling *out. */
-DUET_NODISCARD duet_status duet_store_shape(duet_shape *out, const int64_t *dims, int64_t rank, duet_dtype dtype, const char *name);
+DUET_NODISCARD duet_status duet_store_shape(duet_shape *out, const int64_t *dims, int64_t rank,
+                                            duet_dtype dtype, const char *name);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * npz: a zip archive of .npy arrays (npy.h), each a tensor named as its member without ".npy"; over libzip.
- * Reads stored and deflated members in either element order; a member's CRC is checked when its tensor is read. Refused:
- * other members, Python objects, sizes that disagree with the header, and what archive.h refuses.
- * Written uncompressed, with headers padded to 64 bytes, in the order given. Reading is for one thread at a time. */
+ * npz: a zip archive of .npy arrays (npy.h), each a tensor named as its member without ".npy"; over
+ * libzip. Reads stored and deflated members in either element order; a member's CRC is checked when
+ * its tensor is read. Refused: other members, Python objects, sizes that disagree with the header,
+ * and what archive.h refuses. Written uncompressed, with headers padded to 64 bytes, in the order
+ * given. Reading is for one thread at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,9 @@
 #include "io/store/npy.h"
 #include "io/store/store.h"
 
-#define SUFFIX ".npy"
-#define LOCAL_HEADER 30 /* bytes of a zip member's header before its name */
-#define CHUNK 4096      /* elements converted at a time */
+#define SUFFIX       ".npy"
+#define LOCAL_HEADER 30   /* bytes of a zip member's header before its name */
+#define CHUNK        4096 /* elements converted at a time */
 
 typedef struct member {
     duet_npy npy;
@@ -30,13 +31,13 @@ typedef struct state {
 } state;
 
 /* A zip whose first member is an array as far as the head shows its name; or an empty one. */
-static bool detect(const uint8_t *head, size_t size, int64_t file_size)
-{
+static bool detect(const uint8_t *head, size_t size, int64_t file_size) {
     (void)file_size;
     if (size >= 4 && memcmp(head, "PK\5\6", 4) == 0) return true;
     if (size < LOCAL_HEADER || memcmp(head, "PK\3\4", 4) != 0) return false;
     const size_t length = (size_t)(head[26] | head[27] << 8), suffix = sizeof SUFFIX - 1;
-    if (LOCAL_HEADER + length > size) return memmem(head + LOCAL_HEADER, size - LOCAL_HEADER, "data.pkl", 8) == NULL;
+    if (LOCAL_HEADER + length > size)
+        return memmem(head + LOCAL_HEADER, size - LOCAL_HEADER, "data.pkl", 8) == NULL;
     return length > suffix && memcmp(head + LOCAL_HEADER + length - suffix, SUFFIX, suffix) == 0;
 }
 
@@ -45,8 +46,7 @@ static duet_status check_name(const char *name) {
     return duet_fail(DUET_FORMAT, "archive member '%s' is not a numpy array", name);
 }
 
-static duet_status read_header(member *m, zip_t *zip, const char *name)
-{
+static duet_status read_header(member *m, zip_t *zip, const char *name) {
     duet_status status = DUET_OK;
     zip_file_t *file = NULL;
     char *text = NULL;
@@ -64,22 +64,20 @@ static duet_status read_header(member *m, zip_t *zip, const char *name)
     m->data_at = text_at + text_size;
     const int64_t need = duet_shape_count(&m->npy.shape) * (int64_t)duet_dtype_size(m->npy.dtype);
     if (m->at.size - m->data_at != need)
-        DUET_FAIL(DUET_FORMAT, "array '%s' has %lld bytes, but its shape needs %lld", name, (long long)(m->at.size - m->data_at),
-                  (long long)need);
+        DUET_FAIL(DUET_FORMAT, "array '%s' has %lld bytes, but its shape needs %lld", name,
+                  (long long)(m->at.size - m->data_at), (long long)need);
 done:
     duet_release(text);
-    if (file) zip_fclose(file);
+    if (file != NULL) zip_fclose(file);
     return status;
 }
 
-static int by_name(const void *a, const void *b)
-{
+static int by_name(const void *a, const void *b) {
     const duet_store_entry *const *x = a, *const *y = b;
     return strcmp((*x)->name, (*y)->name);
 }
 
-static duet_status refuse_duplicates(const duet_store *store)
-{
+static duet_status refuse_duplicates(const duet_store *store) {
     duet_status status = DUET_OK;
     const duet_store_entry **sorted = NULL;
     DUET_DO(duet_alloc(&sorted, store->count, sizeof *sorted));
@@ -93,8 +91,7 @@ done:
     return status;
 }
 
-static duet_status store_open(duet_store *store, const char *path)
-{
+static duet_status store_open(duet_store *store, const char *path) {
     state *s = duet_arena_alloc(store->arena, 1, sizeof *s);
     DUET_TRY(duet_arena_status(store->arena));
     DUET_TRY(duet_archive_open(&s->zip, path));
@@ -110,22 +107,22 @@ static duet_status store_open(duet_store *store, const char *path)
         DUET_TRY(duet_arena_status(store->arena));
         name[strlen(name) - (sizeof SUFFIX - 1)] = '\0';
         DUET_TRY(read_header(&s->members[i], s->zip, name));
-        store->entries[i] = (duet_store_entry){.name = name, .dtype = s->members[i].npy.dtype, .shape = s->members[i].npy.shape};
+        store->entries[i] = (duet_store_entry){
+            .name = name, .dtype = s->members[i].npy.dtype, .shape = s->members[i].npy.shape};
         store->count = i + 1;
     }
     return refuse_duplicates(store);
 }
 
-static void store_close(duet_store *store)
-{
+static void store_close(duet_store *store) {
     state *s = store->state;
-    if (s && s->zip) zip_discard(s->zip);
+    if (s != NULL && s->zip != NULL) zip_discard(s->zip);
     store->state = NULL;
 }
 
 /* Elements in file order, converted. Reading past the end makes libzip check the CRC. */
-static duet_status read_elements(zip_file_t *file, const duet_store_entry *e, duet_dtype dtype, uint8_t *dst)
-{
+static duet_status read_elements(zip_file_t *file, const duet_store_entry *e, duet_dtype dtype,
+                                 uint8_t *dst) {
     const int64_t count = duet_shape_count(&e->shape);
     const int64_t from = (int64_t)duet_dtype_size(e->dtype), to = (int64_t)duet_dtype_size(dtype);
     uint8_t part[CHUNK * 8];
@@ -141,8 +138,7 @@ static duet_status read_elements(zip_file_t *file, const duet_store_entry *e, du
     return duet_archive_end(file, e->name);
 }
 
-static duet_status store_read(const duet_store *store, int64_t index, duet_dtype dtype, void *dst)
-{
+static duet_status store_read(const duet_store *store, int64_t index, duet_dtype dtype, void *dst) {
     duet_status status = DUET_OK;
     const state *s = store->state;
     const member *m = &s->members[index];
@@ -162,13 +158,12 @@ static duet_status store_read(const duet_store *store, int64_t index, duet_dtype
 done:
     duet_release(columns);
     duet_release(skipped);
-    if (file) zip_fclose(file);
+    if (file != NULL) zip_fclose(file);
     return status;
 }
 
-static duet_status store_write(const char *path, const duet_store_item *items, int64_t count, const duet_store_pair *pairs,
-                               int64_t pair_count)
-{
+static duet_status store_write(const char *path, const duet_store_item *items, int64_t count,
+                               const duet_store_pair *pairs, int64_t pair_count) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
     (void)pairs;
@@ -176,9 +171,11 @@ static duet_status store_write(const char *path, const duet_store_item *items, i
     if (count == 0) return duet_fail(DUET_ARG, "an npz file needs at least one tensor");
     DUET_DO(duet_arena_new(&arena));
     duet_archive_part *const parts = duet_arena_alloc(arena, count, sizeof *parts);
-    for (int64_t i = 0; parts && i < count; i++) {
+    for (int64_t i = 0; parts != NULL && i < count; i++) {
         uint8_t *const header = duet_arena_alloc(arena, DUET_NPY_HEADER_MAX, 1);
-        parts[i] = (duet_archive_part){.name = duet_arena_format(arena, "%s" SUFFIX, items[i].name), .head = header, .item = &items[i]};
+        parts[i] = (duet_archive_part){.name = duet_arena_format(arena, "%s" SUFFIX, items[i].name),
+                                       .head = header,
+                                       .item = &items[i]};
         DUET_DO(duet_arena_status(arena));
         DUET_DO(duet_npy_write(header, &parts[i].head_size, &items[i]));
     }

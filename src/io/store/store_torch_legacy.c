@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * torch_legacy: what torch.save wrote before PyTorch 1.6: five pickles (a magic number, the protocol, facts about the system, the
- * object, the list of the storages' keys), then for each key an i64 count of elements and the elements. Nothing of the object is
- * ever called (pickle.h).
+ * torch_legacy: what torch.save wrote before PyTorch 1.6: five pickles (a magic number, the
+ * protocol, facts about the system, the object, the list of the storages' keys), then for each key
+ * an i64 count of elements and the elements. Nothing of the object is ever called (pickle.h).
  * Source: torch/serialization.py, _legacy_save. */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,8 @@
 #include "io/store/torch.h"
 
 /* PROTO 2, LONG1 of ten bytes: 0x1950a86a20f9469cfc6c, STOP */
-static const uint8_t magic[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+static const uint8_t magic[] = {0x80, 2,    0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
+                                0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
 
 #define PROTOCOL 1001
 
@@ -26,24 +27,29 @@ static bool detect(const uint8_t *head, size_t size, int64_t file_size) {
     return size >= sizeof magic && memcmp(head, magic, sizeof magic) == 0;
 }
 
-static duet_status next_pickle(const duet_pickle_node **out, const state *s, int64_t *at, duet_arena *arena) {
+static duet_status next_pickle(const duet_pickle_node **out, const state *s, int64_t *at,
+                               duet_arena *arena) {
     int64_t used = 0;
-    DUET_TRY(duet_pickle_parse(out, &used, arena, s->map.data + *at, s->map.size - *at, *at, duet_torch_globals, duet_torch_global_count));
+    DUET_TRY(duet_pickle_parse(out, &used, arena, s->map.data + *at, s->map.size - *at, *at,
+                               duet_torch_globals, duet_torch_global_count));
     *at += used;
     return DUET_OK;
 }
 
 static duet_status check_system(const duet_pickle_node *protocol, const duet_pickle_node *system) {
-    if (protocol->kind != DUET_PICKLE_INT || protocol->integer != PROTOCOL) return duet_fail(DUET_UNSUPPORTED, "it is not of protocol %d", PROTOCOL);
+    if (protocol->kind != DUET_PICKLE_INT || protocol->integer != PROTOCOL)
+        return duet_fail(DUET_UNSUPPORTED, "it is not of protocol %d", PROTOCOL);
     const duet_pickle_node *const little = duet_pickle_find(system, "little_endian");
-    if (little != NULL && little->kind == DUET_PICKLE_BOOL && little->integer == 0) return duet_fail(DUET_UNSUPPORTED, "its numbers are big-endian");
+    if (little != NULL && little->kind == DUET_PICKLE_BOOL && little->integer == 0)
+        return duet_fail(DUET_UNSUPPORTED, "its numbers are big-endian");
     return DUET_OK;
 }
 
 /* A storage and its key, sorted by key. */
 typedef struct storage {
     const char *key;
-    int64_t at, elements, size; /* size of an element; 0 = no tensor uses it, so its type is not known */
+    int64_t at, elements,
+        size; /* size of an element; 0 = no tensor uses it, so its type is not known */
 } storage;
 
 static int by_key(const void *a, const void *b) {
@@ -56,50 +62,74 @@ static storage *find(storage *storages, int64_t count, const char *key) {
 }
 
 /* The list's order is the order of the elements in the file; types come from the tensors. */
-static duet_status list_storages(storage **out, storage **ordered, const duet_store *store, const state *s, const duet_pickle_node *keys) {
-    if (keys->kind != DUET_PICKLE_LIST) return duet_fail(DUET_FORMAT, "the list of storages is missing");
+static duet_status list_storages(storage **out, storage **ordered, const duet_store *store,
+                                 const state *s, const duet_pickle_node *keys) {
+    if (keys->kind != DUET_PICKLE_LIST)
+        return duet_fail(DUET_FORMAT, "the list of storages is missing");
     DUET_TRY(duet_alloc(out, keys->count + 1, sizeof **out));
     DUET_TRY(duet_alloc(ordered, keys->count + 1, sizeof **ordered));
     for (int64_t i = 0; i < keys->count; i++) {
-        if (keys->item[i]->kind != DUET_PICKLE_TEXT) return duet_fail(DUET_FORMAT, "a storage's key is no text");
+        if (keys->item[i]->kind != DUET_PICKLE_TEXT)
+            return duet_fail(DUET_FORMAT, "a storage's key is no text");
         (*out)[i].key = (*ordered)[i].key = keys->item[i]->text;
     }
     qsort(*out, (size_t)keys->count, sizeof **out, by_key);
     for (int64_t i = 0; i < store->count; i++) {
         storage *const found = find(*out, keys->count, s->tensors[i].key);
         const int64_t size = (int64_t)duet_dtype_size(store->entries[i].dtype);
-        if (found == NULL) return duet_fail(DUET_FORMAT, "tensor '%s' has a storage that is not in the file", store->entries[i].name);
+        if (found == NULL)
+            return duet_fail(DUET_FORMAT, "tensor '%s' has a storage that is not in the file",
+                             store->entries[i].name);
         if (found->size != 0 && (found->size != size || found->elements != s->tensors[i].elements))
-            return duet_fail(DUET_FORMAT, "tensor '%s' describes its storage otherwise than another does", store->entries[i].name);
+            return duet_fail(DUET_FORMAT,
+                             "tensor '%s' describes its storage otherwise than another does",
+                             store->entries[i].name);
         found->size = size;
         found->elements = s->tensors[i].elements;
     }
     return DUET_OK;
 }
 
-static duet_status place_storages(storage *storages, const storage *ordered, int64_t count, const state *s, int64_t at) {
+static duet_status place_storages(storage *storages, const storage *ordered, int64_t count,
+                                  const state *s, int64_t at) {
     for (int64_t i = 0; i < count; i++) {
         storage *const found = find(storages, count, ordered[i].key);
         int64_t elements = 0;
-        if (found->size == 0) return duet_fail(DUET_UNSUPPORTED, "storage '%s' belongs to no tensor, so its size is not known", found->key);
-        if (s->map.size - at < 8) return duet_fail(DUET_FORMAT, "the file is cut off at byte %lld, before storage '%s'", (long long)at, found->key);
+        if (found->size == 0)
+            return duet_fail(DUET_UNSUPPORTED,
+                             "storage '%s' belongs to no tensor, so its size is not known",
+                             found->key);
+        if (s->map.size - at < 8)
+            return duet_fail(DUET_FORMAT, "the file is cut off at byte %lld, before storage '%s'",
+                             (long long)at, found->key);
         memcpy(&elements, s->map.data + at, sizeof elements);
-        if (elements != found->elements) return duet_fail(DUET_FORMAT, "storage '%s' has %lld elements, but its tensors say %lld", found->key, (long long)elements, (long long)found->elements);
+        if (elements != found->elements)
+            return duet_fail(DUET_FORMAT,
+                             "storage '%s' has %lld elements, but its tensors say %lld", found->key,
+                             (long long)elements, (long long)found->elements);
         found->at = at + 8;
-        if (elements > (s->map.size - found->at) / found->size) return duet_fail(DUET_FORMAT, "the file is cut off in storage '%s', which begins at byte %lld", found->key, (long long)found->at);
+        if (elements > (s->map.size - found->at) / found->size)
+            return duet_fail(DUET_FORMAT,
+                             "the file is cut off in storage '%s', which begins at byte %lld",
+                             found->key, (long long)found->at);
         at = found->at + elements * found->size;
     }
-    return at == s->map.size ? DUET_OK : duet_fail(DUET_FORMAT, "%lld bytes after the last storage belong to none", (long long)(s->map.size - at));
+    return at == s->map.size
+               ? DUET_OK
+               : duet_fail(DUET_FORMAT, "%lld bytes after the last storage belong to none",
+                           (long long)(s->map.size - at));
 }
 
-static duet_status read_storages(duet_store *store, state *s, const duet_pickle_node *keys, int64_t at) {
+static duet_status read_storages(duet_store *store, state *s, const duet_pickle_node *keys,
+                                 int64_t at) {
     duet_status status = DUET_OK;
     storage *storages = NULL, *ordered = NULL;
     DUET_DO(list_storages(&storages, &ordered, store, s, keys));
     DUET_DO(place_storages(storages, ordered, keys->count, s, at));
     s->storage_at = duet_arena_alloc(store->arena, store->count + 1, sizeof *s->storage_at);
     DUET_DO(duet_arena_status(store->arena));
-    for (int64_t i = 0; i < store->count; i++) s->storage_at[i] = find(storages, keys->count, s->tensors[i].key)->at;
+    for (int64_t i = 0; i < store->count; i++)
+        s->storage_at[i] = find(storages, keys->count, s->tensors[i].key)->at;
 done:
     duet_release(storages);
     duet_release(ordered);
@@ -138,13 +168,16 @@ static void store_close(duet_store *store) {
 static duet_status store_read(const duet_store *store, int64_t index, duet_dtype dtype, void *dst) {
     const state *const s = store->state;
     const duet_store_entry *const entry = &store->entries[index];
-    const int64_t at = s->storage_at[index] + s->tensors[index].offset * (int64_t)duet_dtype_size(entry->dtype);
+    const int64_t at =
+        s->storage_at[index] + s->tensors[index].offset * (int64_t)duet_dtype_size(entry->dtype);
     duet_torch_gather(dst, dtype, s->map.data + at, entry, &s->tensors[index]);
     return DUET_OK;
 }
 
 const duet_store_member duet_store_torch_legacy = {
-    .info = {.name = "torch_legacy", .help = "PyTorch's files from before version 1.6", .params = DUET_TABLE_EMPTY},
+    .info = {.name = "torch_legacy",
+             .help = "PyTorch's files from before version 1.6",
+             .params = DUET_TABLE_EMPTY},
     .detect = detect,
     .open = store_open,
     .close = store_close,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * torch_zip: what torch.save writes since PyTorch 1.6: a zip archive with members NAME/data.pkl, the object, NAME/data/KEY, the
- * storages, and NAME/version; newer ones also NAME/byteorder. Nothing of the object is ever called (pickle.h).
- * Source: torch/serialization.py. Reading is for one thread at a time. */
+ * torch_zip: what torch.save writes since PyTorch 1.6: a zip archive with members NAME/data.pkl,
+ * the object, NAME/data/KEY, the storages, and NAME/version; newer ones also NAME/byteorder.
+ * Nothing of the object is ever called (pickle.h). Source: torch/serialization.py. Reading is for
+ * one thread at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,9 @@
 
 typedef struct state {
     zip_t *zip;
-    const char *root; /* NAME */
-    duet_torch_tensor *tensors;     /* one per entry; in the store's arena */
-    duet_archive_member *members;   /* storages, one per entry */
+    const char *root;             /* NAME */
+    duet_torch_tensor *tensors;   /* one per entry; in the store's arena */
+    duet_archive_member *members; /* storages, one per entry */
 } state;
 
 /* A zip whose first member is the object, as far as the head shows its name. */
@@ -45,10 +46,12 @@ static duet_status find_root(state *s, duet_store *store, duet_archive_member *o
 }
 
 /* DUET_NOT_FOUND where the archive has none of that name. */
-static duet_status find_member(const state *s, duet_archive_member *out, const char *folder, const char *name) {
+static duet_status find_member(const state *s, duet_archive_member *out, const char *folder,
+                               const char *name) {
     char path[4096];
     const int length = snprintf(path, sizeof path, "%s%s%s", s->root, folder, name);
-    if (length < 0 || length >= (int)sizeof path) return duet_fail(DUET_FORMAT, "a member's name of over 4095 bytes");
+    if (length < 0 || length >= (int)sizeof path)
+        return duet_fail(DUET_FORMAT, "a member's name of over 4095 bytes");
     const zip_int64_t index = zip_name_locate(s->zip, path, 0);
     if (index < 0) return duet_fail(DUET_NOT_FOUND, "the archive has no member '%s'", path);
     return duet_archive_at(out, s->zip, index);
@@ -73,10 +76,13 @@ static duet_status read_object(duet_store *store, state *s, const duet_archive_m
     const duet_pickle_node *root = NULL;
     char *bytes = NULL;
     int64_t used = 0;
-    if (object->size > MOST_PICKLE) return duet_fail(DUET_FORMAT, "'%s' has %lld bytes; the limit is %d", object->name, (long long)object->size, MOST_PICKLE);
+    if (object->size > MOST_PICKLE)
+        return duet_fail(DUET_FORMAT, "'%s' has %lld bytes; the limit is %d", object->name,
+                         (long long)object->size, MOST_PICKLE);
     DUET_DO(duet_arena_new(&arena));
     DUET_DO(duet_archive_load(&bytes, s->zip, object));
-    DUET_DO(duet_pickle_parse(&root, &used, arena, bytes, object->size, 0, duet_torch_globals, duet_torch_global_count));
+    DUET_DO(duet_pickle_parse(&root, &used, arena, bytes, object->size, 0, duet_torch_globals,
+                              duet_torch_global_count));
     DUET_DO(duet_torch_collect(store, &s->tensors, root));
     for (int64_t i = 0; i < store->count; i++) { /* keys live as long as the pickle's nodes */
         s->tensors[i].key = duet_arena_text(store->arena, s->tensors[i].key);
@@ -96,7 +102,10 @@ static duet_status find_storages(duet_store *store, state *s) {
         const int64_t need = t->elements * (int64_t)duet_dtype_size(store->entries[i].dtype);
         DUET_TRY(find_member(s, &s->members[i], "/data/", t->key));
         if (s->members[i].size != need)
-            return duet_fail(DUET_FORMAT, "tensor '%s' has a storage of %lld bytes, but its description needs %lld", store->entries[i].name, (long long)s->members[i].size, (long long)need);
+            return duet_fail(
+                DUET_FORMAT,
+                "tensor '%s' has a storage of %lld bytes, but its description needs %lld",
+                store->entries[i].name, (long long)s->members[i].size, (long long)need);
     }
     return DUET_OK;
 }
@@ -154,8 +163,9 @@ done:
 /* ---- writing: a dict of dense tensors, each with its own storage ---- */
 
 static const char *const storage_names[DUET_DTYPE_COUNT] = {
-    [DUET_F32] = "FloatStorage", [DUET_F64] = "DoubleStorage", [DUET_F16] = "HalfStorage", [DUET_BF16] = "BFloat16Storage", [DUET_I64] = "LongStorage",
-    [DUET_I32] = "IntStorage", [DUET_I8] = "CharStorage", [DUET_U8] = "ByteStorage", [DUET_BOOL] = "BoolStorage"};
+    [DUET_F32] = "FloatStorage",     [DUET_F64] = "DoubleStorage", [DUET_F16] = "HalfStorage",
+    [DUET_BF16] = "BFloat16Storage", [DUET_I64] = "LongStorage",   [DUET_I32] = "IntStorage",
+    [DUET_I8] = "CharStorage",       [DUET_U8] = "ByteStorage",    [DUET_BOOL] = "BoolStorage"};
 
 static void put_number(duet_str *out, int64_t value) {
     uint8_t code[10] = {0x8a, 8}; /* LONG1 of eight bytes */
@@ -193,10 +203,12 @@ static void put_tensor(duet_str *out, const duet_store_item *item, int64_t index
     put_number(out, 0);
     put_tuple(out, item->shape.dim, rank);
     put_tuple(out, strides, rank);
-    duet_str_add(out, "\x89" "ccollections\nOrderedDict\n)RtR"); /* requires_grad, no hooks */
+    duet_str_add(out, "\x89"
+                      "ccollections\nOrderedDict\n)RtR"); /* requires_grad, no hooks */
 }
 
-static duet_status store_write(const char *path, const duet_store_item *items, int64_t count, const duet_store_pair *pairs, int64_t pair_count) {
+static duet_status store_write(const char *path, const duet_store_item *items, int64_t count,
+                               const duet_store_pair *pairs, int64_t pair_count) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
     duet_str object = {0};
@@ -210,10 +222,14 @@ static duet_status store_write(const char *path, const duet_store_item *items, i
     DUET_DO(duet_arena_new(&arena));
     duet_archive_part *const parts = duet_arena_alloc(arena, count + 3, sizeof *parts);
     DUET_DO(duet_arena_status(arena));
-    parts[0] = (duet_archive_part){.name = "archive/data.pkl", .head = object.text, .head_size = object.size};
+    parts[0] = (duet_archive_part){
+        .name = "archive/data.pkl", .head = object.text, .head_size = object.size};
     parts[1] = (duet_archive_part){.name = "archive/byteorder", .head = "little", .head_size = 6};
-    for (int64_t i = 0; i < count; i++) parts[2 + i] = (duet_archive_part){.name = duet_arena_format(arena, "archive/data/%lld", (long long)i), .item = &items[i]};
-    parts[2 + count] = (duet_archive_part){.name = "archive/version", .head = "3\n", .head_size = 2};
+    for (int64_t i = 0; i < count; i++)
+        parts[2 + i] = (duet_archive_part){
+            .name = duet_arena_format(arena, "archive/data/%lld", (long long)i), .item = &items[i]};
+    parts[2 + count] =
+        (duet_archive_part){.name = "archive/version", .head = "3\n", .head_size = 2};
     DUET_DO(duet_arena_status(arena));
     DUET_DO(duet_archive_write(path, parts, count + 3));
 done:
@@ -223,7 +239,9 @@ done:
 }
 
 const duet_store_member duet_store_torch_zip = {
-    .info = {.name = "torch_zip", .help = "PyTorch's .pt and .pth files", .params = DUET_TABLE_EMPTY},
+    .info = {.name = "torch_zip",
+             .help = "PyTorch's .pt and .pth files",
+             .params = DUET_TABLE_EMPTY},
     .detect = detect,
     .open = store_open,
     .close = store_close,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/arch/adm_config.h: options of adm_unet, for adm_foreign.c and twin.c too. Their meaning: the table in arch_adm_unet.c. */
+ * model/arch/adm_config.h: options of adm_unet, for adm_foreign.c and twin.c too. Their meaning:
+ * the table in arch_adm_unet.c. */
 #ifndef DUET_MODEL_ARCH_ADM_CONFIG_H
 #define DUET_MODEL_ARCH_ADM_CONFIG_H
 
@@ -11,7 +12,8 @@ typedef struct adm_config {
     int64_t num_heads, num_head_channels, norm_groups, num_classes, embed_channels, small_size;
     char classifier_pool[32];
     double dropout;
-    bool use_scale_shift_norm, resblock_updown, learn_sigma, class_cond, use_new_attention_order, conv_attention;
+    bool use_scale_shift_norm, resblock_updown, learn_sigma, class_cond, use_new_attention_order,
+        conv_attention;
 } adm_config;
 
 extern const duet_arch duet_arch_adm_unet;

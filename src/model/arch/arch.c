@@ -22,7 +22,8 @@ static const duet_entry *const entries[] = {
 };
 #undef DUET_ARCH
 
-const duet_family duet_family_arch = {.name = "arch", .help = "architectures", .entries = entries, .count = DUET_COUNT(entries)};
+const duet_family duet_family_arch = {
+    .name = "arch", .help = "architectures", .entries = entries, .count = DUET_COUNT(entries)};
 
 const duet_arch *const *duet_arch_list(int *count) {
     *count = DUET_COUNT(members);
@@ -37,7 +38,8 @@ void duet_arch_print(const duet_arch *arch, const void *config, char text[1024])
         duet_params_print(table, config, row, value, sizeof value);
         for (char *p = value; table->rows[row].type == DUET_PARAM_INTS && *p; p++)
             if (*p == ',') *p = '/';
-        const int n = snprintf(text + at, 1024 - at, "%s%s=%s", row ? "," : "", table->rows[row].name, value);
+        const int n =
+            snprintf(text + at, 1024 - at, "%s%s=%s", row ? "," : "", table->rows[row].name, value);
         at += n > 0 ? (size_t)n : 0;
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/arch/arch.h: from a spec to a member of the family `arch` with its checked configuration. */
+ * model/arch/arch.h: from a spec to a member of the family `arch` with its checked configuration.
+ */
 #ifndef DUET_MODEL_ARCH_H
 #define DUET_MODEL_ARCH_H
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * model/arch/arch_adm_unet.c: the U-Net of "Diffusion Models Beat GANs on Image Synthesis" (Dhariwal & Nichol 2021) with the
- * options, parameter names and shapes of openai/guided-diffusion's checkpoints. Attention resolutions are sizes of feature
- * maps. Taps b = 1..n: the input blocks, the middle block, the output blocks, each after everything the block does.
- * Of its kin: networks for super-resolution (SuperResModel) get a small picture, enlarged, as further channels; the noisy classifier
- * (EncoderUNetModel) ends after the middle block; those of openai/consistency_models keep the weights of qkv as 1x1 filters. */
+ * model/arch/arch_adm_unet.c: the U-Net of "Diffusion Models Beat GANs on Image Synthesis"
+ * (Dhariwal & Nichol 2021) with the options, parameter names and shapes of
+ * openai/guided-diffusion's checkpoints. Attention resolutions are sizes of feature maps. Taps b =
+ * 1..n: the input blocks, the middle block, the output blocks, each after everything the block
+ * does. Of its kin: networks for super-resolution (SuperResModel) get a small picture, enlarged, as
+ * further channels; the noisy classifier (EncoderUNetModel) ends after the middle block; those of
+ * openai/consistency_models keep the weights of qkv as 1x1 filters. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,22 +21,34 @@ static const duet_param params[] = {
     DUET_INT(adm_config, in_channels, "3", 1, 64, "channels of the images"),
     DUET_INT(adm_config, num_channels, "64", 4, 4096, "channels of the first level"),
     DUET_INT(adm_config, num_res_blocks, "2", 1, 16, "residual blocks a level"),
-    DUET_INTS(adm_config, channel_mult, "1,2,2", 1, 64, "channels of each level, times num_channels"),
-    DUET_INTS(adm_config, attention_resolutions, "", 1, 4096, "sizes of the feature maps that get attention"),
-    DUET_INT(adm_config, num_heads, "4", 1, 256, "attention heads (when num_head_channels is not set)"),
-    DUET_INT(adm_config, num_head_channels, "-1", -1, 4096, "channels of an attention head; -1 = by num_heads"),
-    DUET_INT(adm_config, norm_groups, "32", 1, 1024, "groups of the group norms (32 in foreign checkpoints)"),
-    DUET_INT(adm_config, embed_channels, "-1", -1, 65536, "channels of the time step's sinusoids; -1 = num_channels"),
+    DUET_INTS(adm_config, channel_mult, "1,2,2", 1, 64,
+              "channels of each level, times num_channels"),
+    DUET_INTS(adm_config, attention_resolutions, "", 1, 4096,
+              "sizes of the feature maps that get attention"),
+    DUET_INT(adm_config, num_heads, "4", 1, 256,
+             "attention heads (when num_head_channels is not set)"),
+    DUET_INT(adm_config, num_head_channels, "-1", -1, 4096,
+             "channels of an attention head; -1 = by num_heads"),
+    DUET_INT(adm_config, norm_groups, "32", 1, 1024,
+             "groups of the group norms (32 in foreign checkpoints)"),
+    DUET_INT(adm_config, embed_channels, "-1", -1, 65536,
+             "channels of the time step's sinusoids; -1 = num_channels"),
     DUET_INT(adm_config, num_classes, "1000", 1, 100000, "classes, where class_cond"),
     DUET_FLOAT(adm_config, dropout, "0", 0, 0.95, "dropout in the residual blocks"),
-    DUET_BOOLEAN(adm_config, use_scale_shift_norm, "true", "time embedding scales and shifts the norm (else it is added)"),
+    DUET_BOOLEAN(adm_config, use_scale_shift_norm, "true",
+                 "time embedding scales and shifts the norm (else it is added)"),
     DUET_BOOLEAN(adm_config, resblock_updown, "false", "residual blocks for down- and upsampling"),
-    DUET_BOOLEAN(adm_config, learn_sigma, "false", "twice the output channels: noise and its variance"),
+    DUET_BOOLEAN(adm_config, learn_sigma, "false",
+                 "twice the output channels: noise and its variance"),
     DUET_BOOLEAN(adm_config, class_cond, "false", "conditional on the class"),
-    DUET_BOOLEAN(adm_config, use_new_attention_order, "false", "qkv channels ordered (q|k|v, head, c)"),
-    DUET_INT(adm_config, small_size, "0", 0, 4096, "super-resolution: side of the picture that is enlarged; 0 = none"),
-    DUET_TEXT(adm_config, classifier_pool, "", "|adaptive|attention|spatial|spatial_v2", "noisy classifier: how it pools; empty = a U-Net"),
-    DUET_BOOLEAN(adm_config, conv_attention, "false", "qkv and proj_out are 1x1 filters (consistency models)"),
+    DUET_BOOLEAN(adm_config, use_new_attention_order, "false",
+                 "qkv channels ordered (q|k|v, head, c)"),
+    DUET_INT(adm_config, small_size, "0", 0, 4096,
+             "super-resolution: side of the picture that is enlarged; 0 = none"),
+    DUET_TEXT(adm_config, classifier_pool, "", "|adaptive|attention|spatial|spatial_v2",
+              "noisy classifier: how it pools; empty = a U-Net"),
+    DUET_BOOLEAN(adm_config, conv_attention, "false",
+                 "qkv and proj_out are 1x1 filters (consistency models)"),
 };
 
 typedef enum resample { KEEP, DOWN, UP } resample;
@@ -56,7 +70,8 @@ static duet_value change_size(duet_graph *g, duet_value x, resample how) {
 static duet_value res_out(const builder *b, duet_value h, int64_t out) {
     duet_graph *g = b->g;
     const bool scale_shift = b->c->use_scale_shift_norm;
-    const duet_value emb = duet_nn_linear(g, "emb_layers.1", b->emb, scale_shift ? 2 * out : out, 0, false);
+    const duet_value emb =
+        duet_nn_linear(g, "emb_layers.1", b->emb, scale_shift ? 2 * out : out, 0, false);
     if (!scale_shift) h = duet_add_channels(g, h, emb);
     h = duet_nn_group_norm(g, "out_layers.0", h, b->c->norm_groups);
     if (scale_shift) h = duet_modulate(g, h, emb);
@@ -65,7 +80,8 @@ static duet_value res_out(const builder *b, duet_value h, int64_t out) {
     return duet_nn_conv2d(g, "out_layers.3", h, out, 3, 1, 1, true);
 }
 
-static duet_value res_block(const builder *b, const char *name, duet_value x, int64_t out, resample how) {
+static duet_value res_block(const builder *b, const char *name, duet_value x, int64_t out,
+                            resample how) {
     duet_graph *g = b->g;
     const size_t mark = duet_scope_push(g, "%s", name);
     duet_value h = duet_silu(g, duet_nn_group_norm(g, "in_layers.0", x, b->c->norm_groups));
@@ -81,8 +97,10 @@ static duet_value res_block(const builder *b, const char *name, duet_value x, in
 
 static duet_value attention_block(const builder *b, const char *name, duet_value x) {
     duet_graph *g = b->g;
-    const int64_t B = duet_dim(g, x, 0), H = duet_dim(g, x, 1), W = duet_dim(g, x, 2), C = duet_dim(g, x, 3);
-    const int64_t heads = b->c->num_head_channels > 0 ? C / b->c->num_head_channels : b->c->num_heads;
+    const int64_t B = duet_dim(g, x, 0), H = duet_dim(g, x, 1), W = duet_dim(g, x, 2),
+                  C = duet_dim(g, x, 3);
+    const int64_t heads =
+        b->c->num_head_channels > 0 ? C / b->c->num_head_channels : b->c->num_heads;
     const size_t mark = duet_scope_push(g, "%s", name);
     duet_value h = duet_reshape(g, x, 3, (int64_t[]){B, H * W, C});
     h = duet_nn_group_norm(g, "norm", h, b->c->norm_groups);
@@ -100,7 +118,9 @@ static bool has_attention(const adm_config *c, int64_t size) {
     return false;
 }
 
-static duet_value tap(builder *b, const char *name, duet_value x) { return duet_tap(b->g, b->block++, name, x); }
+static duet_value tap(builder *b, const char *name, duet_value x) {
+    return duet_tap(b->g, b->block++, name, x);
+}
 
 static duet_value downsample(const builder *b, duet_value x, int64_t channels) {
     if (b->c->resblock_updown) return res_block(b, "0", x, channels, DOWN);
@@ -110,7 +130,8 @@ static duet_value downsample(const builder *b, duet_value x, int64_t channels) {
 static duet_value upsample(const builder *b, const char *name, duet_value x, int64_t channels) {
     if (b->c->resblock_updown) return res_block(b, name, x, channels, UP);
     const size_t mark = duet_scope_push(b->g, "%s", name);
-    const duet_value y = duet_nn_conv2d(b->g, "conv", duet_upsample(b->g, x, 1.0), channels, 3, 1, 1, false);
+    const duet_value y =
+        duet_nn_conv2d(b->g, "conv", duet_upsample(b->g, x, 1.0), channels, 3, 1, 1, false);
     duet_scope_pop(b->g, mark);
     return y;
 }
@@ -166,7 +187,8 @@ static duet_value decoder(builder *b, duet_value h, const duet_value *kept, int 
             h = res_block(b, "0", duet_concat(b->g, h, kept[--kept_count]), channels, KEEP);
             const bool attention = has_attention(c, duet_dim(b->g, h, 1));
             if (attention) h = attention_block(b, "1", h);
-            if (level > 0 && i == c->num_res_blocks) h = upsample(b, attention ? "2" : "1", h, channels);
+            if (level > 0 && i == c->num_res_blocks)
+                h = upsample(b, attention ? "2" : "1", h, channels);
             duet_scope_pop(b->g, mark);
             h = tap(b, name, h);
         }
@@ -182,7 +204,9 @@ static duet_value time_embedding(const builder *b, const duet_model_inputs *in) 
     emb = duet_nn_linear(g, "0", emb, 4 * channels, 0, false);
     emb = duet_nn_linear(g, "2", duet_silu(g, emb), 4 * channels, 0, false);
     duet_scope_pop(g, mark);
-    if (b->c->class_cond) emb = duet_add(g, emb, duet_nn_embedding(g, "label_emb", in->y, b->c->num_classes, 4 * channels));
+    if (b->c->class_cond)
+        emb = duet_add(g, emb,
+                       duet_nn_embedding(g, "label_emb", in->y, b->c->num_classes, 4 * channels));
     return duet_silu(g, emb); /* every residual block starts its emb_layers with this SiLU */
 }
 
@@ -192,52 +216,70 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
     duet_value kept[16 * 20];
     int count = 0;
     b.emb = time_embedding(&b, in);
-    duet_value h = encoder(&b, c->small_size > 0 ? duet_concat(g, in->x, in->low_res) : in->x, kept, &count);
+    duet_value h =
+        encoder(&b, c->small_size > 0 ? duet_concat(g, in->x, in->low_res) : in->x, kept, &count);
     kept[count] = h = middle(&b, h);
     if (c->classifier_pool[0] != '\0')
-        return duet_adm_classifier(g, &(duet_adm_end){c->classifier_pool, kept, count + 1, c->num_classes, c->num_head_channels, c->norm_groups});
+        return duet_adm_classifier(g, &(duet_adm_end){c->classifier_pool, kept, count + 1,
+                                                      c->num_classes, c->num_head_channels,
+                                                      c->norm_groups});
     h = decoder(&b, h, kept, count);
     const size_t mark = duet_scope_push(g, "out");
     h = duet_silu(g, duet_nn_group_norm(g, "0", h, c->norm_groups));
-    h = duet_nn_conv2d(g, "2", h, c->learn_sigma ? 2 * c->in_channels : c->in_channels, 3, 1, 1, true);
+    h = duet_nn_conv2d(g, "2", h, c->learn_sigma ? 2 * c->in_channels : c->in_channels, 3, 1, 1,
+                       true);
     duet_scope_pop(g, mark);
     return h;
 }
 
 static duet_status check_level(const adm_config *c, int level) {
-    const int64_t channels = c->channel_mult.v[level] * c->num_channels, size = c->image_size >> level;
+    const int64_t channels = c->channel_mult.v[level] * c->num_channels,
+                  size = c->image_size >> level;
     if (channels % c->norm_groups != 0)
-        return duet_fail(DUET_ARG, "norm_groups %lld does not divide the %lld channels of level %d; choose a divisor of num_channels",
+        return duet_fail(DUET_ARG,
+                         "norm_groups %lld does not divide the %lld channels of level %d; choose a "
+                         "divisor of num_channels",
                          (long long)c->norm_groups, (long long)channels, level);
-    const bool attention = has_attention(c, size) || level + 1 == c->channel_mult.count; /* the middle block has attention */
+    const bool attention = has_attention(c, size) ||
+                           level + 1 == c->channel_mult.count; /* the middle block has attention */
     if (attention && c->num_head_channels > 0 && channels % c->num_head_channels != 0)
-        return duet_fail(DUET_ARG, "num_head_channels %lld does not divide the %lld channels of level %d",
+        return duet_fail(DUET_ARG,
+                         "num_head_channels %lld does not divide the %lld channels of level %d",
                          (long long)c->num_head_channels, (long long)channels, level);
     if (attention && c->num_head_channels <= 0 && channels % c->num_heads != 0)
-        return duet_fail(DUET_ARG, "num_heads %lld does not divide the %lld channels of level %d", (long long)c->num_heads,
-                         (long long)channels, level);
+        return duet_fail(DUET_ARG, "num_heads %lld does not divide the %lld channels of level %d",
+                         (long long)c->num_heads, (long long)channels, level);
     return DUET_OK;
 }
 
 static duet_status check(const void *config) {
     const adm_config *c = config;
     const int levels = c->channel_mult.count;
-    if (levels < 1 || levels > 8) return duet_fail(DUET_ARG, "channel_mult has %d levels; 1 to 8 are possible", levels);
+    if (levels < 1 || levels > 8)
+        return duet_fail(DUET_ARG, "channel_mult has %d levels; 1 to 8 are possible", levels);
     if (c->image_size % ((int64_t)1 << (levels - 1)) != 0)
-        return duet_fail(DUET_ARG, "image_size %lld cannot be halved %d times; use fewer levels in channel_mult or another size",
+        return duet_fail(DUET_ARG,
+                         "image_size %lld cannot be halved %d times; use fewer levels in "
+                         "channel_mult or another size",
                          (long long)c->image_size, levels - 1);
     for (int i = 0; i < c->attention_resolutions.count; i++) {
         bool found = false;
-        for (int level = 0; level < levels; level++) found |= c->attention_resolutions.v[i] == c->image_size >> level;
+        for (int level = 0; level < levels; level++)
+            found |= c->attention_resolutions.v[i] == c->image_size >> level;
         if (!found)
-            return duet_fail(DUET_ARG, "attention_resolutions has %lld, but the feature maps are %lld pixels and halves of it",
+            return duet_fail(DUET_ARG,
+                             "attention_resolutions has %lld, but the feature maps are %lld pixels "
+                             "and halves of it",
                              (long long)c->attention_resolutions.v[i], (long long)c->image_size);
     }
     for (int level = 0; level < levels; level++) DUET_TRY(check_level(c, level));
     if (c->small_size > 0 && c->image_size % c->small_size != 0)
-        return duet_fail(DUET_ARG, "small_size %lld does not divide image_size %lld", (long long)c->small_size, (long long)c->image_size);
+        return duet_fail(DUET_ARG, "small_size %lld does not divide image_size %lld",
+                         (long long)c->small_size, (long long)c->image_size);
     if (c->classifier_pool[0] != '\0' && (c->class_cond || c->small_size > 0))
-        return duet_fail(DUET_ARG, "a classifier (classifier_pool=%s) takes neither classes nor a small picture", c->classifier_pool);
+        return duet_fail(
+            DUET_ARG, "a classifier (classifier_pool=%s) takes neither classes nor a small picture",
+            c->classifier_pool);
     if (strcmp(c->classifier_pool, "attention") == 0 && c->num_head_channels <= 0)
         return duet_fail(DUET_ARG, "classifier_pool=attention needs num_head_channels");
     return DUET_OK;
@@ -246,18 +288,26 @@ static duet_status check(const void *config) {
 static void shape(const void *config, duet_arch_shape *out) {
     const adm_config *c = config;
     if (c->classifier_pool[0] != '\0') {
-        *out = (duet_arch_shape){.size = c->image_size, .in_channels = c->in_channels, .scores = c->num_classes,
-                                 .refusal = "it is a classifier of noisy images: it gives scores of classes, no images"};
+        *out = (duet_arch_shape){
+            .size = c->image_size,
+            .in_channels = c->in_channels,
+            .scores = c->num_classes,
+            .refusal = "it is a classifier of noisy images: it gives scores of classes, no images"};
         return;
     }
-    *out = (duet_arch_shape){.size = c->image_size, .in_channels = c->in_channels,
+    *out = (duet_arch_shape){.size = c->image_size,
+                             .in_channels = c->in_channels,
                              .out_channels = c->learn_sigma ? 2 * c->in_channels : c->in_channels,
-                             .class_count = c->class_cond ? c->num_classes : 0, .low_res = c->small_size};
-    if (c->small_size > 0) out->refusal = "it enlarges a small picture, which this command has no option for";
+                             .class_count = c->class_cond ? c->num_classes : 0,
+                             .low_res = c->small_size};
+    if (c->small_size > 0)
+        out->refusal = "it enlarges a small picture, which this command has no option for";
 }
 
 const duet_arch duet_arch_adm_unet = {
-    .info = {.name = "adm_unet", .help = "U-Net of guided-diffusion (ADM)", .params = DUET_TABLE(params, adm_config)},
+    .info = {.name = "adm_unet",
+             .help = "U-Net of guided-diffusion (ADM)",
+             .params = DUET_TABLE(params, adm_config)},
     .check = check,
     .shape = shape,
     .build = build,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * model/arch/arch_resnet.c: residual networks (He et al. 2016) as PyTorch's torchvision and timm name their tensors: ResNet-18 and -34
- * (basic blocks), ResNet-50, -101, -152 (bottlenecks, the 3x3 convolution has the stride), and the small ones for CIFAR (ResNet-20
- * and on: a 3x3 stem, three stages, shortcuts without weights that take every second pixel and put zero channels around).
+ * model/arch/arch_resnet.c: residual networks (He et al. 2016) as PyTorch's torchvision and timm
+ * name their tensors: ResNet-18 and -34 (basic blocks), ResNet-50, -101, -152 (bottlenecks, the 3x3
+ * convolution has the stride), and the small ones for CIFAR (ResNet-20 and on: a 3x3 stem, three
+ * stages, shortcuts without weights that take every second pixel and put zero channels around).
  * Taps: the stem, each block, and last the logits of the network's own classifier. */
 #include <stdio.h>
 #include <string.h>
@@ -23,37 +24,44 @@ typedef struct resnet_config {
 static const duet_param params[] = {
     DUET_INT(resnet_config, image_size, "224", 8, 4096, "side of the images in pixels"),
     DUET_INT(resnet_config, in_channels, "3", 1, 64, "channels of the images"),
-    DUET_INT(resnet_config, base, "64", 1, 4096, "channels of the first stage; each next one has twice as many"),
+    DUET_INT(resnet_config, base, "64", 1, 4096,
+             "channels of the first stage; each next one has twice as many"),
     DUET_INT(resnet_config, classes, "1000", 1, 32768, "classes of the network's own classifier"),
     DUET_INTS(resnet_config, blocks, "2,2,2,2", 1, 1000, "blocks of each stage"),
-    DUET_BOOLEAN(resnet_config, bottleneck, "false", "blocks of three convolutions, with four times the channels behind them"),
-    DUET_BOOLEAN(resnet_config, small, "false", "for small images: a 3x3 stem without pooling, shortcuts without weights"),
+    DUET_BOOLEAN(resnet_config, bottleneck, "false",
+                 "blocks of three convolutions, with four times the channels behind them"),
+    DUET_BOOLEAN(resnet_config, small, "false",
+                 "for small images: a 3x3 stem without pooling, shortcuts without weights"),
     DUET_TEXT(resnet_config, head, "fc", "fc|linear", "name of the classifier"),
 };
 
 /* Convolution and norm, named "conv1" and "bn1", "downsample.0" and "downsample.1". */
-static duet_value conv(duet_graph *g, const char *name, const char *norm, duet_value x, int64_t out, int64_t kernel, int64_t stride, duet_value residual,
-                       bool relu) {
+static duet_value conv(duet_graph *g, const char *name, const char *norm, duet_value x, int64_t out,
+                       int64_t kernel, int64_t stride, duet_value residual, bool relu) {
     x = duet_nn_conv2d_plain(g, name, x, out, kernel, stride, kernel / 2);
     return duet_nn_batch_norm(g, norm, x, residual, 1e-5, relu);
 }
 
 /* Every second pixel of each axis. */
 static duet_value halve(duet_graph *g, duet_value x) {
-    const int64_t B = duet_dim(g, x, 0), H = duet_dim(g, x, 1), W = duet_dim(g, x, 2), C = duet_dim(g, x, 3);
+    const int64_t B = duet_dim(g, x, 0), H = duet_dim(g, x, 1), W = duet_dim(g, x, 2),
+                  C = duet_dim(g, x, 3);
     x = duet_slice(g, duet_reshape(g, x, 2, (int64_t[]){B * H / 2, 2 * W * C}), 0, W * C);
     x = duet_slice(g, duet_reshape(g, x, 2, (int64_t[]){B * H / 2 * W / 2, 2 * C}), 0, C);
     return duet_reshape(g, x, 4, (int64_t[]){B, H / 2, W / 2, C});
 }
 
-static duet_value shortcut(duet_graph *g, const resnet_config *c, duet_value x, int64_t out, int64_t stride) {
+static duet_value shortcut(duet_graph *g, const resnet_config *c, duet_value x, int64_t out,
+                           int64_t stride) {
     const int64_t in = duet_dim(g, x, -1);
     if (in == out && stride == 1) return x;
-    if (!c->small) return conv(g, "downsample.0", "downsample.1", x, out, 1, stride, DUET_NONE, false);
+    if (!c->small)
+        return conv(g, "downsample.0", "downsample.1", x, out, 1, stride, DUET_NONE, false);
     return duet_unslice(g, stride > 1 ? halve(g, x) : x, (out - in) / 2, out);
 }
 
-static duet_value block(duet_graph *g, const resnet_config *c, duet_value x, int64_t width, int64_t stride) {
+static duet_value block(duet_graph *g, const resnet_config *c, duet_value x, int64_t width,
+                        int64_t stride) {
     const int64_t out = c->bottleneck ? 4 * width : width;
     const duet_value side = shortcut(g, c, x, out, stride);
     if (!c->bottleneck) {
@@ -76,7 +84,8 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
     const resnet_config *const c = config;
     int number = 1;
     char name[64];
-    duet_value x = conv(g, "conv1", "bn1", in->x, c->base, c->small ? 3 : 7, c->small ? 1 : 2, DUET_NONE, true);
+    duet_value x = conv(g, "conv1", "bn1", in->x, c->base, c->small ? 3 : 7, c->small ? 1 : 2,
+                        DUET_NONE, true);
     if (!c->small) x = duet_max_pool(g, x, 3, 2, 1);
     x = duet_tap(g, number++, c->small ? "bn1" : "maxpool", x);
     for (int stage = 0; stage < c->blocks.count; stage++) {
@@ -93,15 +102,21 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
 
 static duet_status check(const void *config) {
     const resnet_config *const c = config;
-    if (c->blocks.count < 1 || c->blocks.count > MOST_STAGES) return duet_fail(DUET_ARG, "blocks names %d stages; 1 to %d are possible", c->blocks.count, MOST_STAGES);
+    if (c->blocks.count < 1 || c->blocks.count > MOST_STAGES)
+        return duet_fail(DUET_ARG, "blocks names %d stages; 1 to %d are possible", c->blocks.count,
+                         MOST_STAGES);
     if (c->small && c->image_size % (1 << (c->blocks.count - 1)) != 0)
-        return duet_fail(DUET_ARG, "image_size %lld cannot be halved %d times", (long long)c->image_size, c->blocks.count - 1);
+        return duet_fail(DUET_ARG, "image_size %lld cannot be halved %d times",
+                         (long long)c->image_size, c->blocks.count - 1);
     return DUET_OK;
 }
 
 static void shape(const void *config, duet_arch_shape *out) {
     const resnet_config *const c = config;
-    *out = (duet_arch_shape){.size = c->image_size, .in_channels = c->in_channels, .out_channels = c->classes, .logits = c->classes};
+    *out = (duet_arch_shape){.size = c->image_size,
+                             .in_channels = c->in_channels,
+                             .out_channels = c->classes,
+                             .logits = c->classes};
 }
 
 static int64_t count_blocks(const duet_guess *guess, int stage) {
@@ -116,27 +131,44 @@ static int64_t count_blocks(const duet_guess *guess, int stage) {
 static duet_status infer(duet_guess *guess) {
     const bool small = !duet_foreign_has(guess, "layer2.0.downsample.0.weight");
     const char *const head = duet_foreign_has(guess, "linear.weight") ? "linear" : "fc";
-    const duet_shape *const stem = duet_foreign_shape(guess, "conv1.weight", 4), *const stage = duet_foreign_shape(guess, "layer1.0.conv1.weight", 4);
-    const duet_shape *const classes = duet_foreign_shape(guess, duet_foreign_name(head, ".weight").text, 2);
+    const duet_shape *const stem = duet_foreign_shape(guess, "conv1.weight", 4),
+                            *const stage = duet_foreign_shape(guess, "layer1.0.conv1.weight", 4);
+    const duet_shape *const classes =
+        duet_foreign_shape(guess, duet_foreign_name(head, ".weight").text, 2);
     char blocks[64] = "";
     const duet_shape *const second = duet_foreign_shape(guess, "layer1.0.conv2.weight", 4);
-    if (stem == NULL || stage == NULL || classes == NULL || second == NULL) return DUET_FORMAT; /* the message is set */
-    if (second->dim[1] != stage->dim[0]) return duet_fail(DUET_UNSUPPORTED, "grouped convolutions (ResNeXt) are not run by this version");
-    if (stage->dim[0] != stem->dim[0]) return duet_fail(DUET_UNSUPPORTED, "wide blocks (%lld channels behind a stem of %lld) are not run by this version", (long long)stage->dim[0], (long long)stem->dim[0]);
+    if (stem == NULL || stage == NULL || classes == NULL || second == NULL)
+        return DUET_FORMAT; /* the message is set */
+    if (second->dim[1] != stage->dim[0])
+        return duet_fail(DUET_UNSUPPORTED,
+                         "grouped convolutions (ResNeXt) are not run by this version");
+    if (stage->dim[0] != stem->dim[0])
+        return duet_fail(
+            DUET_UNSUPPORTED,
+            "wide blocks (%lld channels behind a stem of %lld) are not run by this version",
+            (long long)stage->dim[0], (long long)stem->dim[0]);
     for (int s = 1; s <= MOST_STAGES && count_blocks(guess, s) > 0; s++)
-        snprintf(blocks + strlen(blocks), sizeof blocks - strlen(blocks), "%s%lld", s > 1 ? "/" : "", (long long)count_blocks(guess, s));
-    snprintf(guess->config, sizeof guess->config, "image_size=%d,in_channels=%lld,base=%lld,classes=%lld,blocks=%s,bottleneck=%s,small=%s,head=%s", small ? 32 : 224,
-             (long long)stem->dim[1], (long long)stage->dim[0], (long long)classes->dim[0], blocks, duet_foreign_has(guess, "layer1.0.conv3.weight") ? "true" : "false",
+        snprintf(blocks + strlen(blocks), sizeof blocks - strlen(blocks), "%s%lld",
+                 s > 1 ? "/" : "", (long long)count_blocks(guess, s));
+    snprintf(guess->config, sizeof guess->config,
+             "image_size=%d,in_channels=%lld,base=%lld,classes=%lld,blocks=%s,bottleneck=%s,small=%"
+             "s,head=%s",
+             small ? 32 : 224, (long long)stem->dim[1], (long long)stage->dim[0],
+             (long long)classes->dim[0], blocks,
+             duet_foreign_has(guess, "layer1.0.conv3.weight") ? "true" : "false",
              small ? "true" : "false", head);
     snprintf(guess->noise, sizeof guess->noise, "none");
     duet_foreign_imagenet(guess);
     if (small) guess->fit[0] = '\0';
-    snprintf(guess->assumed, sizeof guess->assumed, "image_size, mean and deviation of the colours (ImageNet's)");
+    snprintf(guess->assumed, sizeof guess->assumed,
+             "image_size, mean and deviation of the colours (ImageNet's)");
     return DUET_OK;
 }
 
 const duet_arch duet_arch_resnet = {
-    .info = {.name = "resnet", .help = "residual network with a classifier (torchvision, timm; CIFAR)", .params = DUET_TABLE(params, resnet_config)},
+    .info = {.name = "resnet",
+             .help = "residual network with a classifier (torchvision, timm; CIFAR)",
+             .params = DUET_TABLE(params, resnet_config)},
     .check = check,
     .shape = shape,
     .build = build,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The family `lr`: how the learning rate changes over training, and the warm-up its members share. */
+ * The family `lr`: how the learning rate changes over training, and the warm-up its members share.
+ */
 #include "train/lr/lr.h"
 
 #define DUET_LR(name) extern const duet_lr duet_lr_##name;
@@ -12,17 +13,17 @@ static const duet_entry *const entries[] = {
 #undef DUET_LR
 };
 
-const duet_family duet_family_lr = {
-    .name = "lr", .help = "learning rate over training", .entries = entries, .count = DUET_COUNT(entries)};
+const duet_family duet_family_lr = {.name = "lr",
+                                    .help = "learning rate over training",
+                                    .entries = entries,
+                                    .count = DUET_COUNT(entries)};
 
-int64_t duet_lr_warmup_steps(int64_t warmup, int64_t total)
-{
+int64_t duet_lr_warmup_steps(int64_t warmup, int64_t total) {
     const int64_t most = total / 10;
     return total > 0 && warmup > most ? most : warmup;
 }
 
-double duet_lr_warmup(int64_t warmup, int64_t step, int64_t total)
-{
+double duet_lr_warmup(int64_t warmup, int64_t step, int64_t total) {
     const int64_t steps = duet_lr_warmup_steps(warmup, total);
     return step < steps ? (double)(step + 1) / (double)steps : 1.0;
 }

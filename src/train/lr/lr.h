@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * train/lr/lr.h: a learning-rate rule gives the factor of the optimiser's rate, a pure function of (step, total). */
+ * train/lr/lr.h: a learning-rate rule gives the factor of the optimiser's rate, a pure function of
+ * (step, total). */
 #ifndef DUET_TRAIN_LR_LR_H
 #define DUET_TRAIN_LR_LR_H
 
@@ -7,12 +8,14 @@
 
 typedef struct duet_lr {
     duet_entry info;
-    /* Factor of step 0, 1, …; total is 0 while it is not known yet (a budget in minutes before its speed is measured). */
+    /* Factor of step 0, 1, …; total is 0 while it is not known yet (a budget in minutes before its
+     * speed is measured). */
     double (*factor)(const void *options, int64_t step, int64_t total);
 } duet_lr;
 extern const duet_family duet_family_lr;
 
-/* Linear warm-up: (step+1)/warmup below `warmup` steps, 1 behind. At most a tenth of the training is warm-up. */
+/* Linear warm-up: (step+1)/warmup below `warmup` steps, 1 behind. At most a tenth of the training
+ * is warm-up. */
 double duet_lr_warmup(int64_t warmup, int64_t step, int64_t total);
 int64_t duet_lr_warmup_steps(int64_t warmup, int64_t total);
 

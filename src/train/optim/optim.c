@@ -17,8 +17,8 @@ static const duet_entry *const entries[] = {
 const duet_family duet_family_optim = {
     .name = "optim", .help = "optimisers", .entries = entries, .count = DUET_COUNT(entries)};
 
-double duet_optim_norm(const float *grad, const duet_optim_tile *tiles, int64_t count, double *sums, int threads)
-{
+double duet_optim_norm(const float *grad, const duet_optim_tile *tiles, int64_t count, double *sums,
+                       int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t k = 0; k < count; k++) {
         const float *g = grad + tiles[k].grad;
@@ -32,8 +32,7 @@ double duet_optim_norm(const float *grad, const duet_optim_tile *tiles, int64_t 
     return sqrt(total);
 }
 
-int64_t duet_optim_first_bad(const float *x, int64_t count)
-{
+int64_t duet_optim_first_bad(const float *x, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         if (!isfinite(x[i])) return i;
     }

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT
- * train/optim/optim.h: an optimiser changes the weights by their gradients. It works on tiles: short stretches of one
- * tensor, fixed by the shapes alone, so that sums over them do not depend on the number of threads. */
+ * train/optim/optim.h: an optimiser changes the weights by their gradients. It works on tiles:
+ * short stretches of one tensor, fixed by the shapes alone, so that sums over them do not depend on
+ * the number of threads. */
 #ifndef DUET_TRAIN_OPTIM_OPTIM_H
 #define DUET_TRAIN_OPTIM_OPTIM_H
 
 #include <duet/registry.h>
 
-#define DUET_OPTIM_MOMENTS 2  /* most moment blocks */
-#define DUET_OPTIM_TILE 16384 /* most elements of a tile */
+#define DUET_OPTIM_MOMENTS 2     /* most moment blocks */
+#define DUET_OPTIM_TILE    16384 /* most elements of a tile */
 
 typedef struct duet_optim_tile {
     int64_t slot;         /* index of the parameter */
     int64_t weight, grad; /* offsets in floats into the parameter block and the gradient block */
     int64_t count;
-    bool decay;           /* weight decay applies: tensors of rank >= 2 */
+    bool decay; /* weight decay applies: tensors of rank >= 2 */
 } duet_optim_tile;
 
 typedef struct duet_optim_call {
-    float *weight;       /* parameter block */
+    float *weight;        /* parameter block */
     float *const *moment; /* `moments` blocks laid out like it, zero at first */
-    const float *grad;   /* gradient block */
+    const float *grad;    /* gradient block */
     const duet_optim_tile *tiles;
     int64_t tile_count;
     double factor;     /* of the learning-rate rule */
@@ -37,8 +38,10 @@ typedef struct duet_optim {
 } duet_optim;
 extern const duet_family duet_family_optim;
 
-/* Euclidean norm of all gradients: a double sum a tile, then over the tiles in order. sums[tile_count] is scratch. */
-double duet_optim_norm(const float *grad, const duet_optim_tile *tiles, int64_t count, double *sums, int threads);
+/* Euclidean norm of all gradients: a double sum a tile, then over the tiles in order.
+ * sums[tile_count] is scratch. */
+double duet_optim_norm(const float *grad, const duet_optim_tile *tiles, int64_t count, double *sums,
+                       int threads);
 /* Index of the first of count values that is NaN or infinite, -1 when there is none. */
 int64_t duet_optim_first_bad(const float *x, int64_t count);
 

@@ -1,68 +1,74 @@
 /* SPDX-License-Identifier: MIT
- * Denoising, without labels (Ho et al. 2020, equation 14): t uniform, eps ~ N(0,1), x_t = alpha_t x0 + sigma_t eps,
- *   loss = mean (output - target(x0, eps, t))^2 over the first C channels of the output.
- * Row at position p of the run (counted over all epochs): t from stream "t" at p, eps from stream "noise" at p under the
- * seed of the stream "train", so that it is not the noise readers and samplers give image p. */
+ * Denoising, without labels (Ho et al. 2020, equation 14): t uniform, eps ~ N(0,1), x_t = alpha_t
+ *   x0 + sigma_t eps, loss = mean (output - target(x0, eps, t))^2 over the first C channels of the
+ *   output.
+ * Row at position p of the run (counted over all epochs): t from stream "t" at p, eps from stream
+ * "noise" at p under the seed of the stream "train", so that it is not the noise readers and
+ * samplers give image p. */
 #include <string.h>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "train/task/task.h"
 
-static int64_t dim_of(const duet_task_setup *setup)
-{
+static int64_t dim_of(const duet_task_setup *setup) {
     return setup->model->shape.size * setup->model->shape.size * setup->model->shape.in_channels;
 }
 
-static duet_status build(const void *options, const duet_task_setup *setup, duet_graph *graph, duet_value *loss,
-                         duet_value *per_sample)
-{
+static duet_status build(const void *options, const duet_task_setup *setup, duet_graph *graph,
+                         duet_value *loss, duet_value *per_sample) {
     (void)options;
     const int64_t side = setup->model->shape.size, channels = setup->model->shape.in_channels;
     duet_model_inputs in = {0};
     duet_value out = DUET_NONE;
     DUET_TRY(duet_model_check_denoises(setup->model));
     DUET_TRY(duet_model_build(setup->model, graph, setup->batch, true, &in, &out));
-    const duet_value target = duet_input(graph, "target", DUET_F32, 4, (int64_t[]){setup->batch, side, side, channels});
-    const duet_value pred = setup->model->shape.out_channels > channels ? duet_slice(graph, out, 0, channels) : out;
+    const duet_value target =
+        duet_input(graph, "target", DUET_F32, 4, (int64_t[]){setup->batch, side, side, channels});
+    const duet_value pred =
+        setup->model->shape.out_channels > channels ? duet_slice(graph, out, 0, channels) : out;
     duet_mse_loss(graph, pred, target, loss, per_sample);
     return duet_graph_status(graph);
 }
 
 /* x[B,dim], target[B,dim], eps[B,dim], net_t[B], sample_id[B], y[B] */
-static int64_t room(const duet_task_setup *setup)
-{
+static int64_t room(const duet_task_setup *setup) {
     return 3 * setup->batch * (dim_of(setup) + 1);
 }
 
-static duet_status set_labels(const duet_task_setup *setup, const duet_batch *batch, int32_t *y, duet_session *session)
-{
+static duet_status set_labels(const duet_task_setup *setup, const duet_batch *batch, int32_t *y,
+                              duet_session *session) {
     for (int64_t r = 0; r < setup->batch; r++) {
         if (batch->labels[r] < 0 || batch->labels[r] >= setup->model->shape.class_count) {
-            return duet_fail(DUET_ARG, "the model is conditioned on %lld classes but row %lld of the data has label %d",
-                             (long long)setup->model->shape.class_count, (long long)batch->index[r], (int)batch->labels[r]);
+            return duet_fail(
+                DUET_ARG,
+                "the model is conditioned on %lld classes but row %lld of the data has label %d",
+                (long long)setup->model->shape.class_count, (long long)batch->index[r],
+                (int)batch->labels[r]);
         }
         y[r] = batch->labels[r];
     }
     return duet_session_set(session, "y", y);
 }
 
-static duet_status feed(const void *options, const duet_task_setup *setup, const duet_batch *batch, float *scratch,
-                        duet_session *session, int64_t *t)
-{
+static duet_status feed(const void *options, const duet_task_setup *setup, const duet_batch *batch,
+                        float *scratch, duet_session *session, int64_t *t) {
     (void)options;
     const int64_t dim = dim_of(setup), rows = setup->batch;
     const uint64_t seed = duet_rng_u64(duet_rng_make(setup->seed, "train", 0), 0);
-    float *x = scratch, *target = x + rows * dim, *eps = target + rows * dim, *net_t = eps + rows * dim;
+    float *x = scratch, *target = x + rows * dim, *eps = target + rows * dim,
+          *net_t = eps + rows * dim;
     int32_t *ids = (int32_t *)(void *)(net_t + rows), *y = ids + rows;
     if (batch->count != rows) {
-        return duet_fail(DUET_SHAPE, "a batch of %lld rows came, the plan takes %lld", (long long)batch->count, (long long)rows);
+        return duet_fail(DUET_SHAPE, "a batch of %lld rows came, the plan takes %lld",
+                         (long long)batch->count, (long long)rows);
     }
 #pragma omp parallel for schedule(static) num_threads(setup->threads)
     for (int64_t r = 0; r < rows; r++) {
         const uint64_t position = (uint64_t)(batch->position + r);
         float *xr = x + r * dim, *er = eps + r * dim;
-        t[r] = (int64_t)duet_rng_below(duet_rng_make(seed, "t", position), 0, (uint64_t)setup->noise->steps);
+        t[r] = (int64_t)duet_rng_below(duet_rng_make(seed, "t", position), 0,
+                                       (uint64_t)setup->noise->steps);
         const duet_level level = duet_noise_level(setup->noise, t[r]);
         duet_pixels_to_float(xr, batch->pixels + r * dim, dim);
         duet_image_noise(er, seed, (int64_t)position, dim);
@@ -73,13 +79,17 @@ static duet_status feed(const void *options, const duet_task_setup *setup, const
     }
     DUET_TRY(duet_session_set(session, "x", x));
     DUET_TRY(duet_session_set(session, "target", target));
-    if (duet_session_has_input(session, "net_t")) DUET_TRY(duet_session_set(session, "net_t", net_t));
-    if (duet_session_has_input(session, "sample_id")) DUET_TRY(duet_session_set(session, "sample_id", ids));
+    if (duet_session_has_input(session, "net_t"))
+        DUET_TRY(duet_session_set(session, "net_t", net_t));
+    if (duet_session_has_input(session, "sample_id"))
+        DUET_TRY(duet_session_set(session, "sample_id", ids));
     return duet_session_has_input(session, "y") ? set_labels(setup, batch, y, session) : DUET_OK;
 }
 
 const duet_task duet_task_denoise = {
-    .info = {.name = "denoise", .help = "predict the noise in images, without labels", .params = DUET_TABLE_EMPTY},
+    .info = {.name = "denoise",
+             .help = "predict the noise in images, without labels",
+             .params = DUET_TABLE_EMPTY},
     .build = build,
     .room = room,
     .feed = feed,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Messages: format, frames, truncation at a character, one buffer a thread; contexts and their callbacks. */
+ * Messages: format, frames, truncation at a character, one buffer a thread; contexts and their
+ * callbacks. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,8 +17,7 @@
 
 #include <errno.h>
 
-static void test_message_and_frames(void **state)
-{
+static void test_message_and_frames(void **state) {
     (void)state;
     duet_error_clear();
     assert_string_equal(duet_error_message(), "");
@@ -33,8 +33,7 @@ static void test_message_and_frames(void **state)
     assert_string_equal(duet_error_message(), "alone");
 }
 
-static void test_long_message_ends_at_a_character(void **state)
-{
+static void test_long_message_ends_at_a_character(void **state) {
     (void)state;
     char text[3001];
     for (int i = 0; i < 3000; i += 3) memcpy(text + i, "\xe2\x80\xa6", 3);
@@ -47,16 +46,14 @@ static void test_long_message_ends_at_a_character(void **state)
     }
 }
 
-static void *other_thread(void *user)
-{
+static void *other_thread(void *user) {
     const char **seen = user;
     *seen = duet_error_message()[0] == '\0' ? "empty" : "shared";
     duet_fail(DUET_IO, "theirs");
     return NULL;
 }
 
-static void test_threads_have_their_own(void **state)
-{
+static void test_threads_have_their_own(void **state) {
     (void)state;
     const char *seen = NULL;
     pthread_t thread;
@@ -67,8 +64,7 @@ static void test_threads_have_their_own(void **state)
     assert_string_equal(duet_error_message(), "ours");
 }
 
-static duet_status owning(duet_status inner, int *released)
-{
+static duet_status owning(duet_status inner, int *released) {
     duet_status status = DUET_OK;
     DUET_CONTEXT(inner == DUET_OK ? DUET_OK : duet_fail(inner, "inner"), "frame %d", 7);
     DUET_FAIL(DUET_ARG, "outer");
@@ -77,8 +73,7 @@ done:
     return status;
 }
 
-static void test_macros(void **state)
-{
+static void test_macros(void **state) {
     (void)state;
     int released = 0;
     assert_int_equal(owning(DUET_NUMERIC, &released), DUET_NUMERIC);
@@ -88,12 +83,12 @@ static void test_macros(void **state)
     assert_int_equal(released, 2);
 }
 
-static void test_names_and_system(void **state)
-{
+static void test_names_and_system(void **state) {
     (void)state;
     for (int a = DUET_OK; a <= DUET_CANCELLED; a++) {
         for (int b = DUET_OK; b < a; b++) {
-            assert_string_not_equal(duet_status_name((duet_status)a), duet_status_name((duet_status)b));
+            assert_string_not_equal(duet_status_name((duet_status)a),
+                                    duet_status_name((duet_status)b));
         }
     }
     assert_string_equal(duet_status_name((duet_status)99), "unknown status");
@@ -111,32 +106,32 @@ typedef struct seen {
     bool stop;
 } seen;
 
-static void on_log(duet_log_level level, const char *message, void *user)
-{
+static void on_log(duet_log_level level, const char *message, void *user) {
     seen *s = user;
-    snprintf(s->log, sizeof(s->log), "%d %s", (int)level, message);
+    snprintf(s->log, sizeof s->log, "%d %s", (int)level, message);
 }
 
-static void on_progress(const duet_progress *progress, void *user)
-{
+static void on_progress(const duet_progress *progress, void *user) {
     seen *s = user;
     s->done = progress->done;
     s->calls++;
 }
 
-static bool on_cancelled(void *user)
-{
+static bool on_cancelled(void *user) {
     const seen *s = user;
     return s->stop;
 }
 
-static void test_context(void **state)
-{
+static void test_context(void **state) {
     (void)state;
     seen s = {0};
     duet_context *ctx = NULL;
-    const duet_context_options options = {
-        .threads = 3, .exact = true, .log = on_log, .progress = on_progress, .cancelled = on_cancelled, .user = &s};
+    const duet_context_options options = {.threads = 3,
+                                          .exact = true,
+                                          .log = on_log,
+                                          .progress = on_progress,
+                                          .cancelled = on_cancelled,
+                                          .user = &s};
     assert_int_equal(duet_context_new(&ctx, &options), DUET_OK);
     assert_int_equal(duet_context_threads(ctx), 3);
     assert_true(duet_context_exact(ctx));
@@ -165,20 +160,22 @@ static void test_context(void **state)
     duet_context_free(NULL);
 }
 
-static void test_clock_and_memory(void **state)
-{
+static void test_clock_and_memory(void **state) {
     (void)state;
     const double first = duet_clock();
     assert_true(duet_clock() >= first);
     assert_true(duet_peak_memory() > 100000);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_message_and_frames), cmocka_unit_test(test_long_message_ends_at_a_character),
-        cmocka_unit_test(test_threads_have_their_own), cmocka_unit_test(test_macros), cmocka_unit_test(test_names_and_system),
-        cmocka_unit_test(test_context), cmocka_unit_test(test_clock_and_memory),
+        cmocka_unit_test(test_message_and_frames),
+        cmocka_unit_test(test_long_message_ends_at_a_character),
+        cmocka_unit_test(test_threads_have_their_own),
+        cmocka_unit_test(test_macros),
+        cmocka_unit_test(test_names_and_system),
+        cmocka_unit_test(test_context),
+        cmocka_unit_test(test_clock_and_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,8 +21,7 @@
 /* A fresh folder for each test, removed with its files. */
 static char folder[DUET_PATH_SIZE];
 
-static const char *in_folder(const char *name)
-{
+static const char *in_folder(const char *name) {
     static char path[4][DUET_PATH_SIZE];
     static int next;
     next = (next + 1) % 4;
@@ -30,15 +29,13 @@ static const char *in_folder(const char *name)
     return path[next];
 }
 
-static int make_folder(void **state)
-{
+static int make_folder(void **state) {
     (void)state;
-    snprintf(folder, sizeof(folder), "%s/file-%ld-XXXXXX", DUET_TEST_TMP, (long)getpid());
+    snprintf(folder, sizeof folder, "%s/file-%ld-XXXXXX", DUET_TEST_TMP, (long)getpid());
     return mkdtemp(folder) != NULL ? 0 : -1;
 }
 
-static int remove_folder(void **state)
-{
+static int remove_folder(void **state) {
     (void)state;
     duet_listing list = {0};
     if (duet_folder_list(&list, folder) != DUET_OK) return -1;
@@ -49,8 +46,7 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static void assert_content(const char *path, const char *text)
-{
+static void assert_content(const char *path, const char *text) {
     duet_bytes bytes = {0};
     assert_int_equal(duet_file_read(&bytes, path), DUET_OK);
     assert_int_equal(bytes.size, strlen(text));
@@ -58,16 +54,14 @@ static void assert_content(const char *path, const char *text)
     duet_bytes_free(&bytes);
 }
 
-static void assert_entries(int64_t count)
-{
+static void assert_entries(int64_t count) {
     duet_listing list = {0};
     assert_int_equal(duet_folder_list(&list, folder), DUET_OK);
     assert_int_equal(list.count, count);
     duet_listing_free(&list);
 }
 
-static void test_write_and_replace(void **state)
-{
+static void test_write_and_replace(void **state) {
     (void)state;
     const char *path = in_folder("a");
     const mode_t before = umask(027);
@@ -88,8 +82,7 @@ static void test_write_and_replace(void **state)
     assert_entries(1);
 }
 
-static void test_abort_and_two_writers(void **state)
-{
+static void test_abort_and_two_writers(void **state) {
     (void)state;
     const char *path = in_folder("a");
     duet_writer *one = NULL, *two = NULL;
@@ -105,8 +98,7 @@ static void test_abort_and_two_writers(void **state)
     duet_writer_abort(NULL);
 }
 
-static void test_large_pieces(void **state)
-{
+static void test_large_pieces(void **state) {
     (void)state;
     const char *path = in_folder("large");
     duet_writer *writer = NULL;
@@ -116,7 +108,7 @@ static void test_large_pieces(void **state)
     static const int64_t pieces[] = {1, 65535, 65536, 7, 100000, 65537, 3384};
     assert_int_equal(duet_writer_open(&writer, path), DUET_OK);
     int64_t at = 0;
-    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         duet_writer_put(writer, data + at, pieces[i]);
         at += pieces[i];
     }
@@ -126,7 +118,8 @@ static void test_large_pieces(void **state)
     assert_int_equal(duet_map_open(&map, path), DUET_OK);
     assert_int_equal(map.size, 300000);
     assert_memory_equal(map.data, data, 300000);
-    duet_map_drop(map.data + 5, 299990); /* no page is lost, also not those that are part of the range only */
+    duet_map_drop(map.data + 5,
+                  299990); /* no page is lost, also not those that are part of the range only */
     assert_memory_equal(map.data, data, 300000);
     duet_map_drop(map.data + 1, 7);
     assert_memory_equal(map.data, data, 300000);
@@ -135,9 +128,9 @@ static void test_large_pieces(void **state)
     duet_release(data);
 }
 
-/* The limit on file sizes stands for a full disk: the write fails half way, with the old content to be kept. */
-static void test_failed_write_keeps_the_old_content(void **state)
-{
+/* The limit on file sizes stands for a full disk: the write fails half way, with the old content to
+ * be kept. */
+static void test_failed_write_keeps_the_old_content(void **state) {
     (void)state;
     const char *path = in_folder("a");
     assert_int_equal(duet_file_write(path, "old", 3), DUET_OK);
@@ -159,22 +152,20 @@ static void test_failed_write_keeps_the_old_content(void **state)
     assert_entries(1); /* no temporary file is left */
 }
 
-static void test_full_device(void **state)
-{
+static void test_full_device(void **state) {
     (void)state;
     struct stat info;
     if (stat("/dev/full", &info) != 0 || !S_ISCHR(info.st_mode)) skip();
     assert_int_equal(duet_file_write("/dev/full", "x", 1), DUET_IO);
-    assert_string_equal(duet_error_message(),
-                        "cannot write '/dev/full': no space left on device; free some space or write to another folder");
+    assert_string_equal(duet_error_message(), "cannot write '/dev/full': no space left on device; "
+                                              "free some space or write to another folder");
     assert_int_equal(stat("/dev/full", &info), 0);
     assert_true(S_ISCHR(info.st_mode)); /* written to, not replaced by a file */
     assert_int_equal(duet_file_append("/dev/full", "x"), DUET_IO);
     assert_int_equal(duet_file_write("/dev/null", "x", 1), DUET_OK);
 }
 
-static void test_link_stays_a_link(void **state)
-{
+static void test_link_stays_a_link(void **state) {
     (void)state;
     assert_int_equal(duet_file_write(in_folder("real"), "old", 3), DUET_OK);
     assert_int_equal(symlink("real", in_folder("link")), 0);
@@ -185,8 +176,7 @@ static void test_link_stays_a_link(void **state)
     assert_content(in_folder("real"), "new");
 }
 
-static void test_refusals(void **state)
-{
+static void test_refusals(void **state) {
     (void)state;
     duet_bytes bytes = {0};
     duet_map map = {0};
@@ -208,8 +198,7 @@ static void test_refusals(void **state)
     assert_null(list.name);
 }
 
-static void test_append(void **state)
-{
+static void test_append(void **state) {
     (void)state;
     const char *path = in_folder("log");
     assert_int_equal(duet_file_append(path, "one"), DUET_OK);
@@ -217,8 +206,7 @@ static void test_append(void **state)
     assert_content(path, "one\ntwo\n");
 }
 
-static void test_special_files(void **state)
-{
+static void test_special_files(void **state) {
     (void)state;
     duet_bytes bytes = {0};
     duet_map map = {0};
@@ -237,8 +225,7 @@ static void test_special_files(void **state)
     duet_bytes_free(&bytes);
 }
 
-static int64_t pack(uint8_t *out, int64_t room, const void *bytes, int64_t count)
-{
+static int64_t pack(uint8_t *out, int64_t room, const void *bytes, int64_t count) {
     z_stream z = {0};
     assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
     z.next_in = (Bytef *)(uintptr_t)bytes;
@@ -251,19 +238,19 @@ static int64_t pack(uint8_t *out, int64_t room, const void *bytes, int64_t count
     return size;
 }
 
-static void test_gzip(void **state)
-{
+static void test_gzip(void **state) {
     (void)state;
     static uint8_t plain[200000], packed[300000];
-    for (size_t i = 0; i < sizeof(plain); i++) plain[i] = (uint8_t)((i * i >> 7) ^ (i % 13));
+    for (size_t i = 0; i < sizeof plain; i++) plain[i] = (uint8_t)((i * i >> 7) ^ (i % 13));
     const char *path = in_folder("x.gz");
     duet_bytes bytes = {0};
-    int64_t size = pack(packed, sizeof(packed), plain, 150000);
-    size += pack(packed + size, (int64_t)sizeof(packed) - size, plain + 150000, 50000); /* two members */
+    int64_t size = pack(packed, sizeof packed, plain, 150000);
+    size +=
+        pack(packed + size, (int64_t)sizeof packed - size, plain + 150000, 50000); /* two members */
     assert_int_equal(duet_file_write(path, packed, size), DUET_OK);
     assert_int_equal(duet_file_read_gz(&bytes, path, 0), DUET_OK);
-    assert_int_equal(bytes.size, sizeof(plain));
-    assert_memory_equal(bytes.data, plain, sizeof(plain));
+    assert_int_equal(bytes.size, sizeof plain);
+    assert_memory_equal(bytes.data, plain, sizeof plain);
     duet_bytes_free(&bytes);
     assert_int_equal(duet_file_read_gz(&bytes, path, 200000), DUET_OK);
     duet_bytes_free(&bytes);
@@ -276,12 +263,11 @@ static void test_gzip(void **state)
     duet_bytes_free(&bytes);
 }
 
-static void test_damaged_gzip(void **state)
-{
+static void test_damaged_gzip(void **state) {
     (void)state;
     uint8_t packed[256];
     static const char text[] = "a text that is packed and then damaged, damaged, damaged";
-    const int64_t size = pack(packed, sizeof(packed), text, sizeof(text));
+    const int64_t size = pack(packed, sizeof packed, text, sizeof text);
     const char *path = in_folder("x.gz");
     duet_bytes bytes = {0};
     for (int64_t cut = 2; cut < size; cut++) {
@@ -295,8 +281,7 @@ static void test_damaged_gzip(void **state)
     assert_int_equal(duet_file_read_gz(&bytes, path, 0), DUET_FORMAT);
 }
 
-static void test_folders(void **state)
-{
+static void test_folders(void **state) {
     (void)state;
     assert_int_equal(duet_folder_make(in_folder("p/q//r/")), DUET_OK);
     assert_int_equal(duet_folder_make(in_folder("p/q/r")), DUET_OK);
@@ -321,8 +306,7 @@ static void test_folders(void **state)
     assert_false(duet_path_exists(in_folder("c")));
 }
 
-static void test_paths(void **state)
-{
+static void test_paths(void **state) {
     (void)state;
     char out[DUET_PATH_SIZE], here[DUET_PATH_SIZE], long_name[5000];
     assert_int_equal(duet_path_join(out, "a", "b"), DUET_OK);
@@ -333,7 +317,7 @@ static void test_paths(void **state)
     assert_string_equal(out, "a/b");
     assert_int_equal(duet_path_join(out, "", "b"), DUET_OK);
     assert_string_equal(out, "b");
-    memset(long_name, 'x', sizeof(long_name));
+    memset(long_name, 'x', sizeof long_name);
     long_name[4094] = '\0';
     assert_int_equal(duet_path_join(out, "a", long_name), DUET_ARG);
     assert_string_equal(out, "b");
@@ -342,7 +326,7 @@ static void test_paths(void **state)
     assert_string_equal(duet_path_base("a/b.c"), "b.c");
     assert_string_equal(duet_path_base("b"), "b");
     assert_string_equal(duet_path_base("a/"), "");
-    assert_non_null(getcwd(here, sizeof(here)));
+    assert_non_null(getcwd(here, sizeof here));
     assert_int_equal(duet_path_absolute(out, "/x/y"), DUET_OK);
     assert_string_equal(out, "/x/y");
     assert_int_equal(duet_path_absolute(out, "."), DUET_OK);
@@ -354,13 +338,15 @@ static void test_paths(void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(test_write_and_replace), IN_FOLDER(test_abort_and_two_writers), IN_FOLDER(test_large_pieces),
-        IN_FOLDER(test_failed_write_keeps_the_old_content), cmocka_unit_test(test_full_device), IN_FOLDER(test_link_stays_a_link),
-        IN_FOLDER(test_refusals), IN_FOLDER(test_append), IN_FOLDER(test_special_files), IN_FOLDER(test_gzip),
-        IN_FOLDER(test_damaged_gzip), IN_FOLDER(test_folders), cmocka_unit_test(test_paths),
+        IN_FOLDER(test_write_and_replace),  IN_FOLDER(test_abort_and_two_writers),
+        IN_FOLDER(test_large_pieces),       IN_FOLDER(test_failed_write_keeps_the_old_content),
+        cmocka_unit_test(test_full_device), IN_FOLDER(test_link_stays_a_link),
+        IN_FOLDER(test_refusals),           IN_FOLDER(test_append),
+        IN_FOLDER(test_special_files),      IN_FOLDER(test_gzip),
+        IN_FOLDER(test_damaged_gzip),       IN_FOLDER(test_folders),
+        cmocka_unit_test(test_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

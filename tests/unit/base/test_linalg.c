@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Products in all transpositions with row strides, positive definite solving, symmetric eigenvalues. */
+ * Products in all transpositions with row strides, positive definite solving, symmetric
+ * eigenvalues. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,13 +14,11 @@
 
 enum { M = 5, N = 7, K = 6, LD = 9 };
 
-static void fill(float *x, int count, uint64_t index)
-{
+static void fill(float *x, int count, uint64_t index) {
     duet_rng_normal(duet_rng_make(1, "linalg", index), 0, x, count);
 }
 
-static void test_gemm(void **state)
-{
+static void test_gemm(void **state) {
     (void)state;
     float a[LD * LD], b[LD * LD], c[LD * LD], before[LD * LD];
     double a64[LD * LD], b64[LD * LD], c64[LD * LD];
@@ -41,7 +40,9 @@ static void test_gemm(void **state)
                 double want = (double)before[i * LD + j];
                 if (i < M && j < N) {
                     want *= 0.5;
-                    for (int k = 0; k < K; k++) want += 2.0 * a64[ta ? k * LD + i : i * LD + k] * b64[tb ? j * LD + k : k * LD + j];
+                    for (int k = 0; k < K; k++)
+                        want += 2.0 * a64[ta ? k * LD + i : i * LD + k] *
+                                b64[tb ? j * LD + k : k * LD + j];
                 }
                 assert_true(fabs(c64[i * LD + j] - want) < 1e-13);
                 assert_true(fabs((double)c[i * LD + j] - want) < 2e-5);
@@ -59,8 +60,7 @@ static void test_gemm(void **state)
 }
 
 /* A = R R^T + I */
-static void make_spd(double a[K * K])
-{
+static void make_spd(double a[K * K]) {
     float r[K * K];
     fill(r, K * K, 4);
     for (int i = 0; i < K; i++) {
@@ -71,8 +71,7 @@ static void make_spd(double a[K * K])
     }
 }
 
-static void test_solve(void **state)
-{
+static void test_solve(void **state) {
     (void)state;
     double a[K * K], kept[K * K], x[K * 3], b[K * 3];
     make_spd(a);
@@ -88,8 +87,7 @@ static void test_solve(void **state)
     assert_int_equal(duet_solve_spd_f64(0, 1, nan, rhs), DUET_OK);
 }
 
-static void test_eigen(void **state)
-{
+static void test_eigen(void **state) {
     (void)state;
     double a[K * K], v[K * K], w[K];
     make_spd(a);
@@ -116,8 +114,8 @@ static void test_eigen(void **state)
     assert_true(fabsf(single[0] + single[2]) < 1e-6f && fabsf(single[1] - single[3]) < 1e-6f);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gemm), cmocka_unit_test(test_solve), cmocka_unit_test(test_eigen)};
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gemm), cmocka_unit_test(test_solve),
+                                       cmocka_unit_test(test_eigen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Blocks: aligned, zeroed, counted, overflow refused; growing; arenas and their sticky failure; tensors. */
+ * Blocks: aligned, zeroed, counted, overflow refused; growing; arenas and their sticky failure;
+ * tensors. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,20 +14,18 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-static bool all_zero(const uint8_t *bytes, size_t size)
-{
+static bool all_zero(const uint8_t *bytes, size_t size) {
     for (size_t i = 0; i < size; i++) {
         if (bytes[i] != 0) return false;
     }
     return true;
 }
 
-static void test_blocks(void **state)
-{
+static void test_blocks(void **state) {
     (void)state;
     static const int64_t sizes[] = {0, 1, 63, 64, 65, 4096, 100000, 1048575, 1048576, 3000001};
     for (int round = 0; round < 2; round++) { /* the second round gets used memory back */
-        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             uint8_t *block = NULL;
             const int64_t before = duet_alloc_count();
             assert_int_equal(duet_alloc(&block, sizes[i], 1), DUET_OK);
@@ -41,8 +40,7 @@ static void test_blocks(void **state)
     duet_release(NULL);
 }
 
-static void test_refused(void **state)
-{
+static void test_refused(void **state) {
     (void)state;
     int marker = 0;
     int *block = &marker;
@@ -54,29 +52,27 @@ static void test_refused(void **state)
     assert_ptr_equal(block, &marker);
 }
 
-static void test_grow(void **state)
-{
+static void test_grow(void **state) {
     (void)state;
     int32_t *v = NULL;
     int64_t capacity = 0;
     for (int32_t i = 0; i < 5000; i++) {
-        assert_int_equal(duet_grow(&v, &capacity, i + 1, sizeof(*v)), DUET_OK);
+        assert_int_equal(duet_grow(&v, &capacity, i + 1, sizeof *v), DUET_OK);
         assert_true(capacity > i);
         assert_int_equal(v[i], 0);
         v[i] = i;
     }
     for (int32_t i = 0; i < 5000; i++) assert_int_equal(v[i], i);
-    assert_true(all_zero((const uint8_t *)(v + 5000), (size_t)(capacity - 5000) * sizeof(*v)));
+    assert_true(all_zero((const uint8_t *)(v + 5000), (size_t)(capacity - 5000) * sizeof *v));
     const int32_t *same = v;
     const int64_t kept = capacity;
-    assert_int_equal(duet_grow(&v, &capacity, INT64_MAX / 2, sizeof(*v)), DUET_NO_MEMORY);
+    assert_int_equal(duet_grow(&v, &capacity, INT64_MAX / 2, sizeof *v), DUET_NO_MEMORY);
     assert_ptr_equal(v, same);
     assert_int_equal(capacity, kept);
     duet_release(v);
 }
 
-static void test_arena(void **state)
-{
+static void test_arena(void **state) {
     (void)state;
     duet_arena *arena = NULL;
     assert_int_equal(duet_arena_new(&arena), DUET_OK);
@@ -102,15 +98,15 @@ static void test_arena(void **state)
     assert_int_equal(duet_arena_status(NULL), DUET_NO_MEMORY);
 }
 
-static void test_tensor(void **state)
-{
+static void test_tensor(void **state) {
     (void)state;
     duet_tensor t = {0};
     const int64_t dims[] = {2, 3, 5};
     assert_int_equal(duet_tensor_new(&t, DUET_F32, 3, dims), DUET_OK);
     assert_int_equal(duet_shape_count(&t.shape), 30);
     assert_true(all_zero(t.data, 120));
-    const duet_shape same = {.rank = 3, .dim = {2, 3, 5}}, other = {.rank = 3, .dim = {2, 3, 6}}, flat = {.rank = 2, .dim = {2, 3}};
+    const duet_shape same = {.rank = 3, .dim = {2, 3, 5}}, other = {.rank = 3, .dim = {2, 3, 6}},
+                     flat = {.rank = 2, .dim = {2, 3}};
     assert_true(duet_shape_equal(&t.shape, &same));
     assert_false(duet_shape_equal(&t.shape, &other));
     assert_false(duet_shape_equal(&t.shape, &flat));
@@ -120,7 +116,8 @@ static void test_tensor(void **state)
     assert_int_equal(duet_shape_count(&t.shape), 1);
     duet_tensor_free(&t);
     duet_tensor_free(NULL);
-    const int64_t empty[] = {4, 0}, negative[] = {4, -1}, huge[] = {(int64_t)1 << 40, (int64_t)1 << 40, 0};
+    const int64_t empty[] = {4, 0}, negative[] = {4, -1},
+                  huge[] = {(int64_t)1 << 40, (int64_t)1 << 40, 0};
     assert_int_equal(duet_tensor_new(&t, DUET_U8, 2, empty), DUET_OK);
     assert_int_equal(duet_shape_count(&t.shape), 0);
     duet_tensor_free(&t);
@@ -131,11 +128,10 @@ static void test_tensor(void **state)
     assert_null(t.data);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks), cmocka_unit_test(test_refused), cmocka_unit_test(test_grow),
-        cmocka_unit_test(test_arena), cmocka_unit_test(test_tensor),
+        cmocka_unit_test(test_arena),  cmocka_unit_test(test_tensor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,11 +32,10 @@ static const duet_param rows[] = {
 static const duet_param_table table = DUET_TABLE(rows, options);
 static const char where[] = "sampler 'ddim'";
 
-static void test_defaults(void **state)
-{
+static void test_defaults(void **state) {
     (void)state;
     options o;
-    memset(&o, 0xFF, sizeof(o));
+    memset(&o, 0xFF, sizeof o);
     duet_params_default(&table, &o);
     assert_int_equal(o.steps, 50);
     assert_true(o.eta == 0.5 && o.level == 0);
@@ -48,23 +47,20 @@ static void test_defaults(void **state)
     duet_params_default(&none, NULL);
 }
 
-static void assert_set(options *o, const char *key, const char *text)
-{
+static void assert_set(options *o, const char *key, const char *text) {
     assert_int_equal(duet_params_set(&table, o, where, key, text), DUET_OK);
 }
 
-static void assert_refused(const char *key, const char *text, const char *message)
-{
+static void assert_refused(const char *key, const char *text, const char *message) {
     options o, before;
     duet_params_default(&table, &o);
-    memcpy(&before, &o, sizeof(o));
+    memcpy(&before, &o, sizeof o);
     assert_int_equal(duet_params_set(&table, &o, where, key, text), DUET_ARG);
     assert_string_equal(duet_error_message(), message);
-    assert_memory_equal(&o, &before, sizeof(o));
+    assert_memory_equal(&o, &before, sizeof o);
 }
 
-static void test_values(void **state)
-{
+static void test_values(void **state) {
     (void)state;
     options o;
     duet_params_default(&table, &o);
@@ -91,38 +87,46 @@ static void test_values(void **state)
     assert_null(duet_params_find(&table, "clip"));
 }
 
-static void test_refusals(void **state)
-{
+static void test_refusals(void **state) {
     (void)state;
     assert_refused("etaa", "1", "no key 'etaa' in sampler 'ddim'; did you mean 'eta'?");
-    assert_refused("zzzzzz", "1", "no key 'zzzzzz' in sampler 'ddim'; it takes steps, eta, clip_x0, schedule, blocks, level");
-    assert_refused("steps", "0", "'steps' in sampler 'ddim' must be between 1 and 1000000, got '0'");
-    assert_refused("steps", "2m", "'steps' in sampler 'ddim' must be between 1 and 1000000, got '2m'");
+    assert_refused(
+        "zzzzzz", "1",
+        "no key 'zzzzzz' in sampler 'ddim'; it takes steps, eta, clip_x0, schedule, blocks, level");
+    assert_refused("steps", "0",
+                   "'steps' in sampler 'ddim' must be between 1 and 1000000, got '0'");
+    assert_refused("steps", "2m",
+                   "'steps' in sampler 'ddim' must be between 1 and 1000000, got '2m'");
     assert_refused("steps", "1.5", "'steps' in sampler 'ddim' must be a whole number, got '1.5'");
     assert_refused("steps", "", "'steps' in sampler 'ddim' must be a whole number, got ''");
     assert_refused("steps", "k", "'steps' in sampler 'ddim' must be a whole number, got 'k'");
     assert_refused("steps", NULL, "'steps' in sampler 'ddim' needs a value");
     assert_refused("eta", "1.1", "'eta' in sampler 'ddim' must be between 0 and 1, got '1.1'");
     assert_refused("eta", "nan", "'eta' in sampler 'ddim' must be a number, got 'nan'");
-    assert_refused("clip_x0", "maybe", "'clip_x0' in sampler 'ddim' must be true or false, got 'maybe'");
-    assert_refused("schedule", "lin", "'schedule' in sampler 'ddim' must be one of linear|cosine|karras, got 'lin'");
-    assert_refused("blocks", "1,,2", "'blocks' in sampler 'ddim' must be whole numbers like 1,2,4, got '1,,2'");
-    assert_refused("blocks", "1,100", "'blocks' in sampler 'ddim' must be between 1 and 99, got '100'");
+    assert_refused("clip_x0", "maybe",
+                   "'clip_x0' in sampler 'ddim' must be true or false, got 'maybe'");
+    assert_refused("schedule", "lin",
+                   "'schedule' in sampler 'ddim' must be one of linear|cosine|karras, got 'lin'");
+    assert_refused("blocks", "1,,2",
+                   "'blocks' in sampler 'ddim' must be whole numbers like 1,2,4, got '1,,2'");
+    assert_refused("blocks", "1,100",
+                   "'blocks' in sampler 'ddim' must be between 1 and 99, got '100'");
     char many[300] = "1";
     for (int i = 0; i < DUET_LIST_SIZE; i++) snprintf(many + strlen(many), 3, ",1");
     assert_refused("blocks", many, "'blocks' in sampler 'ddim' takes at most 64 numbers");
     char text[300];
-    memset(text, 'a', sizeof(text));
+    memset(text, 'a', sizeof text);
     text[256] = '\0';
-    assert_refused("schedule", text, "'schedule' in sampler 'ddim' is 256 bytes long, at most 255 fit");
+    assert_refused("schedule", text,
+                   "'schedule' in sampler 'ddim' is 256 bytes long, at most 255 fit");
 }
 
-static void test_parse(void **state)
-{
+static void test_parse(void **state) {
     (void)state;
     options o;
     duet_params_default(&table, &o);
-    assert_int_equal(duet_params_parse(&table, &o, where, "steps=7,clip-x0=no,blocks=3/5,eta=1"), DUET_OK);
+    assert_int_equal(duet_params_parse(&table, &o, where, "steps=7,clip-x0=no,blocks=3/5,eta=1"),
+                     DUET_OK);
     assert_int_equal(o.steps, 7);
     assert_false(o.clip_x0);
     assert_int_equal(o.blocks.count, 2);
@@ -138,8 +142,7 @@ static void test_parse(void **state)
 }
 
 /* What is printed reads back as the same value. */
-static void test_print(void **state)
-{
+static void test_print(void **state) {
     (void)state;
     static const double values[] = {0.1, 1.0 / 3, 1e-300, -2.5, 1e22, 123456789.125, INFINITY};
     options o, back;
@@ -152,20 +155,21 @@ static void test_print(void **state)
         o.level = values[v];
         duet_params_default(&table, &back);
         for (int i = 0; i < table.count; i++) {
-            const int size = duet_params_print(&table, &o, i, text, sizeof(text));
+            const int size = duet_params_print(&table, &o, i, text, sizeof text);
             assert_int_equal(size, strlen(text));
             assert_set(&back, rows[i].name, text);
         }
-        assert_memory_equal(&back.blocks, &o.blocks, sizeof(o.blocks));
+        assert_memory_equal(&back.blocks, &o.blocks, sizeof o.blocks);
         assert_int_equal(back.steps, o.steps);
         assert_false(back.clip_x0);
         assert_string_equal(back.schedule, o.schedule);
         assert_true(back.level == o.level && back.eta == o.eta);
     }
     o.eta = 0.1;
-    duet_params_print(&table, &o, 1, text, sizeof(text));
+    duet_params_print(&table, &o, 1, text, sizeof text);
     assert_string_equal(text, "0.1");
-    assert_int_equal(duet_params_print(&table, &o, 3, text, 3), 6); /* as snprintf: the size it would have */
+    assert_int_equal(duet_params_print(&table, &o, 3, text, 3),
+                     6); /* as snprintf: the size it would have */
     assert_string_equal(text, "li");
 }
 
@@ -174,42 +178,45 @@ static const duet_entry ddpm_full = {"ddpm_full", "ancestral", DUET_TABLE_EMPTY}
 static const duet_entry *const entries[] = {&ddim, &ddpm_full};
 static const duet_family family = {"sampler", "samplers", entries, 2};
 
-static void test_family(void **state)
-{
+static void test_family(void **state) {
     (void)state;
     options o;
     const duet_entry *entry = NULL;
-    memset(&o, 0xFF, sizeof(o));
-    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof(o), "ddim:steps=20"), DUET_OK);
+    memset(&o, 0xFF, sizeof o);
+    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof o, "ddim:steps=20"), DUET_OK);
     assert_ptr_equal(entry, &ddim);
     assert_int_equal(o.steps, 20);
     assert_string_equal(o.schedule, "linear");
-    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof(o), "ddpm-full"), DUET_OK);
+    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof o, "ddpm-full"), DUET_OK);
     assert_ptr_equal(entry, &ddpm_full);
     assert_int_equal(duet_family_parse(&family, &entry, NULL, 0, "ddim:eta=0.25"), DUET_OK);
     assert_ptr_equal(entry, &ddim);
 
     const options before = o;
     entry = NULL;
-    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof(o), "ddin"), DUET_ARG);
+    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof o, "ddin"), DUET_ARG);
     assert_string_equal(duet_error_message(), "no sampler 'ddin'; did you mean 'ddim'?");
-    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof(o), "heun"), DUET_ARG);
+    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof o, "heun"), DUET_ARG);
     assert_string_equal(duet_error_message(), "no sampler 'heun'; there are: ddim, ddpm_full");
-    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof(o), "ddim:steps=20,etaa=1"), DUET_ARG);
-    assert_string_equal(duet_error_message(), "no key 'etaa' in sampler 'ddim'; did you mean 'eta'?");
+    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof o, "ddim:steps=20,etaa=1"),
+                     DUET_ARG);
+    assert_string_equal(duet_error_message(),
+                        "no key 'etaa' in sampler 'ddim'; did you mean 'eta'?");
     assert_int_equal(duet_family_parse(&family, &entry, NULL, 0, "ddim:eta=2"), DUET_ARG);
     assert_int_equal(duet_family_parse(&family, &entry, &o, 8, "ddim"), DUET_ARG);
-    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof(o), ":steps=1"), DUET_ARG);
-    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof(o), "ddpm_full:steps=1"), DUET_ARG);
-    assert_string_equal(duet_error_message(), "no key 'steps' in sampler 'ddpm_full'; it takes none");
+    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof o, ":steps=1"), DUET_ARG);
+    assert_int_equal(duet_family_parse(&family, &entry, &o, sizeof o, "ddpm_full:steps=1"),
+                     DUET_ARG);
+    assert_string_equal(duet_error_message(),
+                        "no key 'steps' in sampler 'ddpm_full'; it takes none");
     assert_null(entry);
-    assert_memory_equal(&o, &before, sizeof(o));
+    assert_memory_equal(&o, &before, sizeof o);
 }
 
-static void test_nearest(void **state)
-{
+static void test_nearest(void **state) {
     (void)state;
-    static const char *const words[] = {"sample", "train", "transfer", "features", "x", "base_channels"};
+    static const char *const words[] = {"sample",   "train", "transfer",
+                                        "features", "x",     "base_channels"};
     const int count = DUET_COUNT(words);
     assert_string_equal(duet_nearest("sampel", words, count), "sample"); /* a swap is one step */
     assert_string_equal(duet_nearest("trian", words, count), "train");
@@ -222,18 +229,19 @@ static void test_nearest(void **state)
     assert_null(duet_nearest("", words, count));
     assert_null(duet_nearest("sample", words, 0));
     char longer[100];
-    memset(longer, 'a', sizeof(longer));
+    memset(longer, 'a', sizeof longer);
     longer[99] = '\0';
     assert_null(duet_nearest(longer, words, count));
     const char *const other = longer;
     assert_null(duet_nearest("aaaa", &other, 1));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_values), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_parse), cmocka_unit_test(test_print), cmocka_unit_test(test_family), cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_print),    cmocka_unit_test(test_family),
+        cmocka_unit_test(test_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

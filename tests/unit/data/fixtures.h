@@ -18,15 +18,16 @@
 #include "base/file.h"
 #include "io/image.h"
 
-#define OK(call)                                                                                                                   \
-    do {                                                                                                                           \
-        if ((call) != DUET_OK) fail_msg("%s", duet_error_message());                                                               \
+#define OK(call)                                                     \
+    do {                                                             \
+        if ((call) != DUET_OK) fail_msg("%s", duet_error_message()); \
     } while (0)
 /* The call fails with this status and its message holds the words. */
-#define FAILS(code, words, call)                                                                                                   \
-    do {                                                                                                                           \
-        assert_int_equal((call), (code));                                                                                          \
-        if (strstr(duet_error_message(), (words)) == NULL) fail_msg("no '%s' in: %s", (words), duet_error_message());              \
+#define FAILS(code, words, call)                                       \
+    do {                                                               \
+        assert_int_equal((call), (code));                              \
+        if (strstr(duet_error_message(), (words)) == NULL)             \
+            fail_msg("no '%s' in: %s", (words), duet_error_message()); \
     } while (0)
 
 static inline int remove_one(const char *path, const struct stat *about, int kind, struct FTW *at) {
@@ -50,10 +51,12 @@ static inline void place(char out[DUET_PATH_SIZE], const char *folder, const cha
     OK(duet_folder_make(parent));
 }
 
-static inline void put_file(const char *folder, const char *name, const void *bytes, int64_t count) {
+static inline void put_file(const char *folder, const char *name, const void *bytes,
+                            int64_t count) {
     char path[DUET_PATH_SIZE];
     place(path, folder, name);
-    FILE *file = fopen(path, "wb"); /* not duet_file_write: its fsync makes hundreds of small files slow */
+    FILE *file =
+        fopen(path, "wb"); /* not duet_file_write: its fsync makes hundreds of small files slow */
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, (size_t)count, file), (size_t)count);
     fclose(file);
@@ -64,7 +67,8 @@ static inline duet_bytes png_of(int64_t width, int64_t height, uint8_t r, uint8_
     duet_image image = {0};
     duet_bytes bytes = {0};
     OK(duet_image_new(&image, width, height, 3));
-    for (int64_t i = 0; i < width * height; i++) memcpy(image.pixels + 3 * i, (const uint8_t[3]){r, g, b}, 3);
+    for (int64_t i = 0; i < width * height; i++)
+        memcpy(image.pixels + 3 * i, (const uint8_t[3]){r, g, b}, 3);
     OK(duet_image_encode_png(&bytes, &image, NULL, 0));
     duet_image_free(&image);
     return bytes;

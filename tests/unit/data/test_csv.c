@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Lists of images: with and without names of the columns, quoted, of any order; classes as numbers or texts; what is wrong with a line is
- * told with its number; every truncation and a lot of changed bytes do no harm. */
+ * Lists of images: with and without names of the columns, quoted, of any order; classes as numbers
+ * or texts; what is wrong with a line is told with its number; every truncation and a lot of
+ * changed bytes do no harm. */
 #include "unit/data/fixtures.h"
 
 #include <sys/stat.h>
@@ -39,7 +40,8 @@ static int colour(const duet_dataset *set, duet_split split, int64_t index) {
 
 static void without_names(void **state) {
     (void)state;
-    duet_dataset *const set = open_list("img/3.png,dog,train\nimg/1.png,cat,test\r\n\nimg/0.png,\"a \"\"big\"\", cat\",\nimg/2.png,dog,val");
+    duet_dataset *const set = open_list("img/3.png,dog,train\nimg/1.png,cat,test\r\n\nimg/"
+                                        "0.png,\"a \"\"big\"\", cat\",\nimg/2.png,dog,val");
     const duet_dataset_info *const info = duet_dataset_describe(set);
     assert_int_equal(info->count[DUET_TRAIN], 2);
     assert_int_equal(info->count[DUET_VAL], 1);
@@ -59,7 +61,8 @@ static void without_names(void **state) {
 /* Numbers are sorted as numbers, columns found by their names; a row without a class has none. */
 static void with_names(void **state) {
     (void)state;
-    duet_dataset *const set = open_list("\xEF\xBB\xBFwidth,Label,Image\n4,10,img/4.png\n4,9,img/5.png\n4,,img/0.png\n");
+    duet_dataset *const set =
+        open_list("\xEF\xBB\xBFwidth,Label,Image\n4,10,img/4.png\n4,9,img/5.png\n4,,img/0.png\n");
     const duet_dataset_info *const info = duet_dataset_describe(set);
     assert_int_equal(info->count[DUET_TRAIN], 3);
     assert_int_equal(info->class_count, 2);
@@ -77,15 +80,20 @@ static void with_names(void **state) {
 
 static void wrong_lines_are_told(void **state) {
     (void)state;
-    static const struct { const char *text, *words; } rows[] = {
-        {"", "lists no image"}, {"path,label\n", "lists no image"}, {"img/1.png,a\n,b\n", "line 2 has no path"}, {"path,label,split\nimg/1.png,a,tset\n", "line 2 has split 'tset'"},
-        {"img/7.png,a\nimg/8.png,b\n", "img/"}};
+    static const struct {
+        const char *text, *words;
+    } rows[] = {{"", "lists no image"},
+                {"path,label\n", "lists no image"},
+                {"img/1.png,a\n,b\n", "line 2 has no path"},
+                {"path,label,split\nimg/1.png,a,tset\n", "line 2 has split 'tset'"},
+                {"img/7.png,a\nimg/8.png,b\n", "img/"}};
     for (int i = 0; i < DUET_COUNT(rows); i++) {
         duet_dataset *set = NULL;
         put_list(rows[i].text);
         assert_int_not_equal(duet_dataset_open(NULL, &set, list), DUET_OK);
         assert_null(set);
-        if (strstr(duet_error_message(), rows[i].words) == NULL) fail_msg("no '%s' in: %s", rows[i].words, duet_error_message());
+        if (strstr(duet_error_message(), rows[i].words) == NULL)
+            fail_msg("no '%s' in: %s", rows[i].words, duet_error_message());
     }
     duet_dataset *set = NULL;
     put_list("x");
@@ -100,15 +108,19 @@ static void wrong_lines_are_told(void **state) {
 
 static void any_bytes_do_no_harm(void **state) {
     (void)state;
-    static const char text[] = "path,label,split\n\"img/1.png\",a,train\nimg/2.png,\"b\"\"c\",test\r\nimg/3.png,,\n";
+    static const char text[] =
+        "path,label,split\n\"img/1.png\",a,train\nimg/2.png,\"b\"\"c\",test\r\nimg/3.png,,\n";
     static const char signs[] = "\",\n\r;a/.\t";
     put_list(text);
     for (uint64_t k = 0; k < 3000; k++) {
         const duet_rng rng = duet_rng_make(1, "csv", k);
         char changed[sizeof text];
         memcpy(changed, text, sizeof text);
-        for (uint64_t i = 0; i < 4; i++) changed[duet_rng_below(rng, 2 * i, sizeof text - 1)] = signs[duet_rng_below(rng, 2 * i + 1, sizeof signs - 1)];
-        const int64_t size = k % 2 ? (int64_t)sizeof text - 1 : (int64_t)duet_rng_below(rng, 9, sizeof text);
+        for (uint64_t i = 0; i < 4; i++)
+            changed[duet_rng_below(rng, 2 * i, sizeof text - 1)] =
+                signs[duet_rng_below(rng, 2 * i + 1, sizeof signs - 1)];
+        const int64_t size =
+            k % 2 ? (int64_t)sizeof text - 1 : (int64_t)duet_rng_below(rng, 9, sizeof text);
         duet_dataset *set = NULL;
         put_file(folder, "list.csv", changed, size);
         if (duet_dataset_open(NULL, &set, list) == DUET_OK) duet_dataset_close(set);
@@ -116,6 +128,8 @@ static void any_bytes_do_no_harm(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(without_names), cmocka_unit_test(with_names), cmocka_unit_test(wrong_lines_are_told), cmocka_unit_test(any_bytes_do_no_harm)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_names), cmocka_unit_test(with_names),
+        cmocka_unit_test(wrong_lines_are_told), cmocka_unit_test(any_bytes_do_no_harm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Layouts of data sets on small fixtures: what is found, in which order, with which pixels, and what is refused how. */
+ * Layouts of data sets on small fixtures: what is found, in which order, with which pixels, and
+ * what is refused how. */
 #include "fixtures.h"
 
 #include <zlib.h>
@@ -19,7 +20,8 @@ static void assert_counts(const duet_dataset *dataset, int64_t train, int64_t va
     assert_int_equal(info->count[DUET_TEST], test);
 }
 
-static void assert_row(const duet_dataset *dataset, duet_split split, int64_t index, const char *name, int32_t label) {
+static void assert_row(const duet_dataset *dataset, duet_split split, int64_t index,
+                       const char *name, int32_t label) {
     char text[300];
     duet_dataset_row_name(dataset, split, index, text, sizeof text);
     assert_string_equal(text, name);
@@ -32,7 +34,8 @@ static void assert_row(const duet_dataset *dataset, duet_split split, int64_t in
 static void put_idx(const char *name, int rank, int count, int cut, bool packed) {
     uint8_t bytes[256] = {0, 0, 8, (uint8_t)rank, 0, 0, 0, (uint8_t)count, 0, 0, 0, 2, 0, 0, 0, 3};
     size_t size = rank == 3 ? 16 : 8;
-    for (int i = 0; i < count * (rank == 3 ? 6 : 1); i++) bytes[size++] = (uint8_t)(rank == 3 ? 10 * (i / 6) + i % 6 : i % 10);
+    for (int i = 0; i < count * (rank == 3 ? 6 : 1); i++)
+        bytes[size++] = (uint8_t)(rank == 3 ? 10 * (i / 6) + i % 6 : i % 10);
     size -= (size_t)cut;
     char path[DUET_PATH_SIZE];
     place(path, dir, name);
@@ -103,10 +106,13 @@ static void idx_damage_is_named(void **state) {
     fresh_folder(dir, "idx_mismatch");
     put_idx("train-images-idx3-ubyte", 3, 12, 0, false);
     put_idx("train-labels-idx1-ubyte", 1, 11, 0, false);
-    FAILS(DUET_FORMAT, "'train-images-idx3-ubyte' has 12 images but 'train-labels-idx1-ubyte' has 11 labels",
+    FAILS(DUET_FORMAT,
+          "'train-images-idx3-ubyte' has 12 images but 'train-labels-idx1-ubyte' has 11 labels",
           duet_dataset_open(NULL, &dataset, dir));
     put_idx("train-labels-idx1-ubyte", 1, 12, 2, false);
-    FAILS(DUET_FORMAT, "'train-labels-idx1-ubyte' is truncated: its header promises 12 bytes of data, the file has 10",
+    FAILS(DUET_FORMAT,
+          "'train-labels-idx1-ubyte' is truncated: its header promises 12 bytes of data, the file "
+          "has 10",
           duet_dataset_open(NULL, &dataset, dir));
     put_idx("train-labels-idx1-ubyte", 3, 2, 0, false);
     FAILS(DUET_FORMAT, "has 3 dimensions; labels have 1", duet_dataset_open(NULL, &dataset, dir));
@@ -151,7 +157,8 @@ static void cifar_is_read(void **state) {
     assert_int_equal(duet_dataset_label(dataset, DUET_TRAIN, 14), 9); /* last of batch 5 */
     assert_int_equal(duet_dataset_label(dataset, DUET_TRAIN, 1), 2);  /* first of batch 2 */
     uint8_t pixels[3072];
-    OK(duet_dataset_read(dataset, DUET_TRAIN, 2, &(duet_preprocess){.size = 32, .channels = 3}, pixels));
+    OK(duet_dataset_read(dataset, DUET_TRAIN, 2, &(duet_preprocess){.size = 32, .channels = 3},
+                         pixels));
     assert_int_equal(pixels[0], 51); /* second record of batch 2: R 51, G 101, B 151 */
     assert_int_equal(pixels[3070], 101);
     assert_int_equal(pixels[3071], 151);
@@ -160,7 +167,8 @@ static void cifar_is_read(void **state) {
     put_file(dir, "data_batch_3.bin", "short", 5);
     FAILS(DUET_FORMAT, "'data_batch_3.bin' has 5 bytes", duet_dataset_open(NULL, &dataset, dir));
     put_cifar("data_batch_3.bin", 2, 1, 9);
-    FAILS(DUET_FORMAT, "has label 10; there are 10 classes", duet_dataset_open(NULL, &dataset, dir));
+    FAILS(DUET_FORMAT, "has label 10; there are 10 classes",
+          duet_dataset_open(NULL, &dataset, dir));
     fresh_folder(dir, "cifar_hundred");
     put_cifar("train.bin", 3, 2, 97);
     put_file(dir, "fine_label_names.txt", "a\n", 2);
@@ -178,7 +186,8 @@ static void folder_with_splits(void **state) {
     fresh_folder(dir, "pets");
     put_png(dir, "train/dog/b.png", 8, 20);
     put_png(dir, "train/dog/a.png", 8, 10);
-    put_png(dir, "train/cat-big/z.png", 8, 30); /* '-' sorts before '/': class order is not path order */
+    put_png(dir, "train/cat-big/z.png", 8,
+            30); /* '-' sorts before '/': class order is not path order */
     put_png(dir, "train/cat/y.png", 8, 40);
     put_png(dir, "validation/dog/v.png", 12, 50);
     put_png(dir, "test/cat/deep/t.png", 8, 60);
@@ -201,7 +210,8 @@ static void folder_with_splits(void **state) {
     assert_row(dataset, DUET_TEST, 0, "test/cat/deep/t.png", 0);
     assert_false(info->varied);
     uint8_t pixels[64];
-    OK(duet_dataset_read(dataset, DUET_TRAIN, 3, &(duet_preprocess){.size = 8, .channels = 1}, pixels));
+    OK(duet_dataset_read(dataset, DUET_TRAIN, 3, &(duet_preprocess){.size = 8, .channels = 1},
+                         pixels));
     assert_int_equal(pixels[63], 20);
     duet_dataset_close(dataset);
 }
@@ -260,7 +270,8 @@ static void folder_like_tiny_imagenet(void **state) {
 
 static void put_tar(const char *path, const char *prefix) {
     FILE *tar = tar_begin(path);
-    static const char *const names[] = {"train/1/b.png", "train/0/a.png", "test/1/c.png", "train/1/._b.png", "train/1/b.txt"};
+    static const char *const names[] = {"train/1/b.png", "train/0/a.png", "test/1/c.png",
+                                        "train/1/._b.png", "train/1/b.txt"};
     for (int i = 0; i < 5; i++) {
         char name[100];
         snprintf(name, sizeof name, "%s%s", prefix, names[i]);
@@ -285,7 +296,8 @@ static void tar_is_read(void **state) {
         assert_counts(dataset, 2, 0, 1);
         assert_row(dataset, DUET_TRAIN, 1, form == 2 ? "around/train/1/b.png" : "train/1/b.png", 1);
         uint8_t pixels[192];
-        OK(duet_dataset_read(dataset, DUET_TEST, 0, &(duet_preprocess){.size = 8, .channels = 3}, pixels));
+        OK(duet_dataset_read(dataset, DUET_TEST, 0, &(duet_preprocess){.size = 8, .channels = 3},
+                             pixels));
         assert_int_equal(pixels[0], 20);
         duet_dataset_close(dataset);
     }
@@ -326,7 +338,8 @@ static void tar_cut_short(void **state) {
 static void unknown_paths_are_explained(void **state) {
     (void)state;
     duet_dataset *dataset = NULL;
-    FAILS(DUET_NOT_FOUND, "no file or folder 'nowhere/at/all'", duet_dataset_open(NULL, &dataset, "nowhere/at/all"));
+    FAILS(DUET_NOT_FOUND, "no file or folder 'nowhere/at/all'",
+          duet_dataset_open(NULL, &dataset, "nowhere/at/all"));
     FAILS(DUET_NOT_FOUND, "did you mean 'synth'", duet_dataset_open(NULL, &dataset, "sinth"));
     FAILS(DUET_ARG, "did you mean 'size'", duet_dataset_open(NULL, &dataset, "synth:sise=3"));
     FAILS(DUET_ARG, "needs a path", duet_dataset_open(NULL, &dataset, "idx"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The loader: what it delivers depends on (seed, start) only, never on the number of workers; short last batch; corrupt
- * images; cancellation. */
+ * The loader: what it delivers depends on (seed, start) only, never on the number of workers; short
+ * last batch; corrupt images; cancellation. */
 #include "fixtures.h"
 
 #include "base/rng.h"
@@ -12,8 +12,12 @@ static duet_dataset *synth(void) {
 }
 
 static duet_loader_options options_of(bool shuffle, int workers, int64_t start) {
-    return (duet_loader_options){
-        .preprocess = {.size = 12, .channels = 3}, .batch = 8, .shuffle = shuffle, .seed = 5, .start = start, .workers = workers};
+    return (duet_loader_options){.preprocess = {.size = 12, .channels = 3},
+                                 .batch = 8,
+                                 .shuffle = shuffle,
+                                 .seed = 5,
+                                 .start = start,
+                                 .workers = workers};
 }
 
 #define ROW (12 * 12 * 3)
@@ -26,7 +30,8 @@ typedef struct record {
 } record;
 
 /* Up to `batches` batches into the record. */
-static void take(record *out, const duet_dataset *dataset, const duet_loader_options *options, int batches) {
+static void take(record *out, const duet_dataset *dataset, const duet_loader_options *options,
+                 int batches) {
     duet_view view = {0};
     duet_loader *loader = NULL;
     OK(duet_view_all(&view, dataset, DUET_TRAIN));
@@ -130,7 +135,8 @@ static duet_dataset *damaged(const char *name) {
         char file[32];
         snprintf(file, sizeof file, "%c/%d.png", i < 5 ? 'a' : 'b', i);
         put_png(folder, file, 12, (uint8_t)(10 * i));
-        if (i == 3 || i == 4 || i == 9) put_file(folder, file, "\x89PNG\r\n\x1a\nbut then nothing", 24);
+        if (i == 3 || i == 4 || i == 9)
+            put_file(folder, file, "\x89PNG\r\n\x1a\nbut then nothing", 24);
     }
     duet_dataset *dataset = NULL;
     OK(duet_dataset_open(NULL, &dataset, folder));
@@ -164,7 +170,8 @@ typedef struct heard {
 
 static void listen(duet_log_level level, const char *message, void *user) {
     heard *h = user;
-    if (level == DUET_LOG_WARNING && h->count < 8) snprintf(h->text[h->count++], 512, "%s", message);
+    if (level == DUET_LOG_WARNING && h->count < 8)
+        snprintf(h->text[h->count++], 512, "%s", message);
 }
 
 static void corrupt_image_is_skipped(void **state) {
@@ -181,7 +188,8 @@ static void corrupt_image_is_skipped(void **state) {
         snprintf(options.on_bad, sizeof options.on_bad, "skip");
         duet_loader *loader = NULL;
         OK(duet_loader_open(ctx, &loader, dataset, &view, &options));
-        static const int64_t expected[10] = {0, 1, 2, 5, 5, 5, 6, 7, 8, 0}; /* 9 wraps around to 0 */
+        static const int64_t expected[10] = {0, 1, 2, 5, 5,
+                                             5, 6, 7, 8, 0}; /* 9 wraps around to 0 */
         for (int b = 0; b < 2; b++) {
             duet_batch batch = {0};
             OK(duet_loader_next(loader, &batch));
@@ -238,7 +246,8 @@ static void options_are_checked(void **state) {
     FAILS(DUET_ARG, "'cry'", duet_loader_open(NULL, &loader, dataset, &view, &options));
     options = options_of(true, 1, 0);
     snprintf(options.augment, sizeof options.augment, "flip+krop");
-    FAILS(DUET_ARG, "did you mean 'crop'", duet_loader_open(NULL, &loader, dataset, &view, &options));
+    FAILS(DUET_ARG, "did you mean 'crop'",
+          duet_loader_open(NULL, &loader, dataset, &view, &options));
     options = options_of(true, 1, 0);
     view.index[52] = 53;
     FAILS(DUET_ARG, "row 53 is outside", duet_loader_open(NULL, &loader, dataset, &view, &options));
@@ -282,10 +291,14 @@ static void cancelling_ends_it(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_is_the_permutation), cmocka_unit_test(workers_and_start_change_nothing),
-        cmocka_unit_test(pass_ends_short),          cmocka_unit_test(corrupt_image_stops),
-        cmocka_unit_test(corrupt_image_is_skipped), cmocka_unit_test(nothing_readable_is_an_error),
-        cmocka_unit_test(options_are_checked),      cmocka_unit_test(cancelling_ends_it),
+        cmocka_unit_test(order_is_the_permutation),
+        cmocka_unit_test(workers_and_start_change_nothing),
+        cmocka_unit_test(pass_ends_short),
+        cmocka_unit_test(corrupt_image_stops),
+        cmocka_unit_test(corrupt_image_is_skipped),
+        cmocka_unit_test(nothing_readable_is_an_error),
+        cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(cancelling_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

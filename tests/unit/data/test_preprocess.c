@@ -31,7 +31,8 @@ static void put_ramp(int64_t height, int64_t width) {
     place(path, folder, "preprocess_ramp.png");
     duet_image image = {0};
     OK(duet_image_new(&image, width, height, 1));
-    for (int64_t i = 0; i < width * height; i++) image.pixels[i] = (uint8_t)(10 * (i / width) + i % width);
+    for (int64_t i = 0; i < width * height; i++)
+        image.pixels[i] = (uint8_t)(10 * (i / width) + i % width);
     OK(duet_image_write_png(path, &image, NULL, 0));
     duet_image_free(&image);
 }
@@ -75,8 +76,10 @@ static void much_smaller_images_are_enlarged(void **state) {
     (void)state;
     put_ramp(4, 4);
     uint8_t automatic[25], cropped[25], padded[25];
-    OK(duet_image_load(path, &(duet_preprocess){.size = 5, .channels = 1, .fit = "auto"}, automatic));
-    OK(duet_image_load(path, &(duet_preprocess){.size = 5, .channels = 1, .fit = "center_crop"}, cropped));
+    OK(duet_image_load(path, &(duet_preprocess){.size = 5, .channels = 1, .fit = "auto"},
+                       automatic));
+    OK(duet_image_load(path, &(duet_preprocess){.size = 5, .channels = 1, .fit = "center_crop"},
+                       cropped));
     OK(duet_image_load(path, &(duet_preprocess){.size = 5, .channels = 1, .fit = "pad"}, padded));
     assert_memory_equal(automatic, cropped, 25);
     assert_memory_not_equal(automatic, padded, 25);
@@ -85,10 +88,15 @@ static void much_smaller_images_are_enlarged(void **state) {
 static void options_are_checked(void **state) {
     (void)state;
     uint8_t out[4];
-    FAILS(DUET_ARG, "size 0", duet_image_load(path, &(duet_preprocess){.size = 0, .channels = 1}, out));
-    FAILS(DUET_ARG, "2 channels", duet_image_load(path, &(duet_preprocess){.size = 2, .channels = 2}, out));
-    FAILS(DUET_ARG, "no fit 'stretch'", duet_image_load(path, &(duet_preprocess){.size = 2, .channels = 1, .fit = "stretch"}, out));
-    FAILS(DUET_NOT_FOUND, "nowhere.png", duet_image_load("nowhere.png", &(duet_preprocess){.size = 2, .channels = 1}, out));
+    FAILS(DUET_ARG, "size 0",
+          duet_image_load(path, &(duet_preprocess){.size = 0, .channels = 1}, out));
+    FAILS(DUET_ARG, "2 channels",
+          duet_image_load(path, &(duet_preprocess){.size = 2, .channels = 2}, out));
+    FAILS(
+        DUET_ARG, "no fit 'stretch'",
+        duet_image_load(path, &(duet_preprocess){.size = 2, .channels = 1, .fit = "stretch"}, out));
+    FAILS(DUET_NOT_FOUND, "nowhere.png",
+          duet_image_load("nowhere.png", &(duet_preprocess){.size = 2, .channels = 1}, out));
 }
 
 /* ---- augmentations ---- */
@@ -151,16 +159,21 @@ static void chains_are_parsed(void **state) {
     assert_int_equal(got.count, 3);
     assert_string_equal(got.member[1]->info.name, "crop");
     FAILS(DUET_ARG, "did you mean 'pad'", duet_augment_chain_parse(&got, "crop:pas=1"));
-    FAILS(DUET_ARG, "more than 8", duet_augment_chain_parse(&got, "flip+flip+flip+flip+flip+flip+flip+flip+flip"));
+    FAILS(DUET_ARG, "more than 8",
+          duet_augment_chain_parse(&got, "flip+flip+flip+flip+flip+flip+flip+flip+flip"));
     assert_int_not_equal(duet_augment_chain_parse(&got, "flip+"), DUET_OK);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pixels_survive_the_way),    cmocka_unit_test(padding_repeats_the_border),
-        cmocka_unit_test(larger_images_are_cropped), cmocka_unit_test(much_smaller_images_are_enlarged),
-        cmocka_unit_test(options_are_checked),       cmocka_unit_test(flip_mirrors),
-        cmocka_unit_test(crop_shifts_by_reflection), cmocka_unit_test(chains_are_parsed),
+        cmocka_unit_test(pixels_survive_the_way),
+        cmocka_unit_test(padding_repeats_the_border),
+        cmocka_unit_test(larger_images_are_cropped),
+        cmocka_unit_test(much_smaller_images_are_enlarged),
+        cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(flip_mirrors),
+        cmocka_unit_test(crop_shifts_by_reflection),
+        cmocka_unit_test(chains_are_parsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

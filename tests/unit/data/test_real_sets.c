@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The real sets where they are at hand ($DUET_DATA, else ../shared/data beside the sources): counts, classes, and decoded
- * CIFAR-10 JPEGs against the lossless records of the same images. */
+ * The real sets where they are at hand ($DUET_DATA, else ../shared/data beside the sources):
+ * counts, classes, and decoded CIFAR-10 JPEGs against the lossless records of the same images. */
 #include "fixtures.h"
 
 static char root[DUET_PATH_SIZE];
@@ -26,7 +26,16 @@ static void counts_are_right(void **state) {
         int classes, channels;
         bool varied;
     } sets[] = {
-        {"fashion-mnist", "idx", "T-shirt/top", "Ankle boot", {60000, 0, 10000}, 28, 28, 10, 1, false},
+        {"fashion-mnist",
+         "idx",
+         "T-shirt/top",
+         "Ankle boot",
+         {60000, 0, 10000},
+         28,
+         28,
+         10,
+         1,
+         false},
         {"mnist", "idx", "0", "9", {60000, 0, 10000}, 28, 28, 10, 1, false},
         {"cifar10", "tar_shards", "airplane", "truck", {50000, 0, 10000}, 32, 32, 10, 3, false},
         {"flowers102", "tar_shards", "001", "102", {1020, 1020, 6149}, 64, 64, 102, 3, false},
@@ -40,7 +49,16 @@ static void counts_are_right(void **state) {
          50,
          3,
          true},
-        {"tiny-imagenet", "tar_shards", "goldfish", "potpie", {12500, 1250, 0}, 64, 64, 25, 3, false},
+        {"tiny-imagenet",
+         "tar_shards",
+         "goldfish",
+         "potpie",
+         {12500, 1250, 0},
+         64,
+         64,
+         25,
+         3,
+         false},
     };
     for (int i = 0; i < DUET_COUNT(sets); i++) {
         duet_dataset *dataset = open_real(sets[i].path);
@@ -60,7 +78,8 @@ static void counts_are_right(void **state) {
 
 static void mnist_class_counts(void **state) {
     (void)state;
-    static const int64_t published[10] = {5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949};
+    static const int64_t published[10] = {5923, 6742, 5958, 6131, 5842,
+                                          5421, 5918, 6265, 5851, 5949};
     duet_dataset *dataset = open_real("mnist");
     int64_t counts[10] = {0};
     for (int64_t i = 0; i < 60000; i++) counts[duet_dataset_label(dataset, DUET_TRAIN, i)]++;
@@ -68,10 +87,12 @@ static void mnist_class_counts(void **state) {
     duet_dataset_close(dataset);
 }
 
-/* train/CLASS/NNNNN.jpg is record NNNNN of the official order; the JPEGs' mean absolute error is 5.8 of 255. */
+/* train/CLASS/NNNNN.jpg is record NNNNN of the official order; the JPEGs' mean absolute error is
+ * 5.8 of 255. */
 static void cifar_jpegs_match_the_lossless_records(void **state) {
     (void)state;
-    duet_dataset *jpeg = open_real("cifar10"), *exact = open_real("cifar10/data_batch_1_first4000_lossless.bin");
+    duet_dataset *jpeg = open_real("cifar10"),
+                 *exact = open_real("cifar10/data_batch_1_first4000_lossless.bin");
     const duet_preprocess how = {.size = 32, .channels = 3};
     uint8_t x[3072], y[3072];
     double sum = 0.0;
@@ -81,7 +102,8 @@ static void cifar_jpegs_match_the_lossless_records(void **state) {
         duet_dataset_row_name(jpeg, DUET_TRAIN, i, name, sizeof name);
         const long number = strtol(strrchr(name, '/') + 1, NULL, 10);
         if (number >= 200) continue;
-        assert_int_equal(duet_dataset_label(jpeg, DUET_TRAIN, i), duet_dataset_label(exact, DUET_TRAIN, number));
+        assert_int_equal(duet_dataset_label(jpeg, DUET_TRAIN, i),
+                         duet_dataset_label(exact, DUET_TRAIN, number));
         OK(duet_dataset_read(jpeg, DUET_TRAIN, i, &how, x));
         OK(duet_dataset_read(exact, DUET_TRAIN, number, &how, y));
         double one = 0.0;
@@ -102,7 +124,8 @@ static void tiny_imagenet_reads_whole(void **state) {
     duet_dataset *dataset = open_real("tiny-imagenet");
     uint8_t x[64 * 64 * 3];
     for (int64_t i = 0; i < 1250; i++) {
-        OK(duet_dataset_read(dataset, DUET_VAL, i, &(duet_preprocess){.size = 64, .channels = i % 2 == 0 ? 3 : 1}, x));
+        OK(duet_dataset_read(dataset, DUET_VAL, i,
+                             &(duet_preprocess){.size = 64, .channels = i % 2 == 0 ? 3 : 1}, x));
         assert_int_equal(duet_dataset_label(dataset, DUET_VAL, i), i / 50);
     }
     duet_dataset_close(dataset);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The procedural set: a pure function of its options, all splits different, and pixels that do not give the class away. */
+ * The procedural set: a pure function of its options, all splits different, and pixels that do not
+ * give the class away. */
 #include "fixtures.h"
 
 #include <math.h>
@@ -12,13 +13,15 @@ static duet_dataset *synth(const char *spec) {
 
 static void images_are_repeatable(void **state) {
     (void)state;
-    duet_dataset *a = synth("synth:train=50,val=20,test=20,seed=3"), *b = synth("synth:train=500,val=20,test=20,seed=3");
+    duet_dataset *a = synth("synth:train=50,val=20,test=20,seed=3"),
+                 *b = synth("synth:train=500,val=20,test=20,seed=3");
     duet_dataset *c = synth("synth:train=50,val=20,test=20,seed=4");
     const duet_preprocess how = {.size = 32, .channels = 3};
     uint8_t x[3072], y[3072];
     for (int64_t i = 49; i >= 0; i--) {
         OK(duet_dataset_read(a, DUET_TRAIN, i, &how, x));
-        OK(duet_dataset_read(b, DUET_TRAIN, i, &how, y)); /* more rows leave the first ones as they are */
+        OK(duet_dataset_read(b, DUET_TRAIN, i, &how,
+                             y)); /* more rows leave the first ones as they are */
         assert_memory_equal(x, y, sizeof x);
         OK(duet_dataset_read(c, DUET_TRAIN, i, &how, y));
         assert_memory_not_equal(x, y, sizeof x);
@@ -54,15 +57,17 @@ static void sizes_classes_channels(void **state) {
     FAILS(DUET_ARG, "all 0", duet_dataset_open(NULL, &dataset, "synth:train=0,test=0"));
 }
 
-/* Mean images of the classes are alike, while single images vary a lot: what makes linear classifiers fail. Between the
- * class means of 200 images each the expected RMS difference is about sqrt(2/200) of one image's deviation. */
+/* Mean images of the classes are alike, while single images vary a lot: what makes linear
+ * classifiers fail. Between the class means of 200 images each the expected RMS difference is about
+ * sqrt(2/200) of one image's deviation. */
 static void class_means_are_alike(void **state) {
     (void)state;
     duet_dataset *dataset = synth("synth:train=2000,size=16,test=0");
     double mean[10][768] = {{0}}, square = 0.0;
     uint8_t x[768];
     for (int64_t i = 0; i < 2000; i++) {
-        OK(duet_dataset_read(dataset, DUET_TRAIN, i, &(duet_preprocess){.size = 16, .channels = 3}, x));
+        OK(duet_dataset_read(dataset, DUET_TRAIN, i, &(duet_preprocess){.size = 16, .channels = 3},
+                             x));
         for (int p = 0; p < 768; p++) {
             mean[i % 10][p] += x[p] / 200.0;
             square += (x[p] - 127.5) * (x[p] - 127.5) / (2000.0 * 768.0);
@@ -71,7 +76,8 @@ static void class_means_are_alike(void **state) {
     for (int a = 0; a < 10; a++) {
         for (int b = 0; b < a; b++) {
             double sum = 0.0;
-            for (int p = 0; p < 768; p++) sum += (mean[a][p] - mean[b][p]) * (mean[a][p] - mean[b][p]) / 768.0;
+            for (int p = 0; p < 768; p++)
+                sum += (mean[a][p] - mean[b][p]) * (mean[a][p] - mean[b][p]) / 768.0;
             assert_true(sqrt(sum) < 0.2 * sqrt(square));
         }
     }

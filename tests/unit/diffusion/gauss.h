@@ -12,14 +12,13 @@ typedef struct gauss {
     int calls;
 } gauss;
 
-static inline double gauss_x0(const gauss *g, double x, double alpha, double sigma)
-{
+static inline double gauss_x0(const gauss *g, double x, double alpha, double sigma) {
     const double s2 = g->spread * g->spread;
     return g->mean + s2 * alpha / (alpha * alpha * s2 + sigma * sigma) * (x - alpha * g->mean);
 }
 
-static inline duet_status gauss_denoise(void *user, const float *x, duet_level level, float *x0, float *eps)
-{
+static inline duet_status gauss_denoise(void *user, const float *x, duet_level level, float *x0,
+                                        float *eps) {
     gauss *g = user;
     g->calls++;
     for (int64_t i = 0; i < g->cells; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Samplers against exact solutions: the denoiser of Gaussian data is known, so is the flow that DDIM follows and so are
- * the moments of what ancestral sampling gives. */
+ * Samplers against exact solutions: the denoiser of Gaussian data is known, so is the flow that
+ * DDIM follows and so are the moments of what ancestral sampling gives. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,34 +13,40 @@
 #include "base/rng.h"
 #include "gauss.h"
 
-static const duet_sampler *find(const char *spec, void *options, size_t size)
-{
+static const duet_sampler *find(const char *spec, void *options, size_t size) {
     const duet_entry *entry = NULL;
     assert_int_equal(duet_family_parse(&duet_family_sampler, &entry, options, size, spec), DUET_OK);
     return (const duet_sampler *)(const void *)entry;
 }
 
-static void sample(const char *spec, const duet_noise *noise, gauss *g, double *x, int64_t rows, int64_t dim, uint64_t seed)
-{
+static void sample(const char *spec, const duet_noise *noise, gauss *g, double *x, int64_t rows,
+                   int64_t dim, uint64_t seed) {
     max_align_t options[64];
     int64_t id[64];
     for (int64_t r = 0; r < rows; r++) id[r] = 100 + r;
     g->cells = rows * dim;
-    duet_sampler_state state = {.user = g, .denoise = gauss_denoise, .noise = noise, .rows = rows, .dim = dim, .x = x, .seed = seed,
-                                .id = id, .clip = true};
-    assert_int_equal(find(spec, options, sizeof(options))->run(options, &state), DUET_OK);
+    duet_sampler_state state = {.user = g,
+                                .denoise = gauss_denoise,
+                                .noise = noise,
+                                .rows = rows,
+                                .dim = dim,
+                                .x = x,
+                                .seed = seed,
+                                .id = id,
+                                .clip = true};
+    assert_int_equal(find(spec, options, sizeof options)->run(options, &state), DUET_OK);
 }
 
-/* Largest distance of DDIM from the end of the exact flow, where (x_t - alpha mean) / sqrt(alpha^2 s^2 + sigma^2) stays. */
-static double ddim_error(const duet_noise *noise, int steps)
-{
+/* Largest distance of DDIM from the end of the exact flow, where (x_t - alpha mean) / sqrt(alpha^2
+ * s^2 + sigma^2) stays. */
+static double ddim_error(const duet_noise *noise, int steps) {
     enum { N = 9 };
     gauss g = {.mean = 0.3, .spread = 0.5};
     double x[N], worst = 0.0;
     const duet_level top = duet_noise_level(noise, noise->steps - 1);
     for (int i = 0; i < N; i++) x[i] = -2.0 + 0.5 * i;
     char spec[64];
-    snprintf(spec, sizeof(spec), "ddim:steps=%d,clip=false", steps);
+    snprintf(spec, sizeof spec, "ddim:steps=%d,clip=false", steps);
     sample(spec, noise, &g, x, 1, N, 0);
     assert_int_equal(g.calls, steps);
     for (int i = 0; i < N; i++) {
@@ -51,8 +57,7 @@ static double ddim_error(const duet_noise *noise, int steps)
     return worst;
 }
 
-static void test_ddim_order(void **state)
-{
+static void test_ddim_order(void **state) {
     (void)state;
     duet_noise *noise = NULL;
     assert_int_equal(duet_noise_new(&noise, "linear"), DUET_OK);
@@ -66,10 +71,11 @@ static void test_ddim_order(void **state)
     duet_noise_free(noise);
 }
 
-/* What a linear rule makes of a Gaussian is a Gaussian whose moments follow a recursion; here with the coefficients of
- * DDPM written by beta and abar (equation 7), kept values of abar as in SpacedDiffusion. */
-static void exact_moments(const duet_noise *noise, const gauss *g, int steps, bool large, double *mean, double *variance)
-{
+/* What a linear rule makes of a Gaussian is a Gaussian whose moments follow a recursion; here with
+ * the coefficients of DDPM written by beta and abar (equation 7), kept values of abar as in
+ * SpacedDiffusion. */
+static void exact_moments(const duet_noise *noise, const gauss *g, int steps, bool large,
+                          double *mean, double *variance) {
     int64_t t[1000];
     assert_int_equal(duet_respace(t, noise->steps, steps), DUET_OK);
     double m = 0.0, v = 1.0;
@@ -78,9 +84,13 @@ static void exact_moments(const duet_noise *noise, const gauss *g, int steps, bo
         const double abar = now.alpha * now.alpha;
         const double prev = k + 1 < steps ? pow(duet_noise_level(noise, t[k + 1]).alpha, 2.0) : 1.0;
         const double beta = 1.0 - abar / prev;
-        const double c0 = beta * sqrt(prev) / (1.0 - abar), c1 = (1.0 - prev) * sqrt(1.0 - beta) / (1.0 - abar);
-        const double slope = gauss_x0(g, 1.0, now.alpha, now.sigma) - gauss_x0(g, 0.0, now.alpha, now.sigma);
-        const double added = k + 1 == steps ? 0.0 : large ? beta : beta * (1.0 - prev) / (1.0 - abar);
+        const double c0 = beta * sqrt(prev) / (1.0 - abar),
+                     c1 = (1.0 - prev) * sqrt(1.0 - beta) / (1.0 - abar);
+        const double slope =
+            gauss_x0(g, 1.0, now.alpha, now.sigma) - gauss_x0(g, 0.0, now.alpha, now.sigma);
+        const double added = k + 1 == steps ? 0.0
+                             : large        ? beta
+                                            : beta * (1.0 - prev) / (1.0 - abar);
         m = c0 * gauss_x0(g, m, now.alpha, now.sigma) + c1 * m;
         v = (c0 * slope + c1) * (c0 * slope + c1) * v + added;
     }
@@ -88,8 +98,8 @@ static void exact_moments(const duet_noise *noise, const gauss *g, int steps, bo
     *variance = v;
 }
 
-static void check_moments(const char *spec, const duet_noise *noise, int steps, bool large, double bias)
-{
+static void check_moments(const char *spec, const duet_noise *noise, int steps, bool large,
+                          double bias) {
     enum { ROWS = 64, DIM = 64, N = ROWS * DIM };
     static double x[N];
     static float start[N];
@@ -101,26 +111,27 @@ static void check_moments(const char *spec, const duet_noise *noise, int steps, 
     for (int i = 0; i < N; i++) mean += x[i] / N;
     for (int i = 0; i < N; i++) variance += (x[i] - mean) * (x[i] - mean) / (N - 1);
     exact_moments(noise, &g, steps, large, &m, &v);
-    print_message("%s: mean %.4f (exact %.4f), variance %.4f (exact %.4f)\n", spec, mean, m, variance, v);
+    print_message("%s: mean %.4f (exact %.4f), variance %.4f (exact %.4f)\n", spec, mean, m,
+                  variance, v);
     assert_true(fabs(mean - m) < 5.0 * sqrt(v / N));
     assert_true(fabs(variance - v) < 5.0 * v * sqrt(2.0 / N));
     assert_true(fabs(m - 0.3) < 0.02 && fabs(v - 0.25) < bias); /* and these are the data's */
 }
 
-static void test_ddpm_moments(void **state)
-{
+static void test_ddpm_moments(void **state) {
     (void)state;
     duet_noise *noise = NULL;
     assert_int_equal(duet_noise_new(&noise, "linear"), DUET_OK);
     check_moments("ddpm:steps=200,clip=false", noise, 200, false, 0.02);
     check_moments("ddpm:steps=200,variance=fixed_large,clip=false", noise, 200, true, 0.06);
-    check_moments("ddim:steps=200,eta=1,clip=false", noise, 200, false, 0.02); /* the same as ddpm */
+    check_moments("ddim:steps=200,eta=1,clip=false", noise, 200, false,
+                  0.02); /* the same as ddpm */
     duet_noise_free(noise);
 }
 
-/* Step for step against DDPM's equations with the noise the interface promises: elements from k*dim of (seed, id). */
-static void test_ddpm_steps(void **state)
-{
+/* Step for step against DDPM's equations with the noise the interface promises: elements from k*dim
+ * of (seed, id). */
+static void test_ddpm_steps(void **state) {
     (void)state;
     enum { STEPS = 7, DIM = 5 };
     duet_noise *noise = NULL;
@@ -139,29 +150,32 @@ static void test_ddpm_steps(void **state)
         float z[DIM];
         duet_rng_normal(duet_rng_make(21, "step", 100), (uint64_t)(k * DIM), z, DIM);
         for (int i = 0; i < DIM; i++) {
-            const double x0 = (double)(float)gauss_x0(&g, (double)(float)y[i], now.alpha, now.sigma);
-            y[i] = beta * sqrt(prev) / (1.0 - abar) * x0 + (1.0 - prev) * sqrt(1.0 - beta) / (1.0 - abar) * y[i];
+            const double x0 =
+                (double)(float)gauss_x0(&g, (double)(float)y[i], now.alpha, now.sigma);
+            y[i] = beta * sqrt(prev) / (1.0 - abar) * x0 +
+                   (1.0 - prev) * sqrt(1.0 - beta) / (1.0 - abar) * y[i];
             if (k + 1 < STEPS) y[i] += sqrt(beta * (1.0 - prev) / (1.0 - abar)) * (double)z[i];
         }
     }
-    for (int i = 0; i < DIM; i++) assert_true(fabs(x[i] - y[i]) < 1e-6); /* x is rounded to f32 for the network */
+    for (int i = 0; i < DIM; i++)
+        assert_true(fabs(x[i] - y[i]) < 1e-6); /* x is rounded to f32 for the network */
     duet_noise_free(noise);
 }
 
 /* The consistency function of that data: along the flow to the level `low`. */
-static duet_status leap(void *user, const float *x, duet_level level, float *x0, float *eps)
-{
+static duet_status leap(void *user, const float *x, duet_level level, float *x0, float *eps) {
     gauss *g = user;
-    const double by = sqrt((g->spread * g->spread + 0.002 * 0.002) / (g->spread * g->spread + level.sigma * level.sigma));
+    const double by = sqrt((g->spread * g->spread + 0.002 * 0.002) /
+                           (g->spread * g->spread + level.sigma * level.sigma));
     g->calls++;
     for (int64_t i = 0; i < g->cells; i++) x0[i] = (float)(g->mean + by * ((double)x[i] - g->mean));
     assert_null(eps);
     return DUET_OK;
 }
 
-/* One leap is the flow; several leave the data's moments, and the noise between two of them is what the interface promises. */
-static void test_consistency(void **state)
-{
+/* One leap is the flow; several leave the data's moments, and the noise between two of them is what
+ * the interface promises. */
+static void test_consistency(void **state) {
     (void)state;
     enum { ROWS = 64, DIM = 64, N = ROWS * DIM };
     static double x[N];
@@ -177,24 +191,35 @@ static void test_consistency(void **state)
         char spec[64];
         double mean = 0.0, variance = 0.0;
         for (int i = 0; i < N; i++) x[i] = 80.0 * (double)start[i];
-        snprintf(spec, sizeof(spec), "consistency:steps=%d,clip=false", steps);
-        duet_sampler_state s = {.user = &g, .denoise = leap, .noise = noise, .rows = ROWS, .dim = DIM, .x = x, .seed = 3, .id = id, .clip = true};
-        assert_int_equal(find(spec, options, sizeof(options))->run(options, &s), DUET_OK);
+        snprintf(spec, sizeof spec, "consistency:steps=%d,clip=false", steps);
+        duet_sampler_state s = {.user = &g,
+                                .denoise = leap,
+                                .noise = noise,
+                                .rows = ROWS,
+                                .dim = DIM,
+                                .x = x,
+                                .seed = 3,
+                                .id = id,
+                                .clip = true};
+        assert_int_equal(find(spec, options, sizeof options)->run(options, &s), DUET_OK);
         assert_int_equal(g.calls, steps);
         for (int i = 0; i < N; i++) mean += x[i] / N;
         for (int i = 0; i < N; i++) variance += (x[i] - mean) * (x[i] - mean) / (N - 1);
-        if (steps == 1) assert_true(fabs(x[7] - 0.3 - 0.500004 / sqrt(0.25 + 6400.0) * (80.0 * (double)start[7] - 0.3)) < 1e-5);
+        if (steps == 1)
+            assert_true(fabs(x[7] - 0.3 -
+                             0.500004 / sqrt(0.25 + 6400.0) * (80.0 * (double)start[7] - 0.3)) <
+                        1e-5);
         print_message("%s: mean %.4f, variance %.4f\n", spec, mean, variance);
         assert_true(fabs(mean - 0.3) < 5.0 * 0.5 / sqrt(N));
         assert_true(fabs(variance - 0.25) < 5.0 * 0.25 * sqrt(2.0 / N));
     }
     duet_sampler_state none = {.noise = noise};
-    assert_int_equal(find("consistency:steps=1000", options, sizeof(options))->run(options, &none), DUET_ARG);
+    assert_int_equal(find("consistency:steps=1000", options, sizeof options)->run(options, &none),
+                     DUET_ARG);
     duet_noise_free(noise);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ddim_order),
         cmocka_unit_test(test_ddpm_moments),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The denoiser, samples and denoising strips of tiny networks: a row depends on its own seed, number and label only. */
+ * The denoiser, samples and denoising strips of tiny networks: a row depends on its own seed,
+ * number and label only. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,15 +16,16 @@
 #include "diffusion/denoiser.h"
 
 enum { SIDE = 8, DIM = SIDE * SIDE };
-#define ARCH "adm_unet:image_size=8,in_channels=1,num_channels=8,channel_mult=1/2,num_res_blocks=1,norm_groups=4"
+#define ARCH                                                             \
+    "adm_unet:image_size=8,in_channels=1,num_channels=8,channel_mult=1/" \
+    "2,num_res_blocks=1,norm_groups=4"
 
 typedef struct watcher {
     double done, total;
     int calls, cancel_at;
 } watcher;
 
-static void progress(const duet_progress *p, void *user)
-{
+static void progress(const duet_progress *p, void *user) {
     watcher *w = user;
     assert_true(p->done > w->done && p->done <= p->total);
     assert_string_equal(p->unit, "images");
@@ -32,8 +34,7 @@ static void progress(const duet_progress *p, void *user)
     w->calls++;
 }
 
-static bool cancelled(void *user)
-{
+static bool cancelled(void *user) {
     const watcher *w = user;
     return w->cancel_at > 0 && w->calls >= w->cancel_at;
 }
@@ -41,27 +42,25 @@ static bool cancelled(void *user)
 static watcher watch;
 static duet_context *ctx;
 
-static int setup(void **state)
-{
+static int setup(void **state) {
     (void)state;
-    const duet_context_options options = {.threads = 1, .exact = true, .progress = progress, .cancelled = cancelled,
-                                          .user = &watch};
+    const duet_context_options options = {
+        .threads = 1, .exact = true, .progress = progress, .cancelled = cancelled, .user = &watch};
     return duet_context_new(&ctx, &options) != DUET_OK;
 }
 
-static int teardown(void **state)
-{
+static int teardown(void **state) {
     (void)state;
     duet_context_free(ctx);
     return 0;
 }
 
-/* A fresh network gives zero everywhere (its last layer starts so); random: everything is non-zero. */
-static duet_model *tiny(const char *more, bool random)
-{
+/* A fresh network gives zero everywhere (its last layer starts so); random: everything is non-zero.
+ */
+static duet_model *tiny(const char *more, bool random) {
     duet_model *fresh = NULL, *model = NULL;
     char spec[DUET_TEXT_SIZE] = ARCH;
-    duet_copy_text(spec + strlen(spec), sizeof(spec) - strlen(spec), more);
+    duet_copy_text(spec + strlen(spec), sizeof spec - strlen(spec), more);
     const duet_status status = duet_model_new(ctx, &fresh, spec, 1);
     if (status != DUET_OK) print_message("%s\n", duet_error_message());
     assert_int_equal(status, DUET_OK);
@@ -73,18 +72,20 @@ static duet_model *tiny(const char *more, bool random)
     return model;
 }
 
-static duet_status sample(duet_model *model, int64_t first, int64_t count, int64_t batch, uint64_t seed, int64_t label,
-                          uint8_t *pixels)
-{
-    const duet_sample_options options = {.sampler = "ddim:steps=4,eta=0.5", .count = count, .first = first, .seed = seed,
-                                         .batch = batch, .label = label};
+static duet_status sample(duet_model *model, int64_t first, int64_t count, int64_t batch,
+                          uint64_t seed, int64_t label, uint8_t *pixels) {
+    const duet_sample_options options = {.sampler = "ddim:steps=4,eta=0.5",
+                                         .count = count,
+                                         .first = first,
+                                         .seed = seed,
+                                         .batch = batch,
+                                         .label = label};
     watch.done = 0.0;
     watch.calls = 0;
     return duet_sample(ctx, model, &options, pixels);
 }
 
-static void test_independent(void **state)
-{
+static void test_independent(void **state) {
     (void)state;
     duet_model *model = tiny("", true);
     uint8_t five[5 * DIM], other[5 * DIM];
@@ -92,7 +93,7 @@ static void test_independent(void **state)
     assert_true(watch.done == 5.0 && watch.total == 5.0 && watch.calls == 4);
     assert_int_equal(sample(model, 0, 5, 2, 9, -1, other), DUET_OK);
     assert_true(watch.done == 5.0 && watch.calls == 12);
-    assert_memory_equal(five, other, sizeof(five));
+    assert_memory_equal(five, other, sizeof five);
     assert_int_equal(sample(model, 3, 1, 0, 9, -1, other), DUET_OK);
     assert_memory_equal(other, five + 3 * DIM, DIM);
     assert_memory_not_equal(five, five + DIM, DIM);
@@ -101,8 +102,7 @@ static void test_independent(void **state)
     duet_model_close(model);
 }
 
-static void test_labels(void **state)
-{
+static void test_labels(void **state) {
     (void)state;
     duet_model *model = tiny(",class_cond=true,num_classes=3", true);
     uint8_t cycled[5 * DIM], one[DIM];
@@ -122,8 +122,7 @@ static void test_labels(void **state)
     duet_model_close(model);
 }
 
-static void test_refusals(void **state)
-{
+static void test_refusals(void **state) {
     (void)state;
     duet_model *model = tiny("", false);
     uint8_t pixels[DIM];
@@ -139,8 +138,7 @@ static void test_refusals(void **state)
     duet_model_close(model);
 }
 
-static void test_denoiser_rows(void **state)
-{
+static void test_denoiser_rows(void **state) {
     (void)state;
     duet_model *model = tiny("", true);
     duet_denoiser *denoiser = NULL;
@@ -152,12 +150,14 @@ static void test_denoiser_rows(void **state)
     double size = 0.0;
     for (int i = 0; i < 4 * DIM; i++) {
         size += fabs((double)eps[i]);
-        assert_true(fabs(level.alpha * (double)x0[i] + level.sigma * (double)eps[i] - (double)x[i]) < 1e-5);
+        assert_true(
+            fabs(level.alpha * (double)x0[i] + level.sigma * (double)eps[i] - (double)x[i]) < 1e-5);
     }
     assert_true(size > 1.0);
     for (int r = 0; r < 4; r++) { /* alone, filled up with zeros */
-        assert_int_equal(duet_denoiser_run(denoiser, x + r * DIM, level, NULL, 1, one, NULL), DUET_OK);
-        assert_memory_equal(one, x0 + r * DIM, sizeof(one));
+        assert_int_equal(duet_denoiser_run(denoiser, x + r * DIM, level, NULL, 1, one, NULL),
+                         DUET_OK);
+        assert_memory_equal(one, x0 + r * DIM, sizeof one);
     }
     assert_int_equal(duet_denoiser_run(denoiser, x, level, NULL, 5, x0, eps), DUET_ARG);
     duet_denoiser_free(denoiser);
@@ -165,8 +165,7 @@ static void test_denoiser_rows(void **state)
 }
 
 /* Of a network that predicts no noise: x_t by the formula, and x_t / alpha behind it. */
-static void test_strip(void **state)
-{
+static void test_strip(void **state) {
     (void)state;
     enum { COUNT = 3, T = 2, COLUMNS = 1 + 2 * T };
     const int64_t t[T] = {20, 100}, wrong = 1000;
@@ -197,13 +196,10 @@ static void test_strip(void **state)
     duet_model_close(model);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_independent),
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_denoiser_rows),
+        cmocka_unit_test(test_independent), cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_denoiser_rows),
         cmocka_unit_test(test_strip),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

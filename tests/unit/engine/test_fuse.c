@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The pass `fuse`: small graphs with and without it have the same results and the same gradients of all inputs and weights, on
- * both backends; it rewrites what it may (counted), and leaves alone what somebody else reads. */
+ * The pass `fuse`: small graphs with and without it have the same results and the same gradients of
+ * all inputs and weights, on both backends; it rewrites what it may (counted), and leaves alone
+ * what somebody else reads. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,25 +29,26 @@ typedef struct fuse_case {
     int left;
 } fuse_case;
 
-static duet_value image(duet_graph *g, const char *name) { return duet_input(g, name, DUET_F32, 4, (int64_t[]){B, S, S, C}); }
-
-static duet_value weight(duet_graph *g, const char *name, int rank, const int64_t *dims)
-{
-    return duet_parameter(g, name, DUET_WEIGHT, (duet_init){.kind = DUET_INIT_NORMAL, .scale = 0.3}, rank, dims);
+static duet_value image(duet_graph *g, const char *name) {
+    return duet_input(g, name, DUET_F32, 4, (int64_t[]){B, S, S, C});
 }
 
-static duet_value conv(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t side)
-{
+static duet_value weight(duet_graph *g, const char *name, int rank, const int64_t *dims) {
+    return duet_parameter(g, name, DUET_WEIGHT, (duet_init){.kind = DUET_INIT_NORMAL, .scale = 0.3},
+                          rank, dims);
+}
+
+static duet_value conv(duet_graph *g, const char *name, duet_value x, int64_t out, int64_t side) {
     const size_t mark = duet_scope_push(g, "%s", name);
     const int64_t in = duet_dim(g, x, -1);
-    const duet_value w = weight(g, "weight", 4, (int64_t[]){out, in, side, side}), b = weight(g, "bias", 1, &out);
+    const duet_value w = weight(g, "weight", 4, (int64_t[]){out, in, side, side}),
+                     b = weight(g, "bias", 1, &out);
     const duet_value y = duet_conv2d(g, x, w, b, 1, side / 2);
     duet_scope_pop(g, mark);
     return y;
 }
 
-static duet_value norm_silu(duet_graph *g, const char *name, duet_value x)
-{
+static duet_value norm_silu(duet_graph *g, const char *name, duet_value x) {
     const size_t mark = duet_scope_push(g, "%s", name);
     const int64_t c = duet_dim(g, x, -1);
     const duet_value gamma = weight(g, "gamma", 1, &c), beta = weight(g, "beta", 1, &c);
@@ -54,42 +56,37 @@ static duet_value norm_silu(duet_graph *g, const char *name, duet_value x)
     return duet_silu(g, duet_group_norm(g, x, gamma, beta, 4, 1e-5));
 }
 
-static built residual(duet_graph *g)
-{
+static built residual(duet_graph *g) {
     const duet_value x = image(g, "x");
     return (built){{duet_add(g, x, conv(g, "a", norm_silu(g, "n", x), C, 3))}, 1};
 }
 
-static built residual_of_two(duet_graph *g)
-{
+static built residual_of_two(duet_graph *g) {
     const duet_value x = image(g, "x"), h = conv(g, "a", x, 12, 3);
     return (built){{duet_add(g, conv(g, "b", x, 12, 1), h)}, 1};
 }
 
 /* A tap on the convolution: its value must stay. */
-static built residual_tapped(duet_graph *g)
-{
+static built residual_tapped(duet_graph *g) {
     const duet_value x = image(g, "x"), h = conv(g, "a", x, C, 3);
     return (built){{duet_add(g, x, h), h}, 2};
 }
 
-static built residual_read_twice(duet_graph *g)
-{
+static built residual_read_twice(duet_graph *g) {
     const duet_value x = image(g, "x"), h = conv(g, "a", x, C, 3);
     return (built){{duet_silu(g, duet_add(g, duet_add(g, x, h), duet_silu(g, h)))}, 1};
 }
 
 /* An attention block's end: tokens back to pixels, plus the input. */
-static built residual_of_tokens(duet_graph *g)
-{
+static built residual_of_tokens(duet_graph *g) {
     const duet_value x = image(g, "x"), flat = duet_reshape(g, x, 3, (int64_t[]){B, S * S, C});
-    const duet_value h = duet_linear(g, flat, weight(g, "w", 3, (int64_t[]){C, C, 1}), weight(g, "b", 1, (int64_t[]){C}));
+    const duet_value h = duet_linear(g, flat, weight(g, "w", 3, (int64_t[]){C, C, 1}),
+                                     weight(g, "b", 1, (int64_t[]){C}));
     return (built){{duet_add(g, x, duet_reshape(g, h, 4, (int64_t[]){B, S, S, C}))}, 1};
 }
 
 /* The other summand is made behind the reshape: the product cannot start from it there. */
-static built residual_too_late(duet_graph *g)
-{
+static built residual_too_late(duet_graph *g) {
     const duet_value x = image(g, "x"), flat = duet_reshape(g, x, 3, (int64_t[]){B, S * S, C});
     const duet_value h = duet_linear(g, flat, weight(g, "w", 3, (int64_t[]){C, C, 1}), DUET_NONE);
     const duet_value back = duet_reshape(g, h, 4, (int64_t[]){B, S, S, C});
@@ -97,34 +94,30 @@ static built residual_too_late(duet_graph *g)
 }
 
 /* Two sums in a row: a convolution takes one residual. */
-static built residual_chain(duet_graph *g)
-{
-    const duet_value x = image(g, "x"), y = image(g, "y"), h = duet_add(g, x, conv(g, "a", x, C, 3));
+static built residual_chain(duet_graph *g) {
+    const duet_value x = image(g, "x"), y = image(g, "y"),
+                     h = duet_add(g, x, conv(g, "a", x, C, 3));
     return (built){{duet_add(g, h, y)}, 1};
 }
 
 /* A decoder's residual block: the concat is read by the norm and by the skip connection. */
-static built concat(duet_graph *g)
-{
+static built concat(duet_graph *g) {
     const duet_value x = duet_concat(g, image(g, "x"), duet_silu(g, image(g, "y")));
     const duet_value h = conv(g, "a", norm_silu(g, "n", x), 12, 3);
     return (built){{duet_add(g, conv(g, "skip", x, 12, 1), h)}, 1};
 }
 
-static built concat_tapped(duet_graph *g)
-{
+static built concat_tapped(duet_graph *g) {
     const duet_value x = duet_concat(g, image(g, "x"), image(g, "y"));
     return (built){{conv(g, "skip", x, 12, 1), x}, 2};
 }
 
-static built concat_read_otherwise(duet_graph *g)
-{
+static built concat_read_otherwise(duet_graph *g) {
     const duet_value x = duet_concat(g, image(g, "x"), image(g, "y"));
     return (built){{duet_add(g, conv(g, "skip", x, 12, 1), conv(g, "wide", x, 12, 3))}, 1};
 }
 
-static built norm(duet_graph *g)
-{
+static built norm(duet_graph *g) {
     return (built){{norm_silu(g, "n", image(g, "x"))}, 1};
 }
 
@@ -151,8 +144,7 @@ typedef struct results {
     int gradients;
 } results;
 
-static int count_op(const duet_graph *graph, const char *op)
-{
+static int count_op(const duet_graph *graph, const char *op) {
     int count = 0;
     for (int64_t n = 0; n < graph->node_count; n++) {
         count += !graph->nodes[n].dead && strcmp(graph->nodes[n].op->info.name, op) == 0;
@@ -160,32 +152,32 @@ static int count_op(const duet_graph *graph, const char *op)
     return count;
 }
 
-static void feed(duet_session *session, const duet_graph *graph)
-{
+static void feed(duet_session *session, const duet_graph *graph) {
     static float values[MOST];
     for (int64_t i = 0; i < graph->input_count; i++) {
         const duet_value_info *info = &graph->values[graph->inputs[i]];
         const int64_t count = duet_shape_count(&info->arg.shape);
         assert_true(count <= MOST);
         duet_rng_normal(duet_rng_make(5, info->name, 0), 0, values, count);
-        if (duet_session_has_input(session, info->name)) assert_int_equal(duet_session_set(session, info->name, values), DUET_OK);
+        if (duet_session_has_input(session, info->name))
+            assert_int_equal(duet_session_set(session, info->name, values), DUET_OK);
     }
 }
 
-static void collect(const duet_session *session, const duet_graph *graph, const duet_value *values, int kept, int count,
-                    results *out)
-{
+static void collect(const duet_session *session, const duet_graph *graph, const duet_value *values,
+                    int kept, int count, results *out) {
     out->gradients = count - kept;
     for (int i = 0; i < count; i++) {
         const int64_t size = duet_shape_count(&duet_value_arg(graph, values[i])->shape);
         assert_true(size <= MOST);
         *(i < kept ? &out->kept_count[i] : &out->gradient_count[i - kept]) = size;
-        assert_int_equal(duet_session_get(session, i, -1, i < kept ? out->kept[i] : out->gradient[i - kept]), DUET_OK);
+        assert_int_equal(
+            duet_session_get(session, i, -1, i < kept ? out->kept[i] : out->gradient[i - kept]),
+            DUET_OK);
     }
 }
 
-static void run(const fuse_case *use, const char *backend, bool fused, results *out)
-{
+static void run(const fuse_case *use, const char *backend, bool fused, results *out) {
     duet_graph *graph = NULL;
     duet_params *params = NULL;
     duet_plan *plan = NULL;
@@ -201,17 +193,21 @@ static void run(const fuse_case *use, const char *backend, bool fused, results *
         assert_int_equal(count_op(graph, use->op), use->left);
     }
     const duet_shape shape = duet_value_arg(graph, made.keep[0])->shape;
-    duet_mse_loss(graph, made.keep[0], duet_input(graph, "target", DUET_F32, shape.rank, shape.dim), &loss, &unused);
+    duet_mse_loss(graph, made.keep[0], duet_input(graph, "target", DUET_F32, shape.rank, shape.dim),
+                  &loss, &unused);
     for (int64_t i = 0; i < graph->param_count; i++) wrt[count++] = graph->params[i].value;
     for (int64_t i = 0; i < graph->input_count; i++)
-        if (strcmp(graph->values[graph->inputs[i]].name, "target") != 0) wrt[count++] = graph->inputs[i];
+        if (strcmp(graph->values[graph->inputs[i]].name, "target") != 0)
+            wrt[count++] = graph->inputs[i];
     assert_true(count <= WRT);
     memcpy(values, made.keep, sizeof made.keep);
     assert_int_equal(duet_grad(graph, loss, wrt, count, values + made.count), DUET_OK);
     const duet_plan_options options = {.backend = backend, .threads = 2};
     assert_int_equal(duet_params_new(&params, graph), DUET_OK);
     duet_params_init(params, 3, true);
-    assert_int_equal(duet_plan_new(&plan, graph, params, values, made.count + count, NULL, 0, &options), DUET_OK);
+    assert_int_equal(
+        duet_plan_new(&plan, graph, params, values, made.count + count, NULL, 0, &options),
+        DUET_OK);
     assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
     feed(session, graph);
     assert_int_equal(duet_session_run(session), DUET_OK);
@@ -222,8 +218,7 @@ static void run(const fuse_case *use, const char *backend, bool fused, results *
     duet_graph_free(graph);
 }
 
-static double error_of(const float *have, const float *want, int64_t count)
-{
+static double error_of(const float *have, const float *want, int64_t count) {
     double square = 0.0, worst = 0.0;
     for (int64_t i = 0; i < count; i++) {
         square += (double)want[i] * (double)want[i];
@@ -232,8 +227,7 @@ static double error_of(const float *have, const float *want, int64_t count)
     return worst / fmax(sqrt(square / (double)count), 1e-6);
 }
 
-static void test_same_results(void **state)
-{
+static void test_same_results(void **state) {
     (void)state;
     static results plain, fused;
     for (int i = 0; i < DUET_COUNT(cases); i++) {
@@ -243,22 +237,27 @@ static void test_same_results(void **state)
             run(&cases[i], backend, true, &fused);
             for (int k = 0; k < KEPT; k++) {
                 assert_int_equal(plain.kept_count[k], fused.kept_count[k]);
-                const double error = plain.kept_count[k] ? error_of(fused.kept[k], plain.kept[k], plain.kept_count[k]) : 0.0;
-                if (!(error < 2e-5)) fail_msg("%s on %s: value %d is off by %.2e", cases[i].name, backend, k, error);
+                const double error = plain.kept_count[k] ? error_of(fused.kept[k], plain.kept[k],
+                                                                    plain.kept_count[k])
+                                                         : 0.0;
+                if (!(error < 2e-5))
+                    fail_msg("%s on %s: value %d is off by %.2e", cases[i].name, backend, k, error);
             }
             assert_int_equal(plain.gradients, fused.gradients);
             assert_true(plain.gradients > 0);
             for (int k = 0; k < plain.gradients; k++) {
-                const double error = error_of(fused.gradient[k], plain.gradient[k], plain.gradient_count[k]);
-                if (!(error < 1e-4)) fail_msg("%s on %s: gradient %d is off by %.2e", cases[i].name, backend, k, error);
+                const double error =
+                    error_of(fused.gradient[k], plain.gradient[k], plain.gradient_count[k]);
+                if (!(error < 1e-4))
+                    fail_msg("%s on %s: gradient %d is off by %.2e", cases[i].name, backend, k,
+                             error);
             }
         }
     }
 }
 
 /* A residual that dies is overwritten by the sum: the slab holds x, h and nothing else. */
-static void test_in_place(void **state)
-{
+static void test_in_place(void **state) {
     (void)state;
     duet_graph *graph = NULL;
     duet_params *params = NULL;
@@ -275,14 +274,15 @@ static void test_in_place(void **state)
     assert_int_equal(count_op(graph, "add"), 0);
     assert_int_equal(duet_params_new(&params, graph), DUET_OK);
     assert_int_equal(duet_plan_new(&plan, graph, params, &y, 1, NULL, 0, &options), DUET_OK);
-    assert_int_equal(duet_plan_slab(plan), 3 * B * S * S * C * (int64_t)sizeof(float)); /* the input, x, silu(x) */
+    assert_int_equal(duet_plan_slab(plan),
+                     3 * B * S * S * C * (int64_t)sizeof(float)); /* the input, x, silu(x) */
     duet_plan_free(plan);
     duet_params_free(params);
     duet_graph_free(graph);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_results), cmocka_unit_test(test_in_place)};
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_results),
+                                       cmocka_unit_test(test_in_place)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Whole tables: rows are those of the reader whatever the batch, raw pixels are the images, the cache gives back the bits it
- * was given, keeps settings apart, survives damage, kills and a full disk, and tables go through files of both formats. */
+ * Whole tables: rows are those of the reader whatever the batch, raw pixels are the images, the
+ * cache gives back the bits it was given, keeps settings apart, survives damage, kills and a full
+ * disk, and tables go through files of both formats. */
 #include "tiny_model.h"
 
 #include <math.h>
@@ -35,9 +36,13 @@ static void note(duet_log_level level, const char *message, void *user) {
 }
 
 static setup make_setup(bool exact, int *warnings) {
-    const duet_context_options options = {.threads = 1, .exact = exact, .log = warnings ? note : NULL, .user = warnings};
+    const duet_context_options options = {
+        .threads = 1, .exact = exact, .log = warnings != NULL ? note : NULL, .user = warnings};
     setup s = {.dataset = open_data(DATA),
-               .options = {.reader = {.t = 20, .taps = {.count = 1, .v = {5}}, .pools = {.count = 1, .v = {1}}, .batch = 3}}};
+               .options = {.reader = {.t = 20,
+                                      .taps = {.count = 1, .v = {5}},
+                                      .pools = {.count = 1, .v = {1}},
+                                      .batch = 3}}};
     OK(duet_context_new(&s.ctx, &options));
     s.model = make_model(s.ctx, TINY_ARCH, 1);
     s.view = (duet_view){.split = DUET_TRAIN, .count = ROWS};
@@ -57,7 +62,8 @@ static void end(setup *s) {
 static duet_feature_table read_table(const setup *s) {
     duet_feature_table *tables = NULL, table;
     int64_t count = 0;
-    OK(duet_features(s->ctx, &tables, &count, s->model, &duet_model_card(s->model)->preprocess, s->dataset, &s->view, &s->options));
+    OK(duet_features(s->ctx, &tables, &count, s->model, &duet_model_card(s->model)->preprocess,
+                     s->dataset, &s->view, &s->options));
     assert_int_equal(count, 1);
     table = tables[0];
     tables[0] = (duet_feature_table){0};
@@ -85,15 +91,20 @@ static void rows_are_those_of_the_reader(void **unused) {
         for (int64_t i = 0; i < table.rows; i++) {
             uint8_t pixels[PIXELS];
             float want[DIM], *out = want;
-            const int64_t id = (int64_t)s.view.split << 40 | s.view.index[i]; /* splits have noise of their own */
-            OK(duet_dataset_read(s.dataset, s.view.split, s.view.index[i], &duet_model_card(s.model)->preprocess, pixels));
+            const int64_t id =
+                (int64_t)s.view.split << 40 | s.view.index[i]; /* splits have noise of their own */
+            OK(duet_dataset_read(s.dataset, s.view.split, s.view.index[i],
+                                 &duet_model_card(s.model)->preprocess, pixels));
             OK(duet_reader_run(reader, pixels, &id, 1, &out));
             assert_memory_equal(want, table.x + i * DIM, sizeof want);
-            assert_int_equal(table.labels[i], duet_dataset_label(s.dataset, s.view.split, s.view.index[i]));
+            assert_int_equal(table.labels[i],
+                             duet_dataset_label(s.dataset, s.view.split, s.view.index[i]));
             assert_int_equal(table.index[i], s.view.index[i]);
         }
-        assert_true(table.t == 20 && table.tap == 5 && table.pool == 1 && table.split == s.view.split);
-        assert_true(table.model_hash == duet_model_hash(s.model) && table.data_hash == duet_dataset_describe(s.dataset)->hash);
+        assert_true(table.t == 20 && table.tap == 5 && table.pool == 1 &&
+                    table.split == s.view.split);
+        assert_true(table.model_hash == duet_model_hash(s.model) &&
+                    table.data_hash == duet_dataset_describe(s.dataset)->hash);
         assert_string_equal(table.reader, "model");
         duet_feature_table_free(&table);
         duet_reader_free(reader);
@@ -135,7 +146,8 @@ static void pixels_are_the_images(void **unused) {
     for (int64_t i = 0; i < ROWS; i++) {
         uint8_t pixels[PIXELS];
         OK(duet_dataset_read(s.dataset, DUET_TRAIN, rows_at[i], &how, pixels));
-        for (int p = 0; p < PIXELS; p++) assert_true(fabs((double)tables->x[i * PIXELS + p] - (pixels[p] / 127.5 - 1)) < 1e-6);
+        for (int p = 0; p < PIXELS; p++)
+            assert_true(fabs((double)tables->x[i * PIXELS + p] - (pixels[p] / 127.5 - 1)) < 1e-6);
         assert_int_equal(tables->labels[i], rows_at[i] % 3);
     }
     duet_features_free(tables, count);
@@ -150,10 +162,13 @@ static void preprocessing_must_be_the_models(void **unused) {
     int64_t count = 0;
     FAILS(DUET_ARG, "4 x 4 with 3 channels",
           duet_features(s.ctx, &tables, &count, s.model, &small, s.dataset, &s.view, &s.options));
-    FAILS(DUET_ARG, "8 x 8 with 1 channels", duet_features(s.ctx, &tables, &count, s.model, &grey, s.dataset, &s.view, &s.options));
-    FAILS(DUET_ARG, "no model", duet_features(s.ctx, &tables, &count, NULL, NULL, s.dataset, &s.view, &s.options));
+    FAILS(DUET_ARG, "8 x 8 with 1 channels",
+          duet_features(s.ctx, &tables, &count, s.model, &grey, s.dataset, &s.view, &s.options));
+    FAILS(DUET_ARG, "no model",
+          duet_features(s.ctx, &tables, &count, NULL, NULL, s.dataset, &s.view, &s.options));
     assert_null(tables);
-    OK(duet_features(s.ctx, &tables, &count, s.model, NULL, s.dataset, &s.view, &s.options)); /* NULL: the card's */
+    OK(duet_features(s.ctx, &tables, &count, s.model, NULL, s.dataset, &s.view,
+                     &s.options)); /* NULL: the card's */
     duet_feature_table want = read_table(&s);
     assert_same_rows(&tables[0], &want);
     duet_feature_table_free(&want);
@@ -181,7 +196,8 @@ static void plant(const char *file, int64_t at, bool fitting) {
     duet_store_close(store);
     OK(duet_file_read(&bytes, file));
     const int64_t D = shape.dim[1], row = at / D;
-    uint8_t *x = bytes.data + bytes.size - 4 * shape.dim[0] * D, *check = x - 8 * shape.dim[0] + 8 * row;
+    uint8_t *x = bytes.data + bytes.size - 4 * shape.dim[0] * D,
+            *check = x - 8 * shape.dim[0] + 8 * row;
     float value;
     memcpy(&value, x + 4 * at, 4);
     value += 1.0f;
@@ -209,11 +225,13 @@ static void the_second_read_comes_from_the_cache(void **unused) {
     assert_int_equal(files_in(s.options.cache, file), 1);
     duet_feature_table again = read_table(&s);
     assert_same_rows(&again, &want);
-    assert_true(again.model_hash == want.model_hash && again.t == 20 && again.tap == 5 && again.pool == 1);
+    assert_true(again.model_hash == want.model_hash && again.t == 20 && again.tap == 5 &&
+                again.pool == 1);
     duet_feature_table_free(&again);
     duet_features_work work = work_of(&s);
     assert_true(work.computed == 0 && work.cached == ROWS && work.seconds_network == 0);
-    /* That it was read from there: other values in the file are what comes back. Row 2 of the split is row 1 of the view. */
+    /* That it was read from there: other values in the file are what comes back. Row 2 of the split
+     * is row 1 of the view. */
     plant(file, 2 * DIM + 4, true);
     again = read_table(&s);
     assert_true(again.x[DIM + 4] == want.x[DIM + 4] + 1.0f);
@@ -246,7 +264,8 @@ static void steps_together_are_steps_alone(void **unused) {
         assert_int_equal(own, 4);
         for (int c = 0; c < 4; c++) {
             assert_same_rows(&one[c], &all[4 * l + c]);
-            assert_true(all[4 * l + c].t == times[l] && all[4 * l + c].tap == one[c].tap && all[4 * l + c].pool == one[c].pool);
+            assert_true(all[4 * l + c].t == times[l] && all[4 * l + c].tap == one[c].tap &&
+                        all[4 * l + c].pool == one[c].pool);
         }
         duet_features_free(one, own);
     }
@@ -263,7 +282,8 @@ static void steps_together_are_steps_alone(void **unused) {
     assert_true(work.computed == 3 * ROWS - 3 && work.cached == 3);
     s.options.reader.times = (duet_int_list){.count = 2, .v = {7, 7}};
     duet_feature_set *set = NULL;
-    FAILS(DUET_ARG, "t 7 is there twice", duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
+    FAILS(DUET_ARG, "t 7 is there twice",
+          duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
     end(&s);
 }
 
@@ -274,22 +294,24 @@ static void settings_have_files_of_their_own(void **unused) {
     fresh_folder(s.options.cache, "features-apart");
     duet_feature_table first = read_table(&s), table;
     int64_t files = 1;
-#define APART(change, undo)                                                                                                        \
-    do {                                                                                                                           \
-        change;                                                                                                                    \
-        table = read_table(&s);                                                                                                    \
-        assert_int_equal(files_in(s.options.cache, file), ++files);                                                                \
-        duet_feature_table_free(&table);                                                                                           \
-        undo;                                                                                                                      \
+#define APART(change, undo)                                         \
+    do {                                                            \
+        change;                                                     \
+        table = read_table(&s);                                     \
+        assert_int_equal(files_in(s.options.cache, file), ++files); \
+        duet_feature_table_free(&table);                            \
+        undo;                                                       \
     } while (0)
     APART(s.options.reader.t = 21, s.options.reader.t = 20);
     APART(s.options.reader.noise_seed = 1, s.options.reader.noise_seed = 0);
     APART(s.options.reader.taps.v[0] = 4, s.options.reader.taps.v[0] = 5);
     APART(s.options.stored = DUET_F16, s.options.stored = DUET_F32);
-    APART(s.view.split = DUET_TEST; s.view.count = 3, s.view.split = DUET_TRAIN; s.view.count = ROWS);
+    APART(s.view.split = DUET_TEST; s.view.count = 3, s.view.split = DUET_TRAIN;
+          s.view.count = ROWS);
     duet_model *other = make_model(s.ctx, TINY_ARCH, 2), *own = s.model;
     APART(s.model = other, s.model = own);
-    duet_context *exact = make_context(1, true), *fast = s.ctx; /* exact bits do not come from a pass that was not */
+    duet_context *exact = make_context(1, true),
+                 *fast = s.ctx; /* exact bits do not come from a pass that was not */
     const duet_context_options low = {.threads = 1, .bf16 = true};
     duet_context *bf16 = NULL;
     OK(duet_context_new(&bf16, &low));
@@ -360,17 +382,22 @@ static void a_killed_run_goes_on(void **unused) {
     for (int64_t i = 0; i < 20; i++) s.view.index[i] = i;
     duet_feature_table want = read_table(&s);
     fresh_folder(s.options.cache, "features-killed");
-    for (int64_t written = 1; written <= 3; written++) { /* 1, 3, 6 rows, each in a process that dies between the writes of the next */
+    for (int64_t written = 1; written <= 3;
+         written++) { /* 1, 3, 6 rows, each in a process that dies between the writes of the next */
         const pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
             s.view.count = written * (written + 1) / 2;
             duet_feature_set *set = NULL;
-            if (duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options) != DUET_OK) _exit(1);
+            if (duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options) !=
+                DUET_OK)
+                _exit(1);
             char file[DUET_PATH_SIZE];
             if (files_in(s.options.cache, file) != 1) _exit(1);
             FILE *half = fopen(file, "r+b"); /* half a row behind them, its check not written */
-            if (!half || fseek(half, -(long)sizeof(float) * DIM * (20 - (long)s.view.count), SEEK_END) != 0 ||
+            if (half == NULL ||
+                fseek(half, -(long)sizeof(float) * DIM * (20 - (long)s.view.count), SEEK_END) !=
+                    0 ||
                 fwrite(want.x, sizeof(float), DIM / 2, half) != DIM / 2 || fflush(half) != 0)
                 _exit(1);
             kill(getpid(), SIGKILL);
@@ -398,10 +425,12 @@ static void a_full_disk_is_told(void **unused) {
     fresh_folder(s.options.cache, "features-full");
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = before;
-    small.rlim_cur = 2048 + 8 * 20 + 4 * 20 * DIM - 1; /* the last row of the split ends one byte later */
+    small.rlim_cur =
+        2048 + 8 * 20 + 4 * 20 * DIM - 1; /* the last row of the split ends one byte later */
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    const duet_status status = duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options);
+    const duet_status status =
+        duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     signal(SIGXFSZ, SIG_DFL);
     assert_int_equal(status, DUET_IO);
@@ -433,17 +462,21 @@ static void half_precision_is_kept_and_read(void **unused) {
     duet_store *store = NULL;
     OK(duet_store_open(&store, file));
     assert_string_equal(duet_store_format(store), "safetensors");
-    assert_true(duet_store_find(store, "X")->dtype == DUET_F16 && duet_store_find(store, "X")->shape.dim[0] == 20);
-    assert_non_null(strstr(duet_store_metadata(store, "duet.features"), " t 20 tap 5 pool 1 noise 0 exact f16"));
+    assert_true(duet_store_find(store, "X")->dtype == DUET_F16 &&
+                duet_store_find(store, "X")->shape.dim[0] == 20);
+    assert_non_null(strstr(duet_store_metadata(store, "duet.features"),
+                           " t 20 tap 5 pool 1 noise 0 exact f16"));
     duet_store_close(store);
     duet_feature_table_free(&want);
     duet_feature_set *set = NULL;
     s.options.stored = DUET_BF16;
-    FAILS(DUET_ARG, "f32 or f16, not as bf16", duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
+    FAILS(DUET_ARG, "f32 or f16, not as bf16",
+          duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
     duet_shelf shelf;
     const float large[2] = {1, 70000};
     OK(duet_shelf_open(&shelf, "", "", 1, 2, DUET_F16));
-    FAILS(DUET_NUMERIC, "70000, which f16 cannot hold", duet_shelf_put(&shelf, (int64_t[]){0}, 1, large));
+    FAILS(DUET_NUMERIC, "70000, which f16 cannot hold",
+          duet_shelf_put(&shelf, (int64_t[]){0}, 1, large));
     duet_shelf_close(&shelf);
     end(&s);
 }
@@ -457,13 +490,16 @@ static void a_table_has_rows_of_its_set_only(void **unused) {
         if (way == 1) fresh_folder(s.options.cache, "features-part");
         OK(duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
         int64_t part[2] = {12, 3}, other[1] = {1};
-        const duet_view some = {.split = DUET_TRAIN, .count = 2, .index = part}, none = {.split = DUET_TRAIN, .count = 1, .index = other};
+        const duet_view some = {.split = DUET_TRAIN, .count = 2, .index = part},
+                        none = {.split = DUET_TRAIN, .count = 1, .index = other};
         OK(duet_feature_set_table(set, 0, &some, &table));
         assert_memory_equal(table.x, want.x + 5 * DIM, DIM * sizeof(float));
         assert_memory_equal(table.x + DIM, want.x + 2 * DIM, DIM * sizeof(float));
         assert_true(table.index[0] == 12 && table.labels[1] == 3 % 3);
         duet_feature_table_free(&table);
-        if (way == 0) FAILS(DUET_ARG, "row 1 is not in the set", duet_feature_set_table(set, 0, &none, &table));
+        if (way == 0)
+            FAILS(DUET_ARG, "row 1 is not in the set",
+                  duet_feature_set_table(set, 0, &none, &table));
         duet_feature_set_close(set);
     }
     duet_feature_table_free(&want);
@@ -496,7 +532,8 @@ static void tables_go_through_files(void **unused) {
     assert_same_rows(&read, &table);
     assert_string_equal(read.reader, "random");
     assert_true(read.t == -1 && read.tap == 3 && read.pool == 2 && read.split == DUET_TEST);
-    assert_true(read.noise_seed == table.noise_seed && read.model_hash == table.model_hash && read.data_hash == 5);
+    assert_true(read.noise_seed == table.noise_seed && read.model_hash == table.model_hash &&
+                read.data_hash == 5);
     duet_feature_table_free(&read);
     OK(duet_feature_table_save(&table, DUET_TEST_TMP "/table.npz", DUET_F32));
     OK(duet_feature_table_load(&read, DUET_TEST_TMP "/table.npz"));
@@ -506,13 +543,17 @@ static void tables_go_through_files(void **unused) {
     OK(duet_feature_table_load(&read, DUET_TEST_TMP "/table.npz"));
     assert_true(read.x[1] == -2 && read.x[2] == 3.5f && read.x[3] == 0 && isinf(read.x[4]));
     duet_feature_table_free(&read);
-    FAILS(DUET_ARG, "f32 or f16, not as i32", duet_feature_table_save(&table, DUET_TEST_TMP "/table.npz", DUET_I32));
-    FAILS(DUET_ARG, "end it in .npz, .npy or .safetensors", duet_feature_table_save(&table, DUET_TEST_TMP "/table.csv", DUET_F32));
+    FAILS(DUET_ARG, "f32 or f16, not as i32",
+          duet_feature_table_save(&table, DUET_TEST_TMP "/table.npz", DUET_I32));
+    FAILS(DUET_ARG, "end it in .npz, .npy or .safetensors",
+          duet_feature_table_save(&table, DUET_TEST_TMP "/table.csv", DUET_F32));
     const duet_shape three = {.rank = 1, .dim = {3}}, matrix = {.rank = 2, .dim = {2, 3}};
-    const duet_store_item items[] = {
-        {"X", DUET_F32, DUET_F32, matrix, x}, {"y", DUET_F32, DUET_I64, three, x}, {"index", DUET_F32, DUET_I64, three, x}};
+    const duet_store_item items[] = {{"X", DUET_F32, DUET_F32, matrix, x},
+                                     {"y", DUET_F32, DUET_I64, three, x},
+                                     {"index", DUET_F32, DUET_I64, three, x}};
     OK(duet_store_write(DUET_TEST_TMP "/table.npz", "npz", items, 3, NULL, 0));
-    FAILS(DUET_FORMAT, "not a feature table", duet_feature_table_load(&read, DUET_TEST_TMP "/table.npz"));
+    FAILS(DUET_FORMAT, "not a feature table",
+          duet_feature_table_load(&read, DUET_TEST_TMP "/table.npz"));
 }
 
 int main(void) {

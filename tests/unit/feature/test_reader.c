@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The reader: nothing after the tap is run, x_t is what the formula says, pooling is the mean of the formula's windows, the
- * noise belongs to (seed, image), and in exact mode the bits depend on neither batch, threads nor the other taps. */
+ * The reader: nothing after the tap is run, x_t is what the formula says, pooling is the mean of
+ * the formula's windows, the noise belongs to (seed, image), and in exact mode the bits depend on
+ * neither batch, threads nor the other taps. */
 #include "tiny_model.h"
 
 #include <math.h>
@@ -20,12 +21,15 @@ static const int64_t ids[IMAGES] = {0, 1, 2, 3, 4, 5, 6, 7};
 
 static int draw_images(void **unused) {
     (void)unused;
-    for (int i = 0; i < IMAGES * PIXELS; i++) images[i] = (uint8_t)duet_rng_below(duet_rng_make(1, "pixels", 0), (uint64_t)i, 256);
+    for (int i = 0; i < IMAGES * PIXELS; i++)
+        images[i] = (uint8_t)duet_rng_below(duet_rng_make(1, "pixels", 0), (uint64_t)i, 256);
     return 0;
 }
 
-/* Rows of all columns, one after the other: out[image][...]. Runs in pieces of `batch` rows. Returns floats of an image. */
-static int64_t read_rows(float *out, duet_context *ctx, duet_model *model, const duet_reader_options *options, int64_t count) {
+/* Rows of all columns, one after the other: out[image][...]. Runs in pieces of `batch` rows.
+ * Returns floats of an image. */
+static int64_t read_rows(float *out, duet_context *ctx, duet_model *model,
+                         const duet_reader_options *options, int64_t count) {
     duet_reader *reader = NULL;
     int64_t width = 0;
     OK(duet_reader_new(ctx, &reader, model, options));
@@ -77,8 +81,10 @@ typedef struct tally {
 static void count_row(const duet_model_plan_row *row, void *user) {
     tally *t = user;
     t->rows++;
-    for (const char *const *scope = t->after; *scope != NULL; scope++) t->late += duet_starts_with(row->scope, *scope);
-    if (strcmp(row->op, "conv2d") == 0 || strcmp(row->op, "linear") == 0 || strcmp(row->op, "attention") == 0)
+    for (const char *const *scope = t->after; *scope != NULL; scope++)
+        t->late += duet_starts_with(row->scope, *scope);
+    if (strcmp(row->op, "conv2d") == 0 || strcmp(row->op, "linear") == 0 ||
+        strcmp(row->op, "attention") == 0)
         t->macs += row->flops / 2;
 }
 
@@ -86,7 +92,8 @@ static tally plan_of(duet_context *ctx, duet_model *model, int tap, const char *
     tally t = {.after = after};
     duet_model_plan_memory memory = {0};
     OK(duet_model_plan(ctx, model, 1, tap, count_row, &t, &memory));
-    assert_true(t.rows > 0 && memory.total >= memory.activations + memory.scratch + memory.packed && memory.activations > 0);
+    assert_true(t.rows > 0 && memory.total >= memory.activations + memory.scratch + memory.packed &&
+                memory.activations > 0);
     return t;
 }
 
@@ -94,21 +101,27 @@ static void nothing_after_the_tap_is_run(void **unused) {
     (void)unused;
     duet_context *ctx = make_context(1, false);
     duet_model *model = make_model(ctx, TINY_ARCH, 1);
-    static const char *const after_3[] = {"input_blocks.3", "middle_block", "output_blocks", "out.", NULL};
-    static const char *const after_middle[] = {"output_blocks", "out.", NULL}, *const none[] = {NULL};
-    const tally third = plan_of(ctx, model, 3, after_3), middle = plan_of(ctx, model, 5, after_middle);
+    static const char *const after_3[] = {"input_blocks.3", "middle_block", "output_blocks", "out.",
+                                          NULL};
+    static const char *const after_middle[] = {"output_blocks", "out.", NULL}, *const none[] = {
+                                                                                   NULL};
+    const tally third = plan_of(ctx, model, 3, after_3),
+                middle = plan_of(ctx, model, 5, after_middle);
     const tally last = plan_of(ctx, model, TINY_TAPS, none), whole = plan_of(ctx, model, 0, none);
     assert_int_equal(third.late, 0);
     assert_int_equal(middle.late, 0);
-    assert_int_equal(plan_of(ctx, model, TINY_TAPS, after_middle).late > 0, 1); /* the names are those of the plan */
+    assert_int_equal(plan_of(ctx, model, TINY_TAPS, after_middle).late > 0,
+                     1); /* the names are those of the plan */
     assert_true(third.rows < middle.rows && middle.rows < last.rows && last.rows < whole.rows);
     assert_true(third.macs < middle.macs && middle.macs < last.macs && last.macs < whole.macs);
     for (int b = 0; b < TINY_TAPS; b++) {
         const duet_tap_row *tap = duet_model_tap(model, b);
         double macs = plan_of(ctx, model, tap->block, none).macs;
-        if (tap->block == 1) macs += 8 * 32 + 32 * 32; /* the time embedding, which the list counts from the start */
+        if (tap->block == 1)
+            macs += 8 * 32 + 32 * 32; /* the time embedding, which the list counts from the start */
         if (fabs(macs - tap->macs) > 1e-9 * macs)
-            fail_msg("tap %d: the plan has %.0f MACs, the list says %.0f", tap->block, macs, tap->macs);
+            fail_msg("tap %d: the plan has %.0f MACs, the list says %.0f", tap->block, macs,
+                     tap->macs);
     }
     assert_true(fabs(whole.macs - duet_model_macs(model)) < 1e-9 * whole.macs);
     duet_model_close(model);
@@ -124,9 +137,11 @@ static void a_tap_has_its_bits_whatever_else_is_read(void **unused) {
     const int64_t width = read_rows(all, ctx, model, &every, IMAGES);
     int64_t at = 0;
     for (int b = 1; b <= TINY_TAPS; b++) {
-        const duet_reader_options single = {.t = 20, .taps = {.count = 1, .v = {b}}, .pools = every.pools, .batch = 4};
+        const duet_reader_options single = {
+            .t = 20, .taps = {.count = 1, .v = {b}}, .pools = every.pools, .batch = 4};
         const int64_t own = read_rows(one, ctx, model, &single, IMAGES);
-        for (int64_t i = 0; i < IMAGES; i++) assert_memory_equal(one + i * own, all + i * width + at, (size_t)own * sizeof *one);
+        for (int64_t i = 0; i < IMAGES; i++)
+            assert_memory_equal(one + i * own, all + i * width + at, (size_t)own * sizeof *one);
         at += own;
     }
     assert_int_equal(at, width);
@@ -140,10 +155,12 @@ static void exact_bits_do_not_depend_on_batch_and_threads(void **unused) {
     (void)unused;
     static float want[IMAGES * MOST], have[IMAGES * MOST];
     int64_t width = 0;
-    for (int64_t batch = 1; batch <= 8; batch = batch == 1 ? 3 : batch + 5) { /* 1, 3 (8 rows leave 2 in a padded batch), 8 */
+    for (int64_t batch = 1; batch <= 8;
+         batch = batch == 1 ? 3 : batch + 5) { /* 1, 3 (8 rows leave 2 in a padded batch), 8 */
         for (int threads = 1; threads <= 2; threads++) {
             const bool first = batch == 1 && threads == 1;
-            const duet_reader_options options = {.t = 30, .pools = {.count = 2, .v = {1, 4}}, .batch = batch};
+            const duet_reader_options options = {
+                .t = 30, .pools = {.count = 2, .v = {1, 4}}, .batch = batch};
             duet_context *ctx = make_context(threads, true);
             duet_model *model = make_model(ctx, TINY_ARCH, 2);
             width = read_rows(first ? want : have, ctx, model, &options, IMAGES);
@@ -169,8 +186,10 @@ static void exact_bits_do_not_depend_on_batch_and_threads(void **unused) {
 
 /* ---- noise ---- */
 
-static void read_one(float *out, duet_context *ctx, duet_model *model, int64_t t, uint64_t seed, int64_t id) {
-    const duet_reader_options options = {.t = t, .taps = {.count = 1, .v = {5}}, .noise_seed = seed, .batch = 2};
+static void read_one(float *out, duet_context *ctx, duet_model *model, int64_t t, uint64_t seed,
+                     int64_t id) {
+    const duet_reader_options options = {
+        .t = t, .taps = {.count = 1, .v = {5}}, .noise_seed = seed, .batch = 2};
     duet_reader *reader = NULL;
     OK(duet_reader_new(ctx, &reader, model, &options));
     OK(duet_reader_run(reader, images, &id, 1, &out));
@@ -192,7 +211,8 @@ static void noise_belongs_to_seed_and_image(void **unused) {
     read_one(b, ctx, model, 41, 7, 5);
     assert_memory_not_equal(a, b, sizeof a);
     /* The same image as the second of a batch. */
-    const duet_reader_options options = {.t = 40, .taps = {.count = 1, .v = {5}}, .noise_seed = 7, .batch = 2};
+    const duet_reader_options options = {
+        .t = 40, .taps = {.count = 1, .v = {5}}, .noise_seed = 7, .batch = 2};
     duet_reader *reader = NULL;
     uint8_t pair[2 * PIXELS];
     memcpy(pair, images + PIXELS, PIXELS);
@@ -223,7 +243,8 @@ static void convolve(double *y, const duet_model *model, const double *x) {
         for (int k = 0; k < 27; k++) {
             const int r = row + k / 3 % 3 - 1, c = column + k % 3 - 1, in = k / 9;
             if (r < 0 || r >= SIZE || c < 0 || c >= SIZE) continue;
-            sum += (double)model->params->block[w->offset + o * 27 + k] * x[(r * SIZE + c) * 3 + in];
+            sum +=
+                (double)model->params->block[w->offset + o * 27 + k] * x[(r * SIZE + c) * 3 + in];
         }
         y[i] = sum;
     }
@@ -236,15 +257,20 @@ static void input_is_the_noised_image(void **unused) {
     duet_noise *noise = NULL;
     OK(duet_noise_new(&noise, duet_model_card(model)->noise));
     for (int64_t t = -1; t < 100; t += 50) {
-        const duet_reader_options options = {
-            .t = t, .taps = {.count = 1, .v = {1}}, .pools = {.count = 1, .v = {SIZE}}, .noise_seed = 11, .batch = 1};
+        const duet_reader_options options = {.t = t,
+                                             .taps = {.count = 1, .v = {1}},
+                                             .pools = {.count = 1, .v = {SIZE}},
+                                             .noise_seed = 11,
+                                             .batch = 1};
         const duet_level level = duet_noise_level(noise, t);
         const int64_t id = 3;
         float eps[PIXELS], have[SIZE * SIZE * 8], *out = have;
         double x[PIXELS], want[SIZE * SIZE * 8], square = 0, most = 0;
         duet_reader *reader = NULL;
         duet_image_noise(eps, 11, id, PIXELS);
-        for (int i = 0; i < PIXELS; i++) x[i] = level.alpha * (images[i] / 127.5 - 1) + (t < 0 ? 0 : level.sigma * (double)eps[i]);
+        for (int i = 0; i < PIXELS; i++)
+            x[i] =
+                level.alpha * (images[i] / 127.5 - 1) + (t < 0 ? 0 : level.sigma * (double)eps[i]);
         convolve(want, model, x);
         OK(duet_reader_new(ctx, &reader, model, &options));
         assert_int_equal(duet_reader_columns(reader), 1);
@@ -267,8 +293,10 @@ static void pools_are_means_of_windows(void **unused) {
     (void)unused;
     duet_context *ctx = make_context(1, false);
     duet_model *model = make_model(ctx, TINY_ARCH, 5);
-    const duet_reader_options options = {
-        .t = 10, .taps = {.count = 1, .v = {2}}, .pools = {.count = 5, .v = {8, 1, 2, 3, 16}}, .batch = 1};
+    const duet_reader_options options = {.t = 10,
+                                         .taps = {.count = 1, .v = {2}},
+                                         .pools = {.count = 5, .v = {8, 1, 2, 3, 16}},
+                                         .batch = 1};
     const int64_t id = 0;
     duet_reader *reader = NULL;
     static float map[64 * 8], one[8], two[4 * 8], three[9 * 8];
@@ -291,7 +319,8 @@ static void pools_are_means_of_windows(void **unused) {
                 double sum = 0;
                 for (int r = top; r < bottom; r++)
                     for (int q = left; q < right; q++) sum += (double)map[(r * SIZE + q) * 8 + k];
-                assert_true(fabs((double)out[c][cell * 8 + k] - sum / ((bottom - top) * (right - left))) < 1e-5);
+                assert_true(fabs((double)out[c][cell * 8 + k] -
+                                 sum / ((bottom - top) * (right - left))) < 1e-5);
             }
         }
     }
@@ -308,24 +337,28 @@ static void refuses_what_is_not_there(void **unused) {
     duet_model *model = make_model(ctx, TINY_ARCH, 6);
     duet_reader *reader = NULL;
     duet_reader_options options = {.t = 100, .taps = {.count = 1, .v = {5}}, .batch = 2};
-    FAILS(DUET_ARG, "t is 100; the model's noise has steps 0 to 99", duet_reader_new(ctx, &reader, model, &options));
+    FAILS(DUET_ARG, "t is 100; the model's noise has steps 0 to 99",
+          duet_reader_new(ctx, &reader, model, &options));
     options.t = -2;
     FAILS(DUET_ARG, "t is -2", duet_reader_new(ctx, &reader, model, &options));
     options.t = 0;
     options.taps = (duet_int_list){.count = 2, .v = {5, 10}};
-    FAILS(DUET_ARG, "no tap 10; the model has taps 1 to 9", duet_reader_new(ctx, &reader, model, &options));
+    FAILS(DUET_ARG, "no tap 10; the model has taps 1 to 9",
+          duet_reader_new(ctx, &reader, model, &options));
     options.taps.v[1] = 0;
     FAILS(DUET_ARG, "no tap 0", duet_reader_new(ctx, &reader, model, &options));
     options.taps.count = 1;
     options.pools = (duet_int_list){.count = 1, .v = {5}};
-    FAILS(DUET_ARG, "the pool must not be larger", duet_reader_new(ctx, &reader, model, &options)); /* the map is 4x4 */
+    FAILS(DUET_ARG, "the pool must not be larger",
+          duet_reader_new(ctx, &reader, model, &options)); /* the map is 4x4 */
     options.pools.v[0] = 0;
     assert_int_not_equal(duet_reader_new(ctx, &reader, model, &options), DUET_OK);
     assert_null(reader);
     options.pools.count = 0;
     float out[3 * 16], *into = out;
     OK(duet_reader_new(ctx, &reader, model, &options));
-    FAILS(DUET_ARG, "3 rows; the reader takes 1 to 2", duet_reader_run(reader, images, ids, 3, &into));
+    FAILS(DUET_ARG, "3 rows; the reader takes 1 to 2",
+          duet_reader_run(reader, images, ids, 3, &into));
     FAILS(DUET_ARG, "0 rows", duet_reader_run(reader, images, ids, 0, &into));
     duet_reader_free(reader);
     duet_model_close(model);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Heads in files: what was saved comes back bit for bit with its card, and a file that is damaged, or no head, is named. */
+ * Heads in files: what was saved comes back bit for bit with its card, and a file that is damaged,
+ * or no head, is named. */
 #include "unit/data/fixtures.h"
 
 #include <math.h>
@@ -16,8 +17,7 @@ enum { ROWS = 90, DIM = 7, CLASSES = 3 };
 static float x[ROWS * DIM];
 static const char *const names[] = {"cat", "Zebra crossing", "\xC3\xA9l\xC3\xA9phant"};
 
-static duet_head *make_head(void)
-{
+static duet_head *make_head(void) {
     int32_t y[ROWS];
     duet_rng_normal(duet_rng_make(1, "test", 0), 0, x, ROWS * DIM);
     for (int i = 0; i < ROWS; i++) {
@@ -33,22 +33,27 @@ static duet_head *make_head(void)
     return head;
 }
 
-static duet_head_card make_card(void)
-{
-    return (duet_head_card){.head = "linear:iterations=50", .t = -1, .tap = 9, .pool = 2, .noise_seed = 0x8000000000000005u,
-                            .model_hash = 0xFEDCBA9876543210u, .top1 = 87.5, .data = "set", .class_count = CLASSES, .class_names = names};
+static duet_head_card make_card(void) {
+    return (duet_head_card){.head = "linear:iterations=50",
+                            .t = -1,
+                            .tap = 9,
+                            .pool = 2,
+                            .noise_seed = 0x8000000000000005u,
+                            .model_hash = 0xFEDCBA9876543210u,
+                            .top1 = 87.5,
+                            .data = "set",
+                            .class_count = CLASSES,
+                            .class_names = names};
 }
 
-static void save(void)
-{
+static void save(void) {
     const duet_head_card card = make_card();
     duet_head *head = make_head();
     OK(duet_head_save(head, &card, PATH));
     duet_head_free(head);
 }
 
-static void comes_back_bit_for_bit(void **unused)
-{
+static void comes_back_bit_for_bit(void **unused) {
     (void)unused;
     const duet_head_card card = make_card();
     duet_head *head = make_head(), *loaded = NULL;
@@ -72,8 +77,7 @@ static void comes_back_bit_for_bit(void **unused)
     duet_head_free(loaded);
 }
 
-static void unknown_accuracy_stays_unknown(void **unused)
-{
+static void unknown_accuracy_stays_unknown(void **unused) {
     (void)unused;
     duet_head_card card = make_card(), read;
     duet_head *head = make_head(), *loaded = NULL;
@@ -87,8 +91,7 @@ static void unknown_accuracy_stays_unknown(void **unused)
     duet_head_free(loaded);
 }
 
-static void names_must_be_text(void **unused)
-{
+static void names_must_be_text(void **unused) {
     (void)unused;
     const char *const latin[] = {"cat", "caf\xE9", "dog"};
     duet_head_card card = make_card();
@@ -98,8 +101,7 @@ static void names_must_be_text(void **unused)
     duet_head_free(head);
 }
 
-static void every_truncation_is_refused(void **unused)
-{
+static void every_truncation_is_refused(void **unused) {
     (void)unused;
     duet_bytes bytes = {0};
     save();
@@ -118,27 +120,28 @@ static void every_truncation_is_refused(void **unused)
 }
 
 /* Writes a head with other tensors or another card. */
-static void write_file(const duet_store_item *items, int64_t count, const char *key, const char *text)
-{
+static void write_file(const duet_store_item *items, int64_t count, const char *key,
+                       const char *text) {
     const duet_store_pair pair = {key, text};
     OK(duet_store_write(PATH, "safetensors", items, count, &pair, 1));
 }
 
-static void assert_refused(const char *words)
-{
+static void assert_refused(const char *words) {
     duet_head *head = NULL;
     duet_head_card card;
     FAILS(DUET_FORMAT, words, duet_head_load(&head, &card, PATH));
     assert_null(head);
 }
 
-static void wrong_files_are_named(void **unused)
-{
+static void wrong_files_are_named(void **unused) {
     (void)unused;
     const float zeros[64] = {0};
-    const duet_shape K = {.rank = 1, .dim = {2}}, D = {.rank = 1, .dim = {4}}, KD = {.rank = 2, .dim = {2, 4}}, DK = {.rank = 2, .dim = {4, 2}};
-    const duet_store_item good[] = {{"mean", DUET_F32, DUET_F32, D, zeros}, {"scale", DUET_F32, DUET_F32, D, zeros},
-                                    {"bias", DUET_F32, DUET_F32, K, zeros}, {"weight", DUET_F32, DUET_F32, KD, zeros}};
+    const duet_shape K = {.rank = 1, .dim = {2}}, D = {.rank = 1, .dim = {4}},
+                     KD = {.rank = 2, .dim = {2, 4}}, DK = {.rank = 2, .dim = {4, 2}};
+    const duet_store_item good[] = {{"mean", DUET_F32, DUET_F32, D, zeros},
+                                    {"scale", DUET_F32, DUET_F32, D, zeros},
+                                    {"bias", DUET_F32, DUET_F32, K, zeros},
+                                    {"weight", DUET_F32, DUET_F32, KD, zeros}};
     duet_store_item bad[4];
     duet_head *head = NULL;
     duet_head_card card;
@@ -167,14 +170,15 @@ static void wrong_files_are_named(void **unused)
     head = NULL;
     FAILS(DUET_ARG, "did you mean 'linear'", duet_head_load(&head, &card, PATH));
     assert_null(head);
-    FAILS(DUET_NOT_FOUND, "nothing here", duet_head_load(&head, &card, DUET_TEST_TMP "/nothing here"));
+    FAILS(DUET_NOT_FOUND, "nothing here",
+          duet_head_load(&head, &card, DUET_TEST_TMP "/nothing here"));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_back_bit_for_bit),      cmocka_unit_test(unknown_accuracy_stays_unknown), cmocka_unit_test(names_must_be_text),
-        cmocka_unit_test(every_truncation_is_refused), cmocka_unit_test(wrong_files_are_named),
+        cmocka_unit_test(comes_back_bit_for_bit), cmocka_unit_test(unknown_accuracy_stays_unknown),
+        cmocka_unit_test(names_must_be_text),     cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(wrong_files_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The npy store: every array of a numpy archive, taken out as the file that numpy.save would write, holds what the archive holds; what is
- * written comes back; every truncation and a longer file are refused. */
+ * The npy store: every array of a numpy archive, taken out as the file that numpy.save would write,
+ * holds what the archive holds; what is written comes back; every truncation and a longer file are
+ * refused. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +18,7 @@
 #include "base/file.h"
 
 #define GOLDEN DUET_SOURCE_DIR "/tests/golden/numpy_arrays.npz"
-#define PATH DUET_TEST_TMP "/case.npy"
+#define PATH   DUET_TEST_TMP "/case.npy"
 
 static duet_store *open_store(const char *path) {
     duet_store *store = NULL;
@@ -59,7 +60,8 @@ static void reads_what_numpy_saves(void **unused) {
         assert_int_equal(duet_store_read(all, e->name, DUET_F64, want), DUET_OK);
         assert_int_equal(duet_store_read(one, "array", DUET_F64, have), DUET_OK);
         assert_memory_equal(have, want, sizeof want);
-        assert_true((duet_store_data(one, "array") == NULL) == (strstr(e->name, "fortran") != NULL));
+        assert_true((duet_store_data(one, "array") == NULL) ==
+                    (strstr(e->name, "fortran") != NULL));
         duet_store_close(one);
     }
     zip_discard(zip);
@@ -71,7 +73,8 @@ static void what_is_written_comes_back(void **unused) {
     static float x[3 * 5000];
     static float back[3 * 5000];
     for (int i = 0; i < 3 * 5000; i++) x[i] = (float)i / 8.0f;
-    duet_store_item items[] = {{"X", DUET_F32, DUET_F32, {2, {3, 5000}}, x}, {"y", DUET_F32, DUET_F16, {1, {16}}, x}};
+    duet_store_item items[] = {{"X", DUET_F32, DUET_F32, {2, {3, 5000}}, x},
+                               {"y", DUET_F32, DUET_F16, {1, {16}}, x}};
     assert_int_equal(duet_store_write(PATH, "npy", items, 1, NULL, 0), DUET_OK);
     duet_store *store = open_store(PATH);
     assert_int_equal(duet_store_at(store, 0)->shape.dim[1], 5000);
@@ -110,6 +113,8 @@ static void other_lengths_are_refused(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_what_numpy_saves), cmocka_unit_test(what_is_written_comes_back), cmocka_unit_test(other_lengths_are_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_what_numpy_saves),
+                                       cmocka_unit_test(what_is_written_comes_back),
+                                       cmocka_unit_test(other_lengths_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

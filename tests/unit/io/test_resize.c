@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Resampling and the centre crop against Pillow 9.4 (tests/golden/make_image_goldens.py): every byte must be equal. */
+ * Resampling and the centre crop against Pillow 9.4 (tests/golden/make_image_goldens.py): every
+ * byte must be equal. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,19 +15,18 @@
 #include "base/mem.h"
 #include "io/resize.h"
 
-static duet_image load(const duet_store *store, const char *name)
-{
+static duet_image load(const duet_store *store, const char *name) {
     const duet_store_entry *e = duet_store_find(store, name);
     assert_non_null(e);
     assert_int_equal(e->shape.rank, 3);
     duet_image image;
-    assert_int_equal(duet_image_new(&image, e->shape.dim[1], e->shape.dim[0], (int)e->shape.dim[2]), DUET_OK);
+    assert_int_equal(duet_image_new(&image, e->shape.dim[1], e->shape.dim[0], (int)e->shape.dim[2]),
+                     DUET_OK);
     assert_int_equal(duet_store_read(store, name, DUET_U8, image.pixels), DUET_OK);
     return image;
 }
 
-static void assert_same(const char *name, const duet_image *got, const duet_image *want)
-{
+static void assert_same(const char *name, const duet_image *got, const duet_image *want) {
     assert_int_equal(got->width, want->width);
     assert_int_equal(got->height, want->height);
     assert_int_equal(got->channels, want->channels);
@@ -38,8 +38,7 @@ static void assert_same(const char *name, const duet_image *got, const duet_imag
     if (most) fail_msg("%s differs by up to %d", name, most);
 }
 
-static duet_filter filter_named(const char *name)
-{
+static duet_filter filter_named(const char *name) {
     static const char *const names[] = {"box", "bilinear", "bicubic", "lanczos"};
     for (int i = 0; i < 4; i++)
         if (strcmp(name, names[i]) == 0) return (duet_filter)i;
@@ -47,8 +46,7 @@ static duet_filter filter_named(const char *name)
     return DUET_FILTER_BOX;
 }
 
-static void equals_pillow(void **unused)
-{
+static void equals_pillow(void **unused) {
     (void)unused;
     duet_store *store = NULL;
     assert_int_equal(duet_store_open(&store, DUET_SOURCE_DIR "/tests/golden/resize.npz"), DUET_OK);
@@ -64,7 +62,8 @@ static void equals_pillow(void **unused)
             assert_int_equal(duet_image_center_crop(&got, &in, want.width), DUET_OK);
             cropped++;
         } else {
-            assert_int_equal(duet_image_resize(&got, &in, want.width, want.height, filter_named(kind)), DUET_OK);
+            assert_int_equal(
+                duet_image_resize(&got, &in, want.width, want.height, filter_named(kind)), DUET_OK);
             resized++;
         }
         assert_same(name, &got, &want);
@@ -77,8 +76,7 @@ static void equals_pillow(void **unused)
     assert_int_equal(cropped, 7);
 }
 
-static void crop_copies_the_window(void **unused)
-{
+static void crop_copies_the_window(void **unused) {
     (void)unused;
     duet_image in, out = {0};
     assert_int_equal(duet_image_new(&in, 5, 4, 3), DUET_OK);
@@ -87,14 +85,16 @@ static void crop_copies_the_window(void **unused)
     for (int y = 0; y < 2; y++)
         for (int i = 0; i < 9; i++) assert_int_equal(out.pixels[y * 9 + i], (y + 1) * 15 + 6 + i);
     duet_image_free(&out);
-    const int64_t outside[][4] = {{-1, 0, 2, 2}, {0, -1, 2, 2}, {4, 0, 2, 2}, {0, 3, 2, 2}, {0, 0, 6, 1}, {0, 0, 1, 5}, {0, 0, 0, 1}};
+    const int64_t outside[][4] = {{-1, 0, 2, 2}, {0, -1, 2, 2}, {4, 0, 2, 2}, {0, 3, 2, 2},
+                                  {0, 0, 6, 1},  {0, 0, 1, 5},  {0, 0, 0, 1}};
     for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++)
-        assert_int_equal(duet_image_crop(&out, &in, outside[i][0], outside[i][1], outside[i][2], outside[i][3]), DUET_ARG);
+        assert_int_equal(
+            duet_image_crop(&out, &in, outside[i][0], outside[i][1], outside[i][2], outside[i][3]),
+            DUET_ARG);
     duet_image_free(&in);
 }
 
-static void refuses_bad_sizes(void **unused)
-{
+static void refuses_bad_sizes(void **unused) {
     (void)unused;
     duet_image in, out = {.width = 7};
     assert_int_equal(duet_image_new(&in, 5, 4, 1), DUET_OK);
@@ -107,13 +107,14 @@ static void refuses_bad_sizes(void **unused)
     duet_image_free(&in);
 }
 
-/* Values that networks which judge images were fed with: PyTorch's and TensorFlow's bilinear; and torchvision's crop. */
-static void equals_torch_and_tensorflow(void **unused)
-{
+/* Values that networks which judge images were fed with: PyTorch's and TensorFlow's bilinear; and
+ * torchvision's crop. */
+static void equals_torch_and_tensorflow(void **unused) {
     (void)unused;
     int compared = 0;
     duet_store *store = NULL;
-    assert_int_equal(duet_store_open(&store, DUET_SOURCE_DIR "/tests/golden/bilinear.npz"), DUET_OK);
+    assert_int_equal(duet_store_open(&store, DUET_SOURCE_DIR "/tests/golden/bilinear.npz"),
+                     DUET_OK);
     for (int64_t i = 0; i < duet_store_count(store); i++) {
         const duet_store_entry *const e = duet_store_at(store, i);
         char kind[32], image[32], input[64];
@@ -136,9 +137,14 @@ static void equals_torch_and_tensorflow(void **unused)
         assert_int_equal(duet_alloc(&want, count, sizeof *want), DUET_OK);
         assert_int_equal(duet_alloc(&have, count, sizeof *have), DUET_OK);
         assert_int_equal(duet_store_read(store, e->name, DUET_F32, want), DUET_OK);
-        assert_int_equal(duet_image_bilinear(have, &in, e->shape.dim[1], e->shape.dim[0], strcmp(kind, "tf1") == 0 ? DUET_BILINEAR_TF1 : DUET_BILINEAR_TORCH), DUET_OK);
+        assert_int_equal(
+            duet_image_bilinear(have, &in, e->shape.dim[1], e->shape.dim[0],
+                                strcmp(kind, "tf1") == 0 ? DUET_BILINEAR_TF1 : DUET_BILINEAR_TORCH),
+            DUET_OK);
         for (int64_t k = 0; k < count; k++)
-            if (have[k] - want[k] > 1e-3F || want[k] - have[k] > 1e-3F) fail_msg("%s: value %d is %g, not %g", e->name, (int)k, (double)have[k], (double)want[k]);
+            if (have[k] - want[k] > 1e-3F || want[k] - have[k] > 1e-3F)
+                fail_msg("%s: value %d is %g, not %g", e->name, (int)k, (double)have[k],
+                         (double)want[k]);
         duet_release(want);
         duet_release(have);
         duet_image_free(&in);
@@ -148,10 +154,10 @@ static void equals_torch_and_tensorflow(void **unused)
     duet_store_close(store);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_pillow), cmocka_unit_test(equals_torch_and_tensorflow),
+        cmocka_unit_test(equals_pillow),
+        cmocka_unit_test(equals_torch_and_tensorflow),
         cmocka_unit_test(crop_copies_the_window),
         cmocka_unit_test(refuses_bad_sizes),
     };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reading tar archives: plain and gzip, pax and GNU names, links skipped, limits, cut-off and damaged archives. */
+ * Reading tar archives: plain and gzip, pax and GNU names, links skipped, limits, cut-off and
+ * damaged archives. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,27 +16,26 @@
 #include "base/mem.h"
 #include "io/tar.h"
 
-#define LONG_NAME                                                                                                                  \
-    "a-folder-with-a-long-name/another-folder-with-a-long-name/a-third-folder-with-a-long-name/"                                   \
+#define LONG_NAME                                                                                \
+    "a-folder-with-a-long-name/another-folder-with-a-long-name/a-third-folder-with-a-long-name/" \
     "and-a-file-whose-name-needs-an-extension-header.bin"
 #define BIG (3 << 20) /* more than the first block of the reader */
 
-static void add(struct archive *a, const char *name, unsigned type, const char *link, const uint8_t *data, size_t size)
-{
+static void add(struct archive *a, const char *name, unsigned type, const char *link,
+                const uint8_t *data, size_t size) {
     struct archive_entry *e = archive_entry_new();
     archive_entry_set_pathname(e, name);
     archive_entry_set_filetype(e, type);
     archive_entry_set_perm(e, 0644);
     archive_entry_set_size(e, (la_int64_t)size);
-    if (link && type == AE_IFREG) archive_entry_set_hardlink(e, link);
-    if (link && type == AE_IFLNK) archive_entry_set_symlink(e, link);
+    if (link != NULL && type == AE_IFREG) archive_entry_set_hardlink(e, link);
+    if (link != NULL && type == AE_IFLNK) archive_entry_set_symlink(e, link);
     assert_int_equal(archive_write_header(a, e), ARCHIVE_OK);
     if (size) assert_int_equal(archive_write_data(a, data, size), size);
     archive_entry_free(e);
 }
 
-static void make(const char *path, int (*format)(struct archive *), bool gzip, size_t big)
-{
+static void make(const char *path, int (*format)(struct archive *), bool gzip, size_t big) {
     struct archive *a = archive_write_new();
     assert_int_equal(format(a), ARCHIVE_OK);
     if (gzip) assert_int_equal(archive_write_add_filter_gzip(a), ARCHIVE_OK);
@@ -55,8 +55,7 @@ static void make(const char *path, int (*format)(struct archive *), bool gzip, s
 }
 
 /* Reads to the end or the first failure; `count` is the number of files seen. */
-static duet_status walk(const char *path, int64_t limit, int *count)
-{
+static duet_status walk(const char *path, int64_t limit, int *count) {
     duet_tar *tar = NULL;
     *count = 0;
     duet_status status = duet_tar_open(&tar, path);
@@ -65,7 +64,7 @@ static duet_status walk(const char *path, int64_t limit, int *count)
         const char *name = NULL;
         duet_bytes bytes = {0};
         status = duet_tar_next(tar, &name, &bytes, limit);
-        if (status != DUET_OK || !name) break;
+        if (status != DUET_OK || name == NULL) break;
         ++*count;
         duet_bytes_free(&bytes);
     }
@@ -73,10 +72,10 @@ static duet_status walk(const char *path, int64_t limit, int *count)
     return status;
 }
 
-static void reads_all_formats(void **unused)
-{
+static void reads_all_formats(void **unused) {
     (void)unused;
-    int (*const formats[])(struct archive *) = {archive_write_set_format_pax, archive_write_set_format_gnutar,
+    int (*const formats[])(struct archive *) = {archive_write_set_format_pax,
+                                                archive_write_set_format_gnutar,
                                                 archive_write_set_format_ustar};
     for (int i = 0; i < 6; i++) {
         const char *path = DUET_TEST_TMP "/formats.tar";
@@ -106,8 +105,7 @@ static void reads_all_formats(void **unused)
     }
 }
 
-static void names_what_is_over_the_limit(void **unused)
-{
+static void names_what_is_over_the_limit(void **unused) {
     (void)unused;
     const char *path = DUET_TEST_TMP "/limit.tar";
     int count = 0;
@@ -121,9 +119,9 @@ static void names_what_is_over_the_limit(void **unused)
     assert_non_null(strstr(duet_error_message(), "1999"));
 }
 
-/* A cut inside an entry is an error; only a cut between entries can pass, and then with fewer files. */
-static void truncations(void **unused)
-{
+/* A cut inside an entry is an error; only a cut between entries can pass, and then with fewer
+ * files. */
+static void truncations(void **unused) {
     (void)unused;
     const char *path = DUET_TEST_TMP "/cut.tar";
     int count = 0;
@@ -136,20 +134,25 @@ static void truncations(void **unused)
             assert_int_equal(duet_file_write(path, bytes.data, size), DUET_OK);
             const duet_status status = walk(path, 0, &count);
             if (status != DUET_OK) assert_int_equal(status, DUET_FORMAT);
-            if (status == DUET_OK && size > 512 * 7 && size < 512 * 8 + 188) fail_msg("a cut at %d passed", (int)size);
+            if (status == DUET_OK && size > 512 * 7 && size < 512 * 8 + 188)
+                fail_msg("a cut at %d passed", (int)size);
             passed += status == DUET_OK && count == 3;
         }
-        if (gzip) assert_true(passed < 32); /* only the zeros after the last entry and gzip's own trailer may be missing */
+        if (gzip)
+            assert_true(
+                passed <
+                32); /* only the zeros after the last entry and gzip's own trailer may be missing */
         duet_bytes_free(&bytes);
     }
 }
 
-static void refuses_other_files(void **unused)
-{
+static void refuses_other_files(void **unused) {
     (void)unused;
     const char *path = DUET_TEST_TMP "/other.tar";
     int count = 0;
-    assert_int_equal(duet_file_write(path, "this is a text that goes on for a while, but is no archive", 58), DUET_OK);
+    assert_int_equal(
+        duet_file_write(path, "this is a text that goes on for a while, but is no archive", 58),
+        DUET_OK);
     assert_int_equal(walk(path, 0, &count), DUET_FORMAT);
     assert_non_null(strstr(duet_error_message(), "other.tar"));
     assert_int_equal(walk(DUET_TEST_TMP "/absent.tar", 0, &count), DUET_NOT_FOUND);
@@ -160,8 +163,7 @@ static void refuses_other_files(void **unused)
     assert_false(duet_tar_detect(zeros, sizeof zeros));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_all_formats),
         cmocka_unit_test(names_what_is_over_the_limit),

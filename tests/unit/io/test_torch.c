@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * PyTorch's files, zip and legacy, as torch.save wrote them (make_torch_goldens.py): every tensor has the values of its dense copy,
- * whatever its strides, type and storage; and no cut or flipped byte leads to anything but a clean error or valid values. */
+ * PyTorch's files, zip and legacy, as torch.save wrote them (make_torch_goldens.py): every tensor
+ * has the values of its dense copy, whatever its strides, type and storage; and no cut or flipped
+ * byte leads to anything but a clean error or valid values. */
 #include "unit/data/fixtures.h"
 
 #include <duet/store.h>
@@ -8,7 +9,9 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
-static void golden(char out[DUET_PATH_SIZE], const char *name) { OK(duet_path_join(out, DUET_SOURCE_DIR "/tests/golden", name)); }
+static void golden(char out[DUET_PATH_SIZE], const char *name) {
+    OK(duet_path_join(out, DUET_SOURCE_DIR "/tests/golden", name));
+}
 
 static void compare(const char *name) {
     char path[DUET_PATH_SIZE];
@@ -19,10 +22,12 @@ static void compare(const char *name) {
     OK(duet_store_open(&dense, path));
     assert_int_equal(duet_store_count(file), duet_store_count(dense));
     for (int64_t i = 0; i < duet_store_count(dense); i++) {
-        const duet_store_entry *const want = duet_store_at(dense, i), *const have = duet_store_find(file, want->name);
+        const duet_store_entry *const want = duet_store_at(dense, i), *const have = duet_store_find(
+                                                                          file, want->name);
         uint8_t a[4096], b[4096];
         if (have == NULL) fail_msg("%s has no '%s'", name, want->name);
-        if (have->dtype != want->dtype || !duet_shape_equal(&have->shape, &want->shape)) fail_msg("%s: '%s' is another", name, want->name);
+        if (have->dtype != want->dtype || !duet_shape_equal(&have->shape, &want->shape))
+            fail_msg("%s: '%s' is another", name, want->name);
         const size_t bytes = (size_t)duet_shape_count(&want->shape) * duet_dtype_size(want->dtype);
         assert_true(bytes <= sizeof a);
         OK(duet_store_read(file, want->name, want->dtype, a));
@@ -93,6 +98,7 @@ static void damaged_files_fail_cleanly(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(tensors_have_their_values), cmocka_unit_test(damaged_files_fail_cleanly)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(tensors_have_their_values),
+                                       cmocka_unit_test(damaged_files_fail_cleanly)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

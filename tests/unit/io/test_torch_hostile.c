@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Pickles that would run code, read outside of their storage or eat the memory, through what reads PyTorch's files: each is refused
- * with its reason, by its bytes alone. (The opcodes themselves: test_pickle.c.) */
+ * Pickles that would run code, read outside of their storage or eat the memory, through what reads
+ * PyTorch's files: each is refused with its reason, by its bytes alone. (The opcodes themselves:
+ * test_pickle.c.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,14 +17,52 @@
 
 /* Names that known attacks on Python's loader use, and near misses of allowed ones. */
 static const char *const callables[][2] = {
-    {"os", "system"}, {"os", "popen"}, {"os", "execv"}, {"os", "remove"}, {"posix", "system"}, {"nt", "system"}, {"subprocess", "Popen"},
-    {"subprocess", "check_output"}, {"builtins", "eval"}, {"builtins", "exec"}, {"builtins", "getattr"}, {"builtins", "compile"}, {"builtins", "open"},
-    {"builtins", "__import__"}, {"__builtin__", "eval"}, {"__builtin__", "file"}, {"importlib", "import_module"}, {"runpy", "run_path"}, {"runpy", "_run_code"},
-    {"pty", "spawn"}, {"shutil", "rmtree"}, {"socket", "socket"}, {"ctypes", "CDLL"}, {"code", "interact"}, {"timeit", "timeit"}, {"webbrowser", "open"},
-    {"operator", "attrgetter"}, {"functools", "partial"}, {"types", "FunctionType"}, {"pip", "main"}, {"bdb", "Bdb"}, {"pickle", "loads"}, {"marshal", "loads"},
-    {"numpy", "load"}, {"numpy.testing._private.utils", "runstring"}, {"torch", "load"}, {"torch.hub", "load"}, {"torch.jit", "load"}, {"torch", "hub.load"},
-    {"torch._utils", "_rebuild_tensor_v3"}, {"torch._utils", "_rebuild_tensor_v2.__globals__"}, {"torch.storage", "_load_from_bytes"}, {"collections", "OrderedDict.__init__"},
-    {"collections.OrderedDict", ""}, {"", "OrderedDict"}, {"torch ", "FloatStorage"},
+    {"os", "system"},
+    {"os", "popen"},
+    {"os", "execv"},
+    {"os", "remove"},
+    {"posix", "system"},
+    {"nt", "system"},
+    {"subprocess", "Popen"},
+    {"subprocess", "check_output"},
+    {"builtins", "eval"},
+    {"builtins", "exec"},
+    {"builtins", "getattr"},
+    {"builtins", "compile"},
+    {"builtins", "open"},
+    {"builtins", "__import__"},
+    {"__builtin__", "eval"},
+    {"__builtin__", "file"},
+    {"importlib", "import_module"},
+    {"runpy", "run_path"},
+    {"runpy", "_run_code"},
+    {"pty", "spawn"},
+    {"shutil", "rmtree"},
+    {"socket", "socket"},
+    {"ctypes", "CDLL"},
+    {"code", "interact"},
+    {"timeit", "timeit"},
+    {"webbrowser", "open"},
+    {"operator", "attrgetter"},
+    {"functools", "partial"},
+    {"types", "FunctionType"},
+    {"pip", "main"},
+    {"bdb", "Bdb"},
+    {"pickle", "loads"},
+    {"marshal", "loads"},
+    {"numpy", "load"},
+    {"numpy.testing._private.utils", "runstring"},
+    {"torch", "load"},
+    {"torch.hub", "load"},
+    {"torch.jit", "load"},
+    {"torch", "hub.load"},
+    {"torch._utils", "_rebuild_tensor_v3"},
+    {"torch._utils", "_rebuild_tensor_v2.__globals__"},
+    {"torch.storage", "_load_from_bytes"},
+    {"collections", "OrderedDict.__init__"},
+    {"collections.OrderedDict", ""},
+    {"", "OrderedDict"},
+    {"torch ", "FloatStorage"},
 };
 
 static duet_status collect(const void *bytes, int64_t size) {
@@ -32,7 +71,8 @@ static duet_status collect(const void *bytes, int64_t size) {
     const duet_pickle_node *root = NULL;
     int64_t used = 0;
     assert_int_equal(duet_arena_new(&store.arena), DUET_OK);
-    duet_status status = duet_pickle_parse(&root, &used, store.arena, bytes, size, 0, duet_torch_globals, duet_torch_global_count);
+    duet_status status = duet_pickle_parse(&root, &used, store.arena, bytes, size, 0,
+                                           duet_torch_globals, duet_torch_global_count);
     if (status == DUET_OK) status = duet_torch_collect(&store, &tensors, root);
     duet_arena_free(store.arena);
     return status;
@@ -45,10 +85,19 @@ static void code_is_never_reached(void **unused) {
         const char *const module = callables[i][0], *const name = callables[i][1];
         snprintf(want, sizeof want, "'%s.%s'", module, name);
         int size = snprintf(bytes, sizeof bytes, "c%s\n%s\n(X", module, name); /* GLOBAL … REDUCE */
-        memcpy(bytes + size, "\4\0\0\0true" "tR.", 11);
-        if (collect(bytes, size + 11) != DUET_UNSUPPORTED || strstr(duet_error_message(), want) == NULL) fail_msg("%s.%s: %s", module, name, duet_error_message());
-        size = snprintf(bytes, sizeof bytes, "\x80\4\x8c%c%s\x8c%c%s\x93)\x81}b.", (char)strlen(module), module, (char)strlen(name), name); /* STACK_GLOBAL NEWOBJ BUILD */
-        if (strlen(module) > 0 && strlen(name) > 0 && (collect(bytes, size) != DUET_UNSUPPORTED || strstr(duet_error_message(), want) == NULL))
+        memcpy(bytes + size,
+               "\4\0\0\0true"
+               "tR.",
+               11);
+        if (collect(bytes, size + 11) != DUET_UNSUPPORTED ||
+            strstr(duet_error_message(), want) == NULL)
+            fail_msg("%s.%s: %s", module, name, duet_error_message());
+        size = snprintf(bytes, sizeof bytes, "\x80\4\x8c%c%s\x8c%c%s\x93)\x81}b.",
+                        (char)strlen(module), module, (char)strlen(name),
+                        name); /* STACK_GLOBAL NEWOBJ BUILD */
+        if (strlen(module) > 0 && strlen(name) > 0 &&
+            (collect(bytes, size) != DUET_UNSUPPORTED ||
+             strstr(duet_error_message(), want) == NULL))
             fail_msg("%s.%s: %s", module, name, duet_error_message());
     }
 }
@@ -56,21 +105,24 @@ static void code_is_never_reached(void **unused) {
 /* ---- tensors: {"a": _rebuild_tensor_v2(storage, offset, sizes, strides)}, pieces changed ---- */
 
 #define TEXT(length, text) "X" length "\0\0\0" text
-#define MAKE    "}" TEXT("\1", "a") "ctorch._utils\n_rebuild_tensor_v2\n("
-#define STORAGE "(" TEXT("\7", "storage") "ctorch\nFloatStorage\n" TEXT("\1", "0") TEXT("\3", "cpu") "K\6tQ"
-#define END     "tRs."
-#define BYTES(text) (text), (int64_t)sizeof(text) - 1
-#define HUGE_INT "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"
+#define MAKE               "}" TEXT("\1", "a") "ctorch._utils\n_rebuild_tensor_v2\n("
+#define STORAGE \
+    "(" TEXT("\7", "storage") "ctorch\nFloatStorage\n" TEXT("\1", "0") TEXT("\3", "cpu") "K\6tQ"
+#define END         "tRs."
+#define BYTES(text) (text), (int64_t)sizeof text - 1
+#define HUGE_INT    "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"
 
 static const struct {
     const char *bytes;
     int64_t size;
     const char *words;
 } tensors[] = {
-    {BYTES(MAKE STORAGE "K\1K\2K\3\x86K\3K\1\x86" END), "reaches to element 1 + 6 of a storage of 6"},
+    {BYTES(MAKE STORAGE "K\1K\2K\3\x86K\3K\1\x86" END),
+     "reaches to element 1 + 6 of a storage of 6"},
     {BYTES(MAKE STORAGE "K\0K\2K\3\x86K\4K\1\x86" END), "reaches to element 0 + 7"},
     {BYTES(MAKE STORAGE "J\xff\xff\xff\xffK\2K\3\x86K\3K\1\x86" END), "reaches to element -1"},
-    {BYTES(MAKE STORAGE "K\0K\2K\3\x86J\xff\xff\xff\xffK\1\x86" END), "a stride that is not a count"},
+    {BYTES(MAKE STORAGE "K\0K\2K\3\x86J\xff\xff\xff\xffK\1\x86" END),
+     "a stride that is not a count"},
     {BYTES(MAKE STORAGE "K\0K\2K\3\x86" HUGE_INT HUGE_INT "\x86" END), "overflow"},
     {BYTES(MAKE STORAGE "K\0" HUGE_INT HUGE_INT "\x86K\0K\0\x86" END), "'a'"},
     {BYTES(MAKE STORAGE "K\0J\xff\xff\xff\xffK\3\x86K\3K\1\x86" END), "'a'"},
@@ -83,12 +135,25 @@ static const struct {
     {BYTES(MAKE STORAGE "K\0NK\3\x86K\3K\1\x86" END), "a size that is no number"},
     {BYTES(MAKE "NK\0K\2\x85K\1\x85" END), "has no storage"},
     {BYTES(MAKE "NQK\0K\2\x85K\1\x85" END), "has no storage"},
-    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nTensor\n" TEXT("\1", "0") TEXT("\3", "cpu") "K\6tQK\0K\2\x85K\1\x85" END), "has no storage"},
-    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nFloatStorage\nK\0" TEXT("\3", "cpu") "K\6tQK\0K\2\x85K\1\x85" END), "has no storage"},
-    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nFloatStorage\n" TEXT("\1", "0") TEXT("\3", "cpu") HUGE_INT "tQK\0K\2\x85K\1\x85" END), "has 9223372036854775807 elements"},
-    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nFloatStorage\n" TEXT("\1", "0") TEXT("\3", "cpu") "J\xff\xff\xff\xfftQK\0K\2\x85K\1\x85" END), "has -1 elements"},
-    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nQInt8Storage\n" TEXT("\1", "0") TEXT("\3", "cpu") "K\6tQK\0K\2\x85K\1\x85" END), "elements of torch.QInt8Storage"},
-    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nFloatStorage\n" TEXT("\1", "0") TEXT("\3", "cpu") "K\6(K\0tQ" "tQK\0K\2\x85K\1\x85" END), "lies in a view of a storage"},
+    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nTensor\n" TEXT("\1", "0")
+               TEXT("\3", "cpu") "K\6tQK\0K\2\x85K\1\x85" END),
+     "has no storage"},
+    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nFloatStorage\nK\0" TEXT(
+         "\3", "cpu") "K\6tQK\0K\2\x85K\1\x85" END),
+     "has no storage"},
+    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nFloatStorage\n" TEXT("\1", "0") TEXT("\3", "cpu")
+               HUGE_INT "tQK\0K\2\x85K\1\x85" END),
+     "has 9223372036854775807 elements"},
+    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nFloatStorage\n" TEXT("\1", "0")
+               TEXT("\3", "cpu") "J\xff\xff\xff\xfftQK\0K\2\x85K\1\x85" END),
+     "has -1 elements"},
+    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nQInt8Storage\n" TEXT("\1", "0")
+               TEXT("\3", "cpu") "K\6tQK\0K\2\x85K\1\x85" END),
+     "elements of torch.QInt8Storage"},
+    {BYTES(MAKE "(" TEXT("\7", "storage") "ctorch\nFloatStorage\n" TEXT("\1", "0")
+               TEXT("\3", "cpu") "K\6(K\0tQ"
+                                 "tQK\0K\2\x85K\1\x85" END),
+     "lies in a view of a storage"},
     {BYTES("]q\0h\0a."), "nested deeper"},                    /* a list in itself */
     {BYTES("}q\0" TEXT("\1", "a") "h\0s."), "nested deeper"}, /* a dict in itself */
     {BYTES("]q\0(h\0h\0h\0h\0h\0h\0h\0h\0e."), "nested deeper"},
@@ -99,13 +164,15 @@ static void tensors_stay_in_their_storage(void **unused) {
     for (int i = 0; i < DUET_COUNT(tensors); i++) {
         const duet_status status = collect(tensors[i].bytes, tensors[i].size);
         if (status == DUET_OK || strstr(duet_error_message(), tensors[i].words) == NULL)
-            fail_msg("case %d: %s, expected '%s'", i, status == DUET_OK ? "accepted" : duet_error_message(), tensors[i].words);
+            fail_msg("case %d: %s, expected '%s'", i,
+                     status == DUET_OK ? "accepted" : duet_error_message(), tensors[i].words);
     }
 }
 
 /* ---- bombs ---- */
 
-/* Forty lists, each with the former twice: 2^40 parts in a few hundred bytes. Each is built on top of the last and kept by the memo. */
+/* Forty lists, each with the former twice: 2^40 parts in a few hundred bytes. Each is built on top
+ * of the last and kept by the memo. */
 static void a_tree_of_shared_parts_ends(void **unused) {
     (void)unused;
     char bytes[1024] = {']', 'q', 1, '0'}; /* EMPTY_LIST, BINPUT 1, POP */
@@ -128,14 +195,18 @@ static void nothing_grows_without_end(void **unused) {
         const char *unit;
         int length;
         const char *words;
-    } bombs[] = {{"N", 1, "more than 524,288 values"}, {"N0", 2, "more than 524,288 values"}, {"(", 1, "marks"}};
+    } bombs[] = {{"N", 1, "more than 524,288 values"},
+                 {"N0", 2, "more than 524,288 values"},
+                 {"(", 1, "marks"}};
     for (int i = 0; i < DUET_COUNT(bombs); i++) {
         const int64_t count = (1 << 19) + 8, size = count * bombs[i].length;
         char *bytes = NULL;
         assert_int_equal(duet_alloc(&bytes, size, 1), DUET_OK);
-        for (int64_t k = 0; k < count; k++) memcpy(bytes + k * bombs[i].length, bombs[i].unit, (size_t)bombs[i].length);
+        for (int64_t k = 0; k < count; k++)
+            memcpy(bytes + k * bombs[i].length, bombs[i].unit, (size_t)bombs[i].length);
         const duet_status status = collect(bytes, size);
-        if (status != DUET_FORMAT || strstr(duet_error_message(), bombs[i].words) == NULL) fail_msg("bomb %d: %s", i, duet_error_message());
+        if (status != DUET_FORMAT || strstr(duet_error_message(), bombs[i].words) == NULL)
+            fail_msg("bomb %d: %s", i, duet_error_message());
         duet_release(bytes);
     }
 }
@@ -163,8 +234,11 @@ static void names_have_a_budget(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(code_is_never_reached),       cmocka_unit_test(tensors_stay_in_their_storage), cmocka_unit_test(a_tree_of_shared_parts_ends),
-        cmocka_unit_test(nothing_grows_without_end),   cmocka_unit_test(names_have_a_budget),
+        cmocka_unit_test(code_is_never_reached),
+        cmocka_unit_test(tensors_stay_in_their_storage),
+        cmocka_unit_test(a_tree_of_shared_parts_ends),
+        cmocka_unit_test(nothing_grows_without_end),
+        cmocka_unit_test(names_have_a_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Checkpoints of other programs, where they are at hand ($DUET_DATA/weights, else ../shared/data/weights beside the sources): they
- * open without flags and compute the reference values of their description (computed in f64, independently of PyTorch). */
+ * Checkpoints of other programs, where they are at hand ($DUET_DATA/weights, else
+ * ../shared/data/weights beside the sources): they open without flags and compute the reference
+ * values of their description (computed in f64, independently of PyTorch). */
 #include "unit/data/fixtures.h"
 
 #include <math.h>
@@ -56,7 +57,8 @@ static void check_little(const char *set) {
     OK(duet_path_join(path, weights, name));
     OK(duet_model_open(NULL, &model, path));
     assert_string_equal(duet_model_card(model)->arch, "ddpm_little");
-    assert_int_equal(duet_model_parameters(model), 606852 - 2 * 7840); /* the norm that is not applied has no parameters here */
+    assert_int_equal(duet_model_parameters(model),
+                     606852 - 2 * 7840); /* the norm that is not applied has no parameters here */
     assert_int_equal(duet_model_tap_count(model), 7);
     snprintf(name, sizeof name, "%s_ref_xt.f32", set);
     read_values(x, sizeof x, name);
@@ -82,8 +84,10 @@ static void little_networks_compute_their_reference(void **unused) {
     check_little("ddpm_mnist");
 }
 
-/* Mean squared error of the predicted noise over the first 64 test images, 8 at a time, all at step t. */
-static double noise_error(duet_model *model, const duet_dataset *set, const duet_noise *noise, int64_t t) {
+/* Mean squared error of the predicted noise over the first 64 test images, 8 at a time, all at step
+ * t. */
+static double noise_error(duet_model *model, const duet_dataset *set, const duet_noise *noise,
+                          int64_t t) {
     static float x[IMAGES * PIXELS], eps[IMAGES * PIXELS], have[IMAGES * PIXELS];
     const duet_level level = duet_noise_level(noise, t);
     uint8_t pixels[PIXELS];
@@ -91,24 +95,30 @@ static double noise_error(duet_model *model, const duet_dataset *set, const duet
     double sum = 0.0;
     for (int64_t first = 0; first < 64; first += IMAGES) {
         for (int64_t i = 0; i < IMAGES; i++) {
-            OK(duet_dataset_read(set, DUET_TEST, first + i, &duet_model_card(model)->preprocess, pixels));
+            OK(duet_dataset_read(set, DUET_TEST, first + i, &duet_model_card(model)->preprocess,
+                                 pixels));
             duet_pixels_to_float(x + i * PIXELS, pixels, PIXELS);
             times[i] = (float)level.net_t;
             duet_image_noise(eps + i * PIXELS, 1, first + i, PIXELS);
         }
         duet_add_noise(x, x, eps, level, IMAGES * PIXELS);
         predict(have, model, x, times);
-        for (int i = 0; i < IMAGES * PIXELS; i++) sum += ((double)have[i] - (double)eps[i]) * ((double)have[i] - (double)eps[i]);
+        for (int i = 0; i < IMAGES * PIXELS; i++)
+            sum += ((double)have[i] - (double)eps[i]) * ((double)have[i] - (double)eps[i]);
     }
     return sum / (64.0 * PIXELS);
 }
 
-/* The errors that come with the weights; they were measured with other noise, and spread by 10 % (t = 10) or less. */
+/* The errors that come with the weights; they were measured with other noise, and spread by 10 % (t
+ * = 10) or less. */
 static void little_networks_denoise_as_described(void **unused) {
     (void)unused;
     static const int steps[] = {10, 100, 300, 600, 900};
-    static const struct { const char *weights, *data; double error[5]; } rows[] = {
-        {"ddpm_fashion", "fashion-mnist", {0.418, 0.131, 0.0415, 0.0094, 0.0038}}, {"ddpm_mnist", "mnist", {0.153, 0.0672, 0.0316, 0.0086, 0.0028}}};
+    static const struct {
+        const char *weights, *data;
+        double error[5];
+    } rows[] = {{"ddpm_fashion", "fashion-mnist", {0.418, 0.131, 0.0415, 0.0094, 0.0038}},
+                {"ddpm_mnist", "mnist", {0.153, 0.0672, 0.0316, 0.0086, 0.0028}}};
     for (int k = 0; k < DUET_COUNT(rows); k++) {
         char name[64], path[DUET_PATH_SIZE];
         duet_model *model = NULL;
@@ -123,7 +133,8 @@ static void little_networks_denoise_as_described(void **unused) {
         OK(duet_noise_new(&noise, duet_model_card(model)->noise));
         for (int i = 0; i < DUET_COUNT(steps); i++) {
             const double error = noise_error(model, set, noise, steps[i]);
-            print_message("    %s at t = %d: %.4f, described as %.4f\n", rows[k].weights, steps[i], error, rows[k].error[i]);
+            print_message("    %s at t = %d: %.4f, described as %.4f\n", rows[k].weights, steps[i],
+                          error, rows[k].error[i]);
             assert_true(fabs(error / rows[k].error[i] - 1.0) < 0.15);
         }
         duet_noise_free(noise);
@@ -134,11 +145,14 @@ static void little_networks_denoise_as_described(void **unused) {
 
 int main(void) {
     const char *given = getenv("DUET_DATA");
-    snprintf(weights, sizeof weights, "%s/weights", given != NULL ? given : DUET_SOURCE_DIR "/../shared/data");
+    snprintf(weights, sizeof weights, "%s/weights",
+             given != NULL ? given : DUET_SOURCE_DIR "/../shared/data");
     if (!duet_path_is_folder(weights)) {
-        printf("skipped: no foreign weights at '%s'; set DUET_DATA to the folder of the data\n", weights);
+        printf("skipped: no foreign weights at '%s'; set DUET_DATA to the folder of the data\n",
+               weights);
         return 77;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(little_networks_compute_their_reference), cmocka_unit_test(little_networks_denoise_as_described)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(little_networks_compute_their_reference),
+                                       cmocka_unit_test(little_networks_denoise_as_described)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

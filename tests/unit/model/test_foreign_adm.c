@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The options of guided-diffusion's and improved-diffusion's networks from names and shapes alone: every published configuration
- * comes back as its flags say, under any prefix; of several sets of weights the averaged ones are taken; files that are no
- * network are explained. */
+ * The options of guided-diffusion's and improved-diffusion's networks from names and shapes alone:
+ * every published configuration comes back as its flags say, under any prefix; of several sets of
+ * weights the averaged ones are taken; files that are no network are explained. */
 #include "unit/data/fixtures.h"
 
 #include <math.h>
@@ -14,48 +14,106 @@
 static const struct {
     const char *name, *options, *noise;
 } published[] = {
-    {"64x64_diffusion", "image_size=64,num_channels=192,num_res_blocks=3,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
-                        "use_scale_shift_norm=true,resblock_updown=true,learn_sigma=true,class_cond=true,use_new_attention_order=true", "cosine:steps=1000"},
-    {"128x128_diffusion", "image_size=128,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/3/4,attention_resolutions=32/16/8,num_heads=4,"
-                          "resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
-    {"256x256_diffusion", "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,num_head_channels=64,"
-                          "resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
-    {"256x256_diffusion_uncond", "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,num_head_channels=64,"
-                                 "resblock_updown=true,learn_sigma=true", "linear:steps=1000"},
-    {"512x512_diffusion", "image_size=512,num_channels=128,embed_channels=256,num_res_blocks=2,channel_mult=1/2/2/4/4/8/8,attention_resolutions=32/16/8,"
-                          "num_head_channels=64,resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
-    {"imagenet64_uncond (improved)", "image_size=64,num_channels=128,num_res_blocks=3,channel_mult=1/2/3/4,attention_resolutions=16/8,num_heads=4,"
-                                     "learn_sigma=true", "cosine:steps=4000"},
-    {"cifar10_uncond (improved)", "image_size=32,num_channels=128,num_res_blocks=3,channel_mult=1/2/2/2,attention_resolutions=16/8,num_heads=4,"
-                                  "learn_sigma=true", "cosine:steps=4000"},
-    {"64_256_upsampler", "image_size=256,small_size=64,num_channels=192,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,num_heads=4,"
-                         "resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
-    {"128_512_upsampler", "image_size=512,small_size=128,num_channels=192,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16,"
-                          "num_head_channels=64,resblock_updown=true,learn_sigma=true,class_cond=true", "linear:steps=1000"},
-    {"64x64_classifier", "image_size=64,num_channels=128,num_res_blocks=4,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
-                         "resblock_updown=true,classifier_pool=attention", "cosine:steps=1000"},
-    {"128x128_classifier", "image_size=128,num_channels=128,num_res_blocks=2,channel_mult=1/1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
-                           "resblock_updown=true,classifier_pool=attention", "linear:steps=1000"},
-    {"256x256_classifier", "image_size=256,num_channels=128,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,num_head_channels=64,"
-                           "resblock_updown=true,classifier_pool=attention", "linear:steps=1000"},
-    {"512x512_classifier", "image_size=512,num_channels=64,embed_channels=128,num_res_blocks=2,channel_mult=1/2/2/4/4/8/8,attention_resolutions=32/16/8,"
-                           "num_head_channels=64,resblock_updown=true,classifier_pool=attention", "linear:steps=1000"},
-    {"classifier, means of all maps", "image_size=64,num_channels=64,num_res_blocks=2,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
-                                      "resblock_updown=true,classifier_pool=spatial_v2,num_classes=10", "cosine:steps=1000"},
-    {"classifier, means of all maps, ReLU", "image_size=64,num_channels=64,num_res_blocks=2,channel_mult=1/2/3/4,attention_resolutions=32/16/8,"
-                                            "num_head_channels=64,resblock_updown=true,classifier_pool=spatial,num_classes=10", "cosine:steps=1000"},
-    {"cd_imagenet64 (consistency)", "image_size=64,num_channels=192,num_res_blocks=3,channel_mult=1/2/3/4,attention_resolutions=32/16/8,num_head_channels=64,"
-                                    "resblock_updown=true,class_cond=true,use_new_attention_order=true,conv_attention=true", "karras:steps=1000"},
-    {"cd_bedroom256 (consistency)", "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/4,attention_resolutions=32/16/8,"
-                                    "num_head_channels=64,resblock_updown=true,use_scale_shift_norm=false,use_new_attention_order=true,conv_attention=true", "karras:steps=1000"},
-    {"simple loss, added embedding", "image_size=32,num_channels=64,num_res_blocks=1,channel_mult=1/2/2,use_scale_shift_norm=false", "linear:steps=1000"},
+    {"64x64_diffusion",
+     "image_size=64,num_channels=192,num_res_blocks=3,channel_mult=1/2/3/"
+     "4,attention_resolutions=32/16/8,num_head_channels=64,"
+     "use_scale_shift_norm=true,resblock_updown=true,learn_sigma=true,class_cond=true,use_new_"
+     "attention_order=true",
+     "cosine:steps=1000"},
+    {"128x128_diffusion",
+     "image_size=128,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/3/"
+     "4,attention_resolutions=32/16/8,num_heads=4,"
+     "resblock_updown=true,learn_sigma=true,class_cond=true",
+     "linear:steps=1000"},
+    {"256x256_diffusion",
+     "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/"
+     "4,attention_resolutions=32/16/8,num_head_channels=64,"
+     "resblock_updown=true,learn_sigma=true,class_cond=true",
+     "linear:steps=1000"},
+    {"256x256_diffusion_uncond",
+     "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/"
+     "4,attention_resolutions=32/16/8,num_head_channels=64,"
+     "resblock_updown=true,learn_sigma=true",
+     "linear:steps=1000"},
+    {"512x512_diffusion",
+     "image_size=512,num_channels=128,embed_channels=256,num_res_blocks=2,channel_mult=1/2/2/4/4/8/"
+     "8,attention_resolutions=32/16/8,"
+     "num_head_channels=64,resblock_updown=true,learn_sigma=true,class_cond=true",
+     "linear:steps=1000"},
+    {"imagenet64_uncond (improved)",
+     "image_size=64,num_channels=128,num_res_blocks=3,channel_mult=1/2/3/"
+     "4,attention_resolutions=16/8,num_heads=4,"
+     "learn_sigma=true",
+     "cosine:steps=4000"},
+    {"cifar10_uncond (improved)",
+     "image_size=32,num_channels=128,num_res_blocks=3,channel_mult=1/2/2/"
+     "2,attention_resolutions=16/8,num_heads=4,"
+     "learn_sigma=true",
+     "cosine:steps=4000"},
+    {"64_256_upsampler",
+     "image_size=256,small_size=64,num_channels=192,num_res_blocks=2,channel_mult=1/1/2/2/4/"
+     "4,attention_resolutions=32/16/8,num_heads=4,"
+     "resblock_updown=true,learn_sigma=true,class_cond=true",
+     "linear:steps=1000"},
+    {"128_512_upsampler",
+     "image_size=512,small_size=128,num_channels=192,num_res_blocks=2,channel_mult=1/1/2/2/4/"
+     "4,attention_resolutions=32/16,"
+     "num_head_channels=64,resblock_updown=true,learn_sigma=true,class_cond=true",
+     "linear:steps=1000"},
+    {"64x64_classifier",
+     "image_size=64,num_channels=128,num_res_blocks=4,channel_mult=1/2/3/"
+     "4,attention_resolutions=32/16/8,num_head_channels=64,"
+     "resblock_updown=true,classifier_pool=attention",
+     "cosine:steps=1000"},
+    {"128x128_classifier",
+     "image_size=128,num_channels=128,num_res_blocks=2,channel_mult=1/1/2/3/"
+     "4,attention_resolutions=32/16/8,num_head_channels=64,"
+     "resblock_updown=true,classifier_pool=attention",
+     "linear:steps=1000"},
+    {"256x256_classifier",
+     "image_size=256,num_channels=128,num_res_blocks=2,channel_mult=1/1/2/2/4/"
+     "4,attention_resolutions=32/16/8,num_head_channels=64,"
+     "resblock_updown=true,classifier_pool=attention",
+     "linear:steps=1000"},
+    {"512x512_classifier",
+     "image_size=512,num_channels=64,embed_channels=128,num_res_blocks=2,channel_mult=1/2/2/4/4/8/"
+     "8,attention_resolutions=32/16/8,"
+     "num_head_channels=64,resblock_updown=true,classifier_pool=attention",
+     "linear:steps=1000"},
+    {"classifier, means of all maps",
+     "image_size=64,num_channels=64,num_res_blocks=2,channel_mult=1/2/3/4,attention_resolutions=32/"
+     "16/8,num_head_channels=64,"
+     "resblock_updown=true,classifier_pool=spatial_v2,num_classes=10",
+     "cosine:steps=1000"},
+    {"classifier, means of all maps, ReLU",
+     "image_size=64,num_channels=64,num_res_blocks=2,channel_mult=1/2/3/4,attention_resolutions=32/"
+     "16/8,"
+     "num_head_channels=64,resblock_updown=true,classifier_pool=spatial,num_classes=10",
+     "cosine:steps=1000"},
+    {"cd_imagenet64 (consistency)",
+     "image_size=64,num_channels=192,num_res_blocks=3,channel_mult=1/2/3/"
+     "4,attention_resolutions=32/16/8,num_head_channels=64,"
+     "resblock_updown=true,class_cond=true,use_new_attention_order=true,conv_attention=true",
+     "karras:steps=1000"},
+    {"cd_bedroom256 (consistency)",
+     "image_size=256,num_channels=256,num_res_blocks=2,channel_mult=1/1/2/2/4/"
+     "4,attention_resolutions=32/16/8,"
+     "num_head_channels=64,resblock_updown=true,use_scale_shift_norm=false,use_new_attention_order="
+     "true,conv_attention=true",
+     "karras:steps=1000"},
+    {"simple loss, added embedding",
+     "image_size=32,num_channels=64,num_res_blocks=1,channel_mult=1/2/2,use_scale_shift_norm=false",
+     "linear:steps=1000"},
 };
 
 /* A file with the tensors of the spec and nothing else. */
-static void fake_store(duet_store *store, duet_arena *arena, const duet_model *model, const char *prefix) {
+static void fake_store(duet_store *store, duet_arena *arena, const duet_model *model,
+                       const char *prefix) {
     for (int64_t i = 0; i < model->params->count; i++) {
         duet_store_entry *const entry = &store->entries[store->count++];
-        *entry = (duet_store_entry){.name = duet_arena_format(arena, "%s%s", prefix, model->params->slots[i].name), .shape = model->params->slots[i].shape};
+        *entry = (duet_store_entry){
+            .name = duet_arena_format(arena, "%s%s", prefix, model->params->slots[i].name),
+            .shape = model->params->slots[i].shape};
     }
     OK(duet_arena_status(arena));
 }
@@ -72,7 +130,8 @@ static void published_models_are_recognised(void **unused) {
         snprintf(spec, sizeof spec, "adm_unet:%s", published[i].options);
         OK(duet_arena_new(&arena));
         OK(duet_model_describe(&model, spec));
-        duet_store store = {.entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
+        duet_store store = {
+            .entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
         fake_store(&store, arena, model, prefixes[i % DUET_COUNT(prefixes)]);
         OK(duet_foreign_guess(&arch, &guess, &store, NULL));
         assert_string_equal(arch->info.name, "adm_unet");
@@ -80,8 +139,10 @@ static void published_models_are_recognised(void **unused) {
         snprintf(spec, sizeof spec, "adm_unet:%s", guess.config);
         OK(duet_model_describe(&guessed, spec));
         if (strcmp(guessed->config_text, model->config_text) != 0)
-            fail_msg("%s:\n  have %s\n  want %s", published[i].name, guessed->config_text, model->config_text);
-        if (strcmp(guess.noise, published[i].noise) != 0) fail_msg("%s: noise %s", published[i].name, guess.noise);
+            fail_msg("%s:\n  have %s\n  want %s", published[i].name, guessed->config_text,
+                     model->config_text);
+        if (strcmp(guess.noise, published[i].noise) != 0)
+            fail_msg("%s: noise %s", published[i].name, guess.noise);
         assert_true(strstr(guess.assumed, "image_size") != NULL);
         duet_model_close(model);
         duet_model_close(guessed);
@@ -89,23 +150,40 @@ static void published_models_are_recognised(void **unused) {
     }
 }
 
-/* published[model], with these flags, becomes `config` (words that must be in it), or fails with the message. */
+/* published[model], with these flags, becomes `config` (words that must be in it), or fails with
+ * the message. */
 static const struct {
     int model;
     const char *flags, *words;
     duet_status status;
 } pasted[] = {
-    {0, "--attention_resolutions 32,16,8 --class_cond True --diffusion_steps 1000 --dropout 0.1 --image_size 64 --learn_sigma True --noise_schedule cosine "
-        "--num_channels 192 --num_head_channels 64 --num_res_blocks 3 --resblock_updown True --use_new_attention_order True --use_fp16 True "
-        "--use_scale_shift_norm True", "num_head_channels=64", DUET_OK},
-    {3, "--attention_resolutions 32,16,8 --class_cond False --diffusion_steps 1000 --image_size 256 --learn_sigma True --noise_schedule linear "
-        "--num_channels 256 --num_head_channels 64 --num_res_blocks 2 --resblock_updown True --use_fp16 True --use_scale_shift_norm True", "image_size=256", DUET_OK},
-    {6, "--image_size 32 --num_channels 128 --num_res_blocks 3 --learn_sigma True --dropout 0.3 --diffusion_steps 4000 --noise_schedule cosine", "dropout=0.3", DUET_OK},
+    {0,
+     "--attention_resolutions 32,16,8 --class_cond True --diffusion_steps 1000 --dropout 0.1 "
+     "--image_size 64 --learn_sigma True --noise_schedule cosine "
+     "--num_channels 192 --num_head_channels 64 --num_res_blocks 3 --resblock_updown True "
+     "--use_new_attention_order True --use_fp16 True "
+     "--use_scale_shift_norm True",
+     "num_head_channels=64", DUET_OK},
+    {3,
+     "--attention_resolutions 32,16,8 --class_cond False --diffusion_steps 1000 --image_size 256 "
+     "--learn_sigma True --noise_schedule linear "
+     "--num_channels 256 --num_head_channels 64 --num_res_blocks 2 --resblock_updown True "
+     "--use_fp16 True --use_scale_shift_norm True",
+     "image_size=256", DUET_OK},
+    {6,
+     "--image_size 32 --num_channels 128 --num_res_blocks 3 --learn_sigma True --dropout 0.3 "
+     "--diffusion_steps 4000 --noise_schedule cosine",
+     "dropout=0.3", DUET_OK},
     {6, "--image_size 64 --num_heads 8", "attention_resolutions=32/16", DUET_OK},
     {6, "--num_heads=8", "num_heads=8", DUET_OK},
-    {6, "--num_channels 64", "is [512,128] in the file and would be [256,64]; give --num_channels 128", DUET_ARG},
-    {6, "--class_cond True", "'label_emb.weight' would be [1000,512], and is not in the file; give --class_cond false", DUET_ARG},
-    {0, "--class_cond False", "'label_emb.weight' of the file, [1000,768], would have no place; give --class_cond true", DUET_ARG},
+    {6, "--num_channels 64",
+     "is [512,128] in the file and would be [256,64]; give --num_channels 128", DUET_ARG},
+    {6, "--class_cond True",
+     "'label_emb.weight' would be [1000,512], and is not in the file; give --class_cond false",
+     DUET_ARG},
+    {0, "--class_cond False",
+     "'label_emb.weight' of the file, [1000,768], would have no place; give --class_cond true",
+     DUET_ARG},
     {6, "--channel_mult 1,2,2", "is not in the file; give --channel_mult 1,2,2,2", DUET_ARG},
     {6, "--noise_schedule sqrt", "there are linear and cosine", DUET_ARG},
     {6, "--rescale_timesteps True", "does not run such networks", DUET_UNSUPPORTED},
@@ -124,24 +202,29 @@ static void pasted_flags_are_checked(void **unused) {
         snprintf(spec, sizeof spec, "adm_unet:%s", published[pasted[i].model].options);
         OK(duet_arena_new(&arena));
         OK(duet_model_describe(&model, spec));
-        duet_store store = {.entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
+        duet_store store = {
+            .entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
         fake_store(&store, arena, model, "");
         OK(duet_foreign_guess(&arch, &guess, &store, NULL));
         const duet_status status = duet_foreign_flags(arch, &guess, pasted[i].flags);
         const char *const text = status == DUET_OK ? guess.config : duet_error_message();
-        if (status != pasted[i].status || strstr(text, pasted[i].words) == NULL) fail_msg("'%s': %s, %s", pasted[i].flags, duet_status_name(status), text);
+        if (status != pasted[i].status || strstr(text, pasted[i].words) == NULL)
+            fail_msg("'%s': %s, %s", pasted[i].flags, duet_status_name(status), text);
         if (status == DUET_OK) assert_string_equal(guess.noise, published[pasted[i].model].noise);
         duet_model_close(model);
         duet_arena_free(arena);
     }
 }
 
-/* The taps of the unconditional network of 256 pixels as the literature numbers them: b, channels and side. */
+/* The taps of the unconditional network of 256 pixels as the literature numbers them: b, channels
+ * and side. */
 static void taps_of_256_pixels(void **unused) {
     (void)unused;
-    static const struct { int last, channels, side; } rows[] = {
-        {3, 256, 256}, {6, 256, 128}, {7, 256, 64}, {9, 512, 64}, {12, 512, 32}, {13, 512, 16}, {15, 1024, 16}, {21, 1024, 8}, {24, 1024, 16}, {25, 1024, 32},
-        {27, 512, 32}, {30, 512, 64}, {31, 512, 128}, {33, 256, 128}, {37, 256, 256}};
+    static const struct {
+        int last, channels, side;
+    } rows[] = {{3, 256, 256}, {6, 256, 128},  {7, 256, 64},   {9, 512, 64},   {12, 512, 32},
+                {13, 512, 16}, {15, 1024, 16}, {21, 1024, 8},  {24, 1024, 16}, {25, 1024, 32},
+                {27, 512, 32}, {30, 512, 64},  {31, 512, 128}, {33, 256, 128}, {37, 256, 256}};
     char spec[2048];
     duet_model *model = NULL;
     snprintf(spec, sizeof spec, "adm_unet:%s", published[3].options);
@@ -152,10 +235,17 @@ static void taps_of_256_pixels(void **unused) {
         const duet_tap_row *const tap = duet_model_tap(model, b - 1);
         char name[64];
         while (rows[row].last < b) row++;
-        if (b == 10) assert_int_equal(tap->height, 32); /* halves before the next level's channels */
-        if (tap->block != b || tap->channels != rows[row].channels || tap->height != rows[row].side || tap->width != rows[row].side)
-            fail_msg("tap %d has block %d, %d channels, side %d", b, tap->block, (int)tap->channels, (int)tap->height);
-        snprintf(name, sizeof name, b <= 18 ? "input_blocks.%d" : b == 19 ? "middle_block" : "output_blocks.%d", b <= 18 ? b - 1 : b - 20);
+        if (b == 10)
+            assert_int_equal(tap->height, 32); /* halves before the next level's channels */
+        if (tap->block != b || tap->channels != rows[row].channels ||
+            tap->height != rows[row].side || tap->width != rows[row].side)
+            fail_msg("tap %d has block %d, %d channels, side %d", b, tap->block, (int)tap->channels,
+                     (int)tap->height);
+        snprintf(name, sizeof name,
+                 b <= 18   ? "input_blocks.%d"
+                 : b == 19 ? "middle_block"
+                           : "output_blocks.%d",
+                 b <= 18 ? b - 1 : b - 20);
         assert_string_equal(tap->name, name);
     }
     assert_true(fabs(duet_model_macs(model) - 1.119e12) < 2e9);
@@ -165,9 +255,13 @@ static void taps_of_256_pixels(void **unused) {
 /* Classifiers and networks for super-resolution are read, not sampled from. */
 static void readers_only_say_so(void **unused) {
     (void)unused;
-    static const struct { const char *options, *words; } rows[] = {
-        {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,classifier_pool=adaptive", "a classifier of noisy images"},
-        {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,small_size=4", "enlarges a small picture"}};
+    static const struct {
+        const char *options, *words;
+    } rows[] = {
+        {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,classifier_pool=adaptive",
+         "a classifier of noisy images"},
+        {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,small_size=4",
+         "enlarges a small picture"}};
     for (int i = 0; i < DUET_COUNT(rows); i++) {
         char spec[512];
         duet_model *model = NULL;
@@ -185,8 +279,10 @@ static void averaged_weights_are_preferred(void **unused) {
     duet_guess guess;
     const duet_arch *arch = NULL;
     OK(duet_arena_new(&arena));
-    OK(duet_model_describe(&model, "adm_unet:image_size=32,num_channels=32,num_res_blocks=1,channel_mult=1/2"));
-    duet_store store = {.entries = duet_arena_alloc(arena, 2 * model->params->count, sizeof *store.entries)};
+    OK(duet_model_describe(
+        &model, "adm_unet:image_size=32,num_channels=32,num_res_blocks=1,channel_mult=1/2"));
+    duet_store store = {
+        .entries = duet_arena_alloc(arena, 2 * model->params->count, sizeof *store.entries)};
     fake_store(&store, arena, model, "model.");
     fake_store(&store, arena, model, "model_ema.");
     OK(duet_foreign_guess(&arch, &guess, &store, NULL));
@@ -197,7 +293,8 @@ static void averaged_weights_are_preferred(void **unused) {
 
 static void other_files_are_explained(void **unused) {
     (void)unused;
-    duet_store_entry moments[] = {{.name = "state.0.exp_avg", .shape = {1, {3}}}}, others[] = {{.name = "encoder.embed", .shape = {1, {3}}}};
+    duet_store_entry moments[] = {{.name = "state.0.exp_avg", .shape = {1, {3}}}},
+                     others[] = {{.name = "encoder.embed", .shape = {1, {3}}}};
     duet_store_entry cut[] = {{.name = "input_blocks.0.0.weight", .shape = {4, {32, 3, 3, 3}}}};
     duet_guess guess;
     const duet_arch *arch = NULL;
@@ -207,14 +304,18 @@ static void other_files_are_explained(void **unused) {
     store.entries = others;
     FAILS(DUET_FORMAT, "'encoder.embed'", duet_foreign_guess(&arch, &guess, &store, NULL));
     store.entries = cut;
-    FAILS(DUET_FORMAT, "it looks like a model of the architecture 'adm_unet'", duet_foreign_guess(&arch, &guess, &store, NULL));
+    FAILS(DUET_FORMAT, "it looks like a model of the architecture 'adm_unet'",
+          duet_foreign_guess(&arch, &guess, &store, NULL));
     store.count = 0;
     FAILS(DUET_FORMAT, "it holds no tensor", duet_foreign_guess(&arch, &guess, &store, NULL));
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(published_models_are_recognised), cmocka_unit_test(pasted_flags_are_checked),
-                                       cmocka_unit_test(averaged_weights_are_preferred), cmocka_unit_test(taps_of_256_pixels), cmocka_unit_test(readers_only_say_so),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(published_models_are_recognised),
+                                       cmocka_unit_test(pasted_flags_are_checked),
+                                       cmocka_unit_test(averaged_weights_are_preferred),
+                                       cmocka_unit_test(taps_of_256_pixels),
+                                       cmocka_unit_test(readers_only_say_so),
                                        cmocka_unit_test(other_files_are_explained)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

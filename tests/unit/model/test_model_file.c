@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Cards and model files: the card comes back as it was, weights come back as their stored type has them, and a file that is
- * damaged, cut off, or something else is named with the next step. */
+ * Cards and model files: the card comes back as it was, weights come back as their stored type has
+ * them, and a file that is damaged, cut off, or something else is named with the next step. */
 #include "tiny_model.h"
 
 #include <duet/store.h>
@@ -22,8 +22,13 @@ static void fill_card(duet_model *model) {
     card->images = 5000000000;
     card->steps = 123;
     card->seconds = 12.25;
-    card->recommended =
-        (duet_recommendation){.valid = true, .t = 10, .tap = 9, .pool = 2, .top1 = 88.125, .strength = 0.01, .data = "set"};
+    card->recommended = (duet_recommendation){.valid = true,
+                                              .t = 10,
+                                              .tap = 9,
+                                              .pool = 2,
+                                              .top1 = 88.125,
+                                              .strength = 0.01,
+                                              .data = "set"};
     OK(duet_card_set_classes(model, (const char *const[]){"T-shirt/top", "\xE7\x8C\xAB", "c"}, 3));
 }
 
@@ -41,15 +46,19 @@ static void assert_same_card(const duet_card *a, const duet_card *b) {
     assert_string_equal(a->data, b->data);
     assert_string_equal(a->licence, b->licence);
     assert_string_equal(a->preprocess.fit, b->preprocess.fit);
-    assert_true(a->preprocess.size == b->preprocess.size && a->preprocess.channels == b->preprocess.channels);
-    assert_true(a->ema == b->ema && a->images == b->images && a->steps == b->steps && a->seconds == b->seconds);
+    assert_true(a->preprocess.size == b->preprocess.size &&
+                a->preprocess.channels == b->preprocess.channels);
+    assert_true(a->ema == b->ema && a->images == b->images && a->steps == b->steps &&
+                a->seconds == b->seconds);
     assert_int_equal(a->class_count, b->class_count);
-    for (int i = 0; i < a->class_count; i++) assert_string_equal(a->class_names[i], b->class_names[i]);
+    for (int i = 0; i < a->class_count; i++)
+        assert_string_equal(a->class_names[i], b->class_names[i]);
     assert_true(a->recommended.valid == b->recommended.valid);
     if (!a->recommended.valid) return;
     assert_true(a->recommended.t == b->recommended.t && a->recommended.tap == b->recommended.tap &&
                 a->recommended.pool == b->recommended.pool);
-    assert_true(a->recommended.top1 == b->recommended.top1 && a->recommended.strength == b->recommended.strength);
+    assert_true(a->recommended.top1 == b->recommended.top1 &&
+                a->recommended.strength == b->recommended.strength);
     assert_string_equal(a->recommended.data, b->recommended.data);
 }
 
@@ -80,8 +89,9 @@ static void card_takes_what_is_there(void **unused) {
     duet_card card = {0};
     char config[1024] = "";
     OK(duet_arena_new(&arena));
-    OK(duet_card_parse(&card, config, arena,
-                       "{\"future\":[1,{}],\"arch\":\"adm_unet\",\"images\":\"many\",\"classes\":[\"a\",7]}"));
+    OK(duet_card_parse(
+        &card, config, arena,
+        "{\"future\":[1,{}],\"arch\":\"adm_unet\",\"images\":\"many\",\"classes\":[\"a\",7]}"));
     assert_string_equal(card.arch, "adm_unet");
     assert_true(card.images == 0 && !card.recommended.valid && card.class_count == 2);
     assert_string_equal(card.class_names[1], "?");
@@ -90,14 +100,16 @@ static void card_takes_what_is_there(void **unused) {
     FAILS(DUET_FORMAT, "the card is not JSON", duet_card_parse(&card, config, arena, ""));
     FAILS(DUET_FORMAT, "the card is not JSON", duet_card_parse(&card, config, arena, "{\"arch\":"));
     FAILS(DUET_FORMAT, "no object", duet_card_parse(&card, config, arena, "[1]"));
-    FAILS(DUET_FORMAT, "duplicate", duet_card_parse(&card, config, arena, "{\"arch\":\"a\",\"arch\":\"b\"}"));
+    FAILS(DUET_FORMAT, "duplicate",
+          duet_card_parse(&card, config, arena, "{\"arch\":\"a\",\"arch\":\"b\"}"));
     duet_arena_free(arena);
 }
 
 static void names_must_be_text(void **unused) {
     (void)unused;
     duet_model *model = tiny(1);
-    FAILS(DUET_ARG, "class 1", duet_card_set_classes(model, (const char *const[]){"a", "caf\xE9"}, 2));
+    FAILS(DUET_ARG, "class 1",
+          duet_card_set_classes(model, (const char *const[]){"a", "caf\xE9"}, 2));
     assert_int_equal(duet_model_card(model)->class_count, 3); /* as before */
     memcpy(duet_model_card(model)->name, "caf\xE9", 5);
     FAILS(DUET_FORMAT, "not UTF-8", duet_model_save(model, PATH, DUET_F32));
@@ -106,8 +118,8 @@ static void names_must_be_text(void **unused) {
 
 /* ---- files ---- */
 
-static void assert_same_weights(const duet_param_slot *have, const duet_model *read, const duet_param_slot *slot, const duet_model *model,
-                                bool half) {
+static void assert_same_weights(const duet_param_slot *have, const duet_model *read,
+                                const duet_param_slot *slot, const duet_model *model, bool half) {
     assert_string_equal(have->name, slot->name);
     assert_int_equal(have->count, slot->count);
     for (int64_t i = 0; i < slot->count; i++) {
@@ -117,7 +129,8 @@ static void assert_same_weights(const duet_param_slot *have, const duet_model *r
             duet_convert(&stored, DUET_F16, &want, DUET_F32, 1);
             duet_convert(&want, DUET_F32, &stored, DUET_F16, 1);
         }
-        assert_memory_equal((const float *)duet_params_data(read->params, have) + i, &want, sizeof want);
+        assert_memory_equal((const float *)duet_params_data(read->params, have) + i, &want,
+                            sizeof want);
     }
 }
 
@@ -131,15 +144,19 @@ static void weights_come_back(void **unused) {
         assert_same_card(duet_model_card(read), duet_model_card(model));
         assert_string_equal(duet_model_path(read), PATH);
         assert_string_equal(duet_model_config(read), duet_model_config(model));
-        assert_int_equal(read->params->slots[0].lent != NULL, !half); /* f32 weights stay in the mapped file */
-        for (int64_t s = 0; s < model->params->count; s++) assert_same_weights(&read->params->slots[s], read, &model->params->slots[s], model, half);
+        assert_int_equal(read->params->slots[0].lent != NULL,
+                         !half); /* f32 weights stay in the mapped file */
+        for (int64_t s = 0; s < model->params->count; s++)
+            assert_same_weights(&read->params->slots[s], read, &model->params->slots[s], model,
+                                half);
         assert_int_equal(duet_model_hash(read) == duet_model_hash(model), !half);
         duet_model_close(read);
     }
     duet_model_close(model);
 }
 
-/* Matrices and filters as bf16, read where the mapped file has them; what has one axis stays f32. Saved again they are the same. */
+/* Matrices and filters as bf16, read where the mapped file has them; what has one axis stays f32.
+ * Saved again they are the same. */
 static void bf16_weights_come_back(void **unused) {
     (void)unused;
     duet_model *model = tiny(4), *read = NULL, *again = NULL;
@@ -156,7 +173,9 @@ static void bf16_weights_come_back(void **unused) {
             uint16_t stored;
             duet_convert(&stored, DUET_BF16, &want, DUET_F32, 1);
             if (have->dtype == DUET_BF16) duet_convert(&want, DUET_F32, &stored, DUET_BF16, 1);
-            duet_convert(&value, DUET_F32, (const uint8_t *)have->lent + (size_t)i * duet_dtype_size(have->dtype), have->dtype, 1);
+            duet_convert(&value, DUET_F32,
+                         (const uint8_t *)have->lent + (size_t)i * duet_dtype_size(have->dtype),
+                         have->dtype, 1);
             assert_memory_equal(&value, &want, sizeof value);
         }
     }
@@ -189,7 +208,8 @@ static void the_card_is_replaced_and_nothing_else(void **unused) {
     OK(duet_store_open(&store, PATH));
     assert_int_equal(duet_store_at(store, 0)->dtype, DUET_F16);
     duet_store_close(store);
-    FAILS(DUET_NOT_FOUND, "no such", duet_model_update_card(DUET_TEST_TMP "/no such.safetensors", card));
+    FAILS(DUET_NOT_FOUND, "no such",
+          duet_model_update_card(DUET_TEST_TMP "/no such.safetensors", card));
     duet_model_close(again);
     duet_model_close(read);
     duet_model_close(model);
@@ -237,7 +257,8 @@ static void other_files_are_named(void **unused) {
     assert_refused(DUET_FORMAT, PATH, "is empty");
     OK(duet_store_write(PATH, "safetensors", &item, 1, NULL, 0));
     assert_refused(DUET_FORMAT, PATH,
-                   "holds 1 tensor (safetensors; the first is 'weight') but no duet card, and no known architecture has them");
+                   "holds 1 tensor (safetensors; the first is 'weight') but no duet card, and no "
+                   "known architecture has them");
     OK(duet_store_write(PATH, "npz", &item, 1, NULL, 0));
     assert_refused(DUET_FORMAT, PATH, "(npz; the first is 'weight') but no duet card");
     OK(duet_store_write(PATH, "safetensors", &item, 1, &(duet_store_pair){"duet.state", "{}"}, 1));
@@ -274,23 +295,29 @@ static void write_with(const duet_model *model, const char *card, int64_t skip) 
     for (int64_t i = 0; i < model->params->count; i++) {
         const duet_param_slot *slot = &model->params->slots[i];
         if (i != skip)
-            items[count++] = (duet_store_item){slot->name, DUET_F32, DUET_F32, slot->shape, model->params->block + slot->offset};
+            items[count++] = (duet_store_item){slot->name, DUET_F32, DUET_F32, slot->shape,
+                                               model->params->block + slot->offset};
     }
-    OK(duet_store_write(PATH, "safetensors", items, count, &(duet_store_pair){DUET_CARD_KEY, card}, 1));
+    OK(duet_store_write(PATH, "safetensors", items, count, &(duet_store_pair){DUET_CARD_KEY, card},
+                        1));
 }
 
 static void cards_and_tensors_must_agree(void **unused) {
     (void)unused;
     duet_model *model = tiny(7), *read = NULL;
     char card[2048], words[256];
-#define CARD(arch, config, more) (snprintf(card, sizeof card, "{\"arch\":\"%s\",\"config\":\"%s\"%s}", arch, config, more), card)
+#define CARD(arch, config, more) \
+    (snprintf(card, sizeof card, "{\"arch\":\"%s\",\"config\":\"%s\"%s}", arch, config, more), card)
     const char *config = strchr(TINY_ARCH, ':') + 1;
     write_with(model, CARD("adm_unet", config, ""), -1);
-    OK(duet_model_open(NULL, &read, PATH)); /* the least a card needs; images are prepared for the network */
-    assert_true(duet_model_card(read)->preprocess.size == 8 && duet_model_card(read)->preprocess.channels == 3);
+    OK(duet_model_open(NULL, &read,
+                       PATH)); /* the least a card needs; images are prepared for the network */
+    assert_true(duet_model_card(read)->preprocess.size == 8 &&
+                duet_model_card(read)->preprocess.channels == 3);
     duet_model_close(read);
     write_with(model, CARD("adm_unet", config, ",\"preprocess\":{\"size\":4,\"channels\":3}"), -1);
-    assert_refused(DUET_FORMAT, PATH, "prepares images of 4 x 4 with 3 channels, but the network takes 8 x 8 with 3");
+    assert_refused(DUET_FORMAT, PATH,
+                   "prepares images of 4 x 4 with 3 channels, but the network takes 8 x 8 with 3");
     write_with(model, CARD("adm_unet", config, ",\"preprocess\":{\"size\":8,\"channels\":1}"), -1);
     assert_refused(DUET_FORMAT, PATH, "8 x 8 with 1 channels");
     for (int64_t skip = 0; skip < model->params->count; skip += 13) {
@@ -299,7 +326,10 @@ static void cards_and_tensors_must_agree(void **unused) {
         assert_refused(DUET_FORMAT, PATH, words);
     }
     write_with(model,
-               CARD("adm_unet", "image_size=8,num_channels=16,channel_mult=1/2,num_res_blocks=1,norm_groups=4,num_heads=2", ""),
+               CARD("adm_unet",
+                    "image_size=8,num_channels=16,channel_mult=1/"
+                    "2,num_res_blocks=1,norm_groups=4,num_heads=2",
+                    ""),
                -1);
     assert_refused(DUET_SHAPE, PATH, "but the card's configuration needs");
     write_with(model, CARD("adm_unet", "image_size=9,channel_mult=1/2", ""), -1);
@@ -319,7 +349,8 @@ int main(void) {
         cmocka_unit_test(card_comes_back),
         cmocka_unit_test(card_takes_what_is_there),
         cmocka_unit_test(names_must_be_text),
-        cmocka_unit_test(weights_come_back), cmocka_unit_test(bf16_weights_come_back),
+        cmocka_unit_test(weights_come_back),
+        cmocka_unit_test(bf16_weights_come_back),
         cmocka_unit_test(the_card_is_replaced_and_nothing_else),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(other_files_are_named),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Networks that recognise only: files of torchvision's and timm's own blocks (tests/golden/make_recogniser_goldens.py) are opened by
- * names and shapes, and every tap, the logits among them, is what PyTorch found. */
+ * Networks that recognise only: files of torchvision's and timm's own blocks
+ * (tests/golden/make_recogniser_goldens.py) are opened by names and shapes, and every tap, the
+ * logits among them, is what PyTorch found. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,9 +29,13 @@ static double distance(const float *have, const float *want, int64_t count) {
     return sqrt(difference / size);
 }
 
-static double check_tap(duet_context *ctx, duet_model *model, duet_store *golden, const char *name, const duet_tap_row *tap, const uint8_t *pixels) {
+static double check_tap(duet_context *ctx, duet_model *model, duet_store *golden, const char *name,
+                        const duet_tap_row *tap, const uint8_t *pixels) {
     const int64_t side = tap->height < 2 ? 1 : 2, count = side * side * tap->channels, index = 0;
-    const duet_reader_options options = {.t = -1, .taps = {.count = 1, .v = {tap->block}}, .pools = {.count = 1, .v = {side}}, .batch = 1};
+    const duet_reader_options options = {.t = -1,
+                                         .taps = {.count = 1, .v = {tap->block}},
+                                         .pools = {.count = 1, .v = {side}},
+                                         .batch = 1};
     duet_reader *reader = NULL;
     float *have = NULL, *want = NULL;
     char key[64];
@@ -66,7 +71,8 @@ static void check_model(const char *name, int taps, int64_t logits) {
     const int64_t size = duet_model_card(model)->preprocess.size, count = size * size * 3;
     OK(duet_alloc(&pixels, count, 1));
     for (int64_t i = 0; i < count; i++) pixels[i] = (uint8_t)(37 * i % 251);
-    for (int i = 0; i < taps; i++) worst = fmax(worst, check_tap(ctx, model, golden, name, duet_model_tap(model, i), pixels));
+    for (int i = 0; i < taps; i++)
+        worst = fmax(worst, check_tap(ctx, model, golden, name, duet_model_tap(model, i), pixels));
     print_message("    %-18s %d taps, worst relative rms %.1e\n", name, taps, worst);
     assert_true(worst < 5e-6);
     duet_release(pixels);
@@ -98,8 +104,9 @@ static void test_refusals(void **state) {
     duet_context_free(ctx);
 }
 
-/* The judge of generated images has 23,850,960 weights (torchvision's count with 1008 classes) and 34,432 running statistics; its
- * taps are those that metrics use. Values at full size: tools/parity/inception.py. */
+/* The judge of generated images has 23,850,960 weights (torchvision's count with 1008 classes) and
+ * 34,432 running statistics; its taps are those that metrics use. Values at full size:
+ * tools/parity/inception.py. */
 static void test_inception(void **state) {
     duet_context *ctx = NULL;
     duet_model *model = NULL;
@@ -120,6 +127,8 @@ static void test_inception(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_refusals), cmocka_unit_test(test_inception)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_files),
+                                       cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_inception)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

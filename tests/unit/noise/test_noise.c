@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The linear schedule against its formula and against published levels; noise of images; adding noise. */
+ * The linear schedule against its formula and against published levels; noise of images; adding
+ * noise. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,20 +12,19 @@
 
 #include "noise/noise.h"
 
-static duet_noise *open_noise(const char *spec)
-{
+static duet_noise *open_noise(const char *spec) {
     duet_noise *noise = NULL;
     assert_int_equal(duet_noise_new(&noise, spec), DUET_OK);
     return noise;
 }
 
-static void check_formula(const char *spec, int steps, double first, double last)
-{
+static void check_formula(const char *spec, int steps, double first, double last) {
     duet_noise *noise = open_noise(spec);
     assert_int_equal(noise->steps, steps);
     long double abar = 1.0L;
     for (int t = 0; t < steps; t++) {
-        abar *= 1.0L - ((long double)first + ((long double)last - (long double)first) * t / (steps - 1));
+        abar *= 1.0L -
+                ((long double)first + ((long double)last - (long double)first) * t / (steps - 1));
         const duet_level level = duet_noise_level(noise, t);
         assert_true(fabsl((long double)level.alpha - sqrtl(abar)) < 1e-13L);
         assert_true(fabsl((long double)level.sigma - sqrtl(1.0L - abar)) < 1e-13L);
@@ -33,8 +33,7 @@ static void check_formula(const char *spec, int steps, double first, double last
     duet_noise_free(noise);
 }
 
-static void test_formula(void **state)
-{
+static void test_formula(void **state) {
     (void)state;
     check_formula("linear", 1000, 1e-4, 2e-2);
     check_formula("linear:steps=250", 250, 4e-4, 8e-2); /* betas grow as the steps get fewer */
@@ -42,13 +41,13 @@ static void test_formula(void **state)
 }
 
 /* sqrt(abar) and sigma/alpha of the DDPM schedule, three digits. */
-static void test_published(void **state)
-{
+static void test_published(void **state) {
     (void)state;
     static const struct {
         int t;
         double alpha, ratio;
-    } known[] = {{10, .999, .047}, {30, .994, .112}, {90, .956, .308}, {150, .887, .522}, {300, .628, 1.240}, {500, .279, 3.443}};
+    } known[] = {{10, .999, .047},  {30, .994, .112},   {90, .956, .308},
+                 {150, .887, .522}, {300, .628, 1.240}, {500, .279, 3.443}};
     duet_noise *noise = open_noise("linear");
     for (int i = 0; i < DUET_COUNT(known); i++) {
         const duet_level level = duet_noise_level(noise, known[i].t);
@@ -58,18 +57,18 @@ static void test_published(void **state)
     duet_noise_free(noise);
 }
 
-static void test_clean_level(void **state)
-{
+static void test_clean_level(void **state) {
     (void)state;
     duet_noise *noise = open_noise("linear");
     const duet_level level = duet_noise_level(noise, -1);
-    assert_true(level.t == -1.0 && level.alpha == 1.0 && level.sigma == 0.0 && level.in_scale == 1.0 && level.net_t == 0.0);
+    assert_true(level.t == -1.0 && level.alpha == 1.0 && level.sigma == 0.0 &&
+                level.in_scale == 1.0 && level.net_t == 0.0);
     duet_noise_free(noise);
 }
 
-/* Karras et al. 2022: 18 levels of EDM at 32 pixels from 80 down to 0.002; inputs of unit variance for images of deviation 0.5. */
-static void test_karras(void **state)
-{
+/* Karras et al. 2022: 18 levels of EDM at 32 pixels from 80 down to 0.002; inputs of unit variance
+ * for images of deviation 0.5. */
+static void test_karras(void **state) {
     (void)state;
     static const struct {
         int t;
@@ -78,41 +77,52 @@ static void test_karras(void **state)
     duet_noise *noise = open_noise("karras:steps=18");
     for (int i = 0; i < DUET_COUNT(known); i++) {
         const duet_level level = duet_noise_level(noise, known[i].t);
-        if (!(fabs(level.sigma - known[i].sigma) < 1e-6 * known[i].sigma)) fail_msg("t %d: sigma %.9g", known[i].t, level.sigma);
-        assert_true(level.alpha == 1.0 && fabs(level.in_scale * sqrt(level.sigma * level.sigma + 0.25) - 1.0) < 1e-12);
+        if (!(fabs(level.sigma - known[i].sigma) < 1e-6 * known[i].sigma))
+            fail_msg("t %d: sigma %.9g", known[i].t, level.sigma);
+        assert_true(level.alpha == 1.0 &&
+                    fabs(level.in_scale * sqrt(level.sigma * level.sigma + 0.25) - 1.0) < 1e-12);
         assert_true(fabs(exp(level.net_t / 250.0) - level.sigma) < 1e-9 * level.sigma);
     }
     const duet_level clean = duet_noise_level(noise, -1);
-    assert_true(clean.sigma == 0.0 && clean.alpha == 1.0 && fabs(clean.in_scale - 2.0) < 1e-4 && clean.net_t < -1500.0);
+    assert_true(clean.sigma == 0.0 && clean.alpha == 1.0 && fabs(clean.in_scale - 2.0) < 1e-4 &&
+                clean.net_t < -1500.0);
     duet_noise_free(noise);
 }
 
-/* diffusers' alphas_cumprod (f32) for the betas of latent diffusion, along a sigmoid, and for others. */
-static void test_diffusers(void **state)
-{
+/* diffusers' alphas_cumprod (f32) for the betas of latent diffusion, along a sigmoid, and for
+ * others. */
+static void test_diffusers(void **state) {
     (void)state;
     static const struct {
         const char *spec;
         int t;
         double abar;
-    } known[] = {{"scaled_linear", 0, 0.99915}, {"scaled_linear", 250, 0.673792303}, {"scaled_linear", 500, 0.276332468}, {"scaled_linear", 999, 0.00466009509},
+    } known[] = {{"scaled_linear", 0, 0.99915},
+                 {"scaled_linear", 250, 0.673792303},
+                 {"scaled_linear", 500, 0.276332468},
+                 {"scaled_linear", 999, 0.00466009509},
                  {"scaled_linear:steps=400,beta_start=0.001,beta_end=0.02", 399, 0.0327404477},
-                 {"sigmoid", 0, 0.99985081}, {"sigmoid", 250, 0.90279901}, {"sigmoid", 500, 0.298887581}, {"sigmoid", 999, 3.96818214e-05},
+                 {"sigmoid", 0, 0.99985081},
+                 {"sigmoid", 250, 0.90279901},
+                 {"sigmoid", 500, 0.298887581},
+                 {"sigmoid", 999, 3.96818214e-05},
                  {"sigmoid:steps=200,beta_start=1e-5,beta_end=0.002", 199, 0.817775428}};
     for (int i = 0; i < DUET_COUNT(known); i++) {
         duet_noise *noise = open_noise(known[i].spec);
         const duet_level level = duet_noise_level(noise, known[i].t);
-        if (!(fabs(level.alpha * level.alpha - known[i].abar) < 1e-5 * known[i].abar)) fail_msg("%s at %d: %.9g", known[i].spec, known[i].t, level.alpha * level.alpha);
-        assert_true(fabs(level.alpha * level.alpha + level.sigma * level.sigma - 1.0) < 1e-12 && level.net_t == known[i].t);
+        if (!(fabs(level.alpha * level.alpha - known[i].abar) < 1e-5 * known[i].abar))
+            fail_msg("%s at %d: %.9g", known[i].spec, known[i].t, level.alpha * level.alpha);
+        assert_true(fabs(level.alpha * level.alpha + level.sigma * level.sigma - 1.0) < 1e-12 &&
+                    level.net_t == known[i].t);
         duet_noise_free(noise);
     }
 }
 
-static void test_refusals(void **state)
-{
+static void test_refusals(void **state) {
     (void)state;
     duet_noise *noise = NULL;
-    assert_int_equal(duet_noise_new(&noise, "linear:steps=20"), DUET_ARG); /* the last beta would be 1 */
+    assert_int_equal(duet_noise_new(&noise, "linear:steps=20"),
+                     DUET_ARG); /* the last beta would be 1 */
     assert_non_null(strstr(duet_error_message(), "20 steps"));
     assert_int_equal(duet_noise_new(&noise, "linear:steps=0"), DUET_ARG);
     assert_int_equal(duet_noise_new(&noise, "liner"), DUET_ARG);
@@ -120,21 +130,19 @@ static void test_refusals(void **state)
     assert_null(noise);
 }
 
-static void test_add(void **state)
-{
+static void test_add(void **state) {
     (void)state;
     const float x0[3] = {1.0F, -0.5F, 0.25F}, eps[3] = {2.0F, 0.5F, -1.0F};
     const duet_level level = {.alpha = 0.75, .sigma = 0.5, .in_scale = 2.0};
     float out[3];
     duet_add_noise(out, x0, eps, level, 3);
     for (int i = 0; i < 3; i++) assert_true(out[i] == 1.5F * x0[i] + 1.0F * eps[i]);
-    memcpy(out, x0, sizeof(out));
+    memcpy(out, x0, sizeof out);
     duet_add_noise(out, out, eps, level, 3); /* in place */
     assert_true(out[1] == 1.5F * x0[1] + 1.0F * eps[1]);
 }
 
-static void test_image_noise(void **state)
-{
+static void test_image_noise(void **state) {
     (void)state;
     enum { N = 4096 };
     static float a[N], b[N];
@@ -148,17 +156,18 @@ static void test_image_noise(void **state)
         square += (double)a[i] * (double)a[i] / N;
         cross += (double)a[i] * (double)b[i] / N;
     }
-    assert_true(fabs(mean) < 0.08 && fabs(square - 1.0) < 0.11 && fabs(cross) < 0.08); /* 5 standard errors */
+    assert_true(fabs(mean) < 0.08 && fabs(square - 1.0) < 0.11 &&
+                fabs(cross) < 0.08); /* 5 standard errors */
     duet_image_noise(b, 8, 3, N);
-    assert_memory_not_equal(a, b, sizeof(a));
+    assert_memory_not_equal(a, b, sizeof a);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formula), cmocka_unit_test(test_published), cmocka_unit_test(test_clean_level),
-        cmocka_unit_test(test_karras),
-        cmocka_unit_test(test_diffusers), cmocka_unit_test(test_refusals), cmocka_unit_test(test_add),      cmocka_unit_test(test_image_noise),
+        cmocka_unit_test(test_formula),     cmocka_unit_test(test_published),
+        cmocka_unit_test(test_clean_level), cmocka_unit_test(test_karras),
+        cmocka_unit_test(test_diffusers),   cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_add),         cmocka_unit_test(test_image_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * markup.h: a strict little reader for the pages of src/report: every tag is closed in order, every attribute is quoted,
- * no bare '<' or '>' stands in text, '&' starts a known reference, no script and nothing from outside. */
+ * markup.h: a strict little reader for the pages of src/report: every tag is closed in order, every
+ * attribute is quoted, no bare '<' or '>' stands in text, '&' starts a known reference, no script
+ * and nothing from outside. */
 #ifndef DUET_TEST_MARKUP_H
 #define DUET_TEST_MARKUP_H
 
@@ -37,7 +38,9 @@ static const char *markup_attributes(const char *p, bool *closed) {
         const char *name = p;
         while (isalnum((unsigned char)*p) || *p == '-') p++;
         if (p == name || strncmp(name, "on", 2) == 0 || strncmp(name, "src", 3) == 0) return NULL;
-        if (strncmp(name, "href", 4) == 0 && strncmp(p, "=\"#", 3) != 0 && strncmp(p, "=\"data:", 7) != 0) return NULL;
+        if (strncmp(name, "href", 4) == 0 && strncmp(p, "=\"#", 3) != 0 &&
+            strncmp(p, "=\"data:", 7) != 0)
+            return NULL;
         if (p[0] != '=' || p[1] != '"') return NULL;
         for (p += 2; *p != '"'; p++) {
             if (*p == 0 || *p == '<' || (*p == '&' && !markup_reference(p))) return NULL;
@@ -52,7 +55,8 @@ static bool markup_good(const char *text) {
     const char *p = text;
     if (strncmp(p, "<!doctype html>", 15) == 0) p += 15;
     while (*p != 0) {
-        if (*p == '>' || (*p == '&' && !markup_reference(p))) return markup_bad("bare character", p);
+        if (*p == '>' || (*p == '&' && !markup_reference(p)))
+            return markup_bad("bare character", p);
         if (*p != '<') {
             p++;
             continue;
@@ -63,7 +67,8 @@ static bool markup_good(const char *text) {
         while (isalnum((unsigned char)name[size])) size++;
         if (size == 0 || size >= MARKUP_NAME) return markup_bad("no tag name", p);
         if (end) {
-            if (depth == 0 || strlen(open[depth - 1]) != size || strncmp(open[depth - 1], name, size) != 0 || name[size] != '>') {
+            if (depth == 0 || strlen(open[depth - 1]) != size ||
+                strncmp(open[depth - 1], name, size) != 0 || name[size] != '>') {
                 return markup_bad("wrong end tag", p);
             }
             depth--;
@@ -74,7 +79,9 @@ static bool markup_good(const char *text) {
         p = markup_attributes(name + size, &closed);
         if (p == NULL) return markup_bad("malformed attribute", tag);
         if (size == 6 && strncmp(name, "script", 6) == 0) return markup_bad("script", tag);
-        if ((size == 4 && strncmp(name, "meta", 4) == 0) || (size == 2 && strncmp(name, "br", 2) == 0)) closed = true;
+        if ((size == 4 && strncmp(name, "meta", 4) == 0) ||
+            (size == 2 && strncmp(name, "br", 2) == 0))
+            closed = true;
         if (closed) continue;
         if (depth == MARKUP_DEPTH) return markup_bad("too deep", tag);
         snprintf(open[depth++], MARKUP_NAME, "%.*s", (int)size, name);

@@ -9,17 +9,20 @@
 #include "report/grid.h"
 
 /* What the sheet holds at (x, y): white in gaps, else the pixel of the image whose cell that is. */
-static int expected(const uint8_t *pixels, int64_t count, int64_t h, int64_t w, int c, int64_t columns, int64_t gap, int64_t scale,
-                    int64_t x, int64_t y, int channel) {
+static int expected(const uint8_t *pixels, int64_t count, int64_t h, int64_t w, int c,
+                    int64_t columns, int64_t gap, int64_t scale, int64_t x, int64_t y,
+                    int channel) {
     const int64_t cell_x = w * scale + gap, cell_y = h * scale + gap;
     if (x < gap || y < gap) return 255;
     const int64_t i = (x - gap) / cell_x + (y - gap) / cell_y * columns;
     const int64_t in_x = (x - gap) % cell_x, in_y = (y - gap) % cell_y;
-    if (in_x >= w * scale || in_y >= h * scale || (x - gap) / cell_x >= columns || i >= count) return 255;
+    if (in_x >= w * scale || in_y >= h * scale || (x - gap) / cell_x >= columns || i >= count)
+        return 255;
     return pixels[((i * h + in_y / scale) * w + in_x / scale) * c + channel];
 }
 
-static void check(int64_t count, int64_t h, int64_t w, int c, int64_t columns, int64_t gap, int64_t scale) {
+static void check(int64_t count, int64_t h, int64_t w, int c, int64_t columns, int64_t gap,
+                  int64_t scale) {
     uint8_t pixels[600];
     duet_image sheet = {0};
     assert_true(count * h * w * c <= (int64_t)sizeof pixels);
@@ -60,11 +63,13 @@ static void test_refusals(void **state) {
     assert_int_equal(duet_grid(&sheet, pixels, 1, 2, 2, 1, 1, 0, 0), DUET_ARG);
     assert_int_equal(duet_grid(&sheet, pixels, 1, 2, 2, 1, 1, 0, INT64_MAX / 2), DUET_ARG);
     assert_int_equal(duet_grid(&sheet, pixels, INT64_MAX, 2, 2, 1, 1, 0, 1), DUET_ARG);
-    assert_int_equal(duet_grid(&sheet, pixels, INT64_MAX, 2, 2, 1, INT64_MAX, INT64_MAX, 1), DUET_ARG);
+    assert_int_equal(duet_grid(&sheet, pixels, INT64_MAX, 2, 2, 1, INT64_MAX, INT64_MAX, 1),
+                     DUET_ARG);
     assert_int_equal(sheet.width, 7);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_layout), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_layout),
+                                       cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The whole page: complete runs, empty runs, hostile names, damaged and missing files, wrong types, many classes. Whatever
- * the files hold, writing succeeds and the markup is well-formed. */
+ * The whole page: complete runs, empty runs, hostile names, damaged and missing files, wrong types,
+ * many classes. Whatever the files hold, writing succeeds and the markup is well-formed. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,41 +75,56 @@ static int clean(void **state) {
 static const char good_run[] =
     "{\"command\":\"train\",\"name\":\"my <run> & "
     "co\",\"status\":\"done\",\"created\":\"2026-01-31T12:00:00Z\",\"settings\":{\"batch\":"
-    "\"64\",\"lr\":\"0.0004\",\"resume\":\"\"},\"data\":{\"name\":\"fashion\",\"height\":28,\"width\":28,\"channels\":1,"
+    "\"64\",\"lr\":\"0.0004\",\"resume\":\"\"},\"data\":{\"name\":\"fashion\",\"height\":28,"
+    "\"width\":28,\"channels\":1,"
     "\"classes\":3,"
-    "\"train\":60000},\"model\":{\"arch\":\"adm_unet\",\"parameters\":1190000,\"macs\":61000000,\"taps\":17,\"size\":32,"
+    "\"train\":60000},\"model\":{\"arch\":\"adm_unet\",\"parameters\":1190000,\"macs\":61000000,"
+    "\"taps\":17,\"size\":32,"
     "\"channels\":1},"
-    "\"denoise_t\":[10,50],\"machine\":{\"cpu\":\"a cpu\",\"threads\":2,\"isa\":\"avx2\"},\"images\":330000,\"steps\":5156,"
+    "\"denoise_t\":[10,50],\"machine\":{\"cpu\":\"a "
+    "cpu\",\"threads\":2,\"isa\":\"avx2\"},\"images\":330000,\"steps\":5156,"
     "\"seconds\":1200.0,\"final_loss\":0.0312,\"peak_memory\":734003200}";
-static const char good_loss[] = "step,images,seconds,loss,loss_q0,loss_q1,loss_q2,loss_q3,grad_norm,lr,images_per_second\n"
-                                "10,640,2.5,0.9,1.2,0.9,0.7,0.5,3.1,0.0001,256\n20,1280,5,0.5,,0.5,nan,0.3,2.0,0.0002,257\n"
-                                "30,1920,7.5,0.2,0.4,0.2,0.1,0.1,1.0,0.0003,255\n";
+static const char good_loss[] =
+    "step,images,seconds,loss,loss_q0,loss_q1,loss_q2,loss_q3,grad_norm,lr,images_per_second\n"
+    "10,640,2.5,0.9,1.2,0.9,0.7,0.5,3.1,0.0001,256\n20,1280,5,0.5,,0.5,nan,0.3,2.0,0.0002,257\n"
+    "30,1920,7.5,0.2,0.4,0.2,0.1,0.1,1.0,0.0003,255\n";
 static const char good_sweep[] =
-    "{\"fit_rows\":8000,\"val_rows\":4000,\"taps\":[{\"tap\":1,\"name\":\"in.0\",\"height\":28,\"width\":28},{\"tap\":2,\"name\":"
+    "{\"fit_rows\":8000,\"val_rows\":4000,\"taps\":[{\"tap\":1,\"name\":\"in.0\",\"height\":28,"
+    "\"width\":28},{\"tap\":2,\"name\":"
     "\"mid\","
-    "\"height\":14,\"width\":14}],\"rows\":[{\"reader\":\"model\",\"t\":0,\"tap\":1,\"pool\":1,\"top1\":70.1},{\"reader\":"
+    "\"height\":14,\"width\":14}],\"rows\":[{\"reader\":\"model\",\"t\":0,\"tap\":1,\"pool\":1,"
+    "\"top1\":70.1},{\"reader\":"
     "\"model\","
-    "\"t\":10,\"tap\":2,\"pool\":1,\"top1\":88.2,\"dim\":256},{\"reader\":\"model\",\"t\":10,\"tap\":2,\"pool\":2,\"top1\":81.3},"
-    "{\"reader\":\"model\",\"t\":10,\"tap\":1,\"pool\":2,\"top1\":null},{\"reader\":\"random\",\"t\":10,\"tap\":2,\"pool\":1,"
+    "\"t\":10,\"tap\":2,\"pool\":1,\"top1\":88.2,\"dim\":256},{\"reader\":\"model\",\"t\":10,"
+    "\"tap\":2,\"pool\":2,\"top1\":81.3},"
+    "{\"reader\":\"model\",\"t\":10,\"tap\":1,\"pool\":2,\"top1\":null},{\"reader\":\"random\","
+    "\"t\":10,\"tap\":2,\"pool\":1,"
     "\"top1\":66.4},"
-    "{\"reader\":\"pixels\",\"t\":0,\"tap\":0,\"pool\":0,\"top1\":77.5}],\"best\":{\"reader\":\"model\",\"t\":10,\"tap\":2,"
+    "{\"reader\":\"pixels\",\"t\":0,\"tap\":0,\"pool\":0,\"top1\":77.5}],\"best\":{\"reader\":"
+    "\"model\",\"t\":10,\"tap\":2,"
     "\"pool\":1,"
     "\"top1\":88.2},\"timings\":{\"features\":60.0,\"heads\":35}}";
-static const char good_probe[] =
-    "{\"head\":\"linear\",\"setting\":{\"t\":10,\"tap\":2,\"pool\":1},\"setting_from\":\"sweep\",\"top1\":90.4,\"top1_std\":0.05,"
-    "\"noise_seeds\":[0,1,2],\"train_rows\":60000,\"test_rows\":30,\"class_names\":[\"<script>alert(1)</"
-    "script>\",\"b\\\"'&\",\"c\"],"
-    "\"per_class\":[80,90,100],\"confusion\":[[8,2,0],[1,9,0],[0,0,10]],\"rows\":[{\"reader\":\"model\",\"t\":10,\"tap\":2,"
-    "\"pool\":1,"
-    "\"dim\":256,\"strength\":0.01,\"top1\":90.4,\"val_top1\":90.9},{\"reader\":\"random\",\"top1\":82.7,\"dim\":256},{\"reader\":"
-    "\"pixels\","
-    "\"top1\":84.4,\"dim\":784}],\"neighbours\":\"neighbours.png\",\"neighbours_k\":8,\"seconds\":95}";
+static const char good_probe[] = "{\"head\":\"linear\",\"setting\":{\"t\":10,\"tap\":2,\"pool\":1},"
+                                 "\"setting_from\":\"sweep\",\"top1\":90.4,\"top1_std\":0.05,"
+                                 "\"noise_seeds\":[0,1,2],\"train_rows\":60000,\"test_rows\":30,"
+                                 "\"class_names\":[\"<script>alert(1)</"
+                                 "script>\",\"b\\\"'&\",\"c\"],"
+                                 "\"per_class\":[80,90,100],\"confusion\":[[8,2,0],[1,9,0],[0,0,10]"
+                                 "],\"rows\":[{\"reader\":\"model\",\"t\":10,\"tap\":2,"
+                                 "\"pool\":1,"
+                                 "\"dim\":256,\"strength\":0.01,\"top1\":90.4,\"val_top1\":90.9},{"
+                                 "\"reader\":\"random\",\"top1\":82.7,\"dim\":256},{\"reader\":"
+                                 "\"pixels\","
+                                 "\"top1\":84.4,\"dim\":784}],\"neighbours\":\"neighbours.png\","
+                                 "\"neighbours_k\":8,\"seconds\":95}";
 
 static void put_all(void) {
     put("run.json", good_run);
     put("loss.csv", good_loss);
-    put("sample-001/result.json", "{\"sampler\":\"ddim:steps=50\",\"count\":64,\"seed\":1,\"seconds\":12.3,\"grid\":\"grid.png\"}");
-    put("sample-010/result.json", "{\"sampler\":\"newest\",\"count\":4,\"seed\":1,\"seconds\":1,\"grid\":\"grid.png\"}");
+    put("sample-001/result.json", "{\"sampler\":\"ddim:steps=50\",\"count\":64,\"seed\":1,"
+                                  "\"seconds\":12.3,\"grid\":\"grid.png\"}");
+    put("sample-010/result.json",
+        "{\"sampler\":\"newest\",\"count\":4,\"seed\":1,\"seconds\":1,\"grid\":\"grid.png\"}");
     put("sweep-001/result.json", good_sweep);
     put("probe-001/result.json", good_probe);
     put_picture("real.png");
@@ -149,7 +164,8 @@ static void test_complete(void **state) {
     for (size_t i = 0; i < sizeof part / sizeof part[0]; i++) {
         if (strstr(html, part[i]) == NULL) fail_msg("the page lacks '%s'", part[i]);
     }
-    const char *first = strstr(html, "<code>newest</code>"), *second = strstr(html, "<code>ddim:steps=50</code>");
+    const char *first = strstr(html, "<code>newest</code>"),
+               *second = strstr(html, "<code>ddim:steps=50</code>");
     assert_true(first != NULL && second != NULL && first < second);
     assert_null(strstr(html, "class=\"missing\""));
     assert_null(strstr(html, ">nan"));
@@ -175,22 +191,30 @@ static void test_empty(void **state) {
 static void test_recogniser(void **state) {
     (void)state;
     open_run();
-    put("run.json", "{\"command\":\"sweep\",\"status\":\"done\",\"settings\":{\"model\":\"a/net.th\"},\"model\":{\"arch\":\"resnet\","
+    put("run.json", "{\"command\":\"sweep\",\"status\":\"done\",\"settings\":{\"model\":\"a/"
+                    "net.th\"},\"model\":{\"arch\":\"resnet\","
                     "\"parameters\":1000,\"makes_no_images\":\"it is a classifier\"}}");
-    put("sweep-001/result.json", "{\"rows\":[{\"reader\":\"model\",\"t\":-1,\"tap\":1,\"pool\":1,\"top1\":70}],\"best\":{\"reader\":\"model\","
+    put("sweep-001/result.json", "{\"rows\":[{\"reader\":\"model\",\"t\":-1,\"tap\":1,\"pool\":1,"
+                                 "\"top1\":70}],\"best\":{\"reader\":\"model\","
                                  "\"t\":-1,\"tap\":1,\"pool\":1,\"top1\":70}}");
     const char *html = build();
-    static const char *const part[] = {"It generates nothing: it is a classifier", "duet probe a/net.th", "on clean images, tap 1, pool 1", ">clean<", "<h3>Options</h3>"};
+    static const char *const part[] = {"It generates nothing: it is a classifier",
+                                       "duet probe a/net.th", "on clean images, tap 1, pool 1",
+                                       ">clean<", "<h3>Options</h3>"};
     for (size_t i = 0; i < sizeof part / sizeof part[0]; i++)
         if (strstr(html, part[i]) == NULL) fail_msg("the page lacks '%s'", part[i]);
-    static const char *const never[] = {"<h2>It generates</h2>", "duet sample", "does two jobs", ">-1<", "t = -1", "<h3>Training</h3>"};
+    static const char *const never[] = {
+        "<h2>It generates</h2>", "duet sample", "does two jobs", ">-1<", "t = -1",
+        "<h3>Training</h3>"};
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
-        if (strstr(strstr(html, "<body"), never[i]) != NULL) fail_msg("the page has '%s'", never[i]);
+        if (strstr(strstr(html, "<body"), never[i]) != NULL)
+            fail_msg("the page has '%s'", never[i]);
 }
 
 static void test_damaged(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "{", "[]", "null", "{\"top1\": NaN}", "\xFF\xFE", "{\"rows\": [1, 2"};
+    static const char *const bad[] = {
+        "", "{", "[]", "null", "{\"top1\": NaN}", "\xFF\xFE", "{\"rows\": [1, 2"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         open_run();
         put("run.json", bad[i]);
@@ -236,14 +260,17 @@ static void test_missing_pictures(void **state) {
 
 static void test_wrong_types(void **state) {
     (void)state;
-    static const char *const odd[] = {"null",        "true", "-1", "1e308", "\"<&>\"", "[]", "{}", "[[]]", "[null,\"x\",[1]]",
-                                      "{\"a\":[{}]}"};
-    static const char *const run_key[] = {"name",    "status", "created", "settings", "data",       "model",       "denoise_t",
-                                          "machine", "images", "steps",   "seconds",  "final_loss", "peak_memory", "version"};
-    static const char *const step_key[] = {"sampler",     "count",        "seed",       "seconds",     "grid",      "model",
-                                           "rows",        "best",         "taps",       "timings",     "top1",      "top1_std",
-                                           "noise_seeds", "setting",      "head",       "class_names", "per_class", "confusion",
-                                           "neighbours",  "neighbours_k", "train_rows", "fit_rows",    "val_rows"};
+    static const char *const odd[] = {
+        "null",        "true", "-1", "1e308", "\"<&>\"", "[]", "{}", "[[]]", "[null,\"x\",[1]]",
+        "{\"a\":[{}]}"};
+    static const char *const run_key[] = {
+        "name",    "status", "created", "settings", "data",       "model",       "denoise_t",
+        "machine", "images", "steps",   "seconds",  "final_loss", "peak_memory", "version"};
+    static const char *const step_key[] = {
+        "sampler",     "count",        "seed",       "seconds",     "grid",      "model",
+        "rows",        "best",         "taps",       "timings",     "top1",      "top1_std",
+        "noise_seeds", "setting",      "head",       "class_names", "per_class", "confusion",
+        "neighbours",  "neighbours_k", "train_rows", "fit_rows",    "val_rows"};
     open_run();
     put_all();
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
@@ -271,11 +298,12 @@ static void test_odd_rows(void **state) {
     (void)state;
     open_run();
     put("run.json", good_run);
-    put("sweep-001/result.json",
-        "{\"rows\":[1,null,{\"reader\":\"model\",\"t\":1e300,\"tap\":-5.5,\"pool\":1e-300,\"top1\":50},"
-        "{\"reader\":\"model\",\"t\":0,\"tap\":1,\"pool\":1,\"top1\":-1e308}],\"taps\":[3,{\"tap\":1}],\"best\":7}");
-    put("probe-001/result.json",
-        "{\"confusion\":[[1,\"x\"],3,[1e308,1e308,1e308],[-4]],\"per_class\":[null,-5,1e300],\"class_names\":[1]}");
+    put("sweep-001/result.json", "{\"rows\":[1,null,{\"reader\":\"model\",\"t\":1e300,\"tap\":-5.5,"
+                                 "\"pool\":1e-300,\"top1\":50},"
+                                 "{\"reader\":\"model\",\"t\":0,\"tap\":1,\"pool\":1,\"top1\":-"
+                                 "1e308}],\"taps\":[3,{\"tap\":1}],\"best\":7}");
+    put("probe-001/result.json", "{\"confusion\":[[1,\"x\"],3,[1e308,1e308,1e308],[-4]],\"per_"
+                                 "class\":[null,-5,1e300],\"class_names\":[1]}");
     assert_non_null(strstr(build(), "class 0"));
     put("sweep-001/result.json", "{\"rows\":[{\"reader\":\"pixels\",\"top1\":50}]}");
     assert_non_null(strstr(build(), "sweep-001 has no row of the model"));
@@ -289,7 +317,10 @@ static void test_many_classes(void **state) {
     duet_str_add(&text, "{\"top1\":50,\"confusion\":[");
     for (int r = 0; r < 200; r++) {
         for (int c = 0; c < 200; c++) {
-            const int count = r == c ? 25 : c == (r + 1) % 200 ? 25 - r % 20 : c == (r + 2) % 200 ? r % 20 : 0;
+            const int count = r == c               ? 25
+                              : c == (r + 1) % 200 ? 25 - r % 20
+                              : c == (r + 2) % 200 ? r % 20
+                                                   : 0;
             duet_str_format(&text, "%s%d", c == 0 ? (r == 0 ? "[" : ",[") : ",", count);
         }
         duet_str_add(&text, "]");
@@ -309,7 +340,9 @@ static void test_odd_curves(void **state) {
     (void)state;
     open_run();
     put("run.json", good_run);
-    put("loss.csv", "loss,images\r\n0.5,10\r\n,\r\nx,20\r\n0.25,30\r\n0.1"); /* columns in another order, a cut last line */
+    put("loss.csv",
+        "loss,images\r\n0.5,10\r\n,\r\nx,20\r\n0.25,30\r\n0.1"); /* columns in another order, a cut
+                                                                    last line */
     assert_non_null(strstr(build(), "class=\"line main\""));
     put("loss.csv", "step,images,seconds,loss\n1,64,1,nan\n2,128,2,inf\n3,192,3,-1\n");
     assert_non_null(strstr(build(), "no finite loss"));
@@ -328,10 +361,15 @@ static void test_odd_curves(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_complete, clean),         cmocka_unit_test_teardown(test_empty, clean), cmocka_unit_test_teardown(test_recogniser, clean),
-        cmocka_unit_test_teardown(test_damaged, clean),          cmocka_unit_test_teardown(test_newest_damaged_falls_back, clean),
-        cmocka_unit_test_teardown(test_missing_pictures, clean), cmocka_unit_test_teardown(test_wrong_types, clean),
-        cmocka_unit_test_teardown(test_odd_rows, clean),         cmocka_unit_test_teardown(test_many_classes, clean),
+        cmocka_unit_test_teardown(test_complete, clean),
+        cmocka_unit_test_teardown(test_empty, clean),
+        cmocka_unit_test_teardown(test_recogniser, clean),
+        cmocka_unit_test_teardown(test_damaged, clean),
+        cmocka_unit_test_teardown(test_newest_damaged_falls_back, clean),
+        cmocka_unit_test_teardown(test_missing_pictures, clean),
+        cmocka_unit_test_teardown(test_wrong_types, clean),
+        cmocka_unit_test_teardown(test_odd_rows, clean),
+        cmocka_unit_test_teardown(test_many_classes, clean),
         cmocka_unit_test_teardown(test_odd_curves, clean)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

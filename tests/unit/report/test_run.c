@@ -102,7 +102,8 @@ static void test_newest(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers_grow), cmocka_unit_test(test_steps),
-                                       cmocka_unit_test(test_is_run), cmocka_unit_test(test_newest)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers_grow),
+                                       cmocka_unit_test(test_steps), cmocka_unit_test(test_is_run),
+                                       cmocka_unit_test(test_newest)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

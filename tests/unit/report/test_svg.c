@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Charts and page parts: ticks, colours, quantities, escaping, base64, and markup that stays well-formed for odd numbers. */
+ * Charts and page parts: ticks, colours, quantities, escaping, base64, and markup that stays
+ * well-formed for odd numbers. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,7 +27,8 @@ static void test_ticks(void **state) {
     check_ticks(-0.3, 0.31, false, (const double[]){-0.2, 0, 0.2}, 3);
     check_ticks(0.004, 0.3, true, (const double[]){0.005, 0.01, 0.02, 0.05, 0.1, 0.2}, 6);
     check_ticks(1e-3, 1e3, true, (const double[]){1e-3, 1e-2, 1e-1, 1, 10, 100, 1000}, 7);
-    check_ticks(31, 39, true, (const double[]){32, 34, 36, 38}, 4); /* too narrow for 1, 2, 5: linear */
+    check_ticks(31, 39, true, (const double[]){32, 34, 36, 38},
+                4); /* too narrow for 1, 2, 5: linear */
     check_ticks(NAN, 1, false, NULL, 0);
     check_ticks(1, 1, false, NULL, 0);
     check_ticks(-INFINITY, INFINITY, false, NULL, 0);
@@ -45,7 +47,8 @@ static void test_viridis(void **state) {
     duet_svg_viridis(rgb, NAN);
     assert_true(rgb[0] == 68 && rgb[1] == 1 && rgb[2] == 84);
     int last = 0;
-    for (int i = 0; i <= 20; i++) { /* the luminance grows all the way: that is what makes it readable without colour */
+    for (int i = 0; i <= 20;
+         i++) { /* the luminance grows all the way: that is what makes it readable without colour */
         duet_svg_viridis(rgb, i / 20.0);
         const int light = 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2];
         assert_true(light > last);
@@ -56,9 +59,14 @@ static void test_viridis(void **state) {
 static void test_lines(void **state) {
     (void)state;
     const double x[6] = {1, 2, 3, 4, 5, 6}, y[6] = {1, NAN, 0, INFINITY, 0.5, 0.25};
-    const duet_svg_series series[] = {{.name = "<b>\"", .style = "main", .x = x, .y = y, .count = 6, .label = true}};
-    const duet_svg_lines chart = {
-        .what = "a \"<chart>", .x_title = "x&y", .y_title = "<y>", .series = series, .count = 1, .log_y = true};
+    const duet_svg_series series[] = {
+        {.name = "<b>\"", .style = "main", .x = x, .y = y, .count = 6, .label = true}};
+    const duet_svg_lines chart = {.what = "a \"<chart>",
+                                  .x_title = "x&y",
+                                  .y_title = "<y>",
+                                  .series = series,
+                                  .count = 1,
+                                  .log_y = true};
     duet_str out = {0};
     assert_true(duet_svg_line_chart(&out, &chart, 1000, 300));
     assert_true(duet_svg_line_chart(&out, &chart, 380, 300));
@@ -72,11 +80,14 @@ static void test_lines(void **state) {
 
     const double none[2] = {NAN, -1}, one[1] = {3};
     const duet_svg_series empty[] = {{.name = "e", .style = "main", .x = x, .y = none, .count = 2}};
-    const duet_svg_lines nothing = {.what = "", .x_title = "", .y_title = "", .series = empty, .count = 1, .log_y = true};
+    const duet_svg_lines nothing = {
+        .what = "", .x_title = "", .y_title = "", .series = empty, .count = 1, .log_y = true};
     assert_false(duet_svg_line_chart(&out, &nothing, 1000, 300));
     assert_int_equal(out.size, 0);
-    const duet_svg_series single[] = {{.name = "s", .style = "main", .x = one, .y = one, .count = 1}};
-    const duet_svg_lines point = {.what = "", .x_title = "", .y_title = "", .series = single, .count = 1};
+    const duet_svg_series single[] = {
+        {.name = "s", .style = "main", .x = one, .y = one, .count = 1}};
+    const duet_svg_lines point = {
+        .what = "", .x_title = "", .y_title = "", .series = single, .count = 1};
     assert_true(duet_svg_line_chart(&out, &point, 1000, 300));
     assert_true(markup_good(out.text));
     assert_null(strstr(out.text, "nan"));
@@ -86,7 +97,9 @@ static void test_lines(void **state) {
 static void test_heat(void **state) {
     (void)state;
     const double value[6] = {50, NAN, 1e300, -INFINITY, 99.96, 0};
-    const char *const row[] = {"<r1>", "r2"}, *const column[] = {"a very long column name & more of it", "b", "\xFF"};
+    const char *const row[] = {"<r1>", "r2"}, *const column[] = {
+                                                  "a very long column name & more of it", "b",
+                                                  "\xFF"};
     const char *const group[] = {"g", "g", "h"};
     duet_svg_heat heat = {.what = "<w>",
                           .rows = 2,
@@ -149,7 +162,8 @@ static void check_text(const char *in, const char *want) {
 static void test_escaping(void **state) {
     (void)state;
     check_text("<script>alert('x')&\"", "&lt;script&gt;alert(&#39;x&#39;)&amp;&quot;");
-    check_text("gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x91\x9F", "gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x91\x9F");
+    check_text("gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x91\x9F",
+               "gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x91\x9F");
     check_text("a\xFFz", "a\xEF\xBF\xBDz");
     check_text("a\xC0\xAF", "a\xEF\xBF\xBD\xEF\xBF\xBD");               /* overlong '/' */
     check_text("\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"); /* surrogate */
@@ -206,9 +220,10 @@ static void test_quantities(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ticks),  cmocka_unit_test(test_viridis),
-                                       cmocka_unit_test(test_lines),  cmocka_unit_test(test_heat),
-                                       cmocka_unit_test(test_bar),    cmocka_unit_test(test_escaping),
-                                       cmocka_unit_test(test_base64), cmocka_unit_test(test_quantities)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ticks),  cmocka_unit_test(test_viridis),
+        cmocka_unit_test(test_lines),  cmocka_unit_test(test_heat),
+        cmocka_unit_test(test_bar),    cmocka_unit_test(test_escaping),
+        cmocka_unit_test(test_base64), cmocka_unit_test(test_quantities)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

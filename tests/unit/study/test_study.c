@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Sweep, probe, classify and neighbours on procedural images with an untrained tiny network: the rows are complete, the
- * winner is the best of them, the test split is never looked at by a sweep, and the files hold what docs/run_folder.md says. */
+ * Sweep, probe, classify and neighbours on procedural images with an untrained tiny network: the
+ * rows are complete, the winner is the best of them, the test split is never looked at by a sweep,
+ * and the files hold what docs/run_folder.md says. */
 #include "tiny_model.h"
 
 #include <math.h>
@@ -26,21 +27,24 @@ static duet_sweep_options sweep_options(void) {
     return o;
 }
 
-static duet_sweep_result sweep_on(const char *data, const duet_sweep_options *options, const char *folder) {
+static duet_sweep_result sweep_on(const char *data, const duet_sweep_options *options,
+                                  const char *folder) {
     duet_context *ctx = make_context(1, true);
     duet_model *model = make_model(ctx, TINY_ARCH, 1);
     duet_dataset *dataset = open_data(data);
     duet_sweep_result result;
     OK(duet_sweep(ctx, &result, model, dataset, options));
-    if (folder) OK(duet_sweep_save(&result, options, model, dataset, folder));
+    if (folder != NULL) OK(duet_sweep_save(&result, options, model, dataset, folder));
     duet_dataset_close(dataset);
     duet_model_close(model);
     duet_context_free(ctx);
     return result;
 }
 
-/* The rows of one reader: each (t, tap, pool) once. Returns the best by the rule: accuracy, then the smaller feature, then t. */
-static const duet_sweep_row *check_rows(const duet_sweep_result *result, const char *reader, const int64_t *times, int time_count) {
+/* The rows of one reader: each (t, tap, pool) once. Returns the best by the rule: accuracy, then
+ * the smaller feature, then t. */
+static const duet_sweep_row *check_rows(const duet_sweep_result *result, const char *reader,
+                                        const int64_t *times, int time_count) {
     static const int64_t channels[TINY_TAPS] = {8, 8, 8, 16, 16, 16, 16, 8, 8};
     int seen[TIMES][TINY_TAPS][POOLS] = {{{0}}}, rows = 0;
     const duet_sweep_row *best = NULL;
@@ -49,13 +53,15 @@ static const duet_sweep_row *check_rows(const duet_sweep_result *result, const c
         if (strcmp(row->reader, reader) != 0) continue;
         int t = 0;
         while (t < time_count && times[t] != row->t) t++;
-        assert_true(t < time_count && row->tap >= 1 && row->tap <= TINY_TAPS && (row->pool == 1 || row->pool == 2));
+        assert_true(t < time_count && row->tap >= 1 && row->tap <= TINY_TAPS &&
+                    (row->pool == 1 || row->pool == 2));
         seen[t][row->tap - 1][row->pool - 1]++;
         assert_int_equal(row->dim, channels[row->tap - 1] * row->pool * row->pool);
         assert_true(row->top1 >= 0 && row->top1 <= 100 && row->strength > 0);
         rows++;
-        if (!best || row->top1 > best->top1 ||
-            (row->top1 == best->top1 && (row->dim < best->dim || (row->dim == best->dim && row->t < best->t))))
+        if (best == NULL || row->top1 > best->top1 ||
+            (row->top1 == best->top1 &&
+             (row->dim < best->dim || (row->dim == best->dim && row->t < best->t))))
             best = row;
     }
     assert_int_equal(rows, time_count * TINY_TAPS * POOLS);
@@ -71,10 +77,12 @@ static void sweep_is_complete_and_names_the_best(void **unused) {
     assert_int_equal(r.count, TIMES * TINY_TAPS * POOLS + TINY_TAPS * POOLS + 1);
     const duet_sweep_row *best = check_rows(&r, "model", options.t.v, TIMES);
     assert_memory_equal(best, &r.best, sizeof r.best);
-    const duet_sweep_row *random = check_rows(&r, "random", &r.best.t, 1); /* the untrained network at the winner's t */
+    const duet_sweep_row *random =
+        check_rows(&r, "random", &r.best.t, 1); /* the untrained network at the winner's t */
     assert_memory_equal(random, &r.best_random, sizeof r.best_random);
     assert_string_equal(r.pixels.reader, "pixels");
-    assert_true(r.pixels.t == 0 && r.pixels.tap == 0 && r.pixels.pool == 0 && r.pixels.dim == 8 * 8 * 3);
+    assert_true(r.pixels.t == 0 && r.pixels.tap == 0 && r.pixels.pool == 0 &&
+                r.pixels.dim == 8 * 8 * 3);
     assert_memory_equal(&r.rows[r.count - 1], &r.pixels, sizeof r.pixels);
     assert_true(r.fit_rows == 60 && r.val_rows == 30);
     duet_sweep_result_free(&r);
@@ -90,7 +98,8 @@ static void sweep_does_not_look_at_the_test_split(void **unused) {
     assert_memory_equal(with.rows, without.rows, (size_t)with.count * sizeof *with.rows);
     assert_memory_equal(&with.best, &without.best, sizeof with.best);
     /* That the rows can tell other data apart. */
-    duet_sweep_result other = sweep_on("synth:size=8,classes=3,train=90,test=24,seed=9", &options, NULL);
+    duet_sweep_result other =
+        sweep_on("synth:size=8,classes=3,train=90,test=24,seed=9", &options, NULL);
     assert_int_equal(with.count, other.count);
     assert_memory_not_equal(with.rows, other.rows, (size_t)with.count * sizeof *with.rows);
     duet_sweep_result_free(&with);
@@ -112,7 +121,7 @@ static void assert_keys(const json_t *object, const char *keys) {
     char copy[512], *rest = NULL;
     duet_copy_text(copy, sizeof copy, keys);
     for (const char *key = strtok_r(copy, " ", &rest); key; key = strtok_r(NULL, " ", &rest))
-        if (!json_object_get(object, key)) fail_msg("no key '%s'", key);
+        if (json_object_get(object, key) == NULL) fail_msg("no key '%s'", key);
 }
 
 static double number(const json_t *object, const char *key) {
@@ -140,8 +149,8 @@ static void sweep_writes_its_result(void **unused) {
     for (int64_t i = 0; i < r.count; i++) {
         const json_t *row = json_array_get(rows, (size_t)i);
         assert_keys(row, "reader t tap pool dim strength top1");
-        assert_true(number(row, "t") == (double)r.rows[i].t && number(row, "tap") == r.rows[i].tap &&
-                    number(row, "pool") == r.rows[i].pool);
+        assert_true(number(row, "t") == (double)r.rows[i].t &&
+                    number(row, "tap") == r.rows[i].tap && number(row, "pool") == r.rows[i].pool);
         assert_true(fabs(number(row, "top1") - r.rows[i].top1) < 1e-6);
     }
     assert_true(number(best, "tap") == r.best.tap && number(best, "t") == (double)r.best.t &&
@@ -168,8 +177,8 @@ static duet_probe_options probe_options(void) {
 }
 
 /* The saved head on the test rows, by hand. */
-static void check_head(duet_context *ctx, duet_model *model, const duet_dataset *dataset, const duet_probe_result *r,
-                       const char *folder) {
+static void check_head(duet_context *ctx, duet_model *model, const duet_dataset *dataset,
+                       const duet_probe_result *r, const char *folder) {
     char path[DUET_PATH_SIZE];
     duet_head *head = NULL;
     duet_head_card card;
@@ -184,9 +193,12 @@ static void check_head(duet_context *ctx, duet_model *model, const duet_dataset 
     assert_true(card.class_count == CLASSES && fabs(card.top1 - r->top1) < 1e-9);
     assert_string_equal(card.class_names[1], "ring");
     OK(duet_view_all(&view, dataset, DUET_TEST));
-    const duet_features_options options = {
-        .reader = {.t = 10, .taps = {.count = 1, .v = {9}}, .pools = {.count = 1, .v = {2}}, .noise_seed = 4}};
-    OK(duet_features(ctx, &test, &count, model, &duet_model_card(model)->preprocess, dataset, &view, &options));
+    const duet_features_options options = {.reader = {.t = 10,
+                                                      .taps = {.count = 1, .v = {9}},
+                                                      .pools = {.count = 1, .v = {2}},
+                                                      .noise_seed = 4}};
+    OK(duet_features(ctx, &test, &count, model, &duet_model_card(model)->preprocess, dataset, &view,
+                     &options));
     duet_head_logits(head, test->x, TEST, logits);
     for (int i = 0; i < TEST; i++) {
         int best = 0;
@@ -202,10 +214,9 @@ static void check_head(duet_context *ctx, duet_model *model, const duet_dataset 
 
 static void check_probe_json(const duet_probe_result *r, const char *folder) {
     json_t *root = load_json(folder);
-    assert_keys(
-        root,
-        "command data head setting setting_from top1 top1_std noise_seeds top1_seeds train_rows test_rows class_names per_class "
-        "confusion rows neighbours neighbours_k timings seconds");
+    assert_keys(root, "command data head setting setting_from top1 top1_std noise_seeds top1_seeds "
+                      "train_rows test_rows class_names per_class "
+                      "confusion rows neighbours neighbours_k timings seconds");
     assert_keys(json_object_get(root, "setting"), "t tap pool");
     assert_keys(json_object_get(root, "timings"), "features head");
     assert_string_equal(json_string_value(json_object_get(root, "setting_from")), "given");
@@ -214,7 +225,8 @@ static void check_probe_json(const duet_probe_result *r, const char *folder) {
     assert_int_equal(json_array_size(json_object_get(root, "class_names")), CLASSES);
     assert_int_equal(json_array_size(json_object_get(root, "top1_seeds")), 3);
     for (size_t s = 0; s < 3; s++)
-        assert_int_equal(json_integer_value(json_array_get(json_object_get(root, "noise_seeds"), s)), 4 + s);
+        assert_int_equal(
+            json_integer_value(json_array_get(json_object_get(root, "noise_seeds"), s)), 4 + s);
     assert_true(fabs(number(root, "top1") - r->top1) < 1e-6);
     for (size_t i = 0; i < 3; i++) {
         const json_t *row = json_array_get(json_object_get(root, "rows"), i);
@@ -225,7 +237,8 @@ static void check_probe_json(const duet_probe_result *r, const char *folder) {
     const json_t *confusion = json_object_get(root, "confusion");
     for (size_t k = 0; k < CLASSES; k++)
         for (size_t j = 0; j < CLASSES; j++)
-            assert_int_equal(json_integer_value(json_array_get(json_array_get(confusion, k), j)), r->confusion[k * CLASSES + j]);
+            assert_int_equal(json_integer_value(json_array_get(json_array_get(confusion, k), j)),
+                             r->confusion[k * CLASSES + j]);
     json_decref(root);
 }
 
@@ -241,27 +254,33 @@ static void probe_has_three_rows_and_their_details(void **unused) {
     OK(duet_path_join(folder, run, "probe-001"));
     OK(duet_folder_make(folder));
     OK(duet_probe(ctx, &r, model, dataset, &options, folder));
-    assert_true(r.row_count == 3 && r.train_rows == 90 && r.test_rows == TEST && r.classes == CLASSES && r.seeds == 3);
+    assert_true(r.row_count == 3 && r.train_rows == 90 && r.test_rows == TEST &&
+                r.classes == CLASSES && r.seeds == 3);
     const char *const readers[] = {"model", "random", "pixels"};
     for (int i = 0; i < 3; i++) {
         assert_string_equal(r.rows[i].reader, readers[i]);
-        assert_true(r.rows[i].tap == (i < 2 ? 9 : 0) && r.rows[i].dim == (i < 2 ? 8 * 4 : 8 * 8 * 3));
-        assert_true(r.rows[i].top1 >= 0 && r.rows[i].top1 <= 100 && r.rows[i].val_top1 >= 0 && r.rows[i].strength > 0);
+        assert_true(r.rows[i].tap == (i < 2 ? 9 : 0) &&
+                    r.rows[i].dim == (i < 2 ? 8 * 4 : 8 * 8 * 3));
+        assert_true(r.rows[i].top1 >= 0 && r.rows[i].top1 <= 100 && r.rows[i].val_top1 >= 0 &&
+                    r.rows[i].strength > 0);
     }
     double sum = 0, spread = 0;
     for (int s = 0; s < 3; s++) sum += r.top1_seeds[s];
     for (int s = 0; s < 3; s++) spread += (r.top1_seeds[s] - sum / 3) * (r.top1_seeds[s] - sum / 3);
-    assert_true(fabs(r.top1 - sum / 3) < 1e-9 && fabs(r.top1_std - sqrt(spread / 2)) < 1e-9 && r.rows[0].top1 == r.top1);
+    assert_true(fabs(r.top1 - sum / 3) < 1e-9 && fabs(r.top1_std - sqrt(spread / 2)) < 1e-9 &&
+                r.rows[0].top1 == r.top1);
     int64_t right = 0, all = 0;
     for (int k = 0; k < CLASSES; k++) {
         int64_t row = 0;
         for (int j = 0; j < CLASSES; j++) row += r.confusion[k * CLASSES + j];
         assert_int_equal(row, TEST / CLASSES);
-        assert_true(fabs(r.per_class[k] - 100.0 * (double)r.confusion[k * CLASSES + k] / (double)row) < 1e-9);
+        assert_true(fabs(r.per_class[k] -
+                         100.0 * (double)r.confusion[k * CLASSES + k] / (double)row) < 1e-9);
         right += r.confusion[k * CLASSES + k];
         all += row;
     }
-    assert_true(fabs(r.top1_seeds[0] - 100.0 * (double)right / (double)all) < 1e-9); /* the details are those of the first draw */
+    assert_true(fabs(r.top1_seeds[0] - 100.0 * (double)right / (double)all) <
+                1e-9); /* the details are those of the first draw */
     check_head(ctx, model, dataset, &r, folder);
     check_probe_json(&r, folder);
     OK(duet_path_join(path, run, "head.safetensors")); /* the run's newest head */
@@ -300,7 +319,8 @@ static void probe_does_what_it_is_told(void **unused) {
     duet_probe_result_free(&a);
     duet_probe_result_free(&b);
     options.train_rows = 5;
-    FAILS(DUET_ARG, "5 images; too few to hold some out", duet_probe(ctx, &a, model, dataset, &options, inside));
+    FAILS(DUET_ARG, "5 images; too few to hold some out",
+          duet_probe(ctx, &a, model, dataset, &options, inside));
     duet_dataset_close(dataset);
     dataset = open_data("synth:size=8,classes=3,train=90,test=0");
     options.train_rows = 0;
@@ -315,7 +335,8 @@ static void probe_does_what_it_is_told(void **unused) {
 static void classify_uses_the_head(void **unused) {
     (void)unused;
     duet_probe_options options = probe_options();
-    char folder[DUET_PATH_SIZE], inside[DUET_PATH_SIZE], path[DUET_PATH_SIZE], image_path[DUET_PATH_SIZE];
+    char folder[DUET_PATH_SIZE], inside[DUET_PATH_SIZE], path[DUET_PATH_SIZE],
+        image_path[DUET_PATH_SIZE];
     duet_context *ctx = make_context(1, true);
     duet_model *model = make_model(ctx, TINY_ARCH, 1), *other = make_model(ctx, TINY_ARCH, 2);
     duet_dataset *dataset = open_data(DATA);
@@ -348,10 +369,13 @@ static void classify_uses_the_head(void **unused) {
     assert_true(fabs(total - 1) < 1e-6 && out[0].label[0] != out[0].label[1]);
     assert_int_not_equal(out[1].status, DUET_OK); /* no image; the others are answered */
     assert_true(strlen(out[1].error) > 0);
-    assert_memory_equal(out[0].probability, out[2].probability, sizeof out[0].probability); /* whatever stands beside it */
-    FAILS(DUET_ARG, "trained on another model's features; run 'duet probe'", duet_classify(ctx, out, other, head, &card, paths, 3));
+    assert_memory_equal(out[0].probability, out[2].probability,
+                        sizeof out[0].probability); /* whatever stands beside it */
+    FAILS(DUET_ARG, "trained on another model's features; run 'duet probe'",
+          duet_classify(ctx, out, other, head, &card, paths, 3));
     card.pool = 1;
-    FAILS(DUET_SHAPE, "takes 32 features, tap 9 with pool 1 gives 8", duet_classify(ctx, out, model, head, &card, paths, 3));
+    FAILS(DUET_SHAPE, "takes 32 features, tap 9 with pool 1 gives 8",
+          duet_classify(ctx, out, model, head, &card, paths, 3));
     card.tap = 99;
     FAILS(DUET_ARG, "no tap 99", duet_classify(ctx, out, model, head, &card, paths, 3));
     duet_image_free(&image);
@@ -380,7 +404,8 @@ static void unlabelled_data_is_told_and_has_neighbours(void **unused) {
     for (int i = 0; i < 12; i++) {
         duet_image image = {0};
         OK(duet_image_new(&image, 8, 8, 3));
-        OK(duet_dataset_read(source, DUET_TRAIN, i, &duet_model_card(model)->preprocess, image.pixels));
+        OK(duet_dataset_read(source, DUET_TRAIN, i, &duet_model_card(model)->preprocess,
+                             image.pixels));
         snprintf(name, sizeof name, "image%02d.png", i);
         OK(duet_path_join(path, images, name));
         OK(duet_image_write_png(path, &image, NULL, 0));

@@ -13,27 +13,26 @@
 
 enum { N = 1000 };
 
-static const duet_optim *find(const char *spec, void *options, size_t size)
-{
+static const duet_optim *find(const char *spec, void *options, size_t size) {
     const duet_entry *entry = NULL;
     assert_int_equal(duet_family_parse(&duet_family_optim, &entry, options, size, spec), DUET_OK);
     return (const duet_optim *)(const void *)entry;
 }
 
-static double gradient_at(int i, int step)
-{
+static double gradient_at(int i, int step) {
     return sin(1.7 * i + 0.3 * step) * exp(0.01 * (i % 400) - 2.0);
 }
 
-static void test_formula(void **state)
-{
+static void test_formula(void **state) {
     (void)state;
     max_align_t options[64];
-    const duet_optim *adamw = find("adamw:rate=0.01,beta1=0.8,beta2=0.95,eps=1e-6,weight_decay=0.1", options, sizeof(options));
+    const duet_optim *adamw = find("adamw:rate=0.01,beta1=0.8,beta2=0.95,eps=1e-6,weight_decay=0.1",
+                                   options, sizeof options);
     static float w[N], m[N], v[N], g[N];
     static double dw[N], dm[N], dv[N];
     float *const moment[2] = {m, v};
-    const duet_optim_tile tiles[2] = {{.count = 600, .decay = true}, {.weight = 600, .grad = 600, .count = 400}};
+    const duet_optim_tile tiles[2] = {{.count = 600, .decay = true},
+                                      {.weight = 600, .grad = 600, .count = 400}};
     assert_int_equal(adamw->moments, 2);
     assert_true(adamw->rate(options) == 0.01);
     for (int i = 0; i < N; i++) dw[i] = w[i] = (float)cos(i);
@@ -45,10 +44,18 @@ static void test_formula(void **state)
             dm[i] = 0.8 * dm[i] + 0.2 * d;
             dv[i] = 0.95 * dv[i] + 0.05 * d * d;
             if (i < 600) dw[i] -= rate * 0.1 * dw[i];
-            dw[i] -= rate * (dm[i] / (1.0 - pow(0.8, k))) / (sqrt(dv[i] / (1.0 - pow(0.95, k))) + 1e-6);
+            dw[i] -=
+                rate * (dm[i] / (1.0 - pow(0.8, k))) / (sqrt(dv[i] / (1.0 - pow(0.95, k))) + 1e-6);
         }
-        const duet_optim_call call = {.weight = w, .moment = moment, .grad = g, .tiles = tiles, .tile_count = 2, .factor = factor,
-                                      .grad_scale = scale, .step = k, .threads = 2};
+        const duet_optim_call call = {.weight = w,
+                                      .moment = moment,
+                                      .grad = g,
+                                      .tiles = tiles,
+                                      .tile_count = 2,
+                                      .factor = factor,
+                                      .grad_scale = scale,
+                                      .step = k,
+                                      .threads = 2};
         adamw->step(options, &call);
     }
     for (int i = 0; i < N; i++) {
@@ -58,70 +65,85 @@ static void test_formula(void **state)
     }
 }
 
-/* The first step moves each weight by the rate, against the sign of its gradient, whatever its size. */
-static void test_first_step(void **state)
-{
+/* The first step moves each weight by the rate, against the sign of its gradient, whatever its
+ * size. */
+static void test_first_step(void **state) {
     (void)state;
     max_align_t options[64];
-    const duet_optim *adamw = find("adamw:rate=0.5,weight_decay=0", options, sizeof(options));
+    const duet_optim *adamw = find("adamw:rate=0.5,weight_decay=0", options, sizeof options);
     float w[3] = {1.0F, 1.0F, 1.0F}, m[3] = {0}, v[3] = {0};
     const float g[3] = {100.0F, -0.25F, 0.0F};
     float *const moment[2] = {m, v};
     const duet_optim_tile tile = {.count = 3, .decay = true};
-    const duet_optim_call call = {.weight = w, .moment = moment, .grad = g, .tiles = &tile, .tile_count = 1, .factor = 1.0,
-                                  .grad_scale = 1.0, .step = 1, .threads = 1};
+    const duet_optim_call call = {.weight = w,
+                                  .moment = moment,
+                                  .grad = g,
+                                  .tiles = &tile,
+                                  .tile_count = 1,
+                                  .factor = 1.0,
+                                  .grad_scale = 1.0,
+                                  .step = 1,
+                                  .threads = 1};
     adamw->step(options, &call);
     assert_true(fabsf(w[0] - 0.5F) < 1e-6F && fabsf(w[1] - 1.5F) < 1e-6F && w[2] == 1.0F);
 }
 
-static void run_tiled(float *w, int64_t tile, int threads)
-{
+static void run_tiled(float *w, int64_t tile, int threads) {
     max_align_t options[64];
-    const duet_optim *adamw = find("adamw", options, sizeof(options));
+    const duet_optim *adamw = find("adamw", options, sizeof options);
     static float m[N], v[N], g[N];
     float *const moment[2] = {m, v};
     duet_optim_tile tiles[N];
     int64_t count = 0;
-    memset(m, 0, sizeof(m));
-    memset(v, 0, sizeof(v));
+    memset(m, 0, sizeof m);
+    memset(v, 0, sizeof v);
     for (int i = 0; i < N; i++) {
         w[i] = (float)cos(i);
         g[i] = (float)gradient_at(i, 1);
     }
     for (int64_t at = 0; at < N; at += tile) {
-        tiles[count++] = (duet_optim_tile){.weight = at, .grad = at, .count = N - at < tile ? N - at : tile, .decay = true};
+        tiles[count++] = (duet_optim_tile){
+            .weight = at, .grad = at, .count = N - at < tile ? N - at : tile, .decay = true};
     }
     for (int k = 1; k <= 5; k++) {
-        const duet_optim_call call = {.weight = w, .moment = moment, .grad = g, .tiles = tiles, .tile_count = count, .factor = 1.0,
-                                      .grad_scale = 1.0, .step = k, .threads = threads};
+        const duet_optim_call call = {.weight = w,
+                                      .moment = moment,
+                                      .grad = g,
+                                      .tiles = tiles,
+                                      .tile_count = count,
+                                      .factor = 1.0,
+                                      .grad_scale = 1.0,
+                                      .step = k,
+                                      .threads = threads};
         adamw->step(options, &call);
     }
 }
 
-static void test_same_bits(void **state)
-{
+static void test_same_bits(void **state) {
     (void)state;
     static float a[N], b[N];
     run_tiled(a, N, 1);
     run_tiled(b, 7, 1);
-    assert_memory_equal(a, b, sizeof(a));
+    assert_memory_equal(a, b, sizeof a);
     run_tiled(b, 64, 4);
-    assert_memory_equal(a, b, sizeof(a));
+    assert_memory_equal(a, b, sizeof a);
 }
 
-static void test_norm(void **state)
-{
+static void test_norm(void **state) {
     (void)state;
     static float g[N + 100];
     double sums[3], exact = 0.0;
     for (int i = 0; i < N + 100; i++) g[i] = (float)gradient_at(i, 2);
-    const duet_optim_tile tiles[3] = {{.grad = 0, .count = 300}, {.grad = 400, .count = 600}, {.grad = 1000, .count = 1}};
+    const duet_optim_tile tiles[3] = {
+        {.grad = 0, .count = 300}, {.grad = 400, .count = 600}, {.grad = 1000, .count = 1}};
     for (int k = 0; k < 3; k++) {
-        for (int64_t i = 0; i < tiles[k].count; i++) exact += pow((double)g[tiles[k].grad + i], 2.0);
+        for (int64_t i = 0; i < tiles[k].count; i++)
+            exact += pow((double)g[tiles[k].grad + i], 2.0);
     }
-    const double one = duet_optim_norm(g, tiles, 3, sums, 1), four = duet_optim_norm(g, tiles, 3, sums, 4);
+    const double one = duet_optim_norm(g, tiles, 3, sums, 1),
+                 four = duet_optim_norm(g, tiles, 3, sums, 4);
     assert_true(fabs(one - sqrt(exact)) < 1e-12 * sqrt(exact));
-    assert_memory_equal(&one, &four, sizeof(one));
+    assert_memory_equal(&one, &four, sizeof one);
     g[450] = NAN;
     assert_true(!isfinite(duet_optim_norm(g, tiles, 3, sums, 2)));
     assert_int_equal(duet_optim_first_bad(g, N), 450);
@@ -131,8 +153,7 @@ static void test_norm(void **state)
     assert_int_equal(duet_optim_first_bad(g, N), 7);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula),
         cmocka_unit_test(test_first_step),

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_amx.c: conv2d, linear and their dx in the precision bf16, in the tiles of AMX (cpu/amx.h): direct convolution of
- * activations and weights rounded to bf16, sums in f32.
+ * cpu/cpu_amx.c: conv2d, linear and their dx in the precision bf16, in the tiles of AMX
+ * (cpu/amx.h): direct convolution of activations and weights rounded to bf16, sums in f32.
  *
- * A unit of work is some rows of an image, or some small images, and a range of output channels. Its source is copied once, with
- * its padding, as [chunk of 32 channels][row][pixel][32]: a tile of it is 1 KiB without gaps, and that of another tap the same a
- * few lines on. Tiles pass over the padded rows as if they were one (step 1): the last k - 1 positions of a row are computed
- * for nothing, 6 % of a row of 32, and no tile ends with its row. With step 2 each row of the result has tiles of its own.
- * Then for each 32 output channels, chunks of the source one after the other: their weights stay in the first cache while
- * all pixels pass, sums wait in the second.
- * Each result is one chain over the channels, in an order that the shape alone decides: bits depend neither on batch nor threads. */
+ * A unit of work is some rows of an image, or some small images, and a range of output channels.
+ * Its source is copied once, with its padding, as [chunk of 32 channels][row][pixel][32]: a tile of
+ * it is 1 KiB without gaps, and that of another tap the same a few lines on. Tiles pass over the
+ * padded rows as if they were one (step 1): the last k - 1 positions of a row are computed for
+ * nothing, 6 % of a row of 32, and no tile ends with its row. With step 2 each row of the result
+ * has tiles of its own. Then for each 32 output channels, chunks of the source one after the other:
+ * their weights stay in the first cache while all pixels pass, sums wait in the second.
+ * Each result is one chain over the channels, in an order that the shape alone decides: bits depend
+ * neither on batch nor threads. */
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/amx.h"
 #include "engine/backend/cpu/conv_shape.h"
@@ -18,74 +20,91 @@
 
 #if defined(DUET_AMX)
 
-#define UNIT_BYTES (640 * 1024) /* of the copied source: with the sums, most of the second cache */
-#define UNIT_TILES 64           /* of pixels that a unit wants at most */
-#define STEPS      10           /* of the inner product between two visits of the sums: their weights take 20 KiB */
-#define PANELS     2            /* of AMX_N output channels at a time */
-#define SPARE      (3 * AMX_ROWS) /* pixels behind the source of a unit that tiles may read */
-#define FEWEST     16           /* channels */
-#define ROWS       32           /* of a linear layer */
-#define MOST_TAPS  25           /* of a window */
+#define UNIT_BYTES                                                                     \
+    (640 * 1024)      /* of the copied source: with the sums, most of the second cache \
+                       */
+#define UNIT_TILES 64 /* of pixels that a unit wants at most */
+#define STEPS \
+    10 /* of the inner product between two visits of the sums: their weights take 20 KiB */
+#define PANELS    2              /* of AMX_N output channels at a time */
+#define SPARE     (3 * AMX_ROWS) /* pixels behind the source of a unit that tiles may read */
+#define FEWEST    16             /* channels */
+#define ROWS      32             /* of a linear layer */
+#define MOST_TAPS 25             /* of a window */
 
 typedef struct amx_plan {
     conv_shape s;
     int64_t more; /* of C: channels of a second source */
     bool flipped, pointwise;
-    bool bf16; /* weights are stored so */
+    bool bf16;             /* weights are stored so */
     int64_t chunks, group; /* of AMX_K channels; multiplied between two visits of the sums */
     int64_t panels;        /* of AMX_N outputs, an even number */
     int64_t rows, images;  /* of a unit; one of them is all, or one */
     int64_t row_units, units, parts; /* parts: of the output channels */
-    int64_t pixels;        /* of the source of an image, or its part, in a unit */
-    int64_t tiles;         /* of a unit at most */
+    int64_t pixels;                  /* of the source of an image, or its part, in a unit */
+    int64_t tiles;                   /* of a unit at most */
 } amx_plan;
 
 /* Linear layers and 1x1 windows are one column of pixels. */
-static conv_shape shape_of(const duet_call *call, bool flipped)
-{
-    const int64_t C = duet_op_last(&call->in[0].shape), N = duet_op_last(&call->out[0].shape), M = duet_shape_count(&call->in[0].shape) / C;
+static conv_shape shape_of(const duet_call *call, bool flipped) {
+    const int64_t C = duet_op_last(&call->in[0].shape), N = duet_op_last(&call->out[0].shape),
+                  M = duet_shape_count(&call->in[0].shape) / C;
     const bool linear = strncmp(call->op->info.name, "linear", 6) == 0;
     if (!linear) {
         const int64_t k = call->in[1].shape.dim[2];
-        const conv_shape s = flipped ? conv_shape_dx(&call->in[0], &call->out[0], call->attr, k)
-                                     : conv_shape_forward(&call->in[0], &call->out[0], call->attr, k);
+        const conv_shape s = flipped
+                                 ? conv_shape_dx(&call->in[0], &call->out[0], call->attr, k)
+                                 : conv_shape_forward(&call->in[0], &call->out[0], call->attr, k);
         if (k > 1 || s.step > 1 || s.spread > 1 || s.shift != 0) return s;
     }
-    return (conv_shape){ .B = 1, .H = M, .W = 1, .C = C, .P = M, .Q = 1, .N = N, .k = 1, .step = 1, .spread = 1, .width = 1 };
+    return (conv_shape){.B = 1,
+                        .H = M,
+                        .W = 1,
+                        .C = C,
+                        .P = M,
+                        .Q = 1,
+                        .N = N,
+                        .k = 1,
+                        .step = 1,
+                        .spread = 1,
+                        .width = 1};
 }
 
-static int64_t tiles_of(const conv_shape *s, int64_t rows)
-{
+static int64_t tiles_of(const conv_shape *s, int64_t rows) {
     if (s->step > 1) return rows * ((s->Q + AMX_ROWS - 1) / AMX_ROWS);
     return ((rows - 1) * s->width + s->Q + AMX_ROWS - 1) / AMX_ROWS;
 }
 
-static void share_units(amx_plan *p, int threads)
-{
+static void share_units(amx_plan *p, int threads) {
     const conv_shape *const s = &p->s;
     const int64_t pixel = p->chunks * AMX_K * (int64_t)sizeof(uint16_t);
     p->rows = s->P;
-    while (p->rows > 1 && (tiles_of(s, p->rows) > UNIT_TILES + 8 || conv_source_rows(s, p->rows) * s->width * pixel > UNIT_BYTES)) {
+    while (p->rows > 1 && (tiles_of(s, p->rows) > UNIT_TILES + 8 ||
+                           conv_source_rows(s, p->rows) * s->width * pixel > UNIT_BYTES)) {
         p->rows = (p->rows + 1) / 2;
     }
     p->images = 1;
     if (p->rows == s->P) {
-        const int64_t fit = smaller(UNIT_TILES / tiles_of(s, s->P), UNIT_BYTES / (conv_source_rows(s, s->P) * s->width * pixel));
+        const int64_t fit = smaller(UNIT_TILES / tiles_of(s, s->P),
+                                    UNIT_BYTES / (conv_source_rows(s, s->P) * s->width * pixel));
         p->images = larger(1, smaller(fit, s->B));
     }
     p->row_units = (s->P + p->rows - 1) / p->rows;
     p->units = p->row_units * ((s->B + p->images - 1) / p->images);
-    p->parts = p->units >= 4 * threads ? 1 : smaller((4 * threads + p->units - 1) / p->units, p->panels / PANELS);
+    p->parts = p->units >= 4 * threads
+                   ? 1
+                   : smaller((4 * threads + p->units - 1) / p->units, p->panels / PANELS);
     if (p->units % threads == 0 || threads == 1) p->parts = 1;
     p->pixels = conv_source_rows(s, p->rows) * s->width;
     p->tiles = round_up(p->images * tiles_of(s, p->rows), 2);
 }
 
-static amx_plan plan_of(const duet_call *call, int threads)
-{
+static amx_plan plan_of(const duet_call *call, int threads) {
     const bool flipped = call->inputs == 2;
-    amx_plan p = { .s = shape_of(call, flipped), .flipped = flipped, .bf16 = call->in[1].dtype == DUET_BF16 };
-    if (call->inputs > DUET_INPUT_MORE && call->has_in[DUET_INPUT_MORE]) p.more = duet_op_last(&call->in[DUET_INPUT_MORE].shape);
+    amx_plan p = {
+        .s = shape_of(call, flipped), .flipped = flipped, .bf16 = call->in[1].dtype == DUET_BF16};
+    if (call->inputs > DUET_INPUT_MORE && call->has_in[DUET_INPUT_MORE])
+        p.more = duet_op_last(&call->in[DUET_INPUT_MORE].shape);
     p.s.C += p.more;
     p.chunks = (p.s.C + AMX_K - 1) / AMX_K;
     p.group = larger(1, STEPS / (p.s.k * p.s.k));
@@ -94,27 +113,27 @@ static amx_plan plan_of(const duet_call *call, int threads)
     return p;
 }
 
-/* A thread's scratch, in floats: copied source, sums, where tiles begin in it, which pixel of the result each row is. */
+/* A thread's scratch, in floats: copied source, sums, where tiles begin in it, which pixel of the
+ * result each row is. */
 typedef struct layout {
     int64_t sums, at, pixel, floats;
 } layout;
 
-static layout layout_of(const amx_plan *p)
-{
-    layout at = { .sums = round_up((p->chunks * p->images * p->pixels + SPARE * p->s.step) * AMX_K / 2, 16) };
+static layout layout_of(const amx_plan *p) {
+    layout at = {
+        .sums = round_up((p->chunks * p->images * p->pixels + SPARE * p->s.step) * AMX_K / 2, 16)};
     at.at = at.sums + p->tiles * PANELS * AMX_TILE / 2;
     at.pixel = at.at + round_up(p->tiles, 16);
     at.floats = at.pixel + p->tiles * AMX_ROWS;
     return at;
 }
 
-static int64_t kept_numbers(const amx_plan *p)
-{
+static int64_t kept_numbers(const amx_plan *p) {
     return p->panels * p->chunks * p->s.k * p->s.k * AMX_TILE;
 }
 
-static duet_status plan(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out)
-{
+static duet_status plan(const duet_call *call, const duet_kernel_options *options,
+                        duet_kernel_plan *out) {
     const amx_plan p = plan_of(call, options->threads);
     out->scratch = options->threads * layout_of(&p).floats * (int64_t)sizeof(float);
     out->keep = DUET_KEEP_HEADER + kept_numbers(&p) * (int64_t)sizeof(uint16_t);
@@ -124,9 +143,10 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 
 /* ---- weights: [panel][chunk][tap][16 pairs of channels][16 outputs][2] ---- */
 
-/* Output n0 + n has `count` channels from c on behind each other: they are rounded, then laid out tap by tap. */
-static void pack_chunk(const amx_plan *p, const void *w, int64_t n0, int64_t c, int64_t count, uint32_t *to)
-{
+/* Output n0 + n has `count` channels from c on behind each other: they are rounded, then laid out
+ * tap by tap. */
+static void pack_chunk(const amx_plan *p, const void *w, int64_t n0, int64_t c, int64_t count,
+                       uint32_t *to) {
     const int64_t taps = p->s.k * p->s.k, outputs = smaller(p->s.N - n0, AMX_N);
     uint16_t row[(AMX_K + 1) * MOST_TAPS];
     memset(row + count * taps, 0, (size_t)taps * sizeof *row);
@@ -134,39 +154,45 @@ static void pack_chunk(const amx_plan *p, const void *w, int64_t n0, int64_t c, 
         weight_round(row, w, ((n0 + n) * p->s.C + c) * taps, count * taps, p->bf16);
         for (int64_t tap = 0; tap < taps; tap++) {
             const uint16_t *const from = row + tap;
-            for (int64_t i = 0; i < count; i += 2) to[(tap * AMX_ROWS + i / 2) * AMX_N + n] = from[i * taps] | (uint32_t)from[(i + 1) * taps] << 16;
+            for (int64_t i = 0; i < count; i += 2)
+                to[(tap * AMX_ROWS + i / 2) * AMX_N + n] =
+                    from[i * taps] | (uint32_t)from[(i + 1) * taps] << 16;
         }
     }
 }
 
-/* The same of dx: channel c + i has the outputs behind each other, and the window is turned around. */
-static void pack_flipped(const amx_plan *p, const void *w, int64_t n0, int64_t c, int64_t count, uint32_t *to)
-{
+/* The same of dx: channel c + i has the outputs behind each other, and the window is turned around.
+ */
+static void pack_flipped(const amx_plan *p, const void *w, int64_t n0, int64_t c, int64_t count,
+                         uint32_t *to) {
     const int64_t taps = p->s.k * p->s.k, outputs = smaller(p->s.N - n0, AMX_N);
-    uint16_t row[2][AMX_N * MOST_TAPS] = { { 0 } };
+    uint16_t row[2][AMX_N * MOST_TAPS] = {{0}};
     for (int64_t i = 0; i < count; i += 2) {
         weight_round(row[0], w, ((c + i) * p->s.N + n0) * taps, outputs * taps, p->bf16);
-        if (i + 1 < count) weight_round(row[1], w, ((c + i + 1) * p->s.N + n0) * taps, outputs * taps, p->bf16);
-        else memset(row[1], 0, sizeof row[1]);
+        if (i + 1 < count)
+            weight_round(row[1], w, ((c + i + 1) * p->s.N + n0) * taps, outputs * taps, p->bf16);
+        else
+            memset(row[1], 0, sizeof row[1]);
         for (int64_t tap = 0; tap < taps; tap++) {
             uint32_t *const out = to + ((taps - 1 - tap) * AMX_ROWS + i / 2) * AMX_N;
-            for (int64_t n = 0; n < outputs; n++) out[n] = row[0][n * taps + tap] | (uint32_t)row[1][n * taps + tap] << 16;
+            for (int64_t n = 0; n < outputs; n++)
+                out[n] = row[0][n * taps + tap] | (uint32_t)row[1][n * taps + tap] << 16;
         }
     }
 }
 
-static void pack_panel(const amx_plan *p, const void *w, int64_t panel, uint16_t *to)
-{
+static void pack_panel(const amx_plan *p, const void *w, int64_t panel, uint16_t *to) {
     const int64_t taps = p->s.k * p->s.k;
     for (int64_t c = 0; c < p->s.C; c += AMX_K, to += taps * AMX_TILE) {
         const int64_t count = smaller(p->s.C - c, AMX_K);
-        if (p->flipped) pack_flipped(p, w, panel * AMX_N, c, count, (uint32_t *)(void *)to);
-        else pack_chunk(p, w, panel * AMX_N, c, count, (uint32_t *)(void *)to);
+        if (p->flipped)
+            pack_flipped(p, w, panel * AMX_N, c, count, (uint32_t *)(void *)to);
+        else
+            pack_chunk(p, w, panel * AMX_N, c, count, (uint32_t *)(void *)to);
     }
 }
 
-static void keep_weights(const amx_plan *p, const duet_run *run, uint16_t *to)
-{
+static void keep_weights(const amx_plan *p, const duet_run *run, uint16_t *to) {
     const int64_t each = p->chunks * p->s.k * p->s.k * AMX_TILE;
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int64_t panel = 0; panel < p->panels; panel++) {
@@ -177,21 +203,24 @@ static void keep_weights(const amx_plan *p, const duet_run *run, uint16_t *to)
 
 /* ---- the source of a unit ---- */
 
-/* `count` channels of a pixel to where its first chunk is, from channel c on; chunks are `next` numbers apart. */
-DUET_INLINE void copy_channels(const duet_act *x, int64_t c, int64_t count, uint16_t *to, int64_t next)
-{
+/* `count` channels of a pixel to where its first chunk is, from channel c on; chunks are `next`
+ * numbers apart. */
+DUET_INLINE void copy_channels(const duet_act *x, int64_t c, int64_t count, uint16_t *to,
+                               int64_t next) {
     while (count > 0) {
         const int64_t at = c % AMX_K, step = smaller(count, AMX_K - at);
         uint16_t *const out = to + c / AMX_K * next + at;
-        if (step == AMX_K) act_round(out, x, AMX_K);
-        else act_round(out, x, step);
+        if (step == AMX_K)
+            act_round(out, x, AMX_K);
+        else
+            act_round(out, x, step);
         x += step, c += step, count -= step;
     }
 }
 
 /* Pixel `index` of the batch, or zeros for -1, to all chunks. */
-static void copy_pixel(const amx_plan *p, const duet_run *run, int64_t index, uint16_t *to, int64_t next)
-{
+static void copy_pixel(const amx_plan *p, const duet_run *run, int64_t index, uint16_t *to,
+                       int64_t next) {
     const int64_t first = p->s.C - p->more, last = (p->chunks - 1) * next;
     if (index < 0) {
         for (int64_t i = 0; i < p->chunks; i++) memset(to + i * next, 0, AMX_K * sizeof *to);
@@ -199,12 +228,14 @@ static void copy_pixel(const amx_plan *p, const duet_run *run, int64_t index, ui
     }
     if (p->s.C % AMX_K != 0) memset(to + last, 0, AMX_K * sizeof *to);
     copy_channels((const duet_act *)run->in[0] + index * first, 0, first, to, next);
-    if (p->more > 0) copy_channels((const duet_act *)run->in[DUET_INPUT_MORE] + index * p->more, first, p->more, to, next);
+    if (p->more > 0)
+        copy_channels((const duet_act *)run->in[DUET_INPUT_MORE] + index * p->more, first, p->more,
+                      to, next);
 }
 
 /* Rows `first` … of the padded image b. */
-static void copy_image(const amx_plan *p, const duet_run *run, int64_t b, int64_t first, int64_t rows, uint16_t *to, int64_t next)
-{
+static void copy_image(const amx_plan *p, const duet_run *run, int64_t b, int64_t first,
+                       int64_t rows, uint16_t *to, int64_t next) {
     const conv_shape *const s = &p->s;
     for (int64_t i = 0; i < rows; i++) {
         const int64_t r = first + i - s->shift;
@@ -212,7 +243,8 @@ static void copy_image(const amx_plan *p, const duet_run *run, int64_t b, int64_
         for (int64_t j = 0; j < s->width; j++, to += AMX_K) {
             const int64_t q = j - s->shift;
             const bool there = inside && q >= 0 && q % s->spread == 0 && q / s->spread < s->W;
-            copy_pixel(p, run, there ? (b * s->H + r / s->spread) * s->W + q / s->spread : -1, to, next);
+            copy_pixel(p, run, there ? (b * s->H + r / s->spread) * s->W + q / s->spread : -1, to,
+                       next);
         }
     }
 }
@@ -226,32 +258,38 @@ typedef struct unit {
 } unit;
 
 /* Where the tiles of image b of the unit begin, and what their rows are. */
-static void place_tiles(const amx_plan *p, unit *u, int64_t b)
-{
+static void place_tiles(const amx_plan *p, unit *u, int64_t b) {
     const conv_shape *const s = &p->s;
-    const int64_t across = (s->Q + AMX_ROWS - 1) / AMX_ROWS, count = tiles_of(s, u->rows), base = b * s->P * s->Q;
+    const int64_t across = (s->Q + AMX_ROWS - 1) / AMX_ROWS, count = tiles_of(s, u->rows),
+                  base = b * s->P * s->Q;
     for (int64_t t = 0; t < count; t++, u->tiles++) {
         const int64_t down = t / across, j0 = t % across * AMX_ROWS;
-        u->at[u->tiles] = (int32_t)(b * p->pixels + (s->step > 1 ? (down * s->width + j0) * s->step : t * AMX_ROWS));
+        u->at[u->tiles] = (int32_t)(b * p->pixels + (s->step > 1 ? (down * s->width + j0) * s->step
+                                                                 : t * AMX_ROWS));
         for (int64_t r = 0; r < AMX_ROWS; r++) {
             const int64_t i = s->step > 1 ? down : (t * AMX_ROWS + r) / s->width;
             const int64_t j = s->step > 1 ? j0 + r : (t * AMX_ROWS + r) % s->width;
-            u->pixel[u->tiles * AMX_ROWS + r] = (int32_t)(i < u->rows && j < s->Q ? base + i * s->Q + j : -1);
+            u->pixel[u->tiles * AMX_ROWS + r] =
+                (int32_t)(i < u->rows && j < s->Q ? base + i * s->Q + j : -1);
         }
     }
 }
 
-static unit open_unit(const amx_plan *p, const duet_run *run, int64_t index, float *scratch)
-{
+static unit open_unit(const amx_plan *p, const duet_run *run, int64_t index, float *scratch) {
     const conv_shape *const s = &p->s;
     const layout at = layout_of(p);
     const int64_t next = p->images * p->pixels * AMX_K;
-    unit u = { .b0 = index / p->row_units * p->images, .i0 = index % p->row_units * p->rows, .source = (uint16_t *)(void *)scratch,
-               .sums = scratch + at.sums, .at = (int32_t *)(void *)(scratch + at.at), .pixel = (int32_t *)(void *)(scratch + at.pixel) };
+    unit u = {.b0 = index / p->row_units * p->images,
+              .i0 = index % p->row_units * p->rows,
+              .source = (uint16_t *)(void *)scratch,
+              .sums = scratch + at.sums,
+              .at = (int32_t *)(void *)(scratch + at.at),
+              .pixel = (int32_t *)(void *)(scratch + at.pixel)};
     u.images = smaller(p->images, s->B - u.b0);
     u.rows = smaller(p->rows, s->P - u.i0);
     for (int64_t b = 0; b < u.images; b++) {
-        copy_image(p, run, u.b0 + b, u.i0 * s->step, conv_source_rows(s, u.rows), u.source + b * p->pixels * AMX_K, next);
+        copy_image(p, run, u.b0 + b, u.i0 * s->step, conv_source_rows(s, u.rows),
+                   u.source + b * p->pixels * AMX_K, next);
         place_tiles(p, &u, b);
     }
     if (u.tiles % 2 == 0) return u;
@@ -264,37 +302,48 @@ static unit open_unit(const amx_plan *p, const duet_run *run, int64_t index, flo
 /* ---- a unit ---- */
 
 /* y[pixel, n …] = sums + bias + residual; m: sums of tile t, [2][16][16] */
-static void put_tile(const amx_plan *p, const duet_run *run, const unit *u, int64_t t, int64_t n, const float *m)
-{
+static void put_tile(const amx_plan *p, const duet_run *run, const unit *u, int64_t t, int64_t n,
+                     const float *m) {
     const int64_t N = p->s.N, first = (u->b0 * p->s.P + u->i0) * p->s.Q;
     const float *const bias = p->flipped ? NULL : run->in[2];
     const duet_act *const residual = p->flipped ? NULL : run->in[3];
     for (int64_t h = 0; h < PANELS && n < N; h++, n += AMX_N, m += AMX_ROWS * AMX_N) {
         const int64_t count = smaller(N - n, AMX_N);
-        const duet_vec begin = bias == NULL ? (duet_vec){ 0 } : vec_load_part(bias + n, count);
+        const duet_vec begin = bias == NULL ? (duet_vec){0} : vec_load_part(bias + n, count);
         for (int64_t r = 0; r < AMX_ROWS; r++) {
             if (u->pixel[t * AMX_ROWS + r] < 0) continue;
             const int64_t at = (first + u->pixel[t * AMX_ROWS + r]) * N + n;
             duet_act *const y = (duet_act *)run->out[0] + at;
             duet_vec value = vec_load(m + r * AMX_N) + begin;
-            if (residual != NULL) value += count == AMX_N ? act_load(residual + at) : act_load_part(residual + at, count);
-            if (count == AMX_N) act_store(y, value);
-            else act_store_part(y, value, count);
+            if (residual != NULL)
+                value +=
+                    count == AMX_N ? act_load(residual + at) : act_load_part(residual + at, count);
+            if (count == AMX_N)
+                act_store(y, value);
+            else
+                act_store_part(y, value, count);
         }
     }
 }
 
 /* PANELS panels of the unit, from the first one's weights on. */
-static void run_panels(const amx_plan *p, const duet_run *run, const unit *u, int64_t panel, const uint16_t *weights)
-{
+static void run_panels(const amx_plan *p, const duet_run *run, const unit *u, int64_t panel,
+                       const uint16_t *weights) {
     const conv_shape *const s = &p->s;
-    const int64_t taps = s->k * s->k, each = p->chunks * taps * AMX_TILE, next = p->images * p->pixels * AMX_K;
+    const int64_t taps = s->k * s->k, each = p->chunks * taps * AMX_TILE,
+                  next = p->images * p->pixels * AMX_K;
     for (int64_t i = 0; i < p->chunks; i += p->group) {
-        const amx_steps steps = { .chunks = smaller(p->group, p->chunks - i), .taps = s->k, .chunk = next, .row = s->width * AMX_K,
-                                  .pixel = AMX_K, .next = s->step * AMX_K };
-        const uint16_t *const b[2] = { weights + i * taps * AMX_TILE, weights + each + i * taps * AMX_TILE };
+        const amx_steps steps = {.chunks = smaller(p->group, p->chunks - i),
+                                 .taps = s->k,
+                                 .chunk = next,
+                                 .row = s->width * AMX_K,
+                                 .pixel = AMX_K,
+                                 .next = s->step * AMX_K};
+        const uint16_t *const b[2] = {weights + i * taps * AMX_TILE,
+                                      weights + each + i * taps * AMX_TILE};
         for (int64_t t = 0; t < u->tiles; t += 2) {
-            const uint16_t *const a[2] = { u->source + i * next + u->at[t] * AMX_K, u->source + i * next + u->at[t + 1] * AMX_K };
+            const uint16_t *const a[2] = {u->source + i * next + u->at[t] * AMX_K,
+                                          u->source + i * next + u->at[t + 1] * AMX_K};
             float *const m = u->sums + t * AMX_TILE;
             amx_block(m, a, b, &steps, i == 0);
             if (i + steps.chunks < p->chunks) continue;
@@ -304,53 +353,82 @@ static void run_panels(const amx_plan *p, const duet_run *run, const unit *u, in
     }
 }
 
-static void run_units(const amx_plan *p, const duet_run *run, const uint16_t *weights, float *scratch, queue *pieces)
-{
+static void run_units(const amx_plan *p, const duet_run *run, const uint16_t *weights,
+                      float *scratch, queue *pieces) {
     const int64_t each = p->chunks * p->s.k * p->s.k * AMX_TILE, pairs = p->panels / PANELS;
     amx_begin();
     for (int64_t i = queue_take(pieces); i < pieces->count; i = queue_take(pieces)) {
         const unit u = open_unit(p, run, i / p->parts, scratch);
         const int64_t part = i % p->parts, end = pairs * (part + 1) / p->parts;
-        for (int64_t n = pairs * part / p->parts; n < end; n++) run_panels(p, run, &u, n * PANELS, weights + n * PANELS * each);
+        for (int64_t n = pairs * part / p->parts; n < end; n++)
+            run_panels(p, run, &u, n * PANELS, weights + n * PANELS * each);
     }
     amx_end();
 }
 
-static duet_status run_amx(const duet_run *run)
-{
+static duet_status run_amx(const duet_run *run) {
     const amx_plan p = plan_of(run->call, run->threads);
     const int64_t floats = layout_of(&p).floats;
     uint64_t *const version = run->keep;
     uint16_t *const weights = (uint16_t *)(void *)((char *)run->keep + DUET_KEEP_HEADER);
     if (*version == 0 || *version != run->in_version[1]) keep_weights(&p, run, weights);
     *version = run->in_version[1];
-    queue pieces = { .count = p.units * p.parts };
+    queue pieces = {.count = p.units * p.parts};
 #pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int part = 0; part < run->threads; part++) run_units(&p, run, weights, (float *)run->scratch + part * floats, &pieces);
+    for (int part = 0; part < run->threads; part++)
+        run_units(&p, run, weights, (float *)run->scratch + part * floats, &pieces);
     return DUET_OK;
 }
 
-static bool supports(const duet_call *call)
-{
+static bool supports(const duet_call *call) {
     const int64_t k = shape_of(call, call->inputs == 2).k;
     return duet_has_amx() && k * k <= MOST_TAPS;
 }
 
-/* Few channels leave tiles empty, and so do rows of the result with tiles of their own; the batch must not decide where bits count. */
-static bool pays(const duet_call *call, const duet_kernel_options *options)
-{
+/* Few channels leave tiles empty, and so do rows of the result with tiles of their own; the batch
+ * must not decide where bits count. */
+static bool pays(const duet_call *call, const duet_kernel_options *options) {
     const amx_plan p = plan_of(call, 1);
-    if (p.s.C < FEWEST || p.s.N < FEWEST || (p.s.k == 1 && !options->exact && p.s.P * p.s.B < ROWS)) return false;
+    if (p.s.C < FEWEST || p.s.N < FEWEST || (p.s.k == 1 && !options->exact && p.s.P * p.s.B < ROWS))
+        return false;
     return p.s.step == 1 || p.s.Q >= AMX_ROWS / 2;
 }
 
 static const duet_kernel kernels[] = {
-    { .op = "conv2d", .name = "amx", .rounds = true, .bf16_weights = true, .supports = supports, .pays = pays, .plan = plan, .run = run_amx },
-    { .op = "conv2d_dx", .name = "amx", .rounds = true, .bf16_weights = true, .supports = supports, .pays = pays, .plan = plan, .run = run_amx },
-    { .op = "linear", .name = "amx", .rounds = true, .bf16_weights = true, .supports = supports, .pays = pays, .plan = plan, .run = run_amx },
-    { .op = "linear_dx", .name = "amx", .rounds = true, .bf16_weights = true, .supports = supports, .pays = pays, .plan = plan, .run = run_amx },
+    {.op = "conv2d",
+     .name = "amx",
+     .rounds = true,
+     .bf16_weights = true,
+     .supports = supports,
+     .pays = pays,
+     .plan = plan,
+     .run = run_amx},
+    {.op = "conv2d_dx",
+     .name = "amx",
+     .rounds = true,
+     .bf16_weights = true,
+     .supports = supports,
+     .pays = pays,
+     .plan = plan,
+     .run = run_amx},
+    {.op = "linear",
+     .name = "amx",
+     .rounds = true,
+     .bf16_weights = true,
+     .supports = supports,
+     .pays = pays,
+     .plan = plan,
+     .run = run_amx},
+    {.op = "linear_dx",
+     .name = "amx",
+     .rounds = true,
+     .bf16_weights = true,
+     .supports = supports,
+     .pays = pays,
+     .plan = plan,
+     .run = run_amx},
 };
-DUET_CPU_KERNELS(amx) = { kernels, DUET_COUNT(kernels) };
+DUET_CPU_KERNELS(amx) = {kernels, DUET_COUNT(kernels)};
 #else
-DUET_CPU_KERNELS(amx) = { NULL, 0 };
+DUET_CPU_KERNELS(amx) = {NULL, 0};
 #endif

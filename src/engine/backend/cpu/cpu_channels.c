@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_channels.c: ops between x[B,S,C] and per-sample channel vectors [B,C], and moves along the channel axis. */
+ * cpu/cpu_channels.c: ops between x[B,S,C] and per-sample channel vectors [B,C], and moves along
+ * the channel axis. */
 #include <string.h>
 
 #include "engine/backend/backend.h"
@@ -27,8 +28,10 @@ DUET_INLINE duet_vec vec_at(const float *row, int64_t c, int64_t C) {
 }
 
 DUET_INLINE void act_put(duet_act *row, int64_t c, int64_t C, duet_vec v) {
-    if (C - c >= DUET_LANES) act_store(row + c, v);
-    else act_store_part(row + c, v, C - c);
+    if (C - c >= DUET_LANES)
+        act_store(row + c, v);
+    else
+        act_store_part(row + c, v, C - c);
 }
 
 static duet_status run_add_channels(const duet_run *run) {
@@ -40,19 +43,22 @@ static duet_status run_add_channels(const duet_run *run) {
     for (int64_t row = 0; row < n.B * n.S; row++) {
         const duet_act *from = x + row * n.C;
         const float *add = v + row / n.S * n.C;
-        for (int64_t c = 0; c < n.C; c += DUET_LANES) act_put(y + row * n.C, c, n.C, act_at(from, c, n.C) + vec_at(add, c, n.C));
+        for (int64_t c = 0; c < n.C; c += DUET_LANES)
+            act_put(y + row * n.C, c, n.C, act_at(from, c, n.C) + vec_at(add, c, n.C));
     }
     return DUET_OK;
 }
 
 static duet_status run_add_bias(const duet_run *run) {
-    const int64_t C = duet_op_last(&run->call->in[0].shape), rows = duet_op_rows(&run->call->in[0].shape);
+    const int64_t C = duet_op_last(&run->call->in[0].shape),
+                  rows = duet_op_rows(&run->call->in[0].shape);
     const duet_act *x = run->in[0];
     const float *bias = run->in[1];
     duet_act *y = run->out[0];
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int64_t row = 0; row < rows; row++)
-        for (int64_t c = 0; c < C; c += DUET_LANES) act_put(y + row * C, c, C, act_at(x + row * C, c, C) + vec_at(bias, c, C));
+        for (int64_t c = 0; c < C; c += DUET_LANES)
+            act_put(y + row * C, c, C, act_at(x + row * C, c, C) + vec_at(bias, c, C));
     return DUET_OK;
 }
 
@@ -66,22 +72,25 @@ static duet_status run_modulate(const duet_run *run) {
         const duet_act *from = x + row * n.C;
         const float *scale = v + row / n.S * 2 * n.C, *shift = scale + n.C;
         for (int64_t c = 0; c < n.C; c += DUET_LANES)
-            act_put(y + row * n.C, c, n.C, act_at(from, c, n.C) * (1.0f + vec_at(scale, c, n.C)) + vec_at(shift, c, n.C));
+            act_put(y + row * n.C, c, n.C,
+                    act_at(from, c, n.C) * (1.0f + vec_at(scale, c, n.C)) + vec_at(shift, c, n.C));
     }
     return DUET_OK;
 }
 
-/* out[c …] of `vectors` neighbouring vectors = sum over rows of a (times b, where given), chunks of 32 rows first */
-DUET_INLINE void sum_vectors(const duet_act *a, const duet_act *b, int64_t S, int64_t C, int64_t c, float *out, const int vectors) {
-    duet_vec total[4] = { { 0 } };
+/* out[c …] of `vectors` neighbouring vectors = sum over rows of a (times b, where given), chunks of
+ * 32 rows first */
+DUET_INLINE void sum_vectors(const duet_act *a, const duet_act *b, int64_t S, int64_t C, int64_t c,
+                             float *out, const int vectors) {
+    duet_vec total[4] = {{0}};
     for (int64_t s0 = 0; s0 < S; s0 += 32) {
         const int64_t end = s0 + 32 < S ? s0 + 32 : S;
-        duet_vec chunk[4] = { { 0 } };
+        duet_vec chunk[4] = {{0}};
         for (int64_t s = s0; s < end; s++) {
             DUET_UNROLL
             for (int v = 0; v < vectors; v++) {
                 const duet_vec value = act_at(a + s * C, c + v * DUET_LANES, C);
-                chunk[v] += b ? value * act_at(b + s * C, c + v * DUET_LANES, C) : value;
+                chunk[v] += b != NULL ? value * act_at(b + s * C, c + v * DUET_LANES, C) : value;
             }
         }
         DUET_UNROLL
@@ -90,8 +99,10 @@ DUET_INLINE void sum_vectors(const duet_act *a, const duet_act *b, int64_t S, in
     DUET_UNROLL
     for (int v = 0; v < vectors; v++) {
         const int64_t at = c + v * DUET_LANES;
-        if (C - at >= DUET_LANES) vec_store(out + at, total[v]);
-        else vec_store_part(out + at, total[v], C - at);
+        if (C - at >= DUET_LANES)
+            vec_store(out + at, total[v]);
+        else
+            vec_store_part(out + at, total[v], C - at);
     }
 }
 
@@ -105,7 +116,8 @@ static duet_status run_sum_channels(const duet_run *run) {
     const sizes n = sizes_of(&run->call->in[0]);
     const duet_act *x = run->in[0];
 #pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int64_t b = 0; b < n.B; b++) sum_rows(x + b * n.S * n.C, NULL, n.S, n.C, (float *)run->out[0] + b * n.C);
+    for (int64_t b = 0; b < n.B; b++)
+        sum_rows(x + b * n.S * n.C, NULL, n.S, n.C, (float *)run->out[0] + b * n.C);
     return DUET_OK;
 }
 
@@ -121,7 +133,8 @@ static duet_status run_modulate_grad(const duet_run *run) {
         const duet_act *up = dy + b * n.S * n.C;
         for (int64_t s = 0; s < n.S && dx; s++)
             for (int64_t c = 0; c < n.C; c += DUET_LANES)
-                act_put(dx + (b * n.S + s) * n.C, c, n.C, act_at(up + s * n.C, c, n.C) * (1.0f + vec_at(scale, c, n.C)));
+                act_put(dx + (b * n.S + s) * n.C, c, n.C,
+                        act_at(up + s * n.C, c, n.C) * (1.0f + vec_at(scale, c, n.C)));
         if (!dv) continue;
         sum_rows(x + b * n.S * n.C, up, n.S, n.C, dv + b * 2 * n.C);
         sum_rows(up, NULL, n.S, n.C, dv + b * 2 * n.C + n.C);
@@ -134,7 +147,8 @@ static duet_status run_broadcast(const duet_run *run) {
     const float *v = run->in[0];
     float *y = run->out[0];
 #pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int64_t row = 0; row < n.B * n.S; row++) memcpy(y + row * n.C, v + row / n.S * n.C, (size_t)n.C * sizeof *y);
+    for (int64_t row = 0; row < n.B * n.S; row++)
+        memcpy(y + row * n.C, v + row / n.S * n.C, (size_t)n.C * sizeof *y);
     return DUET_OK;
 }
 
@@ -175,7 +189,9 @@ static duet_status run_unslice(const duet_run *run) {
     return DUET_OK;
 }
 
-static bool has_middle(const duet_call *call) { return call->in[0].shape.rank >= 2; }
+static bool has_middle(const duet_call *call) {
+    return call->in[0].shape.rank >= 2;
+}
 
 static const duet_kernel kernels[] = {
     {.op = "add_channels", .name = "simd", .run = run_add_channels},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_loss.c: the loss in parallel over samples; ops that touch a few values a sample (embeddings, dropout) run their
- * reference, which is no bottleneck. */
+ * cpu/cpu_loss.c: the loss in parallel over samples; ops that touch a few values a sample
+ * (embeddings, dropout) run their reference, which is no bottleneck. */
 #include "engine/backend/backend.h"
 #include "engine/op/ops_grad.h"
 
@@ -16,7 +16,8 @@ static double square_error(const float *a, const float *b, int64_t count) {
     return total;
 }
 
-static duet_status plan_mse(const duet_call *call, const duet_kernel_options *options, duet_kernel_plan *out) {
+static duet_status plan_mse(const duet_call *call, const duet_kernel_options *options,
+                            duet_kernel_plan *out) {
     (void)options;
     out->scratch = call->in[0].shape.dim[0] * (int64_t)sizeof(double);
     out->impl = "";
@@ -24,17 +25,19 @@ static duet_status plan_mse(const duet_call *call, const duet_kernel_options *op
 }
 
 static duet_status run_mse(const duet_run *run) {
-    const int64_t B = run->call->in[0].shape.dim[0], size = duet_shape_count(&run->call->in[0].shape) / B;
+    const int64_t B = run->call->in[0].shape.dim[0],
+                  size = duet_shape_count(&run->call->in[0].shape) / B;
     const float *pred = run->in[0], *target = run->in[1];
     double *sums = run->scratch, total = 0;
     float *loss = run->out[0], *per_sample = run->out[1];
 #pragma omp parallel for num_threads(run->threads) schedule(static)
-    for (int64_t b = 0; b < B; b++) sums[b] = square_error(pred + b * size, target + b * size, size);
+    for (int64_t b = 0; b < B; b++)
+        sums[b] = square_error(pred + b * size, target + b * size, size);
     for (int64_t b = 0; b < B; b++) {
         total += sums[b];
-        if (per_sample) per_sample[b] = (float)(sums[b] / (double)size);
+        if (per_sample != NULL) per_sample[b] = (float)(sums[b] / (double)size);
     }
-    if (loss) loss[0] = (float)(total / (double)(B * size));
+    if (loss != NULL) loss[0] = (float)(total / (double)(B * size));
     return DUET_OK;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * cpu/gemm.h: the register tile of all own products: DUET_ROWS rows by DUET_TILE columns of the result stay in registers
- * while k runs. Every element is one chain of multiply-adds over k in order, so its bits depend neither on its neighbours
- * (rows, columns, batch) nor on the threads.
+ * cpu/gemm.h: the register tile of all own products: DUET_ROWS rows by DUET_TILE columns of the
+ * result stay in registers while k runs. Every element is one chain of multiply-adds over k in
+ * order, so its bits depend neither on its neighbours (rows, columns, batch) nor on the threads.
  *
- * The right factor is packed in panels: [panel][k][DUET_TILE], the last one padded with zeros. The left one is read where
- * it is, by row pointers (tile_rows) or as DUET_ROWS neighbouring numbers (tile_outer). */
+ * The right factor is packed in panels: [panel][k][DUET_TILE], the last one padded with zeros. The
+ * left one is read where it is, by row pointers (tile_rows) or as DUET_ROWS neighbouring numbers
+ * (tile_outer). */
 #ifndef DUET_CPU_GEMM_H
 #define DUET_CPU_GEMM_H
 
@@ -13,7 +14,8 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/vector.h"
 
-/* Accumulators, the columns' vectors and one broadcast value fill the registers: 24+2+1 of 32, 12+2+1 and 8+2+1 of 16. */
+/* Accumulators, the columns' vectors and one broadcast value fill the registers: 24+2+1 of 32,
+ * 12+2+1 and 8+2+1 of 16. */
 #if DUET_LANES == 16
 #define DUET_ROWS 12
 #elif DUET_LANES == 8
@@ -27,26 +29,25 @@ typedef struct tile {
     duet_vec v[DUET_ROWS][2];
 } tile;
 
-DUET_INLINE int64_t gemm_panels(int64_t columns)
-{
+DUET_INLINE int64_t gemm_panels(int64_t columns) {
     return (columns + DUET_TILE - 1) / DUET_TILE;
 }
 
 /* Floats of packed panels. */
-DUET_INLINE int64_t gemm_packed(int64_t K, int64_t columns)
-{
+DUET_INLINE int64_t gemm_packed(int64_t K, int64_t columns) {
     return gemm_panels(columns) * DUET_TILE * K;
 }
 
 /* t += a b: a[r] points to row r, its elements are `step` apart; b is a panel. */
-DUET_INLINE void tile_rows(tile *t, const float *const *a, int64_t offset, const float *b, int64_t K)
-{
+DUET_INLINE void tile_rows(tile *t, const float *const *a, int64_t offset, const float *b,
+                           int64_t K) {
     tile s = *t;
     const float *row[DUET_ROWS];
     DUET_UNROLL
     for (int r = 0; r < DUET_ROWS; r++) row[r] = a[r] + offset;
     for (int64_t k = 0; k < K; k++) {
-        const duet_vec left = vec_load(b + k * DUET_TILE), right = vec_load(b + k * DUET_TILE + DUET_LANES);
+        const duet_vec left = vec_load(b + k * DUET_TILE),
+                       right = vec_load(b + k * DUET_TILE + DUET_LANES);
         DUET_UNROLL
         for (int r = 0; r < DUET_ROWS; r++) {
             const duet_vec value = vec_set(row[r][k]);
@@ -58,25 +59,24 @@ DUET_INLINE void tile_rows(tile *t, const float *const *a, int64_t offset, const
 }
 
 /* Packed weights are kept as bf16 where they are stored so, or activations are. */
-DUET_INLINE bool keeps_bf16(const duet_call *call)
-{
+DUET_INLINE bool keeps_bf16(const duet_call *call) {
     return sizeof(duet_act) == sizeof(uint16_t) || call->in[1].dtype == DUET_BF16;
 }
 
 /* Steps of kept panels from element `at` on, in f32; `space` has room for them. */
-DUET_INLINE const float *panel_plain(const void *kept, int64_t at, int64_t steps, bool bf16, float *space)
-{
+DUET_INLINE const float *panel_plain(const void *kept, int64_t at, int64_t steps, bool bf16,
+                                     float *space) {
     if (!bf16) return (const float *)kept + at;
     bf16_widen(space, (const uint16_t *)kept + at, steps * DUET_TILE);
     return space;
 }
 
 /* t += sum over k of a[k step + r] b[k, :] */
-DUET_INLINE void tile_outer(tile *t, const float *a, int64_t step, const float *b, int64_t K)
-{
+DUET_INLINE void tile_outer(tile *t, const float *a, int64_t step, const float *b, int64_t K) {
     tile s = *t;
     for (int64_t k = 0; k < K; k++, a += step) {
-        const duet_vec left = vec_load(b + k * DUET_TILE), right = vec_load(b + k * DUET_TILE + DUET_LANES);
+        const duet_vec left = vec_load(b + k * DUET_TILE),
+                       right = vec_load(b + k * DUET_TILE + DUET_LANES);
         DUET_UNROLL
         for (int r = 0; r < DUET_ROWS; r++) {
             const duet_vec value = vec_set(a[r]);
@@ -87,34 +87,34 @@ DUET_INLINE void tile_outer(tile *t, const float *a, int64_t step, const float *
     *t = s;
 }
 
-/* Where the next product of the same size reads: fetched meanwhile, as the hardware does not fetch beyond the page in use. Rows of
- * `a` without gaps, or NULL = not to be fetched. Any address will do. */
+/* Where the next product of the same size reads: fetched meanwhile, as the hardware does not fetch
+ * beyond the page in use. Rows of `a` without gaps, or NULL = not to be fetched. Any address will
+ * do. */
 typedef struct gemm_next {
     const float *a, *b;
 } gemm_next;
 
 /* What tile i of the rows fetches, K panel rows: the first one b, others a part of a each. */
-DUET_INLINE const float *gemm_fetch(gemm_next next, int64_t i, int64_t K, int64_t rows)
-{
+DUET_INLINE const float *gemm_fetch(gemm_next next, int64_t i, int64_t K, int64_t rows) {
     const int64_t last = (rows - 1) / DUET_TILE, part = i - 1 < last ? i - 1 : last;
     return i == 0 || next.a == NULL ? next.b : next.a + part * K * DUET_TILE;
 }
 
-/* Of `rows` rows, no more than DUET_ROWS and constant: m[r ld + n] (+)= sum over k of a[r step + k] b[k, n], b one panel; `fetch`:
- * K lines of the cache that are read soon. */
-DUET_INLINE void tile_neighbours(float *m, int64_t ld, const float *a, int64_t step, const float *b, int64_t K, bool first,
-                                 const float *fetch, const int rows)
-{
+/* Of `rows` rows, no more than DUET_ROWS and constant: m[r ld + n] (+)= sum over k of a[r step + k]
+ * b[k, n], b one panel; `fetch`: K lines of the cache that are read soon. */
+DUET_INLINE void tile_neighbours(float *m, int64_t ld, const float *a, int64_t step, const float *b,
+                                 int64_t K, bool first, const float *fetch, const int rows) {
     duet_vec left[DUET_ROWS], right[DUET_ROWS];
     const float *row[DUET_ROWS];
     DUET_UNROLL
     for (int r = 0; r < rows; r++) {
         row[r] = a + r * step;
-        left[r] = first ? (duet_vec){ 0 } : vec_load(m + r * ld);
-        right[r] = first ? (duet_vec){ 0 } : vec_load(m + r * ld + DUET_LANES);
+        left[r] = first ? (duet_vec){0} : vec_load(m + r * ld);
+        right[r] = first ? (duet_vec){0} : vec_load(m + r * ld + DUET_LANES);
     }
     for (int64_t k = 0; k < K; k++) {
-        const duet_vec b0 = vec_load(b + k * DUET_TILE), b1 = vec_load(b + k * DUET_TILE + DUET_LANES);
+        const duet_vec b0 = vec_load(b + k * DUET_TILE),
+                       b1 = vec_load(b + k * DUET_TILE + DUET_LANES);
         DUET_UNROLL
         for (int n = 0; n < DUET_TILE; n += 16) __builtin_prefetch(fetch + k * DUET_TILE + n, 0, 3);
         DUET_UNROLL
@@ -131,18 +131,20 @@ DUET_INLINE void tile_neighbours(float *m, int64_t ld, const float *a, int64_t s
     }
 }
 
-/* The same for any number of rows: as few tiles as hold them, of about the same height, so that few rows waste nothing. */
-DUET_INLINE void gemm_rows(float *m, int64_t ld, const float *a, int64_t step, const float *b, int64_t K, bool first, int64_t rows,
-                           gemm_next next)
-{
+/* The same for any number of rows: as few tiles as hold them, of about the same height, so that few
+ * rows waste nothing. */
+DUET_INLINE void gemm_rows(float *m, int64_t ld, const float *a, int64_t step, const float *b,
+                           int64_t K, bool first, int64_t rows, gemm_next next) {
     const int64_t tiles = (rows + DUET_ROWS - 1) / DUET_ROWS;
     for (int64_t i = 0; i < tiles; i++) {
         const int64_t begin = rows * i / tiles, end = rows * (i + 1) / tiles;
         float *const to = m + begin * ld;
         const float *const from = a + begin * step, *const fetch = gemm_fetch(next, i, K, rows);
         switch (end - begin) {
-#define DUET_GEMM_ROWS(n) \
-        case n: tile_neighbours(to, ld, from, step, b, K, first, fetch, n < DUET_ROWS ? n : DUET_ROWS); break;
+#define DUET_GEMM_ROWS(n)                                                                       \
+    case n:                                                                                     \
+        tile_neighbours(to, ld, from, step, b, K, first, fetch, n < DUET_ROWS ? n : DUET_ROWS); \
+        break;
             DUET_GEMM_ROWS(1)
             DUET_GEMM_ROWS(2)
             DUET_GEMM_ROWS(3)
@@ -158,17 +160,17 @@ DUET_INLINE void gemm_rows(float *m, int64_t ld, const float *a, int64_t step, c
             DUET_GEMM_ROWS(12)
 #endif
 #undef DUET_GEMM_ROWS
-        default: break;
+        default:
+            break;
         }
     }
 }
 
 /* All rows the same: the bias (NULL = 0), of which `columns` are there. */
-DUET_INLINE void tile_start(tile *t, const float *bias, int64_t columns)
-{
-    duet_vec left = { 0 }, right = { 0 };
+DUET_INLINE void tile_start(tile *t, const float *bias, int64_t columns) {
+    duet_vec left = {0}, right = {0};
     if (bias != NULL) {
-        float full[DUET_TILE] = { 0 };
+        float full[DUET_TILE] = {0};
         memcpy(full, bias, (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
         left = vec_load(full);
         right = vec_load(full + DUET_LANES);
@@ -181,8 +183,7 @@ DUET_INLINE void tile_start(tile *t, const float *bias, int64_t columns)
 }
 
 /* y[r ld + c] = t[r][c] for the rows and columns that are there. */
-DUET_INLINE void tile_store(const tile *t, float *y, int64_t ld, int64_t rows, int64_t columns)
-{
+DUET_INLINE void tile_store(const tile *t, float *y, int64_t ld, int64_t rows, int64_t columns) {
     if (columns >= DUET_TILE && rows >= DUET_ROWS) {
         DUET_UNROLL
         for (int r = 0; r < DUET_ROWS; r++) {
@@ -193,13 +194,13 @@ DUET_INLINE void tile_store(const tile *t, float *y, int64_t ld, int64_t rows, i
     }
     const tile copy = *t; /* so that a variable index does not drive t out of the registers */
     for (int r = 0; r < DUET_ROWS && r < rows; r++) {
-        memcpy(y + r * ld, copy.v[r], (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
+        memcpy(y + r * ld, copy.v[r],
+               (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
     }
 }
 
 /* The opposite: what is not there becomes 0. */
-DUET_INLINE void tile_load(tile *t, const float *y, int64_t ld, int64_t rows, int64_t columns)
-{
+DUET_INLINE void tile_load(tile *t, const float *y, int64_t ld, int64_t rows, int64_t columns) {
     if (columns >= DUET_TILE && rows >= DUET_ROWS) {
         DUET_UNROLL
         for (int r = 0; r < DUET_ROWS; r++) {
@@ -211,14 +212,14 @@ DUET_INLINE void tile_load(tile *t, const float *y, int64_t ld, int64_t rows, in
     tile copy;
     memset(&copy, 0, sizeof copy);
     for (int r = 0; r < DUET_ROWS && r < rows; r++) {
-        memcpy(copy.v[r], y + r * ld, (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
+        memcpy(copy.v[r], y + r * ld,
+               (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof(float));
     }
     *t = copy;
 }
 
 /* The same of activations. */
-DUET_INLINE void tile_put(const tile *t, duet_act *y, int64_t ld, int64_t rows, int64_t columns)
-{
+DUET_INLINE void tile_put(const tile *t, duet_act *y, int64_t ld, int64_t rows, int64_t columns) {
     if (columns >= DUET_TILE && rows >= DUET_ROWS) {
         DUET_UNROLL
         for (int r = 0; r < DUET_ROWS; r++) {
@@ -237,8 +238,8 @@ DUET_INLINE void tile_put(const tile *t, duet_act *y, int64_t ld, int64_t rows, 
 }
 
 /* t[r][c] += y[r ld + c] for the rows and columns that are there. */
-DUET_INLINE void tile_load_add(tile *t, const duet_act *y, int64_t ld, int64_t rows, int64_t columns)
-{
+DUET_INLINE void tile_load_add(tile *t, const duet_act *y, int64_t ld, int64_t rows,
+                               int64_t columns) {
     if (columns >= DUET_TILE && rows >= DUET_ROWS) {
         DUET_UNROLL
         for (int r = 0; r < DUET_ROWS; r++) {
@@ -250,7 +251,7 @@ DUET_INLINE void tile_load_add(tile *t, const duet_act *y, int64_t ld, int64_t r
     tile other;
     memset(&other, 0, sizeof other);
     for (int r = 0; r < DUET_ROWS && r < rows; r++) {
-        duet_act row[DUET_TILE] = { 0 };
+        duet_act row[DUET_TILE] = {0};
         memcpy(row, y + r * ld, (size_t)(columns < DUET_TILE ? columns : DUET_TILE) * sizeof *row);
         other.v[r][0] = act_load(row);
         other.v[r][1] = act_load(row + DUET_LANES);
@@ -262,10 +263,11 @@ DUET_INLINE void tile_load_add(tile *t, const duet_act *y, int64_t ld, int64_t r
     }
 }
 
-/* One panel of b[k,n] = from[k row_step + n column_step], columns n0 …, `columns` in all; from: f32 or bf16. */
-DUET_INLINE void gemm_pack_stored(float *to, const void *from, int64_t K, int64_t n0, int64_t columns, int64_t row_step,
-                                  int64_t column_step, const bool bf16)
-{
+/* One panel of b[k,n] = from[k row_step + n column_step], columns n0 …, `columns` in all; from: f32
+ * or bf16. */
+DUET_INLINE void gemm_pack_stored(float *to, const void *from, int64_t K, int64_t n0,
+                                  int64_t columns, int64_t row_step, int64_t column_step,
+                                  const bool bf16) {
     const int64_t count = columns - n0 < DUET_TILE ? columns - n0 : DUET_TILE;
     for (int64_t k = 0; k < K; k++) {
         const int64_t row = k * row_step + n0 * column_step;
@@ -274,16 +276,16 @@ DUET_INLINE void gemm_pack_stored(float *to, const void *from, int64_t K, int64_
             DUET_UNROLL
             for (int n = 0; n < DUET_TILE; n++) out[n] = weight_get(from, row + n, bf16);
         } else {
-            for (int64_t n = 0; n < count; n++) out[n] = weight_get(from, row + n * column_step, bf16);
+            for (int64_t n = 0; n < count; n++)
+                out[n] = weight_get(from, row + n * column_step, bf16);
             for (int64_t n = count; n < DUET_TILE; n++) out[n] = 0.0f;
         }
     }
 }
 
 /* Of activations. */
-DUET_INLINE void gemm_pack_panel(float *to, const duet_act *from, int64_t K, int64_t n0, int64_t columns, int64_t row_step,
-                                 int64_t column_step)
-{
+DUET_INLINE void gemm_pack_panel(float *to, const duet_act *from, int64_t K, int64_t n0,
+                                 int64_t columns, int64_t row_step, int64_t column_step) {
     gemm_pack_stored(to, from, K, n0, columns, row_step, column_step, sizeof(duet_act) == 2);
 }
 

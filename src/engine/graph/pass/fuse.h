@@ -10,15 +10,18 @@ typedef struct duet_fuse_uses {
     int32_t *reader; /* [values] the last node that reads it */
 } duet_fuse_uses;
 
-DUET_NODISCARD duet_status duet_fuse_uses_new(duet_fuse_uses *out, const duet_graph *graph, const duet_value *keep,
-                                              int64_t keep_count);
+DUET_NODISCARD duet_status duet_fuse_uses_new(duet_fuse_uses *out, const duet_graph *graph,
+                                              const duet_value *keep, int64_t keep_count);
 void duet_fuse_uses_free(duet_fuse_uses *uses);
 
 bool duet_fuse_is_op(const duet_node *node, const char *name);
-/* The live node of op `name` that makes `value` as its output 0 and whose only reader reads it once; else NULL. */
-duet_node *duet_fuse_only_source(duet_graph *graph, const duet_fuse_uses *uses, duet_value value, const char *name);
+/* The live node of op `name` that makes `value` as its output 0 and whose only reader reads it
+ * once; else NULL. */
+duet_node *duet_fuse_only_source(duet_graph *graph, const duet_fuse_uses *uses, duet_value value,
+                                 const char *name);
 /* The only reader of `value`, if it is a node of op `name` that takes it as input 0; else NULL. */
-duet_node *duet_fuse_only_reader(duet_graph *graph, const duet_fuse_uses *uses, duet_value value, const char *name);
+duet_node *duet_fuse_only_reader(duet_graph *graph, const duet_fuse_uses *uses, duet_value value,
+                                 const char *name);
 /* `value` becomes output `port` of `node`. */
 void duet_fuse_set_output(duet_graph *graph, duet_node *node, int port, duet_value value);
 

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/pass/fuse_residual.c: add(x, conv2d(…)) and add(x, linear(…)), also with a reshape in between, become one node
- * that starts from x: the sum costs no pass over the memory, and where x dies it is written in place. */
+ * engine/graph/pass/fuse_residual.c: add(x, conv2d(…)) and add(x, linear(…)), also with a reshape
+ * in between, become one node that starts from x: the sum costs no pass over the memory, and where
+ * x dies it is written in place. */
 #include "engine/graph/pass/fuse.h"
 
 static duet_node *product_of(duet_graph *graph, const duet_fuse_uses *uses, duet_value value) {
     duet_node *node = duet_fuse_only_source(graph, uses, value, "conv2d");
-    if (!node) node = duet_fuse_only_source(graph, uses, value, "linear");
-    return node && node->in[DUET_INPUT_RESIDUAL] == DUET_NONE ? node : NULL;
+    if (node == NULL) node = duet_fuse_only_source(graph, uses, value, "linear");
+    return node != NULL && node->in[DUET_INPUT_RESIDUAL] == DUET_NONE ? node : NULL;
 }
 
-/* The product moves to the place of `add`, behind both of what it reads, and makes the sum's value. */
+/* The product moves to the place of `add`, behind both of what it reads, and makes the sum's value.
+ */
 static bool join(duet_graph *graph, const duet_fuse_uses *uses, duet_node *add, int side) {
     duet_node *product = product_of(graph, uses, add->in[side]);
-    if (!product) return false;
+    if (product == NULL) return false;
     const duet_value residual = add->in[1 - side], sum = add->out[0];
     *add = *product;
     product->dead = true;
@@ -21,13 +23,15 @@ static bool join(duet_graph *graph, const duet_fuse_uses *uses, duet_node *add, 
     return true;
 }
 
-/* With a reshape in between the product takes the reshape's place, and the reshape the sum's: x must be there by then. */
+/* With a reshape in between the product takes the reshape's place, and the reshape the sum's: x
+ * must be there by then. */
 static bool join_reshaped(duet_graph *graph, const duet_fuse_uses *uses, duet_node *add, int side) {
     duet_node *reshape = duet_fuse_only_source(graph, uses, add->in[side], "reshape");
-    duet_node *product = reshape ? product_of(graph, uses, reshape->in[0]) : NULL;
+    duet_node *product = reshape != NULL ? product_of(graph, uses, reshape->in[0]) : NULL;
     const duet_value residual = add->in[1 - side], sum = add->out[0];
     const duet_value_info *info = &graph->values[residual];
-    if (!product || duet_dim(graph, residual, -1) != duet_dim(graph, product->out[0], -1)) return false;
+    if (product == NULL || duet_dim(graph, residual, -1) != duet_dim(graph, product->out[0], -1))
+        return false;
     if (info->kind == DUET_VALUE_NODE && info->source >= reshape - graph->nodes) return false;
     *add = *reshape;
     duet_fuse_set_output(graph, add, 0, sum);

@@ -20,9 +20,13 @@ static const duet_entry *const entries[] = {
 };
 #undef DUET_PASS
 
-const duet_family duet_family_pass = {.name = "pass", .help = "rewrites of the graph", .entries = entries, .count = DUET_COUNT(entries)};
+const duet_family duet_family_pass = {.name = "pass",
+                                      .help = "rewrites of the graph",
+                                      .entries = entries,
+                                      .count = DUET_COUNT(entries)};
 
-duet_status duet_pass_run(duet_graph *graph, const char *name, const duet_value *keep, int64_t keep_count) {
+duet_status duet_pass_run(duet_graph *graph, const char *name, const duet_value *keep,
+                          int64_t keep_count) {
     DUET_TRY(duet_graph_status(graph));
     const duet_entry *entry = NULL;
     DUET_TRY(duet_family_parse(&duet_family_pass, &entry, NULL, 0, name));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/pass/pass_bf16.c: activations are stored as bf16 where their ops allow it (op.h: bf16_inputs, bf16_outputs).
- * Runs last, after the gradient. A node turns as a whole, if its activations are maps or tokens (rank 3 and 4) and it reads a
- * weight or another such activation. Statistics, sums, losses, gradients of parameters, vectors of a sample and kept values
- * stay f32. So do the activations of a node that are small beside the largest of the graph: they hold little of the memory and
- * most of a net's depth, whose roundings add up. The comparison is the same for any batch. Where a node of one kind reads a value
- * of the other, the value is cast once. */
+ * engine/graph/pass/pass_bf16.c: activations are stored as bf16 where their ops allow it (op.h:
+ * bf16_inputs, bf16_outputs). Runs last, after the gradient. A node turns as a whole, if its
+ * activations are maps or tokens (rank 3 and 4) and it reads a weight or another such activation.
+ * Statistics, sums, losses, gradients of parameters, vectors of a sample and kept values stay f32.
+ * So do the activations of a node that are small beside the largest of the graph: they hold little
+ * of the memory and most of a net's depth, whose roundings add up. The comparison is the same for
+ * any batch. Where a node of one kind reads a value of the other, the value is cast once. */
 #include "engine/graph/graph.h"
 
 #include <string.h>
@@ -12,7 +13,9 @@
 #include "base/error.h"
 #include "engine/op/op_list.h"
 
-enum { SMALL = 4 }; /* times smaller than the largest, and more: of a U-Net about the two highest resolutions turn */
+enum {
+    SMALL = 4
+}; /* times smaller than the largest, and more: of a U-Net about the two highest resolutions turn */
 
 typedef struct narrowing {
     duet_graph *graph;
@@ -24,8 +27,7 @@ typedef struct narrowing {
     int64_t count, capacity;
 } narrowing;
 
-static duet_status push(narrowing *n, const duet_node *node)
-{
+static duet_status push(narrowing *n, const duet_node *node) {
     DUET_TRY(duet_grow(&n->nodes, &n->capacity, n->count + 1, sizeof *n->nodes));
     for (int k = 0; k < node->op->outputs; k++) {
         if (node->out[k] != DUET_NONE) n->graph->values[node->out[k]].source = (int32_t)n->count;
@@ -35,18 +37,17 @@ static duet_status push(narrowing *n, const duet_node *node)
 }
 
 /* A value like `like`, of no node yet. */
-static duet_status new_value(narrowing *n, duet_value like, duet_dtype dtype, duet_value *out)
-{
+static duet_status new_value(narrowing *n, duet_value like, duet_dtype dtype, duet_value *out) {
     duet_graph *const g = n->graph;
     DUET_TRY(duet_grow(&g->values, &g->value_capacity, g->value_count + 1, sizeof *g->values));
-    g->values[g->value_count] = (duet_value_info){.kind = DUET_VALUE_NODE, .arg = g->values[like].arg};
+    g->values[g->value_count] =
+        (duet_value_info){.kind = DUET_VALUE_NODE, .arg = g->values[like].arg};
     g->values[g->value_count].arg.dtype = dtype;
     *out = (duet_value)g->value_count++;
     return DUET_OK;
 }
 
-static duet_status push_cast(narrowing *n, duet_value from, duet_value to, const char *scope)
-{
+static duet_status push_cast(narrowing *n, duet_value from, duet_value to, const char *scope) {
     duet_cast_attr *const attr = duet_arena_alloc(n->graph->arena, 1, sizeof *attr);
     DUET_TRY(duet_arena_status(n->graph->arena));
     attr->bf16 = n->graph->values[to].arg.dtype == DUET_BF16;
@@ -57,8 +58,7 @@ static duet_status push_cast(narrowing *n, duet_value from, duet_value to, const
 }
 
 /* *value in this storage; casts where it is not there yet. */
-static duet_status stored_as(narrowing *n, duet_value *value, duet_dtype dtype, const char *scope)
-{
+static duet_status stored_as(narrowing *n, duet_value *value, duet_dtype dtype, const char *scope) {
     const duet_value v = *value;
     if (n->graph->values[v].arg.dtype == dtype) return DUET_OK;
     if (n->twin[v] == DUET_NONE) {
@@ -69,19 +69,19 @@ static duet_status stored_as(narrowing *n, duet_value *value, duet_dtype dtype, 
     return DUET_OK;
 }
 
-static bool is_bf16(const narrowing *n, duet_value v)
-{
+static bool is_bf16(const narrowing *n, duet_value v) {
     return n->graph->values[v].arg.dtype == DUET_BF16 ||
            (n->twin[v] != DUET_NONE && n->graph->values[n->twin[v]].arg.dtype == DUET_BF16);
 }
 
 /* Elements of the largest activation that a node reads or makes. */
-static int64_t size_of(const duet_graph *graph, const duet_node *node)
-{
+static int64_t size_of(const duet_graph *graph, const duet_node *node) {
     int64_t size = 0;
     for (int k = 0; k < DUET_MAX_INPUTS; k++) {
-        const bool in = k < node->op->inputs && (node->op->bf16_inputs >> k & 1u) != 0 && node->in[k] != DUET_NONE;
-        const bool out = k < node->op->outputs && (node->op->bf16_outputs >> k & 1u) != 0 && node->out[k] != DUET_NONE;
+        const bool in = k < node->op->inputs && (node->op->bf16_inputs >> k & 1u) != 0 &&
+                        node->in[k] != DUET_NONE;
+        const bool out = k < node->op->outputs && (node->op->bf16_outputs >> k & 1u) != 0 &&
+                         node->out[k] != DUET_NONE;
         const int64_t a = in ? duet_shape_count(&graph->values[node->in[k]].arg.shape) : 0;
         const int64_t b = out ? duet_shape_count(&graph->values[node->out[k]].arg.shape) : 0;
         size = a > size ? a : size;
@@ -90,8 +90,7 @@ static int64_t size_of(const duet_graph *graph, const duet_node *node)
     return size;
 }
 
-static bool turns(const narrowing *n, const duet_node *node)
-{
+static bool turns(const narrowing *n, const duet_node *node) {
     bool reason = false;
     if (SMALL * size_of(n->graph, node) < n->largest) return false;
     for (int k = 0; k < node->op->inputs; k++) {
@@ -108,8 +107,7 @@ static bool turns(const narrowing *n, const duet_node *node)
     return node->op->bf16_inputs != 0 && reason;
 }
 
-static duet_status visit(narrowing *n, duet_node node)
-{
+static duet_status visit(narrowing *n, duet_node node) {
     duet_graph *const g = n->graph;
     duet_value whole[DUET_MAX_OUTPUTS]; /* outputs somebody outside reads: cast behind the node */
     const bool bf16 = turns(n, &node);
@@ -140,8 +138,7 @@ static duet_status visit(narrowing *n, duet_node node)
     return DUET_OK;
 }
 
-static duet_status narrow(duet_graph *graph, const duet_value *keep, int64_t keep_count)
-{
+static duet_status narrow(duet_graph *graph, const duet_value *keep, int64_t keep_count) {
     duet_status status = DUET_OK;
     narrowing n = {.graph = graph, .values = graph->value_count};
     graph->bf16 = true;
@@ -172,6 +169,8 @@ done:
 }
 
 const duet_pass duet_pass_bf16 = {
-    .info = {.name = "bf16", .help = "activations are stored as bf16 where their ops allow it", .params = DUET_TABLE_EMPTY},
+    .info = {.name = "bf16",
+             .help = "activations are stored as bf16 where their ops allow it",
+             .params = DUET_TABLE_EMPTY},
     .run = narrow,
 };

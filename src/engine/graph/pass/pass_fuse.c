@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/pass/pass_fuse.c: neighbouring nodes become one where nothing else reads the values in between: less memory is
- * passed over, and less is live. Runs before the gradient, so that training is fused as inference is. Each rewrite has a file
- * fuse_*.c; kept values (taps) stay as they are. */
+ * engine/graph/pass/pass_fuse.c: neighbouring nodes become one where nothing else reads the values
+ * in between: less memory is passed over, and less is live. Runs before the gradient, so that
+ * training is fused as inference is. Each rewrite has a file fuse_*.c; kept values (taps) stay as
+ * they are. */
 #include "engine/graph/pass/fuse.h"
 
 #include <string.h>
 
 #include "base/error.h"
 
-duet_status duet_fuse_uses_new(duet_fuse_uses *out, const duet_graph *graph, const duet_value *keep, int64_t keep_count) {
+duet_status duet_fuse_uses_new(duet_fuse_uses *out, const duet_graph *graph, const duet_value *keep,
+                               int64_t keep_count) {
     duet_fuse_uses u = {0};
     duet_status status = DUET_OK;
     DUET_DO(duet_alloc(&u.count, graph->value_count, sizeof *u.count));
@@ -40,14 +42,16 @@ bool duet_fuse_is_op(const duet_node *node, const char *name) {
     return !node->dead && strcmp(node->op->info.name, name) == 0;
 }
 
-duet_node *duet_fuse_only_source(duet_graph *graph, const duet_fuse_uses *uses, duet_value value, const char *name) {
+duet_node *duet_fuse_only_source(duet_graph *graph, const duet_fuse_uses *uses, duet_value value,
+                                 const char *name) {
     const duet_value_info *info = &graph->values[value];
     if (info->kind != DUET_VALUE_NODE || info->port != 0 || uses->count[value] != 1) return NULL;
     duet_node *node = &graph->nodes[info->source];
     return duet_fuse_is_op(node, name) ? node : NULL;
 }
 
-duet_node *duet_fuse_only_reader(duet_graph *graph, const duet_fuse_uses *uses, duet_value value, const char *name) {
+duet_node *duet_fuse_only_reader(duet_graph *graph, const duet_fuse_uses *uses, duet_value value,
+                                 const char *name) {
     if (uses->count[value] != 1) return NULL;
     duet_node *node = &graph->nodes[uses->reader[value]];
     return duet_fuse_is_op(node, name) && node->in[0] == value ? node : NULL;
@@ -60,7 +64,8 @@ void duet_fuse_set_output(duet_graph *graph, duet_node *node, int port, duet_val
 }
 
 static duet_status fuse(duet_graph *graph, const duet_value *keep, int64_t keep_count) {
-    static void (*const rewrites[])(duet_graph *, const duet_fuse_uses *) = {duet_fuse_norm, duet_fuse_concat, duet_fuse_residual};
+    static void (*const rewrites[])(duet_graph *, const duet_fuse_uses *) = {
+        duet_fuse_norm, duet_fuse_concat, duet_fuse_residual};
     for (int i = 0; i < DUET_COUNT(rewrites); i++) {
         duet_fuse_uses uses;
         DUET_TRY(duet_fuse_uses_new(&uses, graph, keep, keep_count));
@@ -74,7 +79,8 @@ static duet_status fuse(duet_graph *graph, const duet_value *keep, int64_t keep_
 
 const duet_pass duet_pass_fuse = {
     .info = {.name = "fuse",
-             .help = "norm, modulation and SiLU become one node; residuals and concats join what reads them",
+             .help = "norm, modulation and SiLU become one node; residuals and concats join what "
+                     "reads them",
              .params = DUET_TABLE_EMPTY},
     .run = fuse,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/pass/pass_prune.c: marks dead every node that none of the kept values (or an assignment) needs. Asking
- * for tap b drops every later node and with it every weight that only they read. */
+ * engine/graph/pass/pass_prune.c: marks dead every node that none of the kept values (or an
+ * assignment) needs. Asking for tap b drops every later node and with it every weight that only
+ * they read. */
 #include "engine/graph/graph.h"
 
 #include "base/error.h"
@@ -25,6 +26,8 @@ static duet_status prune(duet_graph *graph, const duet_value *keep, int64_t keep
 }
 
 const duet_pass duet_pass_prune = {
-    .info = {.name = "prune", .help = "drops nodes that nothing kept needs", .params = DUET_TABLE_EMPTY},
+    .info = {.name = "prune",
+             .help = "drops nodes that nothing kept needs",
+             .params = DUET_TABLE_EMPTY},
     .run = prune,
 };
