@@ -35,3 +35,11 @@ duet_install_packages() {
         echo "apt-get failed; install by hand: apt-get install" $duet_missing
     return 0
 }
+
+# How many programs to compile at once: the processors of the affinity mask, within the CPU quota of a container.
+duet_jobs() {
+    duet_count=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+    duet_quota=$(cat /sys/fs/cgroup/cpu.max 2>/dev/null ||
+        cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu/cpu.cfs_period_us 2>/dev/null | tr '\n' ' ')
+    echo "$duet_quota" | awk -v count="$duet_count" '{ if ($1 + 0 > 0 && $2 + 0 > 0 && $1 / $2 < count) count = int(($1 + $2 - 1) / $2) } END { print count }'
+}

@@ -57,7 +57,7 @@ typedef struct duet_progress {
 } duet_progress;
 
 typedef struct duet_context_options {
-    int threads; /* 0 = all processors the process may use */
+    int threads; /* 0 = the processors of the affinity mask, at most the CPU quota rounded up */
     bool exact;  /* same bits for any number of threads and any batch size */
     bool bf16;   /* inference stores activations as bf16: half the memory, about 0.5 % of rounding;
                     sums are f32 */

@@ -4,10 +4,8 @@
  * context made last decides. */
 #include "base/context.h"
 
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -15,6 +13,7 @@
 #include "base/error.h"
 #include "base/linalg.h"
 #include "base/mem.h"
+#include "base/system.h"
 
 #define MOST_THREADS 4096
 #define LOG_SIZE     4096
@@ -25,15 +24,6 @@ struct duet_context {
     const duet_tuning *tuning;
 };
 
-static int usable_processors(void) {
-#ifdef CPU_COUNT
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
-#endif
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online < 1 ? 1 : online > MOST_THREADS ? MOST_THREADS : (int)online;
-}
-
 duet_status duet_context_new(duet_context **out, const duet_context_options *options) {
     const duet_context_options wanted = options != NULL ? *options : DUET_CONTEXT_OPTIONS_INIT;
     if (wanted.threads < 0 || wanted.threads > MOST_THREADS) {
@@ -43,7 +33,7 @@ duet_status duet_context_new(duet_context **out, const duet_context_options *opt
     duet_context *ctx = NULL;
     DUET_TRY(duet_alloc(&ctx, 1, sizeof *ctx));
     ctx->options = wanted;
-    ctx->threads = wanted.threads > 0 ? wanted.threads : usable_processors();
+    ctx->threads = wanted.threads > 0 ? wanted.threads : duet_processors();
 #ifdef _OPENMP
     omp_set_num_threads(ctx->threads);
 #endif

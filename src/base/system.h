@@ -10,6 +10,14 @@
  * DUET_NO_MEMORY, all others DUET_IO. */
 duet_status duet_fail_system(int error, const char *action, const char *subject);
 
+/* Processors that this process may keep busy, at least 1: those of its affinity mask, and no more
+ * than its CPU quota. Whoever counts processors asks here. */
+int duet_processors(void);
+
+/* The CPU quota of the control groups of this process in processors, rounded up; 0 = none. `root`
+ * is the folder that stands for "/". */
+int duet_cpu_quota(const char *root);
+
 /* The processor's name as the system tells it, or "unknown". */
 void duet_cpu_name(char out[128]);
 

@@ -7,7 +7,8 @@
 #include "cli/cli.h"
 
 static const duet_param common_rows[] = {
-    DUET_INT(cli_common, threads, "0", 0, 4096, "threads; 0 = all processors"),
+    DUET_INT(cli_common, threads, "0", 0, 4096,
+             "threads; 0 = all processors of the affinity mask, within the CPU quota"),
     DUET_BOOLEAN(cli_common, exact, "false",
                  "same bits for any number of threads and any batch size"),
     DUET_TEXT(cli_common, precision, "f32", "f32|bf16",

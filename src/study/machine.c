@@ -97,7 +97,7 @@ static duet_status measure_memory(double *out, int threads, double seconds) {
 
 duet_status duet_machine_measure(duet_machine *out, int threads, double seconds) {
     const peak_kind kind = widest();
-    duet_machine machine = {.threads = threads > 0 ? threads : omp_get_num_procs(),
+    duet_machine machine = {.threads = threads > 0 ? threads : duet_processors(),
                             .vectors = kind.name};
     if (getloadavg(&machine.load, 1) != 1)
         machine.load = -1.0; /* before the measurements raise it */
