@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * duet/metric.h: measures of logits and feature tables; never of models. Sums are in double or
- * integer, so partial results of shards merge exactly. */
+ * duet/metric.h: measures of logits, feature tables and images; never of models. Sums are in double
+ * or integer, so partial results of shards merge exactly. */
 #ifndef DUET_METRIC_H
 #define DUET_METRIC_H
 
-#include <duet/base.h>
+#include <duet/data.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +34,31 @@ void duet_accuracy_free(duet_accuracy *accuracy);
 DUET_NODISCARD duet_status duet_nearest_rows(int64_t *neighbour, const float *query,
                                              int64_t queries, const float *base, int64_t rows,
                                              int64_t dim, int k);
+
+/* Share of damaged images: those whose mean step between neighbouring pixels no real image has. The
+ * limits are the 0.1 and 99.9 percentile of real images; above them an image is too rough
+ * (speckle), below too flat. Real images first, then duet_damage_limits, then images to judge, in
+ * any number of parts. */
+typedef struct duet_damage {
+    int64_t size; /* of the images: size x size x channels, u8 */
+    int channels;
+    int64_t real, room;         /* real images; places in `steps` */
+    double *steps;              /* [real] their mean steps; owned */
+    double low, high;           /* limits, in grey values of 0..255 */
+    int64_t count, rough, flat; /* judged, of these above `high` and below `low` */
+} duet_damage;
+DUET_NODISCARD duet_status duet_damage_new(duet_damage *out, int64_t size, int channels);
+DUET_NODISCARD duet_status duet_damage_real(duet_damage *damage, const uint8_t *pixels,
+                                            int64_t count);
+DUET_NODISCARD duet_status duet_damage_limits(duet_damage *damage);
+/* All three at once, from up to 4,000 training rows drawn at random (fewer where images are large,
+ * at least 1,000), prepared as the model sees them. */
+DUET_NODISCARD duet_status duet_damage_open(duet_context *ctx, duet_damage *out,
+                                            const duet_dataset *dataset,
+                                            const duet_preprocess *how);
+void duet_damage_add(duet_damage *damage, const uint8_t *pixels, int64_t count);
+double duet_damage_percent(const duet_damage *damage); /* NaN where nothing was judged */
+void duet_damage_free(duet_damage *damage);
 
 #ifdef __cplusplus
 }
