@@ -124,6 +124,21 @@ void cli_say_setting(const cli_state *cli, int64_t t, int tap,
 /* "600 of 900 feature rows were in the cache" */
 void cli_say_cached(const cli_state *cli, const duet_features_work *work);
 
+/* The share of damaged images among those drawn (duet/metric.h), where real ones are known. */
+typedef struct cli_damage {
+    bool known;
+    duet_damage metric;
+    char data[DUET_TEXT_SIZE]; /* name of the data set */
+} cli_damage;
+/* data: of --data, must open; empty: the training data of the run `path`, if it is there. */
+duet_status cli_damage_open(cli_state *cli, cli_damage *out, duet_model *model, const char *path,
+                            const char *data);
+void cli_damage_add(cli_damage *damage, const uint8_t *pixels, int64_t count);
+/* "12 of 200 (6 %) damaged: 8 too rough, 4 too flat"; nothing where nothing is known. */
+void cli_damage_say(const cli_state *cli, const cli_damage *damage);
+void cli_damage_json(const cli_damage *damage, json_t *result); /* sets "damaged" */
+void cli_damage_free(cli_damage *damage);
+
 bool cli_exists(const char *path);
 void cli_remove_folder(
     const char *path); /* with all in it; only for folders this program has just made */

@@ -7,6 +7,25 @@
 
 enum { MOST_GRIDS = 4 };
 
+/* "12 of 200 (6 %) damaged: 8 too rough, 4 too flat", where it was counted. */
+static void write_damage(duet_report *report, duet_str *out) {
+    const json_t *damage = duet_report_get(report->sample.item[0].result, "damaged");
+    const double count = duet_report_number(damage, "count"), of = duet_report_number(damage, "of"),
+                 rough = duet_report_number(damage, "rough"),
+                 flat = duet_report_number(damage, "flat"),
+                 real = duet_report_number(damage, "real");
+    if (!(of > 0)) return;
+    duet_str_format(
+        out,
+        "<p>%s of %s (%s %%) damaged: %s too rough, %s too flat. The mean step between "
+        "neighbouring pixels lies within the limits of all but 0.2 %% of %s real "
+        "images, else the image counts as damaged.</p>\n",
+        duet_quantity_count(report->arena, count), duet_quantity_count(report->arena, of),
+        duet_quantity_plain(report->arena, round(1000 * count / of) / 10),
+        duet_quantity_count(report->arena, rough), duet_quantity_count(report->arena, flat),
+        duet_quantity_count(report->arena, real));
+}
+
 static void write_facts(duet_report *report, duet_str *out, const duet_report_step *step) {
     const json_t *r = step->result;
     const double count = duet_report_number(r, "count"), seconds = duet_report_number(r, "seconds");
@@ -77,6 +96,7 @@ void duet_section_samples(duet_report *report, duet_str *out) {
     }
     write_real(report, out);
     duet_str_add(out, "</div>\n");
+    if (report->sample.count > 0) write_damage(report, out);
     write_older(report, out);
     if (report->sample.count == 0) return;
     duet_str_add(out, "<h3>How they were made</h3>\n<div "

@@ -18,12 +18,15 @@ ok sample run --sampler ddim:steps=2 --count 3 --seed 1 --out grid.png
 ok sample run --sampler ddim:steps=2 --count 3 --seed 1 --out s.npz
 ok sample run --sampler ddpm:steps=2 --count 3 --out folder/
 ok sample run --sampler ddim:steps=2 --count 3
+says 'of 3 (' 'damaged: ' ' too rough, ' ' too flat, beside 60 real images of synth'
+grep -q 'too flat\. The mean step' run/report.html || fail 'the report lacks the damaged share'
 exists grid.png s.npz folder/000000.png folder/000002.png run/sample-001/grid.png run/sample-004/grid.png
 [ ! -e folder/000003.png ] || fail 'more images than asked for'
 ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 3 --seed 1 --out again.npz
 cmp -s s.npz again.npz || fail 'the same seed gives other images'
 [ ! -e runs ] || fail 'a sample with --out needs no run'
 ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 3
+if grep -q 'damaged' "$top/out"; then fail 'a model file alone knows no real images'; fi
 exists runs/00001-sample-model-00000032/sample-001/grid.png runs/00001-sample-model-00000032/report.html
 
 ok features run --data "$data" --t 5 --tap 3 --pool 2 --out f.npz

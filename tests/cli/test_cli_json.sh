@@ -11,11 +11,14 @@ object arch=adm_unet taps.0.tap=1 taps.8.tap=9 parameters macs recommended=null 
 ok info run --plan --tap 2 --json --threads 1
 object plan.0.op plan.0.seconds plan.0.bytes plan.0.kernel plan.0.roofline_percent kinds.0.op not_convolution machine.peak_gflops session_bytes session_memory.activations
 ok sample run --sampler ddim:steps=2 --count 2 --json
-object command=sample count=2 grid=grid.png
+object command=sample count=2 grid=grid.png damaged.count damaged.of=2 damaged.percent damaged.rough damaged.flat damaged.low damaged.high damaged.real=60
 ok sample run --sampler ddim:steps=2 --count 2 --out s.png --json
 object command=sample out=s.png
 ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 2 --out s.npz --json
 object command=sample out=s.npz
+if grep -q damaged "$top/out"; then fail 'a model file alone knows no real images'; fi
+ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 2 --data synth:size=16,train=30,test=3,classes=3 --out s.npz --json
+object damaged.of=2 damaged.real=30
 ok features run --data "$data" --t 5 --tap 3 --pool 2 --out f.npz --json
 object rows=20 t=5 tap=3 pool=2 dim=32 out=f.npz
 ok sweep run --data "$data" --t 5 --tap 3 --pool 1,2 --rows 20 --threads 1 --json

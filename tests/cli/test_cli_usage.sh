@@ -52,6 +52,7 @@ wrong 1 "'rate' in optim 'adamw' must be a number" $t --optim adamw:rate=x
 wrong 1 "did you mean 'crop'" $t --augment flip+crp
 wrong 1 "did you mean 'ddim'" sample run --sampler dim
 wrong 1 "did you mean 'eta'" sample run --sampler ddim:etaa=1
+wrong 1 'nowhere' sample run --sampler ddim:steps=1 --data nowhere
 wrong 1 '5000 sampling steps' sample run --sampler ddim:steps=5000
 wrong 1 "did you mean 'linear'" probe run --data "$data" --t 5 --tap 3 --pool 2 --head linar
 wrong 1 "did you mean 'size'" data info synth:sise=8

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 
 typedef struct sample_options {
-    char sampler[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE];
+    char sampler[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE];
     int64_t count, seed, batch, label;
 } sample_options;
 
@@ -22,6 +22,8 @@ static const duet_param params[] = {
     DUET_INT(sample_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
     DUET_INT(sample_options, label, "-1", -1, 1000000,
              "class of a class-conditional model; -1 = one after the other"),
+    DUET_TEXT(sample_options, data, "", NULL,
+              "real images to count damaged ones by; default: what the run was trained on"),
 };
 
 static int64_t grid_columns(int64_t count) {
@@ -30,8 +32,19 @@ static int64_t grid_columns(int64_t count) {
     return columns < 1 ? 1 : columns > 16 ? 16 : columns;
 }
 
+/* What was drawn, how and from what; all of --json, and of result.json beside the grid. */
+static json_t *describe(const sample_options *o, duet_model *model, double seconds,
+                        const cli_damage *damage) {
+    json_t *result =
+        json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:s}", "command", "sample", "sampler", o->sampler,
+                  "count", (json_int_t)o->count, "seed", (json_int_t)o->seed, "seconds", seconds,
+                  "model", duet_model_path(model), "out", o->out);
+    cli_damage_json(damage, result);
+    return result;
+}
+
 static duet_status save_step(cli_state *cli, const sample_options *o, duet_model *model,
-                             const uint8_t *pixels, const char *note, double seconds,
+                             const uint8_t *pixels, const char *note, json_t *result,
                              const cli_step *step) {
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     const int64_t shown = o->count < 256 ? o->count : 256, columns = grid_columns(shown);
@@ -41,12 +54,10 @@ static duet_status save_step(cli_state *cli, const sample_options *o, duet_model
         duet_images_save(pixels, shown, how->size, how->channels, columns, path, note);
     if (status != DUET_OK) return status;
     cli_say(cli, "grid: %s\n", path);
+    json_object_set_new(result, "grid", json_string("grid.png"));
+    json_object_set_new(result, "grid_columns", json_integer(columns));
     snprintf(path, sizeof path, "%.4000s/result.json", step->folder);
-    status = cli_write_json(
-        path, json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:I,s:s,s:s}", "command", "sample", "sampler",
-                        o->sampler, "count", (json_int_t)o->count, "seed", (json_int_t)o->seed,
-                        "seconds", seconds, "grid", "grid.png", "grid_columns", (json_int_t)columns,
-                        "model", duet_model_path(model), "out", o->out));
+    status = cli_write_json(path, json_incref(result));
     if (status == DUET_OK) status = cli_step_done(cli, step);
     if (status == DUET_OK) cli_json_file(cli, path);
     return status;
@@ -54,7 +65,7 @@ static duet_status save_step(cli_state *cli, const sample_options *o, duet_model
 
 /* --out of a model file is all that was asked for; a run keeps a grid of its own beside it. */
 static duet_status save(cli_state *cli, const sample_options *o, duet_model *model,
-                        const uint8_t *pixels, double seconds) {
+                        const uint8_t *pixels, json_t *result) {
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     char note[512];
     cli_step step;
@@ -66,22 +77,20 @@ static duet_status save(cli_state *cli, const sample_options *o, duet_model *mod
         if (status != DUET_OK) return status;
         cli_say(cli, "wrote %s\n", o->out);
         if (!duet_run_is(cli->args[0])) {
-            cli_json(cli, json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:s}", "command", "sample", "sampler",
-                                    o->sampler, "count", (json_int_t)o->count, "seed",
-                                    (json_int_t)o->seed, "seconds", seconds, "model",
-                                    duet_model_path(model), "out", o->out));
+            cli_json(cli, json_incref(result));
             return DUET_OK;
         }
     }
     duet_status status = cli_step_new(&step, model, cli->args[0], "sample");
     if (status != DUET_OK) return status;
-    status = save_step(cli, o, model, pixels, note, seconds, &step);
+    status = save_step(cli, o, model, pixels, note, result, &step);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
 }
 
 static duet_status run(cli_state *cli) {
     const sample_options *o = cli->options;
     duet_model *model = NULL;
+    cli_damage damage;
     duet_status status = o->out[0] ? cli_check_out(o->out, ".png .npz .zip /") : DUET_OK;
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status != DUET_OK) return status;
@@ -89,13 +98,26 @@ static duet_status run(cli_state *cli) {
     duet_sample_options options = {
         .count = o->count, .seed = (uint64_t)o->seed, .batch = o->batch, .label = o->label};
     snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
+    status = cli_damage_open(cli, &damage, model, cli->args[0], o->data);
+    if (status != DUET_OK) {
+        duet_model_close(model);
+        return status;
+    }
     uint8_t *pixels = malloc((size_t)(o->count * how->size * how->size * how->channels));
     const double start = duet_clock();
     status = pixels != NULL ? duet_sample(cli->ctx, model, &options, pixels)
                             : cli_fail(DUET_NO_MEMORY, "not enough memory for %lld images",
                                        (long long)o->count);
-    if (status == DUET_OK) status = save(cli, o, model, pixels, duet_clock() - start);
+    const double seconds = duet_clock() - start;
+    if (status == DUET_OK) {
+        cli_damage_add(&damage, pixels, o->count);
+        cli_damage_say(cli, &damage);
+        json_t *result = describe(o, model, seconds, &damage);
+        status = save(cli, o, model, pixels, result);
+        json_decref(result);
+    }
     free(pixels);
+    cli_damage_free(&damage);
     duet_model_close(model);
     return status;
 }

@@ -124,7 +124,8 @@ static void put_all(void) {
     put("sample-001/result.json", "{\"sampler\":\"ddim:steps=50\",\"count\":64,\"seed\":1,"
                                   "\"seconds\":12.3,\"grid\":\"grid.png\"}");
     put("sample-010/result.json",
-        "{\"sampler\":\"newest\",\"count\":4,\"seed\":1,\"seconds\":1,\"grid\":\"grid.png\"}");
+        "{\"sampler\":\"newest\",\"count\":4,\"seed\":1,\"seconds\":1,\"grid\":\"grid.png\","
+        "\"damaged\":{\"count\":12,\"of\":200,\"rough\":8,\"flat\":4,\"real\":4000}}");
     put("sweep-001/result.json", good_sweep);
     put("probe-001/result.json", good_probe);
     put_picture("real.png");
@@ -160,7 +161,9 @@ static void test_complete(void **state) {
                                        "3 noise seeds",
                                        ">random<",
                                        "77.5",
-                                       "pool 2: at best 81.3"};
+                                       "pool 2: at best 81.3",
+                                       "12 of 200 (6 %) damaged: 8 too rough, 4 too flat.",
+                                       "4,000 real images"};
     for (size_t i = 0; i < sizeof part / sizeof part[0]; i++) {
         if (strstr(html, part[i]) == NULL) fail_msg("the page lacks '%s'", part[i]);
     }
