@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/show_damage.c: what share of drawn images is damaged, where real ones are known: --data, or the
- * training images of the run. */
+ * cli/show_damage.c: what share of drawn images is damaged, where real ones are known: --data, or
+ * the training images of the run. */
 #include <stdio.h>
 
 #include "cli/cli.h"
