@@ -22,7 +22,7 @@ typedef struct bench_options {
 } bench_options;
 
 /* ---- bench_model.c ---- */
-/* Writes `network` with random weights, none of them zero, to `out`. */
+/* Writes `network`, or `arch`, with random weights, none of them zero, to `out`. */
 DUET_NODISCARD duet_status bench_make(duet_context *ctx, const bench_options *o);
 /* Writes inputs, outputs and all taps of a pass to `out`, for comparison with another
  * implementation. */

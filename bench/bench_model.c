@@ -19,8 +19,7 @@ enum { ROWS = 2, MOST_ITEMS = 128 };
 
 /* ---- make ---- */
 
-static void say_model(const duet_model *model, const duet_bench_network *network,
-                      const char *arch) {
+static void say_model(const duet_model *model, const char *arch) {
     json_t *taps = json_array();
     for (int i = 0; i < duet_model_tap_count(model); i++) {
         const duet_tap_row *tap = duet_model_tap(model, i);
@@ -28,10 +27,10 @@ static void say_model(const duet_model *model, const duet_bench_network *network
                                               tap->name, "channels", (json_int_t)tap->channels,
                                               "size", (json_int_t)tap->height, "macs", tap->macs));
     }
-    bench_say(json_pack("{s:s,s:I,s:I,s:I,s:f,s:o}", "arch", arch, "size",
-                        (json_int_t)network->size, "channels", (json_int_t)network->channels,
-                        "parameters", (json_int_t)duet_model_parameters(model), "macs",
-                        duet_model_macs(model), "taps", taps));
+    bench_say(json_pack(
+        "{s:s,s:I,s:I,s:I,s:f,s:o}", "arch", arch, "size", (json_int_t)model->shape.size,
+        "channels", (json_int_t)model->shape.in_channels, "parameters",
+        (json_int_t)duet_model_parameters(model), "macs", duet_model_macs(model), "taps", taps));
 }
 
 duet_status bench_make(duet_context *ctx, const bench_options *o) {
@@ -39,11 +38,14 @@ duet_status bench_make(duet_context *ctx, const bench_options *o) {
     duet_model *model = NULL;
     const duet_bench_network *network = NULL;
     char arch[DUET_TEXT_SIZE];
-    DUET_DO(duet_bench_network_find(&network, o->network));
-    duet_bench_network_arch(network, arch);
+    memcpy(arch, o->arch, sizeof arch);
+    if (arch[0] == '\0') {
+        DUET_DO(duet_bench_network_find(&network, o->network));
+        duet_bench_network_arch(network, arch);
+    }
     DUET_DO(duet_bench_model(ctx, &model, arch));
     DUET_DO(duet_model_save(model, o->out, DUET_F32));
-    say_model(model, network, arch);
+    say_model(model, arch);
 done:
     duet_model_close(model);
     return status;

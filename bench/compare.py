@@ -14,11 +14,13 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers"))
 import report  # noqa: E402
+from arch_options import ask_table  # noqa: E402
 from workers import Failed, OTHERS, Worker, disturbed_rate, once, say  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = 1e-4          # relative rms error between the two sides, before anything is timed
 IMAGES = 4096         # of the training set that is made
+SEED = 1              # of weights and noise on both sides (bench_model.c, torch_worker.py); images are random bytes
 COMPILE_SECONDS = 200 # a program that is not ready by then is left out
 CLASSIFY = "ddpm-cifar"
 
@@ -44,6 +46,8 @@ class Program:
 
     def command(self, case, work, batch):
         values = {"model": case.model, "batch": batch, "threads": self.args.threads, **self.options}
+        if self.python:
+            values["table"] = self.args.table
         if work == "features":
             values["tap"] = case.tap
         if self.python:
@@ -136,7 +140,7 @@ class Case:
         file = os.path.join(self.folder, "check.safetensors")
         once([self.args.duet_bench, "check", f"model={self.model}", f"out={file}"])
         got = once([self.args.python, os.path.join(HERE, "peers", "torch_worker.py"), "check", f"model={self.model}", f"file={file}",
-                    f"threads={self.args.threads}"])
+                    f"table={self.args.table}", f"threads={self.args.threads}"])
         if got["parameters"] != self.about["parameters"]:
             raise Failed(f"PyTorch has {got['parameters']} parameters, duet {self.about['parameters']}")
         if not got["error"] <= LIMIT:
@@ -329,6 +333,10 @@ def main():
     if not args.pass_fail:
         table.machine = once([args.duet_bench, "machine", f"threads={args.threads}"])
         table.torch = once([args.python, "-c", "import torch; print('\"' + torch.__version__.split('+')[0] + '\"')"])
+        args.table = os.path.join(args.out, "options.json")
+        with open(args.table, "w") as file:
+            json.dump(ask_table(args.duet), file)
+        table.origin = report.origin_of(args, sys.argv[1:], SEED)
         go(args, table)
         report.write(table, args.out)
     if args.into:

@@ -11,7 +11,8 @@ static const duet_param rows[] = {
     DUET_TEXT(bench_options, precision, "f32", "f32|bf16", "storage of activations"),
     DUET_BOOLEAN(bench_options, exact, "false", "fixed orders of sums"),
     DUET_TEXT(bench_options, arch, "", NULL,
-              "architecture of train and steps; empty = what training takes for the size"),
+              "architecture of train, steps and make; empty = what training takes for the size, of "
+              "make the network's"),
     DUET_TEXT(bench_options, model, "", NULL, "model file"),
     DUET_TEXT(bench_options, data, "", NULL, "data set of train and steps"),
     DUET_TEXT(bench_options, out, "", NULL, "file to write; train: an empty folder"),

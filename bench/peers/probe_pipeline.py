@@ -62,14 +62,14 @@ def read_idx(path):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * len(dims)).reshape(dims)
 
 
-def torch_features(model, images, taps, times, whole=True):
+def torch_features(model, table, images, taps, times, whole=True):
     """Pooled rows [N,D] of (t, tap, pool), and the seconds it took; not whole: passes end at the last tap."""
     import numpy as np
     import torch
     import torch.nn.functional as F
     import torch_unet
     memory_format = torch.channels_last if options["format"] == "channels_last" else torch.contiguous_format
-    net = torch_unet.load(model, memory_format)
+    net = torch_unet.load(model, table, memory_format)
     kept = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
     alpha, sigma = kept.sqrt().float(), (1 - kept).sqrt().float()
     x0 = torch.from_numpy(images.astype(np.float32) / 127.5 - 1)[:, None]
@@ -110,11 +110,11 @@ def fit_seconds(x, y, strengths):
     return time.perf_counter() - began
 
 
-def peer_heads(model, images, labels, widths):
+def peer_heads(model, table, images, labels, widths):
     """Seconds of all heads of scikit-learn on FIT_ROWS rows, from columns of two taps on two numbers of rows."""
     import numpy as np
     taps, t, rows = numbers("taps"), numbers("t")[1], numbers("rows")
-    held, _ = torch_features(model, images[:max(rows)], (taps[0], taps[2]), (t,), whole=False)
+    held, _ = torch_features(model, table, images[:max(rows)], (taps[0], taps[2]), (t,), whole=False)
     measured = {}
     for tap, pool in ((taps[0], 1), (taps[2], 2), (taps[2], 4)):
         x = held[(t, tap, pool)]
@@ -127,14 +127,16 @@ def peer_heads(model, images, labels, widths):
     return {"measured": measured, "columns": len(widths), "seconds_scaled": float(np.exp(logs).sum())}
 
 
-def peer(model, data):
+def peer(program, model, data):
     import torch
+    from arch_options import ask_table
+    table = ask_table(program)
     torch.set_num_threads(int(options["threads"]))
     images = read_idx(os.path.join(data, "train-images-idx3-ubyte.gz"))
     labels = read_idx(os.path.join(data, "train-labels-idx1-ubyte.gz"))
     count = numbers("images")[0]
-    rows, seconds = torch_features(model, images[:count], numbers("taps"), numbers("t"))
-    heads = peer_heads(model, images, labels, [x.shape[1] for x in rows.values()])
+    rows, seconds = torch_features(model, table, images[:count], numbers("taps"), numbers("t"))
+    heads = peer_heads(model, table, images, labels, [x.shape[1] for x in rows.values()])
     return {"images": count, "features": seconds, "heads": heads, "features_scaled": seconds * ALL_ROWS / count,
             "heads_scaled": heads["seconds_scaled"]}
 
@@ -153,7 +155,7 @@ def main():
     if options["side"] in ("both", "duet"):
         result["duet"] = duet(program, model, data)
     if options["side"] in ("both", "peer"):
-        result["peer"] = peer(model, data)
+        result["peer"] = peer(program, model, data)
     if options["known"]:
         with open(options["known"], encoding="utf-8") as file:
             result = {**json.load(file), **result}

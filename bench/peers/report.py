@@ -2,12 +2,14 @@
 """What compare.py found: the rows in a CSV file, tables for docs/performance.md, and which requirements are met."""
 import csv
 import os
+import shlex
+import subprocess
 import time
 
 from workers import Failed, OTHERS
 
 COLUMNS = ["date", "case", "work", "batch", "program", "setting", "value", "unit", "least", "most", "rounds", "ratio", "gflops",
-           "peak_memory", "weights", "others", "torch", "cpu", "vectors", "threads", "peak_gflops", "memory_gbs", "load"]
+           "peak_memory", "weights", "others", "torch", "cpu", "vectors", "threads", "peak_gflops", "memory_gbs", "load", "commit", "seed", "command"]
 
 # (case, work, batch, duet's program, peer, at least this many times as fast). PyTorch at its best takes bf16 where that is faster;
 # "any" takes the faster precision of duet's too.
@@ -31,14 +33,26 @@ NAMES = {"train": "training step", "features": "features of the tap", "forward":
          "errors": "error of fast against exact", "pipeline": "linear-probe pipeline"}
 
 
+def origin_of(args, words, seed):
+    """What made a row: {commit or version, seed, command}, without the names of this machine's folders."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    asked = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    version = subprocess.run([args.duet, "--version"], capture_output=True, text=True).stdout.strip()
+    shown = [w if not os.path.isabs(w) else os.path.basename(w) for w in words]
+    return {"commit": asked.stdout.strip() or version, "seed": seed, "command": shlex.join(["bench/compare.py", *shown])}
+
+
 class Table:
     """Rows of the CSV file; each measurement is written as it is done."""
 
     def __init__(self, path):
-        self.path, self.rows, self.machine, self.torch = path, [], {}, ""
+        self.path, self.rows, self.machine, self.origin, self.torch = path, [], {}, {}, ""
         if os.path.exists(path):
             with open(path, newline="") as file:
-                self.rows = list(csv.DictReader(file))
+                lines = csv.DictReader(file)
+                self.rows = list(lines)
+            if lines.fieldnames != COLUMNS:
+                raise Failed(f"'{path}' has other columns than this version writes; choose another --out")
 
     def add(self, case, work, batch, lines):
         fresh = not os.path.exists(self.path)
@@ -48,7 +62,8 @@ class Table:
             if fresh:
                 out.writeheader()
             for line in lines:
-                row = {"date": time.strftime("%Y-%m-%d %H:%M"), "case": case, "work": work, "batch": batch, "torch": self.torch, **machine, **line}
+                row = {"date": time.strftime("%Y-%m-%d %H:%M"), "case": case, "work": work, "batch": batch, "torch": self.torch, **machine,
+                       **self.origin, **line}
                 out.writerow(row)
                 self.rows.append({k: str(row.get(k, "")) for k in COLUMNS})
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "oracle"))
 from adm_unet import Config, Unet, Weights  # noqa: E402
+from arch_options import read_options  # noqa: E402
 
 
 def read_safetensors(path):
@@ -31,24 +32,6 @@ def read_safetensors(path):
     return tensors, metadata
 
 
-def parse_config(text):
-    """The options of adm_unet from the text in a model's card; dropout must be 0, the oracle has none."""
-    values = {}
-    for pair in text.split(","):
-        key, value = pair.split("=")
-        if key == "dropout":
-            if float(value) != 0:
-                raise ValueError("dropout is not supported here")
-        elif key == "embed_channels":
-            if int(value) not in (-1, int(values["num_channels"])):
-                raise ValueError("embed_channels is not supported here")
-        elif key in ("channel_mult", "attention_resolutions"):
-            values[key] = tuple(int(v) for v in value.split("/") if v)
-        else:
-            values[key] = value == "true" if value in ("true", "false") else int(value)
-    return Config(**values)
-
-
 class Stop(Exception):
     """Carries a tap's value out of the network."""
 
@@ -57,12 +40,13 @@ class TimedUnet(Unet):
     """The layers that a forward pass calls itself ("outer" ones) are counted: the first pass notes after which one each
     block ends; later passes note the value there (`taps`), and end there if it is tap `stop_at`."""
 
-    def __init__(self, config, weights):
-        super().__init__(config, weights)
+    def __init__(self, config, weights, training=False):
+        super().__init__(config, weights, training)
         self.wanted = ()     # taps to keep
         self.stop_at = None  # tap to stop at
         self.taps = {}
         self.ends = None     # tap of the outer layer, by its name
+        self.blocks = {}     # tap of the block, by its name
         self.depth = 0
         self.trace = []
 
@@ -90,7 +74,7 @@ class TimedUnet(Unet):
         return self.outer(super().residual, name, *rest)
 
     def attention(self, name, *rest):
-        return self.outer(self.fast_attention, name, *rest)
+        return self.outer(super().attention, name, *rest)
 
     def down(self, name, *rest):
         return self.outer(super().down, name, *rest)
@@ -105,27 +89,20 @@ class TimedUnet(Unet):
             return super().residual(name, x, emb, x.shape[1], double)
         return super().conv(name + ".conv", double(x), x.shape[1])
 
-    def fast_attention(self, name, x):
+    def attend(self, q, k, v):
         if not hasattr(F, "scaled_dot_product_attention"):
-            return super().attention(name, x)
-        batch, channels, height, width = x.shape
-        heads = channels // self.c.num_head_channels if self.c.num_head_channels > 0 else self.c.num_heads
-        h = self.pointwise(name + ".qkv", self.norm(name + ".norm", x).flatten(2), 3 * channels)
-        axis, shape = (1, (3, heads)) if self.c.use_new_attention_order else (2, (heads, 3))
-        q, k, v = h.view(batch, *shape, channels // heads, height * width).unbind(axis)
-        h = F.scaled_dot_product_attention(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3))
-        h = h.transpose(2, 3).reshape(batch, channels, height * width)
-        return x + self.pointwise(name + ".proj_out", h, channels).view_as(x)
+            return super().attend(q, k, v)
+        return F.scaled_dot_product_attention(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3)).transpose(2, 3)
 
-    def find_ends(self, x, t, y):
+    def find_ends(self, x, t, y, low_res=None):
         """Numbers the blocks by a pass over one image."""
-        self.forward(x[:1], t[:1], None if y is None else y[:1])
+        self.forward(x[:1], t[:1], *(None if v is None else v[:1] for v in (y, low_res)))
         last = {}
         for name in self.trace:
             block = name.split(".")
             last[".".join(block[:1] if block[0] == "middle_block" else block[:2])] = name
-        blocks = [b for b in last if not b.startswith(("out.", "time_embed"))]
-        self.ends = {last[block]: tap for tap, block in enumerate(blocks, 1)}
+        self.blocks = {block: tap for tap, block in enumerate((b for b in last if not b.startswith("out.")), 1)}
+        self.ends = {last[block]: tap for block, tap in self.blocks.items()}
 
     def up_to(self, tap, x, t, y, whole):
         """The value of a tap. whole: the rest is computed too, as by scripts that hook a layer."""
@@ -139,13 +116,14 @@ class TimedUnet(Unet):
         return self.taps.pop(tap)
 
 
-def load(path, memory_format=torch.contiguous_format, train=False):
-    """The network of a model file, in f32."""
+def load(path, table, memory_format=torch.contiguous_format, train=False):
+    """The network of a model file, in f32. table: of the program's options (arch_options.py)."""
     tensors, metadata = read_safetensors(path)
-    config = parse_config(json.loads(metadata["duet.card"])["config"])
+    card = json.loads(metadata["duet.card"])
+    config = Config(**read_options(card["arch"], card["config"], table, Config))
     for name, tensor in tensors.items():
         tensor = tensor.float()
         if tensor.dim() == 4:
             tensor = tensor.contiguous(memory_format=memory_format)
         tensors[name] = tensor.requires_grad_(train)
-    return TimedUnet(config, Weights(tensors=tensors, dtype=torch.float32))
+    return TimedUnet(config, Weights(tensors=tensors, dtype=torch.float32), train)

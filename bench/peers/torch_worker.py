@@ -4,14 +4,15 @@
 `train`     noise, forward, backward, clipping, AdamW, average of the weights; images stay in memory as floats
 `features`  noise, network up to a tap (stop=tap) or whole with the tap kept (stop=whole), pooling; inference mode
 `forward`   the whole network; inference mode
-`check`     compares with the file that `duet-bench check` wrote"""
+`check`     compares with the file that `duet-bench check` wrote
+table=FILE holds what arch_options.py asked of the program."""
 import json
 import math
 import os
 import sys
 import time
 
-options = {"model": "", "file": "", "batch": "32", "threads": "1", "format": "contiguous", "tap": "1", "pool": "1", "t": "10",
+options = {"model": "", "file": "", "table": "", "batch": "32", "threads": "1", "format": "contiguous", "tap": "1", "pool": "1", "t": "10",
            "stop": "tap", "compile": "0", "precision": "f32", "warm": "1"}
 work = sys.argv[1]
 for pair in sys.argv[2:]:
@@ -28,6 +29,14 @@ import torch_unet  # noqa: E402
 BATCH = int(options["batch"])
 FORMAT = torch.channels_last if options["format"] == "channels_last" else torch.contiguous_format
 DECAY, CLIP = 0.999, 1.0
+
+
+def load(train=False):
+    with open(options["table"]) as file:
+        net = torch_unet.load(options["model"], json.load(file), FORMAT, train)
+    if net.c.small_size > 0 or net.c.classifier_pool:
+        sys.exit("torch_worker: it times U-Nets; upsamplers and classifiers are compared by tools/parity/peer.py")
+    return net
 
 
 def memory(key):
@@ -95,7 +104,7 @@ def make_optimiser(weights):
 
 
 def train():
-    net = torch_unet.load(options["model"], FORMAT, train=True)
+    net = load(train=True)
     x0, y = images(net)
     alpha, sigma = alphas()
     weights = list(net.w.tensors.values())
@@ -125,7 +134,7 @@ def train():
 # ---- inference ----
 
 def features():
-    net = torch_unet.load(options["model"], FORMAT)
+    net = load()
     x0, y = images(net)
     alpha, sigma = alphas()
     tap, t = int(options["tap"]), int(options["t"])
@@ -143,7 +152,7 @@ def features():
 
 
 def forward():
-    net = torch_unet.load(options["model"], FORMAT)
+    net = load()
     x, y = images(net)
     times = torch.zeros(BATCH)
     run = compiled(net.forward)
@@ -159,7 +168,7 @@ def forward():
 # ---- check ----
 
 def check():
-    net = torch_unet.load(options["model"], FORMAT)
+    net = load()
     want, _ = torch_unet.read_safetensors(options["file"])
     errors = {}
 

@@ -30,18 +30,26 @@ class Config:
     learn_sigma: bool = True
     class_cond: bool = True
     use_new_attention_order: bool = False
+    embed_channels: int = -1
+    dropout: float = 0.0
+    small_size: int = 0
+    classifier_pool: str = ""
+    conv_attention: bool = False
 
     @property
     def out_channels(self):
         return self.in_channels * (2 if self.learn_sigma else 1)
 
     def spec(self):
-        """adm_unet:image_size=16,in_channels=3,…"""
+        """adm_unet:image_size=16,in_channels=3,…; options below use_new_attention_order where they are not as above."""
         def text(value):
             if isinstance(value, bool):
                 return str(value).lower()
             return "/".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        return "adm_unet:" + ",".join(f"{f.name}={text(getattr(self, f.name))}" for f in fields(self))
+        names = [f.name for f in fields(self)]
+        always = names[:names.index("use_new_attention_order") + 1]
+        return "adm_unet:" + ",".join(f"{f.name}={text(getattr(self, f.name))}" for f in fields(self)
+                                      if f.name in always or getattr(self, f.name) != f.default)
 
 
 class Weights:
@@ -68,9 +76,10 @@ class Weights:
 
 
 class Unet:
-    def __init__(self, config, weights):
+    def __init__(self, config, weights, training=False):
         self.c = config
         self.w = weights
+        self.training = training
 
     # ---- layers ----
 
@@ -84,9 +93,10 @@ class Unet:
     def linear(self, name, x, out):
         return F.linear(x, self.w.ask(name + ".weight", out, x.shape[1]), self.bias(name, out))
 
-    def pointwise(self, name, x, out):
-        """x [B,C,T]"""
-        return F.conv1d(x, self.w.ask(name + ".weight", out, x.shape[1], 1), self.bias(name, out))
+    def pointwise(self, name, x, out, rank=3):
+        """x [B,C,T]; weight [out,C,1], of rank 4 [out,C,1,1]"""
+        weight = self.w.ask(name + ".weight", out, x.shape[1], *[1] * (rank - 2))
+        return F.conv1d(x, weight.flatten(2), self.bias(name, out))
 
     def norm(self, name, x):
         gain = self.w.ask(name + ".weight", x.shape[1], middle=1.0, width=0.3)
@@ -103,23 +113,28 @@ class Unet:
             h = self.norm(name + ".out_layers.0", h) * (1 + scale) + shift
         else:
             h = self.norm(name + ".out_layers.0", h + self.linear(name + ".emb_layers.1", F.silu(emb), out)[:, :, None, None])
-        h = self.conv(name + ".out_layers.3", F.silu(h), out)
+        h = self.conv(name + ".out_layers.3", F.dropout(F.silu(h), self.c.dropout, self.training), out)
         return h + (x if x.shape[1] == out else self.conv(name + ".skip_connection", x, out, kernel=1))
 
-    def attention(self, name, x):
-        """Channels of qkv: (head, q|k|v, c) in the old order, (q|k|v, head, c) in the new one."""
-        batch, channels, height, width = x.shape
+    def mix(self, qkv, new_order):
+        """qkv [B,3C,T] -> [B,C,T]; its channels are (head, q|k|v, c) in the old order, (q|k|v, head, c) in the new one."""
+        batch, channels, tokens = qkv.shape[0], qkv.shape[1] // 3, qkv.shape[2]
         per_head = self.c.num_head_channels
         heads = channels // per_head if per_head > 0 else self.c.num_heads
-        h = self.norm(name + ".norm", x).flatten(2)
-        h = self.pointwise(name + ".qkv", h, 3 * channels)
-        if self.c.use_new_attention_order:
-            q, k, v = h.view(batch, 3, heads, channels // heads, height * width).unbind(1)
-        else:
-            q, k, v = h.view(batch, heads, 3, channels // heads, height * width).unbind(2)
-        weight = torch.softmax(q.transpose(2, 3) @ k / math.sqrt(channels // heads), dim=3)  # [B,N,T,T]
-        h = (v @ weight.transpose(2, 3)).reshape(batch, channels, height * width)
-        return x + self.pointwise(name + ".proj_out", h, channels).view_as(x)
+        axis, shape = (1, (3, heads)) if new_order else (2, (heads, 3))
+        q, k, v = qkv.view(batch, *shape, channels // heads, tokens).unbind(axis)
+        return self.attend(q, k, v).reshape(batch, channels, tokens)
+
+    def attend(self, q, k, v):
+        """each [B,N,c,T]"""
+        weight = torch.softmax(q.transpose(2, 3) @ k / math.sqrt(q.shape[2]), dim=3)  # [B,N,T,T]
+        return v @ weight.transpose(2, 3)
+
+    def attention(self, name, x):
+        rank = 4 if self.c.conv_attention else 3
+        h = self.pointwise(name + ".qkv", self.norm(name + ".norm", x).flatten(2), 3 * x.shape[1], rank)
+        h = self.mix(h, self.c.use_new_attention_order)
+        return x + self.pointwise(name + ".proj_out", h, x.shape[1], rank).view_as(x)
 
     def attention_here(self, name, x):
         return self.attention(name, x) if x.shape[2] in self.c.attention_resolutions else x
@@ -141,17 +156,38 @@ class Unet:
     def embedding(self, t, y):
         """Cosines, then sines, of t 10000^(-i/n), i < n; then two linear layers; the class is added."""
         c = self.c
-        n = c.num_channels // 2
+        channels = c.embed_channels if c.embed_channels > 0 else c.num_channels
+        n = channels // 2
         angle = t[:, None].to(self.w.dtype) * torch.exp(-math.log(10000.0) * torch.arange(n, dtype=self.w.dtype) / n)
         emb = torch.cat([angle.cos(), angle.sin()], dim=1)
-        emb = self.linear("time_embed.0", emb, 4 * c.num_channels)
-        emb = self.linear("time_embed.2", F.silu(emb), 4 * c.num_channels)
-        return emb + self.w.ask("label_emb.weight", c.num_classes, 4 * c.num_channels, width=1.0)[y] if c.class_cond else emb
+        emb = self.linear("time_embed.0", emb, 4 * channels)
+        emb = self.linear("time_embed.2", F.silu(emb), 4 * channels)
+        return emb + self.w.ask("label_emb.weight", c.num_classes, 4 * channels, width=1.0)[y] if c.class_cond else emb
 
-    def forward(self, x, t, y=None):
-        """x [B,C,H,W], t [B], y [B] -> [B,out_channels,H,W]"""
+    def classifier(self, maps):
+        """Outputs of all blocks -> [B,num_classes], by guided-diffusion's option `pool`."""
+        c, h = self.c, maps[-1]
+        if c.classifier_pool in ("spatial", "spatial_v2"):
+            h = self.linear("out.0", torch.cat([m.mean((2, 3)) for m in maps], dim=1), 2048)
+            if c.classifier_pool == "spatial":
+                return self.linear("out.2", F.relu(h), c.num_classes)
+            return self.linear("out.3", F.silu(self.norm("out.1", h)), c.num_classes)
+        h = F.silu(self.norm("out.0", h))
+        if c.classifier_pool == "adaptive":
+            return self.pointwise("out.3", h.mean((2, 3))[:, :, None], c.num_classes, 4)[:, :, 0]
+        if c.classifier_pool != "attention":
+            raise ValueError(f"no classifier_pool '{c.classifier_pool}'")
+        h = torch.cat([h.mean((2, 3))[:, :, None], h.flatten(2)], dim=2)  # [B,C,T+1]
+        h = h + self.w.ask("out.2.positional_embedding", *h.shape[1:], width=0.3)
+        h = self.mix(self.pointwise("out.2.qkv_proj", h, 3 * h.shape[1]), True)
+        return self.pointwise("out.2.c_proj", h, c.num_classes)[:, :, 0]
+
+    def forward(self, x, t, y=None, low_res=None):
+        """x [B,C,H,W], t [B], y [B], low_res like x, enlarged already -> [B,out_channels,H,W], of a classifier [B,num_classes]"""
         c = self.c
         emb = self.embedding(t, y)
+        if c.small_size > 0:
+            x = torch.cat([x, low_res], dim=1)
         widths = [m * c.num_channels for m in c.channel_mult]
         h = self.conv("input_blocks.0.0", x, widths[0])
         kept = [h]
@@ -166,6 +202,8 @@ class Unet:
         h = self.residual("middle_block.0", h, emb, widths[-1])
         h = self.attention("middle_block.1", h)
         h = self.residual("middle_block.2", h, emb, widths[-1])
+        if c.classifier_pool:
+            return self.classifier([*kept, h])
         block = 0
         for level, width in reversed(list(enumerate(widths))):
             for i in range(c.num_res_blocks + 1):
