@@ -22,11 +22,12 @@ typedef struct duet_int_list {
 } duet_int_list;
 
 typedef enum duet_param_type {
-    DUET_PARAM_INT,   /* int64_t; suffixes k, m accepted ("60k") */
+    DUET_PARAM_INT,   /* int64_t; "60000", "6e4", "60k", "0.06m" */
     DUET_PARAM_FLOAT, /* double */
     DUET_PARAM_BOOL,  /* bool; true/false/yes/no/1/0/True/False; a bare flag means true */
     DUET_PARAM_TEXT,  /* char[DUET_TEXT_SIZE] */
-    DUET_PARAM_INTS   /* duet_int_list; "1,2,4" */
+    DUET_PARAM_INTS,  /* duet_int_list; "1,2,4" */
+    DUET_PARAM_SEED   /* uint64_t, 0 … 2^64 - 1 */
 } duet_param_type;
 
 typedef struct duet_param {
@@ -51,6 +52,11 @@ typedef struct duet_param_table {
     {                                                                             \
         .name = #field, .type = DUET_PARAM_INT, .offset = offsetof(type_, field), \
         .default_text = def, .min = lo, .max = hi, .help = text                   \
+    }
+#define DUET_SEED(type_, field, def, text)                                         \
+    {                                                                              \
+        .name = #field, .type = DUET_PARAM_SEED, .offset = offsetof(type_, field), \
+        .default_text = def, .help = text                                          \
     }
 #define DUET_FLOAT(type_, field, def, lo, hi, text)                                 \
     {                                                                               \

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #define ALIGN       16
 #define FIRST_CHUNK ((int64_t)1 << 14)
@@ -87,12 +88,12 @@ char *duet_arena_text(duet_arena *arena, const char *text) {
 char *duet_arena_format(duet_arena *arena, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    const int size = vsnprintf(NULL, 0, format, args);
+    const int size = duet_vformat(NULL, 0, format, args);
     va_end(args);
     char *text = duet_arena_alloc(arena, size < 0 ? 1 : (int64_t)size + 1, 1);
     if (text == NULL || size < 0) return text;
     va_start(args, format);
-    vsnprintf(text, (size_t)size + 1, format, args);
+    duet_vformat(text, (size_t)size + 1, format, args);
     va_end(args);
     return text;
 }

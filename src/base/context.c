@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/linalg.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/system.h"
 
 #define MOST_THREADS 4096
@@ -71,7 +72,7 @@ void duet_log(const duet_context *ctx, duet_log_level level, const char *format,
     char text[LOG_SIZE];
     va_list args;
     va_start(args, format);
-    const int size = vsnprintf(text, sizeof text, format, args);
+    const int size = duet_vformat(text, sizeof text, format, args);
     va_end(args);
     if (size >= 0) ctx->options.log(level, text, ctx->options.user);
 }

@@ -18,7 +18,7 @@ static _Thread_local char message[MESSAGE_SIZE];
  * itself. */
 static void put_message(const char *format, va_list args) {
     char text[MESSAGE_SIZE];
-    if (vsnprintf(text, sizeof text, format, args) < 0) text[0] = '\0';
+    if (duet_vformat(text, sizeof text, format, args) < 0) text[0] = '\0';
     duet_copy_text(message, sizeof message, text);
     /* A cut UTF-8 character would be an invalid byte sequence: drop its head. */
     size_t size = strlen(message);

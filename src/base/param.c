@@ -2,7 +2,6 @@
  * base/param.c: parameter tables: text to typed fields of an options struct and back. */
 #include <duet/registry.h>
 
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +9,10 @@
 #include "base/error.h"
 #include "base/str.h"
 
-#define NAME_SIZE  64
-#define LABEL_SIZE 320
+#define NAME_SIZE   64
+#define LABEL_SIZE  320
+
+#define LIST_WANTED "whole numbers like 1,2,4"
 
 static bool same_key(const char *a, const char *b) {
     for (; *a != '\0' && *b != '\0'; a++, b++) {
@@ -49,51 +50,69 @@ static duet_status wrong_value(const duet_param *row, const char *where, const c
     return duet_fail(DUET_ARG, "%s must be %s, got '%s'", label(name, row, where), wanted, text);
 }
 
+/* A real number beside its limits; both 0: any that a double holds. */
 static duet_status check_range(const duet_param *row, const char *where, double value,
                                const char *text) {
-    if ((row->min == 0 && row->max == 0) || (value >= row->min && value <= row->max))
-        return DUET_OK;
-    char wanted[96];
-    if (row->max >= 1e15)
-        snprintf(wanted, sizeof wanted, "at least %.15g", row->min);
-    else if (row->min <= -1e15)
-        snprintf(wanted, sizeof wanted, "at most %.15g", row->max);
-    else
-        snprintf(wanted, sizeof wanted, "between %.15g and %.15g", row->min, row->max);
+    const bool any = row->min == 0 && row->max == 0;
+    if (any || (value >= row->min && value <= row->max)) return DUET_OK;
+    char wanted[96], low[32], high[32];
+    duet_print_f64(low, sizeof low, row->min);
+    duet_print_f64(high, sizeof high, row->max);
+    snprintf(wanted, sizeof wanted, "between %s and %s", low, high);
     return wrong_value(row, where, wanted, text);
 }
 
-/* "60k" is 60000, "2.5m" 2500000: what a suffix or an exponent makes must come out whole. */
-static bool parse_int(int64_t *out, const char *text) {
-    if (duet_parse_i64(out, text)) return true;
-    char body[NAME_SIZE];
-    if (!duet_copy_text(body, sizeof body, text) || body[0] == '\0') return false;
-    double scale = 1.0, value = 0.0;
-    char *last = body + strlen(body) - 1;
-    if (*last == 'k' || *last == 'K') scale = 1e3;
-    if (*last == 'm' || *last == 'M') scale = 1e6;
-    if (scale > 1.0) *last = '\0';
-    if (!duet_parse_f64(&value, body)) return false;
-    value *= scale;
-    if (!(fabs(value) <= 0x1p53) || value != floor(value)) return false;
-    *out = (int64_t)value;
-    return true;
+/* Limits of a row as integers: a double holds 2^63 and 2^64, but not the whole number below. */
+static int64_t limit_of(double value) {
+    if (value >= 0x1p63) return INT64_MAX;
+    return value <= -0x1p63 ? INT64_MIN : (int64_t)value;
 }
 
-static duet_status set_int(const duet_param *row, int64_t *out, const char *where,
-                           const char *text) {
-    int64_t value = 0;
-    if (!parse_int(&value, text)) return wrong_value(row, where, "a whole number", text);
-    DUET_TRY(check_range(row, where, (double)value, text));
-    *out = value;
+/* `word` is the number, or one of those in `text`. */
+static duet_status set_int(const duet_param *row, int64_t *out, const char *where, const char *word,
+                           const char *wanted, const char *text) {
+    const bool any = row->min == 0 && row->max == 0;
+    const int64_t low = any ? INT64_MIN : limit_of(row->min),
+                  high = any ? INT64_MAX : limit_of(row->max);
+    uint64_t size = 0;
+    bool negative = false;
+    const duet_whole found = duet_parse_whole(&size, &negative, word);
+    if (found == DUET_WHOLE_NOT) return wrong_value(row, where, wanted, text);
+    const uint64_t most = (uint64_t)INT64_MAX + (negative ? 1 : 0);
+    if (found == DUET_WHOLE && size <= most) {
+        const int64_t value = !negative ? (int64_t)size : -(int64_t)(size - 1) - 1;
+        if (value >= low && value <= high) {
+            *out = value;
+            return DUET_OK;
+        }
+    }
+    char range[96];
+    snprintf(range, sizeof range, "between %lld and %lld", (long long)low, (long long)high);
+    return wrong_value(row, where, range, word);
+}
+
+/* A negative minimum takes negative numbers too, as what is congruent to them modulo 2^64. */
+static duet_status set_seed(const duet_param *row, uint64_t *out, const char *where,
+                            const char *text) {
+    uint64_t size = 0;
+    bool negative = false;
+    const duet_whole found = duet_parse_whole(&size, &negative, text);
+    if (found == DUET_WHOLE_NOT) return wrong_value(row, where, "a whole number", text);
+    if (found == DUET_WHOLE_TOO_LARGE || (negative && row->min >= 0))
+        return wrong_value(row, where, "between 0 and 18446744073709551615", text);
+    *out = negative ? 0 - size : size;
     return DUET_OK;
 }
 
 static duet_status set_float(const duet_param *row, double *out, const char *where,
                              const char *text) {
     double value = 0.0;
-    if (!duet_parse_f64(&value, text) || isnan(value))
-        return wrong_value(row, where, "a number", text);
+    if (!duet_parse_f64(&value, text)) {
+        if (!duet_parse_f64_any(&value, text)) return wrong_value(row, where, "a number", text);
+        DUET_TRY(check_range(row, where, value, text));
+        return wrong_value(row, where, "a number that 64 bits can hold", text);
+    }
+    if (isnan(value)) return wrong_value(row, where, "a number", text);
     DUET_TRY(check_range(row, where, value, text));
     *out = value;
     return DUET_OK;
@@ -158,9 +177,8 @@ static duet_status set_ints(const duet_param *row, duet_int_list *out, const cha
             return duet_fail(DUET_ARG, "%s takes at most %d numbers", label(name, row, where),
                              DUET_LIST_SIZE);
         }
-        if (!fits || !parse_int(&list.v[list.count], word))
-            return wrong_value(row, where, "whole numbers like 1,2,4", text);
-        DUET_TRY(check_range(row, where, (double)list.v[list.count], word));
+        if (!fits) return wrong_value(row, where, LIST_WANTED, text);
+        DUET_TRY(set_int(row, &list.v[list.count], where, word, LIST_WANTED, text));
         list.count++;
     }
     *out = list;
@@ -176,7 +194,9 @@ static duet_status set_row(const duet_param *row, void *options, const char *whe
     }
     switch (row->type) {
     case DUET_PARAM_INT:
-        return set_int(row, field(row, options), where, text);
+        return set_int(row, field(row, options), where, text, "a whole number", text);
+    case DUET_PARAM_SEED:
+        return set_seed(row, field(row, options), where, text);
     case DUET_PARAM_FLOAT:
         return set_float(row, field(row, options), where, text);
     case DUET_PARAM_BOOL:
@@ -240,23 +260,6 @@ duet_status duet_params_parse(const duet_param_table *table, void *options, cons
     return DUET_OK;
 }
 
-/* The shortest digits that read back the same; with a '.' whatever the locale of this thread. */
-static int print_float(double value, char *out, size_t size) {
-    char text[64] = "";
-    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    const locale_t before = plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
-    for (int digits = 1; digits <= 17; digits++) {
-        double back = 0.0;
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (duet_parse_f64(&back, text) && back == value) break;
-    }
-    if (plain != (locale_t)0) {
-        uselocale(before);
-        freelocale(plain);
-    }
-    return snprintf(out, size, "%s", text);
-}
-
 static int print_ints(const duet_int_list *list, char *out, size_t size) {
     char text[DUET_LIST_SIZE * 24] = "";
     size_t used = 0;
@@ -274,8 +277,10 @@ int duet_params_print(const duet_param_table *table, const void *options, int ro
     switch (param->type) {
     case DUET_PARAM_INT:
         return snprintf(out, size, "%lld", (long long)*(const int64_t *)value);
+    case DUET_PARAM_SEED:
+        return snprintf(out, size, "%llu", (unsigned long long)*(const uint64_t *)value);
     case DUET_PARAM_FLOAT:
-        return print_float(*(const double *)value, out, size);
+        return duet_print_f64(out, size, *(const double *)value);
     case DUET_PARAM_BOOL:
         return snprintf(out, size, "%s", *(const bool *)value ? "true" : "false");
     case DUET_PARAM_TEXT:

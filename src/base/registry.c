@@ -4,7 +4,6 @@
  * neighbours), at most about a third of the word's length. */
 #include <duet/registry.h>
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +15,7 @@
 
 /* Upper and lower case, '-' and '_' are the same when guessing what was meant. */
 static int fold(char c) {
-    return c == '-' ? '_' : tolower((unsigned char)c);
+    return c == '-' ? '_' : duet_lower(c);
 }
 
 static int least(int a, int b) {

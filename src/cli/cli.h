@@ -142,6 +142,8 @@ void cli_damage_free(cli_damage *damage);
 bool cli_exists(const char *path);
 void cli_remove_folder(
     const char *path); /* with all in it; only for folders this program has just made */
+/* 2^63 and more become texts: JSON's integers here end below. */
+json_t *cli_seed(uint64_t seed);
 duet_status cli_write_json(const char *path, json_t *object); /* takes the object over; atomic */
 void cli_human(char out[32], double value);                   /* 606.9k, 1.19M */
 void cli_duration(char out[32], double seconds);              /* 1 h 05 min, 3 min 12 s, 4.2 s */

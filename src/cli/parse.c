@@ -152,7 +152,7 @@ duet_status cli_parse(cli_state *cli, int argc, char **argv, bool *help) {
 }
 
 static void print_rows(const duet_param_table *table) {
-    static const char *const kinds[] = {"N", "X", "", "TEXT", "N,N,..."};
+    static const char *const kinds[] = {"N", "X", "", "TEXT", "N,N,...", "N"};
     for (int i = 0; i < table->count; i++) {
         const duet_param *param = &table->rows[i];
         char flag[64], left[160];

@@ -15,6 +15,13 @@ bool cli_exists(const char *path) {
     return access(path, F_OK) == 0;
 }
 
+json_t *cli_seed(uint64_t seed) {
+    char text[24];
+    if (seed <= INT64_MAX) return json_integer((json_int_t)seed);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
+    return json_string(text);
+}
+
 duet_status cli_write_json(const char *path, json_t *object) {
     char temporary[CLI_PATH];
     const int n = snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());

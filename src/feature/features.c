@@ -53,8 +53,8 @@ static duet_status make_places(duet_feature_set *set, const duet_view *view) {
 static void print_colours(char text[160], const duet_preprocess *how) {
     text[0] = '\0';
     if (how->std[0] > 0)
-        snprintf(text, 160, " mean %g %g %g std %g %g %g", how->mean[0], how->mean[1], how->mean[2],
-                 how->std[0], how->std[1], how->std[2]);
+        duet_format(text, 160, " mean %g %g %g std %g %g %g", how->mean[0], how->mean[1],
+                    how->mean[2], how->std[0], how->std[1], how->std[2]);
 }
 
 static void print_key(const duet_feature_set *set, const duet_column *column,

@@ -9,6 +9,7 @@
 #include <duet/store.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "head/head.h"
 
@@ -22,9 +23,9 @@ static char *print_card(const duet_head *head, const duet_head_card *card) {
     }
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)card->model_hash);
     json_t *root = json_pack(
-        "{s:s,s:s,s:I,s:i,s:i,s:I,s:s,s:f,s:s,s:o}", "kind", head->kind->info.name, "head",
+        "{s:s,s:s,s:I,s:i,s:i,s:o,s:s,s:f,s:s,s:o}", "kind", head->kind->info.name, "head",
         card->head, "t", (json_int_t)card->t, "tap", card->tap, "pool", card->pool, "noise_seed",
-        (json_int_t)card->noise_seed, "model_hash", hash, "top1",
+        duet_json_u64(card->noise_seed), "model_hash", hash, "top1",
         isfinite(card->top1) ? card->top1 : -1.0, "data", card->data, "classes", names);
     char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
@@ -61,8 +62,7 @@ static void read_card(duet_head_card *card, duet_arena *arena, const json_t *roo
     *card = (duet_head_card){.t = json_integer_value(json_object_get(root, "t")),
                              .tap = (int)json_integer_value(json_object_get(root, "tap")),
                              .pool = (int)json_integer_value(json_object_get(root, "pool")),
-                             .noise_seed =
-                                 (uint64_t)json_integer_value(json_object_get(root, "noise_seed")),
+                             .noise_seed = duet_json_u64_value(json_object_get(root, "noise_seed")),
                              .top1 = json_number_value(json_object_get(root, "top1")),
                              .class_count = (int)json_array_size(names)};
     if (text != NULL) (void)duet_copy_text(card->head, sizeof card->head, text);

@@ -5,8 +5,9 @@
 #include "model/diffusers_noise.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/str.h"
 
 #define CONSISTENCY "CMStochasticIterativeScheduler"
 
@@ -49,12 +50,12 @@ static duet_status read_betas(duet_guess *guess, const json_t *root) {
     if (json_is_true(json_object_get(root, "rescale_betas_zero_snr")))
         return duet_fail(DUET_UNSUPPORTED, "rescale_betas_zero_snr is not run by this version");
     if (strcmp(kind, "linear") == 0)
-        snprintf(guess->noise, sizeof guess->noise,
-                 "linear:steps=%lld,beta_start=%.9g,beta_end=%.9g", steps, scale * start,
-                 scale * end);
+        duet_format(guess->noise, sizeof guess->noise,
+                    "linear:steps=%lld,beta_start=%.9g,beta_end=%.9g", steps, scale * start,
+                    scale * end);
     else if (strcmp(kind, "scaled_linear") == 0 || strcmp(kind, "sigmoid") == 0)
-        snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld,beta_start=%.9g,beta_end=%.9g",
-                 kind, steps, start, end);
+        duet_format(guess->noise, sizeof guess->noise,
+                    "%s:steps=%lld,beta_start=%.9g,beta_end=%.9g", kind, steps, start, end);
     else if (strcmp(kind, "squaredcos_cap_v2") == 0)
         snprintf(guess->noise, sizeof guess->noise, "cosine:steps=%lld", steps);
     else
@@ -67,11 +68,11 @@ static duet_status read_betas(duet_guess *guess, const json_t *root) {
 static duet_status read_consistency(duet_guess *guess, const json_t *root) {
     const double low = duet_diffusers_number(root, "sigma_min", 0.002),
                  data = duet_diffusers_number(root, "sigma_data", 0.5);
-    snprintf(guess->noise, sizeof guess->noise,
-             "karras:steps=1000,low=%.9g,high=%.9g,rho=%.9g,data=%.9g", low,
-             duet_diffusers_number(root, "sigma_max", 80), duet_diffusers_number(root, "rho", 7),
-             data);
-    snprintf(guess->predict, sizeof guess->predict, "edm:data=%.9g,low=%.9g", data, low);
+    duet_format(guess->noise, sizeof guess->noise,
+                "karras:steps=1000,low=%.9g,high=%.9g,rho=%.9g,data=%.9g", low,
+                duet_diffusers_number(root, "sigma_max", 80), duet_diffusers_number(root, "rho", 7),
+                data);
+    duet_format(guess->predict, sizeof guess->predict, "edm:data=%.9g,low=%.9g", data, low);
     return DUET_OK;
 }
 
@@ -88,8 +89,14 @@ duet_status duet_diffusers_read_noise(duet_guess *guess, const json_t *root) {
 
 /* Option `key` ("steps=") of "linear:steps=1000,beta_start=0.0001". */
 static double option(const char *spec, const char *key, double absent) {
-    for (const char *at = spec; (at = strstr(at, key)) != NULL; at++)
-        if (at[-1] == ':' || at[-1] == ',') return strtod(at + strlen(key), NULL);
+    for (const char *at = spec; (at = strstr(at, key)) != NULL; at++) {
+        if (at[-1] != ':' && at[-1] != ',') continue;
+        char text[64];
+        double value = 0.0;
+        const char *const from = at + strlen(key);
+        duet_format(text, sizeof text, "%.*s", (int)strcspn(from, ","), from);
+        return duet_parse_f64(&value, text) ? value : absent;
+    }
     return absent;
 }
 

@@ -106,7 +106,11 @@ duet_status duet_model_describe(duet_model **out, const char *arch_spec) {
     DUET_DO(duet_alloc(&model, 1, sizeof *model));
     DUET_DO(duet_arena_new(&model->arena));
     model->config = duet_arena_alloc(model->arena, 1, DUET_CONFIG_SIZE);
+    duet_weights_hash *const hashed = duet_arena_alloc(model->arena, 1, sizeof *hashed);
     DUET_DO(duet_arena_status(model->arena));
+    if (pthread_mutex_init(&hashed->lock, NULL) != 0)
+        DUET_FAIL(DUET_NO_MEMORY, "the system gave no lock for the model");
+    model->hashed = hashed;
     DUET_DO(duet_arch_parse(&model->arch, model->config, arch_spec));
     model->arch->shape(model->config, &model->shape);
     if (model->arch->recogniser)
@@ -148,6 +152,7 @@ void duet_model_close(duet_model *model) {
     duet_params_free(model->params);
     duet_store_close(model->store);
     duet_release(model->taps);
+    if (model->hashed != NULL) pthread_mutex_destroy(&model->hashed->lock);
     duet_arena_free(model->arena);
     duet_release(model);
 }
@@ -245,14 +250,29 @@ static uint64_t hash_config(const duet_model *model, uint64_t hash) {
     return hash;
 }
 
+/* By tensors: the same wherever they lie in memory. */
+static uint64_t hash_weights(const duet_params *params, uint64_t hash, int64_t *bytes) {
+    for (int64_t i = 0; i < params->count; i++) {
+        const duet_param_slot *slot = &params->slots[i];
+        const int64_t size = slot->count * (int64_t)duet_dtype_size(slot->dtype);
+        hash = duet_hash(duet_params_data(params, slot), (size_t)size, hash);
+        *bytes += size;
+    }
+    return hash;
+}
+
 uint64_t duet_model_hash(const duet_model *model) {
     uint64_t hash = hash_config(model, duet_hash_text(model->card.arch, 1));
     hash = duet_hash_text(model->card.noise, hash);
-    for (int64_t i = 0; i < model->params->count;
-         i++) { /* by tensors: the same wherever they lie in memory */
-        const duet_param_slot *slot = &model->params->slots[i];
-        hash = duet_hash(duet_params_data(model->params, slot),
-                         (size_t)slot->count * duet_dtype_size(slot->dtype), hash);
+    duet_weights_hash *const last = model->hashed;
+    pthread_mutex_lock(&last->lock);
+    if (!last->known || last->seed != hash || last->version != model->params->version) {
+        last->value = hash_weights(model->params, hash, &last->bytes);
+        last->seed = hash;
+        last->version = model->params->version;
+        last->known = true;
     }
+    hash = last->value;
+    pthread_mutex_unlock(&last->lock);
     return hash;
 }

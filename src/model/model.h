@@ -5,6 +5,7 @@
 
 #include <duet/model.h>
 #include <duet/store.h>
+#include <pthread.h>
 
 #include "base/mem.h"
 #include "engine/graph/graph.h"
@@ -53,6 +54,15 @@ typedef struct duet_arch {
                             does not use */
 } duet_arch;
 
+/* The hash of the weights as they were last hashed. Reading a model from several threads is fine,
+ * so the place has a lock of its own. */
+typedef struct duet_weights_hash {
+    pthread_mutex_t lock;
+    bool known;
+    uint64_t seed, version, value; /* of hashing; of the parameters; what came out */
+    int64_t bytes;                 /* hashed so far in this model's life; for tests */
+} duet_weights_hash;
+
 struct duet_model {
     duet_arena *arena;
     const duet_arch *arch;
@@ -68,6 +78,7 @@ struct duet_model {
     double macs;
     bool foreign;                /* the file has no card */
     char path[4096], file[4096]; /* what was opened; the weights in it */
+    duet_weights_hash *hashed;   /* in the arena */
 };
 
 /* The network described, without weights: model->params has slots but no block yet. */

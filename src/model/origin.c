@@ -96,15 +96,16 @@ static void read_said(duet_card *card, const duet_store *store) {
     int said = 0;
     for (int64_t i = 0; i < store->pair_count && said < MOST_SAID; i++) {
         const char *const key = store->pairs[i].key, *const value = store->pairs[i].value;
-        char before[MOST_VALUE + 2], number[32], *end = NULL;
+        char before[MOST_VALUE + 2], number[32];
+        double real = 0.0;
         if (strchr(key, '.') != NULL || isdigit((unsigned char)key[0]) ||
             strstr(key, "licen") != NULL || strcmp(key, "format") == 0 ||
             strlen(key) > MOST_VALUE || strlen(value) > MOST_VALUE || !duet_card_takes(key))
             continue;
-        const double real = strtod(value, &end);
-        snprintf(number, sizeof number, "%.6g", real);
+        const bool is_real = strchr(value, '.') != NULL && duet_parse_f64(&real, value);
+        duet_format(number, sizeof number, "%.6g", real);
         snprintf(before, sizeof before, "%s ", key);
-        append(card->says, before, *end == '\0' && strchr(value, '.') != NULL ? number : value);
+        append(card->says, before, is_real ? number : value);
         said++;
     }
 }

@@ -4,11 +4,11 @@
  * they do not fit over their cells. */
 #include "report/svg.h"
 
+#include "base/str.h"
 #include "report/html.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const double GAP = 10;        /* of split_row and split_column */
@@ -162,11 +162,11 @@ static void draw_cell(duet_str *out, const duet_svg_heat *h, const layout *l, in
     const double font = l->cell_width >= 42 ? 12.5 : l->cell_width >= 32 ? 11 : 9.5;
     char text[64];
     const char *style = paint(out, h, l, r, c, value);
-    snprintf(text, sizeof text, "%.*f", h->decimals, value);
+    duet_format(text, sizeof text, "%.*f", h->decimals, value);
     if (h->print && isfinite(value)) {
         duet_str_add(out, "/>");
         if (l->cell_width < 0.58 * font * (double)strlen(text) ||
-            (h->confusion && strtod(text, NULL) == 0))
+            (h->confusion && text[strspn(text, "-0.")] == '\0'))
             return;
         duet_str_format(out,
                         "<text class=\"cell %s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" "

@@ -3,6 +3,8 @@
  * cast to an integer type happens before a range check. */
 #include "report/quantity.h"
 
+#include "base/str.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +18,7 @@ const char *duet_quantity_count(duet_arena *arena, double value) {
     size_t size = 0;
     if (!isfinite(value)) return "–";
     if (fabs(value) >= 1e18) return keep(duet_arena_format(arena, "%.3g", value));
-    const int length = snprintf(digits, sizeof digits, "%.0f", fabs(value));
+    const int length = duet_format(digits, sizeof digits, "%.0f", fabs(value));
     if (value <= -0.5) out[size++] = '-';
     for (int i = 0; i < length; i++) {
         if (i > 0 && (length - i) % 3 == 0) out[size++] = ',';

@@ -32,6 +32,8 @@ const char *duet_report_escape(duet_report *report, const char *text) {
 const char *duet_report_value(duet_report *report, const json_t *value) {
     if (json_is_string(value)) return duet_report_escape(report, json_string_value(value));
     if (json_is_boolean(value)) return json_is_true(value) ? "yes" : "no";
+    if (json_is_integer(value) && fabs(json_number_value(value)) >= 1e12) /* every digit */
+        return duet_arena_format(report->arena, "%lld", (long long)json_integer_value(value));
     if (json_is_number(value)) {
         const double number = json_number_value(value);
         const bool whole = number == floor(number) && fabs(number) < 1e15;

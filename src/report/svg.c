@@ -4,6 +4,7 @@
  * text stays legible on phones. */
 #include "report/svg.h"
 
+#include "base/str.h"
 #include "report/html.h"
 
 #include <math.h>
@@ -54,13 +55,13 @@ int duet_svg_ticks(double *out, int most, double lo, double hi, bool log) {
 void duet_svg_tick_text(char *out, size_t size, double value) {
     const double a = fabs(value);
     if (a >= 999.5e6)
-        snprintf(out, size, "%.3gG", value / 1e9);
+        duet_format(out, size, "%.3gG", value / 1e9);
     else if (a >= 999.5e3)
-        snprintf(out, size, "%.3gM", value / 1e6);
+        duet_format(out, size, "%.3gM", value / 1e6);
     else if (a >= 9999)
-        snprintf(out, size, "%.3gk", value / 1e3);
+        duet_format(out, size, "%.3gk", value / 1e3);
     else
-        snprintf(out, size, "%.4g", value);
+        duet_format(out, size, "%.4g", value);
 }
 
 void duet_svg_viridis(int rgb[3], double value) {

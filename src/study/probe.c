@@ -9,6 +9,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "study/study.h"
@@ -250,7 +251,7 @@ static duet_status save_result(const probe *p, const duet_model *model) {
            *classes = json_array(), *confusion = json_array();
     char hash[32];
     for (int s = 0; s < r->seeds; s++) {
-        json_array_append_new(seeds, json_integer((json_int_t)p->options->seed + s));
+        json_array_append_new(seeds, duet_json_u64(p->options->seed + (uint64_t)s));
         json_array_append_new(top1, json_real(r->top1_seeds[s]));
     }
     for (int k = 0; k < r->classes; k++) {

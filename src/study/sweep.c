@@ -11,6 +11,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "study/study.h"
@@ -263,13 +264,13 @@ duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_op
     }
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
     json_t *root = json_pack(
-        "{s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f}}", "command", "sweep",
+        "{s:s,s:s,s:s,s:I,s:I,s:o,s:f,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f}}", "command", "sweep",
         "data", duet_dataset_describe(dataset)->name, "model_hash", hash, "fit_rows",
         (json_int_t)result->fit_rows, "val_rows", (json_int_t)result->val_rows, "seed",
-        (json_int_t)options->seed, "seconds", result->seconds, "t", list_json(&options->t), "pool",
-        list_json(&options->pools), "taps", taps, "rows", rows, "best", row_json(&result->best),
-        "features", duet_study_work_json(&result->features), "timings", "features",
-        result->features.seconds, "heads", result->seconds_heads);
+        duet_json_u64(options->seed), "seconds", result->seconds, "t", list_json(&options->t),
+        "pool", list_json(&options->pools), "taps", taps, "rows", rows, "best",
+        row_json(&result->best), "features", duet_study_work_json(&result->features), "timings",
+        "features", result->features.seconds, "heads", result->seconds_heads);
     if (root != NULL && result->best_random.dim > 0)
         json_object_set_new(root, "best_random", row_json(&result->best_random));
     return duet_study_write(folder, "result.json", root);

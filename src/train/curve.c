@@ -75,13 +75,14 @@ duet_status duet_curve_flush(duet_trainer *trainer) {
         if (curve->quarter_rows[q] == 0)
             used += (size_t)snprintf(quarters + used, sizeof quarters - used, ",");
         else
-            used += (size_t)snprintf(quarters + used, sizeof quarters - used, ",%.6g",
-                                     curve->quarter[q] / (double)curve->quarter_rows[q]);
+            used += (size_t)duet_format(quarters + used, sizeof quarters - used, ",%.6g",
+                                        curve->quarter[q] / (double)curve->quarter_rows[q]);
     }
-    snprintf(line, sizeof line, "%lld,%lld,%.3f,%.6g%s,%.6g,%.6g,%.1f\n", (long long)trainer->steps,
-             (long long)(trainer->steps * trainer->options.batch), duet_trainer_seconds(trainer),
-             curve->loss / steps, quarters, curve->grad_norm / steps, rate,
-             spent > 0.0 ? steps * (double)trainer->options.batch / spent : 0.0);
+    duet_format(line, sizeof line, "%lld,%lld,%.3f,%.6g%s,%.6g,%.6g,%.1f\n",
+                (long long)trainer->steps, (long long)(trainer->steps * trainer->options.batch),
+                duet_trainer_seconds(trainer), curve->loss / steps, quarters,
+                curve->grad_norm / steps, rate,
+                spent > 0.0 ? steps * (double)trainer->options.batch / spent : 0.0);
     trainer->curve = (duet_curve){.begun = now};
     DUET_TRY(duet_path_join(path, trainer->run, "loss.csv"));
     return duet_file_append(path, line);

@@ -8,6 +8,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "train/trainer.h"
 
 #define LINE_SECONDS    2.0
@@ -184,7 +185,7 @@ static void report(const duet_trainer *trainer) {
     if (trainer->total == 0 && budget > 0.0 && spent > 0.1 * MEASURE_SECONDS)
         total = done * budget / spent;
     char detail[64];
-    snprintf(detail, sizeof detail, "loss %.4f", duet_trainer_final_loss(trainer));
+    duet_format(detail, sizeof detail, "loss %.4f", duet_trainer_final_loss(trainer));
     duet_progress_report(trainer->ctx, "training", "images", done, total, detail);
 }
 

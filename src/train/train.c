@@ -43,7 +43,7 @@ static const duet_param rows[] = {
                "minutes between checkpoints; 0 = only at the end"),
     DUET_TEXT(duet_train_options, precision, "f32", "f32|bf16",
               "of activations and their gradients; weights, statistics and sums stay f32"),
-    DUET_INT(duet_train_options, seed, "0", 0, 9e18, "seed of weights, order and noise"),
+    DUET_SEED(duet_train_options, seed, "0", "seed of weights, order and noise"),
     DUET_TEXT(duet_train_options, on_bad, "stop", "stop|skip",
               "a corrupt image ends the training, or is left out"),
 };

@@ -20,7 +20,7 @@ wrong 2 "'--data' needs a value" train --steps 4 --data
 wrong 2 'no data set' train
 wrong 2 'no budget' train --data "$data"
 wrong 2 "'--steps' must be a whole number" train --data "$data" --steps x
-wrong 2 "'--steps' must be a whole number" train --data "$data" --steps 99999999999999999999
+wrong 2 "'--steps' must be between 0 and 1000000000000, got '99999999999999999999'" train --data "$data" --steps 99999999999999999999
 wrong 2 "'--steps' must be a whole number" train --data "$data" --steps 1.5
 wrong 2 "'--steps' must be" train --data "$data" --steps=-4
 wrong 2 "'--minutes' must be a number" train --data "$data" --minutes nan
@@ -35,7 +35,9 @@ wrong 2 'no data set' sweep run
 wrong 2 'no data set' probe run
 wrong 2 "no action 'lst'" data lst
 wrong 2 'which data set' data info
-wrong 2 '--rows is' sweep run --data "$data" --rows few
+wrong 2 "'--rows' must be a whole number, got 'few'; 'all' takes all" sweep run --data "$data" --rows few
+wrong 2 "'--rows' must be between 10 and 1000000000, got '3'" sweep run --data "$data" --rows 3
+wrong 2 "'--seed' must be between 0 and 18446744073709551615, got '-1'" sweep run --data "$data" --seed -1
 wrong 2 '.npz .npy .safetensors' features run --data "$data" --t 5 --tap 3 --pool 2 --out f.txt
 wrong 2 '.png .npz' sample run --out x.jpg
 

@@ -10,7 +10,8 @@
 typedef struct features_options {
     char data[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE], type[DUET_TEXT_SIZE],
         cache[DUET_TEXT_SIZE];
-    int64_t t, tap, pool, seed, batch;
+    int64_t t, tap, pool, batch;
+    uint64_t seed;
     bool fresh;
 } features_options;
 
@@ -22,7 +23,7 @@ static const duet_param params[] = {
     DUET_INT(features_options, tap, "0", 0, 1000, "block b; default: the model's recommendation"),
     DUET_INT(features_options, pool, "0", 0, 64,
              "side of the pooled map; default: the model's recommendation"),
-    DUET_INT(features_options, seed, "0", 0, 9e15, "seed of the noise"),
+    DUET_SEED(features_options, seed, "0", "seed of the noise"),
     DUET_INT(features_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
     DUET_TEXT(features_options, out, "", NULL, "f.npz (X, y, index) or f.safetensors"),
     DUET_TEXT(features_options, type, "f32", "f32|f16", "of X"),
@@ -71,7 +72,7 @@ static duet_status features(cli_state *cli, const features_options *o, duet_mode
                             const duet_dataset *dataset) {
     const duet_recommendation *best = &duet_model_card(model)->recommended;
     duet_features_options options = {
-        .reader = {.t = o->t, .noise_seed = (uint64_t)o->seed, .batch = o->batch},
+        .reader = {.t = o->t, .noise_seed = o->seed, .batch = o->batch},
         .stored = cli_dtype(o->type),
         .label = "features"};
     const bool clean = duet_model_recogniser(model);

@@ -47,7 +47,7 @@ void cli_print_overview(void) {
 }
 
 static void print_member(const duet_entry *entry) {
-    static const char *const kinds[] = {"N", "X", "true|false", "TEXT", "N/N/…"};
+    static const char *const kinds[] = {"N", "X", "true|false", "TEXT", "N/N/…", "N"};
     printf("\n  %s: %s\n", entry->name, entry->help);
     for (int i = 0; i < entry->params.count; i++) {
         const duet_param *param = &entry->params.rows[i];

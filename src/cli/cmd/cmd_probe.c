@@ -9,7 +9,8 @@
 typedef struct probe_options {
     char data[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE],
         cache_type[DUET_TEXT_SIZE];
-    int64_t t, tap, pool, rows, seeds, seed, batch, neighbours;
+    int64_t t, tap, pool, rows, seeds, batch, neighbours;
+    uint64_t seed;
     bool baselines, fresh;
 } probe_options;
 
@@ -25,7 +26,7 @@ static const duet_param params[] = {
     DUET_BOOLEAN(probe_options, baselines, "true", "raw pixels and random weights beside it"),
     DUET_INT(probe_options, neighbours, "6", 0, 64,
              "test images shown with their nearest training images"),
-    DUET_INT(probe_options, seed, "0", 0, 9e15, "seed of the split and the noise"),
+    DUET_SEED(probe_options, seed, "0", "seed of the split and the noise"),
     DUET_INT(probe_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
     DUET_TEXT(probe_options, cache, "", NULL,
               "folder in which features are kept; default: cache in the run"),
@@ -47,7 +48,7 @@ static duet_status setting(const cli_state *cli, const probe_options *o, duet_pr
                                       .pools = {.count = 3, .v = {1, 2, 4}},
                                       .fit_rows = 8000,
                                       .val_rows = 4000,
-                                      .seed = (uint64_t)o->seed,
+                                      .seed = o->seed,
                                       .batch = o->batch,
                                       .head = "linear",
                                       .stored = out->stored};
@@ -134,7 +135,7 @@ static duet_status probe(cli_state *cli, const probe_options *o, duet_model *mod
                                   .noise_seeds = (int)o->seeds,
                                   .random_row = o->baselines,
                                   .pixels_row = o->baselines,
-                                  .seed = (uint64_t)o->seed,
+                                  .seed = o->seed,
                                   .batch = o->batch,
                                   .neighbours = (int)o->neighbours,
                                   .stored = cli_dtype(o->cache_type)};

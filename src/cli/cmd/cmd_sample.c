@@ -8,14 +8,15 @@
 
 typedef struct sample_options {
     char sampler[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE];
-    int64_t count, seed, batch, label;
+    int64_t count, batch, label;
+    uint64_t seed;
 } sample_options;
 
 static const duet_param params[] = {
     DUET_TEXT(sample_options, sampler, "ddim:steps=50", NULL,
               "NAME:key=value,… ('duet help sampler')"),
     DUET_INT(sample_options, count, "64", 1, 1000000, "how many images"),
-    DUET_INT(sample_options, seed, "0", 0, 9e15, "seed; sample i depends on the seed and i only"),
+    DUET_SEED(sample_options, seed, "0", "seed; sample i depends on the seed and i only"),
     DUET_TEXT(
         sample_options, out, "", NULL,
         "x.png (a grid), x.npz (arr_0, u8 NHWC), x.zip (for EDM) or folder/ (PNGs, new or empty)"),
@@ -35,10 +36,9 @@ static int64_t grid_columns(int64_t count) {
 /* What was drawn, how and from what; all of --json, and of result.json beside the grid. */
 static json_t *describe(const sample_options *o, duet_model *model, double seconds,
                         const cli_damage *damage) {
-    json_t *result =
-        json_pack("{s:s,s:s,s:I,s:I,s:f,s:s,s:s}", "command", "sample", "sampler", o->sampler,
-                  "count", (json_int_t)o->count, "seed", (json_int_t)o->seed, "seconds", seconds,
-                  "model", duet_model_path(model), "out", o->out);
+    json_t *result = json_pack("{s:s,s:s,s:I,s:o,s:f,s:s,s:s}", "command", "sample", "sampler",
+                               o->sampler, "count", (json_int_t)o->count, "seed", cli_seed(o->seed),
+                               "seconds", seconds, "model", duet_model_path(model), "out", o->out);
     cli_damage_json(damage, result);
     return result;
 }
@@ -69,8 +69,8 @@ static duet_status save(cli_state *cli, const sample_options *o, duet_model *mod
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     char note[512];
     cli_step step;
-    snprintf(note, sizeof note, "duet %s; %s; seed %lld; model %.200s", DUET_VERSION, o->sampler,
-             (long long)o->seed, duet_model_path(model));
+    snprintf(note, sizeof note, "duet %s; %s; seed %llu; model %.200s", DUET_VERSION, o->sampler,
+             (unsigned long long)o->seed, duet_model_path(model));
     if (o->out[0]) {
         const duet_status status = duet_images_save(pixels, o->count, how->size, how->channels,
                                                     grid_columns(o->count), o->out, note);
@@ -96,7 +96,7 @@ static duet_status run(cli_state *cli) {
     if (status != DUET_OK) return status;
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     duet_sample_options options = {
-        .count = o->count, .seed = (uint64_t)o->seed, .batch = o->batch, .label = o->label};
+        .count = o->count, .seed = o->seed, .batch = o->batch, .label = o->label};
     snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
     status = cli_damage_open(cli, &damage, model, cli->args[0], o->data);
     if (status != DUET_OK) {

@@ -10,7 +10,8 @@ typedef struct sweep_options {
     char data[DUET_TEXT_SIZE], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE],
         cache_type[DUET_TEXT_SIZE];
     duet_int_list t, tap, pool;
-    int64_t seed, batch;
+    int64_t batch;
+    uint64_t seed;
     bool baselines, fresh;
 } sweep_options;
 
@@ -23,7 +24,7 @@ static const duet_param params[] = {
               "training rows to fit on (half as many to validate), or all"),
     DUET_TEXT(sweep_options, head, "linear", NULL, "head"),
     DUET_BOOLEAN(sweep_options, baselines, "true", "raw pixels and random weights beside it"),
-    DUET_INT(sweep_options, seed, "0", 0, 9e15, "seed of the rows and the noise"),
+    DUET_SEED(sweep_options, seed, "0", "seed of the rows and the noise"),
     DUET_INT(sweep_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
     DUET_TEXT(sweep_options, cache, "", NULL,
               "folder in which features are kept; default: cache in the run"),
@@ -33,6 +34,13 @@ static const duet_param params[] = {
                  "forgets the features kept there and computes them again"),
 };
 
+/* --rows where it is not "all". */
+typedef struct row_count {
+    int64_t rows;
+} row_count;
+static const duet_param rows_param[] = {DUET_INT(row_count, rows, "", 10, 1e9, "rows to fit on")};
+static const duet_param_table rows_table = DUET_TABLE(rows_param, row_count);
+
 static duet_status fill(duet_sweep_options *out, const sweep_options *o, const char *run) {
     *out = (duet_sweep_options){.t = o->t,
                                 .pools = o->pool,
@@ -41,7 +49,7 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
                                 .val_rows = 4000,
                                 .random_row = o->baselines,
                                 .pixels_row = o->baselines,
-                                .seed = (uint64_t)o->seed,
+                                .seed = o->seed,
                                 .batch = o->batch,
                                 .stored = cli_dtype(o->cache_type)};
     snprintf(out->head, sizeof out->head, "%s", o->head);
@@ -51,12 +59,11 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
         out->fit_rows = out->val_rows = 0;
         return DUET_OK;
     }
-    long long rows = 0;
-    char rest = 0;
-    if (sscanf(o->rows, "%lld%c", &rows, &rest) != 1 || rows < 10)
-        return cli_wrong("--rows is '%s'; give a number of at least 10, or all", o->rows);
-    out->fit_rows = rows;
-    out->val_rows = rows / 2;
+    row_count fit;
+    if (duet_params_set(&rows_table, &fit, NULL, "rows", o->rows) != DUET_OK)
+        return cli_wrong("%s; 'all' takes all", duet_error_message());
+    out->fit_rows = fit.rows;
+    out->val_rows = fit.rows / 2;
     return DUET_OK;
 }
 

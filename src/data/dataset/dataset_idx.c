@@ -4,7 +4,6 @@
  * values; images [count,H,W] or [count,H,W,3], labels [count]. Names: train-images-idx3-ubyte.gz,
  * t10k-labels.idx1-ubyte, and so on; a single images file is a set too, with the labels file beside
  * it when there is one. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -211,7 +210,7 @@ static duet_status name_classes(duet_dataset *dataset, const char *path) {
                                           "Bag",         "Ankle boot"};
     char full[DUET_PATH_SIZE];
     DUET_TRY(duet_path_absolute(full, path));
-    for (char *p = full; *p != '\0'; p++) *p = (char)tolower((unsigned char)*p);
+    for (char *p = full; *p != '\0'; p++) *p = duet_lower(*p);
     /* The folder itself, or the folder and name of a single file. */
     char *last = strrchr(full, '/'), *from = full;
     if (last != NULL && last != full && !duet_path_is_folder(path)) {

@@ -18,7 +18,8 @@
 #define TURN    6.283185307179586f
 
 typedef struct synth_options {
-    int64_t size, classes, train, val, test, seed, channels;
+    int64_t size, classes, train, val, test, channels;
+    uint64_t seed;
 } synth_options;
 
 static const duet_param params[] = {
@@ -27,7 +28,13 @@ static const duet_param params[] = {
     DUET_INT(synth_options, train, "20000", 0, 100000000, "training images"),
     DUET_INT(synth_options, val, "0", 0, 100000000, "validation images"),
     DUET_INT(synth_options, test, "4000", 0, 100000000, "test images"),
-    DUET_INT(synth_options, seed, "0", 0, 0, "other seeds give other images"),
+    /* -1 stands for 2^64 - 1, and so on. */
+    {.name = "seed",
+     .type = DUET_PARAM_SEED,
+     .offset = offsetof(synth_options, seed),
+     .default_text = "0",
+     .min = -0x1p63,
+     .help = "other seeds give other images"},
     DUET_INT(synth_options, channels, "3", 1, 3, "1 grey, 3 colour"),
 };
 
@@ -299,7 +306,7 @@ static duet_status synth_read(const duet_dataset *dataset, duet_split split, int
     DUET_DO(duet_alloc(&on.pixels, 3 * count, sizeof(float)));
     DUET_DO(duet_alloc(&noise, count * o->channels, sizeof(float)));
     DUET_DO(duet_alloc(&pixels, count * o->channels, 1));
-    dice d = {.rng = duet_rng_make((uint64_t)o->seed, streams[split], (uint64_t)index)};
+    dice d = {.rng = duet_rng_make(o->seed, streams[split], (uint64_t)index)};
     paint(&on, &d, (int)(index % o->classes), grey);
     duet_rng_normal(d.rng, (uint64_t)1 << 32, noise, count * o->channels);
     for (int64_t i = 0; i < count * o->channels; i++) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/str.h"
 
 #define MOST_DEPTH 512
 #define MOST_STEPS \
@@ -165,7 +166,7 @@ static duet_status add_pair(walk *w, const node *n, const char *name) {
     duet_store *const store = w->store;
     char number[64] = "";
     if (n->kind == DUET_PICKLE_TEXT && n->count > MOST_TEXT) return DUET_OK;
-    if (n->kind == DUET_PICKLE_FLOAT) snprintf(number, sizeof number, "%.17g", n->real);
+    if (n->kind == DUET_PICKLE_FLOAT) duet_format(number, sizeof number, "%.17g", n->real);
     if (n->kind == DUET_PICKLE_INT) snprintf(number, sizeof number, "%lld", (long long)n->integer);
     if (n->kind == DUET_PICKLE_BOOL)
         snprintf(number, sizeof number, "%s", n->integer ? "true" : "false");

@@ -99,6 +99,25 @@ static void test_refusals(void **state) {
                    "'steps' in sampler 'ddim' must be between 1 and 1000000, got '2m'");
     assert_refused("steps", "1.5", "'steps' in sampler 'ddim' must be a whole number, got '1.5'");
     assert_refused("steps", "", "'steps' in sampler 'ddim' must be a whole number, got ''");
+    assert_refused("steps", "0x10", "'steps' in sampler 'ddim' must be a whole number, got '0x10'");
+    assert_refused("steps", "1e-3", "'steps' in sampler 'ddim' must be a whole number, got '1e-3'");
+    static const char *const beyond[] = {"-1",
+                                         "1e7",
+                                         "1e400",
+                                         "9223372036854775808",
+                                         "99e98m",
+                                         "-99999999999999999999",
+                                         "18446744073709551616"};
+    for (int i = 0; i < DUET_COUNT(beyond); i++) {
+        char message[160];
+        snprintf(message, sizeof message,
+                 "'steps' in sampler 'ddim' must be between 1 and 1000000, got '%s'", beyond[i]);
+        assert_refused("steps", beyond[i], message);
+    }
+    assert_refused("eta", "1e999", "'eta' in sampler 'ddim' must be between 0 and 1, got '1e999'");
+    assert_refused(
+        "level", "-1e999",
+        "'level' in sampler 'ddim' must be a number that 64 bits can hold, got '-1e999'");
     assert_refused("steps", "k", "'steps' in sampler 'ddim' must be a whole number, got 'k'");
     assert_refused("steps", NULL, "'steps' in sampler 'ddim' needs a value");
     assert_refused("eta", "1.1", "'eta' in sampler 'ddim' must be between 0 and 1, got '1.1'");
@@ -173,6 +192,70 @@ static void test_print(void **state) {
     assert_string_equal(text, "li");
 }
 
+typedef struct wide {
+    uint64_t seed, turned;
+    int64_t any, most;
+} wide;
+
+static const duet_param wide_rows[] = {
+    DUET_SEED(wide, seed, "0", "seed"),
+    {.name = "turned", .type = DUET_PARAM_SEED, .offset = offsetof(wide, turned), .min = -0x1p63},
+    DUET_INT(wide, any, "", 0, 0, "any"),
+    DUET_INT(wide, most, "", 0, 0x1p63, "to the end"),
+};
+static const duet_param_table wide_table = DUET_TABLE(wide_rows, wide);
+
+/* All 64 bits of a seed go in and come out, in every spelling; limits are named in full. */
+static void test_wide(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t value;
+        const char *printed;
+    } seeds[] = {{"0", 0, "0"},
+                 {"-0", 0, "0"},
+                 {"9007199254740993", 9007199254740993u, "9007199254740993"},
+                 {"9223372036854775807", 9223372036854775807u, "9223372036854775807"},
+                 {"9223372036854775808", 9223372036854775808u, "9223372036854775808"},
+                 {"17982163893102248868", 17982163893102248868u, "17982163893102248868"},
+                 {"18446744073709551615", UINT64_MAX, "18446744073709551615"},
+                 {"1.8446744073709551615e19", UINT64_MAX, "18446744073709551615"},
+                 {"1844674407370955161500e-2", UINT64_MAX, "18446744073709551615"},
+                 {"18.4e18", 18400000000000000000u, "18400000000000000000"},
+                 {"2m", 2000000, "2000000"}};
+    wide w;
+    char text[32];
+    duet_params_default(&wide_table, &w);
+    for (int i = 0; i < DUET_COUNT(seeds); i++) {
+        assert_int_equal(duet_params_set(&wide_table, &w, NULL, "seed", seeds[i].text), DUET_OK);
+        assert_true(w.seed == seeds[i].value);
+        duet_params_print(&wide_table, &w, 0, text, sizeof text);
+        assert_string_equal(text, seeds[i].printed);
+    }
+    static const char *const beyond[] = {"-1", "18446744073709551616", "1e20", "-5e18"};
+    for (int i = 0; i < DUET_COUNT(beyond); i++) {
+        assert_int_equal(duet_params_set(&wide_table, &w, NULL, "seed", beyond[i]), DUET_ARG);
+        assert_non_null(strstr(duet_error_message(),
+                               "'--seed' must be between 0 and 18446744073709551615, got '"));
+    }
+    assert_int_equal(duet_params_set(&wide_table, &w, NULL, "seed", "1.5"), DUET_ARG);
+    assert_string_equal(duet_error_message(), "'--seed' must be a whole number, got '1.5'");
+    assert_int_equal(duet_params_set(&wide_table, &w, NULL, "turned", "-2"), DUET_OK);
+    assert_true(w.turned == UINT64_MAX - 1);
+    assert_int_equal(duet_params_set(&wide_table, &w, NULL, "any", "-9223372036854775808"),
+                     DUET_OK);
+    assert_true(w.any == INT64_MIN);
+    assert_int_equal(duet_params_set(&wide_table, &w, NULL, "any", "1e19"), DUET_ARG);
+    assert_string_equal(duet_error_message(), "'--any' must be between -9223372036854775808 and "
+                                              "9223372036854775807, got '1e19'");
+    assert_int_equal(duet_params_set(&wide_table, &w, NULL, "most", "9223372036854775807"),
+                     DUET_OK);
+    assert_true(w.most == INT64_MAX);
+    assert_int_equal(duet_params_set(&wide_table, &w, NULL, "most", "-1"), DUET_ARG);
+    assert_string_equal(duet_error_message(),
+                        "'--most' must be between 0 and 9223372036854775807, got '-1'");
+}
+
 static const duet_entry ddim = {"ddim", "deterministic", DUET_TABLE(rows, options)};
 static const duet_entry ddpm_full = {"ddpm_full", "ancestral", DUET_TABLE_EMPTY};
 static const duet_entry *const entries[] = {&ddim, &ddpm_full};
@@ -240,8 +323,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_print),    cmocka_unit_test(test_family),
-        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_print),    cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_family),   cmocka_unit_test(test_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "feature/shelf.h"
+#include "model/model.h"
 
 #define DATA "synth:size=8,classes=3,train=20,test=9"
 enum { ROWS = 7, DIM = 16, PIXELS = 8 * 8 * 3 };
@@ -214,6 +215,39 @@ static duet_features_work work_of(const setup *s) {
     const duet_features_work work = duet_feature_set_work(set);
     duet_feature_set_close(set);
     return work;
+}
+
+/* Weights are hashed once for all columns and tables, and again only after they changed. */
+static void weights_are_hashed_once(void **unused) {
+    (void)unused;
+    setup s = make_setup(true, NULL);
+    duet_feature_table *tables = NULL;
+    int64_t count = 0;
+    const int64_t bytes = 4 * duet_model_parameters(s.model);
+    s.options.reader.taps = (duet_int_list){.count = 0};
+    s.options.reader.times = (duet_int_list){.count = 3, .v = {5, 20, 40}};
+    s.options.reader.pools = (duet_int_list){.count = 2, .v = {1, 2}};
+    fresh_folder(s.options.cache, "features-hashed");
+    for (int turn = 0; turn < 2; turn++) {
+        OK(duet_features(s.ctx, &tables, &count, s.model, &duet_model_card(s.model)->preprocess,
+                         s.dataset, &s.view, &s.options));
+        assert_true(count > 20);
+        assert_int_equal(s.model->hashed->bytes, bytes);
+        assert_true(tables[0].model_hash == duet_model_hash(s.model));
+        duet_features_free(tables, count);
+    }
+    const uint64_t before = duet_model_hash(s.model);
+    const float kept = s.model->params->block[0];
+    s.model->params->block[0] = kept + 1.0F;
+    duet_params_touch(s.model->params);
+    assert_true(duet_model_hash(s.model) != before);
+    assert_int_equal(s.model->hashed->bytes, 2 * bytes);
+    s.model->params->block[0] = kept;
+    duet_params_touch(s.model->params);
+    assert_true(duet_model_hash(s.model) == before);
+    (void)duet_copy_text(duet_model_card(s.model)->noise, DUET_TEXT_SIZE, "cosine");
+    assert_true(duet_model_hash(s.model) != before);
+    end(&s);
 }
 
 static void the_second_read_comes_from_the_cache(void **unused) {
@@ -563,6 +597,7 @@ int main(void) {
         cmocka_unit_test(pixels_are_the_images),
         cmocka_unit_test(preprocessing_must_be_the_models),
         cmocka_unit_test(the_second_read_comes_from_the_cache),
+        cmocka_unit_test(weights_are_hashed_once),
         cmocka_unit_test(steps_together_are_steps_alone),
         cmocka_unit_test(settings_have_files_of_their_own),
         cmocka_unit_test(damaged_files_are_computed_again),

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * base/json.c: numbers of 64 bits without a sign in JSON. */
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/str.h"
+
+json_t *duet_json_u64(uint64_t value) {
+    char text[24];
+    if (value <= INT64_MAX) return json_integer((json_int_t)value);
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    return json_string(text);
+}
+
+uint64_t duet_json_u64_value(const json_t *value) {
+    uint64_t size = 0;
+    bool negative = false;
+    if (json_is_string(value) &&
+        duet_parse_whole(&size, &negative, json_string_value(value)) == DUET_WHOLE && !negative)
+        return size;
+    return (uint64_t)json_integer_value(value);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * base/json.h: numbers of 64 bits without a sign in JSON, whose integers here end at 2^63 - 1:
+ * beyond that they are texts of decimal digits. */
+#ifndef DUET_BASE_JSON_H
+#define DUET_BASE_JSON_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+json_t *duet_json_u64(uint64_t value);
+uint64_t duet_json_u64_value(const json_t *value); /* 0 where it is neither form */
+
+#endif
