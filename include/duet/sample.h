@@ -21,6 +21,14 @@ typedef struct duet_sample_options {
 /* pixels: count*size*size*channels bytes u8 HWC. */
 DUET_NODISCARD duet_status duet_sample(duet_context *ctx, duet_model *model,
                                        const duet_sample_options *options, uint8_t *pixels);
+/* The same images in batches, in order, for as many as one likes: `take` gets `count` images from
+ * number `first` on, counted from options->first; pixels are valid during the call. What it returns
+ * beside DUET_OK ends the sampling. */
+typedef duet_status (*duet_sample_take)(const uint8_t *pixels, int64_t first, int64_t count,
+                                        void *user);
+DUET_NODISCARD duet_status duet_sample_each(duet_context *ctx, duet_model *model,
+                                            const duet_sample_options *options,
+                                            duet_sample_take take, void *user);
 /* One denoising strip: for each image and each t: x_t and predicted x0. pixels u8 [count, 1 +
  * 2*t_count, S,S,C]: x0 first. */
 DUET_NODISCARD duet_status duet_denoise_strip(duet_context *ctx, duet_model *model,
@@ -36,6 +44,17 @@ DUET_NODISCARD duet_status duet_denoise_strip(duet_context *ctx, duet_model *mod
 DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size,
                                             int channels, int64_t columns, const char *path,
                                             const char *note);
+/* The same for images that come in parts, `count` in all. Only a grid is held in memory. A file
+ * appears under its name when it is complete, the PNGs of a folder one by one. */
+typedef struct duet_image_sink duet_image_sink;
+DUET_NODISCARD duet_status duet_image_sink_open(duet_image_sink **out, const char *path,
+                                                int64_t count, int64_t size, int channels,
+                                                int64_t columns, const char *note);
+DUET_NODISCARD duet_status duet_image_sink_put(duet_image_sink *sink, const uint8_t *pixels,
+                                               int64_t count);
+/* Frees the sink in every case. */
+DUET_NODISCARD duet_status duet_image_sink_commit(duet_image_sink *sink);
+void duet_image_sink_abort(duet_image_sink *sink); /* leaves no file; NULL is fine */
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * base/mem.c: aligned, zeroed blocks. In front of each block stands one 64-byte line that holds the
- * pointer to free. Small blocks end exactly where the allocation ends, so that AddressSanitizer
- * sees the first byte past them; large ones come from calloc, which gets untouched (not yet
- * resident) pages from the system. */
+ * size and the pointer to free. Small blocks end exactly where the allocation ends, so that
+ * AddressSanitizer sees the first byte past them; large ones come from calloc, which gets untouched
+ * (not yet resident) pages from the system. */
 #include "base/mem.h"
 
 #include <stdatomic.h>
@@ -14,8 +14,16 @@
 #define LINE  64
 #define LARGE ((size_t)1 << 20)
 
-/* A statistic only; nothing depends on its value. */
-static atomic_llong block_count;
+/* Statistics only; nothing depends on their values. */
+static atomic_llong block_count, live_bytes, peak_bytes;
+
+static void note_bytes(int64_t more) {
+    const long long now = atomic_fetch_add_explicit(&live_bytes, more, memory_order_relaxed) + more;
+    long long peak = atomic_load_explicit(&peak_bytes, memory_order_relaxed);
+    while (now > peak && !atomic_compare_exchange_weak_explicit(
+                             &peak_bytes, &peak, now, memory_order_relaxed, memory_order_relaxed))
+        continue;
+}
 
 static void *new_block(size_t bytes) {
     void *raw = NULL;
@@ -31,6 +39,8 @@ static void *new_block(size_t bytes) {
         block = (uint8_t *)raw + LINE + (past_line == 0 ? 0 : LINE - past_line);
     }
     memcpy(block - sizeof raw, &raw, sizeof raw);
+    memcpy(block - sizeof raw - sizeof bytes, &bytes, sizeof bytes);
+    note_bytes((int64_t)bytes);
     atomic_fetch_add_explicit(&block_count, 1, memory_order_relaxed);
     return block;
 }
@@ -38,7 +48,10 @@ static void *new_block(size_t bytes) {
 static void free_block(void *block) {
     if (block == NULL) return;
     void *raw = NULL;
+    size_t bytes = 0;
     memcpy(&raw, (uint8_t *)block - sizeof raw, sizeof raw);
+    memcpy(&bytes, (uint8_t *)block - sizeof raw - sizeof bytes, sizeof bytes);
+    note_bytes(-(int64_t)bytes);
     free(raw);
 }
 
@@ -83,4 +96,12 @@ void duet_release_foreign(void *pointer) {
 
 int64_t duet_alloc_count(void) {
     return (int64_t)atomic_load_explicit(&block_count, memory_order_relaxed);
+}
+
+int64_t duet_alloc_peak(bool restart) {
+    const long long peak = atomic_load_explicit(&peak_bytes, memory_order_relaxed);
+    if (restart)
+        atomic_store_explicit(&peak_bytes, atomic_load_explicit(&live_bytes, memory_order_relaxed),
+                              memory_order_relaxed);
+    return (int64_t)peak;
 }

@@ -19,6 +19,10 @@ void duet_release_foreign(
 /* Blocks allocated so far in this process; tests use it to prove that running allocates nothing. */
 int64_t duet_alloc_count(void);
 
+/* The most bytes of blocks that lived at once, since the last call with `restart`; tests use it to
+ * prove that memory does not grow with the work. */
+int64_t duet_alloc_peak(bool restart);
+
 /* Arena: many small objects, one lifetime. The first failure sticks: later calls return NULL,
  * checked once. */
 typedef struct duet_arena duet_arena;

@@ -38,15 +38,17 @@ static duet_status after_step(void *user, int64_t done, int64_t total, const dou
 }
 
 typedef struct sample_buffers {
-    double *x;     /* [batch, dim] */
-    float *narrow; /* [batch, dim] */
-    int64_t *id;   /* [batch] */
+    double *x;       /* [batch, dim] */
+    float *narrow;   /* [batch, dim] */
+    uint8_t *pixels; /* [batch, dim] */
+    int64_t *id;     /* [batch] */
     int32_t *labels;
 } sample_buffers;
 
 static duet_status buffers_new(sample_buffers *b, int64_t batch, int64_t dim) {
     DUET_TRY(duet_alloc(&b->x, batch * dim, sizeof *b->x));
     DUET_TRY(duet_alloc(&b->narrow, batch * dim, sizeof *b->narrow));
+    DUET_TRY(duet_alloc(&b->pixels, batch * dim, sizeof *b->pixels));
     DUET_TRY(duet_alloc(&b->id, batch, sizeof *b->id));
     return duet_alloc(&b->labels, batch, sizeof *b->labels);
 }
@@ -54,6 +56,7 @@ static duet_status buffers_new(sample_buffers *b, int64_t batch, int64_t dim) {
 static void buffers_free(sample_buffers *b) {
     duet_release(b->x);
     duet_release(b->narrow);
+    duet_release(b->pixels);
     duet_release(b->id);
     duet_release(b->labels);
 }
@@ -91,8 +94,9 @@ static duet_status check_options(const duet_model *model, const duet_sample_opti
     return DUET_OK;
 }
 
-duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_options *options,
-                        uint8_t *pixels) {
+duet_status duet_sample_each(duet_context *ctx, duet_model *model,
+                             const duet_sample_options *options, duet_sample_take take,
+                             void *user) {
     duet_status status = DUET_OK;
     union {
         max_align_t align;
@@ -129,12 +133,31 @@ duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_
                                     .step = after_step};
         DUET_DO(((const duet_sampler *)(const void *)entry)->run(&choice, &state));
         for (int64_t i = 0; i < s.rows * dim; i++) b.narrow[i] = (float)b.x[i];
-        duet_float_to_pixels(pixels + s.ready * dim, b.narrow, s.rows * dim);
+        duet_float_to_pixels(b.pixels, b.narrow, s.rows * dim);
+        DUET_DO(take(b.pixels, s.ready, s.rows, user));
     }
 done:
     duet_denoiser_free(s.denoiser);
     buffers_free(&b);
     return status;
+}
+
+typedef struct keeping {
+    uint8_t *pixels;
+    int64_t bytes; /* of an image */
+} keeping;
+
+static duet_status keep(const uint8_t *pixels, int64_t first, int64_t count, void *user) {
+    const keeping *k = user;
+    memcpy(k->pixels + first * k->bytes, pixels, (size_t)(count * k->bytes));
+    return DUET_OK;
+}
+
+duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_options *options,
+                        uint8_t *pixels) {
+    keeping k = {.pixels = pixels,
+                 .bytes = model->shape.size * model->shape.size * model->shape.in_channels};
+    return duet_sample_each(ctx, model, options, keep, &k);
 }
 
 typedef struct strip {

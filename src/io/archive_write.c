@@ -15,11 +15,13 @@
 /* What libzip reads a new member from: its head, then the elements, converted a part at a time. */
 typedef struct source {
     const duet_archive_part *part;
-    int64_t next;        /* element to convert */
-    const uint8_t *at;   /* bytes ready to be given */
-    int64_t left;        /* how many */
-    uint8_t space[4096]; /* small: there is one for every member */
+    int64_t next;      /* element to convert */
+    const uint8_t *at; /* bytes ready to be given */
+    int64_t left;      /* how many */
+    uint8_t *space;    /* [ROOM]; one for all, since libzip reads a member after the other */
 } source;
+
+enum { ROOM = 4096 };
 
 static int64_t elements(const source *s) {
     return s->part->item != NULL ? duet_shape_count(&s->part->item->shape) : 0;
@@ -28,7 +30,7 @@ static int64_t elements(const source *s) {
 static void refill(source *s) {
     const duet_store_item *const item = s->part->item;
     if (item == NULL || s->next >= elements(s)) return;
-    const int64_t to = (int64_t)duet_dtype_size(item->stored), room = (int64_t)sizeof s->space / to,
+    const int64_t to = (int64_t)duet_dtype_size(item->stored), room = ROOM / to,
                   rest = elements(s) - s->next;
     const int64_t n = rest < room ? rest : room;
     duet_convert(s->space, item->stored,
@@ -97,13 +99,16 @@ static duet_status add_part(zip_t *zip, source *s) {
 static duet_status write_members(const char *path, const duet_archive_part *parts, int64_t count) {
     duet_status status = DUET_OK;
     source *sources = NULL;
+    uint8_t *space = NULL;
     zip_t *zip = NULL;
     int code = 0;
     DUET_DO(duet_alloc(&sources, count, sizeof *sources));
+    DUET_DO(duet_alloc(&space, ROOM, 1));
     zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
     if (zip == NULL) DUET_FAIL(DUET_IO, "cannot make the archive (libzip's code %d)", code);
     for (int64_t i = 0; i < count; i++) {
         sources[i].part = &parts[i];
+        sources[i].space = space;
         DUET_DO(add_part(zip, &sources[i]));
     }
     if (zip_close(zip) != 0) DUET_FAIL(DUET_IO, "cannot finish the archive: %s", zip_strerror(zip));
@@ -111,6 +116,7 @@ static duet_status write_members(const char *path, const duet_archive_part *part
 done:
     if (zip != NULL) zip_discard(zip);
     duet_release(sources);
+    duet_release(space);
     return status;
 }
 

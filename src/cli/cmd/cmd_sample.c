@@ -43,15 +43,65 @@ static json_t *describe(const sample_options *o, duet_model *model, double secon
     return result;
 }
 
-static duet_status save_step(cli_state *cli, const sample_options *o, duet_model *model,
-                             const uint8_t *pixels, const char *note, json_t *result,
-                             const cli_step *step) {
+/* Where images go as they come. */
+typedef struct outputs {
+    const sample_options *o;
+    duet_image_sink *out; /* --out; NULL = none */
+    uint8_t *grid;        /* [shown] the first images, for the run's grid; NULL = none */
+    int64_t shown, bytes; /* of an image */
+    int64_t done;
+    cli_damage damage;
+    double seconds; /* spent here, which is no sampling */
+} outputs;
+
+static duet_status take(const uint8_t *pixels, int64_t first, int64_t count, void *user) {
+    outputs *to = user;
+    const double start = duet_clock();
+    const int64_t rest = to->shown - first, kept = rest < count ? rest : count;
+    if (to->grid != NULL && kept > 0)
+        memcpy(to->grid + first * to->bytes, pixels, (size_t)(kept * to->bytes));
+    cli_damage_add(&to->damage, pixels, count);
+    const duet_status status =
+        to->out != NULL ? duet_image_sink_put(to->out, pixels, count) : DUET_OK;
+    if (status == DUET_OK) to->done += count;
+    to->seconds += duet_clock() - start;
+    return status;
+}
+
+static duet_status open_outputs(cli_state *cli, outputs *to, duet_model *model, const char *note) {
+    const sample_options *o = to->o;
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
-    const int64_t shown = o->count < 256 ? o->count : 256, columns = grid_columns(shown);
+    to->bytes = how->size * how->size * how->channels;
+    to->shown = o->count < 256 ? o->count : 256;
+    duet_status status = cli_damage_open(cli, &to->damage, model, cli->args[0], o->data);
+    if (status != DUET_OK) return status;
+    if (!o->out[0] || duet_run_is(cli->args[0])) {
+        to->grid = malloc((size_t)(to->shown * to->bytes));
+        if (to->grid == NULL) return cli_fail(DUET_NO_MEMORY, "not enough memory for the grid");
+    }
+    if (!o->out[0]) return DUET_OK;
+    return duet_image_sink_open(&to->out, o->out, o->count, how->size, how->channels,
+                                grid_columns(o->count), note);
+}
+
+/* What is there after a stop: whole images in a folder, no file elsewhere. */
+static duet_status stopped(const outputs *to, duet_status status) {
+    const char *out = to->o->out, *dot = strrchr(out, '.');
+    const bool file = dot != NULL && (strcmp(dot, ".png") == 0 || strcmp(dot, ".npz") == 0 ||
+                                      strcmp(dot, ".zip") == 0);
+    if (status != DUET_CANCELLED || to->out == NULL || file || to->done == 0) return status;
+    return cli_fail(DUET_CANCELLED, "%lld of %lld images are in '%s', 000000.png to %06lld.png",
+                    (long long)to->done, (long long)to->o->count, out, (long long)to->done - 1);
+}
+
+static duet_status save_step(cli_state *cli, const outputs *to, duet_model *model, const char *note,
+                             json_t *result, const cli_step *step) {
+    const duet_preprocess *how = &duet_model_card(model)->preprocess;
+    const int64_t columns = grid_columns(to->shown);
     char path[CLI_PATH];
     snprintf(path, sizeof path, "%.4000s/grid.png", step->folder);
     duet_status status =
-        duet_images_save(pixels, shown, how->size, how->channels, columns, path, note);
+        duet_images_save(to->grid, to->shown, how->size, how->channels, columns, path, note);
     if (status != DUET_OK) return status;
     cli_say(cli, "grid: %s\n", path);
     json_object_set_new(result, "grid", json_string("grid.png"));
@@ -64,60 +114,56 @@ static duet_status save_step(cli_state *cli, const sample_options *o, duet_model
 }
 
 /* --out of a model file is all that was asked for; a run keeps a grid of its own beside it. */
-static duet_status save(cli_state *cli, const sample_options *o, duet_model *model,
-                        const uint8_t *pixels, json_t *result) {
-    const duet_preprocess *how = &duet_model_card(model)->preprocess;
-    char note[512];
+static duet_status save(cli_state *cli, outputs *to, duet_model *model, const char *note,
+                        json_t *result) {
     cli_step step;
-    snprintf(note, sizeof note, "duet %s; %s; seed %llu; model %.200s", DUET_VERSION, o->sampler,
-             (unsigned long long)o->seed, duet_model_path(model));
-    if (o->out[0]) {
-        const duet_status status = duet_images_save(pixels, o->count, how->size, how->channels,
-                                                    grid_columns(o->count), o->out, note);
+    if (to->out != NULL) {
+        const duet_status status = duet_image_sink_commit(to->out);
+        to->out = NULL;
         if (status != DUET_OK) return status;
-        cli_say(cli, "wrote %s\n", o->out);
-        if (!duet_run_is(cli->args[0])) {
-            cli_json(cli, json_incref(result));
-            return DUET_OK;
-        }
+        cli_say(cli, "wrote %s\n", to->o->out);
+    }
+    if (to->grid == NULL) {
+        cli_json(cli, json_incref(result));
+        return DUET_OK;
     }
     duet_status status = cli_step_new(&step, model, cli->args[0], "sample");
     if (status != DUET_OK) return status;
-    status = save_step(cli, o, model, pixels, note, result, &step);
+    status = save_step(cli, to, model, note, result, &step);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
+}
+
+static duet_status sample(cli_state *cli, outputs *to, duet_model *model) {
+    const sample_options *o = to->o;
+    char note[512];
+    duet_sample_options options = {
+        .count = o->count, .seed = o->seed, .batch = o->batch, .label = o->label};
+    snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
+    snprintf(note, sizeof note, "duet %s; %s; seed %llu; model %.200s", DUET_VERSION, o->sampler,
+             (unsigned long long)o->seed, duet_model_path(model));
+    duet_status status = open_outputs(cli, to, model, note);
+    const double start = duet_clock();
+    if (status == DUET_OK) status = duet_sample_each(cli->ctx, model, &options, take, to);
+    if (status != DUET_OK) return stopped(to, status);
+    const double seconds = duet_clock() - start - to->seconds;
+    cli_damage_say(cli, &to->damage);
+    json_t *result = describe(o, model, seconds, &to->damage);
+    status = save(cli, to, model, note, result);
+    json_decref(result);
+    return status;
 }
 
 static duet_status run(cli_state *cli) {
     const sample_options *o = cli->options;
     duet_model *model = NULL;
-    cli_damage damage;
+    outputs to = {.o = o};
     duet_status status = o->out[0] ? cli_check_out(o->out, ".png .npz .zip /") : DUET_OK;
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status != DUET_OK) return status;
-    const duet_preprocess *how = &duet_model_card(model)->preprocess;
-    duet_sample_options options = {
-        .count = o->count, .seed = o->seed, .batch = o->batch, .label = o->label};
-    snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
-    status = cli_damage_open(cli, &damage, model, cli->args[0], o->data);
-    if (status != DUET_OK) {
-        duet_model_close(model);
-        return status;
-    }
-    uint8_t *pixels = malloc((size_t)(o->count * how->size * how->size * how->channels));
-    const double start = duet_clock();
-    status = pixels != NULL ? duet_sample(cli->ctx, model, &options, pixels)
-                            : cli_fail(DUET_NO_MEMORY, "not enough memory for %lld images",
-                                       (long long)o->count);
-    const double seconds = duet_clock() - start;
-    if (status == DUET_OK) {
-        cli_damage_add(&damage, pixels, o->count);
-        cli_damage_say(cli, &damage);
-        json_t *result = describe(o, model, seconds, &damage);
-        status = save(cli, o, model, pixels, result);
-        json_decref(result);
-    }
-    free(pixels);
-    cli_damage_free(&damage);
+    status = sample(cli, &to, model);
+    duet_image_sink_abort(to.out);
+    free(to.grid);
+    cli_damage_free(&to.damage);
     duet_model_close(model);
     return status;
 }
@@ -127,8 +173,11 @@ const cli_cmd duet_cmd_sample = {
              .help = "generate images",
              .params = DUET_TABLE(params, sample_options)},
     .usage = "MODEL [options]",
-    .details = "MODEL is a run folder or a model file.\n  duet sample RUN --sampler ddim:steps=50 "
-               "--count 64 --seed 1 --out x.png",
+    .details =
+        "MODEL is a run folder or a model file.\n  duet sample RUN --sampler ddim:steps=50 "
+        "--count 64 --seed 1 --out x.png\n"
+        "Images are written as they come: memory does not grow with --count, but for a grid. "
+        "Ctrl-C leaves no half file; a folder\nkeeps the images that are finished.",
     .min_args = 1,
     .max_args = 1,
     .missing = "which model? give a run folder or a model file",

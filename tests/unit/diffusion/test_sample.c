@@ -12,6 +12,7 @@
 
 #include <duet/sample.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "diffusion/denoiser.h"
 
@@ -99,6 +100,53 @@ static void test_independent(void **state) {
     assert_memory_not_equal(five, five + DIM, DIM);
     assert_int_equal(sample(model, 3, 1, 0, 10, -1, other), DUET_OK);
     assert_memory_not_equal(other, five + 3 * DIM, DIM);
+    duet_model_close(model);
+}
+
+typedef struct taken {
+    const uint8_t *want;
+    int64_t next, calls, end_at;
+} taken;
+
+static duet_status take(const uint8_t *pixels, int64_t first, int64_t count, void *user) {
+    taken *t = user;
+    assert_int_equal(first, t->next);
+    if (t->want != NULL) assert_memory_equal(pixels, t->want + first * DIM, (size_t)(count * DIM));
+    t->next += count;
+    t->calls++;
+    return t->end_at > 0 && t->next >= t->end_at ? DUET_IO : DUET_OK;
+}
+
+/* Batches come in order with the images of duet_sample, and memory does not grow with their number.
+ */
+static void test_each(void **state) {
+    (void)state;
+    duet_model *model = tiny("", true);
+    uint8_t five[5 * DIM];
+    taken t = {.want = five};
+    int64_t peak[2];
+    assert_int_equal(sample(model, 0, 5, 2, 9, -1, five), DUET_OK);
+    duet_sample_options options = {
+        .sampler = "ddim:steps=4,eta=0.5", .count = 5, .seed = 9, .batch = 2, .label = -1};
+    watch.done = 0.0;
+    assert_int_equal(duet_sample_each(ctx, model, &options, take, &t), DUET_OK);
+    assert_true(t.next == 5 && t.calls == 3);
+    t = (taken){.end_at = 3};
+    watch.done = 0.0;
+    assert_int_equal(duet_sample_each(ctx, model, &options, take, &t), DUET_IO);
+    assert_true(t.next == 4 && t.calls == 2);
+    for (int i = 0; i < 2; i++) {
+        t = (taken){.next = 0};
+        options.count = i == 0 ? 4 : 100;
+        watch.done = 0.0;
+        (void)duet_alloc_peak(true);
+        const int64_t before = duet_alloc_peak(false);
+        assert_int_equal(duet_sample_each(ctx, model, &options, take, &t), DUET_OK);
+        assert_int_equal(t.next, options.count);
+        peak[i] = duet_alloc_peak(false) - before;
+    }
+    assert_true(peak[0] > 0);
+    assert_int_equal(peak[1], peak[0]);
     duet_model_close(model);
 }
 
@@ -198,9 +246,9 @@ static void test_strip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_independent), cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_denoiser_rows),
-        cmocka_unit_test(test_strip),
+        cmocka_unit_test(test_independent),   cmocka_unit_test(test_each),
+        cmocka_unit_test(test_labels),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_denoiser_rows), cmocka_unit_test(test_strip),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
