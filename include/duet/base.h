@@ -59,8 +59,9 @@ typedef struct duet_progress {
 typedef struct duet_context_options {
     int threads; /* 0 = the processors of the affinity mask, at most the CPU quota rounded up */
     bool exact;  /* same bits for any number of threads and any batch size */
-    bool bf16;   /* inference stores activations as bf16: half the memory, about 0.5 % of rounding;
-                    sums are f32 */
+    /* inference stores activations as bf16: half the memory, about 0.5 % of rounding; sums are
+     * f32 */
+    bool bf16;
     void (*log)(duet_log_level level, const char *message, void *user);
     void (*progress)(const duet_progress *progress, void *user);
     bool (*cancelled)(void *user); /* polled between steps of long tasks */

@@ -25,8 +25,8 @@ DUET_NODISCARD duet_status duet_machine_measure(duet_machine *out, int threads, 
 /* ---- networks ---- */
 typedef struct duet_bench_network {
     const char *name, *help;
-    const char
-        *arch; /* spec of the family `arch`; NULL: what training takes for `size` and `channels` */
+    /* spec of the family `arch`; NULL: what training takes for `size` and `channels` */
+    const char *arch;
     int64_t size, channels;
     int64_t batch;       /* of inference */
     int64_t train_batch; /* 0: not trained here, it needs more memory than most machines have */
@@ -41,12 +41,12 @@ void duet_bench_network_arch(const duet_bench_network *network, char out[DUET_TE
 /* ---- measurements ---- */
 typedef struct duet_bench_options {
     char networks[DUET_TEXT_SIZE]; /* names joined by ',', or "all" */
-    char works[DUET_TEXT_SIZE]; /* of ops, forward, features, train, sample, joined by ','; or "all"
-                                 */
-    char ops[DUET_TEXT_SIZE];   /* kinds of nodes measured by `ops`, joined by ','; empty = all */
-    int64_t batch;              /* 0 = the network's own */
-    double seconds;             /* a row is repeated for about that long */
-    bool quick;                 /* one repeat, short measurement of the machine */
+    /* of ops, forward, features, train, sample, joined by ','; or "all" */
+    char works[DUET_TEXT_SIZE];
+    char ops[DUET_TEXT_SIZE]; /* kinds of nodes measured by `ops`, joined by ','; empty = all */
+    int64_t batch;            /* 0 = the network's own */
+    double seconds;           /* a row is repeated for about that long */
+    bool quick;               /* one repeat, short measurement of the machine */
 } duet_bench_options;
 extern const duet_param_table duet_bench_params;
 

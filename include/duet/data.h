@@ -19,19 +19,20 @@ DUET_NODISCARD duet_status duet_split_parse(duet_split *out, const char *name);
 typedef struct duet_dataset duet_dataset;
 
 typedef struct duet_dataset_info {
-    const char *name;      /* folder's or archive's base name, without .tar, .tar.gz, .gz */
-    const char *path;      /* as given */
-    const char *layout;    /* member of the family `dataset` */
-    int64_t height, width; /* of the first image; varied: some of the rows looked at (8, spread over
-                              the split) differ */
+    const char *name;   /* folder's or archive's base name, without .tar, .tar.gz, .gz */
+    const char *path;   /* as given */
+    const char *layout; /* member of the family `dataset` */
+    /* of the first image; varied: some of the rows looked at (8, spread over the split) differ */
+    int64_t height, width;
     bool varied;
     int channels; /* 1 or 3; 3 when any of the rows looked at has colour */
     bool labelled;
     int class_count;
     const char *const *class_names; /* class_count names ("0", "1", … when the layout has none) */
     int64_t count[DUET_SPLIT_COUNT];
-    uint64_t hash; /* of layout, names, labels and content (folders: file sizes), not of the path:
-                      identifies the set in caches */
+    /* of layout, names, labels and content (folders: file sizes), not of the path: identifies the
+     * set in caches */
+    uint64_t hash;
 } duet_dataset_info;
 
 /* spec: a path (file or folder; its layout is detected), a layout and a path where detection is to
@@ -99,14 +100,14 @@ typedef struct duet_loader_options {
     int64_t batch;
     bool shuffle; /* order of epoch e = permutation(seed, e); else the view's order, once */
     uint64_t seed;
-    int64_t start;                /* first row to deliver, counted over all epochs (resume) */
-    char augment[DUET_TEXT_SIZE]; /* "" or specs joined by '+': "flip+crop:pad=2"; a draw depends on
-                                     (seed, position) */
-    char on_bad[8]; /* "stop" (default when empty): fail with the row's name. "skip": the next
-                       readable row of the view, in view order and wrapping around, takes its place
-                       (index and label are that row's) and the log names the corrupt one once;
-                       still a pure function of (seed, position) */
-    int workers;    /* 0 = 1 */
+    int64_t start; /* first row to deliver, counted over all epochs (resume) */
+    /* "" or specs joined by '+': "flip+crop:pad=2"; a draw depends on (seed, position) */
+    char augment[DUET_TEXT_SIZE];
+    /* "stop" (default when empty): fail with the row's name. "skip": the next readable row of the
+     * view, in view order and wrapping around, takes its place (index and label are that row's) and
+     * the log names the corrupt one once; still a pure function of (seed, position) */
+    char on_bad[8];
+    int workers; /* 0 = 1 */
 } duet_loader_options;
 
 typedef struct duet_batch {

@@ -37,12 +37,12 @@ DUET_NODISCARD duet_status duet_feature_table_load(duet_feature_table *out, cons
 typedef struct duet_reader duet_reader;
 typedef struct duet_reader_options {
     int64_t t; /* noise step; -1 = clean input */
-    duet_int_list
-        times; /* several noise steps, read in one pass with the same noise; empty = t alone */
+    /* several noise steps, read in one pass with the same noise; empty = t alone */
+    duet_int_list times;
     duet_int_list taps;  /* block numbers; empty = all */
     duet_int_list pools; /* empty = 1 */
     uint64_t noise_seed;
-    int64_t batch; /* images a pass; 0 = chosen */
+    int64_t batch; /* images per pass; 0 = chosen */
 } duet_reader_options;
 DUET_NODISCARD duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *model,
                                            const duet_reader_options *options);

@@ -17,13 +17,13 @@ typedef struct duet_head duet_head;
 
 typedef struct duet_head_fit {
     const duet_feature_table *train;
-    const duet_feature_table
-        *val; /* strengths are compared here; NULL: the given strength is used */
+    /* strengths are compared here; NULL: the given strength is used */
+    const duet_feature_table *val;
     int class_count;
     double strength; /* used when val is NULL, or < 0 */
     bool quick;      /* fewer iterations: for ranking settings in a sweep */
-    const duet_head
-        *start; /* NULL, or a head for as many classes and features from which the search begins */
+    /* NULL, or a head for as many classes and features from which the search begins */
+    const duet_head *start;
 } duet_head_fit;
 typedef struct duet_head_result {
     double strength, val_top1; /* percent; val_top1 NaN without val */

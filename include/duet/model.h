@@ -34,17 +34,17 @@ typedef struct duet_card {
     char name[DUET_TEXT_SIZE];
     char data[DUET_TEXT_SIZE]; /* what it was trained on */
     char licence[DUET_TEXT_SIZE];
-    char origin[DUET_TEXT_SIZE]; /* of a file of another program: who made it, with what; "" = not
-                                    known */
-    char says[DUET_TEXT_SIZE]; /* numbers and texts beside its tensors: "epoch 30; best_prec1 91.78"
-                                */
-    char assumed[DUET_TEXT_SIZE]; /* what a file of another program did not say and was taken for
-                                     granted; "" = nothing */
-    bool ema;                     /* the weights are an average over training */
-    int64_t images, steps;        /* seen in training */
-    double seconds;               /* of training */
-    int class_count;              /* names of the data set's classes; not labels used in training */
-    char **class_names;           /* owned by the model */
+    /* of a file of another program: who made it, with what; "" = not known */
+    char origin[DUET_TEXT_SIZE];
+    /* numbers and texts beside its tensors: "epoch 30; best_prec1 91.78" */
+    char says[DUET_TEXT_SIZE];
+    /* what a file of another program did not say and was taken for granted; "" = nothing */
+    char assumed[DUET_TEXT_SIZE];
+    bool ema;              /* the weights are an average over training */
+    int64_t images, steps; /* seen in training */
+    double seconds;        /* of training */
+    int class_count;       /* names of the data set's classes; not labels used in training */
+    char **class_names;    /* owned by the model */
     duet_recommendation recommended;
 } duet_card;
 
@@ -97,22 +97,22 @@ DUET_NODISCARD duet_status duet_model_update_card(const char *path, const duet_c
 duet_card *duet_model_card(duet_model *model); /* borrowed; change it, then save */
 DUET_NODISCARD duet_status duet_card_set_classes(duet_model *model, const char *const *names,
                                                  int count);
-const char *duet_model_path(
-    const duet_model *model); /* the file or folder it came from, "" for new ones */
-const char *duet_model_file(
-    const duet_model *model); /* the file of its weights; of a folder that in it */
+/* the file or folder it came from, "" for new ones */
+const char *duet_model_path(const duet_model *model);
+/* the file of its weights; of a folder that in it */
+const char *duet_model_file(const duet_model *model);
 uint64_t duet_model_hash(const duet_model *model); /* of configuration and weights */
 int64_t duet_model_parameters(const duet_model *model);
-duet_dtype duet_model_stored(
-    const duet_model *model); /* of most weights in its file; f32 for new models */
-const char *duet_model_refusal(const duet_model *model); /* why it makes no images ("it is a
-                                                            classifier of …"); NULL where it does */
-bool duet_model_recogniser(
-    const duet_model *model); /* takes no noise and makes no images: its features have t -1 */
-int64_t duet_model_logits(const duet_model *model); /* classes of its own classifier, whose logits
-                                                       are the last tap; 0 = none */
-bool duet_model_foreign(
-    const duet_model *model); /* its file is of another program and has no card to change */
+/* of most weights in its file; f32 for new models */
+duet_dtype duet_model_stored(const duet_model *model);
+/* why it makes no images ("it is a classifier of …"); NULL where it does */
+const char *duet_model_refusal(const duet_model *model);
+/* takes no noise and makes no images: its features have t -1 */
+bool duet_model_recogniser(const duet_model *model);
+/* classes of its own classifier, whose logits are the last tap; 0 = none */
+int64_t duet_model_logits(const duet_model *model);
+/* its file is of another program and has no card to change */
+bool duet_model_foreign(const duet_model *model);
 double duet_model_macs(const duet_model *model); /* of one image, whole pass */
 int duet_model_tap_count(const duet_model *model);
 const duet_tap_row *duet_model_tap(const duet_model *model,

@@ -31,8 +31,8 @@ typedef enum duet_param_type {
 } duet_param_type;
 
 typedef struct duet_param {
-    const char *
-        name; /* words joined by '_'; the flag is --words-joined-by-dashes (underscores accepted) */
+    /* words joined by '_'; the flag is --words-joined-by-dashes (underscores accepted) */
+    const char *name;
     duet_param_type type;
     size_t offset;            /* into the options struct */
     const char *default_text; /* NULL or "" = zero, false, empty, and shown as no default */

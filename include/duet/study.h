@@ -53,9 +53,9 @@ typedef struct duet_probe_options {
     int tap, pool;
     const char *setting_from;  /* "given", "sweep", "card": goes into the result */
     char head[DUET_TEXT_SIZE]; /* "linear" */
-    int64_t train_rows; /* 0 = the whole training split; a tenth of it (at most 10,000) chooses the
-                           strength */
-    int noise_seeds;    /* test noise draws for the spread; 1..16 */
+    /* 0 = the whole training split; a tenth of it (at most 10,000) chooses the strength */
+    int64_t train_rows;
+    int noise_seeds; /* test noise draws for the spread; 1..16 */
     bool random_row, pixels_row;
     uint64_t seed;
     int64_t batch;

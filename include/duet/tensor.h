@@ -39,10 +39,10 @@ typedef struct duet_tensor {
 
 size_t duet_dtype_size(duet_dtype dtype);
 const char *duet_shape_text(const duet_shape *shape,
-                            char out[96]);         /* "[8,28,28,32]"; a long one is cut */
-const char *duet_dtype_name(duet_dtype dtype);     /* "f32", "bf16", … */
-int64_t duet_shape_count(const duet_shape *shape); /* product of dims; shapes are checked against
-                                                      overflow where they are made */
+                            char out[96]);     /* "[8,28,28,32]"; a long one is cut */
+const char *duet_dtype_name(duet_dtype dtype); /* "f32", "bf16", … */
+/* product of dims; shapes are checked against overflow where they are made */
+int64_t duet_shape_count(const duet_shape *shape);
 bool duet_shape_equal(const duet_shape *a, const duet_shape *b);
 
 /* Zero-filled. DUET_SHAPE on negative dims or overflow, DUET_NO_MEMORY. */

@@ -19,19 +19,19 @@ typedef struct duet_train_options {
     char lr[DUET_TEXT_SIZE];      /* "cosine:warmup=200" */
     char augment[DUET_TEXT_SIZE]; /* "" or "flip+crop:pad=2" */
     int64_t size;                 /* image side; 0 = the data set's (at most 64) */
-    double minutes; /* budget: one of minutes, images, steps must be > 0; the first reached ends the
-                       run */
+    /* budget: one of minutes, images, steps must be > 0; the first reached ends the run */
+    double minutes;
     int64_t images, steps;
     int64_t batch;
     int64_t accumulate; /* parts of a batch, computed one after the other; divides `batch` */
-    char recompute[8]; /* "off"; "blocks": values inside a block are computed again for the gradient
-                        */
-    double ema;        /* decay a step, with the warm-up min(decay, (1+step)/(10+step)) */
-    double clip;       /* global gradient norm; 0 = none */
+    /* "off"; "blocks": values inside a block are computed again for the gradient */
+    char recompute[8];
+    double ema;          /* decay per step, with the warm-up min(decay, (1+step)/(10+step)) */
+    double clip;         /* global gradient norm; 0 = none */
     double save_minutes; /* between checkpoints */
     uint64_t seed;
-    char precision[DUET_TEXT_SIZE]; /* "f32", or "bf16": storage of activations and their gradients;
-                                       all else is f32 */
+    /* "f32", or "bf16": storage of activations and their gradients; all else is f32 */
+    char precision[DUET_TEXT_SIZE];
     char on_bad[8];
 } duet_train_options;
 extern const duet_param_table duet_train_params; /* rows for all of the above */

@@ -12,8 +12,8 @@ typedef struct duet_bytes {
     int64_t size;
 } duet_bytes;
 
-DUET_NODISCARD duet_status
-duet_file_read(duet_bytes *out, const char *path); /* whole file; NOT_FOUND or IO with the reason */
+/* whole file; NOT_FOUND or IO with the reason */
+DUET_NODISCARD duet_status duet_file_read(duet_bytes *out, const char *path);
 /* As duet_file_read, and unpacks gzip when the content starts with its magic. At most `limit` bytes
  * unpacked (0 = 4 GiB). */
 DUET_NODISCARD duet_status duet_file_read_gz(duet_bytes *out, const char *path, int64_t limit);
@@ -37,8 +37,8 @@ typedef struct duet_writer duet_writer;
 DUET_NODISCARD duet_status duet_writer_open(duet_writer **out, const char *path);
 void duet_writer_put(duet_writer *writer, const void *bytes, int64_t count);
 int64_t duet_writer_offset(const duet_writer *writer);
-DUET_NODISCARD duet_status
-duet_writer_commit(duet_writer *writer);     /* frees the writer in every case */
+/* frees the writer in every case */
+DUET_NODISCARD duet_status duet_writer_commit(duet_writer *writer);
 void duet_writer_abort(duet_writer *writer); /* removes the temporary file, frees; NULL is fine */
 DUET_NODISCARD duet_status duet_file_write(const char *path, const void *bytes, int64_t count);
 /* Appends one line, with flush and fsync: logs and curves. */
@@ -46,8 +46,8 @@ DUET_NODISCARD duet_status duet_file_append(const char *path, const char *text);
 
 bool duet_path_exists(const char *path);
 bool duet_path_is_folder(const char *path);
-DUET_NODISCARD duet_status
-duet_folder_make(const char *path); /* with parents; fine when it exists */
+/* with parents; fine when it exists */
+DUET_NODISCARD duet_status duet_folder_make(const char *path);
 DUET_NODISCARD duet_status duet_folder_remove_file(const char *path);
 DUET_NODISCARD duet_status duet_file_rename(const char *from, const char *to);
 /* Sorted by bytes; without "." and "..". */

@@ -14,8 +14,8 @@ DUET_NODISCARD duet_status duet_alloc(void *out_pointer, int64_t count, size_t s
 DUET_NODISCARD duet_status duet_grow(void *pointer_pointer, int64_t *capacity, int64_t need,
                                      size_t size);
 void duet_release(void *pointer); /* NULL is fine */
-void duet_release_foreign(
-    void *pointer); /* what a library took from malloc and left to us to free (jansson's texts) */
+/* what a library took from malloc and left to us to free (jansson's texts) */
+void duet_release_foreign(void *pointer);
 /* Blocks allocated so far in this process; tests use it to prove that running allocates nothing. */
 int64_t duet_alloc_count(void);
 

@@ -58,8 +58,8 @@ duet_status duet_path_absolute(char out[DUET_PATH_SIZE], const char *path) {
 static duet_status make_one(const char *path) {
     if (mkdir(path, 0777) == 0) return DUET_OK;
     const int error = errno;
-    if (duet_path_is_folder(path))
-        return DUET_OK; /* there already, or made by another process meanwhile */
+    /* there already, or made by another process meanwhile */
+    if (duet_path_is_folder(path)) return DUET_OK;
     return duet_fail_system(error, "make folder", path);
 }
 

@@ -63,8 +63,8 @@ uint64_t duet_rng_below(duet_rng rng, uint64_t element, uint64_t bound) {
 static double log_of(double u) {
     uint64_t bits = 0;
     memcpy(&bits, &u, sizeof bits);
-    const uint64_t shifted =
-        bits - 0x3FE6A09E667F3BCDu; /* bits of sqrt(1/2): moves the binade's border there */
+    /* bits of sqrt(1/2): moves the binade's border there */
+    const uint64_t shifted = bits - 0x3FE6A09E667F3BCDu;
     const int64_t e = (int64_t)shifted >> 52;
     bits -= (uint64_t)e << 52;
     double m = 0.0;

@@ -21,7 +21,7 @@ int duet_cpu_quota(const char *root);
 /* The processor's name as the system tells it, or "unknown". */
 void duet_cpu_name(char out[128]);
 
-/* Bytes of a processor's own second cache; 1 MiB if the system does not say. */
+/* Bytes of a processor's own L2 cache; 1 MiB if the system does not say. */
 int64_t duet_near_cache(void);
 
 /* Has the processor Intel's AMX with products of bf16, and does the system let this process use it?

@@ -191,9 +191,8 @@ duet_status duet_file_append(const char *path, const char *text) {
     DUET_DO(duet_str_status(&line));
     fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) error = errno;
-    if (error == 0)
-        error =
-            write_all(fd, (const uint8_t *)line.text, line.size); /* one write: lines do not mix */
+    /* one write: lines do not mix */
+    if (error == 0) error = write_all(fd, (const uint8_t *)line.text, line.size);
     if (error == 0) error = sync_file(fd);
     if (fd >= 0 && close(fd) != 0 && error == 0) error = errno;
     if (error != 0) status = duet_fail_system(error, "append to", path);

@@ -23,11 +23,11 @@ typedef struct cli_state {
     int arg_count;
     cli_common common;
     duet_context *ctx;
-    duet_tuning *tuning;          /* of the file cli_tuning_path; NULL = none */
-    char announce[CLI_PATH + 64]; /* a line to print when the task's first progress comes: then it
-                                     has really begun */
-    char model_flags[2048];       /* of the network of a file of another program */
-    bool json_done;               /* the one JSON object is printed */
+    duet_tuning *tuning; /* of the file cli_tuning_path; NULL = none */
+    /* a line to print when the task's first progress comes: then it has really begun */
+    char announce[CLI_PATH + 64];
+    char model_flags[2048]; /* of the network of a file of another program */
+    bool json_done;         /* the one JSON object is printed */
 } cli_state;
 
 typedef struct cli_cmd {
@@ -140,8 +140,8 @@ void cli_damage_json(const cli_damage *damage, json_t *result); /* sets "damaged
 void cli_damage_free(cli_damage *damage);
 
 bool cli_exists(const char *path);
-void cli_remove_folder(
-    const char *path); /* with all in it; only for folders this program has just made */
+/* with all in it; only for folders this program has just made */
+void cli_remove_folder(const char *path);
 /* 2^63 and more become texts: JSON's integers here end below. */
 json_t *cli_seed(uint64_t seed);
 duet_status cli_write_json(const char *path, json_t *object); /* takes the object over; atomic */

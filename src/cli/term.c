@@ -101,7 +101,7 @@ void cli_progress(const duet_progress *p, void *user) {
         bar.first = p->done;
         return;
     }
-    /* nothing for tasks under two seconds; then five times a second on a terminal, twice a minute
+    /* nothing for tasks under two seconds; then five times per second on a terminal, twice a minute
      * in a log */
     if (now - bar.start < 2 || now - bar.shown < (tty ? 0.2 : 30)) return;
     bar.shown = now;

@@ -179,7 +179,7 @@ static void *work(void *user) {
 
 /* ---- the consumer ---- */
 
-/* Waits for the slot; wakes up ten times a second to ask whether to go on. */
+/* Waits for the slot; wakes up ten times per second to ask whether to go on. */
 static duet_status wait_for(duet_loader *loader, const loader_slot *slot) {
     duet_status status = DUET_OK;
     pthread_mutex_lock(&loader->lock);

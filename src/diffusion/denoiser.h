@@ -40,10 +40,10 @@ typedef struct duet_sampler_state {
     duet_status (*denoise)(void *user, const float *x, duet_level level, float *x0, float *eps);
     const duet_noise *noise;
     int64_t rows, dim;
-    double *x;     /* in: N(0,1) at the highest level; out: the sample. The state stays in double
-                      precision. */
-    uint64_t seed; /* noise of step k of row i: duet_rng_make(seed, "step", id[i]), elements from
-                      k*dim */
+    /* in: N(0,1) at the highest level; out: the sample. The state stays in double precision. */
+    double *x;
+    /* noise of step k of row i: duet_rng_make(seed, "step", id[i]), elements from k*dim */
+    uint64_t seed;
     const int64_t *id; /* [rows] sample numbers */
     bool clip;         /* clip predicted x0 to [-1,1] (then eps is recomputed from it) */
     duet_status (*step)(void *user, int64_t done, int64_t total, const double *x,

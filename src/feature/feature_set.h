@@ -18,8 +18,8 @@ struct duet_feature_set {
     duet_shelf *shelves;  /* [count] */
     int64_t count;
     int levels;
-    int64_t
-        rows; /* places on a shelf: the rows of the split, or of the view where nothing is cached */
+    /* places on a shelf: the rows of the split, or of the view where nothing is cached */
+    int64_t rows;
     int64_t *place; /* [rows of the split], -1 = none; NULL: the row itself */
     duet_features_work work;
 };

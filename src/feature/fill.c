@@ -62,8 +62,8 @@ static duet_status read_batch(filling *f, const duet_batch *batch) {
         f->out[c] = f->x[c] + f->held * set->columns[f->column[c]].dim;
     for (int64_t i = 0; i < batch->count; i++) {
         f->place[f->held + i] = duet_feature_set_place(set, batch->index[i]);
-        f->id[i] = (int64_t)set->split << 40 |
-                   batch->index[i]; /* rows of different splits get different noise */
+        /* rows of different splits get different noise */
+        f->id[i] = (int64_t)set->split << 40 | batch->index[i];
     }
     f->held += batch->count;
     if (f->reader != NULL)
@@ -151,8 +151,8 @@ static bool same_rows(const duet_view *a, const duet_view *b) {
 }
 
 duet_status duet_feature_set_fill(duet_feature_set *set, const duet_view *view) {
-    const int most =
-        set->how.size > LARGE_IMAGE ? 4 : 8; /* levels of a pass; each is a row of a batch */
+    /* levels of a pass; each is a row of a batch */
+    const int most = set->how.size > LARGE_IMAGE ? 4 : 8;
     duet_status status = DUET_OK;
     duet_view missing[DUET_LIST_SIZE] = {{0}};
     for (int l = 0; l < set->levels; l++) {

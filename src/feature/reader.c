@@ -21,8 +21,9 @@ struct duet_reader {
     duet_session *session;
     float *x, *t; /* [levels,B,S,S,C], [levels,B] */
     int32_t *y;   /* [levels,B], zeros: class-conditional models are read with class 0 */
-    float *low; /* [levels,B,S,S,C], the clean images made small and enlarged again; NULL unless the
-                   network wants them */
+    /* [levels,B,S,S,C], the clean images made small and enlarged again; NULL unless the network
+     * wants them */
+    float *low;
     duet_arch_shape shape;
     float *rows;         /* [levels,B,D] of the widest column; NULL with one level */
     int64_t batch, size; /* images; floats of an image */

@@ -24,7 +24,8 @@ static const duet_param params[] = {
     DUET_TEXT(linear_options, strengths, "", NULL,
               "L2 strengths to try, strong to weak; default: nine from 1 to 0.00001, in a sweep "
               "0.1/0.01/0.001/0.0001/0.00001"),
-    DUET_INT(linear_options, iterations, "400", 1, 100000, "most passes over the rows a strength"),
+    DUET_INT(linear_options, iterations, "400", 1, 100000,
+             "most passes over the rows per strength"),
 };
 
 /* Classes of all lanes together: more make the products no faster. */

@@ -18,8 +18,8 @@ enum { GROUPS = 16, MANY = 500000 }; /* MANY: sums worth waking the other thread
 
 typedef struct group {
     float *gradient; /* [lanes*K,D] */
-    float *
-        logits; /* [chunk,lanes*K], rows as narrow.h has them; then what the second product takes */
+    /* [chunk,lanes*K], rows as narrow.h has them; then what the second product takes */
+    float *logits;
     double *bias; /* [lanes*K], gradient */
     double *loss; /* [lanes] */
 } group;
@@ -240,7 +240,7 @@ void duet_logistic_classes(const duet_logistic *problem, int place, double *out)
     }
 }
 
-void duet_logistic_doubts(const duet_logistic *problem, int place, float *out) {
+void duet_logistic_curvature(const duet_logistic *problem, int place, float *out) {
     const int64_t rows = problem->data.rows, classes = problem->data.classes;
     const float *all = problem->probabilities + place * rows * classes;
     for (int64_t i = 0; i < rows; i++) {

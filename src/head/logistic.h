@@ -20,8 +20,9 @@ typedef struct duet_logistic_data {
 
 typedef struct duet_logistic_limits {
     int passes; /* most passes over the rows */
-    double gap; /* stop when the step to the minimum of the quadratic model of F would lower F by
-                   less than this part of F */
+    /* stop when the step to the minimum of the quadratic model of F would lower F by less than this
+     * part of F */
+    double gap;
 } duet_logistic_limits;
 
 typedef struct duet_logistic_result {
@@ -54,7 +55,7 @@ void duet_logistic_pass(duet_logistic *problem, duet_logistic_lane *lanes, int c
 /* The mean over the rows (of many: over some, evenly spread) of diag(p) - p p', [K,K], at the
  * lane's last F. */
 void duet_logistic_classes(const duet_logistic *problem, int place, double *out);
-/* Its trace for each row, 1 - sum p^2, [M]: how much a row bends F. */
-void duet_logistic_doubts(const duet_logistic *problem, int place, float *out);
+/* Its trace for each row, 1 - sum p^2, [M]: the curvature of F that the row brings. */
+void duet_logistic_curvature(const duet_logistic *problem, int place, float *out);
 
 #endif

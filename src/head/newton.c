@@ -3,9 +3,9 @@
  * a small machine that asks for F and its gradient, or for H v, and goes on when the pass that
  * serves all of them is over. The preconditioner is the Hessian with class and feature parts
  * averaged on their own, P = C (x) G + strength I: C = mean of diag(p) - p p' at w, G = X'VX / sum
- * V with V its trace for each row, 1 - sum p^2, so that rows count as far as they bend F. With C =
- * U diag(c) U' the row U'_i of the gradient is solved with c_i G + strength I (head/scaling.h).
- * Dropped: that the directions of C and x depend on each other. */
+ * V with V its trace for each row, 1 - sum p^2, so that rows count by the curvature they bring.
+ * With C = U diag(c) U' the row U'_i of the gradient is solved with c_i G + strength I
+ * (head/scaling.h). Dropped: that the directions of C and x depend on each other. */
 #include "head/newton.h"
 
 #include <math.h>
@@ -22,8 +22,9 @@
 enum {
     ROWS_A_COLUMN = 4,
     BLOCK = 256,
+    /* MANY: operations worth waking the other threads */
     MANY = 10000000
-}; /* MANY: operations worth waking the other threads */
+};
 static const double near_gap = 1e-2,
                     start_gap = 1e-1; /* of a penalty on the way; where the next strength begins */
 
@@ -39,7 +40,7 @@ typedef struct lane {
     double made_for, spread;      /* the penalty and the trace of C of the preconditioner */
     duet_scaling scaling;         /* G; without axes: that of all rows alike */
     double scaled_at;             /* trace of C for which G was made */
-    float *doubts;                /* [M], V */
+    float *curvature;             /* [M], V */
     double *gradient, *step, *residual, *solved, *direction, *product, *trial,
         *turned;        /* [variables] */
     float *rows, *work; /* [K,D] */
@@ -84,7 +85,7 @@ static duet_status make_lane(const duet_newton *n, lane *l) {
     DUET_TRY(duet_alloc(&l->axes, n->classes * n->classes, sizeof(double)));
     DUET_TRY(duet_alloc(&l->values, n->classes, sizeof(double)));
     DUET_TRY(duet_alloc(&l->rows, n->weights, sizeof(float)));
-    DUET_TRY(duet_alloc(&l->doubts, duet_logistic_rows(n->problem)->rows, sizeof(float)));
+    DUET_TRY(duet_alloc(&l->curvature, duet_logistic_rows(n->problem)->rows, sizeof(float)));
     return duet_alloc(&l->work, n->weights, sizeof(float));
 }
 
@@ -93,7 +94,7 @@ static void free_lane(lane *l) {
                          l->trial,    l->turned, l->mean,     l->axes,   l->values};
     for (int i = 0; i < DUET_COUNT(vectors); i++) duet_release(vectors[i]);
     duet_release(l->rows);
-    duet_release(l->doubts);
+    duet_release(l->curvature);
     duet_scaling_free(&l->scaling);
     duet_release(l->work);
 }
@@ -138,16 +139,16 @@ void duet_newton_free(duet_newton *newton) {
     duet_release(newton);
 }
 
-/* G anew where the rows bend F by far less than when it was made: then it is for others that they
- * still do. */
+/* G anew where the curvature of the rows is far below that when it was made: then it is for others
+ * that they still do. */
 static duet_status scale_lane(const duet_newton *n, lane *l, double spread) {
     const duet_logistic_data *data = duet_logistic_rows(n->problem);
     const int64_t wanted = ROWS_A_COLUMN * data->dim,
                   count = wanted < data->rows ? wanted : data->rows;
     if (!n->scaled || spread > 0.3 * l->scaled_at || !(spread > 0)) return DUET_OK;
-    duet_logistic_doubts(n->problem, (int)(l - n->lanes), l->doubts);
+    duet_logistic_curvature(n->problem, (int)(l - n->lanes), l->curvature);
     duet_scaling_free(&l->scaling);
-    DUET_TRY(duet_scaling_weighted(&l->scaling, data->x, l->doubts, data->rows, data->dim, count,
+    DUET_TRY(duet_scaling_weighted(&l->scaling, data->x, l->curvature, data->rows, data->dim, count,
                                    n->threads));
     l->scaled_at = spread;
     return DUET_OK;
@@ -271,12 +272,12 @@ static void end_search(const duet_newton *n, lane *l) {
 /* H direction is there. The search ends when an iteration lowers the model by less than a tenth of
  * all before. */
 static void take_curve(const duet_newton *n, lane *l) {
-    const double bend = dot(l->direction, l->product, n->variables);
-    if (!(bend > 0) || !isfinite(bend)) {
+    const double curvature = dot(l->direction, l->product, n->variables);
+    if (!(curvature > 0) || !isfinite(curvature)) {
         end_search(n, l);
         return;
     }
-    const double along = l->size / bend, gain = 0.5 * along * l->size;
+    const double along = l->size / curvature, gain = 0.5 * along * l->size;
     add(l->step, along, l->direction, n->variables);
     add(l->residual, -along, l->product, n->variables);
     l->lowered += gain;

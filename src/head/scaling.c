@@ -14,8 +14,9 @@
 enum {
     TILE = 128,
     BLOCK = 128,
+    /* MANY: operations worth waking the other threads */
     MANY = 20000000
-}; /* MANY: operations worth waking the other threads */
+};
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;

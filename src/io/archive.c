@@ -100,8 +100,8 @@ duet_status duet_archive_read(zip_file_t *file, void *dst, int64_t count, const 
 
 duet_status duet_archive_end(zip_file_t *file, const char *name) {
     char more = 0;
-    if (zip_fread(file, &more, 1) == 0)
-        return DUET_OK; /* reading past the end makes libzip check the CRC */
+    /* reading past the end makes libzip check the CRC */
+    if (zip_fread(file, &more, 1) == 0) return DUET_OK;
     return duet_fail(DUET_FORMAT, "'%s' is damaged: %s", name,
                      zip_error_strerror(zip_file_get_error(file)));
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * io/image_zip.h: images in a zip as NVlabs/edm and StyleGAN read them: uncompressed members
- * 00000/img00000000.png, a thousand a folder, and dataset.json with {"labels": [[name, class], …]}
- * or null. */
+ * 00000/img00000000.png, a thousand per folder, and dataset.json with {"labels": [[name, class],
+ * …]} or null. */
 #ifndef DUET_IO_IMAGE_ZIP_H
 #define DUET_IO_IMAGE_ZIP_H
 
 #include "base/file.h"
 
-/* labels: one an image, all known; NULL = none. The same images give the same bytes. Atomic. */
+/* labels: one per image, all known; NULL = none. The same images give the same bytes. Atomic. */
 DUET_NODISCARD duet_status duet_image_zip_write(const char *path, const duet_bytes *png,
                                                 const int32_t *labels, int64_t count);
 

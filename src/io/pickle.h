@@ -37,10 +37,11 @@ typedef enum duet_pickle_kind {
  * its steps. */
 typedef struct duet_pickle_node {
     duet_pickle_kind kind;
-    int64_t integer;  /* BOOL, INT */
-    double real;      /* FLOAT */
-    const char *text; /* TEXT, BYTES: `count` bytes and a NUL; bytes of over 16 MiB stand in `data`
-                         itself, without a NUL */
+    int64_t integer; /* BOOL, INT */
+    double real;     /* FLOAT */
+    /* TEXT, BYTES: `count` bytes and a NUL; bytes of over 16 MiB stand in `data` itself, without a
+     * NUL */
+    const char *text;
     const duet_pickle_global *global;
     struct duet_pickle_node **item;
     struct duet_pickle_node *state; /* OBJECT: what its attributes were set from, or NULL */

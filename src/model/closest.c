@@ -72,8 +72,8 @@ void duet_closest(char *out, size_t size, const duet_store *store) {
     out[0] = '\0';
     for (int i = 0; i < count; i++) {
         duet_model *model = NULL;
-        if (duet_model_describe(&model, all[i]->info.name) != DUET_OK)
-            continue; /* with its usual options */
+        /* with its usual options */
+        if (duet_model_describe(&model, all[i]->info.name) != DUET_OK) continue;
         const int64_t found = count_like(model, store);
         if (found > most) {
             most = found;

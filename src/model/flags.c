@@ -95,8 +95,8 @@ static duet_status apply(flags *f, const char *name, const char *value) {
                    ? duet_fail(DUET_UNSUPPORTED,
                                "--%s True: this version does not run such networks", name)
                    : DUET_OK;
-    if (strcmp(name, "channel_mult") == 0 && *value == '\0')
-        return DUET_OK; /* the size's usual levels */
+    /* the size's usual levels */
+    if (strcmp(name, "channel_mult") == 0 && *value == '\0') return DUET_OK;
     if (duet_params_find(&f->arch->info.params, name) != NULL)
         return duet_params_set(&f->arch->info.params, f->config, "the flags", name,
                                *value ? value : "true");
@@ -187,8 +187,8 @@ static void rescale_attention(const duet_arch *arch, const void *guessed, void *
     memcpy(&was, (const char *)guessed + size->offset, sizeof was);
     memcpy(&is, (const char *)config + size->offset, sizeof is);
     duet_int_list *const list = (duet_int_list *)(void *)((char *)config + attention->offset);
-    if (memcmp(list, (const char *)guessed + attention->offset, sizeof *list) != 0)
-        return; /* given */
+    /* given */
+    if (memcmp(list, (const char *)guessed + attention->offset, sizeof *list) != 0) return;
     for (int i = 0; i < list->count; i++) list->v[i] = list->v[i] * is / was;
 }
 

@@ -13,12 +13,13 @@
 
 struct duet_guess {
     const duet_store *store;
-    char weights[64]; /* which of several sets of weights, a word of their prefix ("ema"); "" = the
-                         averaged ones */
+    /* which of several sets of weights, a word of their prefix ("ema"); "" = the averaged ones */
+    char weights[64];
     char prefix[512]; /* of all tensors of the network */
     bool averaged;    /* over training, by the prefix */
-    char sets[256]; /* where there are several sets of weights, their prefixes in words: "'model.',
-                       'ema.'"; else "" */
+    /* where there are several sets of weights, their prefixes in words: "'model.', 'ema.'"; else
+     * "" */
+    char sets[256];
     char config[1024]; /* the architecture's options as spec text */
     char noise[DUET_TEXT_SIZE], predict[DUET_TEXT_SIZE];
     double mean[3], std[3];       /* of the colours, as in duet_preprocess */
@@ -35,8 +36,8 @@ typedef struct duet_foreign_text {
 } duet_foreign_text;
 duet_foreign_text duet_foreign_name(const char *scope,
                                     const char *name); /* both, one behind the other */
-void duet_foreign_imagenet(
-    duet_guess *guess); /* colours and fit as networks for ImageNet have them */
+/* colours and fit as networks for ImageNet have them */
+void duet_foreign_imagenet(duet_guess *guess);
 bool duet_foreign_has(const duet_guess *guess, const char *name);
 
 /* A tensor of the network in a file: by its name behind the prefix, or by one that other files have

@@ -25,18 +25,18 @@ typedef struct duet_model_inputs {
 typedef struct duet_arch_shape {
     int64_t size, in_channels, out_channels;
     int64_t class_count; /* of class conditioning, 0 = unconditional */
-    int64_t
-        logits; /* classes of a classifier of its own, whose logits are the last tap; 0 = none */
-    int64_t low_res;     /* side of a small picture that the network also gets, enlarged to S
-                            (low_res.h); 0 = none */
+    /* classes of a classifier of its own, whose logits are the last tap; 0 = none */
+    int64_t logits;
+    /* side of a small picture that the network also gets, enlarged to S (low_res.h); 0 = none */
+    int64_t low_res;
     int64_t scores;      /* of a classifier: the raw output is [B,scores]; else 0 */
     const char *refusal; /* why it can only be read, neither sampled nor trained; NULL = it can */
 } duet_arch_shape;
 
 typedef struct duet_arch {
     duet_entry info; /* params: the configuration */
-    duet_status (*check)(
-        const void *config); /* impossible options, named with the option to change */
+    /* impossible options, named with the option to change */
+    duet_status (*check)(const void *config);
     void (*shape)(const void *config, duet_arch_shape *out);
     /* Builds the network; parameters carry the checkpoint's own names. Returns the raw output
      * [B,S,S,out_channels]. */
@@ -49,9 +49,9 @@ typedef struct duet_arch {
      * is the same there. config: NULL while it is not known yet. NULL = none. */
     bool (*alias)(char *out, size_t size, const void *config, const char *name, int scheme);
     int schemes;
-    bool recogniser;     /* takes no noise and makes no images */
-    const char *idle[4]; /* such files also have tensors whose names begin so, which the network
-                            does not use */
+    bool recogniser; /* takes no noise and makes no images */
+    /* such files also have tensors whose names begin so, which the network does not use */
+    const char *idle[4];
 } duet_arch;
 
 /* The hash of the weights as they were last hashed. Reading a model from several threads is fine,

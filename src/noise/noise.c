@@ -35,8 +35,8 @@ duet_status duet_noise_new(duet_noise **out, const char *spec) {
     duet_noise *noise = NULL;
     DUET_DO(duet_family_parse(&duet_family_noise, &entry, &options, sizeof options, spec));
     DUET_DO(duet_alloc(&noise, 1, sizeof *noise));
-    noise->schedule =
-        (const duet_noise_schedule *)(const void *)entry; /* info is the first member */
+    /* info is the first member */
+    noise->schedule = (const duet_noise_schedule *)(const void *)entry;
     noise->steps = noise->schedule->steps(&options);
     if (noise->steps < 1 || noise->steps > MOST_STEPS) {
         DUET_FAIL(DUET_ARG, "noise '%s' has %lld steps; between 1 and %d are possible", spec,

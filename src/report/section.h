@@ -64,8 +64,8 @@ bool duet_report_picture(duet_report *report, duet_html_picture *out, const char
 const json_t *duet_report_reader_row(const json_t *result, const char *reader);
 /* "model" -> "this model", "random" -> "random weights", "pixels" -> "raw pixels" (escaped). */
 const char *duet_report_reader_name(duet_report *report, const char *reader);
-bool duet_report_trained(
-    const duet_report *report); /* is it the run of a training, not of a file */
+/* is it the run of a training, not of a file */
+bool duet_report_trained(const duet_report *report);
 const char *duet_report_t(duet_report *report, double t); /* a step of noise; "clean" for -1 */
 /* " at t = 10, tap 9, pool 2", " on clean images, tap 9, pool 2" as far as the object has them,
  * else "". */

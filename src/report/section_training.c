@@ -196,7 +196,7 @@ static void write_facts(duet_report *report, duet_str *out, const curve *c) {
     duet_report_fact(out, "steps",
                      duet_quantity_count(arena, duet_report_number(report->info, "steps")));
     duet_report_fact(out, "time", duet_quantity_seconds(arena, seconds));
-    duet_report_fact(out, "images a second", duet_quantity_short(arena, speed));
+    duet_report_fact(out, "images per second", duet_quantity_short(arena, speed));
     duet_report_fact(out, "final loss",
                      duet_quantity_plain(arena, isfinite(final_loss) ? final_loss : last));
     duet_report_fact(out, "peak memory",

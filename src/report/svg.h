@@ -46,9 +46,10 @@ typedef struct duet_svg_heat {
     int64_t mark_row, mark_column;   /* the framed cell; -1 = none */
     double lo, hi;                   /* ends of the colour scale */
     int decimals;
-    bool print;       /* values in the cells, where they fit */
-    bool confusion;   /* diagonal in the accent colour, the rest in the warm one, strength by square
-                         root of value/hi */
+    bool print; /* values in the cells, where they fit */
+    /* diagonal in the accent colour, the rest in the warm one, strength by square root of
+     * value/hi */
+    bool confusion;
     double most_cell; /* widest cell in pixels */
 } duet_svg_heat;
 

@@ -85,8 +85,8 @@ static duet_status measure_memory(double *out, int threads, double seconds) {
         const double rate = 12.0 * (double)count / (duet_clock() - began) * 1e-9;
         if (turn > 0 && rate > best) best = rate; /* the first turn fetches the pages */
 #pragma omp parallel for simd num_threads(threads) schedule(static)
-        for (int64_t i = 0; i < count; i++)
-            b[i] = c[i] = (float)(i & 7); /* real pages, not the shared zero page */
+        /* real pages, not the shared zero page */
+        for (int64_t i = 0; i < count; i++) b[i] = c[i] = (float)(i & 7);
     }
     *out = best;
     duet_release(a);
@@ -99,8 +99,8 @@ duet_status duet_machine_measure(duet_machine *out, int threads, double seconds)
     const peak_kind kind = widest();
     duet_machine machine = {.threads = threads > 0 ? threads : duet_processors(),
                             .vectors = kind.name};
-    if (getloadavg(&machine.load, 1) != 1)
-        machine.load = -1.0; /* before the measurements raise it */
+    /* before the measurements raise it */
+    if (getloadavg(&machine.load, 1) != 1) machine.load = -1.0;
     machine.peak_gflops = measure_peak(&kind, machine.threads, seconds);
     const duet_status status = measure_memory(&machine.memory_gbs, machine.threads, seconds);
     if (status != DUET_OK) return status;

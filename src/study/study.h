@@ -23,8 +23,8 @@ DUET_NODISCARD duet_status duet_study_rows(duet_feature_table *out, const duet_f
                                            const int64_t *order, int64_t count);
 /* Adds what a set has done. */
 void duet_study_add_work(duet_features_work *total, duet_features_work work);
-/* "features": rows (times noise steps) computed and from the cache, rows a second, part of the time
- * in the network. */
+/* "features": rows (times noise steps) computed and from the cache, rows per second, part of the
+ * time in the network. */
 json_t *duet_study_work_json(const duet_features_work *work);
 #define DUET_STUDY_NEIGHBOURS 8
 

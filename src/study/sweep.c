@@ -73,8 +73,8 @@ static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64
         double bytes = 0;
         int64_t end = done;
         while (end < count && end - done < threads) {
-            bytes += 8.0 * (double)tasks[end].dim *
-                     (double)s->rows.count; /* the rows, and standardised */
+            /* the rows, and standardised */
+            bytes += 8.0 * (double)tasks[end].dim * (double)s->rows.count;
             if (end > done && bytes > most_bytes) break;
             DUET_TRY(load_tables(s, set, &tasks[end++]));
         }

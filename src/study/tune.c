@@ -109,8 +109,9 @@ static duet_status tune_network(tuning *t, const duet_bench_network *network) {
 
 enum {
     LARGEST_TRAINED = 64,
+    /* side of images; images of a step, the default of duet train */
     TRAIN_BATCH = 32
-}; /* side of images; images of a step, the default of duet train */
+};
 
 /* The model's spec as a training takes it: only what differs from the defaults, which all together
  * are too long for one. */

@@ -17,9 +17,8 @@
 #define MEASURE_PART    0.03
 #define MEASURE_SKIP    2 /* first steps are slower */
 #define MEASURE_STEPS   3 /* at least */
-#define MEASURE_MARGIN                                                                           \
-    0.98 /* saving and slower moments must fit too, else time would cut off the end of the curve \
-          */
+/* Saving and slower moments must fit too, else time would cut off the end of the curve. */
+#define MEASURE_MARGIN 0.98
 
 /* ---- budget ---- */
 

@@ -46,8 +46,8 @@ static duet_status choose_members(duet_trainer *trainer) {
     DUET_TRY(duet_choice_parse(&trainer->task_choice, &duet_family_task, o->task));
     DUET_TRY(duet_choice_parse(&trainer->optim_choice, &duet_family_optim, o->optim));
     DUET_TRY(duet_choice_parse(&trainer->lr_choice, &duet_family_lr, o->lr));
-    trainer->task = (const duet_task *)(const void *)
-                        trainer->task_choice.entry; /* info is the first member of each */
+    /* info is the first member of each */
+    trainer->task = (const duet_task *)(const void *)trainer->task_choice.entry;
     trainer->optim = (const duet_optim *)(const void *)trainer->optim_choice.entry;
     trainer->lr = (const duet_lr *)(const void *)trainer->lr_choice.entry;
     return DUET_OK;

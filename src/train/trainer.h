@@ -39,8 +39,8 @@ typedef struct duet_trainer {
     duet_context *ctx;
     const duet_dataset *dataset;
     const char *run;
-    const duet_tuning
-        *tuning; /* the kernels of the run, from its first step to its last; NULL = by rule */
+    /* the kernels of the run, from its first step to its last; NULL = by rule */
+    const duet_tuning *tuning;
     duet_train_options options; /* nothing left open: arch, size and budget are filled in */
     char created[32];           /* UTC, of run.json */
 
@@ -110,8 +110,8 @@ struct json_t *duet_settings_json(const duet_train_options *options); /* every p
  * that is not UTF-8). */
 DUET_NODISCARD duet_status duet_json_text(char **out, const struct json_t *root, bool indent);
 DUET_NODISCARD duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status);
-#define DUET_RUN_TUNING \
-    "tuning.json" /* in the run folder, where the run's kernels come from a table */
+/* In the run folder, where the run's kernels come from a table. */
+#define DUET_RUN_TUNING "tuning.json"
 /* The hash of the table that the run's kernels come from, by run.json; 0 = from none. */
 DUET_NODISCARD duet_status duet_run_file_tuning(const char *run, uint64_t *out);
 void duet_run_file_created(char out[32], const char *run); /* of the run.json there, else now */

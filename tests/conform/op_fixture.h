@@ -43,8 +43,8 @@ typedef struct op_fixture {
         double align;
         unsigned char bytes[1024];
     } attr;
-    unsigned stored; /* bit 0: activations are bf16; bit 1: weights are; bit 2: all are numbers that
-                        bf16 has */
+    /* bit 0: activations are bf16; bit 1: weights are; bit 2: all are numbers that bf16 has */
+    unsigned stored;
     duet_call call;
     guarded in[DUET_MAX_INPUTS], expect[DUET_MAX_OUTPUTS];
     uint64_t seed, step;
@@ -161,10 +161,10 @@ static inline void run_reference(const op_fixture *f, const void *const *in, voi
         run.out[k] = out[k];
         call.out[k].dtype = DUET_F32;
     }
-    if (f->op->reference != NULL)
-        f->op->reference(&run);
+    if (f->op->reference != NULL) f->op->reference(&run);
+    /* an alias */
     else
-        memcpy(out[0], run.in[0], (size_t)(4 * arg_count(&call.out[0]))); /* an alias */
+        memcpy(out[0], run.in[0], (size_t)(4 * arg_count(&call.out[0])));
     for (int k = 0; k < f->op->inputs; k++) guarded_free(&copy[k]);
 }
 

@@ -424,8 +424,8 @@ static void check_bits(const op_fixture *f, int index) {
     const char *name = f->op->info.name;
     const bool batch = !f->op->grad_only || strcmp(name, "conv2d_dx") == 0;
     if (f->op->alias || f->op->inputs == 0 || !batch || strcmp(name, "mse_loss") == 0) return;
-    if (f->use->in[0].rank < 2 || (param_inputs_of(f->op) & 1u) != 0)
-        return; /* no batch axis, or the first input has none */
+    /* no batch axis, or the first input has none */
+    if (f->use->in[0].rank < 2 || (param_inputs_of(f->op) & 1u) != 0) return;
     duet_call call = f->call;
     for (int k = 0; k < call.inputs; k++) {
         if (call.has_in[k] && (param_inputs_of(f->op) >> k & 1u) == 0) call.in[k].shape.dim[0] = 1;
@@ -601,8 +601,8 @@ static void test_dropout(void **state) {
     assert_true(fabs((double)kept(7, 4, 11, 5, first, second) - 0.5625 * DROPPED) < slack);
     assert_true(fabs((double)kept(7, 3, 12, 5, first, second) - 0.5625 * DROPPED) < slack);
     assert_true(fabs((double)kept(7, 3, 11, 6, first, second) - 0.5625 * DROPPED) < slack);
-    assert_true(fabs((double)kept(7, 3, 11, 5, first, second) - 0.75 * DROPPED) <
-                slack); /* and the same four, the same */
+    /* and the same four, the same */
+    assert_true(fabs((double)kept(7, 3, 11, 5, first, second) - 0.75 * DROPPED) < slack);
 }
 
 static void test_dropout_builder(void **state) {

@@ -118,8 +118,8 @@ static void compare(const op_fixture *f, int index, int k, const float *cotangen
         float *const x = (float *)f->in[k].data + e;
         have[i] = (double)((const float *)gradient->data)[e];
         numeric[i] = at_kink(f, (double)*x) ? have[i] : difference(f, cotangent, out, x);
-        scale = fmax(scale, fabs(numeric[i]) /
-                                4.0); /* a gradient of zeros must not pass by dividing by nothing */
+        /* a gradient of zeros must not pass by dividing by nothing */
+        scale = fmax(scale, fabs(numeric[i]) / 4.0);
     }
     scale = fmax(scale, 1e-4);
     const double noise = noise_of(f, cotangent) / scale;

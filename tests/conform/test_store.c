@@ -21,8 +21,8 @@ static const duet_store_member *member(int index) {
 }
 
 static bool stores(const duet_store_member *store, duet_dtype dtype) {
-    return !(dtype == DUET_BF16 &&
-             strcmp(store->info.name, "npz") == 0); /* numpy has no bfloat16 */
+    /* numpy has no bfloat16 */
+    return !(dtype == DUET_BF16 && strcmp(store->info.name, "npz") == 0);
 }
 
 /* Small values that every type holds. */

@@ -4,8 +4,9 @@
 #include "io/image.h"
 
 enum {
+    /* of a header that is believed: larger ones take time and find nothing */
     MOST_PIXELS = 1 << 22
-}; /* of a header that is believed: larger ones take time and find nothing */
+};
 
 /* Width and height of a PNG or a PNM stand at a fixed place; others are small enough, or refuse. */
 static int is_large(const uint8_t *data, size_t size) {

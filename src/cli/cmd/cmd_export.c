@@ -29,8 +29,8 @@ static duet_status export_head(cli_state *cli, const char *out) {
     duet_head_card card = {0};
     const char *const ending = strstr(out, ".safetensors");
     snprintf(from, sizeof from, "%.4000s/head.safetensors", cli->args[0]);
-    if (ending == NULL || !cli_exists(from))
-        return DUET_OK; /* a head is bound to a model with its card */
+    /* a head is bound to a model with its card */
+    if (ending == NULL || !cli_exists(from)) return DUET_OK;
     snprintf(to, sizeof to, "%.*s.head.safetensors", (int)(ending - out), out);
     duet_status status = duet_model_open(cli->ctx, &model, out);
     if (status == DUET_OK) status = duet_head_load(&head, &card, from);

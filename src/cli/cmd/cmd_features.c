@@ -24,7 +24,7 @@ static const duet_param params[] = {
     DUET_INT(features_options, pool, "0", 0, 64,
              "side of the pooled map; default: the model's recommendation"),
     DUET_SEED(features_options, seed, "0", "seed of the noise"),
-    DUET_INT(features_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
+    DUET_INT(features_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
     DUET_TEXT(features_options, out, "", NULL, "f.npz (X, y, index) or f.safetensors"),
     DUET_TEXT(features_options, type, "f32", "f32|f16", "of X"),
     DUET_TEXT(features_options, cache, "", NULL,

@@ -27,7 +27,7 @@ static const duet_param params[] = {
     DUET_INT(probe_options, neighbours, "6", 0, 64,
              "test images shown with their nearest training images"),
     DUET_SEED(probe_options, seed, "0", "seed of the split and the noise"),
-    DUET_INT(probe_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
+    DUET_INT(probe_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
     DUET_TEXT(probe_options, cache, "", NULL,
               "folder in which features are kept; default: cache in the run"),
     DUET_TEXT(probe_options, cache_type, "f32", "f32|f16",

@@ -20,7 +20,7 @@ static const duet_param params[] = {
     DUET_TEXT(
         sample_options, out, "", NULL,
         "x.png (a grid), x.npz (arr_0, u8 NHWC), x.zip (for EDM) or folder/ (PNGs, new or empty)"),
-    DUET_INT(sample_options, batch, "0", 0, 4096, "images a pass; 0 = chosen"),
+    DUET_INT(sample_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
     DUET_INT(sample_options, label, "-1", -1, 1000000,
              "class of a class-conditional model; -1 = one after the other"),
     DUET_TEXT(sample_options, data, "", NULL,

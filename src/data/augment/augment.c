@@ -38,8 +38,8 @@ duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec) 
         const duet_entry *entry = NULL;
         DUET_TRY(duet_family_parse(&duet_family_augment, &entry, &chain.options[chain.count],
                                    sizeof chain.options[0], text));
-        chain.member[chain.count++] =
-            (const duet_augment *)(const void *)entry; /* `info` is its first field */
+        /* `info` is its first field */
+        chain.member[chain.count++] = (const duet_augment *)(const void *)entry;
         if (from[size] == '\0') break;
         from += size + 1;
     }

@@ -21,8 +21,8 @@ static int64_t reflect(int64_t i, int64_t size) {
 static void crop_apply(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch,
                        int64_t size, int channels) {
     const crop_options *crop = options;
-    const int64_t pad =
-        crop->pad < size ? crop->pad : size - 1; /* a reflection reaches no further */
+    /* a reflection reaches no further */
+    const int64_t pad = crop->pad < size ? crop->pad : size - 1;
     const int64_t dy = (int64_t)duet_rng_below(rng, 0, (uint64_t)(2 * pad + 1)) - pad;
     const int64_t dx = (int64_t)duet_rng_below(rng, 1, (uint64_t)(2 * pad + 1)) - pad;
     if (dy == 0 && dx == 0) return;

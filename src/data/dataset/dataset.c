@@ -91,8 +91,8 @@ static duet_status look_at_rows(duet_dataset *dataset) {
         duet_image image = {0};
         const int64_t index = looks > 1 ? i * (count - 1) / (looks - 1) : 0;
         const duet_status one = dataset->layout->read(dataset, split, index, 0, &image);
-        if (one != DUET_OK) { /* the loader deals with corrupt rows; only a set of nothing else is
-                                 refused */
+        /* the loader deals with corrupt rows; only a set of nothing else is refused */
+        if (one != DUET_OK) {
             status = one;
             continue;
         }

@@ -93,7 +93,7 @@ static duet_status fill_labels(duet_dataset *dataset, int classes) {
     return DUET_OK;
 }
 
-/* Names from a text file with one a line, when it has as many; else the ten known ones, else
+/* Names from a text file with one per line, when it has as many; else the ten known ones, else
  * numbers. */
 static duet_status name_classes(duet_dataset *dataset, const char *folder, const char *list,
                                 int classes) {

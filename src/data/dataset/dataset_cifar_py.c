@@ -85,9 +85,8 @@ static const struct kind *find(char folder[DUET_PATH_SIZE], const char *path) {
 
 static int cifar_detect(const char *path) {
     char folder[DUET_PATH_SIZE];
-    return find(folder, path) != NULL
-               ? 85
-               : 0; /* below cifar_bin, whose files may lie in the same folder */
+    /* below cifar_bin, whose files may lie in the same folder */
+    return find(folder, path) != NULL ? 85 : 0;
 }
 
 /* Python 2 wrote texts, what has been pickled again has bytes. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset_csv.c: a .csv (or .tsv) that lists images, one a line: path, class and, if
+ * data/dataset/dataset_csv.c: a .csv (or .tsv) that lists images, one per line: path, class and, if
  * there is one, the split. With a first line of names the columns are found by them (image or path
  * or file or filename or id; label or class or target or category; split or set or subset), else
  * they are the first three. Fields may be quoted. Paths are relative to the list's folder. Rows
@@ -61,8 +61,8 @@ static int split_line(char *line, char comma, char *fields[MOST_FIELDS], char **
                 break;
             *to++ = *from++;
         }
-        while (*from != '\0' && *from != comma && *from != '\n')
-            from++; /* behind a quote, and \r */
+        /* behind a quote, and \r */
+        while (*from != '\0' && *from != comma && *from != '\n') from++;
         end = *from != comma;
         if (*from != '\0') from++;
         *to++ = '\0'; /* never ahead of `from`: at least the separator was read */
@@ -254,8 +254,8 @@ static duet_status csv_read(const duet_dataset *dataset, duet_split split, int64
     char path[DUET_PATH_SIZE];
     const row *const r = row_at(dataset, split, index);
     DUET_TRY(path_of(path, dataset->state, r));
-    if (size_of(dataset->state, r) < 0)
-        return duet_fail(DUET_NOT_FOUND, "no file '%s'", path); /* a pipe would wait for somebody */
+    /* a pipe would wait for somebody */
+    if (size_of(dataset->state, r) < 0) return duet_fail(DUET_NOT_FOUND, "no file '%s'", path);
     return duet_image_read(out, path, channels);
 }
 

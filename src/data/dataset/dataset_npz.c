@@ -92,9 +92,10 @@ static duet_status check_labels(const duet_store_entry *e, int64_t count) {
         return duet_fail(DUET_UNSUPPORTED, "its array '%s' holds %s; classes are integers from 0",
                          e->name, duet_dtype_name(e->dtype));
     if (s->rank == 2 && s->dim[1] > 1)
-        return duet_fail(DUET_UNSUPPORTED,
-                         "its array '%s' has %lld values an image; one class an image is supported",
-                         e->name, (long long)s->dim[1]);
+        return duet_fail(
+            DUET_UNSUPPORTED,
+            "its array '%s' has %lld values per image; one class per image is supported", e->name,
+            (long long)s->dim[1]);
     if (s->rank < 1 || s->rank > 2 || duet_shape_count(s) != count)
         return duet_fail(DUET_FORMAT, "its array '%s' has %lld classes for %lld images", e->name,
                          (long long)duet_shape_count(s), (long long)count);

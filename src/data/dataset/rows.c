@@ -84,8 +84,8 @@ static int64_t take_splits(row_key *keys, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         if (!is_split) {
             keys[i].split = DUET_TRAIN;
-            if (folders > 0 && strchr(keys[i].at, '/') == NULL)
-                keys[i].split = -1; /* loose beside class folders */
+            /* loose beside class folders */
+            if (folders > 0 && strchr(keys[i].at, '/') == NULL) keys[i].split = -1;
         } else if (keys[i].split >= 0) {
             keys[i].at = strchr(keys[i].at, '/') + 1;
         }
@@ -241,14 +241,14 @@ static bool rename_all(duet_dataset *dataset, const char **names, const char *te
         names[c] = dataset->info.class_names[c];
         if (!rename_by_table(dataset->arena, &names[c], text, brief)) return false;
         for (int other = 0; other < c; other++) {
-            if (strcmp(names[c], names[other]) == 0)
-                return false; /* "crane" the bird, "crane" the machine */
+            /* "crane" the bird, "crane" the machine */
+            if (strcmp(names[c], names[other]) == 0) return false;
         }
     }
     return true;
 }
 
-/* One name a line, for classes that are called "0".."K-1" (or "00".. and so on). */
+/* One name per line, for classes that are called "0".."K-1" (or "00".. and so on). */
 static bool rename_by_number(duet_dataset *dataset, const char **names, char *text) {
     const char *lines[1000];
     int count = 0;

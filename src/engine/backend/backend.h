@@ -10,23 +10,23 @@ typedef struct duet_kernel_options {
     int threads;
     bool exact;            /* bits must not depend on threads or batch */
     bool bf16;             /* the precision is that: products may round what they multiply */
-    int64_t near_bytes;    /* of a processor's second cache; 0 = not known */
+    int64_t l2_bytes;      /* of a processor's L2 cache; 0 = not known */
     uint32_t param_inputs; /* bit k: input k is a parameter (packing it pays) */
 } duet_kernel_options;
 
 typedef struct duet_kernel_plan {
-    void *state;      /* made by plan, freed by release; immutable afterwards */
-    int64_t scratch;  /* bytes needed while running */
-    int64_t keep;     /* bytes kept between runs of a session */
-    const char *impl; /* what was chosen, for `info --plan` ("brgconv:avx512_core"); static or owned
-                         by state */
+    void *state;     /* made by plan, freed by release; immutable afterwards */
+    int64_t scratch; /* bytes needed while running */
+    int64_t keep;    /* bytes kept between runs of a session */
+    /* what was chosen, for `info --plan` ("brgconv:avx512_core"); static or owned by state */
+    const char *impl;
 } duet_kernel_plan;
 
 typedef struct duet_kernel {
-    const char *op;    /* name of the op it computes */
-    const char *name;  /* "onednn", "norm", … */
-    bool rounds;       /* what it multiplies to bf16: for calls with bf16 activations, or where the
-                          options allow it */
+    const char *op;   /* name of the op it computes */
+    const char *name; /* "onednn", "norm", … */
+    /* what it multiplies to bf16: for calls with bf16 activations, or where the options allow it */
+    bool rounds;
     bool bf16_weights; /* reads the op's weight_inputs also where they are stored as bf16 */
     bool (*supports)(const duet_call *call); /* NULL = always */
     bool (*pays)(const duet_call *call,
@@ -60,7 +60,7 @@ const duet_backend *duet_backend_ref(void);
 /* The fall-back that runs the op's reference. */
 const duet_kernel *duet_kernel_reference(const duet_op *op);
 
-/* Kernels of a file: each cpu_<name>.c is compiled once an ISA and defines
+/* Kernels of a file: each cpu_<name>.c is compiled once per ISA and defines
  * DUET_CPU_KERNELS(<name>). */
 typedef struct duet_kernel_list {
     const duet_kernel *kernels;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * engine/backend/backend_cpu.c: the backend "cpu". Own kernels are compiled once an instruction
+ * engine/backend/backend_cpu.c: the backend "cpu". Own kernels are compiled once per instruction
  * set; the best set that the processor has is taken at run time, so one binary runs everywhere. For
  * each op the first kernel of the list that supports the call and pays wins: oneDNN's where it is
  * faster, then own ones. A table of measurements (tuning.h) may choose another one that supports

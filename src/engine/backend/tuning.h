@@ -29,8 +29,8 @@ DUET_NODISCARD duet_status duet_tuning_key(duet_str *out, const duet_call *call,
                                            const duet_kernel_options *options, bool trains);
 const duet_tuning_row *duet_tuning_row_of(const duet_tuning *tuning,
                                           const char *key); /* NULL = unknown */
-DUET_NODISCARD duet_status duet_tuning_put(
-    duet_tuning *tuning, const duet_tuning_row *row); /* copied; replaces the key's row */
+/* copied; replaces the key's row */
+DUET_NODISCARD duet_status duet_tuning_put(duet_tuning *tuning, const duet_tuning_row *row);
 DUET_NODISCARD duet_status duet_tuning_merge(duet_tuning *to,
                                              const duet_tuning *from); /* rows of `from` win */
 /* The kernel that the table names for the call, if it supports it; else *out = NULL. Nothing is

@@ -19,9 +19,10 @@ typedef enum duet_init_kind {
 } duet_init_kind;
 typedef struct duet_init {
     duet_init_kind kind;
-    double scale;        /* bound of uniform, standard deviation of normal */
-    double random_scale; /* the same for an untrained but everywhere non-zero network (reader
-                            `random`); 0 = as kind says */
+    double scale; /* bound of uniform, standard deviation of normal */
+    /* the same for an untrained but everywhere non-zero network (reader `random`); 0 = as kind
+     * says */
+    double random_scale;
 } duet_init;
 
 typedef struct duet_param_value { /* a named tensor of the model */

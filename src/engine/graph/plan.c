@@ -201,7 +201,7 @@ duet_kernel_options duet_step_options(const duet_plan *plan, const duet_step *st
     duet_kernel_options options = {.threads = plan->options.threads,
                                    .exact = plan->options.exact,
                                    .bf16 = plan->bf16,
-                                   .near_bytes = plan->near_bytes};
+                                   .l2_bytes = plan->l2_bytes};
     for (int k = 0; k < step->call.inputs; k++)
         options.param_inputs |= (uint32_t)(step->in[k].kind == DUET_PLACE_PARAM) << k;
     return options;
@@ -323,7 +323,7 @@ duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_p
     c.plan = plan;
     plan->options = *options;
     plan->bf16 = graph->bf16;
-    plan->near_bytes = duet_near_cache();
+    plan->l2_bytes = duet_near_cache();
     if (plan->options.threads < 1) plan->options.threads = 1;
     DUET_DO(duet_arena_new(&plan->arena));
     DUET_DO(duet_backend_find(&plan->backend, options->backend));

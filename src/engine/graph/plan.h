@@ -25,8 +25,9 @@ typedef struct duet_params {
     int64_t count; /* slots */
     float *block;
     int64_t size; /* floats of the block, gaps included */
-    bool mapped; /* what is lent lies in the mapping of a file: pages that nobody reads any more may
-                    leave memory */
+    /* what is lent lies in the mapping of a file: pages that nobody reads any more may leave
+     * memory */
+    bool mapped;
     uint64_t version; /* of the content; bump with duet_params_touch after changing it */
 } duet_params;
 /* Slots for all parameters of the graph (also those of nodes that are pruned later), in the order
@@ -88,8 +89,8 @@ typedef struct duet_plan_row { /* one node, for `info --plan` and `bench` */
 } duet_plan_row;
 int64_t duet_plan_rows(const duet_plan *plan);
 void duet_plan_row_at(const duet_plan *plan, int64_t index, duet_plan_row *out);
-int64_t duet_plan_memory(
-    const duet_plan *plan);                    /* bytes of a session: activations, scratch, kept */
+/* bytes of a session: activations, scratch, kept */
+int64_t duet_plan_memory(const duet_plan *plan);
 int64_t duet_plan_slab(const duet_plan *plan); /* of these: activations */
 int64_t duet_plan_scratch(const duet_plan *plan);
 int64_t duet_plan_kept(const duet_plan *plan); /* between runs: packed weights */

@@ -57,7 +57,7 @@ struct duet_plan {
     int64_t copy_count;
     int64_t slab_bytes, scratch_bytes, keep_bytes;
     bool bf16;            /* of the graph */
-    int64_t near_bytes;   /* of a processor's second cache */
+    int64_t l2_bytes;     /* of a processor's L2 cache */
     int64_t *grad_offset; /* [slots], -1 = none */
     int64_t slots, grad_size;
 };

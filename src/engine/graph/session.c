@@ -41,7 +41,7 @@ static duet_status bind_step(duet_session *session, int64_t s) {
     run->keep = step->plan.keep > 0 ? session->keep + step->keep_offset : NULL;
     run->scratch = session->scratch;
     run->threads = session->plan->options.threads;
-    run->near_bytes = session->plan->near_bytes;
+    run->l2_bytes = session->plan->l2_bytes;
     return step->kernel != NULL && step->kernel->open != NULL
                ? step->kernel->open(step->plan.state, &run->local)
                : DUET_OK;

@@ -65,7 +65,7 @@ static duet_status trial_new(const bench *b, trial *t) {
     t->run = (duet_run){.call = b->call,
                         .state = t->plan.state,
                         .threads = b->options.threads,
-                        .near_bytes = b->options.near_bytes};
+                        .l2_bytes = b->options.l2_bytes};
     for (int k = 0; k < b->call->inputs; k++) t->run.in[k] = b->in[k];
     for (int k = 0; k < b->call->outputs; k++) t->run.out[k] = b->out[k];
     DUET_TRY(duet_alloc(&t->run.keep, t->plan.keep, 1));
@@ -117,8 +117,8 @@ static int fastest(const bench *b) {
 /* Sets `best` of all trials that are not out. */
 static duet_status measure(const duet_tuner *tuner, bench *b) {
     const int fewest = tuner->seconds > 0.0 ? FEWEST_TURNS : 1;
-    const double end =
-        duet_clock() + tuner->seconds / 2; /* measured twice where another kernel is faster */
+    /* measured twice where another kernel is faster */
+    const double end = duet_clock() + tuner->seconds / 2;
     for (int i = 0; i < b->count; i++) b->trials[i].best = INFINITY;
     for (int n = 0; n < MOST_TURNS && (n < fewest || duet_clock() < end); n++) {
         for (int i = 0; i < b->count; i++) {
@@ -162,8 +162,8 @@ static int list_trials(bench *b, const duet_backend *backend) {
         if (usual != NULL && strcmp(kernels[i]->name, usual->name) == 0) b->usual = i;
         b->trials[b->count++] = (trial){.kernel = kernels[i]};
     }
-    if (b->usual < 0)
-        b->count = 0; /* the rule takes none of them, but one that widens its arguments */
+    /* the rule takes none of them, but one that widens its arguments */
+    if (b->usual < 0) b->count = 0;
     return b->count;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * engine/op/op.h: what an op is. One file an op: meaning, shape rule (all checking happens there),
+ * engine/op/op.h: what an op is. One file per op: meaning, shape rule (all checking happens there),
  * an obvious reference with double accumulation, its gradient as graph nodes, and the shapes it is
  * tested with.
  *
@@ -16,8 +16,8 @@
 #define DUET_MAX_OUTPUTS 4
 #define DUET_NONE        (-1)
 
-typedef int32_t
-    duet_value; /* index of a value in its graph; DUET_NONE = absent, or the builder has failed */
+/* index of a value in its graph; DUET_NONE = absent, or the builder has failed */
+typedef int32_t duet_value;
 typedef struct duet_graph duet_graph;
 typedef struct duet_op duet_op;
 
@@ -30,8 +30,8 @@ typedef struct duet_arg {
 typedef struct duet_call {
     const duet_op *op;
     const void *attr; /* the op's attribute struct */
-    const char
-        *scope; /* "input_blocks.1.0.in_layers.2": stands in messages and names random streams */
+    /* "input_blocks.1.0.in_layers.2": stands in messages and names random streams */
+    const char *scope;
     int inputs, outputs;
     bool has_in[DUET_MAX_INPUTS], has_out[DUET_MAX_OUTPUTS];
     duet_arg in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
@@ -50,13 +50,14 @@ typedef struct duet_run {
     uint64_t in_version[DUET_MAX_INPUTS]; /* of a parameter's content; 0 for activations */
     const void *state;                    /* what the kernel's plan made; shared, read-only */
     void *local;                          /* what the kernel's open made; this session's own */
-    void *keep; /* plan.keep bytes that survive between runs of this session (packed weights); see
-                   DUET_KEEP_HEADER */
+    /* plan.keep bytes that survive between runs of this session (packed weights); see
+     * DUET_KEEP_HEADER */
+    void *keep;
     void *scratch;       /* plan.scratch bytes */
     uint64_t seed, step; /* of random ops */
     int threads;
-    int64_t near_bytes; /* of a processor's second cache; 0 = not known. Blocks may have their size
-                           by it, bits not */
+    /* of a processor's L2 cache; 0 = not known. Blocks may have their size by it, bits not */
+    int64_t l2_bytes;
 } duet_run;
 
 /* A tested use: attributes as a spec string, input shapes (rank -1 = absent). Inputs are drawn from
@@ -76,14 +77,14 @@ struct duet_op {
     /* Activations that may be stored as bf16 (sums and statistics stay f32): all of a node's, or
      * none. */
     uint32_t bf16_inputs, bf16_outputs;
-    uint32_t
-        weight_inputs;   /* parameters that may be stored as bf16, whatever the activations are */
-    bool grad_only;      /* serves gradients, has none itself */
-    bool inference_only; /* of networks that are run and not trained: has no gradient, and duet_grad
-                            says so */
-    bool random;         /* depends on (seed, step) */
-    bool alias;          /* output 0 is input 0's memory with another shape */
-    uint32_t in_place;   /* bit k: output 0 may overwrite input k when that dies here (same size) */
+    /* parameters that may be stored as bf16, whatever the activations are */
+    uint32_t weight_inputs;
+    bool grad_only; /* serves gradients, has none itself */
+    /* of networks that are run and not trained: has no gradient, and duet_grad says so */
+    bool inference_only;
+    bool random;       /* depends on (seed, step) */
+    bool alias;        /* output 0 is input 0's memory with another shape */
+    uint32_t in_place; /* bit k: output 0 may overwrite input k when that dies here (same size) */
     /* Checks everything, fills call->out. Errors name both shapes. */
     duet_status (*shape)(duet_call *call);
     /* f32 storage (backends convert bf16), double accumulation, one loop an index. NULL only for
@@ -111,8 +112,8 @@ bool duet_op_stores(const duet_op *op, int k, duet_dtype dtype);
 bool duet_call_is_bf16(const duet_call *call);
 
 /* Helpers of shape rules. */
-duet_status duet_op_fail(const duet_call *call, const char *format, ...)
-    DUET_PRINTF(2, 3); /* DUET_SHAPE, "conv2d at 'scope': …" */
+/* DUET_SHAPE, "conv2d at 'scope': …" */
+duet_status duet_op_fail(const duet_call *call, const char *format, ...) DUET_PRINTF(2, 3);
 duet_shape duet_shape_make(int rank, const int64_t *dims);
 #define DUET_SHAPE_OF(...)                                                                        \
     {                                                                                             \

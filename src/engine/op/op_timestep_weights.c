@@ -22,8 +22,8 @@ static void reference(const duet_run *run) {
     const float *t = run->in[0]; /* [B] */
     float *y = run->out[0];      /* [B,rows] */
     for (int64_t b = 0; b < batch; b++) {
-        const double step =
-            fmin(fmax((double)t[b], 0.0), (double)(attr->rows - 1)); /* a NaN becomes 0 */
+        /* a NaN becomes 0 */
+        const double step = fmin(fmax((double)t[b], 0.0), (double)(attr->rows - 1));
         for (int64_t k = 0; k < attr->rows; k++)
             y[b * attr->rows + k] = (float)fmax(0.0, 1.0 - fabs(step - (double)k));
     }

@@ -203,8 +203,9 @@ static void put_tensor(duet_str *out, const duet_store_item *item, int64_t index
     put_number(out, 0);
     put_tuple(out, item->shape.dim, rank);
     put_tuple(out, strides, rank);
+    /* requires_grad, no hooks */
     duet_str_add(out, "\x89"
-                      "ccollections\nOrderedDict\n)RtR"); /* requires_grad, no hooks */
+                      "ccollections\nOrderedDict\n)RtR");
 }
 
 static duet_status store_write(const char *path, const duet_store_item *items, int64_t count,

@@ -9,8 +9,8 @@
 #include "base/str.h"
 
 #define MOST_DEPTH 512
-#define MOST_STEPS \
-    (1 << 18) /* of a walk: a small file can share parts so that its tree is endless */
+/* Of a walk: a small file can share parts so that its tree is endless. */
+#define MOST_STEPS (1 << 18)
 #define MOST_NAMES (16 << 20) /* bytes of all names of a walk, each of which has those above it */
 #define MOST_TEXT  4096       /* bytes of a text that is told as metadata */
 
@@ -196,8 +196,8 @@ static duet_status visit_items(walk *w, const node *n, const char *name, int dep
         const node *const key = step == 2 ? n->item[i] : NULL;
         char number[32];
         snprintf(number, sizeof number, "%lld", (long long)(key == NULL ? i : key->integer));
-        if (key != NULL && key->kind != DUET_PICKLE_TEXT && key->kind != DUET_PICKLE_INT)
-            continue; /* no name to find it by */
+        /* no name to find it by */
+        if (key != NULL && key->kind != DUET_PICKLE_TEXT && key->kind != DUET_PICKLE_INT) continue;
         DUET_TRY(visit_item(w, n->item[i + step - 1], name,
                             key != NULL && key->kind == DUET_PICKLE_TEXT ? key->text : number,
                             depth));

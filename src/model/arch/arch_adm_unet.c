@@ -240,8 +240,8 @@ static duet_status check_level(const adm_config *c, int level) {
                          "norm_groups %lld does not divide the %lld channels of level %d; choose a "
                          "divisor of num_channels",
                          (long long)c->norm_groups, (long long)channels, level);
-    const bool attention = has_attention(c, size) ||
-                           level + 1 == c->channel_mult.count; /* the middle block has attention */
+    /* the middle block has attention */
+    const bool attention = has_attention(c, size) || level + 1 == c->channel_mult.count;
     if (attention && c->num_head_channels > 0 && channels % c->num_head_channels != 0)
         return duet_fail(DUET_ARG,
                          "num_head_channels %lld does not divide the %lld channels of level %d",

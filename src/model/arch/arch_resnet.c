@@ -137,8 +137,8 @@ static duet_status infer(duet_guess *guess) {
         duet_foreign_shape(guess, duet_foreign_name(head, ".weight").text, 2);
     char blocks[64] = "";
     const duet_shape *const second = duet_foreign_shape(guess, "layer1.0.conv2.weight", 4);
-    if (stem == NULL || stage == NULL || classes == NULL || second == NULL)
-        return DUET_FORMAT; /* the message is set */
+    /* the message is set */
+    if (stem == NULL || stage == NULL || classes == NULL || second == NULL) return DUET_FORMAT;
     if (second->dim[1] != stage->dim[0])
         return duet_fail(DUET_UNSUPPORTED,
                          "grouped convolutions (ResNeXt) are not run by this version");

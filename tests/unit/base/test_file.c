@@ -245,8 +245,8 @@ static void test_gzip(void **state) {
     const char *path = in_folder("x.gz");
     duet_bytes bytes = {0};
     int64_t size = pack(packed, sizeof packed, plain, 150000);
-    size +=
-        pack(packed + size, (int64_t)sizeof packed - size, plain + 150000, 50000); /* two members */
+    /* two members */
+    size += pack(packed + size, (int64_t)sizeof packed - size, plain + 150000, 50000);
     assert_int_equal(duet_file_write(path, packed, size), DUET_OK);
     assert_int_equal(duet_file_read_gz(&bytes, path, 0), DUET_OK);
     assert_int_equal(bytes.size, sizeof plain);

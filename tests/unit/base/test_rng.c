@@ -153,8 +153,8 @@ static void test_normal_does_not_depend_on_the_range(void **state) {
             memset(part, 0xFF, sizeof part);
             duet_rng_normal(rng, base + (uint64_t)first, part, count);
             assert_memory_equal(part, whole + first, (size_t)count * sizeof(float));
-            if (count < 64)
-                assert_true(isnan(part[count])); /* nothing behind the range is written */
+            /* nothing behind the range is written */
+            if (count < 64) assert_true(isnan(part[count]));
         }
     }
 }

@@ -55,8 +55,8 @@ static inline void put_file(const char *folder, const char *name, const void *by
                             int64_t count) {
     char path[DUET_PATH_SIZE];
     place(path, folder, name);
-    FILE *file =
-        fopen(path, "wb"); /* not duet_file_write: its fsync makes hundreds of small files slow */
+    /* not duet_file_write: its fsync makes hundreds of small files slow */
+    FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, (size_t)count, file), (size_t)count);
     fclose(file);

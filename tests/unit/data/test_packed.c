@@ -89,8 +89,8 @@ static void arrays_are_read(void **state) {
         }
         duet_dataset_close(set);
     }
-    duet_dataset *const grey = open_set(
-        SETS "keras.npz"); /* its test images are grey, its training images in Fortran's order */
+    /* its test images are grey, its training images in Fortran's order */
+    duet_dataset *const grey = open_set(SETS "keras.npz");
     uint8_t pixels[8 * 8 * 3];
     assert_int_equal(number_of(grey, DUET_TRAIN, 3), 3);
     OK(duet_dataset_read(grey, DUET_TEST, 1, &plain, pixels));

@@ -157,8 +157,8 @@ static void test_ddpm_steps(void **state) {
             if (k + 1 < STEPS) y[i] += sqrt(beta * (1.0 - prev) / (1.0 - abar)) * (double)z[i];
         }
     }
-    for (int i = 0; i < DIM; i++)
-        assert_true(fabs(x[i] - y[i]) < 1e-6); /* x is rounded to f32 for the network */
+    /* x is rounded to f32 for the network */
+    for (int i = 0; i < DIM; i++) assert_true(fabs(x[i] - y[i]) < 1e-6);
     duet_noise_free(noise);
 }
 

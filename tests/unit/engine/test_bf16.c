@@ -111,9 +111,8 @@ static void what_turns(void **state) {
         }
     }
     assert_true(maps > 10);
-    assert_true(casts > 1 &&
-                casts <
-                    3 * n.kept); /* the input, what is kept, and where small maps begin and end */
+    /* the input, what is kept, and where small maps begin and end */
+    assert_true(casts > 1 && casts < 3 * n.kept);
     duet_graph_free(n.graph);
     duet_model_close(model);
 }

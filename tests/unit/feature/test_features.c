@@ -92,8 +92,8 @@ static void rows_are_those_of_the_reader(void **unused) {
         for (int64_t i = 0; i < table.rows; i++) {
             uint8_t pixels[PIXELS];
             float want[DIM], *out = want;
-            const int64_t id =
-                (int64_t)s.view.split << 40 | s.view.index[i]; /* splits have noise of their own */
+            /* splits have noise of their own */
+            const int64_t id = (int64_t)s.view.split << 40 | s.view.index[i];
             OK(duet_dataset_read(s.dataset, s.view.split, s.view.index[i],
                                  &duet_model_card(s.model)->preprocess, pixels));
             OK(duet_reader_run(reader, pixels, &id, 1, &out));
@@ -459,8 +459,8 @@ static void a_full_disk_is_told(void **unused) {
     fresh_folder(s.options.cache, "features-full");
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = before;
-    small.rlim_cur =
-        2048 + 8 * 20 + 4 * 20 * DIM - 1; /* the last row of the split ends one byte later */
+    /* the last row of the split ends one byte later */
+    small.rlim_cur = 2048 + 8 * 20 + 4 * 20 * DIM - 1;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     const duet_status status =

@@ -117,8 +117,8 @@ static void nothing_after_the_tap_is_run(void **unused) {
     for (int b = 0; b < TINY_TAPS; b++) {
         const duet_tap_row *tap = duet_model_tap(model, b);
         double macs = plan_of(ctx, model, tap->block, none).macs;
-        if (tap->block == 1)
-            macs += 8 * 32 + 32 * 32; /* the time embedding, which the list counts from the start */
+        /* the time embedding, which the list counts from the start */
+        if (tap->block == 1) macs += 8 * 32 + 32 * 32;
         if (fabs(macs - tap->macs) > 1e-9 * macs)
             fail_msg("tap %d: the plan has %.0f MACs, the list says %.0f", tap->block, macs,
                      tap->macs);

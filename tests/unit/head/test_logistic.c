@@ -171,8 +171,8 @@ static void objective_is_that_of_sklearn(void **unused) {
         golden_variables(w, s);
         const double loss = objective(problem, g.strength[s], w, gradient);
         assert_true(fabs(loss - g.loss[s]) < 1e-6 * g.loss[s]);
-        for (int i = 0; i < VARIABLES; i++)
-            assert_true(fabs(gradient[i]) < 1e-6); /* its minimum is ours */
+        /* its minimum is ours */
+        for (int i = 0; i < VARIABLES; i++) assert_true(fabs(gradient[i]) < 1e-6);
     }
     duet_logistic_free(problem);
     duet_context_free(ctx);
@@ -325,8 +325,8 @@ static void says_when_it_did_not_converge(void **unused) {
     solve(problem, 0, 0.001, &short_limits, w, &result);
     assert_false(result.converged);
     assert_in_range(result.passes, 12, 24);
-    assert_true(result.loss > g.loss[3] &&
-                result.loss < log(CLASSES)); /* better than nothing all the same */
+    /* better than nothing all the same */
+    assert_true(result.loss > g.loss[3] && result.loss < log(CLASSES));
     duet_logistic_free(problem);
     duet_context_free(ctx);
 }
@@ -436,8 +436,8 @@ static void chooses_the_best_strength(void **unused) {
     const duet_head_fit fit = {.train = &train, .val = &val, .class_count = CLASSES, .strength = 7};
     OK(duet_head_train(NULL, &head, "linear:strengths=30/3/0.3/0.03", &fit, &result));
     assert_true(result.strength == strength);
-    assert_true(result.val_top1 == best && top1(head, g.Q, labels, QUERIES) ==
-                                               best); /* and it is that head which is given back */
+    /* and it is that head which is given back */
+    assert_true(result.val_top1 == best && top1(head, g.Q, labels, QUERIES) == best);
     duet_head_free(head);
 }
 

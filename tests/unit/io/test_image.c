@@ -72,8 +72,8 @@ static void every_truncation_is_an_error(void **unused) {
         duet_bytes bytes = load(names[i]);
         for (int64_t size = 0; size < bytes.size; size++) {
             duet_image image = {0};
-            uint8_t *part = NULL; /* a block of exactly this size, so that a sanitizer sees every
-                                     step too far */
+            /* a block of exactly this size, so that a sanitizer sees every step too far */
+            uint8_t *part = NULL;
             assert_int_equal(duet_alloc(&part, size, 1), DUET_OK);
             memcpy(part, bytes.data, (size_t)size);
             const duet_status status = duet_image_decode(&image, part, size, 3, "cut");

@@ -106,8 +106,8 @@ static void round_trip(void **unused) {
     }
     duet_listing listing = {0};
     assert_int_equal(duet_folder_list(&listing, DUET_TEST_TMP), DUET_OK);
-    for (int64_t i = 0; i < listing.count; i++)
-        assert_null(strstr(listing.name[i], "case.npz.")); /* nothing temporary is left */
+    /* nothing temporary is left */
+    for (int64_t i = 0; i < listing.count; i++) assert_null(strstr(listing.name[i], "case.npz."));
     duet_listing_free(&listing);
 }
 

@@ -138,10 +138,8 @@ static void truncations(void **unused) {
                 fail_msg("a cut at %d passed", (int)size);
             passed += status == DUET_OK && count == 3;
         }
-        if (gzip)
-            assert_true(
-                passed <
-                32); /* only the zeros after the last entry and gzip's own trailer may be missing */
+        /* only the zeros after the last entry and gzip's own trailer may be missing */
+        if (gzip) assert_true(passed < 32);
         duet_bytes_free(&bytes);
     }
 }

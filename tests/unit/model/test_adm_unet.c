@@ -157,8 +157,8 @@ static void the_baseline_has_no_zero_layer(void **unused) {
     duet_model_card(fresh)->recommended =
         (duet_recommendation){.valid = true, .t = 1, .tap = 2, .pool = 1};
     OK(duet_card_set_classes(fresh, (const char *const[]){"a", "b"}, 2));
-    assert_true(zero_tensors(fresh, ".weight") >
-                0); /* zero_module: the last convolutions of blocks, and of the network */
+    /* zero_module: the last convolutions of blocks, and of the network */
+    assert_true(zero_tensors(fresh, ".weight") > 0);
     OK(duet_model_random(NULL, &random, fresh, 5));
     OK(duet_model_random(NULL, &again, fresh, 5));
     OK(duet_model_random(NULL, &other, fresh, 6));

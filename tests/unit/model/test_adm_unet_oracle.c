@@ -342,8 +342,8 @@ static void close_trained(trained *t) {
 /* Clips as the loop of training does; returns the norm before. */
 static double step_weights(const golden *g, const compiled *c, const trained *t, int64_t step) {
     duet_params *params = g->model->params;
-    const duet_optim *optim =
-        (const duet_optim *)(const void *)t->optim.entry; /* info is its first member */
+    /* info is its first member */
+    const duet_optim *optim = (const duet_optim *)(const void *)t->optim.entry;
     const float *grad = duet_session_gradients(c->session);
     const double norm = duet_optim_norm(grad, t->tiles, params->count, t->sums, 2);
     const duet_optim_call call = {.weight = params->block,

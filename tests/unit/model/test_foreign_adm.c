@@ -235,8 +235,8 @@ static void taps_of_256_pixels(void **unused) {
         const duet_tap_row *const tap = duet_model_tap(model, b - 1);
         char name[64];
         while (rows[row].last < b) row++;
-        if (b == 10)
-            assert_int_equal(tap->height, 32); /* halves before the next level's channels */
+        /* halves before the next level's channels */
+        if (b == 10) assert_int_equal(tap->height, 32);
         if (tap->block != b || tap->channels != rows[row].channels ||
             tap->height != rows[row].side || tap->width != rows[row].side)
             fail_msg("tap %d has block %d, %d channels, side %d", b, tap->block, (int)tap->channels,

@@ -156,8 +156,8 @@ static void test_image_noise(void **state) {
         square += (double)a[i] * (double)a[i] / N;
         cross += (double)a[i] * (double)b[i] / N;
     }
-    assert_true(fabs(mean) < 0.08 && fabs(square - 1.0) < 0.11 &&
-                fabs(cross) < 0.08); /* 5 standard errors */
+    /* 5 standard errors */
+    assert_true(fabs(mean) < 0.08 && fabs(square - 1.0) < 0.11 && fabs(cross) < 0.08);
     duet_image_noise(b, 8, 3, N);
     assert_memory_not_equal(a, b, sizeof a);
 }

@@ -77,8 +77,8 @@ static void sweep_is_complete_and_names_the_best(void **unused) {
     assert_int_equal(r.count, TIMES * TINY_TAPS * POOLS + TINY_TAPS * POOLS + 1);
     const duet_sweep_row *best = check_rows(&r, "model", options.t.v, TIMES);
     assert_memory_equal(best, &r.best, sizeof r.best);
-    const duet_sweep_row *random =
-        check_rows(&r, "random", &r.best.t, 1); /* the untrained network at the winner's t */
+    /* the untrained network at the winner's t */
+    const duet_sweep_row *random = check_rows(&r, "random", &r.best.t, 1);
     assert_memory_equal(random, &r.best_random, sizeof r.best_random);
     assert_string_equal(r.pixels.reader, "pixels");
     assert_true(r.pixels.t == 0 && r.pixels.tap == 0 && r.pixels.pool == 0 &&
@@ -279,8 +279,8 @@ static void probe_has_three_rows_and_their_details(void **unused) {
         right += r.confusion[k * CLASSES + k];
         all += row;
     }
-    assert_true(fabs(r.top1_seeds[0] - 100.0 * (double)right / (double)all) <
-                1e-9); /* the details are those of the first draw */
+    /* the details are those of the first draw */
+    assert_true(fabs(r.top1_seeds[0] - 100.0 * (double)right / (double)all) < 1e-9);
     check_head(ctx, model, dataset, &r, folder);
     check_probe_json(&r, folder);
     OK(duet_path_join(path, run, "head.safetensors")); /* the run's newest head */

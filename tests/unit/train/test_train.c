@@ -579,8 +579,8 @@ static void test_recompute_plan(void **state) {
         duet_context_free(ctx);
     }
     assert_true(rows[1] > rows[0] && 4 * slab[1] < 3 * slab[0]);
-    assert_true(whole[0] - whole[1] ==
-                slab[0] - slab[1]); /* packed weights are shared with the original */
+    /* packed weights are shared with the original */
+    assert_true(whole[0] - whole[1] == slab[0] - slab[1]);
 }
 
 static void test_minutes(void **state) {

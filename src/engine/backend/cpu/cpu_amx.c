@@ -8,7 +8,7 @@
  * padded rows as if they were one (step 1): the last k - 1 positions of a row are computed for
  * nothing, 6 % of a row of 32, and no tile ends with its row. With step 2 each row of the result
  * has tiles of its own. Then for each 32 output channels, chunks of the source one after the other:
- * their weights stay in the first cache while all pixels pass, sums wait in the second.
+ * their weights stay in the L1 cache while all pixels pass, sums wait in the L2 cache.
  * Each result is one chain over the channels, in an order that the shape alone decides: bits depend
  * neither on batch nor threads. */
 #include "engine/backend/backend.h"
@@ -20,12 +20,11 @@
 
 #if defined(DUET_AMX)
 
-#define UNIT_BYTES                                                                     \
-    (640 * 1024)      /* of the copied source: with the sums, most of the second cache \
-                       */
+/* Of the copied source: with the sums, most of the L2 cache. */
+#define UNIT_BYTES (640 * 1024)
 #define UNIT_TILES 64 /* of pixels that a unit wants at most */
-#define STEPS \
-    10 /* of the inner product between two visits of the sums: their weights take 20 KiB */
+/* Of the inner product between two visits of the sums: their weights take 20 KiB. */
+#define STEPS     10
 #define PANELS    2              /* of AMX_N output channels at a time */
 #define SPARE     (3 * AMX_ROWS) /* pixels behind the source of a unit that tiles may read */
 #define FEWEST    16             /* channels */

@@ -20,14 +20,13 @@
 
 #define PIECE 1088 /* positions of a piece: an image of 32 rows and its padding */
 #define ROWS  1024 /* of a linear layer in a piece */
-#define BLOCK_BYTES \
-    (1200 *         \
-     1024) /* of x and dy in a block, for each thread: of its second cache, beside the sums */
-#define CHUNKS 10        /* of AMX_K positions, for which x and dy stay in the first cache */
-#define PAIR   32        /* channels and outputs of a block of sums */
-#define SUMS   (4 * 256) /* of a tap */
-#define ITEMS  16        /* blocks of sums that threads share, if the pieces allow */
-#define FEWEST 16        /* channels */
+/* Of x and dy in a block, for each thread: of its L2 cache, beside the sums. */
+#define BLOCK_BYTES (1200 * 1024)
+#define CHUNKS      10        /* of AMX_K positions, for which x and dy stay in the L1 cache */
+#define PAIR        32        /* channels and outputs of a block of sums */
+#define SUMS        (4 * 256) /* of a tap */
+#define ITEMS       16        /* blocks of sums that threads share, if the pieces allow */
+#define FEWEST      16        /* channels */
 
 typedef struct dw_plan {
     conv_shape s;
@@ -100,11 +99,12 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 typedef struct block {
     const duet_act *zeros;
     float *bias; /* [piece][output] */
-    float *sums; /* [slice][pair of panels of channels, of outputs][tap][2 channel tiles][2 output
-                    tiles][16][16] */
+    /* [slice][pair of panels of channels, of outputs][tap][2 channel tiles][2 output
+     * tiles][16][16] */
+    float *sums;
     uint16_t *x; /* [piece of the block][channel][length] */
-    uint16_t
-        *dy; /* [piece of the block][panel of 16 outputs][chunk][16 pairs of positions][16][2] */
+    /* [piece of the block][panel of 16 outputs][chunk][16 pairs of positions][16][2] */
+    uint16_t *dy;
     int64_t first, count; /* pieces */
 } block;
 

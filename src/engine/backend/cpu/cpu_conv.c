@@ -12,11 +12,11 @@
 #include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 
-#define UNIT_FLOATS \
-    (48 * 1024)         /* of s that a unit wants at most: 192 KiB, a part of the second cache */
+/* Of s that a unit wants at most: 192 KiB, a part of the L2 cache. */
+#define UNIT_FLOATS (48 * 1024)
 #define UNIT_PIXELS 288 /* of the result that a unit wants at least */
-#define PART \
-    4096 /* most steps of the inner product before the weights of a panel fill the second cache */
+/* Most steps of the inner product before the weights of a panel fill the L2 cache. */
+#define PART      4096
 #define WIDE_PART 256 /* or, widened, half of the first */
 #define NARROW    8   /* output channels up to which vectors run along the inner product */
 #define GROUP     3   /* of them at a time, with PIXELS pixels: twelve sums in registers */
@@ -158,7 +158,7 @@ static void panel_part(const conv_plan *p, const float *source, const int64_t *a
 }
 
 /* Pixels of the result from y on, all output channels, in parts of the inner product whose weights
- * fit the first cache. */
+ * fit the L1 cache. */
 static void unit_wide(const conv_plan *p, const float *source, const int64_t *at, int64_t count,
                       const void *w, start from, float *sums, duet_act *y) {
     const conv_shape *const s = &p->s;

@@ -13,7 +13,7 @@
 #include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
 
-#define BLOCK_PIXELS 112 /* of dy in a block: dw is loaded and stored once a block */
+#define BLOCK_PIXELS 112 /* of dy in a block: dw is loaded and stored once per block */
 #define NARROW       8   /* output channels up to which vectors run along the window's row */
 #define GROUP        3   /* of them at a time, with WIDTH vectors: twelve sums in registers */
 #define WIDTH        4

@@ -28,7 +28,7 @@ DUET_INLINE void map_block(const duet_act *a, const duet_act *b, duet_act *y, in
     act_store_part(y + e, f(act_load_part(a + e, count - e), right, parameter), count - e);
 }
 
-/* A function a kind of block: through a pointer to f itself the parallel loop would call it for
+/* A function per kind of block: through a pointer to f itself the parallel loop would call it for
  * every vector. */
 #define BLOCK_MAP(name, f)                                                             \
     static void name(const duet_act *a, const duet_act *b, duet_act *y, int64_t count, \

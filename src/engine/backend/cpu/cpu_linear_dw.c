@@ -9,7 +9,7 @@
 #include "engine/op/op_list.h"
 #include "engine/op/ops_grad.h"
 
-#define CHUNK         192 /* rows packed at a time: a panel stays in the first cache */
+#define CHUNK         192 /* rows packed at a time: a panel stays in the L1 cache */
 #define MOST_SLICES   8
 #define SLICES_FLOATS (256 * 1024) /* of dw in all slices */
 #define BLOCK         1024         /* elements of dw that are added up at a time */

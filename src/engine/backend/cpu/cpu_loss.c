@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_loss.c: the loss in parallel over samples; ops that touch a few values a sample
+ * cpu/cpu_loss.c: the loss in parallel over samples; ops that touch a few values per sample
  * (embeddings, dropout) run their reference, which is no bottleneck. */
 #include "engine/backend/backend.h"
 #include "engine/op/ops_grad.h"

@@ -6,8 +6,8 @@
  * mean far from 0 does not cancel in float; chunks are joined in double, in order, to pieces, and
  * these to the sample. The cut depends on the shape alone, and so do the bits. x is read twice
  * (statistics, result), the second time from the end, which is in a near cache still. A small
- * sample belongs to one thread, whose second cache holds it; of a large one the threads share the
- * pieces. (Blocks of channels that the third cache holds would be read from memory once, but their
+ * sample belongs to one thread, whose L2 cache holds it; of a large one the threads share the
+ * pieces. (Blocks of channels that the L3 cache holds would be read from memory once, but their
  * rows, a power of two apart, compete for a part of its sets: at 256x256x256 that takes twice the
  * time.) */
 #include <math.h>
@@ -15,19 +15,19 @@
 #include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/norm.h"
 
-#define PIECES     32 /* of a sample at most */
-#define FIRST      4  /* rows whose mean a chunk is summed around, and that are summed at a time */
-#define NEAR_BYTES (768 * 1024) /* of a sample that stays in the second cache */
-#define FAR_BYTES                                                                                  \
-    (16 * 1024 * 1024) /* of the input that may be in the third: else rows are read one by one, as \
-                          memory likes it */
+#define PIECES   32 /* of a sample at most */
+#define FIRST    4  /* rows whose mean a chunk is summed around, and that are summed at a time */
+#define L2_BYTES (768 * 1024) /* of a sample that stays in the L2 cache */
+/* Of the input that may be in the third: else rows are read one by one, as memory likes it. */
+#define FAR_BYTES (16 * 1024 * 1024)
 
 enum {
     SLOT_MEAN = 4,
     SLOT_FIRST,
     SLOT_SECOND,
+    /* a piece's arrays, behind its 2 C doubles */
     SLOT_ARRAYS
-}; /* a piece's arrays, behind its 2 C doubles */
+};
 
 typedef struct source { /* channels begin … begin + C of the norm */
     const duet_act *x;  /* [B,S,C] */
@@ -57,7 +57,7 @@ static forward forward_of(const duet_call *call, int threads) {
     f.piece_rows = (chunks + PIECES - 1) / PIECES * f.rows;
     f.pieces = (n->S + f.piece_rows - 1) / f.piece_rows;
     f.far = n->B * n->S * n->C * (int64_t)sizeof(duet_act) > FAR_BYTES;
-    f.whole = n->B >= threads && n->S * n->C * (int64_t)sizeof(duet_act) <= NEAR_BYTES;
+    f.whole = n->B >= threads && n->S * n->C * (int64_t)sizeof(duet_act) <= L2_BYTES;
     return f;
 }
 

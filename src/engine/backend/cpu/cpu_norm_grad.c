@@ -179,8 +179,8 @@ static void grad_sample(const norm *n, const duet_run *run, int64_t b) {
         add_part(n, sample, part);
     }
     finish_slopes(n, run, b);
-    for (int64_t k = n->chunks - 1; k >= 0 && run->out[0] != NULL; k--)
-        dx_piece(n, run, b, k); /* the last is near still */
+    /* the last is near still */
+    for (int64_t k = n->chunks - 1; k >= 0 && run->out[0] != NULL; k--) dx_piece(n, run, b, k);
 }
 
 /* dgamma, dbeta: over the samples in their order. */

@@ -93,7 +93,7 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
 }
 
 /* Rows k0 … k0 + count of the panel of columns n0 …, of w[N,K]: those of w are often a multiple of
- * 4 KiB apart and would compete for one set of the first cache, so they are copied before they are
+ * 4 KiB apart and would compete for one set of the L1 cache, so they are copied before they are
  * transposed. */
 static void pack_transposed(const product_plan *p, const void *w, int64_t n0, int64_t k0,
                             int64_t count, float *to) {

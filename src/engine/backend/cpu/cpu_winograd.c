@@ -3,16 +3,16 @@
  * (cpu/winograd.h).
  *
  * V = source of a block of tiles at 36 points [chunk][f][tile][c], U = weights
- * [panel][chunk][f][c][DUET_TILE]; 36 products a panel give M[f][tile][n], from which the result is
- * made. The products run over the channels in chunks: what a chunk's product reads of U and V lies
- * side by side and stays in the first cache, and M is added to.
- * Where tiles are many and U is small a thread takes block after block, whose V and M stay in its
- * second cache, and U is kept between runs. Else the threads make V of a wave of tiles together and
- * then take panel after panel, so that few tiles still occupy all threads and weights are read
- * once; there a large U, four times the weights, is never stored whole but made again by panel and
- * chunk in the second cache. That is as much work as the product of some tiles with it. Each
- * element of M is one chain over the channels either way: bits depend neither on batch nor on
- * threads, as long as the batch is one for which this kernel is chosen. */
+ * [panel][chunk][f][c][DUET_TILE]; 36 products per panel give M[f][tile][n], from which the result
+ * is made. The products run over the channels in chunks: what a chunk's product reads of U and V
+ * lies side by side and stays in the L1 cache, and M is added to. Where tiles are many and U is
+ * small a thread takes block after block, whose V and M stay in its L2 cache, and U is kept between
+ * runs. Else the threads make V of a wave of tiles together and then take panel after panel, so
+ * that few tiles still occupy all threads and weights are read once; there a large U, four times
+ * the weights, is never stored whole but made again by panel and chunk in the L2 cache. That is as
+ * much work as the product of some tiles with it. Each element of M is one chain over the channels
+ * either way: bits depend neither on batch nor on threads, as long as the batch is one for which
+ * this kernel is chosen. */
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/counts.h"
 #include "engine/backend/cpu/gemm.h"
@@ -21,19 +21,17 @@
 #define GROUP 32 /* columns of M */
 #define CHUNK 64 /* channels: a point's U of a group takes 8 KiB */
 #define TAPS  (WINOGRAD_TAPS * WINOGRAD_TAPS)
-#define ROW_FLOATS  \
-    (CHUNK * TAPS + \
-     16) /* of an output's weights in a chunk, and a line so that outputs use all sets */
-#define CACHE_FLOATS(near)                  \
-    (((near) > 0 ? (near) : 1 << 20) * 25 / \
-     128)                  /* of V and M of a thread's block: 25/32 of the second cache */
-#define FEWEST_ROWS     12 /* tiles of a block, even if that is more */
-#define KEEP_FLOATS     (2600 * 1024)     /* of U at most, if it is kept */
-#define WAVE_FLOATS     (4 * 1024 * 1024) /* of V of a wave, if that is at least WAVE_TILES */
-#define WAVE_TILES      192
-#define FEWEST_KEPT     24          /* tiles: for fewer, U is not worth its memory */
-#define FEWEST_PRODUCTS (16 * 1024) /* a point, for Winograd to pay if U is kept */
-#define FEWEST_TILES    4           /* and if it is not */
+/* Of an output channel\'s weights in a chunk, and a line so that outputs use all sets. */
+#define ROW_FLOATS (CHUNK * TAPS + 16)
+/* Of V and M of a thread's block: 25/32 of the L2 cache. */
+#define CACHE_FLOATS(l2) (((l2) > 0 ? (l2) : 1 << 20) * 25 / 128)
+#define FEWEST_ROWS      12                /* tiles of a block, even if that is more */
+#define KEEP_FLOATS      (2600 * 1024)     /* of U at most, if it is kept */
+#define WAVE_FLOATS      (4 * 1024 * 1024) /* of V of a wave, if that is at least WAVE_TILES */
+#define WAVE_TILES       192
+#define FEWEST_KEPT      24          /* tiles: for fewer, U is not worth its memory */
+#define FEWEST_PRODUCTS  (16 * 1024) /* a point, for Winograd to pay if U is kept */
+#define FEWEST_TILES     4           /* and if it is not */
 
 typedef struct winograd_plan {
     conv_shape s;
@@ -84,8 +82,8 @@ static winograd_plan plan_of(const duet_call *call, int threads, int64_t near) {
                                                     DUET_ROWS * DUET_ROWS;
     const int64_t most = larger(fit, round_up(FEWEST_ROWS, DUET_ROWS));
     p.shared = !p.keeps || (threads > 1 && p.tiles.count < threads * 2 * DUET_ROWS);
-    if (p.shared) { /* kept weights may be read by several threads at a time, so few panels do not
-                       mean few units */
+    /* kept weights may be read by several threads at a time, so few panels do not mean few units */
+    if (p.shared) {
         const int64_t parts = p.keeps ? (threads + groups_of(&p) - 1) / groups_of(&p) : 1;
         p.block = smaller(round_up((p.tiles.count + parts - 1) / parts, DUET_ROWS), WAVE_TILES);
         p.wave =
@@ -123,7 +121,7 @@ static layout layout_of(const winograd_plan *p) {
 
 static duet_status plan(const duet_call *call, const duet_kernel_options *options,
                         duet_kernel_plan *out) {
-    const winograd_plan p = plan_of(call, options->threads, options->near_bytes);
+    const winograd_plan p = plan_of(call, options->threads, options->l2_bytes);
     const layout at = layout_of(&p);
     out->scratch = (at.thread + options->threads * at.thread_floats) * (int64_t)sizeof(float);
     out->keep = p.keeps ? DUET_KEEP_HEADER + kept_floats(&p) * (int64_t)sizeof(float) : 0;
@@ -166,7 +164,7 @@ static void transform_channel(const winograd_plan *p, const float *g, float *to)
 }
 
 /* One chunk of the panel at n0 of U. The rows of OIHW are often a multiple of 4 KiB apart and would
- * compete for one set of the first cache: they are copied before they are transposed. */
+ * compete for one set of the L1 cache: they are copied before they are transposed. */
 static void transform_weights(const winograd_plan *p, const void *w, int64_t n0, int64_t chunk,
                               float *to) {
     const int64_t c0 = chunk * p->chunk, count = smaller(p->chunk, p->s.C - c0);
@@ -325,7 +323,7 @@ static void keep_weights(const winograd_plan *p, const duet_run *run, float *to)
 }
 
 static duet_status run_winograd(const duet_run *run) {
-    const winograd_plan p = plan_of(run->call, run->threads, run->near_bytes);
+    const winograd_plan p = plan_of(run->call, run->threads, run->l2_bytes);
     const layout at = layout_of(&p);
     float *const zeros = (float *)run->scratch + at.zeros;
     const float *weights = NULL;
@@ -350,7 +348,7 @@ static duet_status run_winograd(const duet_run *run) {
 /* Measured: with few channels the transforms cost what the products save; and weights four times as
  * large must be read, or made, for some tiles. */
 static bool pays(const duet_call *call, const duet_kernel_options *options) {
-    const winograd_plan p = plan_of(call, 1, options->near_bytes);
+    const winograd_plan p = plan_of(call, 1, options->l2_bytes);
     if (options->exact || p.s.C < 16 || p.s.N < 16) return false;
     return p.keeps ? p.tiles.count * p.s.C * p.s.N >= FEWEST_PRODUCTS
                    : p.tiles.count >= FEWEST_TILES;

@@ -5,7 +5,7 @@
  * Block by block of tiles, V[f][tile][c] of x and D[f][panel][tile][DUET_TILE] of dy are made and
  * multiplied into the sums S[f][panel][c][DUET_TILE]. A plane behind D holds the sums over a tile,
  * whose sum in turn is dbias. Where S is small, the tiles are cut into slices and the channels of
- * both sides into parts, so that a thread's V, D and S stay in its second cache and no thread waits
+ * both sides into parts, so that a thread's V, D and S stay in its L2 cache and no thread waits
  * for another; V and D are made again in each part. Else the threads make V and D of a block
  * together, and then each takes its own points and panels.
  * S adds up chains over the tiles of a chunk in order, and the slices are added in order; chunks
@@ -17,7 +17,7 @@
 #include "engine/backend/cpu/gemm.h"
 #include "engine/backend/cpu/winograd.h"
 
-#define CACHE_FLOATS  (224 * 1024) /* of V, D and S of a thread: most of the second cache */
+#define CACHE_FLOATS  (224 * 1024) /* of V, D and S of a thread: most of the L2 cache */
 #define SLICES_FLOATS (384 * 1024) /* of S of all slices */
 #define SMALL_FLOATS  (320 * 1024) /* of S, up to which threads work apart */
 #define MOST_SLICES   8
@@ -120,8 +120,8 @@ static dw_plan plan_of(const duet_call *call, int threads) {
     p.sum_floats = cut(&p) + round_up(p.panels * DUET_TILE, 16);
     p.sum_at = round_up(larger(p.width, p.panels * DUET_TILE), 16);
     p.thread_at = p.sum_at + p.slices * p.c_parts * p.n_parts * p.sum_floats;
-    p.up_at = WINOGRAD_POINTS * p.source_plane +
-              16; /* the last register tile reads behind the end of V */
+    /* the last register tile reads behind the end of V */
+    p.up_at = WINOGRAD_POINTS * p.source_plane + 16;
     p.thread_floats = p.up_at + (WINOGRAD_POINTS + 1) * p.up_plane;
     return p;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * cpu/norm.h: what norm and its gradient share. Both are z = a (x - center) + d per channel, y =
  * silu?(z): the difference first, so that a mean far from 0 does not cancel in rounded products. A
- * sample is cut into chunks of rows that fit the first cache; the cut depends on the shape alone,
+ * sample is cut into chunks of rows that fit the L1 cache; the cut depends on the shape alone,
  * and so do the bits. Threads share the samples, or, where there are fewer samples than threads,
  * the chunks. */
 #ifndef DUET_CPU_NORM_H

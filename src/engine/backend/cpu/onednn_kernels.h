@@ -7,7 +7,7 @@
 #include "engine/backend/backend.h"
 
 extern const duet_kernel_list duet_onednn_kernels; /* where they are faster as a rule */
-extern const duet_kernel_list
-    duet_onednn_candidates; /* wherever oneDNN can: what a measurement may choose */
+/* wherever oneDNN can: what a measurement may choose */
+extern const duet_kernel_list duet_onednn_candidates;
 
 #endif

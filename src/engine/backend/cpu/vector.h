@@ -34,8 +34,8 @@
 
 typedef float duet_vec __attribute__((vector_size(4 * DUET_LANES)));
 typedef int32_t duet_vec_int __attribute__((vector_size(4 * DUET_LANES)));
-typedef float duet_vec_loose
-    __attribute__((vector_size(4 * DUET_LANES), aligned(4), may_alias)); /* anywhere in memory */
+/* anywhere in memory */
+typedef float duet_vec_loose __attribute__((vector_size(4 * DUET_LANES), aligned(4), may_alias));
 
 DUET_INLINE duet_vec vec_load(const float *from) {
     return *(const duet_vec_loose *)from;
@@ -298,8 +298,8 @@ DUET_INLINE float vec_sum(duet_vec v) {
 }
 
 DUET_INLINE duet_vec vec_exp(duet_vec x) {
-    const duet_vec magic = vec_set(
-        12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer, which is in the low bits */
+    /* 1.5 * 2^23: adding it rounds to an integer, which is in the low bits */
+    const duet_vec magic = vec_set(12582912.0f);
     x = vec_max(vec_set(-87.3f), vec_min(vec_set(88.0f), x));
     const duet_vec shifted = x * 1.44269504088896341f + magic;
     const duet_vec n = shifted - magic;
@@ -311,8 +311,8 @@ DUET_INLINE duet_vec vec_exp(duet_vec x) {
     p = p * r + 4.9999994040e-1f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    return (duet_vec)((duet_vec_int)p +
-                      ((duet_vec_int)shifted << 23)); /* the upper bits of magic are shifted out */
+    /* the upper bits of magic are shifted out */
+    return (duet_vec)((duet_vec_int)p + ((duet_vec_int)shifted << 23));
 }
 
 DUET_INLINE duet_vec vec_silu(duet_vec x) {

@@ -14,8 +14,10 @@
 #include "engine/op/op_list.h"
 
 enum {
+    /* times smaller than the largest, and more: of a U-Net about the two highest resolutions
+     * turn */
     SMALL = 4
-}; /* times smaller than the largest, and more: of a U-Net about the two highest resolutions turn */
+};
 
 typedef struct narrowing {
     duet_graph *graph;
