@@ -22,8 +22,9 @@ struct duet_denoiser {
     duet_plan *plan;
     duet_session *session;
     int64_t batch, pixels, channels; /* pixels = S*S */
-    float *x, *raw, *net_t;          /* [batch,S,S,C], [batch,S,S,out_channels], [batch] */
-    int32_t *labels;                 /* [batch] */
+    /* Inputs in the session, NULL unless the plan reads them: [batch,S,S,C], [batch], [batch]. */
+    float *x, *net_t;
+    int32_t *labels;
 };
 
 static duet_status make_session(duet_context *ctx, duet_denoiser *d) {
@@ -35,6 +36,10 @@ static duet_status make_session(duet_context *ctx, duet_denoiser *d) {
     DUET_DO(duet_model_build(d->model, graph, d->batch, false, &in, &out));
     DUET_DO(duet_forward_plan(ctx, &d->plan, graph, d->model->params, &out, 1));
     DUET_DO(duet_session_new(&d->session, d->plan, d->model->params));
+    d->x = duet_session_input(d->session, "x");
+    d->net_t = duet_session_input(d->session, "net_t");
+    d->labels = duet_session_input(d->session, "y");
+    if (d->x == NULL) DUET_FAIL(DUET_FORMAT, "the network does not read its images");
 done:
     duet_graph_free(graph);
     return status;
@@ -70,10 +75,6 @@ duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out, duet_model
     DUET_DO(duet_family_parse(&duet_family_predict, &entry, &d->options, sizeof d->options,
                               card->predict));
     d->predict = (const duet_predict *)(const void *)entry;
-    DUET_DO(duet_alloc(&d->x, batch * d->pixels * d->channels, sizeof(float)));
-    DUET_DO(duet_alloc(&d->raw, batch * d->pixels * model->shape.out_channels, sizeof(float)));
-    DUET_DO(duet_alloc(&d->net_t, batch, sizeof(float)));
-    DUET_DO(duet_alloc(&d->labels, batch, sizeof(int32_t)));
     DUET_DO(make_session(ctx, d));
     *out = d;
     d = NULL;
@@ -87,15 +88,11 @@ void duet_denoiser_free(duet_denoiser *denoiser) {
     duet_session_free(denoiser->session);
     duet_plan_free(denoiser->plan);
     duet_noise_free(denoiser->noise);
-    duet_release(denoiser->x);
-    duet_release(denoiser->raw);
-    duet_release(denoiser->net_t);
-    duet_release(denoiser->labels);
     duet_release(denoiser);
 }
 
 static duet_status set_labels(duet_denoiser *d, const int32_t *labels, int64_t rows) {
-    if (!duet_session_has_input(d->session, "y")) return DUET_OK;
+    if (d->labels == NULL) return DUET_OK;
     if (labels == NULL)
         return duet_fail(DUET_ARG,
                          "the model is conditioned on classes; a label for each image is needed");
@@ -107,7 +104,7 @@ static duet_status set_labels(duet_denoiser *d, const int32_t *labels, int64_t r
         }
         d->labels[r] = labels[r];
     }
-    return duet_session_set(d->session, "y", d->labels);
+    return DUET_OK;
 }
 
 duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_level level,
@@ -120,15 +117,12 @@ duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_leve
     }
     for (int64_t i = 0; i < rows * image; i++) d->x[i] = (float)level.in_scale * x[i];
     memset(d->x + rows * image, 0, (size_t)((d->batch - rows) * image) * sizeof(float));
-    for (int64_t r = 0; r < d->batch; r++) d->net_t[r] = (float)level.net_t;
+    for (int64_t r = 0; r < d->batch && d->net_t != NULL; r++) d->net_t[r] = (float)level.net_t;
     DUET_TRY(set_labels(d, labels, rows));
-    DUET_TRY(duet_session_set(d->session, "x", d->x));
-    if (duet_session_has_input(d->session, "net_t"))
-        DUET_TRY(duet_session_set(d->session, "net_t", d->net_t));
     DUET_TRY(duet_session_run(d->session));
-    DUET_TRY(duet_session_get(d->session, 0, rows, d->raw));
-    d->predict->decode(&d->options, d->raw, d->model->shape.out_channels, x, level,
-                       rows * d->pixels, d->channels, x0, eps);
+    d->predict->decode(&d->options, duet_session_output(d->session, 0),
+                       d->model->shape.out_channels, x, level, rows * d->pixels, d->channels, x0,
+                       eps);
     return DUET_OK;
 }
 

@@ -19,13 +19,13 @@ struct duet_reader {
     duet_reader_options options;
     duet_plan *plan;
     duet_session *session;
-    float *x, *t; /* [levels,B,S,S,C], [levels,B] */
-    int32_t *y;   /* [levels,B], zeros: class-conditional models are read with class 0 */
-    /* [levels,B,S,S,C], the clean images made small and enlarged again; NULL unless the network
-     * wants them */
+    /* Inputs in the session, NULL unless the plan reads them: [levels,B,S,S,C], [levels,B],
+     * [levels,B] zeros (class-conditional models are read with class 0), [levels,B,S,S,C] the clean
+     * images made small and enlarged again. */
+    float *x, *t;
+    int32_t *y;
     float *low;
     duet_arch_shape shape;
-    float *rows;         /* [levels,B,D] of the widest column; NULL with one level */
     int64_t batch, size; /* images; floats of an image */
     int channels;
     float gain[3], offset[3]; /* of colours that are not in [-1,1]; 0 = they are */
@@ -77,21 +77,11 @@ static duet_status read_levels(duet_reader *reader, const duet_model *model,
     return DUET_OK;
 }
 
-static duet_status make_buffers(duet_reader *reader) {
-    const int64_t rows = reader->level_count * reader->batch;
-    int64_t widest = 0;
-    DUET_TRY(duet_alloc(&reader->x, rows * reader->size, sizeof *reader->x));
-    DUET_TRY(duet_alloc(&reader->t, rows, sizeof *reader->t));
-    DUET_TRY(duet_alloc(&reader->y, rows, sizeof *reader->y));
-    if (reader->shape.low_res > 0)
-        DUET_TRY(duet_alloc(&reader->low, rows * reader->size, sizeof *reader->low));
-    DUET_TRY(duet_alloc(&reader->values, reader->outputs, sizeof *reader->values));
-    for (int64_t i = 0; i < rows; i++)
-        reader->t[i] = (float)reader->levels[i / reader->batch].net_t;
-    for (int64_t c = 0; c < reader->outputs; c++)
-        if (reader->columns[c].dim > widest) widest = reader->columns[c].dim;
-    return reader->level_count > 1 ? duet_alloc(&reader->rows, rows * widest, sizeof *reader->rows)
-                                   : DUET_OK;
+static void find_inputs(duet_reader *reader) {
+    reader->x = duet_session_input(reader->session, "x");
+    reader->t = duet_session_input(reader->session, "net_t");
+    reader->y = duet_session_input(reader->session, "y");
+    reader->low = duet_session_input(reader->session, "low_res");
 }
 
 /* (v/255 - mean) / std as v gain + offset. */
@@ -120,8 +110,10 @@ duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *mo
     DUET_DO(duet_columns_new(&reader->columns, &reader->count, model, options));
     reader->outputs = reader->count / times.count;
     DUET_DO(read_levels(reader, model, &times));
-    DUET_DO(make_buffers(reader));
+    DUET_DO(duet_alloc(&reader->values, reader->outputs, sizeof *reader->values));
     DUET_DO(compile(ctx, reader, model));
+    find_inputs(reader);
+    if (reader->x == NULL) DUET_FAIL(DUET_FORMAT, "the network does not read its images");
     *out = reader;
     reader = NULL;
 done:
@@ -136,11 +128,6 @@ void duet_reader_free(duet_reader *reader) {
     duet_release(reader->levels);
     duet_release(reader->columns);
     duet_release(reader->values);
-    duet_release(reader->x);
-    duet_release(reader->low);
-    duet_release(reader->t);
-    duet_release(reader->y);
-    duet_release(reader->rows);
     duet_release(reader);
 }
 
@@ -193,14 +180,26 @@ static void prepare_image(const duet_reader *reader, const uint8_t *pixels, int6
 }
 
 /* Output c of the plan, [levels,B,D]: rows of level l go to column l*outputs + c. */
-static duet_status hand_out(duet_reader *reader, int64_t c, int64_t rows, float *const *out) {
+static void hand_out(const duet_reader *reader, int64_t c, int64_t rows, float *const *out) {
     const int64_t dim = reader->columns[c].dim;
-    if (reader->level_count == 1) return duet_session_get(reader->session, c, rows, out[c]);
-    DUET_TRY(duet_session_get(reader->session, c, -1, reader->rows));
+    const float *const from = duet_session_output(reader->session, c);
     for (int l = 0; l < reader->level_count; l++)
-        memcpy(out[l * reader->outputs + c], reader->rows + l * reader->batch * dim,
+        memcpy(out[l * reader->outputs + c], from + l * reader->batch * dim,
                (size_t)(rows * dim) * sizeof(float));
-    return DUET_OK;
+}
+
+/* What images do not change, and zeros where a batch is not full. */
+static void prepare_rest(const duet_reader *reader, int64_t rows) {
+    const int64_t all = reader->level_count * reader->batch, size = reader->size;
+    for (int64_t i = 0; i < all && reader->t != NULL; i++)
+        reader->t[i] = (float)reader->levels[i / reader->batch].net_t;
+    if (reader->y != NULL) memset(reader->y, 0, (size_t)all * sizeof *reader->y);
+    for (int l = 0; l < reader->level_count; l++) {
+        const int64_t from = (l * reader->batch + rows) * size;
+        const size_t bytes = (size_t)((reader->batch - rows) * size) * sizeof(float);
+        memset(reader->x + from, 0, bytes);
+        if (reader->low != NULL) memset(reader->low + from, 0, bytes);
+    }
 }
 
 duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index,
@@ -211,16 +210,10 @@ duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const in
 #pragma omp parallel for num_threads(reader->threads) schedule(static)
     for (int64_t i = 0; i < rows; i++)
         prepare_image(reader, pixels + i * reader->size, index[i], i);
-    DUET_TRY(duet_session_set(reader->session, "x", reader->x));
-    if (duet_session_has_input(reader->session, "net_t"))
-        DUET_TRY(duet_session_set(reader->session, "net_t", reader->t));
-    if (duet_session_has_input(reader->session, "y"))
-        DUET_TRY(duet_session_set(reader->session, "y", reader->y));
-    if (reader->low != NULL && duet_session_has_input(reader->session, "low_res"))
-        DUET_TRY(duet_session_set(reader->session, "low_res", reader->low));
+    prepare_rest(reader, rows);
     const double start = duet_clock();
     DUET_TRY(duet_session_run(reader->session));
     reader->seconds += duet_clock() - start;
-    for (int64_t c = 0; c < reader->outputs; c++) DUET_TRY(hand_out(reader, c, rows, out));
+    for (int64_t c = 0; c < reader->outputs; c++) hand_out(reader, c, rows, out);
     return DUET_OK;
 }

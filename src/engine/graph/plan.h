@@ -110,12 +110,17 @@ void duet_session_free(duet_session *session);
 DUET_NODISCARD duet_status duet_session_set(duet_session *session, const char *input,
                                             const void *data);
 bool duet_session_has_input(const duet_session *session, const char *input);
+/* The place of an input in the session, to be written in full before each run: a run may use it for
+ * other values. NULL when the plan does not read it. */
+void *duet_session_input(const duet_session *session, const char *input);
 void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step);
 DUET_NODISCARD duet_status duet_session_run(duet_session *session);
 /* Copies output `index` (order of duet_plan_new). `rows` < 0: all; else only the first rows of the
  * first axis. */
 DUET_NODISCARD duet_status duet_session_get(const duet_session *session, int64_t index,
                                             int64_t rows, void *data);
+/* The place of an output, until the next run or the next writing of an input. */
+const void *duet_session_output(const duet_session *session, int64_t index);
 float *duet_session_gradients(duet_session *session); /* the gradient block */
 /* Runs with a clock around each node: seconds[duet_plan_rows]. */
 DUET_NODISCARD duet_status duet_session_profile(duet_session *session, double *seconds);

@@ -98,6 +98,11 @@ duet_status duet_session_set(duet_session *session, const char *input, const voi
     return DUET_OK;
 }
 
+void *duet_session_input(const duet_session *session, const char *input) {
+    const duet_plan_input *found = find_input(session, input);
+    return found != NULL ? locate(session, found->place) : NULL;
+}
+
 void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step) {
     for (int64_t s = 0; s < session->plan->step_count; s++) {
         session->runs[s].seed = seed;
@@ -173,6 +178,10 @@ duet_status duet_session_get(const duet_session *session, int64_t index, int64_t
         bytes = bytes / (size_t)output->arg.shape.dim[0] * (size_t)rows;
     memcpy(data, locate(session, output->place), bytes);
     return DUET_OK;
+}
+
+const void *duet_session_output(const duet_session *session, int64_t index) {
+    return locate(session, session->plan->outputs[index].place);
 }
 
 float *duet_session_gradients(duet_session *session) {

@@ -31,13 +31,12 @@ static duet_status build(const void *options, const duet_task_setup *setup, duet
     return duet_graph_status(graph);
 }
 
-/* x[B,dim], target[B,dim], eps[B,dim], net_t[B], sample_id[B], y[B] */
+/* eps[B,dim] */
 static int64_t room(const duet_task_setup *setup) {
-    return 3 * setup->batch * (dim_of(setup) + 1);
+    return setup->batch * dim_of(setup);
 }
 
-static duet_status set_labels(const duet_task_setup *setup, const duet_batch *batch, int32_t *y,
-                              duet_session *session) {
+static duet_status set_labels(const duet_task_setup *setup, const duet_batch *batch, int32_t *y) {
     for (int64_t r = 0; r < setup->batch; r++) {
         if (batch->labels[r] < 0 || batch->labels[r] >= setup->model->shape.class_count) {
             return duet_fail(
@@ -48,7 +47,7 @@ static duet_status set_labels(const duet_task_setup *setup, const duet_batch *ba
         }
         y[r] = batch->labels[r];
     }
-    return duet_session_set(session, "y", y);
+    return DUET_OK;
 }
 
 static duet_status feed(const void *options, const duet_task_setup *setup, const duet_batch *batch,
@@ -56,9 +55,13 @@ static duet_status feed(const void *options, const duet_task_setup *setup, const
     (void)options;
     const int64_t dim = dim_of(setup), rows = setup->batch;
     const uint64_t seed = duet_rng_u64(duet_rng_make(setup->seed, "train", 0), 0);
-    float *x = scratch, *target = x + rows * dim, *eps = target + rows * dim,
-          *net_t = eps + rows * dim;
-    int32_t *ids = (int32_t *)(void *)(net_t + rows), *y = ids + rows;
+    float *const x = duet_session_input(session, "x"),
+                 *const target = duet_session_input(session, "target"), *const eps = scratch,
+                 *const net_t = duet_session_input(session, "net_t");
+    int32_t *const ids = duet_session_input(session, "sample_id"), *const y = duet_session_input(
+                                                                       session, "y");
+    if (x == NULL || target == NULL)
+        return duet_fail(DUET_FORMAT, "the plan of the loss does not read its images");
     if (batch->count != rows) {
         return duet_fail(DUET_SHAPE, "a batch of %lld rows came, the plan takes %lld",
                          (long long)batch->count, (long long)rows);
@@ -74,16 +77,10 @@ static duet_status feed(const void *options, const duet_task_setup *setup, const
         duet_image_noise(er, seed, (int64_t)position, dim);
         setup->predict->target(setup->predict_options, xr, er, level, dim, target + r * dim);
         duet_add_noise(xr, xr, er, level, dim);
-        net_t[r] = (float)level.net_t;
-        ids[r] = (int32_t)(position & 0x7FFFFFFF);
+        if (net_t != NULL) net_t[r] = (float)level.net_t;
+        if (ids != NULL) ids[r] = (int32_t)(position & 0x7FFFFFFF);
     }
-    DUET_TRY(duet_session_set(session, "x", x));
-    DUET_TRY(duet_session_set(session, "target", target));
-    if (duet_session_has_input(session, "net_t"))
-        DUET_TRY(duet_session_set(session, "net_t", net_t));
-    if (duet_session_has_input(session, "sample_id"))
-        DUET_TRY(duet_session_set(session, "sample_id", ids));
-    return duet_session_has_input(session, "y") ? set_labels(setup, batch, y, session) : DUET_OK;
+    return y != NULL ? set_labels(setup, batch, y) : DUET_OK;
 }
 
 const duet_task duet_task_denoise = {
