@@ -1,10 +1,11 @@
-# cmake --install FOLDER --prefix PREFIX: bin/duet, lib/libduet.a, lib/pkgconfig/duet.pc, include/duet.h and include/duet.
+# cmake --install FOLDER --prefix PREFIX: bin/duet, lib/libduet.a, lib/libduet.so and its versions,
+# lib/pkgconfig/duet.pc, include/duet.h and include/duet.
 # duet.pc finds its prefix from its own place, so the tree may be moved.
 # The OpenMP library by its path, not by a flag of this compiler, so that another compiler can link too.
 list(JOIN OpenMP_C_LIBRARIES " " openmp)
 set(DUET_PC_LIBS "${DNNL_LIBRARY} ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${openmp}")
 configure_file(${CMAKE_CURRENT_LIST_DIR}/duet.pc.in ${CMAKE_BINARY_DIR}/duet.pc @ONLY)
 install(TARGETS duet-cli RUNTIME DESTINATION bin)
-install(TARGETS duet ARCHIVE DESTINATION lib)
+install(TARGETS duet duet-shared ARCHIVE DESTINATION lib LIBRARY DESTINATION lib)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/ DESTINATION include FILES_MATCHING PATTERN "*.h")
 install(FILES ${CMAKE_BINARY_DIR}/duet.pc DESTINATION lib/pkgconfig)

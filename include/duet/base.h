@@ -16,6 +16,7 @@
 extern "C" {
 #endif
 
+/* Checks of the compiler: arguments as of printf; a status that nobody looks at. */
 #if defined(__GNUC__)
 #define DUET_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define DUET_NODISCARD         __attribute__((warn_unused_result))
@@ -24,8 +25,10 @@ extern "C" {
 #define DUET_NODISCARD
 #endif
 
-#define DUET_VERSION "0.1.0"
+/* The release; its first two numbers are the version of the ABI. */
+#define DUET_VERSION "0.2.0"
 
+/* What became of a call. */
 typedef enum duet_status {
     DUET_OK = 0,
     DUET_ARG,         /* a caller's or user's argument is wrong */
@@ -44,8 +47,9 @@ typedef enum duet_status {
  * single quotes, the next step where there is an obvious one. "" when nothing failed. Valid until
  * the next failing call of this thread. */
 const char *duet_error_message(void);
-const char *duet_status_name(duet_status status);
+const char *duet_status_name(duet_status status); /* "not found" */
 
+/* Of a line that the context's `log` gets. */
 typedef enum duet_log_level { DUET_LOG_DEBUG, DUET_LOG_INFO, DUET_LOG_WARNING } duet_log_level;
 
 /* State of a long task. total <= 0 when unknown. detail may be NULL ("loss 0.0312"). */
@@ -56,6 +60,7 @@ typedef struct duet_progress {
     const char *detail;
 } duet_progress;
 
+/* Settings and callbacks; copied, so only what `user` points to must live on. */
 typedef struct duet_context_options {
     int threads; /* 0 = the processors of the affinity mask, at most the CPU quota rounded up */
     bool exact;  /* same bits for any number of threads and any batch size */
@@ -68,10 +73,15 @@ typedef struct duet_context_options {
     void *user;
 } duet_context_options;
 
+/* All of it unset. */
+#ifdef __cplusplus
+#define DUET_CONTEXT_OPTIONS_INIT (duet_context_options{})
+#else
 #define DUET_CONTEXT_OPTIONS_INIT ((duet_context_options){0})
+#endif
 
-typedef struct duet_context duet_context;
-typedef struct duet_tuning duet_tuning; /* measured choices of kernels, duet/tune.h */
+typedef struct duet_context duet_context; /* settings and callbacks of one caller */
+typedef struct duet_tuning duet_tuning;   /* measured choices of kernels, duet/tune.h */
 
 /* options may be NULL. */
 DUET_NODISCARD duet_status duet_context_new(duet_context **out,

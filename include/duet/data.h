@@ -11,12 +11,13 @@
 extern "C" {
 #endif
 
+/* Part of a data set. */
 typedef enum duet_split { DUET_TRAIN, DUET_VAL, DUET_TEST, DUET_SPLIT_COUNT } duet_split;
 
 const char *duet_split_name(duet_split split); /* "train", "val", "test" */
 DUET_NODISCARD duet_status duet_split_parse(duet_split *out, const char *name);
 
-typedef struct duet_dataset duet_dataset;
+typedef struct duet_dataset duet_dataset; /* an open data set */
 
 typedef struct duet_dataset_info {
     const char *name;   /* folder's or archive's base name, without .tar, .tar.gz, .gz */

@@ -11,10 +11,11 @@
 extern "C" {
 #endif
 
-extern const duet_family duet_family_head;
+extern const duet_family duet_family_head; /* all heads */
 
-typedef struct duet_head duet_head;
+typedef struct duet_head duet_head; /* a trained or loaded head */
 
+/* What a head is trained on. Tables are borrowed during the call. */
 typedef struct duet_head_fit {
     const duet_feature_table *train;
     /* strengths are compared here; NULL: the given strength is used */

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-extern const duet_family duet_family_arch;
+extern const duet_family duet_family_arch; /* all architectures */
 
 typedef struct duet_recommendation {
     bool valid;
@@ -56,7 +56,7 @@ typedef struct duet_tap_row {
     double macs;        /* multiply-adds of one image up to here */
 } duet_tap_row;
 
-typedef struct duet_model duet_model;
+typedef struct duet_model duet_model; /* network, weights, card */
 
 /* A new, initialised model: spec of the family `arch`
  * ("adm_unet:image_size=28,num_channels=32,channel_mult=1/2/2"). The card's arch is set, the rest

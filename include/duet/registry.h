@@ -16,6 +16,7 @@ extern "C" {
 #define DUET_TEXT_SIZE 256 /* storage of a text parameter, with its NUL */
 #define DUET_LIST_SIZE 64  /* most numbers in a list parameter */
 
+/* A list parameter. */
 typedef struct duet_int_list {
     int count;
     int64_t v[DUET_LIST_SIZE];
@@ -41,12 +42,14 @@ typedef struct duet_param {
     const char *help;
 } duet_param;
 
+/* The parameters of an options struct; the macros below write one. */
 typedef struct duet_param_table {
     const duet_param *rows;
     int count;
     size_t options_size;
 } duet_param_table;
 
+/* Elements of an array; rows of a table, one macro a type; the table, and one without rows. */
 #define DUET_COUNT(array) ((int)(sizeof array / sizeof((array)[0])))
 #define DUET_INT(type_, field, def, lo, hi, text)                                 \
     {                                                                             \

@@ -10,14 +10,16 @@
 extern "C" {
 #endif
 
-typedef struct duet_store duet_store;
+typedef struct duet_store duet_store; /* an open file */
 
+/* One tensor of a file. Names and pairs are borrowed from the store. */
 typedef struct duet_store_entry {
     const char *name;
     duet_dtype dtype; /* as stored */
     duet_shape shape;
 } duet_store_entry;
 
+/* One entry of its text metadata. */
 typedef struct duet_store_pair {
     const char *key, *value;
 } duet_store_pair;

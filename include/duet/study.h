@@ -64,6 +64,7 @@ typedef struct duet_probe_options {
     int neighbours;    /* test images shown with their nearest training images; 0 = none */
 } duet_probe_options;
 
+/* A line of the result: the model or a baseline. top1 on the test split, percent. */
 typedef struct duet_probe_row {
     char reader[16];
     int64_t t;

@@ -9,8 +9,9 @@
 extern "C" {
 #endif
 
-#define DUET_MAX_RANK 8
+#define DUET_MAX_RANK 8 /* most dimensions */
 
+/* Element types, little-endian in files. */
 typedef enum duet_dtype {
     DUET_F32,
     DUET_F64,

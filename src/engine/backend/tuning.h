@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * engine/backend/tuning.h: the table of measured kernels. Its file is JSON:
- *   {"format": "duet tuning", "version": "0.1.0/1", "cpu": "…", "isa": "avx2",
+ *   {"format": "duet tuning", "version": "0.2.0/1", "cpu": "…", "isa": "avx2",
  *    "rows": [{"case": "conv2d stride=1 … threads=2", "kernel": "winograd", "usual": "conv",
  *    "seconds": …, "usual_seconds": …}]} A file serves one processor. Names that no kernel of the
  *    call has are passed over when planning. */
