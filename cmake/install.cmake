@@ -1,5 +1,6 @@
 # cmake --install FOLDER --prefix PREFIX: bin/duet, lib/libduet.a, lib/libduet.so and its versions,
-# lib/pkgconfig/duet.pc, include/duet.h and include/duet.
+# lib/pkgconfig/duet.pc, include/duet.h and include/duet, share/man/man1,
+# share/doc/duet/api.html, share/bash-completion/completions/duet.
 # duet.pc finds its prefix from its own place, so the tree may be moved.
 # The OpenMP library by its path, not by a flag of this compiler, so that another compiler can link too.
 list(JOIN OpenMP_C_LIBRARIES " " openmp)
@@ -9,3 +10,6 @@ install(TARGETS duet-cli RUNTIME DESTINATION bin)
 install(TARGETS duet duet-shared ARCHIVE DESTINATION lib LIBRARY DESTINATION lib)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/ DESTINATION include FILES_MATCHING PATTERN "*.h")
 install(FILES ${CMAKE_BINARY_DIR}/duet.pc DESTINATION lib/pkgconfig)
+install(FILES ${DUET_MAN_PAGES} DESTINATION share/man/man1)
+install(FILES ${DUET_COMPLETION} DESTINATION share/bash-completion/completions)
+install(FILES ${DUET_API_PAGE} ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION share/doc/duet)

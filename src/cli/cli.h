@@ -48,8 +48,12 @@ const cli_cmd *cli_find(const char *name); /* NULL: unknown */
 
 /* Parses argv[2..] into cli. *help is set by --help. */
 duet_status cli_parse(cli_state *cli, int argc, char **argv, bool *help);
-void cli_flag_text(char out[64], const char *name); /* save_minutes -> save-minutes */
+void cli_flag_text(char out[64], const char *name);           /* save_minutes -> save-minutes */
+void cli_option_text(char out[160], const duet_param *param); /* "--minutes X" */
+const char *cli_option_default(const duet_param *param);      /* NULL: not worth telling */
 void cli_print_help(const cli_cmd *cmd);
+void cli_print_man(const cli_cmd *cmd); /* as a manual page in roff; NULL: that of the program */
+void cli_print_completion(void);        /* for bash */
 void cli_print_overview(void);
 
 /* A failure found by the command itself; for messages of the library's style. */

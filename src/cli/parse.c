@@ -151,25 +151,43 @@ duet_status cli_parse(cli_state *cli, int argc, char **argv, bool *help) {
                      cli->cmd->usage);
 }
 
+<<<<<<< HEAD
 static void print_rows(const duet_param_table *table) {
     static const char *const kinds[] = {"N", "X", "", "TEXT", "N,N,...", "N"};
+=======
+static bool is_on(const duet_param *param) {
+    return param->type == DUET_PARAM_BOOL && param->default_text != NULL &&
+           strcmp(param->default_text, "true") == 0;
+}
+
+void cli_option_text(char out[160], const duet_param *param) {
+    static const char *const kinds[] = {"N", "X", "", "TEXT", "N,N,..."};
+    char flag[64];
+    cli_flag_text(flag, param->name);
+    if (is_on(param))
+        snprintf(out, 160, "--%s, --no-%s", flag, flag);
+    else
+        snprintf(out, 160, "--%s%s%s", flag, param->type == DUET_PARAM_BOOL ? "" : " ",
+                 param->choices != NULL ? param->choices : kinds[param->type]);
+}
+
+const char *cli_option_default(const duet_param *param) {
+    const char *text = param->type != DUET_PARAM_BOOL ? param->default_text
+                       : is_on(param)                 ? "yes"
+                                                      : NULL;
+    const bool worth = text != NULL && *text && strstr(param->help, "default") == NULL;
+    return worth ? text : NULL;
+}
+
+static void print_rows(const duet_param_table *table) {
+>>>>>>> 9541aef (Manual pages and completion from the tables; tools/release; API reference; tests of headers, exports and ABI)
     for (int i = 0; i < table->count; i++) {
         const duet_param *param = &table->rows[i];
-        char flag[64], left[160];
-        cli_flag_text(flag, param->name);
-        const bool on = param->type == DUET_PARAM_BOOL && param->default_text != NULL &&
-                        strcmp(param->default_text, "true") == 0;
-        if (on)
-            snprintf(left, sizeof left, "--%s, --no-%s", flag, flag);
-        else
-            snprintf(left, sizeof left, "--%s %s", flag,
-                     param->choices != NULL ? param->choices : kinds[param->type]);
+        char left[160];
+        cli_option_text(left, param);
         printf("  %-30s %s", left, param->help);
-        const char *shown = param->type != DUET_PARAM_BOOL ? param->default_text
-                            : on                           ? "yes"
-                                                           : NULL;
-        if (shown != NULL && *shown && strstr(param->help, "default") == NULL)
-            printf(" (default %s)", shown);
+        const char *shown = cli_option_default(param);
+        if (shown != NULL) printf(" (default %s)", shown);
         printf("\n");
     }
 }

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT
  * cli/cmd/cmd_help.c: duet help [COMMAND | FAMILY [MEMBER] | MEMBER]: everything is printed from
- * the tables of commands and families, as text for a reader of ten minutes or with --json for
- * programs. */
+ * the tables of commands and families, as text for a reader of ten minutes, with --json for
+ * programs, as a manual page (cli/man.c) or as completion for a shell (cli/completion.c). */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
+
+typedef struct help_options {
+    bool man, completion;
+} help_options;
+
+static const duet_param params[] = {
+    DUET_BOOLEAN(help_options, man, "false", "a manual page in roff, of the program or of COMMAND"),
+    DUET_BOOLEAN(help_options, completion, "false",
+                 "completion for bash: source <(duet help --completion)"),
+};
 
 /* ---- text ---- */
 
@@ -192,7 +202,23 @@ static void everything(answer *a) {
     for (int i = 0; i < count; i++) add_family(a, families[i], NULL);
 }
 
+/* What programs read: a manual page, the completion. */
+static duet_status page(const cli_state *cli, const help_options *o) {
+    const cli_cmd *cmd = cli->arg_count == 1 ? cli_find(cli->args[0]) : NULL;
+    if (cli->arg_count > 1 || (cli->arg_count == 1 && (cmd == NULL || o->completion)))
+        return cli_wrong("%s", o->completion ? "--completion is for all commands; give no COMMAND"
+                                             : "--man takes one COMMAND or none; 'duet help' "
+                                               "lists the commands");
+    if (o->completion)
+        cli_print_completion();
+    else
+        cli_print_man(cmd);
+    return DUET_OK;
+}
+
 static duet_status run(cli_state *cli) {
+    const help_options *o = cli->options;
+    if (o->man || o->completion) return page(cli, o);
     answer a = {.cli = cli, .commands = json_array(), .families = json_array()};
     duet_status status = DUET_OK;
     if (cli->arg_count == 2)
@@ -214,8 +240,8 @@ static duet_status run(cli_state *cli) {
 const cli_cmd duet_cmd_help = {
     .info = {.name = "help",
              .help = "this page, a command's options, a family's members, a member's parameters",
-             .params = DUET_TABLE_EMPTY},
-    .usage = "[COMMAND | FAMILY [MEMBER]]",
+             .params = DUET_TABLE(params, help_options)},
+    .usage = "[COMMAND | FAMILY [MEMBER]] [--man | --completion]",
     .max_args = 2,
     .run = run,
 };
