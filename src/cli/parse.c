@@ -151,17 +151,13 @@ duet_status cli_parse(cli_state *cli, int argc, char **argv, bool *help) {
                      cli->cmd->usage);
 }
 
-<<<<<<< HEAD
-static void print_rows(const duet_param_table *table) {
-    static const char *const kinds[] = {"N", "X", "", "TEXT", "N,N,...", "N"};
-=======
 static bool is_on(const duet_param *param) {
     return param->type == DUET_PARAM_BOOL && param->default_text != NULL &&
            strcmp(param->default_text, "true") == 0;
 }
 
 void cli_option_text(char out[160], const duet_param *param) {
-    static const char *const kinds[] = {"N", "X", "", "TEXT", "N,N,..."};
+    static const char *const kinds[] = {"N", "X", "", "TEXT", "N,N,...", "N"};
     char flag[64];
     cli_flag_text(flag, param->name);
     if (is_on(param))
@@ -180,7 +176,6 @@ const char *cli_option_default(const duet_param *param) {
 }
 
 static void print_rows(const duet_param_table *table) {
->>>>>>> 9541aef (Manual pages and completion from the tables; tools/release; API reference; tests of headers, exports and ABI)
     for (int i = 0; i < table->count; i++) {
         const duet_param *param = &table->rows[i];
         char left[160];

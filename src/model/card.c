@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#define FORMAT "duet model 1" /* docs/format.md */
+
 static json_t *recommendation_json(const duet_recommendation *r) {
     if (!r->valid) return json_null();
     return json_pack("{s:I,s:i,s:i,s:f,s:f,s:s}", "t", (json_int_t)r->t, "tap", r->tap, "pool",
@@ -34,11 +36,11 @@ duet_status duet_card_print(char **out, const duet_card *card, const char *confi
     json_t *root = json_pack(
         "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:f,s:{s:I,s:i,s:s,s:o*,s:o*},s:"
         "o,s:o}",
-        "format", "duet model 1", "arch", card->arch, "config", config, "noise", card->noise,
-        "predict", card->predict, "name", card->name, "data", card->data, "licence", card->licence,
-        "origin", card->origin, "says", card->says, "assumed", card->assumed, "ema", card->ema,
-        "images", (json_int_t)card->images, "steps", (json_int_t)card->steps, "seconds",
-        card->seconds, "preprocess", "size", (json_int_t)card->preprocess.size, "channels",
+        "format", FORMAT, "arch", card->arch, "config", config, "noise", card->noise, "predict",
+        card->predict, "name", card->name, "data", card->data, "licence", card->licence, "origin",
+        card->origin, "says", card->says, "assumed", card->assumed, "ema", card->ema, "images",
+        (json_int_t)card->images, "steps", (json_int_t)card->steps, "seconds", card->seconds,
+        "preprocess", "size", (json_int_t)card->preprocess.size, "channels",
         card->preprocess.channels, "fit", card->preprocess.fit, "mean",
         colours_json(card->preprocess.mean), "std", colours_json(card->preprocess.std), "classes",
         classes, "recommended", recommendation_json(&card->recommended));
@@ -97,6 +99,14 @@ duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena
         const bool other = root != NULL;
         json_decref(root);
         return duet_fail(DUET_FORMAT, "the card is not JSON: %s", other ? "no object" : error.text);
+    }
+    const char *format = json_string_value(json_object_get(root, "format"));
+    if (format != NULL && strcmp(format, FORMAT) != 0) {
+        (void)duet_fail(DUET_UNSUPPORTED,
+                        "the card is of the format '%.40s', but this version reads '%s'", format,
+                        FORMAT);
+        json_decref(root);
+        return DUET_UNSUPPORTED;
     }
     get_text(out->arch, sizeof out->arch, root, "arch");
     get_text(config, 1024, root, "config");
