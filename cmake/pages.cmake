@@ -1,5 +1,9 @@
 # What is written from tables and headers at build time and installed: manual pages and completion by the program itself
-# (duet help --man, --completion), the API reference from the public headers (tools/api.awk).
+# (duet help --man, --completion), the API reference from the public headers (tools/api.awk). Where the program cannot run because it is
+# compiled for another machine, there are no pages.
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
+  return()
+endif()
 file(STRINGS ${CMAKE_SOURCE_DIR}/src/cli/cmd/cmd.def lines REGEX "^DUET_CMD\\([a-z]+\\)")
 string(REGEX REPLACE "DUET_CMD\\(([a-z]+)\\)" "\\1" commands "${lines}")
 set(man ${CMAKE_BINARY_DIR}/man)

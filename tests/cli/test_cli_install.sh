@@ -16,6 +16,8 @@ exists "$top/prefix/bin/duet" "$top/prefix/lib/libduet.a" "$top/prefix/include/d
 for header in "$source"/include/duet/*.h; do
     exists "$top/prefix/include/duet/$(basename "$header")"
 done
+share=$top/prefix/share
+exists "$share/man/man1/duet.1" "$share/man/man1/duet-train.1" "$share/bash-completion/completions/duet" "$share/doc/duet/api.html"
 [ "$(pkg-config --modversion duet)" = "$("$top/prefix/bin/duet" --version | sed 's/[^0-9.]//g')" ] || fail 'duet.pc and duet --version differ'
 
 sanitize=
