@@ -2,9 +2,12 @@
 # lib/pkgconfig/duet.pc, include/duet.h and include/duet, share/man/man1,
 # share/doc/duet/api.html, share/bash-completion/completions/duet.
 # duet.pc finds its prefix from its own place, so the tree may be moved.
-# The OpenMP library by its path, not by a flag of this compiler, so that another compiler can link too.
-list(JOIN OpenMP_C_LIBRARIES " " openmp)
-set(DUET_PC_LIBS "${DNNL_LIBRARY} ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${openmp}")
+# What the static library needs, by path: another compiler can link it too, and pkg-config --static does not ask for the static
+# libraries behind these, which need not be installed.
+set(DUET_PC_LIBS ${JANSSON_LINK_LIBRARIES} ${ARCHIVE_LINK_LIBRARIES} ${ZIP_LINK_LIBRARIES} ${WEBP_LINK_LIBRARIES} ${JPEG_LIBRARIES}
+    ${PNG_LIBRARIES} ${ZLIB_LIBRARIES} ${DNNL_LIBRARY} ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${OpenMP_C_LIBRARIES})
+list(REMOVE_DUPLICATES DUET_PC_LIBS)
+list(JOIN DUET_PC_LIBS " " DUET_PC_LIBS)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/duet.pc.in ${CMAKE_BINARY_DIR}/duet.pc @ONLY)
 install(TARGETS duet-cli RUNTIME DESTINATION bin)
 install(TARGETS duet duet-shared ARCHIVE DESTINATION lib LIBRARY DESTINATION lib)
