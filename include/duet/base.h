@@ -47,6 +47,21 @@ typedef enum duet_status {
  * single quotes, the next step where there is an obvious one. "" when nothing failed. Valid until
  * the next failing call of this thread. */
 const char *duet_error_message(void);
+/* The same without what those who passed it on put in front ("cannot load 'x.pt': "). */
+const char *duet_error_reason(void);
+
+/* Why the call failed, where callers go on differently; beside the status, and valid as long as the
+ * message. */
+typedef enum duet_cause {
+    DUET_CAUSE_NONE,     /* nothing that callers tell apart */
+    DUET_CAUSE_NO_STORE, /* the file is none of tensors, or a damaged one */
+    DUET_CAUSE_NO_MODEL, /* the file is whole, and its tensors are of no network that runs */
+    DUET_CAUSE_BAD_IMAGE /* one image cannot be read; others may be fine */
+} duet_cause;
+duet_cause duet_error_cause(void);
+/* Does the message end with what to do next? Then there is nothing to add to it. */
+bool duet_error_advises(void);
+
 const char *duet_status_name(duet_status status); /* "not found" */
 
 /* Of a line that the context's `log` gets. */

@@ -94,6 +94,19 @@ DUET_NODISCARD duet_status duet_dataset_read(const duet_dataset *dataset, duet_s
 DUET_NODISCARD duet_status duet_image_load(const char *path, const duet_preprocess *how,
                                            uint8_t *out);
 
+/* Rows whose image cannot be read. Where an operation takes such a record, they are left out of all
+ * that it does and put there, and rows that are there already are not read; without one (NULL) the
+ * first of them ends it. One record is for one data set; threads may share it. */
+typedef struct duet_bad_images duet_bad_images;
+DUET_NODISCARD duet_status duet_bad_images_new(duet_bad_images **out);
+void duet_bad_images_free(duet_bad_images *bad);
+/* NULL has none. */
+int64_t duet_bad_images_count(duet_bad_images *bad, duet_split split);
+/* Why a row is left out; NULL: it is not. Borrowed from the record. */
+const char *duet_bad_images_reason(duet_bad_images *bad, duet_split split, int64_t index);
+/* The same of the first row, by split and index; "" without any. */
+const char *duet_bad_images_first(duet_bad_images *bad);
+
 /* Batches of preprocessed images; decoding runs in worker threads, at most a few batches ahead. */
 typedef struct duet_loader duet_loader;
 typedef struct duet_loader_options {
@@ -109,6 +122,9 @@ typedef struct duet_loader_options {
      * the log names the corrupt one once; still a pure function of (seed, position) */
     char on_bad[8];
     int workers; /* 0 = 1 */
+    /* Instead of on_bad, without shuffle: batches lack the rows that are, or come, into the
+     * record. */
+    duet_bad_images *bad;
 } duet_loader_options;
 
 typedef struct duet_batch {
@@ -133,9 +149,10 @@ void duet_loader_close(duet_loader *loader);
  * are): a path that ends in .zip gets what EDM and StyleGAN read (square images of one size, labels
  * in dataset.json), one in .tar WebDataset's samples, spread over shards where it has a range in
  * braces ("x-{000..012}.tar"). The same set gives the same bytes. Zips are put together in
- * memory. */
+ * memory. bad may be NULL. */
 DUET_NODISCARD duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset,
-                                             duet_split split, int64_t size, const char *path);
+                                             duet_split split, int64_t size, const char *path,
+                                             duet_bad_images *bad);
 
 /* u8 -> f32: x = v/127.5 - 1. */
 void duet_pixels_to_float(float *out, const uint8_t *in, int64_t count);

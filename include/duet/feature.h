@@ -43,6 +43,7 @@ typedef struct duet_reader_options {
     duet_int_list pools; /* empty = 1 */
     uint64_t noise_seed;
     int64_t batch; /* images per pass; 0 = chosen */
+    int64_t rows;  /* images in all, 0 = many: no larger batch is chosen */
 } duet_reader_options;
 DUET_NODISCARD duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *model,
                                            const duet_reader_options *options);
@@ -68,8 +69,10 @@ typedef struct duet_features_options {
      * The key of a file: model hash, data, split, preprocessing, t, tap, pool, noise seed,
      * exactness, precision, type. Damaged rows are computed again. */
     char cache[4096];
-    duet_dtype stored; /* of the rows kept: DUET_F32 or DUET_F16 */
-    const char *label; /* of progress: "features of 'train'" */
+    duet_dtype stored;    /* of the rows kept: DUET_F32 or DUET_F16 */
+    const char *label;    /* of progress: "features of 'train'" */
+    duet_bad_images *bad; /* NULL, or the record of what is left out; tables lack its rows, in every
+                             column the same */
 } duet_features_options;
 
 typedef struct duet_features_work {

@@ -19,7 +19,9 @@ typedef struct duet_sweep_options {
     int64_t batch;
     char head[DUET_TEXT_SIZE];
     char cache[4096];
-    duet_dtype stored; /* of the features in the cache: DUET_F32 or DUET_F16 */
+    duet_dtype stored;    /* of the features in the cache: DUET_F32 or DUET_F16 */
+    duet_bad_images *bad; /* NULL, or the record of what is left out: of every row of the result the
+                             same images */
 } duet_sweep_options;
 
 typedef struct duet_sweep_row {
@@ -60,8 +62,9 @@ typedef struct duet_probe_options {
     uint64_t seed;
     int64_t batch;
     char cache[4096];
-    duet_dtype stored; /* of the features in the cache: DUET_F32 or DUET_F16 */
-    int neighbours;    /* test images shown with their nearest training images; 0 = none */
+    duet_dtype stored;    /* of the features in the cache: DUET_F32 or DUET_F16 */
+    int neighbours;       /* test images shown with their nearest training images; 0 = none */
+    duet_bad_images *bad; /* as in a sweep */
 } duet_probe_options;
 
 /* A line of the result: the model or a baseline. top1 on the test split, percent. */
@@ -108,14 +111,34 @@ typedef struct duet_prediction {
     duet_status status; /* of this image; message in error */
     char error[256];
 } duet_prediction;
-/* head and card NULL: the model's own classifier. */
+/* head and card NULL: the model's own classifier. Each image is answered as if it were alone. */
 DUET_NODISCARD duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model,
                                          duet_head *head, const duet_head_card *card,
                                          const char *const *paths, int64_t count);
-/* The accuracy of the model's own classifier on all rows of a split; free it with
- * duet_accuracy_free. */
-DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_accuracy *out, duet_model *model,
-                                         const duet_dataset *dataset, duet_split split);
+/* The same one by one, in order, as batches end: found() borrows the prediction. */
+DUET_NODISCARD duet_status
+duet_classify_each(duet_context *ctx, duet_model *model, duet_head *head,
+                   const duet_head_card *card, const char *const *paths, int64_t count,
+                   void (*found)(const duet_prediction *prediction, void *user), void *user);
+
+/* How the classes of a data set stand to the outputs of a classifier: by name where both have
+ * names (case, blanks, '_' and '-' do not count), else by number, where there are as many of
+ * them. */
+typedef struct duet_evaluation {
+    duet_accuracy accuracy; /* of the outputs; rows of classes that have none are not counted */
+    bool by_name;
+    int matched;       /* classes of the set that have an output */
+    int64_t unmatched; /* rows of the others, not counted */
+    char others[200];  /* names of those classes: "'boat', 'train'" */
+} duet_evaluation;
+/* The accuracy of a head, or of the model's own classifier (head and card NULL), on all rows of a
+ * split. Refused where no class matches, or where it cannot be known which is which. bad may be
+ * NULL. */
+DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *model,
+                                         duet_head *head, const duet_head_card *card,
+                                         const duet_dataset *dataset, duet_split split,
+                                         duet_bad_images *bad);
+void duet_evaluation_free(duet_evaluation *evaluation);
 
 #ifdef __cplusplus
 }

@@ -30,21 +30,17 @@ static void parent_of(char out[CLI_PATH], const char *path) {
 }
 
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path) {
-    char parent[CLI_PATH], message[512];
+    char parent[CLI_PATH];
     const duet_status status = duet_model_open_as(cli->ctx, out, path, cli->model_flags);
-    if (status == DUET_OK || strlen(path) >= CLI_PATH || is_folder(path) || !cli_exists(path))
+    if (status == DUET_OK || duet_error_cause() != DUET_CAUSE_NO_STORE || duet_error_advises())
         return status;
-    snprintf(message, sizeof message, "%.500s", duet_error_message());
-    if (strchr(message, ';') != NULL || strchr(message, '?') != NULL ||
-        strstr(message, "looks like a model") != NULL || strstr(message, " --") != NULL)
-        return status; /* it says already what to do, or what does not fit */
-    parent_of(parent, path);
-    if (duet_run_is(parent))
-        return cli_fail(status, "%s; load the run folder '%.400s'", message, parent);
+    if (strlen(path) < CLI_PATH) parent_of(parent, path);
+    if (strlen(path) < CLI_PATH && duet_run_is(parent))
+        return cli_fail(status, "%s; load the run folder '%.400s'", duet_error_message(), parent);
     return cli_fail(status,
                     "%s; models are run folders, .safetensors, PyTorch's .pt and .pth, .npz and "
                     "folders of diffusers",
-                    message);
+                    duet_error_message());
 }
 
 static const duet_tap_row *find_tap(duet_model *model, int64_t block) {
@@ -87,6 +83,21 @@ duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool) {
 duet_status cli_check_head(const char *spec) {
     const duet_entry *entry = NULL;
     return duet_family_parse(&duet_family_head, &entry, NULL, 0, spec);
+}
+
+static bool has_param(const duet_param_table *table, const char *name) {
+    return table != NULL && duet_params_find(table, name) != NULL;
+}
+
+duet_status cli_advise(const cli_state *cli, duet_status status) {
+    char message[1024];
+    const bool offers =
+        has_param(&cli->cmd->info.params, "on_bad") || has_param(cli->cmd->extra, "on_bad");
+    if (status == DUET_OK || duet_error_cause() != DUET_CAUSE_BAD_IMAGE || duet_error_advises() ||
+        !offers)
+        return status;
+    snprintf(message, sizeof message, "%s", cli_message());
+    return cli_fail(status, "%s; --on-bad skip leaves such images out", message);
 }
 
 static bool ends_with_one(const char *path, const char *endings) {

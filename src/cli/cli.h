@@ -28,6 +28,7 @@ typedef struct cli_state {
     char announce[CLI_PATH + 64];
     char model_flags[2048]; /* of the network of a file of another program */
     bool json_done;         /* the one JSON object is printed */
+    duet_bad_images *bad;   /* what --on-bad skip leaves out; NULL = stop */
 } cli_state;
 
 typedef struct cli_cmd {
@@ -103,6 +104,19 @@ duet_status cli_check_setting(duet_model *model, const duet_int_list *taps,
                               const duet_int_list *pools);
 duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool);
 duet_status cli_check_head(const char *spec); /* of the family `head` */
+/* --on-bad of every command that reads a set: a field `on_bad`, a row, and what to do first. The
+ * record is cli->bad; what it holds in the end is told for all commands (main.c). */
+#define CLI_ON_BAD_ROW(type)                     \
+    DUET_TEXT(type, on_bad, "stop", "stop|skip", \
+              "images that cannot be read: stop at the first, or leave them out and say so")
+duet_status cli_on_bad(cli_state *cli, const char *on_bad);
+int64_t cli_bad_count(const cli_state *cli);
+void cli_bad_tell(const cli_state *cli); /* a warning, where there are any */
+void cli_bad_say(int64_t count, const char *first);
+/* "left_out" of a JSON object: images of each split, and why the first cannot be read. */
+json_t *cli_bad_json(const cli_state *cli);
+/* Adds to the message of a failure what the command has for such cases; returns `status`. */
+duet_status cli_advise(const cli_state *cli, duet_status status);
 /* Can --out be written? Looked at before the work, not after it. endings: ".npz .safetensors"; with
  * '/' a folder is fine too, which must be new or empty. Files are replaced. */
 duet_status cli_check_out(const char *path, const char *endings);

@@ -74,8 +74,10 @@ static duet_status run_command(cli_state *cli, int argc, char **argv) {
                                           .user = cli};
     status = duet_context_new(&cli->ctx, &context);
     if (status == DUET_OK && cli->cmd->plans && cli->common.tuned) status = cli_tuning_load(cli);
-    if (status == DUET_OK) status = cli->cmd->run(cli);
+    if (status == DUET_OK) status = cli_advise(cli, cli->cmd->run(cli));
     cli_progress_end();
+    cli_bad_tell(cli);
+    duet_bad_images_free(cli->bad);
     duet_context_free(cli->ctx);
     duet_tuning_free(cli->tuning);
     return status == DUET_OK ? flush_output() : status;

@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "data/augment/augment.h"
+#include "data/bad_images.h"
 #include "data/dataset/dataset.h"
 #include "data/preprocess.h"
 
@@ -33,8 +34,8 @@ typedef struct loader_slot {
     int64_t position, count;
     enum { SLOT_FREE, SLOT_FILLING, SLOT_READY } state;
     duet_status status;
-    duet_str failure; /* why, when status is not OK */
-    duet_str notes;   /* corrupt images found, a line each */
+    duet_failure failure; /* why, when status is not OK */
+    duet_str notes;       /* corrupt images found, a line each */
     int64_t bad;
 } loader_slot;
 
@@ -63,11 +64,6 @@ struct duet_loader {
 
 /* ---- one row ---- */
 
-static bool is_about_the_image(duet_status status) {
-    return status == DUET_FORMAT || status == DUET_IO || status == DUET_NOT_FOUND ||
-           status == DUET_UNSUPPORTED || status == DUET_SHAPE;
-}
-
 /* Reads row k of the view; a row known as bad fails without a message. */
 static duet_status load_row(duet_loader *loader, int64_t k, uint8_t *out, bool *known_bad) {
     const size_t bytes = (size_t)loader->row_bytes;
@@ -89,6 +85,25 @@ static duet_status load_row(duet_loader *loader, int64_t k, uint8_t *out, bool *
     return DUET_OK;
 }
 
+/* Row i of the slot, or nothing where its image is bad; `filled` rows stand before it. */
+static duet_status fill_good_row(duet_loader *loader, loader_slot *slot, int64_t i,
+                                 int64_t *filled) {
+    const int64_t k = slot->row[i], index = loader->view[k];
+    uint8_t *out = slot->pixels + *filled * loader->row_bytes;
+    bool known_bad = false;
+    if (duet_bad_images_reason(loader->options.bad, loader->split, index) != NULL) return DUET_OK;
+    const duet_status status = load_row(loader, k, out, &known_bad);
+    if (status != DUET_OK)
+        return duet_bad_images_take(loader->options.bad, loader->split, index, status);
+    slot->index[*filled] = index;
+    slot->labels[*filled] = duet_dataset_label(loader->dataset, loader->split, index);
+    duet_augment_chain_apply(&loader->chain, loader->options.seed, (uint64_t)(slot->position + i),
+                             out, slot->scratch, loader->options.preprocess.size,
+                             loader->options.preprocess.channels);
+    ++*filled;
+    return DUET_OK;
+}
+
 /* Fills row i of the slot; with skip, row k+1, k+2, … of the view stand in for a bad one. */
 static duet_status fill_row(duet_loader *loader, loader_slot *slot, int64_t i) {
     uint8_t *out = slot->pixels + i * loader->row_bytes;
@@ -106,7 +121,7 @@ static duet_status fill_row(duet_loader *loader, loader_slot *slot, int64_t i) {
             return DUET_OK;
         }
         if (known_bad) continue;
-        if (!loader->skip || !is_about_the_image(status)) return status;
+        if (!loader->skip || duet_error_cause() != DUET_CAUSE_BAD_IMAGE) return status;
         unsigned char expected = MARK_NEW;
         if (atomic_compare_exchange_strong(&loader->mark[k], &expected,
                                            MARK_BAD)) { /* found first by this worker */
@@ -148,12 +163,15 @@ static void fill_slot(duet_loader *loader, loader_slot *slot) {
     slot->status = DUET_OK;
     slot->bad = 0;
     duet_str_free(&slot->notes);
+    int64_t filled = 0;
     for (int64_t i = 0; i < slot->count; i++) {
-        slot->status = fill_row(loader, slot, i);
+        slot->status = loader->options.bad != NULL ? fill_good_row(loader, slot, i, &filled)
+                                                   : fill_row(loader, slot, i);
         if (slot->status == DUET_OK) continue;
-        duet_str_add(&slot->failure, duet_error_message());
+        duet_failure_take(&slot->failure);
         return;
     }
+    if (loader->options.bad != NULL) slot->count = filled;
 }
 
 static void *work(void *user) {
@@ -219,23 +237,34 @@ static void log_notes(duet_loader *loader, const loader_slot *slot) {
     }
 }
 
-duet_status duet_loader_next(duet_loader *loader, duet_batch *out) {
+/* The next slot of the ring; NULL when the pass is over. */
+static duet_status take_slot(duet_loader *loader, loader_slot **out) {
     DUET_TRY(duet_check_cancelled(loader->ctx));
     give_back(loader);
     const int64_t position = loader->options.start + loader->delivered * loader->options.batch;
-    if (!loader->options.shuffle && position >= loader->count) {
-        *out = (duet_batch){.position = loader->count};
-        return DUET_OK;
-    }
+    *out = NULL;
+    if (!loader->options.shuffle && position >= loader->count) return DUET_OK;
     loader_slot *slot = &loader->slots[loader->delivered % loader->depth];
     DUET_TRY(wait_for(loader, slot));
     if (slot->status != DUET_OK) { /* stays: the loader keeps failing */
-        return duet_fail(slot->status, "%s",
-                         slot->failure.text != NULL ? slot->failure.text : "out of memory");
+        duet_failure_put(&slot->failure);
+        return slot->status;
     }
     log_notes(loader, slot);
     loader->held = slot;
     loader->delivered++;
+    *out = slot;
+    return DUET_OK;
+}
+
+duet_status duet_loader_next(duet_loader *loader, duet_batch *out) {
+    loader_slot *slot = NULL;
+    do DUET_TRY(take_slot(loader, &slot));
+    while (slot != NULL && slot->count == 0); /* all of its rows are left out */
+    if (slot == NULL) {
+        *out = (duet_batch){.position = loader->count};
+        return DUET_OK;
+    }
     *out = (duet_batch){.count = slot->count,
                         .pixels = slot->pixels,
                         .labels = slot->labels,
@@ -262,6 +291,9 @@ static duet_status check_options(const duet_loader_options *o, const duet_view *
         return duet_fail(DUET_ARG, "no way '%.7s' to treat corrupt images; there are stop and skip",
                          o->on_bad);
     }
+    if (o->bad != NULL && o->shuffle)
+        return duet_fail(DUET_ARG,
+                         "rows are left out of a pass in order only, not of a shuffled one");
     if (view->count == 0 && o->shuffle) {
         return duet_fail(DUET_ARG, "no rows in split %s of '%s'", duet_split_name(view->split),
                          dataset->info.name);
@@ -365,7 +397,6 @@ void duet_loader_close(duet_loader *loader) {
         duet_release(slot->labels);
         duet_release(slot->index);
         duet_release(slot->row);
-        duet_str_free(&slot->failure);
         duet_str_free(&slot->notes);
     }
     duet_release(loader->slots);

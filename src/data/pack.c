@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "data/bad_images.h"
 #include "data/dataset/dataset.h"
 #include "data/preprocess.h"
 #include "io/image_zip.h"
@@ -19,17 +20,22 @@ typedef struct pack {
     const duet_dataset *dataset;
     duet_split split;
     duet_preprocess how; /* size 0: as they are */
+    duet_bad_images *bad;
 } pack;
 
+static duet_status read_row(const pack *p, int64_t index, duet_image *out) {
+    if (p->how.size == 0)
+        return duet_dataset_read_as_is(p->dataset, p->split, index, p->how.channels, out);
+    DUET_TRY(duet_image_new(out, p->how.size, p->how.size, p->how.channels));
+    return duet_dataset_read(p->dataset, p->split, index, &p->how, out->pixels);
+}
+
+/* No bytes where the row is left out. */
 static duet_status encode(const pack *p, int64_t index, duet_bytes *png) {
     duet_status status = DUET_OK;
     duet_image image = {0};
-    if (p->how.size == 0) {
-        DUET_DO(p->dataset->layout->read(p->dataset, p->split, index, p->how.channels, &image));
-    } else {
-        DUET_DO(duet_image_new(&image, p->how.size, p->how.size, p->how.channels));
-        DUET_DO(duet_dataset_read(p->dataset, p->split, index, &p->how, image.pixels));
-    }
+    DUET_DO(duet_bad_images_take(p->bad, p->split, index, read_row(p, index, &image)));
+    if (duet_bad_images_reason(p->bad, p->split, index) != NULL) goto done;
     DUET_DO(duet_image_encode_png(png, &image, NULL, 0));
 done:
     duet_image_free(&image);
@@ -47,18 +53,21 @@ static duet_status write_zip(duet_context *ctx, const pack *p, const char *path)
     const int64_t count = p->dataset->info.count[p->split];
     duet_bytes *png = NULL;
     int32_t *labels = NULL;
+    int64_t kept = 0;
     DUET_DO(duet_alloc(&png, count + 1, sizeof *png));
     DUET_DO(duet_alloc(&labels, count + 1, sizeof *labels));
     for (int64_t i = 0; i < count; i++) {
         DUET_DO(step(ctx, "packing", i, count));
-        DUET_DO(encode(p, i, &png[i]));
-        labels[i] = duet_dataset_label(p->dataset, p->split, i);
-        if (p->dataset->info.labelled && labels[i] < 0)
+        DUET_DO(encode(p, i, &png[kept]));
+        if (png[kept].size == 0) continue;
+        labels[kept] = duet_dataset_label(p->dataset, p->split, i);
+        if (p->dataset->info.labelled && labels[kept] < 0)
             DUET_FAIL(DUET_UNSUPPORTED,
                       "row %lld has no label, others have: the format has no word for that",
                       (long long)i);
+        kept++;
     }
-    DUET_DO(duet_image_zip_write(path, png, p->dataset->info.labelled ? labels : NULL, count));
+    DUET_DO(duet_image_zip_write(path, png, p->dataset->info.labelled ? labels : NULL, kept));
 done:
     for (int64_t i = 0; png != NULL && i < count; i++) duet_bytes_free(&png[i]);
     duet_release(png);
@@ -98,6 +107,7 @@ static duet_status put_sample(const pack *p, duet_writer *writer, int64_t index)
     char name[32], class[16];
     const int32_t label = duet_dataset_label(p->dataset, p->split, index);
     DUET_TRY(encode(p, index, &png));
+    if (png.size == 0) return DUET_OK;
     snprintf(name, sizeof name, "%08lld.png", (long long)index);
     put_member(writer, name, png.data, png.size);
     duet_bytes_free(&png);
@@ -147,10 +157,12 @@ static duet_status write_shards(duet_context *ctx, const pack *p, const char *pa
 }
 
 duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset, duet_split split,
-                              int64_t size, const char *path) {
+                              int64_t size, const char *path, duet_bad_images *bad) {
     const duet_dataset_info *const info = &dataset->info;
-    const pack p = {
-        .dataset = dataset, .split = split, .how = {.size = size, .channels = info->channels}};
+    const pack p = {.dataset = dataset,
+                    .split = split,
+                    .how = {.size = size, .channels = info->channels},
+                    .bad = bad};
     if (info->count[split] == 0)
         return duet_fail(DUET_ARG, "data set '%s' has no rows in split %s", info->name,
                          duet_split_name(split));

@@ -80,6 +80,22 @@ static duet_status fit(uint8_t *out, const duet_image *in, const duet_preprocess
     return DUET_OK;
 }
 
+/* A failure that has to do with this image alone. */
+static duet_status about_the_image(duet_status status) {
+    const bool is = status == DUET_FORMAT || status == DUET_IO || status == DUET_NOT_FOUND ||
+                    status == DUET_UNSUPPORTED || status == DUET_SHAPE;
+    return is ? duet_because(DUET_CAUSE_BAD_IMAGE, status) : status;
+}
+
+duet_status duet_dataset_read_as_is(const duet_dataset *dataset, duet_split split, int64_t index,
+                                    int channels, duet_image *out) {
+    const duet_status status =
+        about_the_image(dataset->layout->read(dataset, split, index, channels, out));
+    if (status != DUET_OK && dataset->info.name[0] != '\0')
+        duet_error_frame("data set '%s'", dataset->info.name);
+    return status;
+}
+
 duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int64_t index,
                               const duet_preprocess *how, uint8_t *out) {
     duet_status status = DUET_OK;
@@ -90,9 +106,8 @@ duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int
         return duet_fail(DUET_ARG, "data set '%s' has no row %lld in split %s", dataset->info.name,
                          (long long)index, duet_split_name(split));
     }
-    DUET_CONTEXT(dataset->layout->read(dataset, split, index, how->channels, &image),
-                 "data set '%s'", dataset->info.name);
-    DUET_CONTEXT(fit(out, &image, how), "data set '%s'", dataset->info.name);
+    DUET_DO(duet_dataset_read_as_is(dataset, split, index, how->channels, &image));
+    DUET_CONTEXT(about_the_image(fit(out, &image, how)), "data set '%s'", dataset->info.name);
 done:
     duet_image_free(&image);
     return status;

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "data/bad_images.h"
 #include "feature/feature_set.h"
 #include "model/model.h"
 
@@ -203,7 +204,8 @@ static duet_status describe(const duet_feature_set *set, const duet_column *colu
     return duet_alloc(&t->x, t->rows * t->dim, sizeof *t->x);
 }
 
-/* Damaged rows have left the shelf when they come back: the second time all are whole. */
+/* Damaged rows have left the shelf when they come back: the second time all are whole, unless an
+ * image is no longer readable. */
 static duet_status get_rows(duet_feature_set *set, int64_t column, const duet_view *view,
                             const int64_t *place, float *x) {
     duet_shelf *shelf = &set->shelves[column];
@@ -215,16 +217,19 @@ static duet_status get_rows(duet_feature_set *set, int64_t column, const duet_vi
              (long long)damaged, shelf->path);
     set->work.cached -= damaged;
     const int64_t cached = set->work.cached;
+    const int64_t bad = duet_bad_images_count(set->options.bad, view->split);
     DUET_TRY(duet_feature_set_fill(set, view));
     set->work.cached = cached;
+    if (duet_bad_images_count(set->options.bad, view->split) != bad) return DUET_OK;
     DUET_TRY(duet_shelf_get(shelf, place, view->count, x, &damaged));
     return damaged == 0
                ? DUET_OK
                : duet_fail(DUET_IO, "'%s' does not keep what is written to it", shelf->path);
 }
 
-duet_status duet_feature_set_table(duet_feature_set *set, int64_t column, const duet_view *view,
-                                   duet_feature_table *out) {
+/* The table of rows that are all on the shelf, or were until one was found damaged. */
+static duet_status read_table(duet_feature_set *set, int64_t column, const duet_view *view,
+                              duet_feature_table *out) {
     duet_status status = DUET_OK;
     duet_feature_table table = {0};
     int64_t *place = NULL;
@@ -243,6 +248,25 @@ done:
     duet_release(place);
     duet_feature_table_free(&table);
     return status;
+}
+
+duet_status duet_feature_set_table(duet_feature_set *set, int64_t column, const duet_view *view,
+                                   duet_feature_table *out) {
+    duet_bad_images *bad = set->options.bad;
+    for (;;) {
+        const int64_t before = duet_bad_images_count(bad, view->split);
+        duet_feature_table table = {0};
+        duet_view good = {0};
+        DUET_TRY(duet_bad_images_without(&good, bad, view));
+        const duet_status status = read_table(set, column, &good, &table);
+        duet_view_free(&good);
+        DUET_TRY(status);
+        if (duet_bad_images_count(bad, view->split) == before) {
+            *out = table;
+            return DUET_OK;
+        }
+        duet_feature_table_free(&table); /* it has a row that has just been left out */
+    }
 }
 
 duet_status duet_features(duet_context *ctx, duet_feature_table **out, int64_t *count,

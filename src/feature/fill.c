@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/bad_images.h"
 #include "feature/feature_set.h"
 #include "model/model.h"
 
@@ -19,6 +20,7 @@ typedef struct filling {
     int64_t *column;     /* [count] of the set, for each column read */
     int64_t count;
     int64_t most, held;  /* rows in x */
+    int64_t read;        /* rows so far */
     float **x, **out;    /* [count]: [most,D], and where the next batch goes */
     int64_t *place, *id; /* [most], [batch] */
     double since;
@@ -77,21 +79,23 @@ static duet_status read_view(filling *f, const duet_view *view, int64_t batch) {
     const duet_feature_set *set = f->set;
     duet_status status = DUET_OK;
     duet_loader *loader = NULL;
-    const duet_loader_options options = {.preprocess = set->how, .batch = batch};
+    const duet_loader_options options = {
+        .preprocess = set->how, .batch = batch, .bad = set->options.bad};
     DUET_DO(duet_loader_open(set->ctx, &loader, set->dataset, view, &options));
     f->since = duet_clock();
-    for (int64_t row = 0; row < view->count;) {
+    for (;;) {
         duet_batch read;
         DUET_DO(duet_check_cancelled(set->ctx));
         DUET_DO(duet_loader_next(loader, &read));
-        if (read.count < 1 || row + read.count > view->count)
-            DUET_FAIL(DUET_FORMAT, "the loader gave another number of rows than the view has");
+        if (read.count == 0) break;
         DUET_DO(read_batch(f, &read));
         if (f->held + batch > f->most || duet_clock() - f->since > held_seconds)
             DUET_DO(put_held(f));
-        row += read.count;
+        f->read += read.count;
+        const int64_t end = read.position + batch;
         duet_progress_report(set->ctx, set->options.label != NULL ? set->options.label : "features",
-                             "images", (double)row, (double)view->count, NULL);
+                             "images", (double)(end < view->count ? end : view->count),
+                             (double)view->count, NULL);
     }
     DUET_DO(put_held(f));
 done:
@@ -117,7 +121,7 @@ static duet_status compute(duet_feature_set *set, const int *levels, int count,
     }
     DUET_DO(make_buffers(&f, batch));
     DUET_DO(read_view(&f, view, batch));
-    set->work.computed += view->count * count;
+    set->work.computed += f.read * count;
     if (f.reader != NULL) set->work.seconds_network += duet_reader_seconds(f.reader);
 done:
     free_buffers(&f);
@@ -125,8 +129,9 @@ done:
     return status;
 }
 
-/* The rows of `view` that some column of the level lacks. */
-static duet_status find_missing(const duet_feature_set *set, int level, const duet_view *view,
+/* The rows of `view` that some column of the level lacks; the others are from the cache. Rows that
+ * are left out are neither. */
+static duet_status find_missing(duet_feature_set *set, int level, const duet_view *view,
                                 duet_view *out) {
     const int64_t each = set->count / set->levels;
     duet_status status = DUET_OK;
@@ -137,9 +142,13 @@ static duet_status find_missing(const duet_feature_set *set, int level, const du
     memset(present, 1, (size_t)set->rows);
     for (int64_t c = 0; c < each; c++)
         DUET_DO(duet_shelf_present(&set->shelves[level * each + c], present));
-    for (int64_t i = 0; i < view->count; i++)
-        if (!present[duet_feature_set_place(set, view->index[i])])
+    for (int64_t i = 0; i < view->count; i++) {
+        if (duet_bad_images_reason(set->options.bad, view->split, view->index[i]) != NULL) continue;
+        if (present[duet_feature_set_place(set, view->index[i])])
+            set->work.cached++;
+        else
             out->index[out->count++] = view->index[i];
+    }
 done:
     duet_release(present);
     return status;
@@ -155,10 +164,7 @@ duet_status duet_feature_set_fill(duet_feature_set *set, const duet_view *view) 
     const int most = set->how.size > LARGE_IMAGE ? 4 : 8;
     duet_status status = DUET_OK;
     duet_view missing[DUET_LIST_SIZE] = {{0}};
-    for (int l = 0; l < set->levels; l++) {
-        DUET_DO(find_missing(set, l, view, &missing[l]));
-        set->work.cached += view->count - missing[l].count;
-    }
+    for (int l = 0; l < set->levels; l++) DUET_DO(find_missing(set, l, view, &missing[l]));
     for (int l = 0; l < set->levels; l++) {
         int group[DUET_LIST_SIZE], count = 0;
         for (int k = l; k < set->levels && count < most && missing[l].count > 0; k++)

@@ -104,6 +104,8 @@ duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *mo
     reader->shape = model->shape;
     reader->size = model->shape.size * model->shape.size * model->shape.in_channels;
     reader->batch = options->batch > 0 ? options->batch : (chosen + times.count / 2) / times.count;
+    if (options->batch == 0 && options->rows > 0 && reader->batch > options->rows)
+        reader->batch = options->rows;
     if (reader->batch < 1) reader->batch = 1;
     reader->threads = duet_context_threads(ctx);
     set_colours(reader, &model->card.preprocess);

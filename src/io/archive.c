@@ -68,9 +68,9 @@ duet_status duet_archive_at(duet_archive_member *out, zip_t *zip, int64_t index)
     if (stat.encryption_method != ZIP_EM_NONE)
         return duet_fail(DUET_UNSUPPORTED, "archive member '%s' is encrypted", stat.name);
     if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE)
-        return duet_fail(DUET_UNSUPPORTED,
-                         "archive member '%s' has compression method %d; save it with DEFLATE",
-                         stat.name, (int)stat.comp_method);
+        return duet_advised(duet_fail(
+            DUET_UNSUPPORTED, "archive member '%s' has compression method %d; save it with DEFLATE",
+            stat.name, (int)stat.comp_method));
     DUET_TRY(check_sizes(&stat, stat.name));
     *out = (duet_archive_member){.name = stat.name,
                                  .index = (uint64_t)index,

@@ -185,12 +185,13 @@ static duet_status push_global(machine *m, const char *module, int64_t module_si
         n->global = g;
         return DUET_OK;
     }
-    return duet_fail(DUET_UNSUPPORTED,
-                     "the file wants '%.*s.%.*s' (byte %lld): refused, it may run code where it is "
-                     "allowed, and tensors need no such thing; of a file that you trust save the "
-                     "weights alone: torch.save(model.state_dict(), 'weights.pt')",
-                     (int)(module_size < 100 ? module_size : 100), module,
-                     (int)(name_size < 100 ? name_size : 100), name, (long long)place(m));
+    return duet_advised(
+        duet_fail(DUET_UNSUPPORTED,
+                  "the file wants '%.*s.%.*s' (byte %lld): refused, it may run code where it is "
+                  "allowed, and tensors need no such thing; of a file that you trust save the "
+                  "weights alone: torch.save(model.state_dict(), 'weights.pt')",
+                  (int)(module_size < 100 ? module_size : 100), module,
+                  (int)(name_size < 100 ? name_size : 100), name, (long long)place(m)));
 }
 
 static duet_status global_of_lines(machine *m) {

@@ -182,16 +182,21 @@ duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const d
         return status;
     }
     if (is_optimiser(store))
-        return duet_fail(DUET_ARG, "it is the state of an optimiser, not a model; load the file "
-                                   "with the weights beside it (ema_….pt or model….pt)");
+        return duet_because(DUET_CAUSE_NO_MODEL,
+                            duet_fail(DUET_ARG,
+                                      "it is the state of an optimiser, not a model; load the file "
+                                      "with the weights beside it (ema_….pt or model….pt)"));
     if (duet_store_count(store) == 0)
-        return duet_fail(DUET_FORMAT, "it holds no tensor (%s)", duet_store_format(store));
+        return duet_because(DUET_CAUSE_NO_MODEL, duet_fail(DUET_FORMAT, "it holds no tensor (%s)",
+                                                           duet_store_format(store)));
     char closest[400];
     duet_closest(closest, sizeof closest, store);
-    return duet_fail(DUET_FORMAT,
-                     "it holds %lld tensor%s (%s; the first is '%.100s') but no duet card, and no "
-                     "known architecture has them%s%s",
-                     (long long)duet_store_count(store), duet_store_count(store) == 1 ? "" : "s",
-                     duet_store_format(store), duet_store_at(store, 0)->name,
-                     closest[0] ? "; " : "", closest);
+    return duet_because(
+        DUET_CAUSE_NO_MODEL,
+        duet_fail(DUET_FORMAT,
+                  "it holds %lld tensor%s (%s; the first is '%.100s') but no duet card, and no "
+                  "known architecture has them%s%s",
+                  (long long)duet_store_count(store), duet_store_count(store) == 1 ? "" : "s",
+                  duet_store_format(store), duet_store_at(store, 0)->name, closest[0] ? "; " : "",
+                  closest));
 }

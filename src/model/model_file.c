@@ -95,11 +95,15 @@ static duet_dtype stored_of(const duet_model *model, const source *from) {
 /* Files of duet's own that are no models. */
 static duet_status refuse_own(const duet_store *store) {
     if (duet_store_metadata(store, "duet.state") != NULL)
-        return duet_fail(DUET_ARG, "it is a training state, not a model; load the 'model-…' file "
-                                   "beside it, or the run folder");
+        return duet_because(
+            DUET_CAUSE_NO_MODEL,
+            duet_fail(DUET_ARG, "it is a training state, not a model; load the 'model-…' file "
+                                "beside it, or the run folder"));
     if (duet_store_metadata(store, "duet.head") != NULL)
-        return duet_fail(DUET_ARG,
-                         "it is a head, not a model; load the run folder or a 'model-…' file");
+        return duet_because(
+            DUET_CAUSE_NO_MODEL,
+            duet_fail(DUET_ARG,
+                      "it is a head, not a model; load the run folder or a 'model-…' file"));
     return DUET_OK;
 }
 

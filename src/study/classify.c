@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * study/classify.c: image files → features at the head's setting → probabilities. The noise is that
- * of image 0 under the head's seed, so an image's answer does not depend on what is classified with
- * it. */
+ * study/classify.c: image files → loader → features at the head's setting → probabilities, batch by
+ * batch. The noise is that of image 0 under the head's seed, so an image's answer does not depend
+ * on what is classified with it. */
 #include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "data/file_list.h"
 #include "study/study.h"
 
 static void predict(duet_prediction *out, float *logits, int classes) {
@@ -29,71 +30,129 @@ static void predict(duet_prediction *out, float *logits, int classes) {
     }
 }
 
-/* Where the head, or the model's own classifier, reads. */
-static duet_status setting(duet_reader_options *out, const duet_model *model, const duet_head *head,
-                           const duet_head_card *card) {
-    if (head == NULL)
-        DUET_TRY(duet_own_setting(out, model));
-    else
-        *out = (duet_reader_options){.t = card->t,
-                                     .taps = {.count = 1, .v = {card->tap}},
-                                     .pools = {.count = 1, .v = {card->pool}},
-                                     .noise_seed = card->noise_seed};
-    out->batch = 1;
-    return DUET_OK;
-}
-
-static duet_status check_fit(const duet_model *model, const duet_head *head,
-                             const duet_head_card *card, const duet_reader *reader) {
-    int tap = 0, pool = 0;
-    int64_t dim = 0;
-    if (head == NULL) return DUET_OK;
+duet_status duet_classifier_setting(duet_reader_options *out, const duet_model *model,
+                                    const duet_head *head, const duet_head_card *card) {
+    if (head == NULL) return duet_own_setting(out, model);
     if (card->model_hash != duet_model_hash(model))
         return duet_fail(
             DUET_ARG,
             "the head was trained on another model's features; run 'duet probe' with this model");
-    duet_reader_column(reader, 0, &tap, &pool, &dim);
-    if (dim != duet_head_dim(head))
-        return duet_fail(DUET_SHAPE, "the head takes %lld features, tap %d with pool %d gives %lld",
-                         (long long)duet_head_dim(head), tap, pool, (long long)dim);
+    *out = (duet_reader_options){.t = card->t,
+                                 .taps = {.count = 1, .v = {card->tap}},
+                                 .pools = {.count = 1, .v = {card->pool}},
+                                 .noise_seed = card->noise_seed};
     return DUET_OK;
+}
+
+duet_status duet_classifier_check(const duet_head *head, int tap, int pool, int64_t dim) {
+    if (head == NULL || dim == duet_head_dim(head)) return DUET_OK;
+    return duet_fail(DUET_SHAPE, "the head takes %lld features, tap %d with pool %d gives %lld",
+                     (long long)duet_head_dim(head), tap, pool, (long long)dim);
+}
+
+typedef struct classifier {
+    duet_reader *reader;
+    duet_head *head;
+    duet_bad_images *bad;
+    const char *const *paths;
+    int classes;
+    int64_t dim;
+    float *rows, *logits; /* [batch,D], [K] */
+    int64_t *noise;       /* [batch], zeros */
+    void (*found)(const duet_prediction *prediction, void *user);
+    void *user;
+    int64_t told;
+} classifier;
+
+static duet_status open_reader(classifier *c, duet_context *ctx, duet_model *model,
+                               const duet_head_card *card, int64_t count) {
+    duet_reader_options options;
+    int tap = 0, pool = 0;
+    c->classes = c->head != NULL ? duet_head_classes(c->head) : (int)duet_model_logits(model);
+    DUET_TRY(duet_classifier_setting(&options, model, c->head, card));
+    options.rows = count;
+    DUET_TRY(duet_reader_new(ctx, &c->reader, model, &options));
+    duet_reader_column(c->reader, 0, &tap, &pool, &c->dim);
+    DUET_TRY(duet_classifier_check(c->head, tap, pool, c->dim));
+    const int64_t batch = duet_reader_batch(c->reader);
+    DUET_TRY(duet_alloc(&c->rows, batch * c->dim, sizeof *c->rows));
+    DUET_TRY(duet_alloc(&c->noise, batch, sizeof *c->noise));
+    return duet_alloc(&c->logits, c->classes, sizeof *c->logits);
+}
+
+/* Images before `end` that have no answer cannot be read. */
+static void tell_bad(classifier *c, int64_t end) {
+    for (; c->told < end; c->told++) {
+        duet_prediction p = {.path = c->paths[c->told], .status = DUET_FORMAT};
+        const char *reason = duet_bad_images_reason(c->bad, DUET_TEST, c->told);
+        (void)duet_copy_text(p.error, sizeof p.error, reason != NULL ? reason : "");
+        c->found(&p, c->user);
+    }
+}
+
+/* Head and softmax row by row: an answer depends on its own row alone. */
+static void tell_row(classifier *c, int64_t index, const float *row) {
+    duet_prediction p = {.path = c->paths[index]};
+    tell_bad(c, index);
+    if (c->head != NULL)
+        duet_head_logits(c->head, row, 1, c->logits);
+    else
+        memcpy(c->logits, row, (size_t)c->classes * sizeof *c->logits);
+    predict(&p, c->logits, c->classes);
+    c->found(&p, c->user);
+    c->told = index + 1;
+}
+
+static duet_status read_all(classifier *c, duet_loader *loader, int64_t count) {
+    duet_batch batch;
+    for (;;) {
+        DUET_TRY(duet_loader_next(loader, &batch));
+        if (batch.count == 0) break;
+        DUET_TRY(duet_reader_run(c->reader, batch.pixels, c->noise, batch.count, &c->rows));
+        for (int64_t i = 0; i < batch.count; i++) tell_row(c, batch.index[i], c->rows + i * c->dim);
+    }
+    tell_bad(c, count);
+    return DUET_OK;
+}
+
+duet_status duet_classify_each(duet_context *ctx, duet_model *model, duet_head *head,
+                               const duet_head_card *card, const char *const *paths, int64_t count,
+                               void (*found)(const duet_prediction *prediction, void *user),
+                               void *user) {
+    duet_status status = DUET_OK;
+    duet_dataset *list = NULL;
+    duet_view view = {0};
+    duet_loader *loader = NULL;
+    classifier c = {.head = head, .paths = paths, .found = found, .user = user};
+    DUET_DO(open_reader(&c, ctx, model, card, count));
+    DUET_DO(duet_bad_images_new(&c.bad));
+    DUET_DO(duet_file_list_open(&list, paths, count));
+    DUET_DO(duet_view_all(&view, list, DUET_TEST));
+    const duet_loader_options options = {.preprocess = duet_model_card(model)->preprocess,
+                                         .batch = duet_reader_batch(c.reader),
+                                         .bad = c.bad};
+    DUET_DO(duet_loader_open(ctx, &loader, list, &view, &options));
+    DUET_DO(read_all(&c, loader, count));
+done:
+    duet_loader_close(loader);
+    duet_view_free(&view);
+    duet_dataset_close(list);
+    duet_bad_images_free(c.bad);
+    duet_release(c.rows);
+    duet_release(c.noise);
+    duet_release(c.logits);
+    duet_reader_free(c.reader);
+    return status;
+}
+
+static void keep(const duet_prediction *prediction, void *user) {
+    duet_prediction **next = user;
+    *(*next)++ = *prediction;
 }
 
 duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model,
                           duet_head *head, const duet_head_card *card, const char *const *paths,
                           int64_t count) {
-    duet_status status = DUET_OK;
-    duet_reader *reader = NULL;
-    uint8_t *pixels = NULL;
-    float *row = NULL, *logits = NULL;
-    const duet_preprocess *how = &duet_model_card(model)->preprocess;
-    const int64_t noise_id = 0;
-    const int classes = head != NULL ? duet_head_classes(head) : (int)duet_model_logits(model);
-    duet_reader_options options;
-    DUET_DO(setting(&options, model, head, card));
-    DUET_DO(duet_reader_new(ctx, &reader, model, &options));
-    DUET_DO(check_fit(model, head, card, reader));
-    DUET_DO(duet_alloc(&pixels, how->size * how->size * how->channels, 1));
-    DUET_DO(duet_alloc(&row, head != NULL ? duet_head_dim(head) : classes, sizeof *row));
-    DUET_DO(duet_alloc(&logits, classes, sizeof *logits));
-    for (int64_t i = 0; i < count; i++) {
-        out[i] = (duet_prediction){.path = paths[i]};
-        out[i].status = duet_image_load(paths[i], how, pixels);
-        if (out[i].status != DUET_OK) {
-            (void)duet_copy_text(out[i].error, sizeof out[i].error, duet_error_message());
-            continue;
-        }
-        DUET_DO(duet_reader_run(reader, pixels, &noise_id, 1, &row));
-        if (head != NULL)
-            duet_head_logits(head, row, 1, logits);
-        else
-            memcpy(logits, row, (size_t)classes * sizeof *logits);
-        predict(&out[i], logits, classes);
-    }
-done:
-    duet_release(pixels);
-    duet_release(row);
-    duet_release(logits);
-    duet_reader_free(reader);
-    return status;
+    duet_prediction *next = out;
+    return duet_classify_each(ctx, model, head, card, paths, count, keep, &next);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * study/evaluate.c: a model's own classifier, whose logits are its last tap, on a split of a data
- * set. Every row counts, the last batch too. */
+ * study/evaluate.c: a head, or a model's own classifier, whose logits are its last tap, on a split
+ * of a data set. Every row counts, the last batch too. Classes are matched by name: class 0 of a
+ * set need not be output 0. */
 #include <string.h>
 
+#include "base/context.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/classes.h"
 #include "study/study.h"
 
 duet_status duet_own_setting(duet_reader_options *out, const duet_model *model) {
@@ -17,44 +20,158 @@ duet_status duet_own_setting(duet_reader_options *out, const duet_model *model) 
     return DUET_OK;
 }
 
-static duet_status count(duet_context *ctx, duet_accuracy *out, duet_model *model,
-                         const duet_dataset *dataset, const duet_view *view) {
+typedef struct evaluate {
+    duet_context *ctx;
+    duet_model *model;
+    const duet_head *head;
+    const duet_head_card *card;
+    const duet_dataset *dataset;
+    const duet_dataset_info *info;
+    duet_evaluation *out;
+    const char *const *outputs; /* names of the classifier's outputs; NULL = none */
+    int output_count;
+    int32_t *to; /* [classes of the set]: its output, -1 = none */
+} evaluate;
+
+/* A card names the classes of the data a model was trained on, which need not be its outputs. */
+static void take_outputs(evaluate *e) {
+    const duet_card *card = duet_model_card(e->model);
+    e->output_count =
+        e->head != NULL ? duet_head_classes(e->head) : (int)duet_model_logits(e->model);
+    if (e->head != NULL && e->card->class_count == e->output_count)
+        e->outputs = e->card->class_names;
+    if (e->head == NULL && card->class_count == e->output_count)
+        e->outputs = (const char *const *)card->class_names;
+}
+
+/* Nothing matches by name. Numbers in the place of names leave their order to go by. */
+static duet_status match_numbers(evaluate *e) {
+    const duet_dataset_info *info = e->info;
+    char theirs[160], ours[160] = "";
+    const bool named = e->outputs != NULL && !duet_classes_numbered(e->outputs, e->output_count);
+    duet_classes_list(theirs, sizeof theirs, info->class_names, info->class_count, NULL, 0);
+    if (e->outputs != NULL)
+        duet_classes_list(ours, sizeof ours, e->outputs, e->output_count, NULL, 0);
+    if (named && !duet_classes_numbered(info->class_names, info->class_count))
+        return duet_advised(duet_fail(
+            DUET_ARG,
+            "none of the %d classes of data set '%s' (%s) is among the %d that the classifier "
+            "knows (%s); take a set of its classes, or rename them",
+            info->class_count, info->name, theirs, e->output_count, ours));
+    if (info->class_count != e->output_count)
+        return duet_advised(duet_fail(
+            DUET_SHAPE,
+            "the classifier has %d outputs and data set '%s' %d classes (%s), and they have no "
+            "names in common to tell which is which; name the outputs: --classes FILE, a name a "
+            "line",
+            e->output_count, info->name, info->class_count, theirs));
+    for (int k = 0; k < info->class_count; k++) e->to[k] = k;
+    e->out->matched = info->class_count;
+    return DUET_OK;
+}
+
+static duet_status match(evaluate *e) {
+    const duet_dataset_info *info = e->info;
+    DUET_TRY(duet_alloc(&e->to, info->class_count, sizeof *e->to));
+    for (int k = 0; k < info->class_count; k++) e->to[k] = -1;
+    if (e->outputs != NULL)
+        DUET_TRY(duet_classes_match(e->to, info->class_names, info->class_count, e->outputs,
+                                    e->output_count));
+    for (int k = 0; k < info->class_count; k++) e->out->matched += e->to[k] >= 0;
+    e->out->by_name = e->out->matched > 0;
+    return e->out->by_name ? DUET_OK : match_numbers(e);
+}
+
+/* Labels of the set to outputs. */
+static void map_labels(evaluate *e, duet_feature_table *table) {
+    for (int64_t i = 0; i < table->rows; i++) {
+        const int32_t label = table->labels[i];
+        if (label < 0) continue;
+        table->labels[i] = e->to[label];
+        e->out->unmatched += e->to[label] < 0;
+    }
+    if (e->out->matched == e->info->class_count) return;
+    duet_classes_list(e->out->others, sizeof e->out->others, e->info->class_names,
+                      e->info->class_count, e->to, -1);
+    duet_log(e->ctx, DUET_LOG_WARNING,
+             "%d of the %d classes of data set '%s' are none that the classifier knows (%s): their "
+             "%lld rows are not measured",
+             e->info->class_count - e->out->matched, e->info->class_count, e->info->name,
+             e->out->others, (long long)e->out->unmatched);
+}
+
+static duet_status add_rows(evaluate *e, const duet_feature_table *table) {
+    duet_accuracy *accuracy = &e->out->accuracy;
+    float *logits = NULL;
+    if (e->head == NULL) {
+        duet_accuracy_add(accuracy, table->x, table->labels, table->rows);
+        return DUET_OK;
+    }
+    DUET_TRY(duet_alloc(&logits, table->rows * e->output_count, sizeof *logits));
+    duet_head_logits(e->head, table->x, table->rows, logits);
+    duet_accuracy_add(accuracy, logits, table->labels, table->rows);
+    duet_release(logits);
+    return DUET_OK;
+}
+
+static duet_status count(evaluate *e, const duet_view *view, duet_bad_images *bad) {
     duet_status status = DUET_OK;
     duet_feature_table *tables = NULL;
     int64_t columns = 0;
-    duet_features_options options = {.label = "classes"};
-    DUET_DO(duet_own_setting(&options.reader, model));
-    DUET_DO(duet_features(ctx, &tables, &columns, model, NULL, dataset, view, &options));
-    duet_accuracy_add(out, tables[0].x, tables[0].labels, tables[0].rows);
+    duet_features_options options = {.label = "classes", .bad = bad};
+    DUET_DO(duet_classifier_setting(&options.reader, e->model, e->head, e->card));
+    DUET_DO(duet_features(e->ctx, &tables, &columns, e->model, NULL, e->dataset, view, &options));
+    if (tables[0].rows == 0)
+        DUET_FAIL(DUET_FORMAT, "none of the %lld images of split %s of '%s' can be read: %s",
+                  (long long)view->count, duet_split_name(view->split), e->info->name,
+                  duet_bad_images_first(bad));
+    DUET_DO(duet_classifier_check(e->head, tables[0].tap, tables[0].pool, tables[0].dim));
+    map_labels(e, &tables[0]);
+    DUET_DO(add_rows(e, &tables[0]));
 done:
     duet_features_free(tables, columns);
     return status;
 }
 
-duet_status duet_evaluate(duet_context *ctx, duet_accuracy *out, duet_model *model,
-                          const duet_dataset *dataset, duet_split split) {
+duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *model,
+                          duet_head *head, const duet_head_card *card, const duet_dataset *dataset,
+                          duet_split split, duet_bad_images *bad) {
     duet_status status = DUET_OK;
     const duet_dataset_info *info = duet_dataset_describe(dataset);
-    const int64_t classes = duet_model_logits(model);
     duet_view view = {0};
-    duet_accuracy accuracy = {0};
+    duet_evaluation result = {.by_name = false};
+    duet_reader_options setting;
+    evaluate e = {.ctx = ctx,
+                  .model = model,
+                  .head = head,
+                  .card = card,
+                  .dataset = dataset,
+                  .info = info,
+                  .out = &result};
     if (!info->labelled)
         return duet_fail(DUET_ARG,
                          "data set '%s' has no labels, so there is no accuracy to measure",
                          info->name);
-    if (classes > 0 && info->class_count > classes)
-        return duet_fail(DUET_SHAPE, "the model knows %lld classes, data set '%s' has %d",
-                         (long long)classes, info->name, info->class_count);
     if (info->count[split] == 0)
         return duet_fail(DUET_ARG, "data set '%s' has no '%s' split", info->name,
                          duet_split_name(split));
-    DUET_DO(duet_accuracy_new(&accuracy, classes > 0 ? (int)classes : 1));
+    DUET_TRY(duet_classifier_setting(&setting, model, head, card));
+    take_outputs(&e);
+    DUET_DO(match(&e));
+    DUET_DO(duet_accuracy_new(&result.accuracy, e.output_count));
     DUET_DO(duet_view_all(&view, dataset, split));
-    DUET_DO(count(ctx, &accuracy, model, dataset, &view));
-    *out = accuracy;
-    accuracy = (duet_accuracy){0};
+    DUET_DO(count(&e, &view, bad));
+    *out = result;
+    result = (duet_evaluation){.by_name = false};
 done:
+    duet_release(e.to);
     duet_view_free(&view);
-    duet_accuracy_free(&accuracy);
+    duet_evaluation_free(&result);
     return status;
+}
+
+void duet_evaluation_free(duet_evaluation *evaluation) {
+    if (evaluation == NULL) return;
+    duet_accuracy_free(&evaluation->accuracy);
+    *evaluation = (duet_evaluation){.by_name = false};
 }

@@ -22,7 +22,18 @@ typedef struct probe {
     duet_view train, test, part, held; /* part + held = train */
     duet_probe_result *out;
     const char *folder;
+    int64_t bad[DUET_SPLIT_COUNT]; /* images left out when the first table of a split was made */
+    bool read[DUET_SPLIT_COUNT];
+    bool again; /* more of them since: then that table had rows that later ones lack */
 } probe;
+
+/* Behind everything that reads images of a split. */
+static void compare_bad(probe *p, duet_split split) {
+    const int64_t bad = duet_bad_images_count(p->options->bad, split);
+    if (!p->read[split]) p->bad[split] = bad;
+    p->read[split] = true;
+    if (bad != p->bad[split]) p->again = true;
+}
 
 static duet_status features(probe *p, duet_feature_table *out, duet_model *model,
                             const duet_view *view, uint64_t seed, const char *label) {
@@ -32,7 +43,8 @@ static duet_status features(probe *p, duet_feature_table *out, duet_model *model
                                                 .noise_seed = seed,
                                                 .batch = p->options->batch},
                                      .stored = p->options->stored,
-                                     .label = label};
+                                     .label = label,
+                                     .bad = p->options->bad};
     duet_feature_set *set = NULL;
     (void)duet_copy_text(options.cache, sizeof options.cache, p->options->cache);
     const double start = duet_clock();
@@ -42,6 +54,7 @@ static duet_status features(probe *p, duet_feature_table *out, duet_model *model
     work.seconds = duet_clock() - start;
     duet_study_add_work(&p->out->features, work);
     duet_feature_set_close(set);
+    compare_bad(p, view->split);
     return status;
 }
 
@@ -105,6 +118,10 @@ static duet_status test_head(const duet_head *head, const duet_feature_table *te
 
 static duet_status keep_details(duet_probe_result *out, const duet_accuracy *accuracy) {
     const int K = accuracy->classes;
+    duet_release(out->per_class);
+    duet_release(out->confusion);
+    out->per_class = NULL;
+    out->confusion = NULL;
     out->classes = K;
     out->top5 = duet_accuracy_top5(accuracy);
     out->mean_class = duet_accuracy_mean_class(accuracy);
@@ -156,7 +173,9 @@ static duet_status probe_model(probe *p, duet_model *model, const duet_feature_t
         if (status == DUET_OK && s == 0) status = keep_details(out, &accuracy);
         if (status == DUET_OK && s == 0 && p->options->neighbours > 0)
             status = duet_study_neighbours(p->dataset, &p->how, &test, train,
-                                           p->options->neighbours, p->folder);
+                                           p->options->neighbours, p->folder, p->options->bad);
+        compare_bad(p, train->split);
+        compare_bad(p, test.split);
         duet_accuracy_free(&accuracy);
         duet_feature_table_free(&test);
         DUET_DO(status);
@@ -266,7 +285,7 @@ static duet_status save_result(const probe *p, const duet_model *model) {
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
     json_t *root = json_pack(
         "{s:s,s:s,s:s,s:s,s:{s:I,s:i,s:i},s:s,s:f,s:f,s:f,s:f,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:s,"
-        "s:i,s:o,s:{s:f,s:f},s:f}",
+        "s:i,s:o,s:o,s:{s:f,s:f},s:f}",
         "command", "probe", "data", info->name, "model_hash", hash, "head", p->options->head,
         "setting", "t", (json_int_t)p->options->t, "tap", p->options->tap, "pool", p->options->pool,
         "setting_from", p->options->setting_from != NULL ? p->options->setting_from : "given",
@@ -275,9 +294,24 @@ static duet_status save_result(const probe *p, const duet_model *model) {
         "test_rows", (json_int_t)r->test_rows, "class_names", names, "per_class", classes,
         "confusion", confusion, "rows", rows_json(r), "neighbours",
         p->options->neighbours > 0 ? "neighbours.png" : "", "neighbours_k", DUET_STUDY_NEIGHBOURS,
-        "features", duet_study_work_json(&r->features), "timings", "features", r->features.seconds,
-        "head", r->seconds_head, "seconds", r->seconds);
+        "features", duet_study_work_json(&r->features), "left_out",
+        duet_study_bad_json(p->options->bad), "timings", "features", r->features.seconds, "head",
+        r->seconds_head, "seconds", r->seconds);
     return duet_study_write(p->folder, "result.json", root);
+}
+
+/* All readers on the same images. Where one of them finds an image that others could read, all
+ * begin anew without it; what they have computed is in the cache. */
+static duet_status probe_readers(probe *p, duet_model *model, duet_model *random) {
+    do {
+        p->again = false;
+        memset(p->read, 0, sizeof p->read);
+        p->out->row_count = 0;
+        DUET_TRY(probe_reader(p, model, "model"));
+        if (random != NULL) DUET_TRY(probe_reader(p, random, "random"));
+        if (p->options->pixels_row) DUET_TRY(probe_reader(p, NULL, "pixels"));
+    } while (p->again);
+    return DUET_OK;
 }
 
 duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *model,
@@ -296,12 +330,8 @@ duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *mo
     if (!duet_dataset_describe(dataset)->labelled)
         return duet_fail(DUET_ARG, "the data set has no labels to probe with");
     DUET_DO(make_views(&p));
-    DUET_DO(probe_reader(&p, model, "model"));
-    if (options->random_row) {
-        DUET_DO(duet_model_random(ctx, &random, model, options->seed + 1));
-        DUET_DO(probe_reader(&p, random, "random"));
-    }
-    if (options->pixels_row) DUET_DO(probe_reader(&p, NULL, "pixels"));
+    if (options->random_row) DUET_DO(duet_model_random(ctx, &random, model, options->seed + 1));
+    DUET_DO(probe_readers(&p, model, random));
     result.seconds = duet_clock() - start;
     DUET_DO(save_result(&p, model));
     *out = result;
@@ -335,15 +365,23 @@ duet_status duet_neighbours(duet_context *ctx, duet_model *model, const duet_dat
                .out = &result,
                .folder = folder};
     DUET_DO(duet_view_all(&p.train, dataset, DUET_TRAIN));
-    DUET_DO(features(&p, &table, model, &p.train, options->seed, "features"));
-    DUET_DO(duet_study_neighbours(dataset, &p.how, &table, &table,
-                                  options->neighbours > 0 ? options->neighbours : 6, folder));
+    do {
+        p.again = false;
+        memset(p.read, 0, sizeof p.read);
+        duet_feature_table_free(&table);
+        DUET_DO(features(&p, &table, model, &p.train, options->seed, "features"));
+        DUET_DO(duet_study_neighbours(dataset, &p.how, &table, &table,
+                                      options->neighbours > 0 ? options->neighbours : 6, folder,
+                                      options->bad));
+        compare_bad(&p, DUET_TRAIN);
+    } while (p.again);
     DUET_DO(duet_study_write(folder, "result.json",
-                             json_pack("{s:s,s:s,s:{s:I,s:i,s:i},s:s,s:i}", "command", "neighbours",
-                                       "data", duet_dataset_describe(dataset)->name, "setting", "t",
-                                       (json_int_t)options->t, "tap", options->tap, "pool",
-                                       options->pool, "neighbours", "neighbours.png",
-                                       "neighbours_k", DUET_STUDY_NEIGHBOURS)));
+                             json_pack("{s:s,s:s,s:{s:I,s:i,s:i},s:s,s:i,s:o}", "command",
+                                       "neighbours", "data", duet_dataset_describe(dataset)->name,
+                                       "setting", "t", (json_int_t)options->t, "tap", options->tap,
+                                       "pool", options->pool, "neighbours", "neighbours.png",
+                                       "neighbours_k", DUET_STUDY_NEIGHBOURS, "left_out",
+                                       duet_study_bad_json(options->bad))));
 done:
     duet_feature_table_free(&table);
     duet_view_free(&p.train);

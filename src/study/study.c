@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/bad_images.h"
 #include "report/grid.h"
 
 static int put(const char *bytes, size_t count, void *writer) {
@@ -66,19 +67,35 @@ json_t *duet_study_work_json(const duet_features_work *work) {
                      "in_network", work->seconds_network / seconds);
 }
 
+json_t *duet_study_bad_json(duet_bad_images *bad) {
+    return json_pack(
+        "{s:I,s:I,s:I,s:s}", "train", (json_int_t)duet_bad_images_count(bad, DUET_TRAIN), "val",
+        (json_int_t)duet_bad_images_count(bad, DUET_VAL), "test",
+        (json_int_t)duet_bad_images_count(bad, DUET_TEST), "first", duet_bad_images_first(bad));
+}
+
+/* One image of the sheet; what has become unreadable since its features were made goes into the
+ * record, for whoever calls to begin anew. */
+static duet_status read_row(const duet_dataset *dataset, const duet_preprocess *how,
+                            const duet_feature_table *table, int64_t row, uint8_t *pixels,
+                            duet_bad_images *bad) {
+    return duet_bad_images_take(
+        bad, table->split, table->index[row],
+        duet_dataset_read(dataset, table->split, table->index[row], how, pixels));
+}
+
 static duet_status draw(const duet_dataset *dataset, const duet_preprocess *how,
                         const duet_feature_table *query, const duet_feature_table *base,
-                        const int64_t *near, int shown, uint8_t *pixels, const char *folder) {
+                        const int64_t *near, int shown, uint8_t *pixels, const char *folder,
+                        duet_bad_images *bad) {
     char path[DUET_PATH_SIZE];
     duet_image sheet = {0};
     const int64_t size = how->size * how->size * how->channels, columns = DUET_STUDY_NEIGHBOURS + 1;
     for (int64_t i = 0; i < shown; i++) {
-        DUET_TRY(duet_dataset_read(dataset, query->split, query->index[i], how,
-                                   pixels + i * columns * size));
+        DUET_TRY(read_row(dataset, how, query, i, pixels + i * columns * size, bad));
         for (int64_t k = 0; k < columns - 1; k++)
-            DUET_TRY(duet_dataset_read(dataset, base->split,
-                                       base->index[near[i * (columns - 1) + k]], how,
-                                       pixels + (i * columns + k + 1) * size));
+            DUET_TRY(read_row(dataset, how, base, near[i * (columns - 1) + k],
+                              pixels + (i * columns + k + 1) * size, bad));
     }
     DUET_TRY(duet_grid(&sheet, pixels, shown * columns, how->size, how->size, how->channels,
                        columns, 2, how->size <= 64 ? 2 : 1));
@@ -90,7 +107,7 @@ static duet_status draw(const duet_dataset *dataset, const duet_preprocess *how,
 
 duet_status duet_study_neighbours(const duet_dataset *dataset, const duet_preprocess *how,
                                   const duet_feature_table *query, const duet_feature_table *base,
-                                  int shown, const char *folder) {
+                                  int shown, const char *folder, duet_bad_images *bad) {
     duet_status status = DUET_OK;
     int64_t *order = NULL, *near = NULL;
     uint8_t *pixels = NULL;
@@ -105,7 +122,7 @@ duet_status duet_study_neighbours(const duet_dataset *dataset, const duet_prepro
     DUET_DO(duet_alloc(&pixels, shown * (DUET_STUDY_NEIGHBOURS + 1) * size, 1));
     DUET_DO(duet_nearest_rows(near, picked.x, shown, base->x, base->rows, base->dim,
                               DUET_STUDY_NEIGHBOURS));
-    DUET_DO(draw(dataset, how, &picked, base, near, shown, pixels, folder));
+    DUET_DO(draw(dataset, how, &picked, base, near, shown, pixels, folder, bad));
 done:
     duet_release(order);
     duet_release(near);

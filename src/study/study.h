@@ -15,9 +15,19 @@ DUET_NODISCARD duet_status duet_study_neighbours(const duet_dataset *dataset,
                                                  const duet_preprocess *how,
                                                  const duet_feature_table *query,
                                                  const duet_feature_table *base, int shown,
-                                                 const char *folder);
+                                                 const char *folder, duet_bad_images *bad);
+/* "left_out": images of each split that cannot be read, and why the first of them cannot. */
+json_t *duet_study_bad_json(duet_bad_images *bad);
 /* Where the model's own classifier is read; DUET_ARG if it has none. */
 DUET_NODISCARD duet_status duet_own_setting(duet_reader_options *out, const duet_model *model);
+/* Where a classifier reads: a head, or the model's own (head and card NULL). DUET_ARG where the
+ * head is of another model. */
+DUET_NODISCARD duet_status duet_classifier_setting(duet_reader_options *out,
+                                                   const duet_model *model, const duet_head *head,
+                                                   const duet_head_card *card);
+/* DUET_SHAPE where the head takes another number of features. */
+DUET_NODISCARD duet_status duet_classifier_check(const duet_head *head, int tap, int pool,
+                                                 int64_t dim);
 /* Rows order[0..count) of a table. */
 DUET_NODISCARD duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table,
                                            const int64_t *order, int64_t count);

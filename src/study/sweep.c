@@ -26,6 +26,8 @@ typedef struct sweep {
     int64_t capacity;
     duet_view fit, val, rows; /* rows: both */
     duet_preprocess how;
+    int64_t bad; /* images left out when the first table was made */
+    bool read;
 } sweep;
 
 /* Better accuracy; on ties the smaller feature, then the smaller t. */
@@ -40,7 +42,7 @@ typedef struct task {
     duet_feature_table fit, val;
     duet_head_result result;
     duet_status status;
-    char message[256];
+    duet_failure failure;
 } task;
 
 static void fit_head(const sweep *s, task *t) {
@@ -49,8 +51,7 @@ static void fit_head(const sweep *s, task *t) {
                                    .class_count = duet_dataset_describe(s->dataset)->class_count,
                                    .quick = true};
     t->status = duet_head_train(s->ctx, NULL, s->options->head, &problem, &t->result);
-    if (t->status != DUET_OK)
-        (void)duet_copy_text(t->message, sizeof t->message, duet_error_message());
+    if (t->status != DUET_OK) duet_failure_take(&t->failure);
 }
 
 static int wider(const void *a, const void *b) {
@@ -81,8 +82,10 @@ static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (end - done > 1)
         for (int64_t i = done; i < end; i++) fit_head(s, &tasks[i]);
         for (; done < end; done++) {
-            if (tasks[done].status != DUET_OK)
-                return duet_fail(tasks[done].status, "%s", tasks[done].message);
+            if (tasks[done].status != DUET_OK) {
+                duet_failure_put(&tasks[done].failure);
+                return tasks[done].status;
+            }
             duet_feature_table_free(&tasks[done].val);
             duet_release(tasks[done].fit.x);
             tasks[done].fit.x = NULL;
@@ -146,9 +149,12 @@ static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader,
                                                 .noise_seed = s->options->seed,
                                                 .batch = s->options->batch},
                                      .stored = s->options->stored,
-                                     .label = label};
+                                     .label = label,
+                                     .bad = s->options->bad};
     (void)duet_copy_text(options.cache, sizeof options.cache, s->options->cache);
     DUET_DO(duet_feature_set_open(s->ctx, &set, model, &s->how, s->dataset, &s->rows, &options));
+    if (!s->read) s->bad = duet_bad_images_count(s->options->bad, DUET_TRAIN);
+    s->read = true;
     const double start = duet_clock();
     DUET_DO(fit_heads(s, set, reader, best));
     s->out->seconds_heads += duet_clock() - start;
@@ -156,6 +162,13 @@ static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader,
 done:
     duet_feature_set_close(set);
     return status;
+}
+
+static int64_t good_rows(const sweep *s, const duet_view *view) {
+    int64_t rows = 0;
+    for (int64_t i = 0; i < view->count; i++)
+        rows += duet_bad_images_reason(s->options->bad, view->split, view->index[i]) == NULL;
+    return rows;
 }
 
 static duet_status baselines(sweep *s, duet_model *model) {
@@ -170,6 +183,22 @@ static duet_status baselines(sweep *s, duet_model *model) {
     return s->options->pixels_row
                ? sweep_reader(s, NULL, "pixels", &(duet_int_list){0}, &s->out->pixels)
                : DUET_OK;
+}
+
+/* All readers on the same images: where one of them finds an image that others could read, all
+ * begin anew without it; what they have computed is in the cache. */
+static duet_status sweep_readers(sweep *s, duet_model *model) {
+    duet_sweep_result *out = s->out;
+    do {
+        s->read = false;
+        out->count = 0;
+        out->best = out->best_random = out->pixels = (duet_sweep_row){.dim = 0};
+        DUET_TRY(sweep_reader(s, model, "model", &s->options->t, &out->best));
+        DUET_TRY(baselines(s, model));
+    } while (duet_bad_images_count(s->options->bad, DUET_TRAIN) != s->bad);
+    out->fit_rows = good_rows(s, &s->fit);
+    out->val_rows = good_rows(s, &s->val);
+    return DUET_OK;
 }
 
 /* Both views are sorted. */
@@ -214,10 +243,7 @@ duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *mo
         return duet_fail(DUET_ARG, "the data set has no labels, so there is no accuracy to sweep");
     if (options->t.count < 1) return duet_fail(DUET_ARG, "no noise steps to sweep; give --t");
     DUET_DO(divide(&s));
-    result.fit_rows = s.fit.count;
-    result.val_rows = s.val.count;
-    DUET_DO(sweep_reader(&s, model, "model", &options->t, &result.best));
-    DUET_DO(baselines(&s, model));
+    DUET_DO(sweep_readers(&s, model));
     result.seconds = duet_clock() - start;
     *out = result;
     result.rows = NULL;
@@ -271,6 +297,7 @@ duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_op
         "pool", list_json(&options->pools), "taps", taps, "rows", rows, "best",
         row_json(&result->best), "features", duet_study_work_json(&result->features), "timings",
         "features", result->features.seconds, "heads", result->seconds_heads);
+    if (root != NULL) json_object_set_new(root, "left_out", duet_study_bad_json(options->bad));
     if (root != NULL && result->best_random.dim > 0)
         json_object_set_new(root, "best_random", row_json(&result->best_random));
     return duet_study_write(folder, "result.json", root);

@@ -45,7 +45,7 @@ static const duet_param rows[] = {
               "of activations and their gradients; weights, statistics and sums stay f32"),
     DUET_SEED(duet_train_options, seed, "0", "seed of weights, order and noise"),
     DUET_TEXT(duet_train_options, on_bad, "stop", "stop|skip",
-              "a corrupt image ends the training, or is left out"),
+              "images that cannot be read: stop at the first, or leave them out and say so"),
 };
 
 const duet_param_table duet_train_params = DUET_TABLE(rows, duet_train_options);
@@ -150,14 +150,13 @@ static duet_status train(duet_trainer *trainer, bool resume) {
 /* The failure that ended the run stays the message, whatever happens while its status is written.
  */
 static void note_failure(const duet_trainer *trainer) {
-    char message[1024];
-    duet_copy_text(message, sizeof message, duet_error_message());
+    duet_failure failure;
     if (!trainer->began) return;
+    duet_failure_take(&failure);
     if (duet_run_file_write(trainer, "failed") != DUET_OK) {
         duet_log(trainer->ctx, DUET_LOG_WARNING, "%s", duet_error_message());
     }
-    duet_error_clear();
-    duet_error_frame("%s", message);
+    duet_failure_put(&failure);
 }
 
 duet_status duet_train(duet_context *ctx, duet_train_result *out, const duet_dataset *dataset,

@@ -2,6 +2,7 @@
  * cli/cmd/cmd_classify.c: duet classify MODEL image…: top 3 with probabilities from the saved head.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@
 #include "cli/cli.h"
 
 typedef struct classify_options {
-    char head[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE];
+    char head[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], classes[DUET_TEXT_SIZE],
+        on_bad[DUET_TEXT_SIZE];
     int64_t top;
 } classify_options;
 
@@ -18,12 +20,21 @@ static const duet_param params[] = {
     DUET_TEXT(classify_options, head, "", NULL,
               "head file (default: the run's, or MODEL's name with .head.safetensors)"),
     DUET_TEXT(classify_options, data, "", NULL,
-              "labelled data set: the accuracy of the model's own classifier on it"),
+              "labelled data set: the accuracy on it, of --head, of the model's own classifier, or "
+              "of the default head; classes are matched by name"),
     DUET_TEXT(classify_options, split, "test", "train|val|test", "its split"),
+    DUET_TEXT(classify_options, classes, "", NULL,
+              "names of the outputs of the model's own classifier: a file with a name a line"),
     DUET_INT(classify_options, top, "3", 1, 5, "classes to show"),
+    CLI_ON_BAD_ROW(classify_options),
 };
 
-enum { MOST = 100000 };
+/* ---- paths ---- */
+
+typedef struct path_list {
+    char **path;
+    int64_t count, capacity;
+} path_list;
 
 static int by_bytes(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -34,30 +45,110 @@ static bool is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static duet_status add(char **list, int64_t *count, const char *folder, const char *name) {
-    if (*count >= MOST)
-        return cli_fail(DUET_ARG, "more than %d images; give fewer at a time", MOST);
+static duet_status add(path_list *list, const char *folder, const char *name) {
     const size_t size = strlen(folder) + strlen(name) + 2;
     char *path = malloc(size);
-    if (path == NULL) return cli_fail(DUET_NO_MEMORY, "out of memory");
+    if (list->count == list->capacity) {
+        const int64_t more = list->capacity > 0 ? 2 * list->capacity : 1024;
+        char **grown = realloc(list->path, (size_t)more * sizeof *grown);
+        if (grown != NULL) {
+            list->path = grown;
+            list->capacity = more;
+        }
+    }
+    if (path == NULL || list->count == list->capacity) {
+        free(path);
+        return cli_fail(DUET_NO_MEMORY, "out of memory");
+    }
     snprintf(path, size, "%s%s%s", folder, *folder ? "/" : "", name);
-    list[(*count)++] = path;
+    list->path[list->count++] = path;
     return DUET_OK;
 }
 
-static duet_status add_folder(char **list, int64_t *count, const char *folder) {
+static duet_status add_folder(path_list *list, const char *folder) {
     DIR *dir = opendir(folder);
-    const int64_t from = *count;
+    const int64_t from = list->count;
     duet_status status = DUET_OK;
     if (dir == NULL) return cli_fail(DUET_IO, "cannot read the folder '%s'", folder);
     for (const struct dirent *entry = readdir(dir); entry != NULL && status == DUET_OK;
          entry = readdir(dir))
-        if (entry->d_name[0] != '.') status = add(list, count, folder, entry->d_name);
+        if (entry->d_name[0] != '.') status = add(list, folder, entry->d_name);
     closedir(dir);
-    qsort(list + from, (size_t)(*count - from), sizeof *list, by_bytes);
-    if (status == DUET_OK && *count == from)
-        status = cli_fail(DUET_ARG, "the folder '%s' is empty", folder);
+    if (status == DUET_OK && list->count == from)
+        return cli_fail(DUET_ARG, "the folder '%s' is empty", folder);
+    qsort(list->path + from, (size_t)(list->count - from), sizeof *list->path, by_bytes);
     return status;
+}
+
+static void free_list(path_list *list) {
+    for (int64_t i = 0; i < list->count; i++) free(list->path[i]);
+    free(list->path);
+}
+
+/* ---- the classifier ---- */
+
+/* Cuts a text into its lines; blank ones at the end do not count. */
+static int cut_lines(char *text, const char **lines, int most) {
+    int count = 0, last = 0;
+    for (char *at = text; *at != '\0' && count < most;) {
+        const size_t length = strcspn(at, "\n");
+        const bool end = at[length] == '\0';
+        lines[count++] = at;
+        at[length] = '\0';
+        if (length > 0 && at[length - 1] == '\r') at[length - 1] = '\0';
+        if (lines[count - 1][0] != '\0') last = count;
+        at += length + !end;
+    }
+    return last;
+}
+
+static duet_status read_text(char **out, const char *path) {
+    enum { MOST_BYTES = 1 << 22 };
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return cli_fail(DUET_NOT_FOUND, "cannot read '%s': %s", path, strerror(errno));
+    char *text = calloc(MOST_BYTES + 1, 1);
+    const size_t size = text != NULL ? fread(text, 1, MOST_BYTES, file) : 0;
+    const bool whole = text != NULL && feof(file) && !ferror(file) && strlen(text) == size;
+    fclose(file);
+    if (!whole) {
+        free(text);
+        return cli_fail(DUET_FORMAT, "'%s' is no list of names, one a line", path);
+    }
+    *out = text;
+    return DUET_OK;
+}
+
+/* --classes: names for the outputs of the model's own classifier. */
+static duet_status name_outputs(duet_model *model, const char *path) {
+    const int outputs = (int)duet_model_logits(model);
+    char *text = NULL;
+    if (outputs == 0)
+        return cli_fail(DUET_ARG, "--classes names the outputs of a model's own classifier; this "
+                                  "model has none, and a head has its names");
+    const char **lines = calloc((size_t)outputs + 1, sizeof *lines);
+    duet_status status =
+        lines != NULL ? read_text(&text, path) : cli_fail(DUET_NO_MEMORY, "out of memory");
+    const int count = status == DUET_OK ? cut_lines(text, lines, outputs + 1) : 0;
+    if (status == DUET_OK && count != outputs)
+        status = cli_fail(DUET_ARG, "'%s' has %s%d names, and the model %d outputs", path,
+                          count > outputs ? "more than " : "", count > outputs ? outputs : count,
+                          outputs);
+    if (status == DUET_OK) status = duet_card_set_classes(model, lines, count);
+    free(lines);
+    free(text);
+    return status;
+}
+
+static void head_path(char out[CLI_PATH], const classify_options *o, const char *model) {
+    const char *dot = strrchr(model, '.');
+    if (o->head[0])
+        snprintf(out, CLI_PATH, "%s", o->head);
+    else if (duet_run_is(model))
+        snprintf(out, CLI_PATH, "%.4000s/head.safetensors", model);
+    else
+        snprintf(out, CLI_PATH, "%.*s.head.safetensors",
+                 (int)(dot != NULL ? dot - model : (long)strlen(model)), model);
 }
 
 /* A model with a classifier of its own needs no head. */
@@ -65,15 +156,8 @@ static duet_status open_head(const cli_state *cli, const classify_options *o,
                              const duet_model *opened, duet_head **head, duet_head_card *card) {
     char path[CLI_PATH];
     const char *model = cli->args[0];
-    if (o->head[0])
-        snprintf(path, sizeof path, "%s", o->head);
-    else if (duet_run_is(model))
-        snprintf(path, sizeof path, "%.4000s/head.safetensors", model);
-    else {
-        const char *dot = strrchr(model, '.');
-        snprintf(path, sizeof path, "%.*s.head.safetensors",
-                 (int)(dot != NULL ? dot - model : (long)strlen(model)), model);
-    }
+    head_path(path, o, model);
+    if (o->classes[0] && !o->head[0]) return DUET_OK; /* it names the outputs of the model itself */
     if (!cli_exists(path) && !o->head[0] && duet_model_logits(opened) > 0) return DUET_OK;
     if (!cli_exists(path))
         return cli_fail(
@@ -83,74 +167,132 @@ static duet_status open_head(const cli_state *cli, const classify_options *o,
     return duet_head_load(head, card, path);
 }
 
-static void show(const cli_state *cli, const duet_prediction *p, const duet_head_card *card,
-                 int top, json_t *rows) {
+typedef struct answers {
+    cli_state *cli;
+    const char *const *names; /* of the outputs; NULL = none */
+    int name_count, top;
+    json_t *rows;
+    int64_t failed;
+    char first[300]; /* what is wrong with the first that failed */
+} answers;
+
+static void show(const duet_prediction *p, void *user) {
+    answers *a = user;
     json_t *classes = json_array();
     char number[32];
-    cli_say(cli, "%s:", p->path);
-    if (p->status != DUET_OK) cli_say(cli, " %s", p->error);
-    for (int i = 0; p->status == DUET_OK && i < p->k && i < top; i++) {
+    cli_say(a->cli, "%s:", p->path);
+    if (p->status != DUET_OK) cli_say(a->cli, " %s", p->error);
+    for (int i = 0; p->status == DUET_OK && i < p->k && i < a->top; i++) {
         snprintf(number, sizeof number, "class %d", p->label[i]);
-        const char *name =
-            p->label[i] < card->class_count ? card->class_names[p->label[i]] : number;
-        cli_say(cli, "%s %s %.1f %%", i ? "," : "", name, 100 * p->probability[i]);
+        const char *name = p->label[i] < a->name_count ? a->names[p->label[i]] : number;
+        cli_say(a->cli, "%s %s %.1f %%", i ? "," : "", name, 100 * p->probability[i]);
         json_array_append_new(classes, json_pack("{s:s,s:i,s:f}", "name", name, "label",
                                                  p->label[i], "probability", p->probability[i]));
     }
-    cli_say(cli, "\n");
-    json_array_append_new(rows, json_pack("{s:s,s:o,s:s}", "image", p->path, "classes", classes,
-                                          "error", p->status == DUET_OK ? "" : p->error));
+    cli_say(a->cli, "\n");
+    if (p->status != DUET_OK && a->failed++ == 0)
+        snprintf(a->first, sizeof a->first, "%s", p->error);
+    if (a->cli->common.json)
+        json_array_append_new(a->rows,
+                              json_pack("{s:s,s:o,s:s}", "image", p->path, "classes", classes,
+                                        "error", p->status == DUET_OK ? "" : p->error));
+    else
+        json_decref(classes);
 }
 
-static duet_status classify(cli_state *cli, const classify_options *o, char **list, int64_t count) {
+static void take_names(answers *a, duet_model *model, const duet_head *head,
+                       const duet_head_card *card) {
+    const duet_card *own = duet_model_card(model);
+    const bool named = head != NULL || own->class_count == duet_model_logits(model);
+    a->names = head != NULL ? card->class_names : (const char *const *)own->class_names;
+    a->name_count = head != NULL ? card->class_count : named ? own->class_count : 0;
+}
+
+/* Images that cannot be read do not keep the others from being answered; they are the command's
+ * failure unless they may be left out. */
+static duet_status end(answers *a, const classify_options *o, int64_t count) {
+    json_t *bad = json_pack("{s:I,s:s}", "images", (json_int_t)a->failed, "first", a->first);
+    cli_json(a->cli, json_pack("{s:O,s:o}", "images", a->rows, "left_out", bad));
+    if (a->failed == 0) return DUET_OK;
+    if (strcmp(o->on_bad, "skip") != 0 || a->failed == count)
+        return cli_fail(DUET_FORMAT, "%lld of %lld images could not be read", (long long)a->failed,
+                        (long long)count);
+    cli_bad_say(a->failed, a->first);
+    return DUET_OK;
+}
+
+static duet_status open_both(cli_state *cli, const classify_options *o, duet_model **model,
+                             duet_head **head, duet_head_card *card) {
+    duet_status status = cli_model_open(cli, model, cli->args[0]);
+    if (status == DUET_OK && o->classes[0] && o->head[0])
+        status = cli_wrong("--head and --classes; a head has its names, give one of them");
+    if (status == DUET_OK && o->classes[0]) status = name_outputs(*model, o->classes);
+    /* The accuracy of a model is that of its own classifier, where it has one and no head is
+     * given. */
+    char path[CLI_PATH];
+    head_path(path, o, cli->args[0]);
+    const bool own = o->data[0] != '\0' && o->head[0] == '\0' &&
+                     (status != DUET_OK || duet_model_logits(*model) > 0 || !cli_exists(path));
+    return status == DUET_OK && !own ? open_head(cli, o, *model, head, card) : status;
+}
+
+static duet_status classify(cli_state *cli, const classify_options *o, const path_list *list) {
     duet_model *model = NULL;
     duet_head *head = NULL;
     duet_head_card card = {0};
-    duet_prediction *out = calloc((size_t)count, sizeof *out);
-    json_t *rows = json_array();
-    int64_t failed = 0;
-    duet_status status = out != NULL ? cli_model_open(cli, &model, cli->args[0])
-                                     : cli_fail(DUET_NO_MEMORY, "out of memory");
-    if (status == DUET_OK) status = open_head(cli, o, model, &head, &card);
-    if (status == DUET_OK)
-        status = duet_classify(cli->ctx, out, model, head, &card, (const char *const *)list, count);
-    for (int64_t i = 0; i < count && status == DUET_OK; i++) {
-        show(cli, &out[i], &card, (int)o->top, rows);
-        failed += out[i].status != DUET_OK;
+    answers a = {.cli = cli, .top = (int)o->top, .rows = json_array()};
+    duet_status status = open_both(cli, o, &model, &head, &card);
+    if (status == DUET_OK) {
+        take_names(&a, model, head, &card);
+        status = duet_classify_each(cli->ctx, model, head, &card, (const char *const *)list->path,
+                                    list->count, show, &a);
     }
-    if (status == DUET_OK) cli_json(cli, json_pack("{s:O}", "images", rows));
-    if (status == DUET_OK && failed > 0)
-        status = cli_fail(DUET_FORMAT, "%lld of %lld images could not be read", (long long)failed,
-                          (long long)count);
-    json_decref(rows);
-    free(out);
+    if (status == DUET_OK) status = end(&a, o, list->count);
+    json_decref(a.rows);
     duet_head_free(head);
     duet_model_close(model);
     return status;
 }
 
+static void show_accuracy(cli_state *cli, const classify_options *o, const duet_dataset *dataset,
+                          const duet_evaluation *e) {
+    const duet_dataset_info *info = duet_dataset_describe(dataset);
+    const duet_accuracy *accuracy = &e->accuracy;
+    const double top1 = duet_accuracy_top1(accuracy), top5 = duet_accuracy_top5(accuracy),
+                 mean = duet_accuracy_mean_class(accuracy);
+    cli_say(cli,
+            "%s, %s split: top-1 %.2f %%, top-5 %.2f %%, mean of the classes %.2f %% on %lld "
+            "rows",
+            info->name, o->split, top1, top5, mean, (long long)accuracy->rows);
+    cli_say(cli, " (%d of the %d classes of the set, %d outputs, matched by %s)", e->matched,
+            info->class_count, accuracy->classes, e->by_name ? "name" : "number");
+    if (cli_bad_count(cli) > 0) cli_say(cli, ", %lld left out", (long long)cli_bad_count(cli));
+    cli_say(cli, "\n");
+    cli_json(cli, json_pack("{s:s,s:s,s:I,s:f,s:f,s:f,s:i,s:i,s:i,s:s,s:I,s:s,s:o}", "data",
+                            info->name, "split", o->split, "rows", (json_int_t)accuracy->rows,
+                            "top1", top1, "top5", top5, "mean_class", mean, "classes",
+                            info->class_count, "outputs", accuracy->classes, "matched", e->matched,
+                            "matched_by", e->by_name ? "name" : "number", "rows_not_measured",
+                            (json_int_t)e->unmatched, "classes_not_measured", e->others, "left_out",
+                            cli_bad_json(cli)));
+}
+
 static duet_status evaluate(cli_state *cli, const classify_options *o) {
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
-    duet_accuracy accuracy = {0};
+    duet_head *head = NULL;
+    duet_head_card card = {0};
+    duet_evaluation result = {0};
     duet_split split = DUET_TEST;
     duet_status status = duet_split_parse(&split, o->split);
-    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
+    if (status == DUET_OK) status = cli_on_bad(cli, o->on_bad);
+    if (status == DUET_OK) status = open_both(cli, o, &model, &head, &card);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
-    if (status == DUET_OK) status = duet_evaluate(cli->ctx, &accuracy, model, dataset, split);
-    if (status == DUET_OK) {
-        const double top1 = duet_accuracy_top1(&accuracy), top5 = duet_accuracy_top5(&accuracy);
-        cli_say(cli,
-                "%s, %s split: top-1 %.2f %%, top-5 %.2f %%, mean of the classes %.2f %% on %lld "
-                "rows\n",
-                duet_dataset_describe(dataset)->name, o->split, top1, top5,
-                duet_accuracy_mean_class(&accuracy), (long long)accuracy.rows);
-        cli_json(cli, json_pack("{s:s,s:s,s:I,s:f,s:f,s:f}", "data",
-                                duet_dataset_describe(dataset)->name, "split", o->split, "rows",
-                                (json_int_t)accuracy.rows, "top1", top1, "top5", top5, "mean_class",
-                                duet_accuracy_mean_class(&accuracy)));
-    }
-    duet_accuracy_free(&accuracy);
+    if (status == DUET_OK)
+        status = duet_evaluate(cli->ctx, &result, model, head, &card, dataset, split, cli->bad);
+    if (status == DUET_OK) show_accuracy(cli, o, dataset, &result);
+    duet_evaluation_free(&result);
+    duet_head_free(head);
     duet_dataset_close(dataset);
     duet_model_close(model);
     return status;
@@ -158,21 +300,19 @@ static duet_status evaluate(cli_state *cli, const classify_options *o) {
 
 static duet_status run(cli_state *cli) {
     const classify_options *o = cli->options;
+    path_list list = {0};
+    duet_status status = DUET_OK;
     if (o->data[0])
         return cli->arg_count == 1 ? evaluate(cli, o)
                                    : cli_wrong("images and --data; give one of them");
     if (cli->arg_count < 2)
         return cli_wrong(
             "give images, or --data DATA for the accuracy of the model's own classifier");
-    char **list = calloc(MOST, sizeof *list);
-    int64_t count = 0;
-    duet_status status = list != NULL ? DUET_OK : cli_fail(DUET_NO_MEMORY, "out of memory");
     for (int i = 1; i < cli->arg_count && status == DUET_OK; i++)
-        status = is_folder(cli->args[i]) ? add_folder(list, &count, cli->args[i])
-                                         : add(list, &count, "", cli->args[i]);
-    if (status == DUET_OK) status = classify(cli, o, list, count);
-    for (int64_t i = 0; i < count; i++) free(list[i]);
-    free(list);
+        status = is_folder(cli->args[i]) ? add_folder(&list, cli->args[i])
+                                         : add(&list, "", cli->args[i]);
+    if (status == DUET_OK) status = classify(cli, o, &list);
+    free_list(&list);
     return status;
 }
 
@@ -184,7 +324,9 @@ const cli_cmd duet_cmd_classify = {
         "MODEL image.png… | folder [options]\n       duet classify MODEL --data DATA [options]",
     .details =
         "MODEL is a run folder or a model file; 'duet probe' makes the head, unless the model has "
-        "a classifier of its own. Images are preprocessed as the model's card says.",
+        "a classifier of its own. Images are preprocessed as the model's card says.\n"
+        "Classes of DATA and outputs are matched by name, whatever their order and number; outputs "
+        "without names: --classes, or as many\nclasses as outputs, in their order.",
     .min_args = 1,
     .max_args = 4000,
     .missing = "give a model and images",

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 
 typedef struct data_options {
-    char out[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE];
+    char out[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     int64_t size;
 } data_options;
 
@@ -16,6 +16,7 @@ static const duet_param params[] = {
     DUET_TEXT(data_options, split, "train", "train|val|test", "pack: which rows"),
     DUET_INT(data_options, size, "0", 0, 4096,
              "pack: side to scale the images to; 0 = as they are"),
+    CLI_ON_BAD_ROW(data_options),
 };
 
 static duet_status list(cli_state *cli) {
@@ -41,13 +42,16 @@ static duet_status pack(cli_state *cli, const char *path) {
     duet_status status = cli_check_out(o->out, ".zip .tar");
     if (status == DUET_OK) status = duet_split_parse(&split, o->split);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, path);
-    if (status == DUET_OK) status = duet_dataset_pack(cli->ctx, dataset, split, o->size, o->out);
+    if (status == DUET_OK) status = cli_on_bad(cli, o->on_bad);
+    if (status == DUET_OK)
+        status = duet_dataset_pack(cli->ctx, dataset, split, o->size, o->out, cli->bad);
     if (status == DUET_OK) {
-        const long long count = (long long)duet_dataset_describe(dataset)->count[split];
+        const long long count =
+            (long long)(duet_dataset_describe(dataset)->count[split] - cli_bad_count(cli));
         cli_progress_end();
         cli_say(cli, "packed %lld images of the split %s: %s\n", count, o->split, o->out);
-        cli_json(cli, json_pack("{s:s,s:s,s:I}", "out", o->out, "split", o->split, "images",
-                                (json_int_t)count));
+        cli_json(cli, json_pack("{s:s,s:s,s:I,s:o}", "out", o->out, "split", o->split, "images",
+                                (json_int_t)count, "left_out", cli_bad_json(cli)));
     }
     duet_dataset_close(dataset);
     return status;

@@ -9,7 +9,7 @@
 
 typedef struct features_options {
     char data[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE], type[DUET_TEXT_SIZE],
-        cache[DUET_TEXT_SIZE];
+        cache[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     int64_t t, tap, pool, batch;
     uint64_t seed;
     bool fresh;
@@ -32,6 +32,7 @@ static const duet_param params[] = {
               "whole for a model file"),
     DUET_BOOLEAN(features_options, fresh, "false",
                  "forgets the features kept there and computes them again"),
+    CLI_ON_BAD_ROW(features_options),
 };
 
 /* The rows go to the cache as batches end: what is stopped goes on where it was. */
@@ -48,6 +49,9 @@ static duet_status compute(cli_state *cli, const features_options *o, duet_model
     if (status == DUET_OK)
         status = duet_feature_set_open(cli->ctx, &set, model, NULL, dataset, view, options);
     if (status == DUET_OK) status = duet_feature_set_table(set, 0, view, &table);
+    if (status == DUET_OK && table.rows == 0)
+        status = cli_fail(DUET_FORMAT, "none of the %lld images can be read: %s",
+                          (long long)view->count, duet_bad_images_first(cli->bad));
     if (status == DUET_OK) status = duet_feature_table_save(&table, o->out, type);
     if (status == DUET_OK) {
         const duet_features_work work = duet_feature_set_work(set);
@@ -57,11 +61,12 @@ static duet_status compute(cli_state *cli, const features_options *o, duet_model
         cli_say(cli, "wrote %s: %lld rows x %lld (t %lld, tap %d, pool %d)\n", o->out,
                 (long long)table.rows, (long long)table.dim, (long long)table.t, table.tap,
                 table.pool);
-        cli_json(cli, json_pack("{s:s,s:I,s:I,s:s,s:I,s:i,s:i,s:I,s:I,s:f}", "out", o->out, "rows",
-                                (json_int_t)table.rows, "dim", (json_int_t)table.dim, "type",
-                                o->type, "t", (json_int_t)table.t, "tap", table.tap, "pool",
-                                table.pool, "computed", (json_int_t)work.computed, "cached",
-                                (json_int_t)work.cached, "seconds", work.seconds));
+        cli_json(cli,
+                 json_pack("{s:s,s:I,s:I,s:s,s:I,s:i,s:i,s:I,s:I,s:f,s:o}", "out", o->out, "rows",
+                           (json_int_t)table.rows, "dim", (json_int_t)table.dim, "type", o->type,
+                           "t", (json_int_t)table.t, "tap", table.tap, "pool", table.pool,
+                           "computed", (json_int_t)work.computed, "cached", (json_int_t)work.cached,
+                           "seconds", work.seconds, "left_out", cli_bad_json(cli)));
     }
     duet_feature_table_free(&table);
     duet_feature_set_close(set);
@@ -74,7 +79,8 @@ static duet_status features(cli_state *cli, const features_options *o, duet_mode
     duet_features_options options = {
         .reader = {.t = o->t, .noise_seed = o->seed, .batch = o->batch},
         .stored = cli_dtype(o->type),
-        .label = "features"};
+        .label = "features",
+        .bad = cli->bad};
     const bool clean = duet_model_recogniser(model);
     if (((o->t == -2 && !clean) || o->tap == 0 || o->pool == 0) && !best->valid)
         return cli_fail(DUET_ARG, "the model has no recommended setting yet; give --t, --tap and "
@@ -105,6 +111,7 @@ static duet_status run(cli_state *cli) {
     if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
     if (!o->out[0]) return cli_wrong("where to? give --out f.npz, f.npy or f.safetensors");
     duet_status status = cli_check_out(o->out, ".npz .npy .safetensors");
+    if (status == DUET_OK) status = cli_on_bad(cli, o->on_bad);
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK) status = features(cli, o, model, dataset);

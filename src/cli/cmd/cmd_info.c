@@ -328,19 +328,15 @@ static bool describes_a_model(const char *path) {
  * stands, as it does of a network with which something is wrong. */
 static duet_status other_than_model(cli_state *cli, const char *path, bool all,
                                     duet_status status) {
-    char message[1024], before[CLI_PATH];
+    char message[1024], reason[1024];
+    const bool tensors = duet_error_cause() == DUET_CAUSE_NO_MODEL;
     snprintf(message, sizeof message, "%s", cli_message());
+    snprintf(reason, sizeof reason, "%s", duet_error_reason());
     if (status == DUET_CANCELLED || !cli_exists(path) || describes_a_model(path) ||
         cli->model_flags[0])
         return status;
     if (cli_dataset_show(cli, path) == DUET_OK) return DUET_OK;
-    snprintf(before, sizeof before, "cannot load '%.4000s': ", path);
-    const bool other =
-        strstr(message, "no known architecture") != NULL || strstr(message, "it is a") != NULL ||
-        strstr(message, "it is the state") != NULL || strstr(message, "it holds no tensor") != NULL;
-    const char *const why =
-        strncmp(message, before, strlen(before)) == 0 ? message + strlen(before) : message;
-    return other && cli_store_show(cli, path, why, all) == DUET_OK
+    return tensors && cli_store_show(cli, path, reason, all) == DUET_OK
                ? DUET_OK
                : cli_fail(status, "%s", message);
 }

@@ -8,7 +8,7 @@
 
 typedef struct probe_options {
     char data[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE],
-        cache_type[DUET_TEXT_SIZE];
+        cache_type[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     int64_t t, tap, pool, rows, seeds, batch, neighbours;
     uint64_t seed;
     bool baselines, fresh;
@@ -34,6 +34,7 @@ static const duet_param params[] = {
               "type in which they are kept; f16 takes half the room"),
     DUET_BOOLEAN(probe_options, fresh, "false",
                  "forgets the features kept there and computes them again"),
+    CLI_ON_BAD_ROW(probe_options),
 };
 
 /* Sweeps where no setting is known: probe without settings just works. */
@@ -51,7 +52,8 @@ static duet_status setting(const cli_state *cli, const probe_options *o, duet_pr
                                       .seed = o->seed,
                                       .batch = o->batch,
                                       .head = "linear",
-                                      .stored = out->stored};
+                                      .stored = out->stored,
+                                      .bad = out->bad};
         duet_sweep_result result = {0};
         if (clean) options.t = (duet_int_list){.count = 1, .v = {-1}};
         cli_say(cli, "no recommended setting yet: sweeping first ('duet sweep' does it in full)\n");
@@ -104,9 +106,10 @@ static duet_status neighbours(cli_state *cli, const probe_options *o, duet_model
     snprintf(path, sizeof path, "%.4000s/neighbours.png", step->folder);
     cli_say(cli, "neighbours: %s\n", path);
     status = cli_step_done(cli, step);
-    cli_json(cli, json_pack("{s:s,s:s,s:b,s:{s:I,s:i,s:i},s:s}", "command", "probe", "data",
-                            o->data, "labelled", 0, "setting", "t", (json_int_t)options->t, "tap",
-                            options->tap, "pool", options->pool, "neighbours", path));
+    cli_json(cli,
+             json_pack("{s:s,s:s,s:b,s:{s:I,s:i,s:i},s:s,s:o}", "command", "probe", "data", o->data,
+                       "labelled", 0, "setting", "t", (json_int_t)options->t, "tap", options->tap,
+                       "pool", options->pool, "neighbours", path, "left_out", cli_bad_json(cli)));
     return status;
 }
 
@@ -138,7 +141,8 @@ static duet_status probe(cli_state *cli, const probe_options *o, duet_model *mod
                                   .seed = o->seed,
                                   .batch = o->batch,
                                   .neighbours = (int)o->neighbours,
-                                  .stored = cli_dtype(o->cache_type)};
+                                  .stored = cli_dtype(o->cache_type),
+                                  .bad = cli->bad};
     cli_step step;
     snprintf(options.head, sizeof options.head, "%s", o->head);
     duet_status status = cli_check_one(model, o->tap, o->pool);
@@ -159,7 +163,8 @@ static duet_status run(cli_state *cli) {
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
     if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
-    duet_status status = cli_model_open(cli, &model, cli->args[0]);
+    duet_status status = cli_on_bad(cli, o->on_bad);
+    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK) status = probe(cli, o, model, dataset);
     duet_dataset_close(dataset);

@@ -8,7 +8,7 @@
 
 typedef struct sweep_options {
     char data[DUET_TEXT_SIZE], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE],
-        cache_type[DUET_TEXT_SIZE];
+        cache_type[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     duet_int_list t, tap, pool;
     int64_t batch;
     uint64_t seed;
@@ -32,6 +32,7 @@ static const duet_param params[] = {
               "type in which they are kept; f16 takes half the room"),
     DUET_BOOLEAN(sweep_options, fresh, "false",
                  "forgets the features kept there and computes them again"),
+    CLI_ON_BAD_ROW(sweep_options),
 };
 
 /* --rows where it is not "all". */
@@ -102,6 +103,7 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
     if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "sweep");
     if (status != DUET_OK) return status;
     status = fill(&options, o, step.run);
+    options.bad = cli->bad;
     if (duet_model_recogniser(model)) options.t = (duet_int_list){.count = 1, .v = {-1}};
     if (status == DUET_OK) status = duet_sweep(cli->ctx, &result, model, dataset, &options);
     if (status == DUET_OK) status = duet_sweep_save(&result, &options, model, dataset, step.folder);
@@ -135,7 +137,8 @@ static duet_status run(cli_state *cli) {
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
     if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
-    duet_status status = cli_model_open(cli, &model, cli->args[0]);
+    duet_status status = cli_on_bad(cli, o->on_bad);
+    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK && !duet_dataset_describe(dataset)->labelled)
         status = cli_fail(DUET_ARG,

@@ -160,15 +160,6 @@ static duet_status finish(cli_state *cli, const training *t, const duet_train_re
     return DUET_OK;
 }
 
-/* A corrupt image need not be the end. */
-static duet_status advise(duet_status status, const duet_train_options *train) {
-    const char *message = duet_error_message();
-    if (status == DUET_OK || strncmp(message, "data set '", 10) != 0 ||
-        strstr(message, ": image '") == NULL || strcmp(train->on_bad, "skip") == 0)
-        return status;
-    return cli_fail(status, "%s; --on-bad skip leaves such images out", message);
-}
-
 /* What failed before its first step leaves no folder. */
 static void clear_away(const training *t, bool named) {
     if (t->resume || !t->run[0] || (duet_run_is(t->run) && steps_of(t->run) > 0)) return;
@@ -178,7 +169,6 @@ static void clear_away(const training *t, bool named) {
 
 static duet_status run(cli_state *cli) {
     const train_options *o = cli->options;
-    const duet_train_options *train = cli->extra;
     duet_train_result result = {0};
     training t = {0};
     duet_status status =
@@ -190,8 +180,6 @@ static duet_status run(cli_state *cli) {
             status = interrupted(&t, &result);
         else if (status == DUET_OK)
             status = finish(cli, &t, &result);
-        else
-            status = advise(status, train);
     }
     if (status != DUET_OK && status != DUET_CANCELLED) clear_away(&t, o->out[0] != '\0');
     duet_dataset_close(t.dataset);

@@ -93,10 +93,12 @@ duet_status duet_image_check(int64_t width, int64_t height, const char *name) {
                          (long long)height);
     if (width > DUET_IMAGE_MAX_SIDE || height > DUET_IMAGE_MAX_SIDE ||
         width * height > DUET_IMAGE_MAX_PIXELS)
-        return duet_fail(DUET_NO_MEMORY,
-                         "image '%s' is %lld x %lld pixels; the limits are %d a side and %d in all",
-                         name, (long long)width, (long long)height, DUET_IMAGE_MAX_SIDE,
-                         DUET_IMAGE_MAX_PIXELS);
+        return duet_because(
+            DUET_CAUSE_BAD_IMAGE,
+            duet_fail(DUET_NO_MEMORY,
+                      "image '%s' is %lld x %lld pixels; the limits are %d a side and %d in all",
+                      name, (long long)width, (long long)height, DUET_IMAGE_MAX_SIDE,
+                      DUET_IMAGE_MAX_PIXELS));
     return DUET_OK;
 }
 

@@ -72,8 +72,8 @@ static bool is_text(const uint8_t *head, size_t size) {
 }
 
 /* What a file that no format knows looks like. `text` is storage for an answer that is not
- * constant. */
-static const char *describe(const uint8_t *head, size_t size, char text[64]) {
+ * constant; *advises: the answer says what to do. */
+static const char *describe(const uint8_t *head, size_t size, char text[64], bool *advises) {
     if (size == 0) return "empty";
     for (int i = 0; i < DUET_COUNT(signatures); i++) {
         const signature *s = &signatures[i];
@@ -82,6 +82,7 @@ static const char *describe(const uint8_t *head, size_t size, char text[64]) {
     if (size >= 4 && memcmp(head, "PK\3\4", 4) == 0) {
         const bool script = memmem(head, size, "/data/0", 7) != NULL ||
                             memmem(head, size, "code/__torch__", 14) != NULL;
+        *advises = script;
         return script ? "a TorchScript program; save the weights alone: "
                         "torch.save(model.state_dict(), 'weights.pt')"
                       : "a zip archive without numpy arrays";
@@ -108,6 +109,14 @@ static duet_status read_head(uint8_t head[HEAD_SIZE], size_t *size, int64_t *fil
     return DUET_OK;
 }
 
+/* What the file holds is at fault, unless the system or the memory is. */
+static duet_status open_as(duet_store *store, const char *path) {
+    const duet_status status = store->format->open(store, path);
+    return status == DUET_FORMAT || status == DUET_UNSUPPORTED
+               ? duet_because(DUET_CAUSE_NO_STORE, status)
+               : status;
+}
+
 duet_status duet_store_open(duet_store **out, const char *path) {
     duet_status status = DUET_OK;
     duet_store *store = NULL;
@@ -121,9 +130,12 @@ duet_status duet_store_open(duet_store **out, const char *path) {
         if (formats[i]->detect(head, size, file_size)) store->format = formats[i];
     if (store->format == NULL) {
         char text[64];
-        DUET_FAIL(DUET_FORMAT, "'%s' is %s", path, describe(head, size, text));
+        bool advises = false;
+        status = duet_fail(DUET_FORMAT, "'%s' is %s", path, describe(head, size, text, &advises));
+        if (advises) status = duet_advised(status);
+        DUET_DO(duet_because(DUET_CAUSE_NO_STORE, status));
     }
-    DUET_CONTEXT(store->format->open(store, path), "cannot open '%s'", path);
+    DUET_CONTEXT(open_as(store, path), "cannot open '%s'", path);
     *out = store;
     return DUET_OK;
 done:

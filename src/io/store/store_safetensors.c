@@ -99,10 +99,11 @@ static duet_status read_span(record *r, const json_t *value, int64_t data_at, in
         return duet_fail(DUET_FORMAT, "tensor '%s' has data_offsets [%lld, %lld]", name,
                          (long long)begin, (long long)end);
     if (end > size)
-        return duet_fail(DUET_FORMAT,
-                         "tensor '%s' ends at byte %lld of the data, but there are only %lld; is "
-                         "the file cut off?",
-                         name, (long long)end, (long long)size);
+        return duet_advised(
+            duet_fail(DUET_FORMAT,
+                      "tensor '%s' ends at byte %lld of the data, but there are only %lld; is "
+                      "the file cut off?",
+                      name, (long long)end, (long long)size));
     const int64_t need =
         duet_shape_count(&r->entry.shape) * (int64_t)duet_dtype_size(r->entry.dtype);
     if (end - begin != need)
@@ -210,9 +211,9 @@ static duet_status store_open(duet_store *store, const char *path) {
         return duet_fail(DUET_FORMAT, "the header's length is %llu bytes; the limit is %d",
                          (unsigned long long)length, MAX_HEADER);
     if ((int64_t)length > s->map.size - HEADER_AT)
-        return duet_fail(DUET_FORMAT,
-                         "the header has %llu bytes, but only %lld follow; is the file cut off?",
-                         (unsigned long long)length, (long long)(s->map.size - HEADER_AT));
+        return duet_advised(duet_fail(
+            DUET_FORMAT, "the header has %llu bytes, but only %lld follow; is the file cut off?",
+            (unsigned long long)length, (long long)(s->map.size - HEADER_AT)));
     const char *text = (const char *)s->map.data + HEADER_AT;
     if (length < 2 || text[0] != '{')
         return duet_fail(DUET_FORMAT, "the header is not a JSON object");

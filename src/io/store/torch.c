@@ -94,9 +94,9 @@ static duet_status read_storage(duet_torch_tensor *t, duet_dtype *dtype, const n
         id->item[2]->kind != DUET_PICKLE_TEXT || !is_integer(id->item[4]))
         return duet_fail(DUET_FORMAT, "tensor '%s' has no storage", name);
     if (id->count > 5 && id->item[5]->kind != DUET_PICKLE_NONE)
-        return duet_fail(
+        return duet_advised(duet_fail(
             DUET_UNSUPPORTED,
-            "tensor '%s' lies in a view of a storage (PyTorch before 0.4); save it again", name);
+            "tensor '%s' lies in a view of a storage (PyTorch before 0.4); save it again", name));
     if (id->item[1]->global->value == NO_DTYPE)
         return duet_fail(DUET_UNSUPPORTED,
                          "tensor '%s' has elements of torch.%s, which this version does not read",

@@ -64,6 +64,57 @@ static void test_threads_have_their_own(void **state) {
     assert_string_equal(duet_error_message(), "ours");
 }
 
+static void test_causes(void **state) {
+    (void)state;
+    duet_error_clear();
+    assert_int_equal(duet_error_cause(), DUET_CAUSE_NONE);
+    assert_false(duet_error_advises());
+    assert_int_equal(duet_because(DUET_CAUSE_BAD_IMAGE, DUET_OK), DUET_OK);
+    assert_int_equal(duet_error_cause(), DUET_CAUSE_NONE);
+    /* Who is nearest to the failure knows best, and frames change nothing. */
+    assert_int_equal(duet_because(DUET_CAUSE_NO_STORE, duet_fail(DUET_FORMAT, "cut off")),
+                     DUET_FORMAT);
+    duet_error_frame("cannot open '%s'", "a");
+    assert_int_equal(duet_because(DUET_CAUSE_NO_MODEL, DUET_FORMAT), DUET_FORMAT);
+    duet_error_frame("cannot load '%s'", "a");
+    assert_int_equal(duet_error_cause(), DUET_CAUSE_NO_STORE);
+    assert_string_equal(duet_error_message(), "cannot load 'a': cannot open 'a': cut off");
+    assert_string_equal(duet_error_reason(), "cut off");
+    /* The next failure begins anew. */
+    assert_int_equal(duet_advised(duet_fail(DUET_ARG, "no; do this")), DUET_ARG);
+    assert_int_equal(duet_error_cause(), DUET_CAUSE_NONE);
+    assert_true(duet_error_advises());
+    duet_fail(DUET_ARG, "next");
+    assert_false(duet_error_advises());
+    assert_string_equal(duet_error_reason(), "next");
+}
+
+static void test_reason_of_a_cut_message(void **state) {
+    (void)state;
+    char frame[1201];
+    memset(frame, 'f', sizeof frame - 1);
+    frame[sizeof frame - 1] = '\0';
+    duet_fail(DUET_IO, "inner");
+    duet_error_frame("%s", frame); /* no room is left for what it is about */
+    assert_int_equal(strlen(duet_error_reason()), strlen(duet_error_message()));
+}
+
+static void test_failures_travel(void **state) {
+    (void)state;
+    duet_failure kept;
+    (void)duet_because(DUET_CAUSE_BAD_IMAGE, duet_fail(DUET_FORMAT, "ours"));
+    duet_error_frame("frame");
+    duet_failure_take(&kept);
+    duet_fail(DUET_IO, "another");
+    duet_failure_put(&kept);
+    assert_string_equal(duet_error_message(), "frame: ours");
+    assert_string_equal(duet_error_reason(), "ours");
+    assert_int_equal(duet_error_cause(), DUET_CAUSE_BAD_IMAGE);
+    duet_error_clear();
+    assert_string_equal(duet_error_message(), "");
+    assert_int_equal(duet_error_cause(), DUET_CAUSE_NONE);
+}
+
 static duet_status owning(duet_status inner, int *released) {
     duet_status status = DUET_OK;
     DUET_CONTEXT(inner == DUET_OK ? DUET_OK : duet_fail(inner, "inner"), "frame %d", 7);
@@ -172,6 +223,9 @@ int main(void) {
         cmocka_unit_test(test_message_and_frames),
         cmocka_unit_test(test_long_message_ends_at_a_character),
         cmocka_unit_test(test_threads_have_their_own),
+        cmocka_unit_test(test_causes),
+        cmocka_unit_test(test_reason_of_a_cut_message),
+        cmocka_unit_test(test_failures_travel),
         cmocka_unit_test(test_macros),
         cmocka_unit_test(test_names_and_system),
         cmocka_unit_test(test_context),
