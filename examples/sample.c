@@ -10,7 +10,7 @@
 static duet_status draw(duet_context *ctx, duet_model *model, const char *path, int steps) {
     enum { count = 16, columns = 4 };
     duet_sample_options options = {.count = count, .seed = 1, .label = -1};
-    snprintf(options.sampler, sizeof options.sampler, "ddim:steps=%d", steps);
+    snprintf(options.sampler, sizeof options.sampler, "ddpm:steps=%d", steps);
 
     /* What the card says about the images: here their side and channels. */
     const duet_preprocess *how = &duet_model_card(model)->preprocess;

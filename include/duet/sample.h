@@ -10,8 +10,11 @@
 extern "C" {
 #endif
 
+/* Fresh noise in every step: ddim without any multiplies small errors (docs/samplers.md). */
+#define DUET_DEFAULT_SAMPLER "ddpm:steps=50"
+
 typedef struct duet_sample_options {
-    char sampler[DUET_TEXT_SIZE]; /* spec; empty = "ddim:steps=50" */
+    char sampler[DUET_TEXT_SIZE]; /* spec; empty = DUET_DEFAULT_SAMPLER */
     int64_t count, first;         /* samples first .. first+count-1 */
     uint64_t seed;
     int64_t batch; /* 0 = chosen */

@@ -106,7 +106,7 @@ duet_status duet_sample_each(duet_context *ctx, duet_model *model,
     sample_buffers b = {0};
     sampling s = {.ctx = ctx, .count = options->count};
     const int64_t dim = model->shape.size * model->shape.size * model->shape.in_channels;
-    const char *spec = options->sampler[0] != '\0' ? options->sampler : "ddim:steps=50";
+    const char *spec = options->sampler[0] != '\0' ? options->sampler : DUET_DEFAULT_SAMPLER;
     DUET_DO(check_options(model, options));
     DUET_DO(duet_family_parse(&duet_family_sampler, &entry, &choice, sizeof choice, spec));
     const int64_t wanted = options->batch > 0 ? options->batch : DEFAULT_BATCH;

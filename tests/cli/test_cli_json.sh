@@ -12,6 +12,8 @@ ok info run --plan --tap 2 --json --threads 1
 object plan.0.op plan.0.seconds plan.0.bytes plan.0.kernel plan.0.roofline_percent kinds.0.op not_convolution machine.peak_gflops session_bytes session_memory.activations
 ok sample run --sampler ddim:steps=2 --count 2 --json
 object command=sample count=2 grid=grid.png damaged.count damaged.of=2 damaged.percent damaged.rough damaged.flat damaged.low damaged.high damaged.real=60
+ok sample run --count 1 --json
+object sampler=ddpm:steps=50
 ok sample run --sampler ddim:steps=2 --count 2 --out s.png --json
 object command=sample out=s.png
 ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 2 --out s.npz --json

@@ -13,7 +13,7 @@ typedef struct sample_options {
 } sample_options;
 
 static const duet_param params[] = {
-    DUET_TEXT(sample_options, sampler, "ddim:steps=50", NULL,
+    DUET_TEXT(sample_options, sampler, DUET_DEFAULT_SAMPLER, NULL,
               "NAME:key=value,… ('duet help sampler')"),
     DUET_INT(sample_options, count, "64", 1, 1000000, "how many images"),
     DUET_SEED(sample_options, seed, "0", "seed; sample i depends on the seed and i only"),
@@ -174,7 +174,7 @@ const cli_cmd duet_cmd_sample = {
              .params = DUET_TABLE(params, sample_options)},
     .usage = "MODEL [options]",
     .details =
-        "MODEL is a run folder or a model file.\n  duet sample RUN --sampler ddim:steps=50 "
+        "MODEL is a run folder or a model file.\n  duet sample RUN --sampler ddpm:steps=100 "
         "--count 64 --seed 1 --out x.png\n"
         "Images are written as they come: memory does not grow with --count, but for a grid. "
         "Ctrl-C leaves no half file; a folder\nkeeps the images that are finished.",

@@ -37,7 +37,8 @@ static duet_status run(const void *options, duet_sampler_state *state) {
 
 const duet_sampler duet_sampler_ddim = {
     .info = {.name = "ddim",
-             .help = "deterministic sampling in few steps",
+             .help =
+                 "deterministic sampling in few steps; eta adds noise, which young networks need",
              .params = DUET_TABLE(rows, ddim_options)},
     .run = run,
 };

@@ -170,6 +170,29 @@ static void test_labels(void **state) {
     duet_model_close(model);
 }
 
+/* No sampler chosen: ancestral sampling in 50 steps, whose noise damps what the network gets wrong.
+ */
+static void draw(duet_model *model, const char *sampler, uint8_t *pixels) {
+    duet_sample_options options = {.count = 2, .seed = 4, .label = -1};
+    duet_copy_text(options.sampler, sizeof options.sampler, sampler);
+    watch.done = 0.0;
+    watch.calls = 0;
+    assert_int_equal(duet_sample(ctx, model, &options, pixels), DUET_OK);
+    assert_int_equal(watch.calls, 50);
+}
+
+static void test_default(void **state) {
+    (void)state;
+    duet_model *model = tiny("", true);
+    uint8_t pixels[2 * DIM], other[2 * DIM];
+    draw(model, "", pixels);
+    draw(model, "ddpm:steps=50", other);
+    assert_memory_equal(pixels, other, sizeof pixels);
+    draw(model, "ddim:steps=50", other);
+    assert_memory_not_equal(pixels, other, sizeof pixels);
+    duet_model_close(model);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     duet_model *model = tiny("", false);
@@ -246,9 +269,10 @@ static void test_strip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_independent),   cmocka_unit_test(test_each),
-        cmocka_unit_test(test_labels),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_denoiser_rows), cmocka_unit_test(test_strip),
+        cmocka_unit_test(test_independent), cmocka_unit_test(test_each),
+        cmocka_unit_test(test_labels),      cmocka_unit_test(test_default),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_denoiser_rows),
+        cmocka_unit_test(test_strip),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
