@@ -22,6 +22,9 @@ typedef struct duet_sweep_options {
     duet_dtype stored;    /* of the features in the cache: DUET_F32 or DUET_F16 */
     duet_bad_images *bad; /* NULL, or the record of what is left out: of every row of the result the
                              same images */
+    /* 0 = as long as it takes; else the first rows and heads are measured, and pools (the largest
+     * first) and rows are left out as far as the time demands. */
+    double minutes;
 } duet_sweep_options;
 
 typedef struct duet_sweep_row {
@@ -39,6 +42,7 @@ typedef struct duet_sweep_result {
     int64_t fit_rows, val_rows;
     double seconds, seconds_heads;
     duet_features_work features;
+    duet_int_list pools; /* that were tried: of the options, those for which there was time */
 } duet_sweep_result;
 DUET_NODISCARD duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *model,
                                       const duet_dataset *dataset,
@@ -65,6 +69,8 @@ typedef struct duet_probe_options {
     duet_dtype stored;    /* of the features in the cache: DUET_F32 or DUET_F16 */
     int neighbours;       /* test images shown with their nearest training images; 0 = none */
     duet_bad_images *bad; /* as in a sweep */
+    /* 0 = as long as it takes; else training rows are as many as there is time for. */
+    double minutes;
 } duet_probe_options;
 
 /* A line of the result: the model or a baseline. top1 on the test split, percent. */

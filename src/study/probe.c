@@ -12,7 +12,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "study/budget.h"
 #include "study/study.h"
+
+/* Training rows that are measured where the time is limited, and the fewest. */
+enum { PILOT_ROWS = 1000, FEWEST_ROWS = 50 };
 
 typedef struct probe {
     duet_context *ctx;
@@ -25,6 +29,7 @@ typedef struct probe {
     int64_t bad[DUET_SPLIT_COUNT]; /* images left out when the first table of a split was made */
     bool read[DUET_SPLIT_COUNT];
     bool again; /* more of them since: then that table had rows that later ones lack */
+    duet_features_work first; /* of the first rows, where the time is limited */
 } probe;
 
 /* Behind everything that reads images of a split. */
@@ -250,6 +255,57 @@ done:
     return status;
 }
 
+static void free_views(probe *p) {
+    duet_view_free(&p->train);
+    duet_view_free(&p->test);
+    duet_view_free(&p->part);
+    duet_view_free(&p->held);
+}
+
+/* Training rows for which there is time: features and a head of few rows are measured, and what is
+ * measured is in the cache. `start`: when the probe began. */
+static duet_status keep_time(probe *p, duet_model *model, duet_probe_options *own, double start) {
+    duet_status status = DUET_OK;
+    duet_feature_table table = {0};
+    duet_head *head = NULL;
+    duet_probe_row row = {.reader = "model"};
+    const int64_t most = p->train.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS,
+                  tests = p->test.count, few = pilot / 5 + 1;
+    const duet_features_work none = p->out->features;
+    own->train_rows = few < 20 ? most : few;
+    for (int turn = 0; turn < 2; turn++) {
+        if (turn == 1) own->train_rows = pilot;
+        free_views(p);
+        duet_feature_table_free(&table);
+        DUET_DO(make_views(p));
+        DUET_DO(features(p, &table, model, &p->train, own->seed, "first features, measured"));
+        if (turn == 0) p->first = p->out->features;
+    }
+    const duet_features_work first = p->first, all = p->out->features;
+    const double pass = duet_cost_of_row(first.seconds, first.computed, all.seconds - first.seconds,
+                                         all.computed - first.computed);
+    const double began = duet_clock();
+    DUET_DO(train_head(p, &head, &table, &row));
+    const double pixels = (double)(p->how.size * p->how.size * p->how.channels),
+                 each = (duet_clock() - began) / ((double)table.rows * (double)table.dim),
+                 readers = own->random_row ? 2.0 : 1.0,
+                 width = readers * (double)table.dim + (own->pixels_row ? pixels : 0.0),
+                 draws = (double)(own->t < 0 ? 1 : own->noise_seeds) + readers - 1.0;
+    own->train_rows =
+        duet_rows_within(60.0 * own->minutes - (duet_clock() - start), (double)tests * draws * pass,
+                         readers * pass + each * width, FEWEST_ROWS, most);
+    duet_log(p->ctx, DUET_LOG_DEBUG, "%.2g s a pass, %.2g s a feature and row of a head: %lld rows",
+             pass, each, (long long)own->train_rows);
+    free_views(p);
+    DUET_DO(make_views(p));
+done:
+    p->out->features = none;
+    p->out->seconds_head = 0;
+    duet_head_free(head);
+    duet_feature_table_free(&table);
+    return status;
+}
+
 static json_t *rows_json(const duet_probe_result *r) {
     json_t *rows = json_array();
     for (int i = 0; i < r->row_count; i++) {
@@ -320,9 +376,10 @@ duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *mo
     duet_status status = DUET_OK;
     duet_probe_result result = {0};
     duet_model *random = NULL;
+    duet_probe_options own = *options;
     probe p = {.ctx = ctx,
                .dataset = dataset,
-               .options = options,
+               .options = &own,
                .how = duet_model_card(model)->preprocess,
                .out = &result,
                .folder = folder};
@@ -330,6 +387,7 @@ duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *mo
     if (!duet_dataset_describe(dataset)->labelled)
         return duet_fail(DUET_ARG, "the data set has no labels to probe with");
     DUET_DO(make_views(&p));
+    if (own.minutes > 0) DUET_DO(keep_time(&p, model, &own, start));
     if (options->random_row) DUET_DO(duet_model_random(ctx, &random, model, options->seed + 1));
     DUET_DO(probe_readers(&p, model, random));
     result.seconds = duet_clock() - start;
@@ -339,10 +397,7 @@ duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *mo
 done:
     duet_probe_result_free(&result);
     duet_model_close(random);
-    duet_view_free(&p.train);
-    duet_view_free(&p.test);
-    duet_view_free(&p.part);
-    duet_view_free(&p.held);
+    free_views(&p);
     return status;
 }
 

@@ -14,7 +14,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "feature/feature_set.h"
+#include "study/budget.h"
 #include "study/study.h"
+
+/* Rows to fit on that are measured where the time is limited, and the fewest of a sweep. */
+enum { PILOT_ROWS = 250, LEAST_ROWS = 500, FEWEST_ROWS = 50 };
 
 static const double most_bytes = 4294967296.0; /* of tables at once */
 
@@ -213,10 +218,16 @@ static duet_status join(sweep *s) {
     return DUET_OK;
 }
 
-static duet_status divide(sweep *s) {
+static void free_views(sweep *s) {
+    duet_view_free(&s->fit);
+    duet_view_free(&s->val);
+    duet_view_free(&s->rows);
+}
+
+static duet_status divide(sweep *s, int64_t fit, int64_t val) {
     duet_view all = {0};
+    free_views(s);
     DUET_TRY(duet_view_all(&all, s->dataset, DUET_TRAIN));
-    int64_t fit = s->options->fit_rows, val = s->options->val_rows;
     if (fit <= 0) {
         val = val > 0 ? val : all.count / 5;
         fit = all.count - val;
@@ -229,29 +240,139 @@ static duet_status divide(sweep *s) {
     return status == DUET_OK ? join(s) : status;
 }
 
+/* Seconds and rows of opening the set over the rows of now. */
+static duet_status open_timed(sweep *s, duet_feature_set **out, duet_model *model, double *seconds,
+                              int64_t *rows) {
+    duet_features_options options = {.reader = {.times = s->options->t,
+                                                .taps = s->options->taps,
+                                                .pools = s->options->pools,
+                                                .noise_seed = s->options->seed,
+                                                .batch = s->options->batch},
+                                     .stored = s->options->stored,
+                                     .label = "first features, measured",
+                                     .bad = s->options->bad};
+    (void)duet_copy_text(options.cache, sizeof options.cache, s->options->cache);
+    DUET_TRY(duet_feature_set_open(s->ctx, out, model, &s->how, s->dataset, &s->rows, &options));
+    const duet_features_work work = duet_feature_set_work(*out);
+    *seconds = work.seconds;
+    *rows = work.computed;
+    return DUET_OK;
+}
+
+/* Seconds of a feature of a row, from heads of some widths. */
+static duet_status time_heads(sweep *s, duet_feature_set *set, double *out) {
+    const int64_t count = duet_feature_set_columns(set), wanted = 2 * duet_context_threads(s->ctx),
+                  taken = count < wanted ? count : wanted;
+    duet_status status = DUET_OK;
+    task *tasks = NULL;
+    double features = 0;
+    DUET_TRY(duet_alloc(&tasks, count, sizeof *tasks));
+    for (int64_t c = 0; c < count; c++)
+        tasks[c] = (task){.column = c, .dim = duet_feature_set_dim(set, c)};
+    qsort(tasks, (size_t)count, sizeof *tasks, wider);
+    for (int64_t i = 0; i < taken; i++) {
+        tasks[i] = tasks[i * count / taken];
+        features += (double)tasks[i].dim;
+    }
+    const double start = duet_clock();
+    DUET_DO(run_tasks(s, set, tasks, taken, "first heads, measured"));
+    *out = (duet_clock() - start) / (features * (double)s->fit.count);
+done:
+    for (int64_t i = 0; i < taken; i++) {
+        duet_feature_table_free(&tasks[i].fit);
+        duet_feature_table_free(&tasks[i].val);
+    }
+    duet_release(tasks);
+    return status;
+}
+
+static void sort_pools(duet_int_list *pools) {
+    for (int i = 1; i < pools->count; i++)
+        for (int k = i; k > 0 && pools->v[k - 1] > pools->v[k]; k--) {
+            const int64_t held = pools->v[k];
+            pools->v[k] = pools->v[k - 1];
+            pools->v[k - 1] = held;
+        }
+}
+
+/* Features of all heads with the first, the first two, … of the sorted pools; random weights are
+ * read at one t. */
+static void count_features(const sweep *s, const duet_feature_set *set, const duet_int_list *pools,
+                           duet_sweep_cost *cost) {
+    const duet_sweep_options *o = s->options;
+    const double often = 1.0 + (o->random_row ? 1.0 / (double)o->t.count : 0.0),
+                 pixels = (double)(s->how.size * s->how.size * s->how.channels);
+    cost->pools = pools->count;
+    cost->passes = o->t.count + (o->random_row ? 1 : 0);
+    for (int n = 0; n < pools->count; n++) {
+        cost->features[n] = o->pixels_row ? pixels : 0.0;
+        for (int64_t c = 0; c < set->count; c++)
+            if (set->columns[c].pool <= pools->v[n])
+                cost->features[n] += often * (double)set->columns[c].dim;
+    }
+}
+
+/* The pools and rows for which there is time: what was measured is in the cache, and the rest is
+ * what `start` leaves. */
+static duet_status keep_time(sweep *s, duet_model *model, duet_sweep_options *own, double start) {
+    duet_status status = DUET_OK;
+    duet_feature_set *set = NULL;
+    duet_sweep_cost cost = {0};
+    double few = 0, more = 0;
+    int64_t few_rows = 0, more_rows = 0;
+    const int64_t most = s->fit.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS;
+    if (own->pools.count == 0) own->pools = (duet_int_list){.count = 1, .v = {1}};
+    sort_pools(&own->pools);
+    DUET_DO(divide(s, pilot / 5 + 1, pilot / 10 + 1));
+    DUET_DO(open_timed(s, &set, model, &few, &few_rows));
+    duet_feature_set_close(set);
+    set = NULL;
+    DUET_DO(divide(s, pilot, pilot / 2 + 1));
+    DUET_DO(open_timed(s, &set, model, &more, &more_rows));
+    DUET_DO(time_heads(s, set, &cost.head));
+    cost.pass = duet_cost_of_row(few, few_rows, more, more_rows);
+    count_features(s, set, &own->pools, &cost);
+    const duet_sweep_size size = duet_sweep_within(
+        &cost, 60.0 * own->minutes - (duet_clock() - start), FEWEST_ROWS, LEAST_ROWS, most);
+    if (size.rows < most) {
+        own->fit_rows = size.rows;
+        own->val_rows = size.rows / 2;
+    }
+    own->pools.count = size.pools;
+    duet_log(
+        s->ctx, DUET_LOG_DEBUG,
+        "%.2g s a pass, %.2g s a feature and row of a head: %lld rows and %d pools take %.3g s",
+        cost.pass, cost.head, (long long)size.rows, size.pools, size.seconds);
+    DUET_DO(divide(s, own->fit_rows, own->val_rows));
+done:
+    duet_feature_set_close(set);
+    return status;
+}
+
 duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *model,
                        const duet_dataset *dataset, const duet_sweep_options *options) {
     duet_status status = DUET_OK;
     duet_sweep_result result = {0};
+    duet_sweep_options own = *options;
     sweep s = {.ctx = ctx,
                .dataset = dataset,
-               .options = options,
+               .options = &own,
                .out = &result,
                .how = duet_model_card(model)->preprocess};
     const double start = duet_clock();
     if (!duet_dataset_describe(dataset)->labelled)
         return duet_fail(DUET_ARG, "the data set has no labels, so there is no accuracy to sweep");
     if (options->t.count < 1) return duet_fail(DUET_ARG, "no noise steps to sweep; give --t");
-    DUET_DO(divide(&s));
+    DUET_DO(divide(&s, own.fit_rows, own.val_rows));
+    if (own.minutes > 0) DUET_DO(keep_time(&s, model, &own, start));
+    result.pools = own.pools;
     DUET_DO(sweep_readers(&s, model));
     result.seconds = duet_clock() - start;
     *out = result;
     result.rows = NULL;
 done:
     duet_release(result.rows);
-    duet_view_free(&s.fit);
-    duet_view_free(&s.val);
-    duet_view_free(&s.rows);
+    free_views(&s);
     return status;
 }
 
@@ -294,7 +415,7 @@ duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_op
         "data", duet_dataset_describe(dataset)->name, "model_hash", hash, "fit_rows",
         (json_int_t)result->fit_rows, "val_rows", (json_int_t)result->val_rows, "seed",
         duet_json_u64(options->seed), "seconds", result->seconds, "t", list_json(&options->t),
-        "pool", list_json(&options->pools), "taps", taps, "rows", rows, "best",
+        "pool", list_json(&result->pools), "taps", taps, "rows", rows, "best",
         row_json(&result->best), "features", duet_study_work_json(&result->features), "timings",
         "features", result->features.seconds, "heads", result->seconds_heads);
     if (root != NULL) json_object_set_new(root, "left_out", duet_study_bad_json(options->bad));

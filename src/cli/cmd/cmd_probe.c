@@ -11,6 +11,7 @@ typedef struct probe_options {
         cache_type[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     int64_t t, tap, pool, rows, seeds, batch, neighbours;
     uint64_t seed;
+    double minutes;
     bool baselines, fresh;
 } probe_options;
 
@@ -22,6 +23,8 @@ static const duet_param params[] = {
              "side of the pooled map; default: the model's recommendation"),
     DUET_TEXT(probe_options, head, "linear", NULL, "head"),
     DUET_INT(probe_options, rows, "0", 0, 1e9, "training rows; 0 = all"),
+    DUET_FLOAT(probe_options, minutes, "0", 0, 1e6,
+               "time to keep to, by fewer training rows; 0 = as long as it takes"),
     DUET_INT(probe_options, seeds, "3", 1, 16, "test noise seeds for the spread"),
     DUET_BOOLEAN(probe_options, baselines, "true", "raw pixels and random weights beside it"),
     DUET_INT(probe_options, neighbours, "6", 0, 64,
@@ -50,6 +53,7 @@ static duet_status setting(const cli_state *cli, const probe_options *o, duet_pr
                                       .fit_rows = 8000,
                                       .val_rows = 4000,
                                       .seed = o->seed,
+                                      .minutes = o->minutes / 2,
                                       .batch = o->batch,
                                       .head = "linear",
                                       .stored = out->stored,
@@ -65,6 +69,8 @@ static duet_status setting(const cli_state *cli, const probe_options *o, duet_pr
                                       .tap = result.best.tap,
                                       .pool = result.best.pool,
                                       .top1 = result.best.top1};
+        const double left = out->minutes - result.seconds / 60.0;
+        if (out->minutes > 0) out->minutes = left > 1e-9 ? left : 1e-9;
         duet_sweep_result_free(&result);
         out->setting_from = "sweep";
     }
@@ -139,6 +145,7 @@ static duet_status probe(cli_state *cli, const probe_options *o, duet_model *mod
                                   .random_row = o->baselines,
                                   .pixels_row = o->baselines,
                                   .seed = o->seed,
+                                  .minutes = o->minutes,
                                   .batch = o->batch,
                                   .neighbours = (int)o->neighbours,
                                   .stored = cli_dtype(o->cache_type),

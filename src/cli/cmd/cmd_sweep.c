@@ -12,6 +12,7 @@ typedef struct sweep_options {
     duet_int_list t, tap, pool;
     int64_t batch;
     uint64_t seed;
+    double minutes;
     bool baselines, fresh;
 } sweep_options;
 
@@ -22,6 +23,8 @@ static const duet_param params[] = {
     DUET_INTS(sweep_options, pool, "1,2,4", 1, 64, "sides of the pooled map"),
     DUET_TEXT(sweep_options, rows, "8000", NULL,
               "training rows to fit on (half as many to validate), or all"),
+    DUET_FLOAT(sweep_options, minutes, "0", 0, 1e6,
+               "time to keep to, by fewer rows and then fewer pools; 0 = as long as it takes"),
     DUET_TEXT(sweep_options, head, "linear", NULL, "head"),
     DUET_BOOLEAN(sweep_options, baselines, "true", "raw pixels and random weights beside it"),
     DUET_SEED(sweep_options, seed, "0", "seed of the rows and the noise"),
@@ -51,6 +54,7 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
                                 .random_row = o->baselines,
                                 .pixels_row = o->baselines,
                                 .seed = o->seed,
+                                .minutes = o->minutes,
                                 .batch = o->batch,
                                 .stored = cli_dtype(o->cache_type)};
     snprintf(out->head, sizeof out->head, "%s", o->head);
@@ -116,6 +120,9 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
         cli_say_setting(cli, result.best.t, result.best.tap, result.best.pool);
         cli_say(cli, ": %.2f %% on %lld validation rows\n", result.best.top1,
                 (long long)result.val_rows);
+        if (result.pools.count < o->pool.count)
+            cli_say(cli, "%.3g minutes were too short for all pools: of %d only the %d smallest\n",
+                    o->minutes, o->pool.count, result.pools.count);
         if (options.random_row)
             cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n",
                     result.best_random.top1, result.pixels.top1);

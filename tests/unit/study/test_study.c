@@ -88,6 +88,31 @@ static void sweep_is_complete_and_names_the_best(void **unused) {
     duet_sweep_result_free(&r);
 }
 
+/* With time for everything a sweep is what it is without a limit; with none it has the smallest
+ * pool and the fewest rows. */
+static void sweep_keeps_to_its_minutes(void **unused) {
+    (void)unused;
+    const char data[] = "synth:size=8,classes=3,train=300,test=24";
+    duet_sweep_options options = sweep_options();
+    options.fit_rows = 200;
+    options.val_rows = 100;
+    options.taps = (duet_int_list){.count = 2, .v = {4, 5}};
+    duet_sweep_result unlimited = sweep_on(data, &options, NULL);
+    options.minutes = 1e6;
+    duet_sweep_result ample = sweep_on(data, &options, NULL);
+    options.minutes = 1e-9;
+    duet_sweep_result none = sweep_on(data, &options, NULL);
+    assert_true(ample.fit_rows == 200 && ample.val_rows == 100 && ample.pools.count == POOLS);
+    assert_int_equal(ample.count, unlimited.count);
+    assert_memory_equal(ample.rows, unlimited.rows, (size_t)ample.count * sizeof *ample.rows);
+    assert_true(none.fit_rows == 50 && none.val_rows == 25);
+    assert_true(none.pools.count == 1 && none.pools.v[0] == 1);
+    assert_int_equal(none.count, TIMES * 2 + 2 + 1);
+    duet_sweep_result_free(&unlimited);
+    duet_sweep_result_free(&ample);
+    duet_sweep_result_free(&none);
+}
+
 static void sweep_does_not_look_at_the_test_split(void **unused) {
     (void)unused;
     duet_sweep_options options = sweep_options();
@@ -332,6 +357,31 @@ static void probe_does_what_it_is_told(void **unused) {
 
 /* ---- classify ---- */
 
+static void probe_keeps_to_its_minutes(void **unused) {
+    (void)unused;
+    static const double minutes[] = {0, 1e6, 1e-9};
+    static const int64_t rows[] = {90, 90, 50};
+    double top1[3];
+    for (int i = 0; i < 3; i++) {
+        duet_context *ctx = make_context(1, true);
+        duet_model *model = make_model(ctx, TINY_ARCH, 1);
+        duet_dataset *dataset = open_data(DATA);
+        duet_probe_options options = probe_options();
+        duet_probe_result r;
+        char folder[DUET_PATH_SIZE];
+        fresh_folder(folder, "study-probe-minutes/probe-001");
+        options.minutes = minutes[i];
+        OK(duet_probe(ctx, &r, model, dataset, &options, folder));
+        assert_int_equal(r.train_rows, rows[i]);
+        top1[i] = r.top1;
+        duet_probe_result_free(&r);
+        duet_dataset_close(dataset);
+        duet_model_close(model);
+        duet_context_free(ctx);
+    }
+    assert_true(top1[0] == top1[1]);
+}
+
 static void classify_uses_the_head(void **unused) {
     (void)unused;
     duet_probe_options options = probe_options();
@@ -434,10 +484,12 @@ static void unlabelled_data_is_told_and_has_neighbours(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sweep_is_complete_and_names_the_best),
+        cmocka_unit_test(sweep_keeps_to_its_minutes),
         cmocka_unit_test(sweep_does_not_look_at_the_test_split),
         cmocka_unit_test(sweep_writes_its_result),
         cmocka_unit_test(probe_has_three_rows_and_their_details),
         cmocka_unit_test(probe_does_what_it_is_told),
+        cmocka_unit_test(probe_keeps_to_its_minutes),
         cmocka_unit_test(classify_uses_the_head),
         cmocka_unit_test(unlabelled_data_is_told_and_has_neighbours),
     };
