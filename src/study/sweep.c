@@ -325,10 +325,15 @@ static duet_status keep_time(sweep *s, duet_model *model, duet_sweep_options *ow
     sort_pools(&own->pools);
     DUET_DO(divide(s, pilot / 5 + 1, pilot / 10 + 1));
     DUET_DO(open_timed(s, &set, model, &few, &few_rows));
-    duet_feature_set_close(set);
-    set = NULL;
-    DUET_DO(divide(s, pilot, pilot / 2 + 1));
-    DUET_DO(open_timed(s, &set, model, &more, &more_rows));
+    if (5.0 * few < 60.0 * own->minutes / 8.0) { /* else the few are measure enough */
+        duet_feature_set_close(set);
+        set = NULL;
+        DUET_DO(divide(s, pilot, pilot / 2 + 1));
+        DUET_DO(open_timed(s, &set, model, &more, &more_rows));
+    } else {
+        more = few;
+        more_rows = few_rows;
+    }
     DUET_DO(time_heads(s, set, &cost.head));
     cost.pass = duet_cost_of_row(few, few_rows, more, more_rows);
     count_features(s, set, &own->pools, &cost);
