@@ -8,6 +8,7 @@ find_package(ZLIB REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(ZIP REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 find_path(DNNL_INCLUDE dnnl.h REQUIRED)
 find_library(DNNL_LIBRARY dnnl REQUIRED)
@@ -18,6 +19,6 @@ find_library(LAPACKE_LIBRARY lapacke REQUIRED)
 function(duet_dependencies target)
   target_include_directories(${target} SYSTEM PRIVATE ${DNNL_INCLUDE})
   target_link_libraries(${target} PUBLIC PkgConfig::JANSSON PRIVATE OpenMP::OpenMP_C Threads::Threads JPEG::JPEG PNG::PNG ZLIB::ZLIB
-                        PkgConfig::ARCHIVE PkgConfig::ZIP PkgConfig::WEBP ${DNNL_LIBRARY} ${OPENBLAS_LIBRARY}
+                        PkgConfig::ARCHIVE PkgConfig::ZIP PkgConfig::WEBP PkgConfig::UTF8PROC ${DNNL_LIBRARY} ${OPENBLAS_LIBRARY}
                         ${LAPACKE_LIBRARY} m)
 endfunction()

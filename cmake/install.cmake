@@ -4,8 +4,8 @@
 # duet.pc finds its prefix from its own place, so the tree may be moved.
 # What the static library needs, by path: another compiler can link it too, and pkg-config --static does not ask for the static
 # libraries behind these, which need not be installed.
-set(DUET_PC_LIBS ${JANSSON_LINK_LIBRARIES} ${ARCHIVE_LINK_LIBRARIES} ${ZIP_LINK_LIBRARIES} ${WEBP_LINK_LIBRARIES} ${JPEG_LIBRARIES}
-    ${PNG_LIBRARIES} ${ZLIB_LIBRARIES} ${DNNL_LIBRARY} ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${OpenMP_C_LIBRARIES})
+set(DUET_PC_LIBS ${JANSSON_LINK_LIBRARIES} ${ARCHIVE_LINK_LIBRARIES} ${ZIP_LINK_LIBRARIES} ${WEBP_LINK_LIBRARIES}
+    ${UTF8PROC_LINK_LIBRARIES} ${JPEG_LIBRARIES} ${PNG_LIBRARIES} ${ZLIB_LIBRARIES} ${DNNL_LIBRARY} ${OPENBLAS_LIBRARY} ${LAPACKE_LIBRARY} ${OpenMP_C_LIBRARIES})
 list(REMOVE_DUPLICATES DUET_PC_LIBS)
 list(JOIN DUET_PC_LIBS " " DUET_PC_LIBS)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/duet.pc.in ${CMAKE_BINARY_DIR}/duet.pc @ONLY)

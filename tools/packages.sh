@@ -1,6 +1,6 @@
 # Sourced by ./check and ./quickstart: the Debian packages this project is built from, and their installation.
 DUET_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev liblapacke-dev
-libjpeg-dev libpng-dev libwebp-dev libarchive-dev libzip-dev zlib1g-dev libjansson-dev libcmocka-dev universal-ctags binutils clang-format-14
+libjpeg-dev libpng-dev libwebp-dev libutf8proc-dev libarchive-dev libzip-dev zlib1g-dev libjansson-dev libcmocka-dev universal-ctags binutils clang-format-14
 abigail-tools mandoc"
 
 # Prints the packages that are not installed; dpkg-query is asked once for all.

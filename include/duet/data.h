@@ -15,22 +15,40 @@ extern "C" {
 typedef enum duet_split { DUET_TRAIN, DUET_VAL, DUET_TEST, DUET_SPLIT_COUNT } duet_split;
 
 const char *duet_split_name(duet_split split); /* "train", "val", "test" */
+/* In any case; training, trn; valid, validation, dev; testing, tst, eval, evaluation and holdout
+ * are understood, too. */
 DUET_NODISCARD duet_status duet_split_parse(duet_split *out, const char *name);
 
 typedef struct duet_dataset duet_dataset; /* an open data set */
 
+/* Something that is to be known about a set, counted: files, rows or classes of one reason. */
+typedef struct duet_dataset_note {
+    const char *reason;  /* "links that lead nowhere" */
+    const char *example; /* a name */
+    const char *advice;  /* what to do; "": nothing */
+    int64_t count;
+    bool quiet; /* expected (hidden files, texts beside the images): no warning when opening */
+} duet_dataset_note;
+
 typedef struct duet_dataset_info {
-    const char *name;   /* folder's or archive's base name, without .tar, .tar.gz, .gz */
-    const char *path;   /* as given */
-    const char *layout; /* member of the family `dataset` */
+    const char *name;       /* folder's or archive's base name, without .tar, .tar.gz, .gz; UTF-8 */
+    const char *path;       /* as given */
+    const char *shown_path; /* the same in UTF-8, for lists and JSON */
+    const char *layout;     /* member of the family `dataset` */
     /* of the first image; varied: some of the rows looked at (8, spread over the split) differ */
     int64_t height, width;
     bool varied;
     int channels; /* 1 or 3; 3 when any of the rows looked at has colour */
     bool labelled;
     int class_count;
-    const char *const *class_names; /* class_count names ("0", "1", … when the layout has none) */
+    /* class_count names ("0", "1", … when the layout has none), in UTF-8: other bytes stand as
+     * \xNN */
+    const char *const *class_names;
     int64_t count[DUET_SPLIT_COUNT];
+    /* What lies in the set and is left out, and what was decided about it that may surprise; all of
+     * it was told through the context's log when the set was opened, except what is quiet. */
+    const duet_dataset_note *left_out, *noticed;
+    int left_out_count, noticed_count;
     /* of layout, names, labels and content (folders: file sizes), not of the path: identifies the
      * set in caches */
     uint64_t hash;

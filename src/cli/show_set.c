@@ -4,6 +4,21 @@
 
 #include "cli/cli.h"
 
+/* What is left out, or noticed: a line each, and for --json a list. */
+static json_t *show_notes(const cli_state *cli, const char *title, const duet_dataset_note *notes,
+                          int count) {
+    json_t *list = json_array();
+    for (int i = 0; i < count; i++) {
+        const duet_dataset_note *n = &notes[i];
+        cli_say(cli, "  %s%s: %lld, such as '%s'\n", title, n->reason, (long long)n->count,
+                n->example);
+        json_array_append_new(list, json_pack("{s:s,s:I,s:s,s:s,s:b}", "reason", n->reason, "count",
+                                              (json_int_t)n->count, "example", n->example, "advice",
+                                              n->advice, "expected", n->quiet));
+    }
+    return list;
+}
+
 duet_status cli_dataset_show(cli_state *cli, const char *path) {
     duet_dataset *dataset = NULL;
     const duet_status status = duet_dataset_open(cli->ctx, &dataset, path);
@@ -22,12 +37,15 @@ duet_status cli_dataset_show(cli_state *cli, const char *path) {
         json_array_append_new(names, json_string(d->class_names[i]));
     }
     if (d->labelled) cli_say(cli, "%s\n", d->class_count > 12 ? ", …" : "");
-    cli_json(cli, json_pack("{s:s,s:s,s:s,s:I,s:I,s:b,s:i,s:b,s:I,s:I,s:I,s:o}", "name", d->name,
-                            "path", d->path, "layout", d->layout, "height", (json_int_t)d->height,
-                            "width", (json_int_t)d->width, "varied", d->varied, "channels",
-                            d->channels, "labelled", d->labelled, "train",
-                            (json_int_t)d->count[DUET_TRAIN], "val", (json_int_t)d->count[DUET_VAL],
-                            "test", (json_int_t)d->count[DUET_TEST], "classes", names));
+    json_t *left_out = show_notes(cli, "left out, ", d->left_out, d->left_out_count);
+    json_t *noticed = show_notes(cli, "", d->noticed, d->noticed_count);
+    cli_json(cli,
+             json_pack("{s:s,s:s,s:s,s:I,s:I,s:b,s:i,s:b,s:I,s:I,s:I,s:o,s:o,s:o}", "name", d->name,
+                       "path", d->shown_path, "layout", d->layout, "height", (json_int_t)d->height,
+                       "width", (json_int_t)d->width, "varied", d->varied, "channels", d->channels,
+                       "labelled", d->labelled, "train", (json_int_t)d->count[DUET_TRAIN], "val",
+                       (json_int_t)d->count[DUET_VAL], "test", (json_int_t)d->count[DUET_TEST],
+                       "classes", names, "left_out", left_out, "noticed", noticed));
     duet_dataset_close(dataset);
     return DUET_OK;
 }

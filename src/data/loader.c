@@ -25,6 +25,8 @@
 #define MOST_WORKERS 64
 #define SLOTS_AHEAD  2 /* more slots than workers */
 
+enum { COLOUR, ALPHA, LOSSES };
+
 enum { MARK_NEW, MARK_FILLING, MARK_KEPT, MARK_BAD };
 
 typedef struct loader_slot {
@@ -37,6 +39,7 @@ typedef struct loader_slot {
     duet_failure failure; /* why, when status is not OK */
     duet_str notes;       /* corrupt images found, a line each */
     int64_t bad;
+    int64_t lost[LOSSES], lost_row[LOSSES]; /* images that lost something, and one of them */
 } loader_slot;
 
 struct duet_loader {
@@ -60,12 +63,14 @@ struct duet_loader {
     pthread_mutex_t lock;
     pthread_cond_t filled, freed;
     int64_t skipped;
+    int64_t lost[LOSSES]; /* of the first pass */
 };
 
 /* ---- one row ---- */
 
 /* Reads row k of the view; a row known as bad fails without a message. */
-static duet_status load_row(duet_loader *loader, int64_t k, uint8_t *out, bool *known_bad) {
+static duet_status load_row(duet_loader *loader, int64_t k, uint8_t *out, bool *known_bad,
+                            unsigned *lost) {
     const size_t bytes = (size_t)loader->row_bytes;
     const unsigned char mark = atomic_load_explicit(&loader->mark[k], memory_order_acquire);
     *known_bad = mark == MARK_BAD;
@@ -74,8 +79,8 @@ static duet_status load_row(duet_loader *loader, int64_t k, uint8_t *out, bool *
         memcpy(out, loader->cache + k * loader->row_bytes, bytes);
         return DUET_OK;
     }
-    DUET_TRY(duet_dataset_read(loader->dataset, loader->split, loader->view[k],
-                               &loader->options.preprocess, out));
+    DUET_TRY(duet_dataset_read_all(loader->dataset, loader->split, loader->view[k],
+                                   &loader->options.preprocess, out, lost));
     unsigned char expected = MARK_NEW;
     if (loader->cache != NULL &&
         atomic_compare_exchange_strong(&loader->mark[k], &expected, MARK_FILLING)) {
@@ -85,16 +90,29 @@ static duet_status load_row(duet_loader *loader, int64_t k, uint8_t *out, bool *
     return DUET_OK;
 }
 
+/* Each row of the view comes once in the first pass. */
+static void note_losses(const duet_loader *loader, loader_slot *slot, int64_t position, int64_t row,
+                        unsigned lost) {
+    static const unsigned bits[LOSSES] = {DUET_IMAGE_LOST_COLOUR, DUET_IMAGE_LOST_ALPHA};
+    if (position - loader->options.start >= loader->count) return;
+    for (int k = 0; k < LOSSES; k++) {
+        if ((lost & bits[k]) == 0) continue;
+        if (slot->lost[k]++ == 0) slot->lost_row[k] = row;
+    }
+}
+
 /* Row i of the slot, or nothing where its image is bad; `filled` rows stand before it. */
 static duet_status fill_good_row(duet_loader *loader, loader_slot *slot, int64_t i,
                                  int64_t *filled) {
     const int64_t k = slot->row[i], index = loader->view[k];
     uint8_t *out = slot->pixels + *filled * loader->row_bytes;
     bool known_bad = false;
+    unsigned lost = 0;
     if (duet_bad_images_reason(loader->options.bad, loader->split, index) != NULL) return DUET_OK;
-    const duet_status status = load_row(loader, k, out, &known_bad);
+    const duet_status status = load_row(loader, k, out, &known_bad, &lost);
     if (status != DUET_OK)
         return duet_bad_images_take(loader->options.bad, loader->split, index, status);
+    if (lost != 0) note_losses(loader, slot, slot->position + i, index, lost);
     slot->index[*filled] = index;
     slot->labels[*filled] = duet_dataset_label(loader->dataset, loader->split, index);
     duet_augment_chain_apply(&loader->chain, loader->options.seed, (uint64_t)(slot->position + i),
@@ -110,8 +128,10 @@ static duet_status fill_row(duet_loader *loader, loader_slot *slot, int64_t i) {
     int64_t k = slot->row[i];
     for (int64_t tries = 0; tries < loader->count; tries++, k = (k + 1) % loader->count) {
         bool known_bad = false;
-        const duet_status status = load_row(loader, k, out, &known_bad);
+        unsigned lost = 0;
+        const duet_status status = load_row(loader, k, out, &known_bad, &lost);
         if (status == DUET_OK) {
+            if (lost != 0) note_losses(loader, slot, slot->position + i, loader->view[k], lost);
             slot->index[i] = loader->view[k];
             slot->labels[i] = duet_dataset_label(loader->dataset, loader->split, loader->view[k]);
             duet_augment_chain_apply(&loader->chain, loader->options.seed,
@@ -162,6 +182,7 @@ static bool plan_batch(duet_loader *loader, loader_slot *slot) {
 static void fill_slot(duet_loader *loader, loader_slot *slot) {
     slot->status = DUET_OK;
     slot->bad = 0;
+    memset(slot->lost, 0, sizeof slot->lost);
     duet_str_free(&slot->notes);
     int64_t filled = 0;
     for (int64_t i = 0; i < slot->count; i++) {
@@ -228,7 +249,39 @@ static void give_back(duet_loader *loader) {
     pthread_mutex_unlock(&loader->lock);
 }
 
+/* The first of a kind is told with its name; all of them when the loader is closed. */
+static void log_losses(duet_loader *loader, const loader_slot *slot) {
+    static const char *const words[LOSSES] = {
+        "is in colour and is read as grey",
+        "has transparent pixels, which are composed over white"};
+    for (int k = 0; k < LOSSES; k++) {
+        char name[512];
+        const bool first = loader->lost[k] == 0;
+        loader->lost[k] += slot->lost[k];
+        if (!first || slot->lost[k] == 0) continue;
+        duet_dataset_row_name(loader->dataset, loader->split, slot->lost_row[k], name, sizeof name);
+        duet_log(
+            loader->ctx, DUET_LOG_WARNING, "data set '%s': '%s' %s%s", loader->dataset->info.name,
+            name, words[k],
+            k == COLOUR && loader->dataset->info.channels == 1
+                ? ", as the set was taken for grey by the images looked at; to train in colour "
+                  "give the network three channels (--arch NAME:in_channels=3)"
+                : "");
+    }
+}
+
+static void sum_up_losses(const duet_loader *loader) {
+    static const char *const words[LOSSES] = {"images in colour were read as grey",
+                                              "images with transparent pixels were composed over "
+                                              "white"};
+    for (int k = 0; k < LOSSES; k++)
+        if (loader->lost[k] > 1)
+            duet_log(loader->ctx, DUET_LOG_WARNING, "data set '%s': %lld %s",
+                     loader->dataset->info.name, (long long)loader->lost[k], words[k]);
+}
+
 static void log_notes(duet_loader *loader, const loader_slot *slot) {
+    log_losses(loader, slot);
     loader->skipped += slot->bad;
     for (const char *line = slot->notes.text; line != NULL && *line != '\0';) {
         const char *end = strchr(line, '\n');
@@ -380,6 +433,7 @@ done:
 
 void duet_loader_close(duet_loader *loader) {
     if (loader == NULL) return;
+    sum_up_losses(loader);
     if (loader->synced) {
         pthread_mutex_lock(&loader->lock);
         loader->stop = true;

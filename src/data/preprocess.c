@@ -98,6 +98,12 @@ duet_status duet_dataset_read_as_is(const duet_dataset *dataset, duet_split spli
 
 duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int64_t index,
                               const duet_preprocess *how, uint8_t *out) {
+    unsigned lost = 0;
+    return duet_dataset_read_all(dataset, split, index, how, out, &lost);
+}
+
+duet_status duet_dataset_read_all(const duet_dataset *dataset, duet_split split, int64_t index,
+                                  const duet_preprocess *how, uint8_t *out, unsigned *lost) {
     duet_status status = DUET_OK;
     duet_image image = {0};
     DUET_TRY(duet_preprocess_check(how));
@@ -108,6 +114,7 @@ duet_status duet_dataset_read(const duet_dataset *dataset, duet_split split, int
     }
     DUET_DO(duet_dataset_read_as_is(dataset, split, index, how->channels, &image));
     DUET_CONTEXT(about_the_image(fit(out, &image, how)), "data set '%s'", dataset->info.name);
+    *lost = image.lost;
 done:
     duet_image_free(&image);
     return status;

@@ -12,6 +12,10 @@ DUET_NODISCARD duet_status duet_preprocess_check(const duet_preprocess *how);
 /* A row's image as it is, with duet_dataset_read's messages. */
 DUET_NODISCARD duet_status duet_dataset_read_as_is(const duet_dataset *dataset, duet_split split,
                                                    int64_t index, int channels, duet_image *out);
+/* duet_dataset_read, and what of the image was dropped (DUET_IMAGE_LOST_…). */
+DUET_NODISCARD duet_status duet_dataset_read_all(const duet_dataset *dataset, duet_split split,
+                                                 int64_t index, const duet_preprocess *how,
+                                                 uint8_t *out, unsigned *lost);
 /* Bytes of one preprocessed image. */
 int64_t duet_preprocess_bytes(const duet_preprocess *how);
 

@@ -3,9 +3,11 @@
 #include "io/archive.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "io/kind.h"
 
 #define MAX_DEFLATED ((uint64_t)16 << 30)
 #define MAX_RATIO    1032u /* what DEFLATE can hold in a byte */
@@ -17,8 +19,12 @@ duet_status duet_archive_open(zip_t **out, const char *path) {
     if (zip == NULL) {
         zip_error_t error;
         zip_error_init_with_code(&error, code);
-        const duet_status status = duet_fail(DUET_FORMAT, "damaged or cut-off zip archive: %s",
-                                             zip_error_strerror(&error));
+        const char *const words = code == ZIP_ER_NOZIP ? duet_kind_of_file(path) : NULL;
+        const bool other = words != NULL && strstr(words, "zip archive") == NULL;
+        const duet_status status =
+            duet_fail(DUET_FORMAT, "%s: %s",
+                      other ? "it is no zip archive" : "damaged or cut-off zip archive",
+                      other ? words : zip_error_strerror(&error));
         zip_error_fini(&error);
         return status;
     }
@@ -49,21 +55,72 @@ static duet_status check_sizes(const zip_stat_t *stat, const char *name) {
                : DUET_OK;
 }
 
+/* A root, a drive or a step upwards, whatever separates the folders. */
 static bool leads_outside(const char *name) {
-    return name[0] == '/' || strchr(name, '\\') != NULL || strcmp(name, "..") == 0 ||
-           strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL;
+    const bool drive = name[0] != '\0' && name[1] == ':' && (name[2] == '/' || name[2] == '\\');
+    if (name[0] == '/' || name[0] == '\\' || drive) return true;
+    for (const char *at = name; *at != '\0';) {
+        const size_t length = strcspn(at, "/\\");
+        if (length == 2 && memcmp(at, "..", 2) == 0) return true;
+        at += length + (at[length] != '\0');
+    }
+    return false;
+}
+
+/* What keeps a member from being read, as a noun phrase for many of them; NULL: nothing. */
+static const char *trouble_of(const zip_stat_t *stat) {
+    if (leads_outside(stat->name)) return "members with a name that leads outside of the archive";
+    if (stat->encryption_method != ZIP_EM_NONE) return "members that are encrypted";
+    if (stat->comp_method != ZIP_CM_STORE && stat->comp_method != ZIP_CM_DEFLATE)
+        return "members of a compression other than DEFLATE";
+    return NULL;
+}
+
+static duet_status stat_of(zip_stat_t *stat, zip_t *zip, int64_t index) {
+    const uint64_t need = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
+                          ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    if (zip_stat_index(zip, (zip_uint64_t)index, 0, stat) != 0 || stat->name == NULL)
+        return duet_fail(DUET_FORMAT, "the archive is damaged: %s", zip_strerror(zip));
+    if ((stat->valid & need) != need)
+        return duet_fail(DUET_FORMAT, "the archive does not describe member '%s'", stat->name);
+    return DUET_OK;
+}
+
+static duet_archive_member member_of(const zip_stat_t *stat, int64_t index) {
+    return (duet_archive_member){.name = stat->name,
+                                 .index = (uint64_t)index,
+                                 .size = (int64_t)stat->size,
+                                 .stored = stat->comp_method == ZIP_CM_STORE};
+}
+
+/* Links that Unix has put in have the file's mode beside them. */
+static bool is_link(zip_t *zip, int64_t index) {
+    zip_uint8_t system = 0;
+    zip_uint32_t attributes = 0;
+    return zip_file_get_external_attributes(zip, (zip_uint64_t)index, 0, &system, &attributes) ==
+               0 &&
+           system == ZIP_OPSYS_UNIX && S_ISLNK(attributes >> 16);
+}
+
+duet_status duet_archive_look(duet_archive_member *out, const char **trouble, zip_t *zip,
+                              int64_t index) {
+    zip_stat_t stat;
+    DUET_TRY(stat_of(&stat, zip, index));
+    *out = member_of(&stat, index);
+    out->link = is_link(zip, index);
+    *trouble = trouble_of(&stat);
+    return *trouble != NULL ? DUET_OK : check_sizes(&stat, stat.name);
 }
 
 duet_status duet_archive_at(duet_archive_member *out, zip_t *zip, int64_t index) {
-    const uint64_t need = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
-                          ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
     zip_stat_t stat;
-    if (zip_stat_index(zip, (zip_uint64_t)index, 0, &stat) != 0 || stat.name == NULL)
-        return duet_fail(DUET_FORMAT, "the archive is damaged: %s", zip_strerror(zip));
-    if ((stat.valid & need) != need)
-        return duet_fail(DUET_FORMAT, "the archive does not describe member '%s'", stat.name);
+    DUET_TRY(stat_of(&stat, zip, index));
     if (leads_outside(stat.name))
         return duet_fail(DUET_FORMAT, "archive member '%s' has a name that leads outside",
+                         stat.name);
+    if (strchr(stat.name, '\\') != NULL)
+        return duet_fail(DUET_FORMAT,
+                         "archive member '%s' has a backslash in its name, where '/' belongs",
                          stat.name);
     if (stat.encryption_method != ZIP_EM_NONE)
         return duet_fail(DUET_UNSUPPORTED, "archive member '%s' is encrypted", stat.name);
@@ -72,10 +129,7 @@ duet_status duet_archive_at(duet_archive_member *out, zip_t *zip, int64_t index)
             DUET_UNSUPPORTED, "archive member '%s' has compression method %d; save it with DEFLATE",
             stat.name, (int)stat.comp_method));
     DUET_TRY(check_sizes(&stat, stat.name));
-    *out = (duet_archive_member){.name = stat.name,
-                                 .index = (uint64_t)index,
-                                 .size = (int64_t)stat.size,
-                                 .stored = stat.comp_method == ZIP_CM_STORE};
+    *out = member_of(&stat, index);
     return DUET_OK;
 }
 

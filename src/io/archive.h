@@ -14,6 +14,7 @@ typedef struct duet_archive_member {
     uint64_t index;
     int64_t size; /* bytes, unpacked */
     bool stored;  /* not compressed */
+    bool link;    /* a symbolic link; its content is the target (duet_archive_look only) */
 } duet_archive_member;
 
 /* DUET_FORMAT for a damaged archive, and where its two lists of members disagree. */
@@ -22,6 +23,11 @@ DUET_NODISCARD duet_status duet_archive_open(zip_t **out, const char *path);
  * disagree, deflated members of over 16 GiB or which claim more bytes than DEFLATE can hold, names
  * with "..", "\" or a root. */
 DUET_NODISCARD duet_status duet_archive_at(duet_archive_member *out, zip_t *zip, int64_t index);
+/* The same for sets of files, where one member is not all: what would be refused for its name, its
+ * encryption or its compression is described, with *trouble saying what it is ("members that are
+ * encrypted"), else NULL. '\' counts as '/'. */
+DUET_NODISCARD duet_status duet_archive_look(duet_archive_member *out, const char **trouble,
+                                             zip_t *zip, int64_t index);
 DUET_NODISCARD duet_status duet_archive_begin(zip_file_t **out, zip_t *zip,
                                               const duet_archive_member *member);
 /* Exactly `count` bytes. */

@@ -112,6 +112,7 @@ duet_status duet_exif_turn(duet_image *image, int orientation) {
                    image->pixels + (i * W + j) * c, (size_t)c);
         }
     }
+    turned.lost = image->lost;
     duet_image_free(image);
     *image = turned;
     return DUET_OK;

@@ -11,10 +11,13 @@
 
 #include "base/file.h"
 
+enum { DUET_IMAGE_LOST_COLOUR = 1, DUET_IMAGE_LOST_ALPHA = 2 };
+
 typedef struct duet_image {
     int64_t width, height;
     int channels; /* 1 or 3 */
     uint8_t *pixels;
+    unsigned lost; /* of what the file has: pixels in colour that became grey, transparent ones */
 } duet_image;
 
 /* channels: 1 or 3 converts (grey = Pillow's L: (19595 R + 38470 G + 7471 B + 32768) >> 16), 0

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Regular files of a tar archive (ustar, GNU, pax; plain or gzip) one by one, over libarchive.
- * Folders, links and devices are skipped; nothing is ever extracted to disk, so names are labels
- * only. An archive that ends without its end marker is accepted when it ends between two entries,
- * as tar itself does. */
+ * Entries of a tar archive (ustar, GNU, pax; plain or gzip) one by one, over libarchive. Nothing is
+ * ever extracted to disk, so names and the targets of links are labels only. An archive that ends
+ * without its end marker is accepted when it ends between two entries, as tar itself does. */
 #include "io/tar.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <archive.h>
@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "io/kind.h"
 
 #define HEAD_SIZE     512
 #define MAGIC_AT      257
@@ -30,9 +31,19 @@ static const char *reason(struct archive *archive) {
     return text != NULL ? text : "unknown reason";
 }
 
+/* "; it is an HTML page, …": what a file that does not open as an archive is. */
+static const char *what_it_is(char text[160], const char *path) {
+    const char *words = duet_kind_of_file(path);
+    if (words != NULL && (strstr(words, "gzip") != NULL || strstr(words, "tar") != NULL))
+        words = NULL;
+    snprintf(text, 160, "%s%s", words != NULL ? "; it is " : "", words != NULL ? words : "");
+    return text;
+}
+
 duet_status duet_tar_open(duet_tar **out, const char *path) {
     duet_status status = DUET_OK;
     duet_tar *tar = NULL;
+    char text[160];
     if (!duet_path_exists(path)) return duet_fail(DUET_NOT_FOUND, "there is no file '%s'", path);
     if (duet_path_is_folder(path))
         return duet_fail(DUET_ARG, "'%s' is a folder, not an archive", path);
@@ -45,7 +56,8 @@ duet_status duet_tar_open(duet_tar **out, const char *path) {
     archive_read_support_format_tar(tar->archive);
     archive_read_support_filter_gzip(tar->archive);
     if (archive_read_open_filename(tar->archive, path, 1 << 16) != ARCHIVE_OK)
-        DUET_FAIL(DUET_FORMAT, "cannot open archive '%s': %s", path, reason(tar->archive));
+        DUET_FAIL(DUET_FORMAT, "cannot open archive '%s': %s%s", path, reason(tar->archive),
+                  what_it_is(text, path));
     *out = tar;
     return DUET_OK;
 done:
@@ -86,35 +98,63 @@ done:
     return status;
 }
 
-duet_status duet_tar_next(duet_tar *tar, const char **name, duet_bytes *bytes, int64_t limit) {
+/* Texts of headers: as UTF-8 where libarchive can, else as they stand. */
+static const char *first_text(const char *utf8, const char *plain) {
+    return utf8 != NULL ? utf8 : plain;
+}
+
+static duet_tar_entry describe(struct archive_entry *entry) {
+    const int type = (int)archive_entry_filetype(entry);
+    duet_tar_entry out = {
+        .kind = DUET_TAR_OTHER,
+        .name = first_text(archive_entry_pathname_utf8(entry), archive_entry_pathname(entry))};
+    if (archive_entry_hardlink(entry) != NULL || archive_entry_hardlink_utf8(entry) != NULL) {
+        out.kind = DUET_TAR_HARD_LINK;
+        out.target = first_text(archive_entry_hardlink_utf8(entry), archive_entry_hardlink(entry));
+    } else if (type == AE_IFLNK) {
+        out.kind = DUET_TAR_SYMBOLIC_LINK;
+        out.target = first_text(archive_entry_symlink_utf8(entry), archive_entry_symlink(entry));
+        if (out.target == NULL) out.target = "";
+    } else if (type == AE_IFREG || type == AE_IFDIR) {
+        out.kind = type == AE_IFREG ? DUET_TAR_FILE : DUET_TAR_FOLDER;
+    }
+    return out;
+}
+
+duet_status duet_tar_next_entry(duet_tar *tar, duet_tar_entry *out, duet_bytes *bytes,
+                                int64_t limit) {
+    struct archive_entry *entry = NULL;
     if (limit <= 0) limit = LIMIT_DEFAULT;
-    for (;;) {
-        struct archive_entry *entry = NULL;
-        const int code = archive_read_next_header(tar->archive, &entry);
-        if (code == ARCHIVE_EOF) {
-            *name = NULL;
-            *bytes = (duet_bytes){0};
-            return DUET_OK;
-        }
-        if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
-            return duet_fail(DUET_FORMAT, "archive '%s' is damaged: %s", tar->path,
-                             reason(tar->archive));
-        if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != NULL)
-            continue;
-        const char *path = archive_entry_pathname_utf8(entry);
-        if (path == NULL) path = archive_entry_pathname(entry);
-        if (path == NULL)
-            return duet_fail(DUET_FORMAT, "archive '%s' has an entry with an unreadable name",
-                             tar->path);
+    *out = (duet_tar_entry){0};
+    *bytes = (duet_bytes){0};
+    const int code = archive_read_next_header(tar->archive, &entry);
+    if (code == ARCHIVE_EOF) return DUET_OK;
+    if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
+        return duet_fail(DUET_FORMAT, "archive '%s' is damaged: %s", tar->path,
+                         reason(tar->archive));
+    const duet_tar_entry found = describe(entry);
+    if (found.name == NULL)
+        return duet_fail(DUET_FORMAT, "archive '%s' has an entry with an unreadable name",
+                         tar->path);
+    if (found.kind == DUET_TAR_FILE) {
         const int64_t size = archive_entry_size(entry);
         if (size < 0 || size > limit)
             return duet_fail(DUET_NO_MEMORY,
                              "archive '%s', entry '%s' has %lld bytes; the limit is %lld",
-                             tar->path, path, (long long)size, (long long)limit);
-        DUET_TRY(read_entry(tar, path, size, bytes));
-        *name = path;
-        return DUET_OK;
+                             tar->path, found.name, (long long)size, (long long)limit);
+        DUET_TRY(read_entry(tar, found.name, size, bytes));
     }
+    *out = found;
+    return DUET_OK;
+}
+
+duet_status duet_tar_next(duet_tar *tar, const char **name, duet_bytes *bytes, int64_t limit) {
+    duet_tar_entry entry = {.kind = DUET_TAR_OTHER};
+    do {
+        DUET_TRY(duet_tar_next_entry(tar, &entry, bytes, limit));
+    } while (entry.name != NULL && entry.kind != DUET_TAR_FILE);
+    *name = entry.name;
+    return DUET_OK;
 }
 
 bool duet_tar_detect(const uint8_t *head, int64_t size) {

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/context.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "base/utf8.h"
 
 #define DUET_DATASET(name) extern const duet_dataset_layout duet_dataset_##name;
 #include "data/dataset/dataset.def"
@@ -31,28 +33,6 @@ const duet_family duet_family_dataset = {.name = "dataset",
 /* A member's `info` is its first field. */
 static const duet_dataset_layout *layout_of(const duet_entry *entry) {
     return (const duet_dataset_layout *)(const void *)entry;
-}
-
-const char *duet_split_name(duet_split split) {
-    return split == DUET_TRAIN  ? "train"
-           : split == DUET_VAL  ? "val"
-           : split == DUET_TEST ? "test"
-                                : "?";
-}
-
-duet_status duet_split_parse(duet_split *out, const char *name) {
-    static const struct {
-        const char *name;
-        duet_split split;
-    } known[] = {{"train", DUET_TRAIN}, {"training", DUET_TRAIN}, {"val", DUET_VAL},
-                 {"valid", DUET_VAL},   {"validation", DUET_VAL}, {"test", DUET_TEST}};
-    for (int i = 0; i < DUET_COUNT(known); i++) {
-        if (strcmp(name, known[i].name) == 0) {
-            *out = known[i].split;
-            return DUET_OK;
-        }
-    }
-    return duet_fail(DUET_ARG, "no split '%s'; splits are train, val and test", name);
 }
 
 /* ---- opening ---- */
@@ -80,6 +60,34 @@ static const char *set_name(duet_arena *arena, const char *path) {
     return name;
 }
 
+/* What of an image the reading drops. */
+static void look_closer(duet_dataset *dataset, duet_split split, int64_t index,
+                        const duet_image *image) {
+    char name[512];
+    if ((image->lost & DUET_IMAGE_LOST_ALPHA) == 0) return;
+    duet_dataset_row_name(dataset, split, index, name, sizeof name);
+    duet_dataset_noticed(dataset, false, 1, "of the images looked at have transparent pixels", name,
+                         "they are composed over white");
+}
+
+/* The first row of the other splits: colours there would be lost in a set that is taken for grey.
+ */
+static void look_at_others(duet_dataset *dataset, duet_split seen) {
+    for (int s = (int)seen + 1; s < DUET_SPLIT_COUNT; s++) {
+        duet_image image = {0};
+        if (dataset->info.count[s] == 0 ||
+            dataset->layout->read(dataset, (duet_split)s, 0, 0, &image) != DUET_OK)
+            continue;
+        look_closer(dataset, (duet_split)s, 0, &image);
+        if (image.channels > dataset->info.channels)
+            duet_dataset_noticed(dataset, false, dataset->info.count[s],
+                                 "images of a split in colour, beside a split in grey by which the "
+                                 "set is taken for grey",
+                                 duet_split_name((duet_split)s), "");
+        duet_image_free(&image);
+    }
+}
+
 static duet_status look_at_rows(duet_dataset *dataset) {
     duet_dataset_info *info = &dataset->info;
     duet_split split = DUET_TRAIN;
@@ -102,9 +110,11 @@ static duet_status look_at_rows(duet_dataset *dataset) {
         }
         info->varied = info->varied || image.height != info->height || image.width != info->width;
         info->channels = image.channels > info->channels ? image.channels : info->channels;
+        look_closer(dataset, split, index, &image);
         duet_image_free(&image);
     }
     if (info->height == 0) return status;
+    look_at_others(dataset, split);
     duet_error_clear();
     return DUET_OK;
 }
@@ -122,7 +132,8 @@ static void finish_hash(duet_dataset *dataset) {
 }
 
 static duet_status open_as(duet_context *ctx, duet_dataset **out, const duet_dataset_layout *layout,
-                           const char *path, const char *spec, const void *options) {
+                           const char *path, const char *name, const char *spec,
+                           const void *options) {
     duet_status status = DUET_OK;
     duet_dataset *dataset = NULL;
     DUET_DO(duet_alloc(&dataset, 1, sizeof *dataset));
@@ -130,12 +141,18 @@ static duet_status open_as(duet_context *ctx, duet_dataset **out, const duet_dat
     DUET_DO(duet_arena_new(&dataset->arena));
     dataset->info.layout = layout->info.name;
     dataset->info.path = duet_arena_text(dataset->arena, spec);
-    dataset->info.name = path != NULL ? set_name(dataset->arena, path) : layout->info.name;
+    dataset->info.name = name != NULL ? set_name(dataset->arena, name) : layout->info.name;
+    DUET_DO(duet_arena_status(dataset->arena));
+    dataset->info.name = duet_utf8_shown(dataset->arena, dataset->info.name);
+    dataset->info.shown_path = duet_utf8_shown(dataset->arena, spec);
     DUET_DO(duet_arena_status(dataset->arena));
     DUET_CONTEXT(layout->open(ctx, dataset, path, options), "cannot open data set '%s' as %s", spec,
                  layout->info.name);
     DUET_CONTEXT(look_at_rows(dataset), "cannot open data set '%s'", spec);
+    DUET_DO(duet_dataset_check_labels(dataset));
+    DUET_DO(duet_arena_status(dataset->arena));
     finish_hash(dataset);
+    duet_dataset_tell(ctx, dataset);
     *out = dataset;
     dataset = NULL;
 done:
@@ -143,29 +160,59 @@ done:
     return status;
 }
 
+/* `path` is no set of the layouts itself, but holds one; *found says whether. */
+static duet_status open_inner(duet_context *ctx, duet_dataset **out, bool *found,
+                              const duet_dataset_layout *const *layouts, int count,
+                              const char *path, const char *spec) {
+    duet_status status = DUET_OK;
+    duet_roots *roots = NULL;
+    DUET_DO(duet_alloc(&roots, 1, sizeof *roots));
+    duet_dataset_roots(roots, layouts, count, path);
+    *found = roots->count > 0;
+    if (!*found) goto done;
+    /* CIFAR for Python has always been taken from beside others. */
+    const bool known = roots->first_is_near && roots->layout == &duet_dataset_cifar_py;
+    if (roots->count > 1 && !known)
+        DUET_FAIL(DUET_ARG, "'%s' holds several data sets, %s; give the folder of one", path,
+                  roots->names);
+    DUET_DO(open_as(ctx, out, roots->layout, roots->folder, path, spec, NULL));
+    if (roots->count > 1)
+        duet_log(ctx, DUET_LOG_WARNING,
+                 "'%s' holds several data sets, %s: the first is read; give the folder of another "
+                 "to read that",
+                 path, roots->names);
+done:
+    duet_release(roots);
+    return status;
+}
+
 static duet_status open_detected(duet_context *ctx, duet_dataset **out, const char *path) {
-    const duet_dataset_layout *best = NULL;
+    const duet_dataset_layout *best = NULL, *layouts[DUET_COUNT(entries)];
     int best_sure = 0;
+    bool found = false;
     for (int i = 0; i < duet_family_dataset.count; i++) {
-        const duet_dataset_layout *layout = layout_of(entries[i]);
+        const duet_dataset_layout *layout = layouts[i] = layout_of(entries[i]);
         const int sure = layout->detect != NULL ? layout->detect(path) : 0;
         if (sure > best_sure) {
             best = layout;
             best_sure = sure;
         }
     }
-    if (best != NULL) return open_as(ctx, out, best, path, path, NULL);
-    if (duet_path_is_folder(path)) {
-        return duet_fail(DUET_FORMAT,
-                         "folder '%s' holds no data set: no images, IDX files, CIFAR batches "
-                         "(data_batch_1, data_batch_1.bin) or "
-                         ".tar archives in it",
-                         path);
-    }
-    return duet_fail(DUET_FORMAT,
-                     "file '%s' is no data set: neither a .tar, .zip or .npz of images, an IDX "
-                     "file nor CIFAR batches",
-                     path);
+    if (best_sure <= DUET_SURE_OF_FOLDERS)
+        DUET_TRY(open_inner(ctx, out, &found, layouts, DUET_COUNT(layouts), path, path));
+    if (found) return DUET_OK;
+    if (best != NULL) return open_as(ctx, out, best, path, path, path, NULL);
+    return duet_dataset_refuse(path);
+}
+
+/* The layout is given; its path may be a root that holds the set. */
+static duet_status open_given(duet_context *ctx, duet_dataset **out,
+                              const duet_dataset_layout *layout, const char *path,
+                              const char *spec) {
+    bool found = false;
+    if (layout->inner && duet_path_is_folder(path) && layout->detect(path) == 0)
+        DUET_TRY(open_inner(ctx, out, &found, &layout, 1, path, spec));
+    return found ? DUET_OK : open_as(ctx, out, layout, path, path, spec, NULL);
 }
 
 /* "train-{000..012}.tar": no file has that name. */
@@ -193,10 +240,10 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
         } options;
         const duet_entry *entry = NULL;
         DUET_TRY(duet_family_parse(&duet_family_dataset, &entry, &options, sizeof options, spec));
-        return open_as(ctx, out, layout, NULL, spec, &options);
+        return open_as(ctx, out, layout, NULL, NULL, spec, &options);
     }
     if (layout != NULL && spec[length] == ':' && duet_path_exists(spec + length + 1)) {
-        return open_as(ctx, out, layout, spec + length + 1, spec, NULL);
+        return open_given(ctx, out, layout, spec + length + 1, spec);
     }
     if (layout != NULL && spec[length] == '\0') {
         return duet_fail(DUET_ARG, "layout '%s' needs a path: '%s:PATH', or just the path", spec,
@@ -217,6 +264,7 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
 void duet_dataset_close(duet_dataset *dataset) {
     if (dataset == NULL) return;
     if (dataset->layout->close != NULL) dataset->layout->close(dataset);
+    duet_dataset_free_notes(dataset);
     duet_arena_free(dataset->arena);
     duet_release(dataset);
 }
@@ -255,11 +303,14 @@ duet_status duet_dataset_pixels(duet_image *out, const uint8_t *pixels, int64_t 
     } else if (want == 3) {
         for (int64_t i = 0; i < count; i++) memset(image.pixels + 3 * i, pixels[i], 3);
     } else { /* Pillow's L */
+        unsigned coloured = 0;
         for (int64_t i = 0; i < count; i++) {
             const uint8_t *p = pixels + 3 * i;
             image.pixels[i] =
                 (uint8_t)((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 32768u) >> 16);
+            coloured |= (unsigned)(p[0] ^ p[1]) | (unsigned)(p[1] ^ p[2]);
         }
+        image.lost = coloured != 0 ? DUET_IMAGE_LOST_COLOUR : 0u;
     }
     *out = image;
     return DUET_OK;
@@ -280,7 +331,7 @@ duet_status duet_dataset_planes(duet_image *out, const uint8_t *planes, int64_t 
 duet_status duet_dataset_name_classes(duet_dataset *dataset, const char *const *names, int count) {
     const char **table = duet_arena_alloc(dataset->arena, count > 0 ? count : 1, sizeof *table);
     for (int c = 0; c < count && table != NULL; c++) {
-        table[c] = names != NULL ? duet_arena_text(dataset->arena, names[c])
+        table[c] = names != NULL ? duet_utf8_shown(dataset->arena, names[c])
                                  : duet_arena_format(dataset->arena, "%d", c);
     }
     DUET_TRY(duet_arena_status(dataset->arena));

@@ -16,7 +16,11 @@ struct duet_dataset {
     duet_arena *arena;                 /* names, class names, labels live here */
     int32_t *labels[DUET_SPLIT_COUNT]; /* per row; NULL = unlabelled */
     void *state;                       /* the layout's own */
+    struct duet_notes *notes;          /* behind info.left_out and info.noticed (notes.c) */
 };
+
+/* Nothing is known of a folder but that there are folders in it. */
+#define DUET_SURE_OF_FOLDERS 40
 
 typedef struct duet_dataset_layout {
     duet_entry info;
@@ -33,7 +37,39 @@ typedef struct duet_dataset_layout {
                         duet_image *out);
     void (*row_name)(const duet_dataset *dataset, duet_split split, int64_t index, char *out,
                      size_t size); /* optional */
+    bool inner; /* also found one or two folders below the path, as in torchvision's roots */
 } duet_dataset_layout;
+
+/* Nothing is left out without a word: one more of what `reason` says for many ("links that lead
+ * nowhere"), with the name of one and what to do ("": nothing). The set's opening tells them once a
+ * reason; quiet: what is to be expected is listed only. */
+void duet_dataset_left_out(duet_dataset *dataset, bool quiet, const char *reason,
+                           const char *example, const char *advice);
+/* The same of what was decided: `count` more. */
+void duet_dataset_noticed(duet_dataset *dataset, bool quiet, int64_t count, const char *reason,
+                          const char *example, const char *advice);
+/* How many were left out loudly, and into `text` what ("3 .bmp images, …"). */
+int64_t duet_dataset_lost(char *text, size_t size, const duet_dataset *dataset);
+/* Tells all of it through the log and puts the lists into info. */
+void duet_dataset_tell(duet_context *ctx, duet_dataset *dataset);
+void duet_dataset_free_notes(duet_dataset *dataset);
+
+/* Notices classes and rows that a training or a test will miss: classes of one split only, classes
+ * without an image, rows without a class. */
+DUET_NODISCARD duet_status duet_dataset_check_labels(duet_dataset *dataset);
+
+/* Sets of layouts with `inner` in the folders of `path`: the number; the first one's layout and
+ * folder, and in `names` all of them for a message. */
+typedef struct duet_roots {
+    const duet_dataset_layout *layout;
+    char folder[DUET_PATH_SIZE], names[400];
+    int count;
+    bool first_is_near; /* one folder below */
+} duet_roots;
+void duet_dataset_roots(duet_roots *out, const duet_dataset_layout *const *layouts, int count,
+                        const char *path);
+/* Why `path`, which exists, is no data set. */
+duet_status duet_dataset_refuse(const char *path);
 
 /* For layouts that hold raw pixels: a new image with the HWC pixels in 1 or 3 channels (want = 0
  * keeps `have`). */
@@ -42,7 +78,7 @@ DUET_NODISCARD duet_status duet_dataset_pixels(duet_image *out, const uint8_t *p
 /* The same of colour planes [3,H,W]. */
 DUET_NODISCARD duet_status duet_dataset_planes(duet_image *out, const uint8_t *planes,
                                                int64_t height, int64_t width, int want);
-/* Sets class_count and class_names (copied); names = NULL gives "0", "1", …. */
+/* Sets class_count and class_names (copied as UTF-8); names = NULL gives "0", "1", …. */
 DUET_NODISCARD duet_status duet_dataset_name_classes(duet_dataset *dataset,
                                                      const char *const *names, int count);
 

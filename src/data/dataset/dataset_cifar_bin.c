@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "data/dataset/dataset.h"
+#include "data/split.h"
 
 #define SIDE       32
 #define PLANE      1024
@@ -135,8 +136,9 @@ static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const ch
     state->label_bytes = 1;
     char file[DUET_PATH_SIZE];
     if (!duet_path_is_folder(path)) {
-        DUET_TRY(add_file(
-            dataset, strstr(duet_path_base(path), "test") != NULL ? DUET_TEST : DUET_TRAIN, path));
+        duet_split split = DUET_TRAIN;
+        (void)duet_split_in_name(&split, duet_path_base(path));
+        DUET_TRY(add_file(dataset, split, path));
         DUET_TRY(fill_labels(dataset, 10));
         return name_classes(dataset, NULL, NULL, 10);
     }
@@ -157,6 +159,9 @@ static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const ch
     if (holds(path, test)) {
         DUET_TRY(duet_path_join(file, path, test));
         DUET_TRY(add_file(dataset, DUET_TEST, file));
+    } else {
+        duet_dataset_noticed(dataset, false, 1, "file of the set that is missing", test,
+                             "there is no split test");
     }
     const int classes = hundred ? 100 : 10;
     DUET_TRY(fill_labels(dataset, classes));
@@ -188,4 +193,5 @@ const duet_dataset_layout duet_dataset_cifar_bin = {
     .open = cifar_open,
     .close = cifar_close,
     .read = cifar_read,
+    .inner = true,
 };

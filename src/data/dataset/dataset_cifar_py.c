@@ -4,7 +4,7 @@
  * cifar-10-batches-py/data_batch_1..5, test_batch, batches.meta; cifar-100-python/train, test,
  * meta. Pickles of dicts: `data`, a numpy array u8 [N,3072] (1024 R, 1024 G, 1024 B, row-major),
  * and `labels` or `fine_labels`. Read as data, nothing of them is called (pickle.h); the array
- * stays in the mapped file. The folder itself, or one that holds it, is the set. */
+ * stays in the mapped file. */
 #include <stdio.h>
 #include <string.h>
 
@@ -38,55 +38,41 @@ typedef struct cifar_state {
 /* The files of a kind; the first is what it is recognised by, with the second, which other folders
  * do not have. */
 static const struct kind {
-    const char *folder, *labels, *meta, *names;
+    const char *labels, *meta, *names;
     int classes;
     struct {
         const char *name;
         duet_split split;
     } file[MOST_FILES];
-} kinds[] = {{"cifar-10-batches-py",
-              "labels",
-              "batches.meta",
-              "label_names",
-              10,
-              {{"data_batch_1", DUET_TRAIN},
-               {"data_batch_2", DUET_TRAIN},
-               {"data_batch_3", DUET_TRAIN},
-               {"data_batch_4", DUET_TRAIN},
-               {"data_batch_5", DUET_TRAIN},
-               {"test_batch", DUET_TEST}}},
-             {"cifar-100-python",
-              "fine_labels",
-              "meta",
-              "fine_label_names",
-              100,
-              {{"train", DUET_TRAIN}, {"test", DUET_TEST}}}};
+} kinds[] = {
+    {"labels",
+     "batches.meta",
+     "label_names",
+     10,
+     {{"data_batch_1", DUET_TRAIN},
+      {"data_batch_2", DUET_TRAIN},
+      {"data_batch_3", DUET_TRAIN},
+      {"data_batch_4", DUET_TRAIN},
+      {"data_batch_5", DUET_TRAIN},
+      {"test_batch", DUET_TEST}}},
+    {"fine_labels", "meta", "fine_label_names", 100, {{"train", DUET_TRAIN}, {"test", DUET_TEST}}}};
 
 static bool holds(const char *folder, const char *name) {
     char path[DUET_PATH_SIZE];
     return duet_path_in(path, folder, name) && !duet_path_is_folder(path);
 }
 
-/* The kind of the set in `path`, and its folder, which is `path` or in it; NULL: none. */
-static const struct kind *find(char folder[DUET_PATH_SIZE], const char *path) {
-    if (!duet_path_is_folder(path)) return NULL;
-    for (int inside = 0; inside < 2; inside++) {
-        for (int k = 0; k < DUET_COUNT(kinds); k++) {
-            const duet_status status = inside ? duet_path_join(folder, path, kinds[k].folder)
-                                       : duet_copy_text(folder, DUET_PATH_SIZE, path) ? DUET_OK
-                                                                                      : DUET_ARG;
-            if (status == DUET_OK && holds(folder, kinds[k].file[0].name) &&
-                holds(folder, kinds[k].meta))
-                return &kinds[k];
-        }
-    }
+/* The kind of the set in the folder; NULL: none. */
+static const struct kind *find(const char *folder) {
+    if (!duet_path_is_folder(folder)) return NULL;
+    for (int k = 0; k < DUET_COUNT(kinds); k++)
+        if (holds(folder, kinds[k].file[0].name) && holds(folder, kinds[k].meta)) return &kinds[k];
     return NULL;
 }
 
 static int cifar_detect(const char *path) {
-    char folder[DUET_PATH_SIZE];
     /* below cifar_bin, whose files may lie in the same folder */
-    return find(folder, path) != NULL ? 85 : 0;
+    return find(path) != NULL ? 85 : 0;
 }
 
 /* Python 2 wrote texts, what has been pickled again has bytes. */
@@ -214,14 +200,18 @@ static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const ch
     (void)ctx, (void)options;
     duet_status status = DUET_OK;
     duet_arena *nodes = NULL;
-    char folder[DUET_PATH_SIZE];
-    const struct kind *const kind = find(folder, path);
+    const char *const folder = path;
+    const struct kind *const kind = find(folder);
     if (kind == NULL)
         return duet_fail(DUET_FORMAT,
                          "'%s' has neither data_batch_1 and batches.meta nor train and meta", path);
     DUET_DO(duet_alloc(&dataset->state, 1, sizeof(cifar_state)));
     for (int i = 0; i < MOST_FILES && kind->file[i].name != NULL; i++) {
-        if (kind->file[i].split == DUET_TEST && !holds(folder, kind->file[i].name)) continue;
+        if (kind->file[i].split == DUET_TEST && !holds(folder, kind->file[i].name)) {
+            duet_dataset_noticed(dataset, false, 1, "file of the set that is missing",
+                                 kind->file[i].name, "there is no split test");
+            continue;
+        }
         duet_arena_free(nodes);
         nodes = NULL;
         DUET_DO(duet_arena_new(&nodes));
@@ -255,4 +245,5 @@ const duet_dataset_layout duet_dataset_cifar_py = {
     .open = cifar_open,
     .close = cifar_close,
     .read = cifar_read,
+    .inner = true,
 };

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/dataset_csv.c: a .csv (or .tsv) that lists images, one per line: path, class and, if
- * there is one, the split. With a first line of names the columns are found by them (image or path
- * or file or filename or id; label or class or target or category; split or set or subset), else
- * they are the first three. Fields may be quoted. Paths are relative to the list's folder. Rows
- * stay in the list's order; classes are sorted, as numbers where all of them are, else by bytes.
- * Images are read on demand. */
+ * there is one, the split. A first line of names is known by these (path, image, file_name, id, …;
+ * label, class, target, …; split, set, …; in any case), or since nothing in it is an image while
+ * something in the next line is; without one the columns are the first three. Fields are separated
+ * by ',', ';' or a tab, and may be quoted. Paths are relative to the list's folder; rows without
+ * their file are left out and counted. Rows stay in the list's order; classes are sorted, as
+ * numbers where all of them are, else by bytes. Images are read on demand. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "data/dataset/dataset.h"
+#include "io/kind.h"
 
 enum { MOST_FIELDS = 64, MOST_BYTES = 1 << 30 };
 enum { PATH, LABEL, SPLIT, COLUMNS };
@@ -23,6 +25,7 @@ enum { PATH, LABEL, SPLIT, COLUMNS };
 typedef struct row {
     const char *path, *label; /* label "": none */
     duet_split split;
+    int64_t size; /* of the file */
 } row;
 
 typedef struct csv_state {
@@ -34,10 +37,7 @@ typedef struct csv_state {
 } csv_state;
 
 static int csv_detect(const char *path) {
-    return !duet_path_is_folder(path) &&
-                   (duet_ends_with(path, ".csv") || duet_ends_with(path, ".tsv"))
-               ? 90
-               : 0;
+    return !duet_path_is_folder(path) && duet_name_ends(path, ".csv .tsv") ? 90 : 0;
 }
 
 /* The fields of a line, which is changed: quotes are taken off, "" in them is ". Returns how many;
@@ -47,8 +47,10 @@ static int split_line(char *line, char comma, char *fields[MOST_FIELDS], char **
     char *from = line, *to = line;
     bool end = false;
     while (!end) {
+        const char *const start = to;
         if (count < MOST_FIELDS) fields[count] = to;
         count++;
+        while (*from == ' ') from++;
         const bool quoted = *from == '"';
         from += quoted;
         while (*from != '\0') {
@@ -61,6 +63,7 @@ static int split_line(char *line, char comma, char *fields[MOST_FIELDS], char **
                 break;
             *to++ = *from++;
         }
+        while (!quoted && to > start && to[-1] == ' ') to--;
         /* behind a quote, and \r */
         while (*from != '\0' && *from != comma && *from != '\n') from++;
         end = *from != comma;
@@ -71,29 +74,90 @@ static int split_line(char *line, char comma, char *fields[MOST_FIELDS], char **
     return count < MOST_FIELDS ? count : MOST_FIELDS;
 }
 
-/* Columns by the names of the first line; false where it has none. */
-static bool read_header(int column[COLUMNS], char *const *fields, int count) {
-    static const char *const names[COLUMNS][6] = {
-        {"path", "image", "file", "filename", "image_path", "id"},
-        {"label", "class", "target", "category", "class_name", "species"},
-        {"split", "set", "subset"}};
+/* Is the field one of the words, whatever its case, and with or without '_', '-' and blanks? */
+static bool is_one_of(const char *field, const char *const *words) {
+    char plain[40];
+    size_t n = 0;
+    for (; *field != '\0'; field++) {
+        if (strchr("_- ", *field) != NULL) continue;
+        if (n + 1 == sizeof plain) return false;
+        plain[n++] = duet_lower(*field);
+    }
+    plain[n] = '\0';
+    for (; *words != NULL; words++)
+        if (strcmp(plain, *words) == 0) return true;
+    return false;
+}
+
+static const char *const paths[] = {"path",      "image",     "images",
+                                    "file",      "files",     "filename",
+                                    "filenames", "filepath",  "imagepath",
+                                    "imagename", "imagefile", "img",
+                                    "imgname",   "imgpath",   "imagefilename",
+                                    "imageid",   "imgid",     "id",
+                                    NULL},
+                         *const labels[] = {"label",      "labels",  "class",    "classes",
+                                            "target",     "targets", "category", "classname",
+                                            "labelname",  "species", "classid",  "labelid",
+                                            "categoryid", "y",       NULL},
+                         *const splits[] = {"split", "set",   "subset",  "partition",
+                                            "fold",  "usage", "dataset", NULL};
+
+/* Does the field look like an image: by its ending, or since there is such a file? */
+static bool is_image(const csv_state *state, const char *field) {
+    char path[DUET_PATH_SIZE];
+    struct stat about;
+    if (field[0] == '\0') return false;
+    if (duet_kind_of_name(field) == DUET_NAME_IMAGE) return true;
+    return duet_path_join(path, field[0] == '/' ? "" : state->folder, field) == DUET_OK &&
+           stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
+/* Columns by the names of the first line; false where it is a row already. With a name for the
+ * column of paths it is none; else where nothing in it is an image, while something in the next
+ * line is. */
+static bool read_header(int column[COLUMNS], duet_dataset *dataset, char *const *fields, int count,
+                        char *const *next, int next_count) {
+    static const char *const *const words[COLUMNS] = {paths, labels, splits};
+    const csv_state *const state = dataset->state;
     int found[COLUMNS] = {-1, -1, -1};
+    bool image = false;
+    for (int i = 0; i < count; i++) image = image || is_image(state, fields[i]);
+    if (image) return false;
     for (int c = 0; c < COLUMNS; c++)
-        for (int k = 0; k < 6 && names[c][k] != NULL && found[c] < 0; k++)
+        for (int k = 0; words[c][k] != NULL && found[c] < 0; k++)
             for (int i = 0; i < count && found[c] < 0; i++)
-                if (strcasecmp(fields[i], names[c][k]) == 0) found[c] = i;
+                if (is_one_of(fields[i], (const char *const[]){words[c][k], NULL})) found[c] = i;
+    /* a column called as paths are may hold numbers ("id"); another one has the images */
+    const bool right =
+        found[PATH] >= 0 && found[PATH] < next_count && is_image(state, next[found[PATH]]);
+    for (int i = 0; i < next_count && !right; i++) {
+        if (!is_image(state, next[i])) continue;
+        found[PATH] = i;
+        break;
+    }
     if (found[PATH] < 0) return false;
+    if (found[LABEL] < 0 && count == 2) found[LABEL] = 1 - found[PATH]; /* what else? */
+    if (found[LABEL] < 0 && count > 2)
+        duet_dataset_noticed(dataset, false, 1,
+                             "list without a column that is called like a class (label, class, "
+                             "target, category)",
+                             fields[found[PATH] == 0 ? 1 : 0], "its images count as unlabelled");
     memcpy(column, found, sizeof found);
     return true;
 }
 
-static duet_status add_row(csv_state *state, char *const *fields, int count,
+static duet_status add_row(duet_dataset *dataset, char *const *fields, int count,
                            const int column[COLUMNS], int64_t line) {
+    csv_state *const state = dataset->state;
     row r = {.split = DUET_TRAIN, .label = ""};
     if (column[PATH] >= count || fields[column[PATH]][0] == '\0')
         return duet_fail(DUET_FORMAT, "line %lld has no path of an image", (long long)line);
     r.path = fields[column[PATH]];
-    if (column[LABEL] >= 0 && column[LABEL] < count) r.label = fields[column[LABEL]];
+    if (column[LABEL] >= 0 && column[LABEL] < count) {
+        r.label = duet_utf8_same(dataset->arena, fields[column[LABEL]]);
+        DUET_TRY(duet_arena_status(dataset->arena));
+    }
     if (column[SPLIT] >= 0 && column[SPLIT] < count && fields[column[SPLIT]][0] != '\0' &&
         duet_split_parse(&r.split, fields[column[SPLIT]]) != DUET_OK)
         return duet_fail(DUET_FORMAT, "line %lld has split '%.40s'; splits are train, val and test",
@@ -103,17 +167,47 @@ static duet_status add_row(csv_state *state, char *const *fields, int count,
     return DUET_OK;
 }
 
-static duet_status read_rows(duet_context *ctx, csv_state *state, char comma) {
-    int column[COLUMNS] = {0, 1, 2};
-    char *fields[MOST_FIELDS], *at = state->text;
+/* What separates the fields: `usual`, unless the first line has none of it, but another one. */
+static char separator(const csv_state *state, const char *text, char usual) {
+    static const char others[] = ",;\t";
+    char line[DUET_PATH_SIZE];
+    const size_t length = strcspn(text, "\r\n");
+    if (length >= sizeof line || memchr(text, usual, length) != NULL) return usual;
+    memcpy(line, text, length);
+    line[length] = '\0';
+    if (is_image(state, line) && duet_kind_of_name(line) == DUET_NAME_IMAGE &&
+        strchr(line, ';') == NULL)
+        return usual;
+    for (const char *p = others; *p != '\0'; p++)
+        if (memchr(text, *p, length) != NULL) return *p;
+    return usual;
+}
+
+static duet_status read_rows(duet_context *ctx, duet_dataset *dataset, char usual) {
+    csv_state *const state = dataset->state;
+    int column[COLUMNS] = {0, 1, 2}, waiting = 0; /* fields of the first line, looked at later */
+    char *fields[MOST_FIELDS], *first[MOST_FIELDS], *at = state->text;
     if (duet_starts_with(at, "\xEF\xBB\xBF")) at += 3; /* what some programs write before UTF-8 */
+    at += strspn(at, "\r\n");
+    const char comma = separator(state, at, usual);
+    int64_t first_line = 0;
     for (int64_t line = 1; *at != '\0'; line++) {
         if (line % 4096 == 0) DUET_TRY(duet_check_cancelled(ctx));
         const int count = split_line(at, comma, fields, &at);
         if (count == 1 && fields[0][0] == '\0') continue; /* an empty line */
-        if (line == 1 && read_header(column, fields, count)) continue;
-        DUET_TRY(add_row(state, fields, count, column, line));
+        if (first_line == 0) {
+            first_line = line;
+            waiting = count;
+            memcpy(first, fields, sizeof first);
+            continue;
+        }
+        if (waiting > 0 && !read_header(column, dataset, first, waiting, fields, count))
+            DUET_TRY(add_row(dataset, first, waiting, column, first_line));
+        waiting = 0;
+        DUET_TRY(add_row(dataset, fields, count, column, line));
     }
+    if (waiting > 0 && !read_header(column, dataset, first, waiting, NULL, 0))
+        DUET_TRY(add_row(dataset, first, waiting, column, first_line));
     return state->count > 0 ? DUET_OK : duet_fail(DUET_FORMAT, "it lists no image");
 }
 
@@ -178,6 +272,29 @@ static int64_t size_of(const csv_state *state, const row *r) {
                : -1;
 }
 
+/* Rows whose file is not there are left out; their classes stay. */
+static duet_status drop_missing(duet_dataset *dataset) {
+    csv_state *const state = dataset->state;
+    const int64_t count = state->count;
+    char path[DUET_PATH_SIZE];
+    state->count = 0;
+    for (int64_t i = 0; i < count; i++) {
+        row r = state->rows[i];
+        r.size = size_of(state, &r);
+        if (r.size < 0)
+            duet_dataset_left_out(dataset, false, "rows of the list whose file is not there",
+                                  r.path, "paths are as from the list's own folder");
+        else
+            state->rows[state->count++] = r;
+    }
+    if (state->count > 0) return DUET_OK;
+    DUET_TRY(path_of(path, state, &state->rows[0]));
+    return duet_fail(DUET_NOT_FOUND,
+                     "no file '%s', nor one of the others that the list names (%lld rows); paths "
+                     "are as from the list's own folder",
+                     path, (long long)count);
+}
+
 static duet_status fill_splits(duet_dataset *dataset, const classes *c) {
     csv_state *const state = dataset->state;
     for (int64_t i = 0; i < state->count; i++) dataset->info.count[state->rows[i].split]++;
@@ -197,8 +314,8 @@ static duet_status fill_splits(duet_dataset *dataset, const classes *c) {
         state->order[r->split][at] = i;
         if (dataset->labels[r->split] != NULL)
             dataset->labels[r->split][at] = class_of(c, r->label);
-        dataset->info.hash = duet_hash(&(int64_t){size_of(state, r)}, sizeof(int64_t),
-                                       duet_hash_text(r->path, dataset->info.hash));
+        dataset->info.hash =
+            duet_hash(&r->size, sizeof r->size, duet_hash_text(r->path, dataset->info.hash));
     }
     return DUET_OK;
 }
@@ -221,12 +338,17 @@ static duet_status csv_open(duet_context *ctx, duet_dataset *dataset, const char
     if (bytes.size > MOST_BYTES)
         DUET_FAIL(DUET_UNSUPPORTED, "it has %lld bytes; the limit is %d", (long long)bytes.size,
                   MOST_BYTES);
+    const char *const words = duet_kind_of_bytes(bytes.data, bytes.size);
+    if (words != NULL && (strstr(words, "HTML") != NULL || strstr(words, "LFS") != NULL))
+        DUET_FAIL(DUET_FORMAT, "it is no list, but %s", words);
     if (bytes.size > 0 && memchr(bytes.data, '\0', (size_t)bytes.size) != NULL)
-        DUET_FAIL(DUET_FORMAT, "it is no text");
+        DUET_FAIL(DUET_FORMAT, "it is no text%s%s", words != NULL ? ", but " : "",
+                  words != NULL ? words : "");
     DUET_DO(duet_alloc(&state->text, bytes.size + 2, 1));
     if (bytes.size > 0) memcpy(state->text, bytes.data, (size_t)bytes.size);
-    DUET_DO(read_rows(ctx, state, duet_ends_with(path, ".tsv") ? '\t' : ','));
+    DUET_DO(read_rows(ctx, dataset, duet_name_ends(path, ".tsv") ? '\t' : ','));
     DUET_DO(list_classes(&c, state));
+    DUET_DO(drop_missing(dataset));
     DUET_DO(fill_splits(dataset, &c));
     dataset->info.labelled = c.count > 1;
     if (c.count > 1) DUET_DO(duet_dataset_name_classes(dataset, c.names, (int)c.count));

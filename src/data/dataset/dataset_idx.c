@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "data/dataset/dataset.h"
+#include "data/split.h"
 
 typedef struct idx_part {
     duet_bytes file;
@@ -28,20 +29,24 @@ typedef struct idx_name {
     int split;   /* -1: the name does not tell */
 } idx_name;
 
-/* "[...train-]images-idx3-ubyte[.gz]"; '.' and '-' are the same in front of idx. */
+/* "[...train-]images-idx3-ubyte[.gz]", in any case; '.' and '-' are the same in front of idx. */
 static bool parse_name(idx_name *out, const char *name) {
-    const char *images = strstr(name, "images"), *labels = strstr(name, "labels");
-    const char *role = images != NULL ? images : labels;
-    if (name[0] == '.' || role == NULL || (role[6] != '-' && role[6] != '.') ||
-        strncmp(role + 7, "idx", 3) != 0)
+    char text[256];
+    if (name[0] == '.' || !duet_copy_text(text, sizeof text, name)) return false;
+    for (char *p = text; *p != '\0'; p++) *p = duet_lower(*p);
+    const char *const images = strstr(text, "images"), *const labels = strstr(text, "labels");
+    const char *const role = images != NULL ? images : labels;
+    if (role == NULL || (role[6] != '-' && role[6] != '.') || strncmp(role + 7, "idx", 3) != 0)
         return false;
-    char prefix[64];
-    snprintf(prefix, sizeof prefix, "%.*s", role - name < 63 ? (int)(role - name) : 63, name);
+    duet_split split = DUET_TRAIN;
+    text[role - text] = '\0'; /* the prefix stays */
     out->images = images != NULL;
-    out->split = strstr(prefix, "train") != NULL                                    ? DUET_TRAIN
-                 : strstr(prefix, "t10k") != NULL || strstr(prefix, "test") != NULL ? DUET_TEST
-                 : strstr(prefix, "val") != NULL                                    ? DUET_VAL
-                                                                                    : -1;
+    out->split = strstr(text, "t10k") != NULL       ? DUET_TEST
+                 : duet_split_in_name(&split, text) ? (int)split
+                 : strstr(text, "train") != NULL    ? DUET_TRAIN
+                 : strstr(text, "test") != NULL     ? DUET_TEST
+                 : strstr(text, "val") != NULL      ? DUET_VAL
+                                                    : -1;
     return true;
 }
 
@@ -161,13 +166,18 @@ typedef struct idx_paths {
     char images[DUET_SPLIT_COUNT][DUET_PATH_SIZE], labels[DUET_SPLIT_COUNT][DUET_PATH_SIZE];
 } idx_paths;
 
-static duet_status find_in_folder(idx_paths *paths, const char *folder) {
+static duet_status find_in_folder(duet_dataset *dataset, idx_paths *paths, const char *folder) {
     duet_status status = DUET_OK;
     duet_listing list = {0};
     DUET_DO(duet_folder_list(&list, folder));
     for (int64_t i = 0; i < list.count; i++) {
         idx_name name;
-        if (!parse_name(&name, list.name[i]) || name.split < 0) continue;
+        if (!parse_name(&name, list.name[i])) continue;
+        if (name.split < 0) {
+            duet_dataset_left_out(dataset, false, "IDX files whose name tells no split",
+                                  list.name[i], "give such a file itself, or name it train-…");
+            continue;
+        }
         char *slot = name.images ? paths->images[name.split] : paths->labels[name.split];
         if (slot[0] != '\0') {
             const char *other = duet_path_base(slot);
@@ -233,7 +243,7 @@ static duet_status idx_open(duet_context *ctx, duet_dataset *dataset, const char
     DUET_DO(duet_alloc(&dataset->state, 1, sizeof(idx_state)));
     DUET_DO(duet_alloc(&paths, 1, sizeof *paths));
     if (duet_path_is_folder(path)) {
-        DUET_DO(find_in_folder(paths, path));
+        DUET_DO(find_in_folder(dataset, paths, path));
     } else {
         idx_name name = {.images = true, .split = -1};
         if (parse_name(&name, duet_path_base(path)) && !name.images) {
@@ -278,4 +288,5 @@ const duet_dataset_layout duet_dataset_idx = {
     .open = idx_open,
     .close = idx_close,
     .read = idx_read,
+    .inner = true,
 };

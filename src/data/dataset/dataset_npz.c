@@ -4,16 +4,20 @@
  * (arr_0, arr_1), Keras' mnist.npz (x_train, y_train, …), MedMNIST (train_images, train_labels, …),
  * and x, y. Held in memory. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/str.h"
 #include "data/dataset/dataset.h"
+#include "data/split.h"
+#include "io/kind.h"
 
 #include <duet/store.h>
 
 typedef struct npz_part {
     uint8_t *pixels;
+    const duet_store_entry *from, *labels; /* while opening */
     int64_t height, width;
     int channels;
 } npz_part;
@@ -24,6 +28,44 @@ typedef struct npz_state {
 
 enum { MOST_CLASSES = 100000 };
 
+/* What an array is, by the words of its name: one of a split (data/split.h), one for images or
+ * classes, in either order. */
+typedef struct array_name {
+    enum { NO_ARRAY, IMAGES, CLASSES } role;
+    duet_split split;
+} array_name;
+
+static bool is_word(const char *word, size_t length, const char *list) {
+    for (const char *at = list; *at != '\0';) {
+        const size_t n = strcspn(at, " ");
+        if (n == length && strncasecmp(at, word, n) == 0) return true;
+        at += n + (at[n] == ' ');
+    }
+    return false;
+}
+
+static array_name parse_array(const char *name) {
+    array_name out = {.split = DUET_TRAIN};
+    bool split = false;
+    while (*name != '\0') {
+        const size_t n = strcspn(name, "_-./ ");
+        const bool images = is_word(name, n, "x images image imgs img"),
+                   classes = is_word(name, n, "y labels label targets target classes");
+        duet_split word = DUET_TRAIN;
+        if (n > 0 && duet_split_of_word(&word, name, n)) {
+            if (split) return (array_name){0};
+            split = true;
+            out.split = word;
+        } else if (n > 0) { /* a word of something else: "x_mean", "image_id" */
+            if (out.role != NO_ARRAY || (!images && !classes)) return (array_name){0};
+            out.role = images ? IMAGES : CLASSES;
+        }
+        name += n + (name[n] != '\0');
+    }
+    return out;
+}
+
+/* The names that go first, with their partners. */
 static const struct {
     const char *images, *labels;
     duet_split split;
@@ -39,7 +81,7 @@ static const struct {
              {"X", "y", DUET_TRAIN}};
 
 static int npz_detect(const char *path) {
-    return !duet_path_is_folder(path) && duet_ends_with(path, ".npz") ? 90 : 0;
+    return !duet_path_is_folder(path) && duet_name_ends(path, ".npz") ? 90 : 0;
 }
 
 static duet_status check_images(npz_part *part, const duet_store_entry *e) {
@@ -64,6 +106,7 @@ static duet_status check_images(npz_part *part, const duet_store_entry *e) {
     if (s->dim[0] < 1 || s->dim[1] < 1 || s->dim[2] < 1 || s->dim[1] > 65500 || s->dim[2] > 65500)
         return duet_fail(DUET_FORMAT, "its array '%s' has %lld images of %lld x %lld", e->name,
                          (long long)s->dim[0], (long long)s->dim[1], (long long)s->dim[2]);
+    part->from = e;
     part->height = s->dim[1];
     part->width = s->dim[2];
     return DUET_OK;
@@ -119,6 +162,7 @@ static duet_status read_labels(duet_dataset *dataset, duet_split split, const du
         labels[i] = (int32_t)values[i];
         if (labels[i] >= dataset->info.class_count) dataset->info.class_count = labels[i] + 1;
     }
+    ((npz_state *)dataset->state)->part[split].labels = e;
     dataset->labels[split] = labels;
     dataset->info.labelled = true;
 done:
@@ -138,6 +182,40 @@ static duet_status unknown_names(const duet_store *store) {
     return status;
 }
 
+/* An array that the known names have not taken: by the words of its name, images before classes. */
+static duet_status take_other(duet_dataset *dataset, const duet_store *store,
+                              const duet_store_entry *e, bool images) {
+    const array_name name = parse_array(e->name);
+    const npz_part *const part = &((const npz_state *)dataset->state)->part[name.split];
+    if (images)
+        return name.role == IMAGES && part->pixels == NULL
+                   ? read_images(dataset, name.split, store, e)
+                   : DUET_OK;
+    return name.role == CLASSES && part->pixels != NULL && part->labels == NULL
+               ? read_labels(dataset, name.split, store, e)
+               : DUET_OK;
+}
+
+static void count_unused(duet_dataset *dataset, const duet_store_entry *e) {
+    const npz_part *const part = ((const npz_state *)dataset->state)->part;
+    for (int s = 0; s < DUET_SPLIT_COUNT; s++)
+        if (part[s].from == e || part[s].labels == e) return;
+    duet_dataset_left_out(dataset, false, "arrays that are not read", e->name,
+                          "images go by x or images, classes by y or labels, with train, val or "
+                          "test");
+}
+
+static duet_status read_known(duet_dataset *dataset, const duet_store *store) {
+    for (int i = 0; i < DUET_COUNT(known); i++) {
+        const duet_store_entry *const images = duet_store_find(store, known[i].images),
+                                      *const labels = duet_store_find(store, known[i].labels);
+        if (images == NULL) continue;
+        DUET_TRY(read_images(dataset, known[i].split, store, images));
+        if (labels != NULL) DUET_TRY(read_labels(dataset, known[i].split, store, labels));
+    }
+    return DUET_OK;
+}
+
 static duet_status npz_open(duet_context *ctx, duet_dataset *dataset, const char *path,
                             const void *options) {
     (void)ctx, (void)options;
@@ -146,15 +224,14 @@ static duet_status npz_open(duet_context *ctx, duet_dataset *dataset, const char
     bool found = false;
     DUET_DO(duet_alloc(&dataset->state, 1, sizeof(npz_state)));
     DUET_DO(duet_store_open(&store, path));
-    for (int i = 0; i < DUET_COUNT(known); i++) {
-        const duet_store_entry *const images = duet_store_find(store, known[i].images),
-                                      *const labels = duet_store_find(store, known[i].labels);
-        if (images == NULL) continue;
-        found = true;
-        DUET_DO(read_images(dataset, known[i].split, store, images));
-        if (labels != NULL) DUET_DO(read_labels(dataset, known[i].split, store, labels));
-    }
+    DUET_DO(read_known(dataset, store));
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t i = 0; i < duet_store_count(store); i++)
+            DUET_DO(take_other(dataset, store, duet_store_at(store, i), pass == 0));
+    for (int s = 0; s < DUET_SPLIT_COUNT; s++) found = found || dataset->info.count[s] > 0;
     if (!found) DUET_DO(unknown_names(store));
+    for (int64_t i = 0; i < duet_store_count(store); i++)
+        count_unused(dataset, duet_store_at(store, i));
     if (dataset->info.labelled)
         DUET_DO(duet_dataset_name_classes(dataset, NULL, dataset->info.class_count));
 done:

@@ -2,17 +2,22 @@
  * data/dataset/dataset_webdataset.c: shards of WebDataset: tar archives named by a range in braces
  * (name-{000000..000146}.tar), a folder of several, or one. A sample is a run of members that share
  * their path up to the first dot of the file; its fields are told by what follows: an image, .cls
- * with the class (a number, or a word). Other fields are passed over. Shards whose names have the
- * word train, val or test are of that split; others are train.
- * Source: github.com/webdataset/webdataset, the format's description. */
+ * with the class (a number, or a word). Other fields are passed over, and counted. Shards whose
+ * names have the word of a split (data/split.h) are of that split; others are train. A folder may
+ * also hold folders called like splits with shards in them. Source:
+ * github.com/webdataset/webdataset, the format's description. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "data/dataset/files.h"
 #include "data/dataset/packed.h"
+#include "data/split.h"
+#include "io/kind.h"
 #include "io/tar.h"
 
 enum {
@@ -49,24 +54,20 @@ static bool find_range(range *out, const char *path) {
 }
 
 static bool is_tar_name(const char *name) {
-    return name[0] != '.' && (duet_ends_with(name, ".tar") || duet_ends_with(name, ".tar.gz") ||
-                              duet_ends_with(name, ".tgz"));
+    return name[0] != '.' && duet_name_ends(name, ".tar .tar.gz .tgz");
 }
 
-static duet_split split_of(const char *path) {
-    const char *const name = duet_path_base(path);
-    if (duet_has_word(name, "test")) return DUET_TEST;
-    return duet_has_word(name, "val") || duet_has_word(name, "valid") ||
-                   duet_has_word(name, "validation")
-               ? DUET_VAL
-               : DUET_TRAIN;
+/* By the shard's own name; `folder`: what the folder that it was found in says. */
+static duet_split split_of(const char *path, duet_split folder) {
+    duet_split split = folder;
+    return duet_split_in_name(&split, duet_path_base(path)) ? split : folder;
 }
 
 /* ---- detection ---- */
 
 static bool has_field(const char *name, const char *field) {
     const char *const dot = strchr(duet_path_base(name), '.');
-    return dot != NULL && strcmp(dot + 1, field) == 0;
+    return dot != NULL && strcasecmp(dot + 1, field) == 0;
 }
 
 /* Is there a class among the first members? */
@@ -85,7 +86,7 @@ static bool has_classes(const char *path) {
     return found;
 }
 
-/* Shards of a folder, the first one's path. */
+/* Shards of a folder, and in *first the path of the first. */
 static int count_shards(char first[DUET_PATH_SIZE], const char *folder) {
     duet_listing list = {0};
     int found = 0;
@@ -98,13 +99,33 @@ static int count_shards(char first[DUET_PATH_SIZE], const char *folder) {
     return found;
 }
 
+/* Is entry i of the folder one called like a split? */
+static bool split_folder(char out[DUET_PATH_SIZE], duet_split *split, const char *folder,
+                         const char *name) {
+    return duet_split_of_word(split, name, strlen(name)) &&
+           duet_path_join(out, folder, name) == DUET_OK && duet_path_is_folder(out);
+}
+
+static int count_below(char first[DUET_PATH_SIZE], const char *folder) {
+    duet_listing list = {0};
+    char inner[DUET_PATH_SIZE];
+    duet_split split = DUET_TRAIN;
+    int found = 0;
+    if (duet_folder_list(&list, folder) != DUET_OK) return 0;
+    for (int64_t i = 0; i < list.count && found == 0; i++)
+        if (split_folder(inner, &split, folder, list.name[i])) found = count_shards(first, inner);
+    duet_listing_free(&list);
+    return found;
+}
+
 static int detect(const char *path) {
     char first[DUET_PATH_SIZE];
     range shards;
     if (find_range(&shards, path)) return 95;
     if (!duet_path_is_folder(path))
         return is_tar_name(duet_path_base(path)) && has_classes(path) ? 95 : 0;
-    return count_shards(first, path) > 0 && has_classes(first) ? 75 : 0;
+    if (count_shards(first, path) > 0) return has_classes(first) ? 75 : 0;
+    return count_below(first, path) > 0 && has_classes(first) ? 85 : 0;
 }
 
 /* ---- reading ---- */
@@ -122,6 +143,8 @@ static void take_class(sample *s, const duet_bytes *bytes) {
 static duet_status flush(duet_dataset *dataset, sample *s, duet_split split) {
     char *end = NULL;
     duet_status status = DUET_OK;
+    if (s->image.data == NULL && s->key[0] != '\0')
+        duet_dataset_left_out(dataset, false, "samples without an image", s->key, "");
     if (s->image.data != NULL) {
         const long long label = strtoll(s->class, &end, 10);
         if (s->class[0] != '\0' && *end == '\0')
@@ -149,32 +172,71 @@ static bool key_of(char out[MOST_KEY], const char *name) {
     return true;
 }
 
+/* What of a sample is not used. */
+static void pass_over(duet_dataset *dataset, const char *name) {
+    char reason[80];
+    const char *const dot = strchr(duet_path_base(name), '.');
+    snprintf(reason, sizeof reason, "fields .%.40s of samples, which are not read",
+             dot != NULL ? dot + 1 : "");
+    duet_dataset_left_out(dataset, true, reason, name, "");
+}
+
+static bool is_image(const duet_bytes *bytes, const char *name) {
+    const duet_name_kind kind = duet_kind_of_name(name);
+    if (kind == DUET_NAME_IMAGE) return true;
+    return (kind == DUET_NAME_UNKNOWN || kind == DUET_NAME_OTHER_IMAGE) &&
+           duet_image_known(bytes->data, bytes->size);
+}
+
 static duet_status take_member(duet_dataset *dataset, sample *s, duet_split split, const char *name,
                                duet_bytes *bytes) {
     char key[MOST_KEY];
-    if (!key_of(key, name)) return DUET_OK;
+    if (duet_files_hidden(name) || !key_of(key, name)) {
+        duet_dataset_left_out(dataset, true, "hidden files and what macOS adds", name, "");
+        return DUET_OK;
+    }
     if (strcmp(key, s->key) != 0) DUET_TRY(flush(dataset, s, split));
     memcpy(s->key, key, sizeof key);
-    if (has_field(name, "cls")) take_class(s, bytes);
-    if (!duet_packed_wants(name) || s->image.data != NULL) return DUET_OK;
+    if (has_field(name, "cls")) {
+        take_class(s, bytes);
+        return DUET_OK;
+    }
+    if (!is_image(bytes, name)) {
+        if (duet_kind_of_name(name) == DUET_NAME_OTHER_IMAGE)
+            (void)duet_files_wants_bytes(dataset, name, bytes->data, bytes->size);
+        else
+            pass_over(dataset, name);
+        return DUET_OK;
+    }
+    if (s->image.data != NULL) {
+        duet_dataset_left_out(dataset, false, "further images of a sample, which has one already",
+                              name, "");
+        return DUET_OK;
+    }
     snprintf(s->file, sizeof s->file, "%.1000s", duet_path_base(name));
     s->image = *bytes;
     *bytes = (duet_bytes){0};
     return DUET_OK;
 }
 
-static duet_status read_shard(duet_context *ctx, duet_dataset *dataset, const char *path) {
+static duet_status read_shard(duet_context *ctx, duet_dataset *dataset, const char *path,
+                              duet_split folder) {
     duet_status status = DUET_OK;
     duet_tar *tar = NULL;
     duet_bytes bytes = {0};
     sample s = {.key = ""};
-    const char *name = "";
-    const duet_split split = split_of(path);
+    duet_tar_entry entry = {.name = ""};
+    const duet_split split = split_of(path, folder);
     DUET_DO(duet_tar_open(&tar, path));
-    for (int64_t i = 0; name != NULL; i++) {
+    for (int64_t i = 0; entry.name != NULL; i++) {
         if (i % 1024 == 0) DUET_DO(duet_check_cancelled(ctx));
-        DUET_DO(duet_tar_next(tar, &name, &bytes, MEMBER_LIMIT));
-        if (name != NULL) DUET_DO(take_member(dataset, &s, split, name, &bytes));
+        DUET_DO(duet_tar_next_entry(tar, &entry, &bytes, MEMBER_LIMIT));
+        if (entry.name != NULL && entry.kind == DUET_TAR_FILE)
+            DUET_DO(take_member(dataset, &s, split, entry.name, &bytes));
+        else if (entry.name != NULL && entry.kind != DUET_TAR_FOLDER)
+            duet_dataset_left_out(dataset, false,
+                                  "links and devices in a shard, which are not followed",
+                                  entry.name, "pack the files themselves");
         duet_bytes_free(&bytes);
     }
     DUET_DO(flush(dataset, &s, split));
@@ -185,16 +247,23 @@ done:
     return status;
 }
 
-static duet_status read_folder(duet_context *ctx, duet_dataset *dataset, const char *folder) {
+/* The shards of a folder; where there are none, those in its folders called like splits. */
+static duet_status read_folder(duet_context *ctx, duet_dataset *dataset, const char *folder,
+                               duet_split split, bool top) {
     duet_status status = DUET_OK;
     duet_listing list = {0};
     char path[DUET_PATH_SIZE];
+    int shards = 0;
     DUET_TRY(duet_folder_list(&list, folder));
     for (int64_t i = 0; i < list.count; i++) {
         if (!is_tar_name(list.name[i])) continue;
+        shards++;
         DUET_DO(duet_path_join(path, folder, list.name[i]));
-        DUET_DO(read_shard(ctx, dataset, path));
+        DUET_DO(read_shard(ctx, dataset, path, split));
     }
+    for (int64_t i = 0; i < list.count && top && shards == 0; i++)
+        if (split_folder(path, &split, folder, list.name[i]))
+            DUET_DO(read_folder(ctx, dataset, path, split, false));
 done:
     duet_listing_free(&list);
     return status;
@@ -208,7 +277,7 @@ static duet_status read_range(duet_context *ctx, duet_dataset *dataset, const ch
                                     shards->digits, i, path + shards->after);
         if (length < 0 || length >= (int)sizeof shard)
             return duet_fail(DUET_ARG, "the names of the shards are too long");
-        DUET_TRY(read_shard(ctx, dataset, shard));
+        DUET_TRY(read_shard(ctx, dataset, shard, DUET_TRAIN));
     }
     return DUET_OK;
 }
@@ -221,9 +290,9 @@ static duet_status open_set(duet_context *ctx, duet_dataset *dataset, const char
     if (find_range(&shards, path))
         DUET_TRY(read_range(ctx, dataset, path, &shards));
     else if (duet_path_is_folder(path))
-        DUET_TRY(read_folder(ctx, dataset, path));
+        DUET_TRY(read_folder(ctx, dataset, path, DUET_TRAIN, true));
     else
-        DUET_TRY(read_shard(ctx, dataset, path));
+        DUET_TRY(read_shard(ctx, dataset, path, DUET_TRAIN));
     return duet_packed_finish(ctx, dataset);
 }
 

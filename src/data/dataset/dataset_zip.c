@@ -1,108 +1,134 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/dataset_zip.c: a .zip of images, as NVlabs/edm and StyleGAN take them: labels in its
- * dataset.json,
- *   {"labels": [["00000/img00000000.png", 6], …]}   (null: unlabelled)
- * or, where there is none, by the names SPLIT/CLASS/FILE (rules in rows.h).
- * Source: github.com/NVlabs/edm, README and training/dataset.py (the format). */
-#include <jansson.h>
-#include <stdlib.h>
+ * dataset.json (label_list.h), at the top or in the folder around everything, or, where there is
+ * none, by the names SPLIT/CLASS/FILE (rules in rows.h). Links are followed. */
 #include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "data/dataset/files.h"
+#include "data/dataset/label_list.h"
 #include "data/dataset/packed.h"
 #include "io/archive.h"
+#include "io/kind.h"
 
 enum { MEMBER_LIMIT = 1 << 28 };
 
-typedef struct label {
-    const char *name;
-    int64_t value;
-} label;
-
-typedef struct labels { /* sorted by name */
-    json_t *root;
-    label *at;
-    int64_t count;
-} labels;
-
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const label *)a)->name, ((const label *)b)->name);
+/* '\' of some Windows programs separates folders, too. */
+static char *plain_name(duet_arena *arena, const char *name) {
+    char *const out = duet_arena_text(arena, name);
+    for (char *p = out; p != NULL && *p != '\0'; p++)
+        if (*p == '\\') *p = '/';
+    return out;
 }
 
-static void free_labels(labels *l) {
-    duet_release(l->at);
-    json_decref(l->root);
-}
-
-static duet_status parse_labels(labels *out, const char *text) {
-    json_error_t where;
-    out->root = json_loads(text, JSON_REJECT_DUPLICATES, &where);
-    const json_t *const list = json_object_get(out->root, "labels");
-    if (out->root == NULL)
-        return duet_fail(DUET_FORMAT, "its dataset.json is damaged at line %d: %s", where.line,
-                         where.text);
-    if (list == NULL || json_is_null(list)) return DUET_OK;
-    if (!json_is_array(list))
-        return duet_fail(DUET_FORMAT,
-                         "the labels of its dataset.json are no list of [name, class]");
-    DUET_TRY(duet_alloc(&out->at, (int64_t)json_array_size(list) + 1, sizeof *out->at));
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *const pair = json_array_get(list, i), *const value = json_array_get(pair, 1);
-        const char *const name = json_string_value(json_array_get(pair, 0));
-        if (name == NULL || !json_is_integer(value))
-            return duet_fail(DUET_FORMAT, "label %zu of its dataset.json is not [name, class]", i);
-        out->at[out->count++] = (label){name, json_integer_value(value)};
-    }
-    qsort(out->at, (size_t)out->count, sizeof *out->at, by_name);
+static duet_status load(duet_bytes *out, zip_t *zip, const duet_archive_member *member) {
+    char *data = NULL;
+    if (member->size > MEMBER_LIMIT)
+        return duet_fail(DUET_NO_MEMORY, "'%.200s' has %lld bytes; the limit is %d", member->name,
+                         (long long)member->size, MEMBER_LIMIT);
+    DUET_TRY(duet_archive_load(&data, zip, member));
+    *out = (duet_bytes){.data = (uint8_t *)data, .size = member->size};
     return DUET_OK;
 }
 
-static duet_status read_labels(labels *out, zip_t *zip) {
-    duet_status status = DUET_OK;
+/* The dataset.json nearest to the top; -1: none. */
+static zip_int64_t find_list(zip_t *zip, duet_dataset *dataset) {
+    zip_int64_t best = -1;
+    int best_depth = 0;
+    for (zip_int64_t i = 0; i < zip_get_num_entries(zip, 0); i++) {
+        const char *const name = zip_get_name(zip, (zip_uint64_t)i, 0);
+        if (name == NULL || !duet_ends_with(name, "dataset.json")) continue;
+        const char *const plain = plain_name(dataset->arena, name);
+        if (plain == NULL || strcmp(duet_path_base(plain), "dataset.json") != 0 ||
+            duet_files_hidden(plain))
+            continue;
+        int depth = 0;
+        for (const char *p = plain; *p != '\0'; p++) depth += *p == '/';
+        if (best < 0 || depth < best_depth) {
+            best = i;
+            best_depth = depth;
+        }
+    }
+    return best;
+}
+
+static duet_status read_labels(duet_label_list *out, duet_dataset *dataset, zip_t *zip,
+                               zip_int64_t index) {
     duet_archive_member member;
-    char *text = NULL;
-    const zip_int64_t index = zip_name_locate(zip, "dataset.json", 0);
+    const char *trouble = NULL;
+    duet_bytes text = {0};
     if (index < 0) return DUET_OK;
-    DUET_DO(duet_archive_at(&member, zip, index));
-    if (member.size > MEMBER_LIMIT)
-        DUET_FAIL(DUET_FORMAT, "its dataset.json has %lld bytes; the limit is %d",
-                  (long long)member.size, MEMBER_LIMIT);
-    DUET_DO(duet_archive_load(&text, zip, &member));
-    DUET_DO(parse_labels(out, text));
-done:
-    duet_release(text);
+    DUET_TRY(duet_archive_look(&member, &trouble, zip, index));
+    if (trouble != NULL)
+        return duet_fail(DUET_UNSUPPORTED, "its '%.200s' is one of the %s", member.name, trouble);
+    DUET_TRY(load(&text, zip, &member));
+    const char *const name = plain_name(dataset->arena, member.name);
+    const duet_status status =
+        name != NULL ? duet_label_list_parse(out, dataset, (const char *)text.data, name)
+                     : duet_arena_status(dataset->arena);
+    duet_bytes_free(&text);
     return status;
 }
 
-static duet_status add_image(duet_dataset *dataset, const labels *l, const char *name,
+static duet_status add_image(duet_dataset *dataset, duet_label_list *labels, const char *name,
                              duet_bytes *bytes) {
-    const label wanted = {.name = name};
-    if (l->count == 0) return duet_packed_add(dataset, name, bytes);
-    const label *const found = bsearch(&wanted, l->at, (size_t)l->count, sizeof *l->at, by_name);
-    if (found == NULL)
-        return duet_fail(DUET_FORMAT, "dataset.json has no label for '%.200s'", name);
-    return duet_packed_add_labelled(dataset, DUET_TRAIN, found->value, name, bytes);
+    int64_t label = 0;
+    if (labels->count == 0) return duet_packed_add(dataset, name, bytes);
+    DUET_TRY(duet_label_list_find(&label, labels, name));
+    return duet_packed_add_labelled(dataset, DUET_TRAIN, label, name, bytes);
+}
+
+/* One member that the name does not rule out. */
+static duet_status take_content(duet_dataset *dataset, zip_t *zip, duet_label_list *labels,
+                                const duet_archive_member *member, const char *name, bool look) {
+    duet_bytes bytes = {0};
+    duet_status status = load(&bytes, zip, member);
+    if (status == DUET_OK && member->link)
+        status = duet_packed_link(dataset, name, (const char *)bytes.data, true);
+    else if (status == DUET_OK &&
+             (!look || duet_files_wants_bytes(dataset, name, bytes.data, bytes.size)))
+        status = add_image(dataset, labels, name, &bytes);
+    duet_bytes_free(&bytes);
+    return status;
+}
+
+static duet_status take_member(duet_dataset *dataset, zip_t *zip, duet_label_list *labels,
+                               zip_int64_t index) {
+    duet_archive_member member;
+    const char *trouble = NULL;
+    duet_packed *const packed = dataset->state;
+    DUET_TRY(duet_archive_look(&member, &trouble, zip, index));
+    const char *const name = plain_name(dataset->arena, member.name);
+    DUET_TRY(duet_arena_status(dataset->arena));
+    if (duet_ends_with(name, "/"))
+        return duet_files_hidden(name) || trouble != NULL
+                   ? DUET_OK
+                   : duet_rows_folder(&packed->rows, dataset->arena, name);
+    const duet_files_say say = member.link && trouble == NULL && !duet_files_hidden(name)
+                                   ? DUET_FILES_YES
+                                   : duet_files_wants(dataset, name);
+    if (say == DUET_FILES_NO) return DUET_OK;
+    if (trouble != NULL) {
+        duet_dataset_left_out(dataset, false, trouble, name, "pack the files again");
+        return DUET_OK;
+    }
+    const bool look = say == DUET_FILES_LOOK;
+    if (look && member.size > MEMBER_LIMIT) {
+        duet_dataset_left_out(dataset, true, "files that are no images", name, "");
+        return DUET_OK;
+    }
+    return take_content(dataset, zip, labels, &member, name, look);
 }
 
 static duet_status read_images(duet_context *ctx, duet_dataset *dataset, zip_t *zip,
-                               const labels *l) {
+                               duet_label_list *labels, zip_int64_t list) {
     for (zip_int64_t i = 0; i < zip_get_num_entries(zip, 0); i++) {
-        duet_archive_member member;
-        char *data = NULL;
         if (i % 1024 == 0) DUET_TRY(duet_check_cancelled(ctx));
-        DUET_TRY(duet_archive_at(&member, zip, i));
-        if (!duet_packed_wants(member.name)) continue;
-        if (member.size > MEMBER_LIMIT)
-            return duet_fail(DUET_NO_MEMORY, "'%.200s' has %lld bytes; the limit is %d",
-                             member.name, (long long)member.size, MEMBER_LIMIT);
-        DUET_TRY(duet_archive_load(&data, zip, &member));
-        duet_bytes bytes = {.data = (uint8_t *)data, .size = member.size};
-        const duet_status status = add_image(dataset, l, member.name, &bytes);
-        duet_bytes_free(&bytes);
-        if (status != DUET_OK) return status;
+        if (i != list) DUET_TRY(take_member(dataset, zip, labels, i));
     }
+    duet_label_list_finish(labels, dataset);
     return DUET_OK;
 }
 
@@ -110,21 +136,22 @@ static duet_status open_set(duet_context *ctx, duet_dataset *dataset, const char
                             const void *options) {
     duet_status status = DUET_OK;
     zip_t *zip = NULL;
-    labels l = {0};
+    duet_label_list labels = {0};
     (void)options;
     DUET_DO(duet_packed_new(dataset));
     DUET_DO(duet_archive_open(&zip, path));
-    DUET_DO(read_labels(&l, zip));
-    DUET_DO(read_images(ctx, dataset, zip, &l));
+    const zip_int64_t list = find_list(zip, dataset);
+    DUET_DO(read_labels(&labels, dataset, zip, list));
+    DUET_DO(read_images(ctx, dataset, zip, &labels, list));
     DUET_DO(duet_packed_finish(ctx, dataset));
 done:
-    free_labels(&l);
+    duet_label_list_free(&labels);
     if (zip != NULL) zip_discard(zip);
     return status;
 }
 
 static int detect(const char *path) {
-    return !duet_path_is_folder(path) && duet_ends_with(path, ".zip") ? 90 : 0;
+    return !duet_path_is_folder(path) && duet_name_ends(path, ".zip") ? 90 : 0;
 }
 
 const duet_dataset_layout duet_dataset_zip = {

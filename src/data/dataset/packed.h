@@ -11,6 +11,8 @@ typedef struct duet_packed {
     duet_rows rows;
     duet_bytes *member; /* by item */
     int64_t count, capacity;
+    struct duet_packed_link *link; /* names that stand for other members */
+    int64_t link_count, link_capacity;
 } duet_packed;
 
 /* Makes dataset->state. */
@@ -25,8 +27,14 @@ DUET_NODISCARD duet_status duet_packed_add_labelled(duet_dataset *dataset, duet_
                                                     duet_bytes *bytes);
 /* Splits, classes, rows. Classes that duet_packed_add_labelled made are named by their numbers. */
 DUET_NODISCARD duet_status duet_packed_finish(duet_context *ctx, duet_dataset *dataset);
-/* No folder or file of the name starts with '.', and it ends like an image. */
-bool duet_packed_wants(const char *name);
+/* Takes the bytes over where they are an image of the set, and counts what is left out. */
+DUET_NODISCARD duet_status duet_packed_offer(duet_dataset *dataset, const char *name,
+                                             duet_bytes *bytes);
+/* A link to another member: from the link's own folder when relative (symbolic ones), or from the
+ * archive's top (hard ones). duet_packed_finish follows it, and counts it where it leads nowhere.
+ */
+DUET_NODISCARD duet_status duet_packed_link(duet_dataset *dataset, const char *name,
+                                            const char *target, bool relative);
 
 /* For the member of the family. */
 void duet_packed_close(duet_dataset *dataset);

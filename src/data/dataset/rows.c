@@ -2,12 +2,15 @@
  * data/dataset/rows.c: from the names of files to splits, classes and rows (rules in rows.h). */
 #include "data/dataset/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "base/utf8.h"
+#include "data/split.h"
 
 /* A file on its way to a row. */
 typedef struct row_key {
@@ -21,7 +24,7 @@ typedef struct row_key {
 duet_status duet_rows_add(duet_rows *rows, duet_arena *arena, const char *name, int64_t item) {
     DUET_TRY(duet_grow(&rows->file, &rows->capacity, rows->count + 1, sizeof *rows->file));
     while (strncmp(name, "./", 2) == 0) name += 2;
-    rows->file[rows->count].name = duet_arena_text(arena, name);
+    rows->file[rows->count].name = rows->file[rows->count].own = duet_arena_text(arena, name);
     rows->file[rows->count].item = item;
     DUET_TRY(duet_arena_status(arena));
     rows->count++;
@@ -34,23 +37,12 @@ static int depth_of(const char *name) {
     return depth;
 }
 
-/* The first folder of a name that has one. */
-static bool first_folder(char out[64], const char *name) {
-    const char *slash = strchr(name, '/');
-    if (slash == NULL || slash - name > 63) return false;
-    memcpy(out, name, (size_t)(slash - name));
-    out[slash - name] = '\0';
-    return true;
-}
-
+/* Of the first folder of a name; -1: that is none. */
 static int split_of(const char *name) {
-    static const char *const known[] = {"train", "training", "val", "valid", "validation", "test"};
-    char folder[64];
-    if (!first_folder(folder, name)) return -1;
-    for (int i = 0; i < DUET_COUNT(known); i++) {
-        if (strcmp(folder, known[i]) == 0) return i < 2 ? DUET_TRAIN : i < 5 ? DUET_VAL : DUET_TEST;
-    }
-    return -1;
+    const char *const slash = strchr(name, '/');
+    duet_split split = DUET_TRAIN;
+    return slash != NULL && duet_split_of_word(&split, name, (size_t)(slash - name)) ? (int)split
+                                                                                     : -1;
 }
 
 /* Moves every key past the folders that are around everything. */
@@ -70,32 +62,106 @@ static void strip_common(row_key *keys, int64_t count) {
     }
 }
 
-/* Sets split and moves past the split's folder. A set is split when its folders are all splits, or
- * one is "train". */
-static int64_t take_splits(row_key *keys, int64_t count) {
-    int64_t found[DUET_SPLIT_COUNT] = {0}, folders = 0, left_out = 0;
+/* What stands at the top of a set. */
+typedef struct top {
+    int64_t files[DUET_SPLIT_COUNT]; /* in the folders of a split */
+    int64_t in_splits, in_folders;
+    bool flat;                /* folders of splits hold their images themselves */
+    int64_t words, others;    /* folders that are called like splits, and others with images */
+    const char *word, *other; /* a file in one of them */
+} top;
+
+static bool same_folder(const char *a, const char *b) {
+    const size_t n = strcspn(a, "/");
+    return a[n] == '/' && strncmp(a, b, n + 1) == 0;
+}
+
+/* The keys stand as the files were added: those of a folder mostly together, or counted again. */
+static top look_at_top(const row_key *keys, int64_t count) {
+    top t = {.flat = true};
     for (int64_t i = 0; i < count; i++) {
-        keys[i].split = split_of(keys[i].at);
-        folders += strchr(keys[i].at, '/') != NULL;
-        if (keys[i].split >= 0) found[keys[i].split]++;
+        const char *const name = keys[i].at, *const slash = strchr(name, '/');
+        if (slash == NULL) continue;
+        t.in_folders++;
+        if (keys[i].split >= 0) {
+            t.words += t.word == NULL || !same_folder(t.word, name);
+            t.word = name;
+            t.files[keys[i].split]++;
+            t.in_splits++;
+            t.flat = t.flat && strchr(slash + 1, '/') == NULL;
+        } else {
+            t.others += t.other == NULL || !same_folder(t.other, name);
+            t.other = name;
+        }
     }
-    const int64_t in_splits = found[DUET_TRAIN] + found[DUET_VAL] + found[DUET_TEST];
-    const bool is_split = in_splits > 0 && (found[DUET_TRAIN] > 0 || in_splits == folders);
+    return t;
+}
+
+/* A set is split when its folders are all splits, or one is "train"; but where images lie in these
+ * folders themselves, beside as many others, "train" is a class. */
+static bool are_splits(const top *t) {
+    if (t->in_splits == 0 || (t->files[DUET_TRAIN] == 0 && t->in_splits < t->in_folders))
+        return false;
+    return !(t->flat && t->others >= t->words);
+}
+
+static void notice_folder(duet_dataset *dataset, int64_t count, const char *reason,
+                          const char *name, const char *advice) {
+    char folder[256];
+    snprintf(folder, sizeof folder, "%.*s", (int)strcspn(name, "/"), name);
+    duet_dataset_noticed(dataset, false, count, reason, folder, advice);
+}
+
+/* Two folders of one split, under other names: "train" and "Training". */
+static void notice_twins(duet_dataset *dataset, const row_key *keys, int64_t count) {
+    const char *first[DUET_SPLIT_COUNT] = {NULL};
+    bool told[DUET_SPLIT_COUNT] = {false};
+    for (int64_t i = 0; i < count; i++) {
+        const int s = keys[i].split;
+        if (s < 0 || told[s] || (first[s] != NULL && same_folder(first[s], keys[i].at))) continue;
+        if (first[s] != NULL) {
+            char reason[120];
+            snprintf(reason, sizeof reason,
+                     "folders beside '%.*s' that are read as the split %s, too",
+                     (int)(strcspn(first[s], "/") < 40 ? strcspn(first[s], "/") : 40), first[s],
+                     duet_split_name((duet_split)s));
+            notice_folder(dataset, 1, reason, keys[i].at, "keep one of them in the data set");
+            told[s] = true;
+        }
+        if (first[s] == NULL) first[s] = keys[i].at;
+    }
+}
+
+/* Sets split and moves past the split's folder. */
+static void take_splits(duet_dataset *dataset, row_key *keys, int64_t count) {
+    for (int64_t i = 0; i < count; i++) keys[i].split = split_of(keys[i].at);
+    const top t = look_at_top(keys, count);
+    const bool is_split = are_splits(&t);
+    if (is_split)
+        notice_twins(dataset, keys, count);
+    else if (t.in_splits > 0)
+        notice_folder(dataset, t.words,
+                      "folders that are called like a split and are taken for a class", t.word,
+                      "if it is a split, put all images below folders of splits");
     for (int64_t i = 0; i < count; i++) {
         if (!is_split) {
-            keys[i].split = DUET_TRAIN;
-            /* loose beside class folders */
-            if (folders > 0 && strchr(keys[i].at, '/') == NULL) keys[i].split = -1;
+            const bool loose = t.in_folders > 0 && strchr(keys[i].at, '/') == NULL;
+            keys[i].split = loose ? -1 : DUET_TRAIN;
+            if (loose)
+                duet_dataset_left_out(dataset, false, "images outside of the class folders",
+                                      keys[i].at, "put them into the folder of a class");
         } else if (keys[i].split >= 0) {
             keys[i].at = strchr(keys[i].at, '/') + 1;
+        } else {
+            duet_dataset_left_out(dataset, false, "images outside of the folders of the splits",
+                                  keys[i].at,
+                                  "if these folders are classes, put all into one folder 'train'");
         }
-        left_out += keys[i].split < 0;
     }
-    return left_out;
 }
 
 static duet_status take_classes(row_key *keys, int64_t count, duet_arena *arena) {
-    const char *last = "";
+    const char *last = "", *same = "";
     for (int64_t i = 0; i < count; i++) {
         const char *slash = keys[i].split >= 0 ? strchr(keys[i].at, '/') : NULL;
         if (slash == NULL) continue;
@@ -103,8 +169,10 @@ static duet_status take_classes(row_key *keys, int64_t count, duet_arena *arena)
         if (strlen(last) != length || memcmp(last, keys[i].at, length) != 0) {
             last = duet_arena_format(arena, "%.*s", (int)length, keys[i].at);
             DUET_TRY(duet_arena_status(arena));
+            same = duet_utf8_same(arena, last);
+            DUET_TRY(duet_arena_status(arena));
         }
-        keys[i].name_of_class = last;
+        keys[i].name_of_class = same;
         keys[i].at = slash + 1;
     }
     return DUET_OK;
@@ -191,23 +259,69 @@ static duet_status fill_rows(duet_rows *rows, const row_key *keys, int64_t count
     return DUET_OK;
 }
 
+static duet_status refuse_empty(const duet_dataset *dataset) {
+    char lost[600];
+    (void)duet_dataset_lost(lost, sizeof lost, dataset);
+    if (lost[0] == '\0') return duet_fail(DUET_FORMAT, "no images in it: it is empty");
+    return duet_fail(DUET_FORMAT,
+                     "no images in it that are read (JPEG, PNG, PPM, PGM, WebP); left out: %s",
+                     lost);
+}
+
+static int by_own(const void *a, const void *b) {
+    return strcmp(((const duet_row_file *)a)->own, ((const duet_row_file *)b)->own);
+}
+
+/* Folders without any image below them; in a torchvision ImageFolder they would be classes. */
+static duet_status notice_empty(const duet_rows *rows, duet_dataset *dataset) {
+    duet_row_file *sorted = NULL;
+    if (rows->folder_count == 0) return DUET_OK;
+    DUET_TRY(duet_alloc(&sorted, rows->count, sizeof *sorted));
+    memcpy(sorted, rows->file, (size_t)rows->count * sizeof *sorted);
+    qsort(sorted, (size_t)rows->count, sizeof *sorted, by_own);
+    for (int64_t i = 0; i < rows->folder_count; i++) {
+        const char *const folder = rows->folder[i];
+        int64_t low = 0, high = rows->count;
+        while (low < high) { /* the first file that is not before the folder */
+            const int64_t mid = (low + high) / 2;
+            if (strcmp(sorted[mid].own, folder) < 0)
+                low = mid + 1;
+            else
+                high = mid;
+        }
+        if (low == rows->count || !duet_starts_with(sorted[low].own, folder))
+            duet_dataset_left_out(dataset, false, "folders without an image", folder,
+                                  "they give no class");
+    }
+    duet_release(sorted);
+    return DUET_OK;
+}
+
+duet_status duet_rows_folder(duet_rows *rows, duet_arena *arena, const char *name) {
+    DUET_TRY(duet_grow(&rows->folder, &rows->folder_capacity, rows->folder_count + 1,
+                       sizeof *rows->folder));
+    while (strncmp(name, "./", 2) == 0) name += 2;
+    if (name[0] == '\0' || strcmp(name, ".") == 0) return DUET_OK;
+    rows->folder[rows->folder_count] =
+        duet_arena_format(arena, "%s%s", name, duet_ends_with(name, "/") ? "" : "/");
+    DUET_TRY(duet_arena_status(arena));
+    rows->folder_count++;
+    return DUET_OK;
+}
+
 duet_status duet_rows_finish(duet_context *ctx, duet_rows *rows, duet_dataset *dataset) {
-    if (rows->count == 0)
-        return duet_fail(DUET_FORMAT, "no images in it (by file name: .jpg, .png and so on)");
+    if (rows->count == 0) return refuse_empty(dataset);
     duet_status status = DUET_OK;
     row_key *keys = NULL;
+    DUET_TRY(duet_check_cancelled(ctx));
+    DUET_TRY(notice_empty(rows, dataset));
     DUET_DO(duet_alloc(&keys, rows->count, sizeof *keys));
     for (int64_t i = 0; i < rows->count; i++) {
         keys[i].at = rows->file[i].name;
         keys[i].file = i;
     }
     strip_common(keys, rows->count);
-    const int64_t left_out = take_splits(keys, rows->count);
-    if (left_out > 0) {
-        duet_log(ctx, DUET_LOG_WARNING,
-                 "%s: %lld images outside of split and class folders are left out",
-                 dataset->info.name, (long long)left_out);
-    }
+    take_splits(dataset, keys, rows->count);
     DUET_DO(take_classes(keys, rows->count, dataset->arena));
     drop_images_folder(keys, rows->count);
     DUET_DO(rank_classes(keys, rows->count, dataset));
@@ -218,95 +332,13 @@ done:
     return status;
 }
 
-/* ---- readable names ---- */
-
-/* Replaces *name by the words of its line "name<TAB>words", up to the first comma when `brief`. */
-static bool rename_by_table(duet_arena *arena, const char **name, const char *text, bool brief) {
-    const size_t length = strlen(*name);
-    for (const char *line = text; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
-        if (*line == '\n') line++;
-        if (strncmp(line, *name, length) != 0 || line[length] != '\t') continue;
-        const char *words = line + length + 1;
-        const size_t size = strcspn(words, brief ? ",\r\n" : "\r\n");
-        if (size == 0) return false;
-        *name = duet_arena_format(arena, "%.*s", (int)size, words);
-        return *name != NULL;
-    }
-    return false;
-}
-
-static bool rename_all(duet_dataset *dataset, const char **names, const char *text, bool brief) {
-    const int count = dataset->info.class_count;
-    for (int c = 0; c < count; c++) {
-        names[c] = dataset->info.class_names[c];
-        if (!rename_by_table(dataset->arena, &names[c], text, brief)) return false;
-        for (int other = 0; other < c; other++) {
-            /* "crane" the bird, "crane" the machine */
-            if (strcmp(names[c], names[other]) == 0) return false;
-        }
-    }
-    return true;
-}
-
-/* One name per line, for classes that are called "0".."K-1" (or "00".. and so on). */
-static bool rename_by_number(duet_dataset *dataset, const char **names, char *text) {
-    const char *lines[1000];
-    int count = 0;
-    char *rest = NULL;
-    for (char *line = strtok_r(text, "\r\n", &rest); line != NULL && count < 1000;
-         line = strtok_r(NULL, "\r\n", &rest)) {
-        lines[count++] = line;
-    }
-    if (count != dataset->info.class_count) return false;
-    for (int c = 0; c < count; c++) {
-        int64_t number = -1;
-        if (!duet_parse_i64(&number, dataset->info.class_names[c]) || number < 0 || number >= count)
-            return false;
-        names[c] = lines[number];
-    }
-    return true;
-}
-
-duet_status duet_rows_rename_classes(duet_dataset *dataset, const char *folder) {
-    static const char *const files[] = {"classes.txt", "words.txt", "batches.meta.txt"};
-    duet_status status = DUET_OK;
-    duet_bytes bytes = {0};
-    char *text = NULL;
-    const char **names = NULL;
-    if (!dataset->info.labelled) return DUET_OK;
-    DUET_DO(duet_alloc(&names, dataset->info.class_count, sizeof *names));
-    for (int i = 0; i < DUET_COUNT(files); i++) {
-        char path[DUET_PATH_SIZE];
-        DUET_DO(duet_path_join(path, folder, files[i]));
-        if (!duet_path_exists(path)) continue;
-        DUET_DO(duet_file_read(&bytes, path));
-        DUET_DO(duet_alloc(&text, bytes.size + 1, 1));
-        memcpy(text, bytes.data, (size_t)bytes.size);
-        const bool fits = i < 2 ? rename_all(dataset, names, text, true) ||
-                                      rename_all(dataset, names, text, false)
-                                : rename_by_number(dataset, names, text);
-        DUET_DO(duet_arena_status(dataset->arena));
-        if (fits) {
-            DUET_DO(duet_dataset_name_classes(dataset, names, dataset->info.class_count));
-            break;
-        }
-        duet_release(text);
-        text = NULL;
-        duet_bytes_free(&bytes);
-    }
-done:
-    duet_release(names);
-    duet_release(text);
-    duet_bytes_free(&bytes);
-    return status;
-}
-
 const duet_row_file *duet_rows_at(const duet_rows *rows, duet_split split, int64_t index) {
     return &rows->file[rows->order[split][index]];
 }
 
 void duet_rows_free(duet_rows *rows) {
     duet_release(rows->file);
+    duet_release(rows->folder);
     for (int s = 0; s < DUET_SPLIT_COUNT; s++) duet_release(rows->order[s]);
     *rows = (duet_rows){0};
 }

@@ -2,29 +2,40 @@
  * data/dataset/rows.h: rows of sets whose images are named SPLIT/CLASS/FILE, CLASS/FILE, SPLIT/FILE
  * or FILE, on disk or in an archive. A class's index is the rank of its name in byte order over all
  * splits; the rows of a split are sorted by class, then by name. One common folder around
- * everything is looked through. A set with a single class is unlabelled. */
+ * everything is looked through. A set with a single class is unlabelled. Splits go by the words of
+ * data/split.h; names of classes are compared in Unicode's form NFC. */
 #ifndef DUET_DATA_ROWS_H
 #define DUET_DATA_ROWS_H
 
 #include "data/dataset/dataset.h"
 
 typedef struct duet_row_file {
-    const char *name; /* as found, '/' between folders; in the data set's arena */
+    const char *name; /* '/' between folders; in the data set's arena */
+    const char *own;  /* as found: without what a label that is a number has put before it */
     int64_t item;     /* the layout's own number of the file */
 } duet_row_file;
 
 typedef struct duet_rows {
     duet_row_file *file; /* as added */
     int64_t count, capacity;
+    const char **folder; /* names that end in '/' */
+    int64_t folder_count, folder_capacity;
     int64_t *order[DUET_SPLIT_COUNT]; /* row of the split -> file */
 } duet_rows;
 
 DUET_NODISCARD duet_status duet_rows_add(duet_rows *rows, duet_arena *arena, const char *name,
                                          int64_t item);
+/* A folder, which is counted where nothing is in it. */
+DUET_NODISCARD duet_status duet_rows_folder(duet_rows *rows, duet_arena *arena, const char *name);
 /* Finds splits and classes; fills count, labels, class names and labelled of the data set. FORMAT
  * without any image. */
 DUET_NODISCARD duet_status duet_rows_finish(duet_context *ctx, duet_rows *rows,
                                             duet_dataset *dataset);
+/* SPLIT/CLASS/name of an image whose label is a number. */
+DUET_NODISCARD duet_status duet_rows_number(const char **out, duet_arena *arena, duet_split split,
+                                            int64_t label, const char *name);
+/* Where all classes are such numbers, they are called so. */
+DUET_NODISCARD duet_status duet_rows_rename_numbers(duet_dataset *dataset);
 /* Readable class names from a text file in `folder`, when it fits: classes.txt or words.txt with
  * "CLASS<TAB>words" lines, or batches.meta.txt with one name a line for classes "0".."K-1". Without
  * one the folder names stay. */

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "io/exif.h"
+#include "io/kind.h"
 #include "io/image/pixels.h"
 
 #define DUET_IMAGE(name) extern const duet_image_format duet_image_##name;
@@ -71,8 +72,11 @@ duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t siz
         return duet_fail(DUET_ARG, "an image has 1 or 3 channels, not %d", channels);
     if (size <= 0) return duet_fail(DUET_FORMAT, "image '%s' is empty", name);
     const duet_image_format *format = format_of(bytes, size);
-    if (format == NULL)
-        return duet_fail(DUET_FORMAT, "'%s' is not a JPEG, PNG, PPM or WebP image", name);
+    if (format == NULL) {
+        const char *const words = duet_kind_of_bytes(bytes, size);
+        return duet_fail(DUET_FORMAT, "'%s' is not a JPEG, PNG, PPM or WebP image%s%s", name,
+                         words != NULL ? ": it is " : "", words != NULL ? words : "");
+    }
     DUET_TRY(format->decode(out, bytes, size, channels, name));
     const duet_status status = duet_exif_turn(out, duet_exif_orientation(bytes, size));
     if (status != DUET_OK) duet_image_free(out);
@@ -135,6 +139,7 @@ duet_status duet_image_from_pixels(duet_image *out, const uint8_t *pixels, int64
     DUET_TRY(duet_image_new(&image, width, height, channels ? channels : colours));
     const int64_t count = width * height;
     const bool alpha = samples == 2 || samples == 4;
+    unsigned see_through = 0, coloured = 0;
     uint8_t *dst = image.pixels;
     for (int64_t i = 0; i < count; i++, pixels += samples, dst += image.channels) {
         uint8_t c[3];
@@ -142,12 +147,16 @@ duet_status duet_image_from_pixels(duet_image *out, const uint8_t *pixels, int64
             const uint8_t value = pixels[colours == 1 ? 0 : k];
             c[k] = alpha ? over_white(value, pixels[samples - 1]) : value;
         }
+        if (alpha) see_through |= 255u - pixels[samples - 1];
         if (image.channels == 3) {
             memcpy(dst, c, 3);
         } else {
             dst[0] = colours == 1 ? c[0] : grey_of(c[0], c[1], c[2]);
+            coloured |= (unsigned)(c[0] ^ c[1]) | (unsigned)(c[1] ^ c[2]);
         }
     }
+    image.lost = (coloured != 0 ? (unsigned)DUET_IMAGE_LOST_COLOUR : 0u) |
+                 (see_through != 0 ? (unsigned)DUET_IMAGE_LOST_ALPHA : 0u);
     *out = image;
     return DUET_OK;
 }

@@ -150,5 +150,5 @@ const duet_image_format duet_image_jpeg = {
     .info = {.name = "jpeg", .help = "JPEG, baseline and progressive", .params = DUET_TABLE_EMPTY},
     .detect = detect,
     .decode = decode,
-    .extensions = "jpg|jpeg|jpe",
+    .extensions = "jpg|jpeg|jpe|jfif|pjpeg|pjp",
 };

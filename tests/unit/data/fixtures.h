@@ -102,6 +102,54 @@ static inline void put_member(FILE *tar, const char *name, const void *bytes, in
     assert_int_equal(fwrite(head, 1, rest, tar), rest);
 }
 
+/* A link: kind '1' (hard) or '2' (symbolic). */
+static inline void put_tar_link(FILE *tar, const char *name, const char *target, char kind) {
+    char head[512] = {0};
+    snprintf(head, 100, "%s", name);
+    memcpy(head + 100, "0000644", 8);
+    memcpy(head + 108, "0000000", 8);
+    memcpy(head + 116, "0000000", 8);
+    memcpy(head + 124, "00000000000", 12);
+    memcpy(head + 136, "00000000000", 12);
+    head[156] = kind;
+    snprintf(head + 157, 100, "%s", target);
+    memcpy(head + 257, "ustar\00000", 8);
+    memset(head + 148, ' ', 8);
+    unsigned sum = 0;
+    for (int i = 0; i < 512; i++) sum += (unsigned char)head[i];
+    snprintf(head + 148, 8, "%06o", sum & 0777777u);
+    assert_int_equal(fwrite(head, 1, 512, tar), 512);
+}
+
+static inline void put_tar_png(FILE *tar, const char *name, uint8_t value) {
+    duet_bytes bytes = png_of(8, 8, value, value, value);
+    put_member(tar, name, bytes.data, bytes.size);
+    duet_bytes_free(&bytes);
+}
+
+static inline duet_dataset *open_set(const char *path) {
+    duet_dataset *set = NULL;
+    OK(duet_dataset_open(NULL, &set, path));
+    return set;
+}
+
+/* The count of the note that has these words; 0 where there is none. */
+static inline int64_t noted(const duet_dataset_note *notes, int count, const char *words) {
+    for (int i = 0; i < count; i++)
+        if (strstr(notes[i].reason, words) != NULL) return notes[i].count;
+    return 0;
+}
+
+static inline int64_t left_out(const duet_dataset *set, const char *words) {
+    const duet_dataset_info *const info = duet_dataset_describe(set);
+    return noted(info->left_out, info->left_out_count, words);
+}
+
+static inline int64_t noticed(const duet_dataset *set, const char *words) {
+    const duet_dataset_info *const info = duet_dataset_describe(set);
+    return noted(info->noticed, info->noticed_count, words);
+}
+
 static inline FILE *tar_begin(const char *path) {
     FILE *tar = fopen(path, "wb");
     assert_non_null(tar);

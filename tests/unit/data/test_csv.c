@@ -78,6 +78,35 @@ static void with_names(void **state) {
     duet_dataset_close(flat);
 }
 
+/* Lists of other programs: names of the columns, separators, splits, and rows without a file. */
+static void lists_of_others(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "file_name,label\nimg/1.png,cat\nimg/2.png,dog\n",
+        "\xEF\xBB\xBF Image Name ; Class \nimg/1.png; cat \nimg/2.png;dog\n",
+        "photo\tanswer\nimg/1.png\tcat\nimg/2.png\tdog\n",
+        "img/1.png;cat\nimg/2.png;dog\n",
+        "IMAGE_ID,width,TARGET,Usage\nimg/1.png,3,cat,Training\nimg/2.png,4,dog,TRAIN\n",
+        "img/1.png,cat\nimg/9.png,cat\nimg/2.png,dog\nimg/8.png,cow\n"};
+    for (int i = 0; i < DUET_COUNT(texts); i++) {
+        duet_dataset *const set = open_list(texts[i]);
+        assert_int_equal(duet_dataset_describe(set)->count[DUET_TRAIN], 2);
+        assert_string_equal(duet_dataset_describe(set)->class_names[0], "cat");
+        assert_int_equal(colour(set, DUET_TRAIN, 0), 10);
+        const bool last = i == DUET_COUNT(texts) - 1;
+        assert_int_equal(left_out(set, "rows of the list whose file is not there"), last ? 2 : 0);
+        assert_int_equal(noticed(set, "classes without an image"), last ? 1 : 0);
+        duet_dataset_close(set);
+    }
+    duet_dataset *const set =
+        open_list("path,class,split\nimg/1.png,a,Training\nimg/2.png,b,VALID\nimg/3.png,,eval\n"
+                  "img/4.png\n");
+    assert_int_equal(duet_dataset_describe(set)->count[DUET_VAL], 1);
+    assert_int_equal(duet_dataset_describe(set)->count[DUET_TEST], 1);
+    assert_int_equal(noticed(set, "the split train that have no class"), 1);
+    duet_dataset_close(set);
+}
+
 static void wrong_lines_are_told(void **state) {
     (void)state;
     static const struct {
@@ -130,6 +159,7 @@ static void any_bytes_do_no_harm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_names), cmocka_unit_test(with_names),
-        cmocka_unit_test(wrong_lines_are_told), cmocka_unit_test(any_bytes_do_no_harm)};
+        cmocka_unit_test(lists_of_others), cmocka_unit_test(wrong_lines_are_told),
+        cmocka_unit_test(any_bytes_do_no_harm)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

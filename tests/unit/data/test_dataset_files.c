@@ -354,7 +354,7 @@ static void unknown_paths_are_explained(void **state) {
     place(path, dir, "sub/readme.txt");
     FAILS(DUET_FORMAT, "is no data set", duet_dataset_open(NULL, &dataset, path));
     duet_split split = DUET_TRAIN;
-    FAILS(DUET_ARG, "no split 'testing'", duet_split_parse(&split, "testing"));
+    FAILS(DUET_ARG, "no split 'tasting'", duet_split_parse(&split, "tasting"));
     OK(duet_split_parse(&split, "valid"));
     assert_int_equal(split, DUET_VAL);
     assert_null(dataset);

@@ -11,12 +11,6 @@
 
 static const duet_preprocess plain = {.size = 8, .channels = 3};
 
-static duet_dataset *open_set(const char *spec) {
-    duet_dataset *set = NULL;
-    OK(duet_dataset_open(NULL, &set, spec));
-    return set;
-}
-
 /* The number that the maker put into the first pixel of a row. */
 static int number_of(const duet_dataset *set, duet_split split, int64_t index) {
     uint8_t pixels[8 * 8 * 3];

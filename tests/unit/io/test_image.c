@@ -141,6 +141,8 @@ static void knows_its_files(void **unused) {
     (void)unused;
     assert_true(duet_image_name_known("a/b.JPG"));
     assert_true(duet_image_name_known("x.jpeg"));
+    assert_true(duet_image_name_known("x.JFIF"));
+    assert_true(duet_image_name_known("x.pjpeg"));
     assert_true(duet_image_name_known("x.png"));
     assert_true(duet_image_name_known("x.pgm"));
     assert_false(duet_image_name_known("x.txt"));
@@ -155,7 +157,8 @@ static void knows_its_files(void **unused) {
     duet_image image = {0};
     assert_int_equal(duet_image_decode(&image, (const uint8_t *)"hello world", 11, 0, "note.txt"),
                      DUET_FORMAT);
-    assert_string_equal(duet_error_message(), "'note.txt' is not a JPEG, PNG, PPM or WebP image");
+    assert_string_equal(duet_error_message(),
+                        "'note.txt' is not a JPEG, PNG, PPM or WebP image: it is a text");
     assert_int_equal(duet_image_read(&image, FOLDER "absent.png", 0), DUET_NOT_FOUND);
 }
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * base/utf8.h: names in one form. Files may be named by any bytes, and the same letters come in
+ * two forms of Unicode (macOS composes them otherwise); what is compared, printed and written to
+ * JSON is UTF-8 in the form NFC. */
+#ifndef DUET_BASE_UTF8_H
+#define DUET_BASE_UTF8_H
+
+#include "base/mem.h"
+
+bool duet_utf8_is(const char *text);
+/* A copy that names can be compared by: NFC where it is UTF-8, else the bytes as they are. */
+char *duet_utf8_same(duet_arena *arena, const char *text);
+/* A copy to be shown: NFC; a byte that is no UTF-8 becomes \xNN. */
+char *duet_utf8_shown(duet_arena *arena, const char *text);
+
+#endif
