@@ -38,8 +38,9 @@ typedef struct duet_card {
     char origin[DUET_TEXT_SIZE];
     /* numbers and texts beside its tensors: "epoch 30; best_prec1 91.78" */
     char says[DUET_TEXT_SIZE];
-    /* what a file of another program did not say and was taken for granted; "" = nothing */
-    char assumed[DUET_TEXT_SIZE];
+    /* what a file of another program did not say and was taken for granted: "image_size (64),
+     * noise"; "" = nothing */
+    char assumed[1024];
     bool ema;              /* the weights are an average over training */
     int64_t images, steps; /* seen in training */
     double seconds;        /* of training */
@@ -76,9 +77,10 @@ void duet_model_close(duet_model *model);
  * `random`. */
 DUET_NODISCARD duet_status duet_model_random(duet_context *ctx, duet_model **out,
                                              const duet_model *model, uint64_t seed);
-/* Weights as `dtype` (F32, F16, or BF16: there tensors of rank 1 stay f32). Atomic. With the card
- * as safetensors; a path that ends in .pt or .npz gets PyTorch's or numpy's format, with the names
- * that the architecture's authors use, and no card. */
+/* Weights as `dtype` (F32, F16, or BF16: there tensors of rank 1 stay f32). Atomic. With the card.
+ * A path that ends in .pt or .npz gets PyTorch's or numpy's format, with the names that the
+ * architecture's authors use, and the card where those programs do not look (a further file of the
+ * archive; its comment). */
 DUET_NODISCARD duet_status duet_model_save(const duet_model *model, const char *path,
                                            duet_dtype dtype);
 /* The same network in the terms of another architecture: "diffusers_unet" (names, shapes and

@@ -137,3 +137,9 @@ void duet_listing_free(duet_listing *listing) {
 bool duet_path_in(char out[DUET_PATH_SIZE], const char *folder, const char *name) {
     return duet_path_join(out, folder, name) == DUET_OK && duet_path_exists(out);
 }
+
+bool duet_path_leads_outside(const char *name) {
+    return name[0] == '/' || strchr(name, '\\') != NULL || strcmp(name, "..") == 0 ||
+           strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL ||
+           duet_ends_with(name, "/..");
+}

@@ -46,9 +46,9 @@ typedef struct duet_archive_part { /* a member: bytes, then the elements of a te
     int64_t head_size;
     const duet_store_item *item; /* NULL = none */
 } duet_archive_part;
-/* Members uncompressed, in order, without the time: the same content gives the same bytes. Atomic.
- */
+/* Members uncompressed, in order, without the time: the same content gives the same bytes. comment:
+ * of the archive, at most 65,535 bytes; NULL = none. Atomic. */
 DUET_NODISCARD duet_status duet_archive_write(const char *path, const duet_archive_part *parts,
-                                              int64_t count);
+                                              int64_t count, const char *comment);
 
 #endif

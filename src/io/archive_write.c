@@ -96,7 +96,8 @@ static duet_status add_part(zip_t *zip, source *s) {
     return DUET_OK;
 }
 
-static duet_status write_members(const char *path, const duet_archive_part *parts, int64_t count) {
+static duet_status write_members(const char *path, const duet_archive_part *parts, int64_t count,
+                                 const char *comment) {
     duet_status status = DUET_OK;
     source *sources = NULL;
     uint8_t *space = NULL;
@@ -111,6 +112,9 @@ static duet_status write_members(const char *path, const duet_archive_part *part
         sources[i].space = space;
         DUET_DO(add_part(zip, &sources[i]));
     }
+    if (comment != NULL &&
+        zip_set_archive_comment(zip, comment, (zip_uint16_t)strlen(comment)) != 0)
+        DUET_FAIL(DUET_ARG, "cannot add the comment: %s", zip_strerror(zip));
     if (zip_close(zip) != 0) DUET_FAIL(DUET_IO, "cannot finish the archive: %s", zip_strerror(zip));
     zip = NULL;
 done:
@@ -128,7 +132,8 @@ static duet_status sync_path(const char *path) {
     return error ? duet_fail_system(error, "flush", path) : DUET_OK;
 }
 
-duet_status duet_archive_write(const char *path, const duet_archive_part *parts, int64_t count) {
+duet_status duet_archive_write(const char *path, const duet_archive_part *parts, int64_t count,
+                               const char *comment) {
     duet_status status = DUET_OK;
     char temporary[DUET_PATH_SIZE], folder[DUET_PATH_SIZE];
     const int length = snprintf(temporary, sizeof temporary, "%s.tmp.%ld", path, (long)getpid());
@@ -137,7 +142,7 @@ duet_status duet_archive_write(const char *path, const duet_archive_part *parts,
     const char *const base = duet_path_base(path);
     snprintf(folder, sizeof folder, "%.*s", base == path ? 1 : (int)(base - path),
              base == path ? "." : path);
-    DUET_DO(write_members(temporary, parts, count));
+    DUET_DO(write_members(temporary, parts, count, comment));
     DUET_DO(sync_path(temporary));
     DUET_DO(duet_file_rename(temporary, path));
     DUET_DO(sync_path(folder));

@@ -34,7 +34,7 @@ duet_status duet_image_zip_write(const char *path, const duet_bytes *png, const 
     DUET_DO(duet_str_status(&json));
     parts[count] =
         (duet_archive_part){.name = "dataset.json", .head = json.text, .head_size = json.size};
-    DUET_DO(duet_archive_write(path, parts, count + 1));
+    DUET_DO(duet_archive_write(path, parts, count + 1, NULL));
 done:
     duet_str_free(&json);
     duet_arena_free(arena);

@@ -4,12 +4,15 @@
 
 #include <string.h>
 
+#include <duet/registry.h>
+
 #include "base/error.h"
 
 #define MOST_STACK   (1 << 19)
 #define MOST_MEMO    (1 << 20)
 #define MOST_OBJECTS (1 << 19)
 #define MOST_TEXT    (16 << 20)
+#define MOST_NAME    1024
 
 typedef duet_pickle_node node;
 
@@ -61,7 +64,7 @@ static duet_status take_line(machine *m, const char **text, int64_t *size) {
     *text = (const char *)from;
     *size = end - from;
     m->at += *size + 1;
-    return *size > 1024 ? damaged(m, "a name of over 1024 bytes") : DUET_OK;
+    return *size > MOST_NAME ? damaged(m, "a name of over 1024 bytes") : DUET_OK;
 }
 
 /* ---- stack ---- */
@@ -148,11 +151,14 @@ static duet_status push_text(machine *m, duet_pickle_kind kind, int length_bytes
     return DUET_OK;
 }
 
-/* Two's complement of up to 8 bytes. */
+/* Two's complement; of more than 8 bytes (states of random number generators) the bytes. */
 static duet_status push_long(machine *m) {
     uint64_t size = 0, value = 0;
     DUET_TRY(take_number(m, 1, &size));
-    if (size > 8) return damaged(m, "an integer of more than 64 bits");
+    if (size > 8) {
+        m->at--;
+        return push_text(m, DUET_PICKLE_BYTES, 1, false);
+    }
     DUET_TRY(take_number(m, (int)size, &value));
     if (size > 0 && size < 8 && (value >> (8 * size - 1) & 1) != 0)
         value |= ~(uint64_t)0 << 8 * size;
@@ -171,27 +177,53 @@ static duet_status push_float(machine *m) {
     return DUET_OK;
 }
 
+/* Modules, and functions of Python itself, that only a file which means harm names. */
+static bool runs_programs(const char *module, const char *name) {
+    static const char *const modules[] = {
+        "os",      "posix", "nt",        "subprocess", "sys",  "shutil",     "socket", "runpy",
+        "ctypes",  "pty",   "importlib", "code",       "pdb",  "webbrowser", "pickle", "_pickle",
+        "marshal", "bdb",   "timeit",    "asyncio",    "http", "urllib",     "pip"};
+    static const char *const functions[] = {"eval",  "exec",       "execfile",   "compile", "open",
+                                            "input", "__import__", "breakpoint", "file"};
+    const size_t root = strcspn(module, ".");
+    for (int i = 0; i < DUET_COUNT(modules); i++)
+        if (strlen(modules[i]) == root && strncmp(module, modules[i], root) == 0) return true;
+    if (strcmp(module, "builtins") != 0 && strcmp(module, "__builtin__") != 0) return false;
+    for (int i = 0; i < DUET_COUNT(functions); i++)
+        if (strcmp(name, functions[i]) == 0) return true;
+    return false;
+}
+
+/* The list's entry; for a name that is not on it one of its own, or NULL where it is refused. */
+static const duet_pickle_global *lookup(const machine *m, const char *module, const char *name) {
+    for (int i = 0; i < m->allowed_count; i++)
+        if (strcmp(m->allowed[i].module, module) == 0 && strcmp(m->allowed[i].name, name) == 0)
+            return &m->allowed[i];
+    const duet_pickle_global *const last = &m->allowed[m->allowed_count - 1];
+    if (last->role != DUET_PICKLE_UNKNOWN || runs_programs(module, name)) return NULL;
+    duet_pickle_global *const other = duet_arena_alloc(m->arena, 1, sizeof *other);
+    if (other == NULL) return last;
+    *other = (duet_pickle_global){.module = module, .name = name, .role = DUET_PICKLE_UNKNOWN};
+    return other;
+}
+
 static duet_status push_global(machine *m, const char *module, int64_t module_size,
                                const char *name, int64_t name_size) {
-    for (int i = 0; i < m->allowed_count; i++) {
-        const duet_pickle_global *const g = &m->allowed[i];
-        if (strlen(g->module) != (size_t)module_size ||
-            memcmp(g->module, module, (size_t)module_size) != 0)
-            continue;
-        if (strlen(g->name) != (size_t)name_size || memcmp(g->name, name, (size_t)name_size) != 0)
-            continue;
-        node *n = NULL;
-        DUET_TRY(push_new(m, DUET_PICKLE_GLOBAL, &n));
-        n->global = g;
-        return DUET_OK;
-    }
-    return duet_advised(
-        duet_fail(DUET_UNSUPPORTED,
-                  "the file wants '%.*s.%.*s' (byte %lld): refused, it may run code where it is "
-                  "allowed, and tensors need no such thing; of a file that you trust save the "
-                  "weights alone: torch.save(model.state_dict(), 'weights.pt')",
-                  (int)(module_size < 100 ? module_size : 100), module,
-                  (int)(name_size < 100 ? name_size : 100), name, (long long)place(m)));
+    const char *const from = duet_arena_format(m->arena, "%.*s", (int)module_size, module),
+                      *const what = duet_arena_format(m->arena, "%.*s", (int)name_size, name);
+    node *n = NULL;
+    DUET_TRY(duet_arena_status(m->arena));
+    const duet_pickle_global *const found = lookup(m, from, what);
+    if (found == NULL)
+        return duet_advised(duet_fail(
+            DUET_UNSUPPORTED,
+            "the file wants '%.100s.%.100s' (byte %lld): refused, it may run code where it is "
+            "allowed, and tensors need no such thing; of a file that you trust save the "
+            "weights alone: torch.save(model.state_dict(), 'weights.pt')",
+            from, what, (long long)place(m)));
+    DUET_TRY(push_new(m, DUET_PICKLE_GLOBAL, &n));
+    n->global = found;
+    return DUET_OK;
 }
 
 static duet_status global_of_lines(machine *m) {
@@ -208,7 +240,13 @@ static duet_status global_of_stack(machine *m) {
     DUET_TRY(pop(m, &module));
     if (name->kind != DUET_PICKLE_TEXT || module->kind != DUET_PICKLE_TEXT)
         return damaged(m, "a name that is no text");
+    if (name->count > MOST_NAME || module->count > MOST_NAME)
+        return damaged(m, "a name of over 1024 bytes");
     return push_global(m, module->text, module->count, name->text, name->count);
+}
+
+static bool is_unknown(const node *n) {
+    return n->global != NULL && n->global->role == DUET_PICKLE_UNKNOWN;
 }
 
 /* ---- containers ---- */
@@ -238,6 +276,10 @@ static duet_status push_marked(machine *m, duet_pickle_kind kind) {
 static duet_status fill(machine *m, int64_t count, duet_pickle_kind kind) {
     if (above(m) < count + 1) return damaged(m, "the stack is empty");
     node *const to = m->stack[m->depth - count - 1];
+    if (to->kind == DUET_PICKLE_OBJECT && is_unknown(to)) { /* of a class of dicts, lists or sets */
+        to->kind = kind;
+        to->count = 0;
+    }
     if (to->kind != kind) return damaged(m, "items for something that holds none");
     if (kind == DUET_PICKLE_DICT && count % 2 != 0) return damaged(m, "a key without a value");
     DUET_TRY(add_items(m, to, m->stack + m->depth - count, count));
@@ -251,17 +293,26 @@ static duet_status fill_marked(machine *m, duet_pickle_kind kind) {
     return fill(m, m->depth - first, kind);
 }
 
+/* What may stand where Python calls something: a name, or what an unknown one gave (a method, a
+ * class found by its persistent id). */
+static bool may_be_called(const machine *m, const node *callee) {
+    const bool others = m->allowed[m->allowed_count - 1].role == DUET_PICKLE_UNKNOWN;
+    return callee->kind == DUET_PICKLE_GLOBAL ||
+           (callee->kind == DUET_PICKLE_OBJECT && is_unknown(callee)) ||
+           (callee->kind == DUET_PICKLE_PERSISTENT && others);
+}
+
 /* Nothing is called: a dict maker gives a dict, with the pairs of its argument if there are; others
  * a node with the arguments. */
-static duet_status reduce(machine *m) {
-    node *args = NULL, *callee = NULL, *n = NULL;
-    DUET_TRY(pop(m, &args));
-    DUET_TRY(pop(m, &callee));
-    if (callee->kind != DUET_PICKLE_GLOBAL || args->kind != DUET_PICKLE_TUPLE)
+static duet_status make_object(machine *m, const node *callee, const node *args) {
+    node *n = NULL;
+    if (!may_be_called(m, callee) || args->kind != DUET_PICKLE_TUPLE)
         return damaged(m, "a call of something that is no name");
-    const bool dict = callee->global->role == DUET_PICKLE_DICT_MAKER;
+    const duet_pickle_global *const global =
+        callee->kind == DUET_PICKLE_PERSISTENT ? &m->allowed[m->allowed_count - 1] : callee->global;
+    const bool dict = global->role == DUET_PICKLE_DICT_MAKER;
     DUET_TRY(push_new(m, dict ? DUET_PICKLE_DICT : DUET_PICKLE_OBJECT, &n));
-    n->global = callee->global;
+    n->global = global;
     if (!dict) return add_items(m, n, args->item, args->count);
     const node *const pairs = args->count > 0 ? args->item[args->count - 1] : NULL;
     for (int64_t i = 0; pairs != NULL && pairs->kind == DUET_PICKLE_LIST && i < pairs->count; i++) {
@@ -274,14 +325,29 @@ static duet_status reduce(machine *m) {
     return DUET_OK;
 }
 
+static duet_status reduce(machine *m) {
+    node *args = NULL, *callee = NULL;
+    DUET_TRY(pop(m, &args));
+    DUET_TRY(pop(m, &callee));
+    return make_object(m, callee, args);
+}
+
+/* NEWOBJ_EX: with arguments by name, which are left out. */
+static duet_status new_object(machine *m) {
+    node *named = NULL;
+    DUET_TRY(pop(m, &named));
+    return reduce(m);
+}
+
 /* Attributes of an object are kept as they come. */
 static duet_status build(machine *m) {
     node *state = NULL;
     DUET_TRY(pop(m, &state));
     if (above(m) < 1) return damaged(m, "the stack is empty");
-    const duet_pickle_kind kind = m->stack[m->depth - 1]->kind;
+    const node *const to = m->stack[m->depth - 1];
+    const duet_pickle_kind kind = to->kind;
     if (kind == DUET_PICKLE_OBJECT) m->stack[m->depth - 1]->state = state;
-    return kind == DUET_PICKLE_OBJECT || kind == DUET_PICKLE_DICT
+    return kind == DUET_PICKLE_OBJECT || kind == DUET_PICKLE_DICT || is_unknown(to)
                ? DUET_OK
                : damaged(m, "attributes for something that has none");
 }
@@ -359,7 +425,7 @@ static duet_status run_text(machine *m, uint8_t op) {
     case 'B':
         return push_text(m, DUET_PICKLE_BYTES, 4, true); /* BINBYTES */
     default:
-        return push_text(m, DUET_PICKLE_BYTES, 8, true); /* BINBYTES8 */
+        return push_text(m, DUET_PICKLE_BYTES, 8, true); /* BINBYTES8, BYTEARRAY8 */
     }
 }
 
@@ -374,6 +440,8 @@ static duet_status run_container(machine *m, uint8_t op) {
         return push_new(m, DUET_PICKLE_TUPLE, &n); /* EMPTY_TUPLE */
     case 0x8f:
         return push_new(m, DUET_PICKLE_SET, &n); /* EMPTY_SET */
+    case 0x91:
+        return push_marked(m, DUET_PICKLE_SET); /* FROZENSET */
     case 't':
         return push_marked(m, DUET_PICKLE_TUPLE);
     case 'l':
@@ -419,6 +487,8 @@ static duet_status run_other(machine *m, uint8_t op) {
     case 'R':
     case 0x81:
         return reduce(m); /* REDUCE, NEWOBJ */
+    case 0x92:
+        return new_object(m); /* NEWOBJ_EX */
     case 'b':
         return build(m);
     case 'Q':
@@ -441,8 +511,8 @@ static duet_status run_other(machine *m, uint8_t op) {
 
 static duet_status run_opcode(machine *m, uint8_t op) {
     if (op != 0 && strchr("KMJqrhj\x80\x95", op) != NULL) return run_number(m, op);
-    if (op != 0 && strchr("UTXCB\x8c\x8d\x8e", op) != NULL) return run_text(m, op);
-    if (op != 0 && strchr("})]tldaesu\x85\x86\x87\x8f\x90", op) != NULL)
+    if (op != 0 && strchr("UTXCB\x8c\x8d\x8e\x96", op) != NULL) return run_text(m, op);
+    if (op != 0 && strchr("})]tldaesu\x85\x86\x87\x8f\x90\x91", op) != NULL)
         return run_container(m, op);
     return run_other(m, op);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * io/pickle.h: reads Python pickles as data. A pickle is a program for a stack machine that may
- * call anything; here nothing is ever called: what a file would call becomes a node that names it,
- * and names that are not on the reader's list are refused. Opcodes of protocols 0 to 5 that write
- * data; all others are refused with their place.
+ * call anything; here nothing is ever called: what a file would call becomes a node that names it.
+ * Names that are not on the reader's list are refused; a list that ends with DUET_PICKLE_OTHERS
+ * takes them too, as values of unknown kind, but for those that run programs. Opcodes of protocols
+ * 2 to 5 that write data; all others are refused with their place.
  * Source: Python's pickletools (the description of the opcodes). */
 #ifndef DUET_IO_PICKLE_H
 #define DUET_IO_PICKLE_H
@@ -15,7 +16,11 @@ typedef struct duet_pickle_global {
     int role, value;
 } duet_pickle_global;
 
-#define DUET_PICKLE_DICT_MAKER 0 /* calling it gives a dict */
+#define DUET_PICKLE_DICT_MAKER 0    /* calling it gives a dict */
+#define DUET_PICKLE_UNKNOWN    (-1) /* a name that is not on the list; what it makes is unknown */
+/* Last of a list: other names are let through as DUET_PICKLE_UNKNOWN. */
+#define DUET_PICKLE_OTHERS \
+    { "*", "*", DUET_PICKLE_UNKNOWN, 0 }
 
 typedef enum duet_pickle_kind {
     DUET_PICKLE_NONE,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * model/diffusers_folder.c: reads config.json and scheduler_config.json, see diffusers_folder.h.
- * Keys that are missing have the library's defaults, as there. */
+ * model/diffusers_folder.c: reads config.json and scheduler_config.json, see diffusers_folder.h. */
 #include "model/diffusers_folder.h"
 
 #include <jansson.h>
@@ -8,70 +7,13 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "io/json_file.h"
 #include "model/arch/arch.h"
 #include "model/diffusers_noise.h"
 
 enum { MOST_BYTES = 1 << 20 };
 
-extern const duet_arch duet_arch_diffusers_unet;
-
-/* Where the network is: the folder itself, or unet/ of a pipeline. */
-static bool network_folder(char out[DUET_PATH_SIZE], const char *folder) {
-    char path[DUET_PATH_SIZE];
-    if (duet_path_in(path, folder, "config.json"))
-        return duet_copy_text(out, DUET_PATH_SIZE, folder);
-    return duet_path_in(out, folder, "unet") && duet_path_in(path, out, "config.json");
-}
-
-bool duet_diffusers_is(const char *folder) {
-    char path[DUET_PATH_SIZE];
-    return network_folder(path, folder);
-}
-
-duet_status duet_diffusers_weights(char out[DUET_PATH_SIZE], const char *folder) {
-    static const char *const names[] = {
-        "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin",
-        "diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.fp16.bin"};
-    char network[DUET_PATH_SIZE];
-    if (!network_folder(network, folder))
-        return duet_fail(DUET_NOT_FOUND, "'%s' has no config.json", folder);
-    for (int i = 0; i < DUET_COUNT(names); i++)
-        if (duet_path_in(out, network, names[i])) return DUET_OK;
-    return duet_fail(DUET_NOT_FOUND, "'%s' has a config.json but no %s (or .bin)", network,
-                     names[0]);
-}
-
-static duet_status read_json(json_t **out, const char *path) {
-    duet_bytes bytes = {0};
-    json_error_t where;
-    DUET_TRY(duet_file_read(&bytes, path));
-    json_t *const root = bytes.size <= MOST_BYTES
-                             ? json_loadb((const char *)bytes.data, (size_t)bytes.size,
-                                          JSON_REJECT_DUPLICATES, &where)
-                             : NULL;
-    const bool large = bytes.size > MOST_BYTES;
-    duet_bytes_free(&bytes);
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return duet_fail(DUET_FORMAT, "'%s' is no JSON object%s%s", path,
-                         large || root != NULL ? "" : ": ",
-                         large || root != NULL ? "" : where.text);
-    }
-    *out = root;
-    return DUET_OK;
-}
-
 /* ---- config.json ---- */
-
-static int64_t get_int(const json_t *root, const char *key, int64_t absent) {
-    const json_t *const value = json_object_get(root, key);
-    return json_is_integer(value) ? json_integer_value(value) : absent;
-}
-
-static bool get_bool(const json_t *root, const char *key, bool absent) {
-    const json_t *const value = json_object_get(root, key);
-    return json_is_boolean(value) ? json_is_true(value) : absent;
-}
 
 /* Types of blocks as words of the architecture. */
 static duet_status put_kinds(duet_str *out, const json_t *list, const char *key) {
@@ -83,6 +25,7 @@ static duet_status put_kinds(duet_str *out, const json_t *list, const char *key)
                  {"AttnUpBlock2D", "attn"},
                  {"ResnetDownsampleBlock2D", "resnet"},
                  {"ResnetUpsampleBlock2D", "resnet"}};
+    if (!json_is_array(list)) return duet_fail(DUET_FORMAT, "%s is missing, or no list", key);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *const type = json_string_value(json_array_get(list, i));
         const char *word = NULL;
@@ -124,57 +67,143 @@ static duet_status refuse_foreign(const json_t *root) {
                            "mid_block_scale_factor other than 1 is not run by this version");
 }
 
-static void put_numbers(duet_str *out, const json_t *root) {
-    const json_t *const channels = json_object_get(root, "block_out_channels"),
-                        *const size = json_object_get(root, "sample_size");
-    const long long side = json_is_array(size)
-                               ? (long long)json_integer_value(json_array_get(size, 0))
-                               : (long long)get_int(root, "sample_size", 32);
-    duet_str_format(out,
-                    "sample_size=%lld,in_channels=%lld,out_channels=%lld,layers_per_block=%lld,"
-                    "block_out_channels=",
-                    side, (long long)get_int(root, "in_channels", 3),
-                    (long long)get_int(root, "out_channels", 3),
-                    (long long)get_int(root, "layers_per_block", 2));
-    for (size_t i = 0; i < json_array_size(channels); i++)
-        duet_str_format(out, "%s%lld", i ? "/" : "",
-                        (long long)json_integer_value(json_array_get(channels, i)));
-    const bool one_head = json_is_null(json_object_get(root, "attention_head_dim"));
-    duet_str_format(out,
-                    ",attention_head_dim=%lld,norm_num_groups=%lld,attn_norm_num_groups=%lld,"
-                    "downsample_padding=%lld,freq_shift=%lld,num_class_embeds=%lld",
-                    one_head ? 0LL : (long long)get_int(root, "attention_head_dim", 8),
-                    (long long)get_int(root, "norm_num_groups", 32),
-                    (long long)get_int(root, "attn_norm_num_groups", 0),
-                    (long long)get_int(root, "downsample_padding", 1),
-                    (long long)get_int(root, "freq_shift", 0),
-                    (long long)get_int(root, "num_class_embeds", 0));
-    duet_str_format(out,
-                    ",norm_eps=%.9g,dropout=%.9g,flip_sin_to_cos=%s,add_attention=%s,center_input_"
-                    "sample=%s,resnet_time_scale_shift=%s,downsample_type=%s,upsample_type=%s",
-                    duet_diffusers_number(root, "norm_eps", 1e-5),
-                    duet_diffusers_number(root, "dropout", 0.0),
-                    get_bool(root, "flip_sin_to_cos", true) ? "true" : "false",
-                    get_bool(root, "add_attention", true) ? "true" : "false",
-                    get_bool(root, "center_input_sample", false) ? "true" : "false",
-                    duet_diffusers_text(root, "resnet_time_scale_shift", "default"),
-                    duet_diffusers_text(root, "downsample_type", "conv"),
-                    duet_diffusers_text(root, "upsample_type", "conv"));
+typedef enum key_type { INTEGER, REAL, SWITCH, TEXT } key_type;
+
+/* Keys that are options of the architecture as they stand. told: the tensors would contradict a
+ * default that is wrong, so that it need not be said. */
+static const struct {
+    const char *key;
+    key_type type;
+    const char *usual;
+    bool told;
+} keys[] = {
+    {"in_channels", INTEGER, "3", true},
+    {"out_channels", INTEGER, "3", true},
+    {"layers_per_block", INTEGER, "2", true},
+    {"norm_num_groups", INTEGER, "32", false},
+    {"attn_norm_num_groups", INTEGER, "0", true},
+    {"downsample_padding", INTEGER, "1", false},
+    {"freq_shift", INTEGER, "0", false},
+    {"num_class_embeds", INTEGER, "0", true},
+    {"norm_eps", REAL, "1e-5", false},
+    {"dropout", REAL, "0", true},
+    {"flip_sin_to_cos", SWITCH, "true", false},
+    {"add_attention", SWITCH, "true", true},
+    {"center_input_sample", SWITCH, "false", false},
+    {"resnet_time_scale_shift", TEXT, "default", true},
+    {"downsample_type", TEXT, "conv", true},
+    {"upsample_type", TEXT, "conv", true},
+};
+
+static duet_status put_value(duet_str *out, const json_t *value, key_type type, const char *key) {
+    static const char *const kinds[] = {"whole number", "number", "true or false", "text"};
+    const bool right = type == INTEGER  ? json_is_integer(value)
+                       : type == REAL   ? json_is_number(value)
+                       : type == SWITCH ? json_is_boolean(value)
+                                        : json_is_string(value);
+    if (!right)
+        return duet_fail(DUET_FORMAT, "%s in config.json is no %s%s", key, kinds[type],
+                         json_is_string(value) ? ", but a text or NaN" : "");
+    if (type == INTEGER)
+        duet_str_format(out, "%lld", (long long)json_integer_value(value));
+    else if (type == REAL)
+        duet_str_format(out, "%.9g", json_number_value(value));
+    else
+        duet_str_add(out, type == TEXT          ? json_string_value(value)
+                          : json_is_true(value) ? "true"
+                                                : "false");
+    return DUET_OK;
+}
+
+static duet_status put_keys(duet_str *out, duet_guess *guess, const json_t *root) {
+    for (int i = 0; i < DUET_COUNT(keys); i++) {
+        const json_t *const value = json_object_get(root, keys[i].key);
+        duet_str_format(out, ",%s=", keys[i].key);
+        if (value != NULL && !json_is_null(value)) {
+            DUET_TRY(put_value(out, value, keys[i].type, keys[i].key));
+            continue;
+        }
+        duet_str_add(out, keys[i].usual);
+        if (!keys[i].told) duet_foreign_assume(guess, "%s (%s)", keys[i].key, keys[i].usual);
+    }
+    return DUET_OK;
+}
+
+/* The side of the images: one number or two that agree; where there is none 32, or what can be
+ * halved as often as there are levels. */
+static duet_status put_size(duet_str *out, duet_guess *guess, const json_t *root) {
+    const json_t *const size = json_object_get(root, "sample_size");
+    const size_t levels = json_array_size(json_object_get(root, "block_out_channels"));
+    long long side = levels > 6 && levels < 12 ? 1LL << (levels - 1) : 32;
+    if (json_is_integer(size)) {
+        side = (long long)json_integer_value(size);
+    } else if (json_is_array(size)) {
+        const json_t *const high = json_array_get(size, 0), *const wide = json_array_get(size, 1);
+        if (json_array_size(size) != 2 || !json_is_integer(high) || !json_is_integer(wide))
+            return duet_fail(DUET_FORMAT, "sample_size in config.json is not of two numbers");
+        side = (long long)json_integer_value(high);
+        if (json_integer_value(wide) != side)
+            return duet_fail(DUET_UNSUPPORTED,
+                             "sample_size is %lld x %lld; this version runs square images only",
+                             side, (long long)json_integer_value(wide));
+    } else if (size != NULL && !json_is_null(size)) {
+        return duet_fail(DUET_FORMAT, "sample_size in config.json is no whole number");
+    } else {
+        duet_foreign_assume(guess, "sample_size (%lld)", side);
+    }
+    duet_str_format(out, "sample_size=%lld", side);
+    return DUET_OK;
+}
+
+/* null: one head as wide as the level. */
+static duet_status put_heads(duet_str *out, duet_guess *guess, const json_t *root) {
+    const json_t *const heads = json_object_get(root, "attention_head_dim");
+    duet_str_add(out, ",attention_head_dim=");
+    if (heads != NULL && !json_is_null(heads))
+        return put_value(out, heads, INTEGER, "attention_head_dim");
+    duet_str_add(out, heads == NULL ? "8" : "0");
+    duet_foreign_assume(guess, "attention_head_dim (%s)", heads == NULL ? "8" : "one head");
+    return DUET_OK;
+}
+
+/* Channels of the levels and their types, which the library has a default for too. */
+static duet_status put_levels(duet_str *out, const json_t *root) {
+    const json_t *const channels = json_object_get(root, "block_out_channels");
+    if (channels == NULL && json_object_get(root, "down_block_types") == NULL &&
+        json_object_get(root, "up_block_types") == NULL) {
+        duet_str_add(out, ",block_out_channels=224/448/672/896,down_block_types=conv/attn/attn/"
+                          "attn,up_block_types=attn/attn/attn/conv");
+        return DUET_OK;
+    }
+    duet_str_add(out, ",block_out_channels=");
+    for (size_t i = 0; i < json_array_size(channels); i++) {
+        if (i > 0) duet_str_add(out, "/");
+        DUET_TRY(put_value(out, json_array_get(channels, i), INTEGER, "block_out_channels"));
+    }
+    duet_str_add(out, ",down_block_types=");
+    DUET_TRY(put_kinds(out, json_object_get(root, "down_block_types"), "down_block_types"));
+    duet_str_add(out, ",up_block_types=");
+    return put_kinds(out, json_object_get(root, "up_block_types"), "up_block_types");
 }
 
 static duet_status read_config(duet_guess *guess, const char *path) {
     duet_status status = DUET_OK;
     json_t *root = NULL;
     duet_str text = {0};
-    DUET_DO(read_json(&root, path));
+    DUET_DO(duet_json_read(&root, path, MOST_BYTES));
     DUET_DO(refuse_foreign(root));
-    put_numbers(&text, root);
-    duet_str_add(&text, ",down_block_types=");
-    DUET_DO(put_kinds(&text, json_object_get(root, "down_block_types"), "down_block_types"));
-    duet_str_add(&text, ",up_block_types=");
-    DUET_DO(put_kinds(&text, json_object_get(root, "up_block_types"), "up_block_types"));
+    DUET_DO(put_size(&text, guess, root));
+    DUET_DO(put_heads(&text, guess, root));
+    DUET_DO(put_keys(&text, guess, root));
+    DUET_DO(put_levels(&text, root));
+    DUET_DO(duet_str_status(&text));
     if (!duet_copy_text(guess->config, sizeof guess->config, text.text))
         DUET_FAIL(DUET_FORMAT, "its options are longer than this version takes");
+    if (json_object_get(root, "act_fn") == NULL) duet_foreign_assume(guess, "act_fn (silu)");
+    if (json_object_get(root, "time_embedding_type") == NULL)
+        duet_foreign_assume(guess, "time_embedding_type (positional)");
+    /* EMAModel of diffusers writes its own settings into the network's. */
+    guess->averaged |= json_object_get(root, "optimization_step") != NULL;
 done:
     duet_str_free(&text);
     json_decref(root);
@@ -188,26 +217,22 @@ static duet_status read_scheduler(duet_guess *guess, const char *folder) {
     json_t *root = NULL;
     snprintf(guess->noise, sizeof guess->noise, "linear:steps=1000");
     snprintf(guess->predict, sizeof guess->predict, "eps");
-    snprintf(guess->assumed, sizeof guess->assumed, "noise, prediction");
     if (!duet_path_in(path, folder, "scheduler/scheduler_config.json") &&
-        !duet_path_in(path, folder, "scheduler_config.json"))
+        !duet_path_in(path, folder, "scheduler_config.json")) {
+        duet_foreign_assume(guess, "noise, prediction");
         return DUET_OK;
-    DUET_TRY(read_json(&root, path));
+    }
+    DUET_TRY(duet_json_read(&root, path, MOST_BYTES));
     const duet_status status = duet_diffusers_read_noise(guess, root);
     json_decref(root);
-    guess->assumed[0] = '\0';
     return status;
 }
 
-duet_status duet_diffusers_guess(const duet_arch **out, duet_guess *guess, const duet_store *store,
-                                 const char *folder) {
-    char network[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
-    *guess = (duet_guess){.store = store};
-    if (!network_folder(network, folder))
-        return duet_fail(DUET_NOT_FOUND, "'%s' has no config.json", folder);
-    DUET_TRY(duet_path_join(path, network, "config.json"));
+duet_status duet_diffusers_read(duet_guess *guess) {
+    char path[DUET_PATH_SIZE];
+    DUET_TRY(duet_path_join(path, guess->place->network, "config.json"));
     DUET_TRY(read_config(guess, path));
-    DUET_TRY(read_scheduler(guess, folder));
-    *out = &duet_arch_diffusers_unet;
+    DUET_TRY(read_scheduler(guess, guess->place->folder));
+    duet_foreign_assume(guess, "colours (-1 to 1)");
     return DUET_OK;
 }

@@ -28,8 +28,39 @@ const char *duet_diffusers_text(const json_t *root, const char *key, const char 
 
 /* ---- reading ---- */
 
+/* A key that is missing has the library's default, which is then assumed. */
+static double number(duet_guess *guess, const json_t *root, const char *key, double usual) {
+    const json_t *const value = json_object_get(root, key);
+    if (value == NULL || json_is_null(value)) duet_foreign_assume(guess, "%s (%g)", key, usual);
+    return duet_diffusers_number(root, key, usual);
+}
+
+static const char *word(duet_guess *guess, const json_t *root, const char *key, const char *usual) {
+    if (!json_is_string(json_object_get(root, key)))
+        duet_foreign_assume(guess, "%s (%s)", key, usual);
+    return duet_diffusers_text(root, key, usual);
+}
+
+/* NaN stands as a text there. */
+static duet_status check_numbers(const json_t *root) {
+    static const char *const keys[] = {"beta_start", "beta_end",  "num_train_timesteps",
+                                       "sigma_min",  "sigma_max", "sigma_data",
+                                       "rho"};
+    for (int i = 0; i < DUET_COUNT(keys); i++) {
+        const json_t *const value = json_object_get(root, keys[i]);
+        if (value != NULL && !json_is_null(value) && !json_is_number(value))
+            return duet_fail(DUET_FORMAT, "%s of the scheduler is no number", keys[i]);
+    }
+    return DUET_OK;
+}
+
+/* Before version 0.8 the library had predict_epsilon for it. */
 static duet_status read_prediction(duet_guess *guess, const json_t *root) {
-    const char *const predict = duet_diffusers_text(root, "prediction_type", "epsilon");
+    const json_t *const older = json_object_get(root, "predict_epsilon");
+    const bool old =
+        !json_is_string(json_object_get(root, "prediction_type")) && json_is_boolean(older);
+    const char *const predict = old ? (json_is_true(older) ? "epsilon" : "sample")
+                                    : word(guess, root, "prediction_type", "epsilon");
     for (int i = 0; i < DUET_COUNT(predictions); i++) {
         if (strcmp(predict, predictions[i].theirs) != 0) continue;
         snprintf(guess->predict, sizeof guess->predict, "%s", predictions[i].ours);
@@ -40,10 +71,11 @@ static duet_status read_prediction(duet_guess *guess, const json_t *root) {
 
 /* duet's `linear` is told for 1000 steps, theirs for the steps there are. */
 static duet_status read_betas(duet_guess *guess, const json_t *root) {
-    const char *const kind = duet_diffusers_text(root, "beta_schedule", "linear");
-    const double start = duet_diffusers_number(root, "beta_start", 1e-4),
-                 end = duet_diffusers_number(root, "beta_end", 0.02);
-    const long long steps = (long long)duet_diffusers_number(root, "num_train_timesteps", 1000);
+    const char *const kind = word(guess, root, "beta_schedule", "linear");
+    const bool cosine = strcmp(kind, "squaredcos_cap_v2") == 0;
+    const double start = cosine ? 0 : number(guess, root, "beta_start", 1e-4),
+                 end = cosine ? 0 : number(guess, root, "beta_end", 0.02);
+    const long long steps = (long long)number(guess, root, "num_train_timesteps", 1000);
     const double scale = (double)steps / 1000.0;
     if (json_is_array(json_object_get(root, "trained_betas")))
         return duet_fail(DUET_UNSUPPORTED, "trained_betas are not read by this version");
@@ -56,7 +88,7 @@ static duet_status read_betas(duet_guess *guess, const json_t *root) {
     else if (strcmp(kind, "scaled_linear") == 0 || strcmp(kind, "sigmoid") == 0)
         duet_format(guess->noise, sizeof guess->noise,
                     "%s:steps=%lld,beta_start=%.9g,beta_end=%.9g", kind, steps, start, end);
-    else if (strcmp(kind, "squaredcos_cap_v2") == 0)
+    else if (cosine)
         snprintf(guess->noise, sizeof guess->noise, "cosine:steps=%lld", steps);
     else
         return duet_fail(DUET_UNSUPPORTED, "beta_schedule '%s' is not run by this version", kind);
@@ -66,18 +98,18 @@ static duet_status read_betas(duet_guess *guess, const json_t *root) {
 /* Its num_train_timesteps is the last of the training's curriculum, no property of the network,
  * which takes every level. */
 static duet_status read_consistency(duet_guess *guess, const json_t *root) {
-    const double low = duet_diffusers_number(root, "sigma_min", 0.002),
-                 data = duet_diffusers_number(root, "sigma_data", 0.5);
+    const double low = number(guess, root, "sigma_min", 0.002),
+                 high = number(guess, root, "sigma_max", 80), rho = number(guess, root, "rho", 7),
+                 data = number(guess, root, "sigma_data", 0.5);
     duet_format(guess->noise, sizeof guess->noise,
-                "karras:steps=1000,low=%.9g,high=%.9g,rho=%.9g,data=%.9g", low,
-                duet_diffusers_number(root, "sigma_max", 80), duet_diffusers_number(root, "rho", 7),
-                data);
+                "karras:steps=1000,low=%.9g,high=%.9g,rho=%.9g,data=%.9g", low, high, rho, data);
     duet_format(guess->predict, sizeof guess->predict, "edm:data=%.9g,low=%.9g", data, low);
     return DUET_OK;
 }
 
 duet_status duet_diffusers_read_noise(duet_guess *guess, const json_t *root) {
     const char *const name = duet_diffusers_text(root, "_class_name", "DDPMScheduler");
+    DUET_TRY(check_numbers(root));
     if (strcmp(name, CONSISTENCY) == 0) return read_consistency(guess, root);
     if (json_object_get(root, "beta_schedule") == NULL && strcmp(name, "DDPMScheduler") != 0 &&
         strcmp(name, "DDIMScheduler") != 0)

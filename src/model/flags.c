@@ -129,7 +129,7 @@ static const char *const free_rows[] = {
  * where there is none. */
 static void first_difference(char out[512], const duet_guess *guess, const duet_model *model) {
     char have[96], want[96];
-    const duet_store_entry *left = NULL;
+    duet_foreign_rest rest = {.left = NULL};
     out[0] = '\0';
     for (int64_t i = 0; i < model->params->count && out[0] == '\0'; i++) {
         const duet_param_slot *const slot = &model->params->slots[i];
@@ -143,10 +143,10 @@ static void first_difference(char out[512], const duet_guess *guess, const duet_
             snprintf(out, 512, ": tensor '%.200s' is %s in the file and would be %s", slot->name,
                      duet_shape_text(&entry->shape, have), want);
     }
-    if (out[0] == '\0' && duet_foreign_left(&left, guess->store, guess->prefix, model) == DUET_OK &&
-        left != NULL)
+    if (out[0] == '\0' && duet_foreign_left(&rest, guess->store, guess->prefix, model) == DUET_OK &&
+        rest.left != NULL)
         snprintf(out, 512, ": tensor '%.200s' of the file, %s, would have no place",
-                 left->name + strlen(guess->prefix), duet_shape_text(&left->shape, have));
+                 rest.left->name + strlen(guess->prefix), duet_shape_text(&rest.left->shape, have));
 }
 
 static duet_status refuse(const duet_arch *arch, const duet_guess *guess, const void *config,
@@ -209,14 +209,18 @@ duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const c
     DUET_TRY(duet_arch_parse(&same, config, spec));
     memcpy(guessed, config, sizeof config);
     (void)sscanf(guess->noise, "%63[^:]:steps=%lld", f.noise, &f.steps);
-    while (next_flag(&text, name, value)) DUET_TRY(apply(&f, name, value));
+    while (next_flag(&text, name, value)) {
+        DUET_TRY(apply(&f, name, value));
+        duet_foreign_said(guess, strcmp(name, "predict_xstart") == 0      ? "prediction"
+                                 : strcmp(name, "noise_schedule") == 0    ? "noise"
+                                 : strcmp(name, "rescale_timesteps") == 0 ? "timesteps"
+                                                                          : name);
+    }
     DUET_TRY(check_against_tensors(arch, guess, guessed, config));
     rescale_attention(arch, guessed, config);
     DUET_TRY(arch->check(config));
     duet_arch_print(arch, config, guess->config);
     snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld", f.noise, f.steps);
     if (f.clean) snprintf(guess->predict, sizeof guess->predict, "x0");
-    if (guess->assumed[0])
-        snprintf(guess->assumed, sizeof guess->assumed, "what the flags do not say");
     return DUET_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "model/model.h"
+#include "model/weights_file.h"
 
 struct duet_guess {
     const duet_store *store;
@@ -22,9 +23,12 @@ struct duet_guess {
     char sets[256];
     char config[1024]; /* the architecture's options as spec text */
     char noise[DUET_TEXT_SIZE], predict[DUET_TEXT_SIZE];
-    double mean[3], std[3];       /* of the colours, as in duet_preprocess */
-    char fit[16];                 /* of the images, as in duet_preprocess */
-    char assumed[DUET_TEXT_SIZE]; /* what the file does not say, in words; "" = nothing */
+    double mean[3], std[3]; /* of the colours, as in duet_preprocess */
+    char fit[16];           /* of the images, as in duet_preprocess */
+    char assumed[1024];     /* what the file does not say, in words; "" = nothing */
+    bool pretext; /* its encoder was trained beside others (MoCo, BYOL): its classifier is a
+                     projection */
+    const duet_place *place; /* where the file lies, and the config.json beside it; or NULL */
 };
 typedef struct duet_guess duet_guess;
 
@@ -39,6 +43,13 @@ duet_foreign_text duet_foreign_name(const char *scope,
 /* colours and fit as networks for ImageNet have them */
 void duet_foreign_imagenet(duet_guess *guess);
 bool duet_foreign_has(const duet_guess *guess, const char *name);
+/* The failure that the network's tensor `name` is not there; says where else in the file it is. */
+duet_status duet_foreign_missing(const duet_store *store, const char *prefix, const char *name);
+/* Adds to what is assumed, "norm_groups (%d)": the name of the option, and its value in
+ * parentheses, without commas. */
+void duet_foreign_assume(duet_guess *guess, const char *format, ...) DUET_PRINTF(2, 3);
+/* Takes an option out of what is assumed: it was said after all. */
+void duet_foreign_said(duet_guess *guess, const char *name);
 
 /* A tensor of the network in a file: by its name behind the prefix, or by one that other files have
  * for it; NULL where it is missing. */
@@ -46,18 +57,28 @@ const duet_store_entry *duet_foreign_entry(const duet_store *store, const char *
                                            const duet_model *model, const char *name);
 /* A matrix is at times kept as a 1x1 filter [out,in,1,1], which has the same elements. */
 bool duet_foreign_fits(const duet_shape *have, const duet_shape *want);
-/* The first tensor under the prefix that the network has no place for, and that is not idle in such
- * files; NULL where there is none. */
-DUET_NODISCARD duet_status duet_foreign_left(const duet_store_entry **out, const duet_store *store,
+/* Tensors of the file that the network does not use. */
+typedef struct duet_foreign_rest {
+    const duet_store_entry *left;   /* the first that belongs to it by its name, so that this is
+                                       another network; NULL = none */
+    const duet_store_entry *beside; /* the first of those that are no part of it: projections behind
+                                       a backbone, decoders */
+    int64_t beside_count;
+} duet_foreign_rest;
+DUET_NODISCARD duet_status duet_foreign_left(duet_foreign_rest *out, const duet_store *store,
                                              const char *prefix, const duet_model *model);
 
 /* The value of the flag --weights in flags as they come, "" where there is none: read before the
  * architecture is known. */
 void duet_foreign_weights(char out[64], const char *text);
+/* Finds the architecture's tensors: their prefix, of several sets the averaged one or that of
+ * guess->weights. False where there are none. */
+bool duet_foreign_find(duet_guess *guess, const duet_arch *arch);
 /* The architecture of a file, of several sets of weights that of --weights among the flags (NULL =
  * none); DUET_FORMAT where none knows it, with what the file is as far as that can be told. */
 DUET_NODISCARD duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess,
-                                              const duet_store *store, const char *flags);
+                                              const duet_store *store, const duet_place *place,
+                                              const char *flags);
 /* Changes the guess by flags of guided-diffusion ("--num_heads 4 --noise_schedule cosine");
  * DUET_ARG names a wrong one. */
 DUET_NODISCARD duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess,

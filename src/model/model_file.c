@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * model/model_file.c: model files: one self-describing safetensors, the card in its metadata. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,10 +12,12 @@
 #include "base/str.h"
 #include "io/store/store.h"
 #include "model/card.h"
-#include "model/diffusers_folder.h"
 #include "model/foreign.h"
 #include "model/model.h"
 #include "model/origin.h"
+#include "model/timm.h"
+#include "model/foreign_names.h"
+#include "model/weights_file.h"
 
 /* Where a file has the network's tensors. */
 typedef struct source {
@@ -23,14 +26,33 @@ typedef struct source {
     const duet_store_entry **entries; /* one a slot, found by check_tensors */
 } source;
 
+/* Puts it before what the file says. */
+static void say(duet_card *card, const char *format, ...) {
+    char line[DUET_TEXT_SIZE], before[DUET_TEXT_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    memcpy(before, card->says, sizeof before);
+    if (strlen(line) + strlen(before) + 3 > sizeof card->says) before[0] = '\0';
+    snprintf(card->says, sizeof card->says, "%.*s%s%.*s", 252, line, before[0] ? "; " : "",
+             (int)(252 - strlen(line)), before);
+}
+
 static duet_status check_tensors(const duet_model *model, source *from, bool card) {
     DUET_TRY(duet_alloc(&from->entries, model->params->count, sizeof *from->entries));
     for (int64_t i = 0; i < model->params->count; i++) {
         const duet_param_slot *slot = &model->params->slots[i];
         const duet_store_entry *entry = from->entries[i] =
             duet_foreign_entry(from->store, from->prefix, model, slot->name);
-        if (entry == NULL)
-            return duet_fail(DUET_FORMAT, "tensor '%s%s' is missing", from->prefix, slot->name);
+        if (entry == NULL) return duet_foreign_missing(from->store, from->prefix, slot->name);
+        if (duet_dtype_size(entry->dtype) == 1 || entry->dtype == DUET_I32 ||
+            entry->dtype == DUET_I64)
+            return duet_fail(
+                DUET_UNSUPPORTED,
+                "tensor '%s' is of %s; weights are read as f32, f16, bf16 and f64, and "
+                "whole numbers (quantised weights) would need their scales",
+                entry->name, duet_dtype_name(entry->dtype));
         if (duet_foreign_fits(&entry->shape, &slot->shape)) continue;
         char have[96], want[96];
         return duet_fail(DUET_SHAPE, "tensor '%s' is %s, but the %s needs %s", entry->name,
@@ -42,15 +64,22 @@ static duet_status check_tensors(const duet_model *model, source *from, bool car
 }
 
 /* A network of another program is whole: a tensor that the configuration has no place for means
- * that this is another network. */
-static duet_status check_unused(const duet_model *model, const source *from) {
-    const duet_store_entry *left = NULL;
-    DUET_TRY(duet_foreign_left(&left, from->store, from->prefix, model));
-    if (left == NULL) return DUET_OK;
-    return duet_fail(DUET_FORMAT,
-                     "tensor '%s' has no place in the configuration %s; flags such as "
-                     "--attention_resolutions can say more",
-                     left->name, model->config_text);
+ * that this is another network. What trainings put behind it is said. */
+static duet_status check_unused(duet_model *model, const source *from) {
+    duet_foreign_rest rest;
+    DUET_TRY(duet_foreign_left(&rest, from->store, from->prefix, model));
+    if (rest.left != NULL)
+        return duet_fail(DUET_FORMAT, "tensor '%s' has no place in the configuration %s%s",
+                         rest.left->name, model->config_text,
+                         strcmp(model->card.arch, "adm_unet") == 0
+                             ? "; flags such as --attention_resolutions can say more"
+                             : "");
+    if (rest.beside_count > 0)
+        say(&model->card, "left out %lld tensor%s that %s no part of it ('%.60s'%s)",
+            (long long)rest.beside_count, rest.beside_count == 1 ? "" : "s",
+            rest.beside_count == 1 ? "is" : "are", rest.beside->name,
+            rest.beside_count == 1 ? "" : ", …");
+    return DUET_OK;
 }
 
 /* Takes tensors where the mapped file has them, if they are aligned and f32, or bf16 matrices and
@@ -147,37 +176,48 @@ done:
     return status;
 }
 
+/* What the guess knows besides the network's options. */
+static void fill_card(duet_card *card, const duet_guess *guess, const duet_store *store,
+                      const char *path) {
+    const duet_place *const place = guess->place;
+    (void)duet_copy_text(card->noise, sizeof card->noise, guess->noise);
+    (void)duet_copy_text(card->predict, sizeof card->predict, guess->predict);
+    memcpy(card->preprocess.mean, guess->mean, sizeof guess->mean);
+    memcpy(card->preprocess.std, guess->std, sizeof guess->std);
+    if (guess->fit[0] != '\0') memcpy(card->preprocess.fit, guess->fit, sizeof guess->fit);
+    (void)duet_copy_text(card->name, sizeof card->name, duet_path_base(path));
+    (void)duet_copy_text(card->assumed, sizeof card->assumed, guess->assumed);
+    duet_origin_read(card, store, path);
+    if (guess->sets[0] != '\0')
+        say(card, "weights %.120s, taken those of '%.60s' (--weights)", guess->sets, guess->prefix);
+    if (place->sets[0] != '\0')
+        say(card, "weights %s, taken those of '%s' (--weights)", place->sets,
+            place->averaged ? "unet_ema" : "unet");
+    card->ema = guess->averaged || place->averaged ||
+                (place->sets[0] == '\0' && duet_has_word(duet_path_base(path), "ema"));
+}
+
 /* The described model of a file of another program, with a card of what can be told from it. */
-static duet_status describe_foreign(duet_model **out, duet_guess *guess, const duet_store *store,
-                                    const char *path, const char *flags) {
-    const bool folder = duet_path_is_folder(path);
+static duet_status describe_foreign(duet_model **out, duet_guess *guess, duet_store *store,
+                                    const duet_place *place, const char *path, const char *flags) {
     const duet_arch *arch = NULL;
-    duet_model *model = NULL;
     char spec[DUET_TEXT_SIZE + sizeof guess->config];
-    DUET_TRY(folder ? duet_diffusers_guess(&arch, guess, store, path)
-                    : duet_foreign_guess(&arch, guess, store, flags));
+    DUET_TRY(duet_foreign_unwrap(store));
+    DUET_TRY(duet_foreign_guess(&arch, guess, store, place, flags));
+    DUET_TRY(duet_timm_read(guess, arch));
     if (flags != NULL && *flags) DUET_TRY(duet_foreign_flags(arch, guess, flags));
     snprintf(spec, sizeof spec, "%s:%s", arch->info.name, guess->config);
-    DUET_TRY(duet_model_describe(&model, spec));
-    (void)duet_copy_text(model->card.noise, sizeof model->card.noise, guess->noise);
-    (void)duet_copy_text(model->card.predict, sizeof model->card.predict, guess->predict);
-    memcpy(model->card.preprocess.mean, guess->mean, sizeof guess->mean);
-    memcpy(model->card.preprocess.std, guess->std, sizeof guess->std);
-    if (guess->fit[0] != '\0') memcpy(model->card.preprocess.fit, guess->fit, sizeof guess->fit);
-    (void)duet_copy_text(model->card.name, sizeof model->card.name, duet_path_base(path));
-    (void)duet_copy_text(model->card.assumed, sizeof model->card.assumed, guess->assumed);
-    if (guess->sets[0] != '\0')
-        snprintf(model->card.says, sizeof model->card.says,
-                 "weights %.120s, taken those of '%.60s' (--weights)", guess->sets, guess->prefix);
-    duet_origin_read(&model->card, store, path);
-    model->card.ema = guess->averaged || duet_has_word(duet_path_base(path), "ema");
-    *out = model;
-    return DUET_OK;
+    const duet_status status = duet_model_describe(out, spec);
+    if (status == DUET_OK)
+        fill_card(&(*out)->card, guess, store, path);
+    else if (guess->assumed[0] != '\0')
+        duet_error_frame("with what is assumed, %.500s", guess->assumed);
+    return status;
 }
 
 /* Takes the store over where *mapped. */
-static duet_status open_store(duet_model **out, duet_store *store, const char *path,
-                              const char *flags, bool *mapped) {
+static duet_status open_store(duet_model **out, duet_store *store, const duet_place *place,
+                              const char *path, const char *flags, bool *mapped) {
     duet_status status = DUET_OK;
     duet_model *model = NULL;
     duet_guess guess = {.prefix = ""};
@@ -190,7 +230,7 @@ static duet_status open_store(duet_model **out, duet_store *store, const char *p
     if (text != NULL)
         DUET_DO(describe_card(&model, text));
     else
-        DUET_DO(describe_foreign(&model, &guess, store, path, flags));
+        DUET_DO(describe_foreign(&model, &guess, store, place, path, flags));
     DUET_DO(check_tensors(model, &from, text != NULL));
     if (text == NULL) DUET_DO(check_unused(model, &from));
     DUET_DO(read_params(model, &from, mapped));
@@ -206,33 +246,63 @@ done:
     return status;
 }
 
-duet_status duet_model_open_as(duet_context *ctx, duet_model **out, const char *path,
-                               const char *flags) {
-    char newest[DUET_PATH_SIZE];
-    const char *file = path;
+/* Files in a folder that may be models, for whoever gave the folder. */
+static duet_status refuse_folder(const char *path) {
+    static const char *const endings[] = {".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".npz"};
+    duet_listing list = {0};
+    const char *first = NULL;
+    int count = 0;
+    if (duet_folder_list(&list, path) != DUET_OK) duet_error_clear();
+    for (int64_t i = 0; i < list.count; i++)
+        for (int k = 0; k < DUET_COUNT(endings); k++)
+            if (duet_ends_with(list.name[i], endings[k]) && count++ == 0) first = list.name[i];
+    const duet_status status = duet_fail(
+        DUET_NOT_FOUND,
+        "folder '%s' holds no model-….safetensors; give a run folder of 'duet train' or a model "
+        "file%s%s%s%s",
+        path, count > 0 ? ", such as '" : "", count > 0 ? first : "", count > 0 ? "'" : "",
+        count > 1 ? " in it" : "");
+    duet_listing_free(&list);
+    return status;
+}
+
+/* The file with the weights: of a run its newest model, else what duet_place_find knows. */
+static duet_status locate(duet_place *place, char path[DUET_PATH_SIZE], const char *flags) {
+    char weights[64], newest[DUET_PATH_SIZE];
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') path[--length] = '\0';
+    duet_foreign_weights(weights, flags);
     if (!duet_path_exists(path))
         return duet_fail(
             DUET_NOT_FOUND,
             "no file or folder '%s'; a model is a model-….safetensors file or a run folder", path);
-    if (duet_path_is_folder(path) && duet_diffusers_is(path)) {
-        DUET_TRY(duet_diffusers_weights(newest, path));
-        file = newest;
-    } else if (duet_path_is_folder(path)) {
-        if (duet_run_newest(newest, path, "model-", ".safetensors") != DUET_OK)
-            return duet_fail(DUET_NOT_FOUND,
-                             "folder '%s' holds no model-….safetensors; give a run folder of 'duet "
-                             "train' or a model file",
-                             path);
-        file = path = newest;
-    }
+    const duet_status status = duet_place_find(place, path, weights);
+    const bool other = status == DUET_NOT_FOUND && duet_path_is_folder(path) &&
+                       !duet_path_in(newest, place->network, "config.json");
+    if (!other) return status;
+    if (duet_run_newest(newest, path, "model-", ".safetensors") != DUET_OK)
+        return refuse_folder(path);
+    *place = (duet_place){.file = ""};
+    (void)duet_copy_text(place->file, sizeof place->file, newest);
+    (void)duet_copy_text(path, DUET_PATH_SIZE, newest);
+    return DUET_OK;
+}
+
+duet_status duet_model_open_as(duet_context *ctx, duet_model **out, const char *path,
+                               const char *flags) {
+    char from[DUET_PATH_SIZE];
+    duet_place place;
     duet_store *store = NULL;
-    DUET_TRY(duet_store_open(&store, file)); /* its messages name the file */
     bool mapped = false;
     (void)ctx;
-    const duet_status status = open_store(out, store, path, flags, &mapped);
-    if (status == DUET_OK) (void)duet_copy_text((*out)->file, sizeof(*out)->file, file);
+    if (!duet_copy_text(from, sizeof from, path))
+        return duet_fail(DUET_ARG, "path '%.80s…' is too long", path);
+    DUET_TRY(locate(&place, from, flags));
+    DUET_TRY(duet_store_open(&store, place.file)); /* its messages name the file */
+    const duet_status status = open_store(out, store, &place, from, flags, &mapped);
+    if (status == DUET_OK) (void)duet_copy_text((*out)->file, sizeof(*out)->file, place.file);
     if (status != DUET_OK || !mapped) duet_store_close(store);
-    if (status != DUET_OK) duet_error_frame("cannot load '%s'", path);
+    if (status != DUET_OK) duet_error_frame("cannot load '%s'", from);
     return status;
 }
 
@@ -274,6 +344,23 @@ done:
     return status;
 }
 
+/* A tensor of a file as it stands there; where the format lends none, a copy in the arena. */
+static duet_status take_item(duet_store_item *item, const duet_store *store, int64_t index,
+                             duet_arena *arena) {
+    const duet_store_entry *const entry = duet_store_at(store, index);
+    *item = (duet_store_item){.name = entry->name,
+                              .dtype = entry->dtype,
+                              .stored = entry->dtype,
+                              .shape = entry->shape,
+                              .data = duet_store_data(store, entry->name)};
+    if (item->data != NULL) return DUET_OK;
+    void *const copy =
+        duet_arena_alloc(arena, duet_shape_count(&entry->shape) + 1, duet_dtype_size(entry->dtype));
+    DUET_TRY(duet_arena_status(arena));
+    item->data = copy;
+    return duet_store_read(store, entry->name, entry->dtype, copy);
+}
+
 duet_status duet_model_update_card(const char *path, const duet_card *card) {
     duet_status status = DUET_OK;
     duet_store *store = NULL;
@@ -289,17 +376,10 @@ duet_status duet_model_update_card(const char *path, const duet_card *card) {
     DUET_DO(duet_card_parse(&old, config, arena, have));
     const int64_t count = duet_store_count(store);
     DUET_DO(duet_alloc(&items, count, sizeof *items));
-    for (int64_t i = 0; i < count; i++) {
-        const duet_store_entry *entry = duet_store_at(store, i);
-        items[i] = (duet_store_item){.name = entry->name,
-                                     .dtype = entry->dtype,
-                                     .stored = entry->dtype,
-                                     .shape = entry->shape,
-                                     .data = duet_store_data(store, entry->name)};
-    }
+    for (int64_t i = 0; i < count; i++) DUET_DO(take_item(&items[i], store, i, arena));
     DUET_DO(duet_card_print(&text, card, config));
     const duet_store_pair pairs[] = {{DUET_CARD_KEY, text}};
-    DUET_DO(duet_store_write(path, "safetensors", items, count, pairs, 1));
+    DUET_DO(duet_store_write(path, duet_store_format(store), items, count, pairs, 1));
 done:
     duet_card_text_free(text);
     duet_release(items);

@@ -65,7 +65,7 @@ static void read_config(duet_card *card, const char *folder) {
     static const struct {
         const char *key, *before;
     } keys[] = {{"_name_or_path", ""}, {"_diffusers_version", "diffusers "}};
-    static const char *const places[] = {"config.json", "unet/config.json"};
+    static const char *const places[] = {"config.json", "unet/config.json", "unet_ema/config.json"};
     for (int p = 0; p < DUET_COUNT(places); p++) {
         char path[DUET_PATH_SIZE];
         json_t *const root = duet_path_in(path, folder, places[p])

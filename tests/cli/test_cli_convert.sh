@@ -23,7 +23,10 @@ cmp -s own.npz folder.npz || fail "the folder draws other images"
 cmp -s own.npz back.npz || fail "back from the folder it draws other images"
 ok convert run --out run.pt
 ok convert folder --arch adm_unet --out again.pt
-cmp -s run.pt again.pt || fail "run.pt and again.pt have not the same bytes"
+for model in run.pt again.pt; do
+    ok sample $model --sampler ddim:steps=3 --count 2 --seed 5 --out $model.npz
+    cmp -s own.npz $model.npz || fail "$model draws other images"
+done
 for dtype in f16 bf16; do
     ok convert run --out "$dtype" --dtype $dtype
     ok info "$dtype"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Models without a card: an own one through PyTorch's and numpy's formats with flags as guided-diffusion has them draws the same
-# picture; third-party files, where they are at hand, open, draw and are exported.
+# An own model in PyTorch's and numpy's formats keeps its card, and opens the same; without the card flags as guided-diffusion has them
+# draw the same picture; third-party files, where they are at hand, open, draw and are exported.
 . "$2/tests/cli/common.sh"
 
 tiny_run run
@@ -8,7 +8,16 @@ ok export run --dtype f32 --out own.safetensors
 ok sample run --sampler ddim:steps=3 --count 2 --seed 5 --out own.png
 flags="--image_size 16 --norm_groups 4 --num_head_channels 8 --noise_schedule linear --diffusion_steps 1000 --use_fp16 True --attention_resolutions 8"
 for ending in pt npz; do
-    ok export run --dtype f32 --out "own.$ending"
+    ok export run --dtype f32 --out "with.$ending"
+    ok info "with.$ending"
+    says adm_unet 'norm_groups=4' 'image_size=16' 'trained on'
+    if grep -q assumed "$top/out"; then fail "with.$ending: something is assumed"; fi
+    ok sample "with.$ending" --sampler ddim:steps=3 --count 2 --seed 5 --out with.png
+    cmp -s own.png with.png || fail "with.$ending draws another picture"
+    wrong 1 'flags of a network are for files of other programs' info "with.$ending" --num_heads 2
+    LC_ALL=C sed 's/duet\.card/duet.none/g' "with.$ending" >"own.$ending" # the same without its card
+    ok info "own.$ending"
+    says 'norm_groups (8)' 'use_new_attention_order' 'timesteps (not rescaled)' 'colours (-1 to 1)'
     ok info "own.$ending" $flags
     says adm_unet 'assumed' 'norm_groups=4' 'image_size=16'
     ok info "own.$ending" $flags --json

@@ -15,7 +15,7 @@ typedef struct export_options {
 
 static const duet_param params[] = {
     DUET_TEXT(export_options, out, "", NULL,
-              "file to write: .safetensors, or .pt (PyTorch) or .npz (numpy) without the card"),
+              "file to write: .safetensors, .pt (PyTorch) or .npz (numpy), each with the card"),
     DUET_TEXT(export_options, dtype, "f16", "f16|bf16|f32",
               "type of the stored weights; bf16 is read in place, the others as f32"),
     DUET_TEXT(export_options, licence, "", NULL,

@@ -206,7 +206,7 @@ static duet_status plan(cli_state *cli, const info_options *o, duet_model *model
     return status;
 }
 
-/* The flags that say what was assumed ("image_size, noise"). */
+/* The flags that say what was assumed ("image_size (64), noise"). */
 static void show_flags(const cli_state *cli, const char *assumed) {
     static const struct {
         const char *word, *flags;
@@ -215,8 +215,9 @@ static void show_flags(const cli_state *cli, const char *assumed) {
     bool first = true;
     while (*assumed) {
         char word[64], flag[72] = "";
-        const size_t length = strcspn(assumed, ",");
-        snprintf(word, sizeof word, "%.*s", length < 63 ? (int)length : 63, assumed);
+        const size_t length = strcspn(assumed, ","), name = strcspn(assumed, ",(");
+        const size_t end = name > 0 && assumed[name] == '(' ? name - 1 : name;
+        snprintf(word, sizeof word, "%.*s", end < 63 ? (int)end : 63, assumed);
         if (duet_model_flag(word)) snprintf(flag, sizeof flag, "--%s", word);
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
             if (strcmp(word, others[i].word) == 0)
@@ -246,6 +247,9 @@ static void show_card(const cli_state *cli, duet_model *model) {
                 (long long)duet_model_logits(model));
     else
         cli_say(cli, "  recognises  by features only\n");
+    if (duet_model_foreign(model))
+        cli_say(cli, "  weights     %s\n",
+                card->ema ? "averaged over training (EMA)" : "as they are");
     cli_say(cli, "  stored as   %s\n", duet_dtype_name(duet_model_stored(model)));
     cli_say(cli, "  images      %lld x %lld, %d channel%s, fit %s\n",
             (long long)card->preprocess.size, (long long)card->preprocess.size,
@@ -301,13 +305,13 @@ static json_t *model_json(duet_model *model, json_t *taps) {
                                 "pool", best->pool, "top1", best->top1, "data", best->data)
                     : json_null();
     return json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}", "path",
-        duet_model_path(model), "assumed", card->assumed, "licence", card->licence, "origin",
-        card->origin, "says", card->says, "foreign", duet_model_foreign(model), "stored",
-        duet_dtype_name(duet_model_stored(model)), "arch", card->arch, "config",
-        duet_model_config(model), "noise", card->noise, "predict", card->predict, "data",
-        card->data, "parameters", (json_int_t)duet_model_parameters(model), "macs",
-        duet_model_macs(model), "images", (json_int_t)card->images, "steps",
+        "{s:s,s:b,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}",
+        "path", duet_model_path(model), "averaged", card->ema, "assumed", card->assumed, "licence",
+        card->licence, "origin", card->origin, "says", card->says, "foreign",
+        duet_model_foreign(model), "stored", duet_dtype_name(duet_model_stored(model)), "arch",
+        card->arch, "config", duet_model_config(model), "noise", card->noise, "predict",
+        card->predict, "data", card->data, "parameters", (json_int_t)duet_model_parameters(model),
+        "macs", duet_model_macs(model), "images", (json_int_t)card->images, "steps",
         (json_int_t)card->steps, "size", (json_int_t)card->preprocess.size, "channels",
         card->preprocess.channels, "recommended", recommended, "taps", taps);
 }

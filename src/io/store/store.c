@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -51,13 +52,10 @@ static const signature signatures[] = {
     {"\x89HDF", 4, 0, "an HDF5 file: not supported by this version"},
     {"\x1F\x8B", 2, 0, "compressed with gzip; unpack it first"},
     {"version https://git-lfs", 23, 0, "a git-lfs pointer: the file itself was not downloaded"},
-    {"<!DOCTYPE", 9, 0, "a web page, not a model (a refused download looks so)"},
-    {"<!doctype", 9, 0, "a web page, not a model (a refused download looks so)"},
-    {"<html", 5, 0, "a web page, not a model (a refused download looks so)"},
-    {"<?xml", 5, 0, "an XML text, not a model"},
     {"\x7F"
      "ELF",
      4, 0, "a program, not a model"},
+    {"ustar", 5, 257, "a tar archive, not a model; unpack it first"},
     {"GGUF", 4, 0, "a GGUF file: not supported by this version"},
     {"\x80\x02", 2, 0, "a pickle, but not of PyTorch's tensors"},
     {"\x80\x03", 2, 0, "a pickle, but not of PyTorch's tensors"},
@@ -65,16 +63,43 @@ static const signature signatures[] = {
     {"\x80\x05", 2, 0, "a pickle, but not of PyTorch's tensors"},
 };
 
+/* Before version 0.1.10 PyTorch wrote a tar of these. */
+static bool is_old_torch(const uint8_t *head, size_t size) {
+    static const char *const names[] = {"sys_info", "pickle", "storages", "tensors"};
+    for (int i = 0; i < DUET_COUNT(names); i++)
+        if (size > 262 && memcmp(head + 257, "ustar", 5) == 0 &&
+            memcmp(head, names[i], strlen(names[i]) + 1) == 0)
+            return true;
+    return false;
+}
+
+/* Pages begin in many ways: in either case, behind blanks and a byte order mark. */
+static const char *describe_page(const uint8_t *head, size_t size) {
+    static const char *const starts[] = {"<!doctype html", "<html", "<head", "<body", "<!--"};
+    size_t at = size >= 3 && memcmp(head, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    while (at < size && (head[at] == ' ' || (head[at] >= '\t' && head[at] <= '\r'))) at++;
+    for (int i = 0; i < DUET_COUNT(starts); i++)
+        if (size - at >= strlen(starts[i]) &&
+            strncasecmp((const char *)head + at, starts[i], strlen(starts[i])) == 0)
+            return "a web page, not a model (a refused download looks so)";
+    return size - at >= 5 && memcmp(head + at, "<?xml", 5) == 0
+               ? "an XML text, not a model (a refused download looks so)"
+               : NULL;
+}
+
 static bool is_text(const uint8_t *head, size_t size) {
     for (size_t i = 0; i < size; i++)
         if (head[i] < 32 && head[i] != '\n' && head[i] != '\r' && head[i] != '\t') return false;
     return true;
 }
 
-/* What a file that no format knows looks like. `text` is storage for an answer that is not
- * constant; *advises: the answer says what to do. */
-static const char *describe(const uint8_t *head, size_t size, char text[64], bool *advises) {
+const char *duet_store_describe(const uint8_t *head, size_t size, char text[64], bool *advises) {
     if (size == 0) return "empty";
+    if (is_old_torch(head, size))
+        return "a PyTorch file from before version 0.1.10 (a tar): not supported by this version; "
+               "load it with PyTorch and save it again";
+    const char *const page = describe_page(head, size);
+    if (page != NULL) return page;
     for (int i = 0; i < DUET_COUNT(signatures); i++) {
         const signature *s = &signatures[i];
         if (size >= s->at + s->size && memcmp(head + s->at, s->bytes, s->size) == 0) return s->what;
@@ -117,7 +142,10 @@ static duet_status open_as(duet_store *store, const char *path) {
                : status;
 }
 
-duet_status duet_store_open(duet_store **out, const char *path) {
+extern const duet_store_member duet_store_shards;
+
+/* whole: a list of shards is a store too. */
+static duet_status open_store(duet_store **out, const char *path, bool whole) {
     duet_status status = DUET_OK;
     duet_store *store = NULL;
     uint8_t head[HEAD_SIZE] = {0};
@@ -127,11 +155,14 @@ duet_status duet_store_open(duet_store **out, const char *path) {
     DUET_DO(duet_alloc(&store, 1, sizeof *store));
     DUET_DO(duet_arena_new(&store->arena));
     for (int i = 0; i < DUET_COUNT(formats) && store->format == NULL; i++)
-        if (formats[i]->detect(head, size, file_size)) store->format = formats[i];
+        if ((whole || formats[i] != &duet_store_shards) &&
+            formats[i]->detect(head, size, file_size))
+            store->format = formats[i];
     if (store->format == NULL) {
         char text[64];
         bool advises = false;
-        status = duet_fail(DUET_FORMAT, "'%s' is %s", path, describe(head, size, text, &advises));
+        status = duet_fail(DUET_FORMAT, "'%s' is %s", path,
+                           duet_store_describe(head, size, text, &advises));
         if (advises) status = duet_advised(status);
         DUET_DO(duet_because(DUET_CAUSE_NO_STORE, status));
     }
@@ -141,6 +172,14 @@ duet_status duet_store_open(duet_store **out, const char *path) {
 done:
     duet_store_close(store);
     return status;
+}
+
+duet_status duet_store_open(duet_store **out, const char *path) {
+    return open_store(out, path, true);
+}
+
+duet_status duet_store_open_shard(duet_store **out, const char *path) {
+    return open_store(out, path, false);
 }
 
 void duet_store_close(duet_store *store) {

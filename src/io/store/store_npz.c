@@ -3,7 +3,8 @@
  * libzip. Reads stored and deflated members in either element order; a member's CRC is checked when
  * its tensor is read. Refused: other members, Python objects, sizes that disagree with the header,
  * and what archive.h refuses. Written uncompressed, with headers padded to 64 bytes, in the order
- * given. Reading is for one thread at a time. */
+ * given; metadata as the archive's comment, a JSON object, which numpy does not look at. Reading is
+ * for one thread at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +14,12 @@
 #include "base/str.h"
 #include "io/archive.h"
 #include "io/store/npy.h"
-#include "io/store/store.h"
+#include "io/store/pairs.h"
 
 #define SUFFIX       ".npy"
 #define LOCAL_HEADER 30   /* bytes of a zip member's header before its name */
 #define CHUNK        4096 /* elements converted at a time */
+#define MOST_COMMENT 65535
 
 typedef struct member {
     duet_npy npy;
@@ -91,6 +93,32 @@ done:
     return status;
 }
 
+/* A comment of another kind than ours is none. */
+static duet_status read_comment(duet_store *store, zip_t *zip) {
+    int size = 0;
+    const char *const text = zip_get_archive_comment(zip, &size, ZIP_FL_ENC_RAW);
+    if (text == NULL || size < 2 || text[0] != '{') return DUET_OK;
+    json_t *const root = json_loadb(text, (size_t)size, JSON_REJECT_DUPLICATES, NULL);
+    const duet_status status = json_is_object(root) ? duet_pairs_read(store, root) : DUET_OK;
+    json_decref(root);
+    return status;
+}
+
+static duet_status make_comment(char **out, const duet_store_pair *pairs, int64_t count) {
+    json_t *root = NULL;
+    if (count == 0) return DUET_OK;
+    DUET_TRY(duet_pairs_json(&root, pairs, count));
+    *out = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    if (*out == NULL) return duet_fail(DUET_NO_MEMORY, "out of memory in jansson");
+    return strlen(*out) <= MOST_COMMENT
+               ? DUET_OK
+               : duet_fail(DUET_ARG,
+                           "its metadata has %zu bytes, and an npz takes %d; write .safetensors "
+                           "or .pt instead",
+                           strlen(*out), MOST_COMMENT);
+}
+
 static duet_status store_open(duet_store *store, const char *path) {
     state *s = duet_arena_alloc(store->arena, 1, sizeof *s);
     DUET_TRY(duet_arena_status(store->arena));
@@ -111,6 +139,7 @@ static duet_status store_open(duet_store *store, const char *path) {
             .name = name, .dtype = s->members[i].npy.dtype, .shape = s->members[i].npy.shape};
         store->count = i + 1;
     }
+    DUET_TRY(read_comment(store, s->zip));
     return refuse_duplicates(store);
 }
 
@@ -166,9 +195,9 @@ static duet_status store_write(const char *path, const duet_store_item *items, i
                                const duet_store_pair *pairs, int64_t pair_count) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
-    (void)pairs;
-    (void)pair_count;
+    char *comment = NULL;
     if (count == 0) return duet_fail(DUET_ARG, "an npz file needs at least one tensor");
+    DUET_DO(make_comment(&comment, pairs, pair_count));
     DUET_DO(duet_arena_new(&arena));
     duet_archive_part *const parts = duet_arena_alloc(arena, count, sizeof *parts);
     for (int64_t i = 0; parts != NULL && i < count; i++) {
@@ -180,8 +209,9 @@ static duet_status store_write(const char *path, const duet_store_item *items, i
         DUET_DO(duet_npy_write(header, &parts[i].head_size, &items[i]));
     }
     DUET_DO(duet_arena_status(arena));
-    DUET_DO(duet_archive_write(path, parts, count));
+    DUET_DO(duet_archive_write(path, parts, count, comment));
 done:
+    duet_release_foreign(comment); /* jansson's */
     duet_arena_free(arena);
     return status;
 }

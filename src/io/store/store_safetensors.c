@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "io/store/store.h"
+#include "io/store/pairs.h"
 
 #define MAX_HEADER 100000000
 #define HEADER_AT  8
@@ -101,9 +101,9 @@ static duet_status read_span(record *r, const json_t *value, int64_t data_at, in
     if (end > size)
         return duet_advised(
             duet_fail(DUET_FORMAT,
-                      "tensor '%s' ends at byte %lld of the data, but there are only %lld; is "
-                      "the file cut off?",
-                      name, (long long)end, (long long)size));
+                      "the file has %lld bytes, but tensor '%s' ends at byte %lld; is the file "
+                      "cut off? fetch it again",
+                      (long long)file_size, name, (long long)(data_at + end)));
     const int64_t need =
         duet_shape_count(&r->entry.shape) * (int64_t)duet_dtype_size(r->entry.dtype);
     if (end - begin != need)
@@ -111,25 +111,6 @@ static duet_status read_span(record *r, const json_t *value, int64_t data_at, in
                          (long long)(end - begin), (long long)need);
     r->at = (span){.begin = data_at + begin, .end = data_at + end};
     return DUET_OK;
-}
-
-static duet_status read_pairs(duet_store *store, const json_t *object) {
-    if (!json_is_object(object))
-        return duet_fail(DUET_FORMAT, "'__metadata__' is not a JSON object");
-    store->pairs =
-        duet_arena_alloc(store->arena, (int64_t)json_object_size(object), sizeof *store->pairs);
-    DUET_TRY(duet_arena_status(store->arena));
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)object, key, value) {
-        if (!json_is_string(value))
-            return duet_fail(DUET_FORMAT, "'__metadata__' key '%s' is not a text", key);
-        store->pairs[store->pair_count++] = (duet_store_pair){
-            .key = duet_arena_text(store->arena, key),
-            .value = duet_arena_text(store->arena, json_string_value(value)),
-        };
-    }
-    return duet_arena_status(store->arena);
 }
 
 static int by_place(const void *a, const void *b) {
@@ -176,7 +157,9 @@ static duet_status read_records(duet_store *store, state *s, const json_t *root,
     DUET_DO(duet_alloc(&records, (int64_t)json_object_size(root), sizeof *records));
     json_object_foreach((json_t *)root, key, value) {
         if (strcmp(key, "__metadata__") == 0) {
-            DUET_DO(read_pairs(store, value));
+            if (!json_is_object(value))
+                DUET_FAIL(DUET_FORMAT, "'__metadata__' is not a JSON object");
+            DUET_DO(duet_pairs_read(store, value));
             continue;
         }
         record *r = &records[count];
@@ -276,15 +259,10 @@ static json_t *describe(const duet_store_item *item, int64_t begin, int64_t end)
 }
 
 static duet_status add_pairs(json_t *root, const duet_store_pair *pairs, int64_t pair_count) {
+    json_t *object = NULL;
     if (pair_count == 0) return DUET_OK;
-    json_t *object = json_object();
+    DUET_TRY(duet_pairs_json(&object, pairs, pair_count));
     json_object_set_new(root, "__metadata__", object);
-    for (int64_t i = 0; i < pair_count; i++) {
-        if (json_object_get(object, pairs[i].key) != NULL)
-            return duet_fail(DUET_ARG, "metadata key '%s' is given twice", pairs[i].key);
-        if (json_object_set_new(object, pairs[i].key, json_string(pairs[i].value)) != 0)
-            return duet_fail(DUET_ARG, "metadata '%s' is not valid UTF-8", pairs[i].key);
-    }
     return DUET_OK;
 }
 

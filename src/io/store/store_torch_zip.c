@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * torch_zip: what torch.save writes since PyTorch 1.6: a zip archive with members NAME/data.pkl,
  * the object, NAME/data/KEY, the storages, and NAME/version; newer ones also NAME/byteorder.
- * Nothing of the object is ever called (pickle.h). Source: torch/serialization.py. Reading is for
- * one thread at a time. */
+ * Metadata are members NAME/extra/KEY, PyTorch's place for further files, which torch.load does not
+ * look at. Nothing of the object is ever called (pickle.h). Source: torch/serialization.py. Reading
+ * is for one thread at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "io/archive.h"
+#include "io/store/pairs.h"
 #include "io/store/torch.h"
 
 #define LOCAL_HEADER 30         /* bytes of a zip member's header before its name */
 #define MOST_PICKLE  (64 << 20) /* bytes */
+#define MOST_EXTRA   (16 << 20) /* bytes */
 #define OBJECT       "/data.pkl"
+#define EXTRA        "/extra/"
 
 typedef struct state {
     zip_t *zip;
@@ -110,6 +114,24 @@ static duet_status find_storages(duet_store *store, state *s) {
     return DUET_OK;
 }
 
+static duet_status read_extra(duet_store *store, const state *s) {
+    const int64_t count = zip_get_num_entries(s->zip, 0);
+    const size_t root = strlen(s->root), folder = sizeof EXTRA - 1;
+    for (int64_t i = 0; i < count; i++) {
+        duet_archive_member m;
+        char *text = NULL;
+        DUET_TRY(duet_archive_at(&m, s->zip, i));
+        if (strncmp(m.name, s->root, root) != 0 || strncmp(m.name + root, EXTRA, folder) != 0 ||
+            m.size > MOST_EXTRA)
+            continue;
+        DUET_TRY(duet_archive_load(&text, s->zip, &m));
+        const duet_status status = duet_pairs_add(store, m.name + root + folder, text);
+        duet_release(text);
+        if (status != DUET_OK) return status;
+    }
+    return DUET_OK;
+}
+
 static duet_status store_open(duet_store *store, const char *path) {
     duet_archive_member object;
     state *const s = duet_arena_alloc(store->arena, 1, sizeof *s);
@@ -119,6 +141,7 @@ static duet_status store_open(duet_store *store, const char *path) {
     DUET_TRY(find_root(s, store, &object));
     DUET_TRY(check_byte_order(s));
     DUET_TRY(read_object(store, s, &object));
+    DUET_TRY(read_extra(store, s));
     return find_storages(store, s);
 }
 
@@ -208,31 +231,41 @@ static void put_tensor(duet_str *out, const duet_store_item *item, int64_t index
                       "ccollections\nOrderedDict\n)RtR");
 }
 
+/* The members: object, byte order, storages, version, metadata. */
+static duet_status make_parts(duet_archive_part *parts, duet_arena *arena, const duet_str *object,
+                              const duet_store_item *items, int64_t count,
+                              const duet_store_pair *pairs, int64_t pair_count) {
+    duet_archive_part *next = parts;
+    *next++ = (duet_archive_part){
+        .name = "archive/data.pkl", .head = object->text, .head_size = object->size};
+    *next++ = (duet_archive_part){.name = "archive/byteorder", .head = "little", .head_size = 6};
+    for (int64_t i = 0; i < count; i++)
+        *next++ = (duet_archive_part){
+            .name = duet_arena_format(arena, "archive/data/%lld", (long long)i), .item = &items[i]};
+    *next++ = (duet_archive_part){.name = "archive/version", .head = "3\n", .head_size = 2};
+    for (int64_t i = 0; i < pair_count; i++)
+        *next++ = (duet_archive_part){
+            .name = duet_arena_format(arena, "archive" EXTRA "%s", pairs[i].key),
+            .head = pairs[i].value,
+            .head_size = (int64_t)strlen(pairs[i].value)};
+    return duet_arena_status(arena);
+}
+
 static duet_status store_write(const char *path, const duet_store_item *items, int64_t count,
                                const duet_store_pair *pairs, int64_t pair_count) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
     duet_str object = {0};
-    (void)pairs; /* a card would be no tensor: load_state_dict refuses such files */
-    (void)pair_count;
     duet_str_bytes(&object, "\x80\x02", 2);
     duet_str_add(&object, "ccollections\nOrderedDict\n)R(");
     for (int64_t i = 0; i < count; i++) put_tensor(&object, &items[i], i);
     duet_str_add(&object, "u.");
     DUET_DO(duet_str_status(&object));
     DUET_DO(duet_arena_new(&arena));
-    duet_archive_part *const parts = duet_arena_alloc(arena, count + 3, sizeof *parts);
+    duet_archive_part *const parts = duet_arena_alloc(arena, count + 3 + pair_count, sizeof *parts);
     DUET_DO(duet_arena_status(arena));
-    parts[0] = (duet_archive_part){
-        .name = "archive/data.pkl", .head = object.text, .head_size = object.size};
-    parts[1] = (duet_archive_part){.name = "archive/byteorder", .head = "little", .head_size = 6};
-    for (int64_t i = 0; i < count; i++)
-        parts[2 + i] = (duet_archive_part){
-            .name = duet_arena_format(arena, "archive/data/%lld", (long long)i), .item = &items[i]};
-    parts[2 + count] =
-        (duet_archive_part){.name = "archive/version", .head = "3\n", .head_size = 2};
-    DUET_DO(duet_arena_status(arena));
-    DUET_DO(duet_archive_write(path, parts, count + 3));
+    DUET_DO(make_parts(parts, arena, &object, items, count, pairs, pair_count));
+    DUET_DO(duet_archive_write(path, parts, count + 3 + pair_count, NULL));
 done:
     duet_str_free(&object);
     duet_arena_free(arena);

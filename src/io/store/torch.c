@@ -14,7 +14,7 @@
 #define MOST_NAMES (16 << 20) /* bytes of all names of a walk, each of which has those above it */
 #define MOST_TEXT  4096       /* bytes of a text that is told as metadata */
 
-enum { TENSOR = 1, PARAMETER, STORAGE, OPAQUE };
+enum { TENSOR = 1, PARAMETER, SUBCLASS, STORAGE, OPAQUE };
 enum { NO_DTYPE = -1 };
 
 #define STORAGES(module_)                                                                        \
@@ -38,6 +38,8 @@ const duet_pickle_global duet_torch_globals[] = {
     {"collections", "Counter", DUET_PICKLE_DICT_MAKER, 0},
     {"torch._utils", "_rebuild_tensor_v2", TENSOR, 0},
     {"torch._utils", "_rebuild_tensor", TENSOR, 0},
+    {"torch._utils", "_rebuild_tensor_v3", TENSOR, 0},
+    {"torch._tensor", "_rebuild_from_type_v2", SUBCLASS, 0},
     {"torch._utils", "_rebuild_parameter", PARAMETER, 0},
     {"torch._utils", "_rebuild_parameter_with_state", PARAMETER, 0},
     STORAGES("torch"),
@@ -66,6 +68,7 @@ const duet_pickle_global duet_torch_globals[] = {
     {"numpy._core.multiarray", "scalar", OPAQUE, 0},
     {"numpy.core.multiarray", "_reconstruct", OPAQUE, 0},
     {"numpy._core.multiarray", "_reconstruct", OPAQUE, 0},
+    DUET_PICKLE_OTHERS, /* configurations, callbacks, paths, times, … beside the tensors */
 };
 const int duet_torch_global_count = DUET_COUNT(duet_torch_globals);
 
@@ -75,6 +78,8 @@ typedef struct walk {
     duet_store *store;
     duet_torch_tensor *tensors;
     int64_t tensor_capacity, entry_capacity, pair_capacity, steps, name_bytes;
+    int64_t unknown; /* objects of classes that are not PyTorch's tensors, which are left out */
+    const duet_pickle_global *first; /* the class of the first */
     duet_store_entry *entries;
     duet_store_pair *pairs;
 } walk;
@@ -85,8 +90,16 @@ static bool is_integer(const node *n) {
     return n->kind == DUET_PICKLE_INT;
 }
 
-static duet_status read_storage(duet_torch_tensor *t, duet_dtype *dtype, const node *from,
+/* The type of a storage of bytes stands among the arguments of what makes the tensor. */
+static const char *type_name(const node *made, const node *id) {
+    const node *const type = made->count > 6 ? made->item[6] : NULL;
+    return type != NULL && type->kind == DUET_PICKLE_GLOBAL ? type->global->name
+                                                            : id->item[1]->global->name;
+}
+
+static duet_status read_storage(duet_torch_tensor *t, duet_dtype *dtype, const node *made,
                                 const char *name) {
+    const node *const from = made->item[0];
     const node *const id = from->kind == DUET_PICKLE_PERSISTENT ? from->item[0] : NULL;
     if (id == NULL || id->kind != DUET_PICKLE_TUPLE || id->count < 5 ||
         id->item[0]->kind != DUET_PICKLE_TEXT || strcmp(id->item[0]->text, "storage") != 0 ||
@@ -100,7 +113,7 @@ static duet_status read_storage(duet_torch_tensor *t, duet_dtype *dtype, const n
     if (id->item[1]->global->value == NO_DTYPE)
         return duet_fail(DUET_UNSUPPORTED,
                          "tensor '%s' has elements of torch.%s, which this version does not read",
-                         name, id->item[1]->global->name);
+                         name, type_name(made, id));
     *dtype = (duet_dtype)id->item[1]->global->value;
     t->key = id->item[2]->text;
     t->elements = id->item[4]->integer;
@@ -137,7 +150,7 @@ static duet_status read_tensor(duet_torch_tensor *t, duet_store_entry *entry, co
     int64_t dims[DUET_MAX_RANK];
     if (made->count < 4 || !is_integer(made->item[1]) || made->item[2]->kind != DUET_PICKLE_TUPLE)
         return duet_fail(DUET_FORMAT, "tensor '%s' is not described as PyTorch does", entry->name);
-    DUET_TRY(read_storage(t, &entry->dtype, made->item[0], entry->name));
+    DUET_TRY(read_storage(t, &entry->dtype, made, entry->name));
     t->offset = made->item[1]->integer;
     for (int64_t i = 0; i < made->item[2]->count && i < DUET_MAX_RANK; i++) {
         if (!is_integer(made->item[2]->item[i]))
@@ -178,6 +191,7 @@ static duet_status add_pair(walk *w, const node *n, const char *name) {
 }
 
 static duet_status visit(walk *w, const node *n, const char *name, int depth);
+static duet_status visit_items(walk *w, const node *n, const char *name, int depth);
 
 static duet_status visit_item(walk *w, const node *item, const char *name, const char *key,
                               int depth) {
@@ -205,6 +219,29 @@ static duet_status visit_items(walk *w, const node *n, const char *name, int dep
     return DUET_OK;
 }
 
+/* torch.save(model) instead of its state_dict(): the tensors are attributes of its layers. */
+static duet_status visit_module(walk *w, const node *state, const char *name, int depth) {
+    static const char *const parts[] = {"_parameters", "_buffers", "_modules"};
+    for (int i = 0; i < DUET_COUNT(parts); i++) {
+        const node *const part = duet_pickle_find(state, parts[i]);
+        if (part != NULL && part->kind == DUET_PICKLE_DICT)
+            DUET_TRY(visit_items(w, part, name, depth + 1));
+    }
+    return DUET_OK;
+}
+
+static duet_status visit_object(walk *w, const node *n, const char *name, int depth) {
+    if (n->global->role == TENSOR) return add_tensor(w, n, name);
+    if (n->global->role == PARAMETER && n->count > 0) return visit(w, n->item[0], name, depth + 1);
+    if (n->global->role == SUBCLASS && n->count > 2 && n->item[0]->kind == DUET_PICKLE_GLOBAL &&
+        n->item[0]->global->role == TENSOR && n->item[2]->kind == DUET_PICKLE_TUPLE)
+        return add_tensor(w, n->item[2], name); /* its arguments are those of a tensor */
+    if (duet_pickle_find(n->state, "_modules") != NULL)
+        return visit_module(w, n->state, name, depth);
+    if (n->global->role == DUET_PICKLE_UNKNOWN && w->unknown++ == 0) w->first = n->global;
+    return DUET_OK;
+}
+
 static duet_status visit(walk *w, const node *n, const char *name, int depth) {
     if (depth > MOST_DEPTH)
         return duet_fail(DUET_FORMAT, "the file's object is nested deeper than %d", MOST_DEPTH);
@@ -221,13 +258,25 @@ static duet_status visit(walk *w, const node *n, const char *name, int depth) {
     case DUET_PICKLE_BOOL:
         return add_pair(w, n, name);
     case DUET_PICKLE_OBJECT:
-        if (n->global->role == TENSOR) return add_tensor(w, n, name);
-        if (n->global->role == PARAMETER && n->count > 0)
-            return visit(w, n->item[0], name, depth + 1);
-        return DUET_OK;
+        return visit_object(w, n, name, depth);
     default:
         return DUET_OK;
     }
+}
+
+/* Said first, among the texts of the file. */
+static duet_status tell_unknown(walk *w) {
+    duet_store *const store = w->store;
+    if (w->unknown == 0) return DUET_OK;
+    DUET_TRY(duet_grow(&w->pairs, &w->pair_capacity, store->pair_count + 1, sizeof *w->pairs));
+    memmove(w->pairs + 1, w->pairs, (size_t)store->pair_count * sizeof *w->pairs);
+    w->pairs[0] = (duet_store_pair){
+        .key = "left out",
+        .value = duet_arena_format(store->arena, "%lld of Python's objects (%.20s.%.20s%s)",
+                                   (long long)w->unknown, w->first->module, w->first->name,
+                                   w->unknown > 1 ? ", …" : "")};
+    store->pair_count++;
+    return duet_arena_status(store->arena);
 }
 
 duet_status duet_torch_collect(duet_store *store, duet_torch_tensor **out,
@@ -235,6 +284,7 @@ duet_status duet_torch_collect(duet_store *store, duet_torch_tensor **out,
     walk w = {.store = store};
     duet_status status = DUET_OK;
     DUET_DO(visit(&w, root, "", 0));
+    DUET_DO(tell_unknown(&w));
     store->entries = duet_arena_alloc(store->arena, store->count + 1, sizeof *store->entries);
     store->pairs = duet_arena_alloc(store->arena, store->pair_count + 1, sizeof *store->pairs);
     *out = duet_arena_alloc(store->arena, store->count + 1, sizeof **out);

@@ -189,6 +189,20 @@ static void assume_noise(const structure *s, const adm_config *c, duet_guess *gu
     snprintf(guess->predict, sizeof guess->predict, "edm");
 }
 
+static void assume_rest(const adm_config *c, duet_guess *guess) {
+    const bool by_channels = c->num_head_channels > 0;
+    duet_foreign_assume(guess, "image_size (%lld)", (long long)c->image_size);
+    if (c->small_size > 0)
+        duet_foreign_assume(guess, "small_size (%lld)", (long long)c->small_size);
+    duet_foreign_assume(guess, "%s (%lld)", by_channels ? "num_head_channels" : "num_heads",
+                        (long long)(by_channels ? c->num_head_channels : c->num_heads));
+    duet_foreign_assume(guess, "use_new_attention_order (%s)",
+                        c->use_new_attention_order ? "true" : "false");
+    duet_foreign_assume(guess, "norm_groups (%lld)", (long long)c->norm_groups);
+    duet_foreign_assume(guess, "norm eps (1e-5), activation (SiLU), noise, prediction");
+    duet_foreign_assume(guess, "timesteps (not rescaled), colours (-1 to 1)");
+}
+
 duet_status duet_adm_infer(duet_guess *guess) {
     structure s = {0};
     adm_config c;
@@ -208,8 +222,6 @@ duet_status duet_adm_infer(duet_guess *guess) {
     assume_heads(&s, &c);
     duet_arch_print(&duet_arch_adm_unet, &c, guess->config);
     assume_noise(&s, &c, guess);
-    snprintf(guess->assumed, sizeof guess->assumed, "image_size, %s%s, noise, prediction",
-             c.num_head_channels > 0 ? "num_head_channels" : "num_heads",
-             s.updown ? ", use_new_attention_order" : "");
+    assume_rest(&c, guess);
     return DUET_OK;
 }

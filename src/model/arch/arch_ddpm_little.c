@@ -143,7 +143,8 @@ static duet_status infer(duet_guess *guess) {
     snprintf(guess->noise, sizeof guess->noise, "linear:steps=%lld,beta_start=0.0001,beta_end=0.02",
              (long long)table->dim[0]);
     snprintf(guess->predict, sizeof guess->predict, "eps");
-    snprintf(guess->assumed, sizeof guess->assumed, "noise, prediction");
+    duet_foreign_assume(guess, "noise, prediction, norm eps (1e-5), activation (SiLU)");
+    duet_foreign_assume(guess, "colours (-1 to 1)");
     return DUET_OK;
 }
 

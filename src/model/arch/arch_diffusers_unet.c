@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "model/arch/ddim_names.h"
 #include "model/arch/unet_config.h"
+#include "model/diffusers_folder.h"
 #include "model/foreign.h"
 #include "model/model.h"
 #include "model/nn.h"
@@ -328,8 +329,16 @@ static bool alias(char *out, size_t size, const void *config, const char *name, 
 /* Without its config.json too much would be assumed, but of DDPM's networks before diffusers. */
 static duet_status infer(duet_guess *guess) {
     if (duet_ddim_is(guess)) return duet_ddim_infer(guess);
-    return duet_fail(DUET_ARG,
-                     "its options are in the file config.json of its folder; open the folder");
+    if (guess->place != NULL && guess->place->network[0] != '\0') return duet_diffusers_read(guess);
+    const char *const program = guess->place != NULL ? guess->place->program : "";
+    if (program[0] != '\0')
+        return duet_fail(
+            DUET_ARG,
+            "its options should be in diffusers' config.json, but the one beside it is "
+            "of %s",
+            program);
+    return duet_fail(DUET_ARG, "its options are in diffusers' config.json, which is not beside it; "
+                               "open the folder that it came in");
 }
 
 const duet_arch duet_arch_diffusers_unet = {

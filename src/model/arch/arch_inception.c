@@ -20,7 +20,7 @@ typedef struct inception_config {
 static const duet_param params[] = {
     DUET_INT(inception_config, image_size, "299", 75, 4096, "side of the images in pixels"),
     DUET_INT(inception_config, in_channels, "3", 1, 64, "channels of the images"),
-    DUET_INT(inception_config, classes, "1008", 1, 100000, "classes of the classifier"),
+    DUET_INT(inception_config, classes, "1008", 0, 100000, "classes of the classifier; 0 = none"),
 };
 
 extern const duet_arch duet_arch_inception;
@@ -170,6 +170,7 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
         duet_scope_pop(g, mark);
         x = duet_tap(g, number++, blocks[i].name, x);
     }
+    if (c->classes == 0) return x;
     const int64_t B = duet_dim(g, x, 0);
     x = duet_reshape(g, duet_adaptive_pool(g, x, 1), 2, (int64_t[]){B, -1});
     x = duet_nn_linear(g, "fc", x, c->classes, 0, false);
@@ -185,7 +186,7 @@ static void shape(const void *config, duet_arch_shape *out) {
     const inception_config *const c = config;
     *out = (duet_arch_shape){.size = c->image_size,
                              .in_channels = c->in_channels,
-                             .out_channels = c->classes,
+                             .out_channels = c->classes > 0 ? c->classes : 2048,
                              .logits = c->classes};
 }
 
@@ -193,17 +194,19 @@ static void shape(const void *config, duet_arch_shape *out) {
  * values. */
 static duet_status infer(duet_guess *guess) {
     const duet_shape *const stem = duet_foreign_shape(guess, "Conv2d_1a_3x3.conv.weight", 4),
-                            *const fc = duet_foreign_shape(guess, "fc.weight", 2);
-    if (stem == NULL || fc == NULL) return DUET_FORMAT;
+                            *const fc = duet_foreign_has(guess, "fc.weight")
+                                            ? duet_foreign_shape(guess, "fc.weight", 2)
+                                            : NULL;
+    if (stem == NULL || (fc == NULL && duet_foreign_has(guess, "fc.weight"))) return DUET_FORMAT;
     if (duet_foreign_has(guess, "AuxLogits.fc.weight"))
         return duet_fail(DUET_UNSUPPORTED,
                          "it is torchvision's own Inception-v3; of this network only the form that "
                          "judges images is read (pytorch-fid's weights file)");
     snprintf(guess->config, sizeof guess->config, "in_channels=%lld,classes=%lld",
-             (long long)stem->dim[1], (long long)fc->dim[0]);
+             (long long)stem->dim[1], (long long)(fc != NULL ? fc->dim[0] : 0));
     snprintf(guess->noise, sizeof guess->noise, "none");
-    snprintf(guess->assumed, sizeof guess->assumed,
-             "image_size, colours from -1 to 1, pools as in pytorch-fid");
+    duet_foreign_assume(guess, "image_size (299), colours (-1 to 1), pools (as in pytorch-fid)");
+    duet_foreign_assume(guess, "resizing (bilinear), norm eps (1e-3), activation (ReLU)");
     return DUET_OK;
 }
 

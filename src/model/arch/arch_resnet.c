@@ -26,7 +26,8 @@ static const duet_param params[] = {
     DUET_INT(resnet_config, in_channels, "3", 1, 64, "channels of the images"),
     DUET_INT(resnet_config, base, "64", 1, 4096,
              "channels of the first stage; each next one has twice as many"),
-    DUET_INT(resnet_config, classes, "1000", 1, 32768, "classes of the network's own classifier"),
+    DUET_INT(resnet_config, classes, "1000", 0, 32768,
+             "classes of the network's own classifier; 0 = none"),
     DUET_INTS(resnet_config, blocks, "2,2,2,2", 1, 1000, "blocks of each stage"),
     DUET_BOOLEAN(resnet_config, bottleneck, "false",
                  "blocks of three convolutions, with four times the channels behind them"),
@@ -97,7 +98,7 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
             x = duet_tap(g, number++, name, x);
         }
     }
-    return classifier(g, c, x, number);
+    return c->classes > 0 ? classifier(g, c, x, number) : x;
 }
 
 static duet_status check(const void *config) {
@@ -111,11 +112,15 @@ static duet_status check(const void *config) {
     return DUET_OK;
 }
 
+static int64_t last_channels(const resnet_config *c) {
+    return (c->bottleneck ? 4 : 1) * c->base << (c->blocks.count - 1);
+}
+
 static void shape(const void *config, duet_arch_shape *out) {
     const resnet_config *const c = config;
     *out = (duet_arch_shape){.size = c->image_size,
                              .in_channels = c->in_channels,
-                             .out_channels = c->classes,
+                             .out_channels = c->classes > 0 ? c->classes : last_channels(c),
                              .logits = c->classes};
 }
 
@@ -128,17 +133,40 @@ static int64_t count_blocks(const duet_guess *guess, int stage) {
     return 0;
 }
 
+static void assume(duet_guess *guess, bool small) {
+    snprintf(guess->noise, sizeof guess->noise, "none");
+    duet_foreign_imagenet(guess);
+    if (small) guess->fit[0] = '\0';
+    duet_foreign_assume(guess, "image_size (%d)", small ? 32 : 224);
+    duet_foreign_assume(guess, "mean and deviation of the colours (ImageNet's)");
+    if (!small) duet_foreign_assume(guess, "resizing (short side to 256; bilinear; centre)");
+    duet_foreign_assume(guess, "norm eps (1e-5), activation (ReLU)");
+    if (duet_foreign_has(guess, "layer1.0.conv3.weight"))
+        duet_foreign_assume(guess, "strides (in the 3x3 filters)");
+    if (small) duet_foreign_assume(guess, "shortcuts (every second pixel)");
+}
+
+/* The classifier; NULL with no message where the file has none, or only a projection for the
+ * training. */
+static const duet_shape *find_classifier(const duet_guess *guess, const char *head, bool *failed) {
+    const char *const name = head[0] == 'l' ? "linear.weight" : "fc.weight";
+    if (guess->pretext || !duet_foreign_has(guess, name)) return NULL;
+    const duet_shape *const shape = duet_foreign_shape(guess, name, 2);
+    *failed = shape == NULL;
+    return shape;
+}
+
 static duet_status infer(duet_guess *guess) {
     const bool small = !duet_foreign_has(guess, "layer2.0.downsample.0.weight");
     const char *const head = duet_foreign_has(guess, "linear.weight") ? "linear" : "fc";
     const duet_shape *const stem = duet_foreign_shape(guess, "conv1.weight", 4),
                             *const stage = duet_foreign_shape(guess, "layer1.0.conv1.weight", 4);
-    const duet_shape *const classes =
-        duet_foreign_shape(guess, duet_foreign_name(head, ".weight").text, 2);
+    bool failed = false;
+    const duet_shape *const classes = find_classifier(guess, head, &failed);
     char blocks[64] = "";
     const duet_shape *const second = duet_foreign_shape(guess, "layer1.0.conv2.weight", 4);
     /* the message is set */
-    if (stem == NULL || stage == NULL || classes == NULL || second == NULL) return DUET_FORMAT;
+    if (stem == NULL || stage == NULL || failed || second == NULL) return DUET_FORMAT;
     if (second->dim[1] != stage->dim[0])
         return duet_fail(DUET_UNSUPPORTED,
                          "grouped convolutions (ResNeXt) are not run by this version");
@@ -154,14 +182,10 @@ static duet_status infer(duet_guess *guess) {
              "image_size=%d,in_channels=%lld,base=%lld,classes=%lld,blocks=%s,bottleneck=%s,small=%"
              "s,head=%s",
              small ? 32 : 224, (long long)stem->dim[1], (long long)stage->dim[0],
-             (long long)classes->dim[0], blocks,
+             (long long)(classes != NULL ? classes->dim[0] : 0), blocks,
              duet_foreign_has(guess, "layer1.0.conv3.weight") ? "true" : "false",
              small ? "true" : "false", head);
-    snprintf(guess->noise, sizeof guess->noise, "none");
-    duet_foreign_imagenet(guess);
-    if (small) guess->fit[0] = '\0';
-    snprintf(guess->assumed, sizeof guess->assumed,
-             "image_size, mean and deviation of the colours (ImageNet's)");
+    assume(guess, small);
     return DUET_OK;
 }
 

@@ -174,13 +174,15 @@ static void guess_colours(duet_guess *guess, bool head) {
         head && duet_foreign_has(guess, "cls_token") && !duet_foreign_has(guess, "fc_norm.weight");
     duet_foreign_imagenet(guess);
     for (int i = 0; i < 3 && halves; i++) guess->mean[i] = guess->std[i] = 0.5;
-    snprintf(guess->assumed, sizeof guess->assumed, "heads, mean and deviation of the colours (%s)",
-             halves ? "0.5" : "ImageNet's");
+    duet_foreign_assume(guess, "mean and deviation of the colours (%s)",
+                        halves ? "0.5" : "ImageNet's");
+    duet_foreign_assume(guess, "resizing (short side to 256; bilinear; centre)");
+    duet_foreign_assume(guess, "norm eps (1e-6), activation (GELU)");
 }
 
 static duet_status infer(duet_guess *guess) {
-    const bool head =
-        duet_foreign_has(guess, "head.weight") || duet_foreign_has(guess, "heads.head.weight");
+    const bool head = !guess->pretext && (duet_foreign_has(guess, "head.weight") ||
+                                          duet_foreign_has(guess, "heads.head.weight"));
     const duet_shape *const patch = shape_of(guess, "patch_embed.proj.weight", 4),
                             *const pos = shape_of(guess, "pos_embed", 3);
     const duet_shape *const hidden = shape_of(guess, "blocks.0.mlp.fc1.weight", 2),
@@ -203,6 +205,8 @@ static duet_status infer(duet_guess *guess) {
              (long long)(head ? classes->dim[0] : 0),
              duet_foreign_has(guess, "fc_norm.weight") ? "true" : "false");
     snprintf(guess->noise, sizeof guess->noise, "none");
+    duet_foreign_assume(guess, "heads (%lld)",
+                        (long long)(patch->dim[0] >= 64 ? patch->dim[0] / 64 : 1));
     guess_colours(guess, head);
     return DUET_OK;
 }

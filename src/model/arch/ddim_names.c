@@ -146,7 +146,10 @@ duet_status duet_ddim_infer(duet_guess *guess) {
         DUET_FAIL(DUET_FORMAT, "its options are longer than this version takes");
     snprintf(guess->noise, sizeof guess->noise, "linear:steps=1000");
     snprintf(guess->predict, sizeof guess->predict, "eps");
-    snprintf(guess->assumed, sizeof guess->assumed, "sample_size, noise, prediction");
+    duet_foreign_assume(guess, "sample_size (%d), attention_head_dim (one head)",
+                        usual_size(levels));
+    duet_foreign_assume(guess, "norm_num_groups (32), norm_eps (1e-6), activation (SiLU)");
+    duet_foreign_assume(guess, "noise, prediction, colours (-1 to 1)");
 done:
     duet_str_free(&text);
     return status;

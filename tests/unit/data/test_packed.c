@@ -297,7 +297,7 @@ static void labels_are_checked(void **state) {
             {.name = "dataset.json",
              .head = cases[i].json,
              .head_size = (int64_t)strlen(cases[i].json)}};
-        OK(duet_archive_write(path, parts, 2));
+        OK(duet_archive_write(path, parts, 2, NULL));
         FAILS(DUET_FORMAT, cases[i].words, duet_dataset_open(NULL, &set, path));
     }
     duet_bytes_free(&png);

@@ -94,7 +94,7 @@ static const struct {
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[-4,0]}}", -1, 4, DUET_FORMAT,
      "data_offsets [-4, 0]"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 7, DUET_FORMAT,
-     "ends at byte 8 of the data, but there are only 7"},
+     "has 69 bytes, but tensor 'a' ends at byte 70"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,9223372036854775807]}}", -1, 4,
      DUET_FORMAT, "is the file cut off?"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", -1, 4, DUET_FORMAT,

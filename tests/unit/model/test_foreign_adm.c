@@ -133,7 +133,7 @@ static void published_models_are_recognised(void **unused) {
         duet_store store = {
             .entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
         fake_store(&store, arena, model, prefixes[i % DUET_COUNT(prefixes)]);
-        OK(duet_foreign_guess(&arch, &guess, &store, NULL));
+        OK(duet_foreign_guess(&arch, &guess, &store, NULL, NULL));
         assert_string_equal(arch->info.name, "adm_unet");
         assert_string_equal(guess.prefix, prefixes[i % DUET_COUNT(prefixes)]);
         snprintf(spec, sizeof spec, "adm_unet:%s", guess.config);
@@ -205,7 +205,7 @@ static void pasted_flags_are_checked(void **unused) {
         duet_store store = {
             .entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
         fake_store(&store, arena, model, "");
-        OK(duet_foreign_guess(&arch, &guess, &store, NULL));
+        OK(duet_foreign_guess(&arch, &guess, &store, NULL, NULL));
         const duet_status status = duet_foreign_flags(arch, &guess, pasted[i].flags);
         const char *const text = status == DUET_OK ? guess.config : duet_error_message();
         if (status != pasted[i].status || strstr(text, pasted[i].words) == NULL)
@@ -285,7 +285,7 @@ static void averaged_weights_are_preferred(void **unused) {
         .entries = duet_arena_alloc(arena, 2 * model->params->count, sizeof *store.entries)};
     fake_store(&store, arena, model, "model.");
     fake_store(&store, arena, model, "model_ema.");
-    OK(duet_foreign_guess(&arch, &guess, &store, NULL));
+    OK(duet_foreign_guess(&arch, &guess, &store, NULL, NULL));
     assert_string_equal(guess.prefix, "model_ema.");
     duet_model_close(model);
     duet_arena_free(arena);
@@ -300,14 +300,14 @@ static void other_files_are_explained(void **unused) {
     const duet_arch *arch = NULL;
     const struct duet_store_member format = {.info = {.name = "torch_zip"}};
     duet_store store = {.format = &format, .entries = moments, .count = 1};
-    FAILS(DUET_ARG, "optimiser", duet_foreign_guess(&arch, &guess, &store, NULL));
+    FAILS(DUET_ARG, "optimiser", duet_foreign_guess(&arch, &guess, &store, NULL, NULL));
     store.entries = others;
-    FAILS(DUET_FORMAT, "'encoder.embed'", duet_foreign_guess(&arch, &guess, &store, NULL));
+    FAILS(DUET_FORMAT, "'encoder.embed'", duet_foreign_guess(&arch, &guess, &store, NULL, NULL));
     store.entries = cut;
     FAILS(DUET_FORMAT, "it looks like a model of the architecture 'adm_unet'",
-          duet_foreign_guess(&arch, &guess, &store, NULL));
+          duet_foreign_guess(&arch, &guess, &store, NULL, NULL));
     store.count = 0;
-    FAILS(DUET_FORMAT, "it holds no tensor", duet_foreign_guess(&arch, &guess, &store, NULL));
+    FAILS(DUET_FORMAT, "it holds no tensor", duet_foreign_guess(&arch, &guess, &store, NULL, NULL));
 }
 
 int main(void) {

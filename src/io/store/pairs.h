@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * io/store/pairs.h: texts beside the tensors of a store (a card, a licence) as a JSON object of
+ * texts: safetensors' __metadata__, the comment of an npz archive. */
+#ifndef DUET_IO_STORE_PAIRS_H
+#define DUET_IO_STORE_PAIRS_H
+
+#include <jansson.h>
+
+#include "io/store/store.h"
+
+/* Behind those that the store has. */
+DUET_NODISCARD duet_status duet_pairs_add(duet_store *store, const char *key, const char *value);
+/* Adds the members of a JSON object; DUET_FORMAT names one that is no text. */
+DUET_NODISCARD duet_status duet_pairs_read(duet_store *store, const json_t *object);
+/* DUET_ARG for a key that is given twice, or what is not UTF-8. The caller releases *out. */
+DUET_NODISCARD duet_status duet_pairs_json(json_t **out, const duet_store_pair *pairs,
+                                           int64_t count);
+
+#endif
