@@ -49,7 +49,7 @@ void duet_foreign_assume(duet_guess *guess, const char *format, ...) {
     snprintf(guess->assumed + at, size - at, "%s", at > 0 ? ", " : "");
     const size_t from = strlen(guess->assumed);
     va_start(args, format);
-    vsnprintf(guess->assumed + from, size - from, format, args);
+    duet_vformat(guess->assumed + from, size - from, format, args);
     va_end(args);
 }
 
