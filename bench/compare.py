@@ -317,7 +317,7 @@ def parse_args():
     parser.add_argument("--no-compile", dest="compile", action="store_false", help="without torch.compile, which takes a minute or more a row")
     parser.add_argument("--fashion", default="", help="folder with the four files of Fashion-MNIST, for the probe pipeline")
     parser.add_argument("--pass-fail", action="store_true", help="print what is required and what is met, and end")
-    parser.add_argument("--into", help="also write the results into this page, between its marks (docs/performance.md)")
+    parser.add_argument("--into", help="also put the results into docs/data/*_INTO.csv, from which docs/make draws the pages: amx or avx2")
     parser.add_argument("--out", required=True, help="folder for results.csv, results.md and working files")
     args = parser.parse_args()
     args.case, args.work = args.case or list(CASES), args.work.split(",")

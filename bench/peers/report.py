@@ -136,9 +136,13 @@ def memory_lines(table):
             yield line(f"{what}, total, {name}", f"<= {most:g} x", f"{mine / peer:.2f} x ({mine / 1e6:.0f} of {peer / 1e6:.0f} MB)", mine <= most * peer)
 
 
+def requirement_lines(table):
+    return [*speed_lines(table), *limit_lines(table), *memory_lines(table)]
+
+
 def requirements(table):
     """(text, are all met?)"""
-    lines = [*speed_lines(table), *limit_lines(table), *memory_lines(table)]
+    lines = requirement_lines(table)
     met = all(entry[3] == "met" for entry in lines)
     rows = ["| what | required | measured | |", "|---|---|---|---|"] + ["| " + " | ".join(entry) + " |" for entry in lines]
     return "\n".join(rows) + f"\n\n{sum(e[3] == 'met' for e in lines)} of {len(lines)} met.\n", met
@@ -155,18 +159,22 @@ def machine_line(row):
             f"memory {float(row['memory_gbs']):.1f} GB/s, load before {float(row['load']):.2f}; PyTorch {row['torch']}.")
 
 
-def table_line(key, row, duet):
+SHOWN = ["label", "name", "shown", "part", "memory", "faster"]
+
+
+def shown_cells(row):
+    """What the tables show of a row, by the names of SHOWN."""
     value, peak = float(row["value"]), float(row["peak_gflops"])
     spread = f" ({shown(float(row['least']))}–{shown(float(row['most']))})" if row["least"] else ""
     name = row["program"] if row["program"].startswith("duet") else f"PyTorch {row['program']}"
     name += f", {row['setting']}" if row["setting"] else ""
     others = f" (others took {float(row['others']):.2f} processors)" if row["others"] and float(row["others"]) >= OTHERS else ""
-    return "| " + " | ".join([
-        f"{NAMES[key[1]]}" + (f", batch {key[2]}" if key[2] not in ("0", "") else ""), name + others,
+    return dict(zip(SHOWN, [
+        f"{NAMES[row['work']]}" + (f", batch {row['batch']}" if row["batch"] not in ("0", "") else ""), name + others,
         f"{value:.2g} relative rms" if row["unit"] == "relative rms" else shown(value) + spread,
         f"{100 * float(row['gflops']) / peak:.0f} %" if row["gflops"] else "",
         f"{float(row['peak_memory']) / 1e6:.0f} MB" if row["peak_memory"] else "",
-        f"{float(row['ratio']):.2f}×" if row["ratio"] and not row["program"].startswith("duet") else ""]) + " |"
+        f"{float(row['ratio']):.2f}×" if row["ratio"] and not row["program"].startswith("duet") else ""]))
 
 
 def markdown(table):
@@ -174,13 +182,12 @@ def markdown(table):
     if table.rows:
         text += [machine_line(table.rows[-1])]
     for key in sorted(table.keys(), key=lambda k: k[0]):
-        rows = table.of(*key)
         if key[0] != case:
             case = key[0]
             weights = next((r["weights"] for r in table.rows if r["case"] == case and r["weights"]), "")
             text += ["", f"#### {case}" + (f": weights {float(weights) / 1e6:.0f} MB" if weights else ""), "",
                      "| work | program | seconds an image (spread) | of peak | peak memory | duet is faster by |", "|---|---|---|---|---|---|"]
-        text += [table_line(key, row, rows.get("duet")) for row in rows.values()]
+        text += ["| " + " | ".join(shown_cells(row).values()) + " |" for row in table.of(*key).values()]
     return "\n".join(text) + "\n"
 
 
@@ -193,13 +200,27 @@ def write(table, folder):
         file.write(document(table))
 
 
-def write_into(table, path):
-    """Replaces what stands between the two marks of a page."""
-    with open(path) as file:
-        text = file.read()
-    head, begin, rest = text.partition("<!-- results of bench/compare.py -->\n")
-    _, end, tail = rest.partition("<!-- end of results -->\n")
-    if not begin or not end:
-        raise Failed(f"'{path}' has no marks for results")
-    with open(path, "w") as file:
-        file.write(head + begin + "\n" + document(table) + "\n" + end + tail)
+def write_csv(path, columns, rows):
+    with open(path, "w", newline="") as file:
+        out = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        out.writeheader()
+        out.writerows(rows)
+
+
+def write_into(table, name):
+    """docs/data/performance_NAME.csv and required_NAME.csv, from which docs/make draws the page."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "data")
+    if not os.path.exists(os.path.join(folder, f"performance_{name}.csv")):
+        raise Failed(f"no page of docs/ is drawn from 'performance_{name}.csv'")
+    if not table.rows:
+        raise Failed("there are no rows to put into docs/data")
+    origin = ["command", "seed", "commit", "machine", "date"]
+    rows = [{**row, **shown_cells(row), "machine": f"{row['cpu']}, {row['threads']} threads, {row['vectors']}", "date": row["date"][:10]}
+            for row in table.rows]
+    write_csv(os.path.join(folder, f"performance_{name}.csv"), SHOWN + [c for c in COLUMNS if c not in origin] + origin, rows)
+    made = {key: rows[-1][key] for key in origin}
+    lines = requirement_lines(table)
+    required = [{"kind": "one", "what": w, "required": r, "measured": m, "met": met, **made} for w, r, m, met in lines]
+    required.append({"kind": "all", "what": "all", "required": len(lines), "measured": sum(e[3] == "met" for e in lines),
+                     "about": machine_line(table.rows[-1]), **made})
+    write_csv(os.path.join(folder, f"required_{name}.csv"), ["kind", "what", "required", "measured", "met", "about"] + origin, required)

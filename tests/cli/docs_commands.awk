@@ -2,9 +2,9 @@
 # Command lines of the documentation, each as
 #   file:line TAB the command as it stands TAB the same with budgets cut and placeholders filled in
 # From Markdown: lines of fenced blocks, and `code` that starts like a command. From pages of `duet help` (files named *.help): lines
-# that start with "duet". From headers (*.h): `duet …` in comments. From CSV files: the last column where its header is "command".
+# that start with "duet". From headers (*.h): `duet …` in comments. From CSV files: the column "command"; several stand between "; ".
 # Two commands in one line stand two blanks or more apart, and so does an explanation behind a command.
-# Variables: data, arch: a tiny data set and network.
+# Variables: data, arch: a tiny data set and network. Needs docs/csv.awk.
 
 function is_command(word) {
     return word ~ /^(duet|duet-bench|cmake|ctest|ninja|cc|echo|export|python3|PKG_CONFIG_PATH=.*)$/ ||
@@ -96,7 +96,7 @@ function place(command, word) {
     if (command == "data" && word !~ /^(list|info|pack)$/) return data
     if (command == "classify" && word == "MODEL" && given["--data"]) return "tests/golden/vit_timm.pt" # with a classifier of its own
     if (word ~ /^(RUN|MODEL|runs\/[A-Za-z0-9-]+)$/) return "run"
-    if (word ~ /^(ddpm_[a-z]+|ema_[0-9._]+|model[0-9]+)\.pt$/) return "foreign.pt"
+    if (word ~ /^(ddpm_[a-z]+|adm-256|ema_[0-9._]+|model[0-9]+)\.pt$/) return "foreign.pt"
     return word
 }
 
@@ -136,11 +136,16 @@ FNR == 1 {
     kind = FILENAME
     sub(/.*\./, "", kind)
     fenced = 0
-    commands = $0 ~ /(^|,)command$/
+    commands = 0
+    if (kind == "csv") for (i = csv_split($0, cells); i > 0; i--) if (cells[i] == "command") commands = i
 }
 kind == "md" && /^```/ { fenced = !fenced; language = substr($0, 4); next }
 kind == "md" && fenced && language ~ /^(sh)?$/ { block_line($0); next }
 kind == "md" && !fenced { inline_code($0) }
 kind == "help" && /^ +duet / { block_line($0) }
 kind == "h" && /`duet / { inline_code($0) }
-kind == "csv" && FNR > 1 && commands { text = $0; sub(/^.*,/, "", text); if (is_command(first_word(text))) emit(text) }
+kind == "csv" && FNR > 1 && commands {
+    csv_split($0, cells)
+    count = split(cells[commands], all_commands, /; /)
+    for (i = 1; i <= count; i++) if (is_command(first_word(all_commands[i]))) emit(all_commands[i])
+}

@@ -38,7 +38,8 @@ for path in "$source"/README.md "$source"/CONTRIBUTING.md "$source"/docs/*.md "$
     "$source"/docs/data/*.csv; do
     [ ! -f "$path" ] || echo "$path"
 done >"$top/files"
-tr '\n' '\0' <"$top/files" | xargs -0 awk -v data="$data" -v arch="$arch" -f "$source/tests/cli/docs_commands.awk" >"$top/all" ||
+tr '\n' '\0' <"$top/files" | xargs -0 awk -v data="$data" -v arch="$arch" -f "$source/docs/csv.awk" \
+    -f "$source/tests/cli/docs_commands.awk" >"$top/all" ||
     fail 'docs_commands.awk'
 sort -t "$(printf '\t')" -u -k 2,2 "$top/all" | cut -f 2 >"$top/texts"
 sed '/^#/d; /^$/d; s/ | .*//' "$list" >"$top/patterns"
