@@ -41,6 +41,7 @@ typedef struct duet_train_result {
     double seconds, loss; /* mean of the last 5 % */
     bool interrupted;
     int64_t fallbacks; /* nodes run by the reference */
+    int64_t left_out;  /* images that could not be read (on_bad "skip"), of this call */
 } duet_train_result;
 
 /* Trains in folder `run` (must exist). resume: goes on from its newest state; options then may only

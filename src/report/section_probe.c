@@ -295,6 +295,12 @@ static void write_lead(probe *p, duet_str *out) {
                     duet_report_setting(p->report, duet_report_get(p->result, "setting")));
     if (from != NULL && strcmp(from, "sweep") == 0)
         duet_str_add(out, ", the setting the sweep chose without looking at a test image");
+    const json_t *left_out = duet_report_get(p->result, "left_out");
+    const double lost = duet_report_number(left_out, "train") +
+                        duet_report_number(left_out, "val") + duet_report_number(left_out, "test");
+    if (isfinite(lost) && lost > 0)
+        duet_str_format(out, "; images that cannot be read are left out of every row: %s",
+                        duet_quantity_count(p->report->arena, lost));
     duet_str_add(out, ".</p>\n");
 }
 

@@ -130,12 +130,14 @@ static duet_status start(duet_trainer *trainer, bool resume) {
 }
 
 static void fill_result(const duet_trainer *trainer, duet_train_result *out) {
-    *out = (duet_train_result){.images = trainer->steps * trainer->options.batch,
-                               .steps = trainer->steps,
-                               .seconds = duet_trainer_seconds(trainer),
-                               .loss = trainer->steps > 0 ? duet_trainer_final_loss(trainer) : NAN,
-                               .interrupted = trainer->interrupted,
-                               .fallbacks = duet_plan_fallbacks(trainer->plan)};
+    *out = (duet_train_result){
+        .images = trainer->steps * trainer->options.batch,
+        .steps = trainer->steps,
+        .seconds = duet_trainer_seconds(trainer),
+        .loss = trainer->steps > 0 ? duet_trainer_final_loss(trainer) : NAN,
+        .interrupted = trainer->interrupted,
+        .fallbacks = duet_plan_fallbacks(trainer->plan),
+        .left_out = trainer->loader != NULL ? duet_loader_skipped(trainer->loader) : 0};
 }
 
 static duet_status train(duet_trainer *trainer, bool resume) {

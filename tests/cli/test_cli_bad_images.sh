@@ -42,6 +42,8 @@ told() {
     [ "$(grep -c 'left out that cannot be read' "$top/err")" -eq 1 ] || fail "not told once: $(cat "$top/err")"
     grep -qE "warning: $1 images? left out" "$top/err" || fail "not $1 left out: $(cat "$top/err")"
 }
+ok train --data set --arch "$arch" --steps 9 --batch 8 --threads 1 --out skipped --on-bad skip --json
+tr -d ' \n' <"$top/out" | grep -q '"left_out":{"train":1}' || fail "training: $(cat "$top/out")"
 ok features run --data set $setting --split train --out f.npz --on-bad skip --json
 told 1
 grep -q '"rows": 19' "$top/out" && grep -q '"train": 1' "$top/out" || fail "rows of features: $(cat "$top/out")"
