@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/utf8.h"
 
 typedef struct class_name {
     const char *text;
@@ -20,10 +21,10 @@ static int by_text(const void *a, const void *b) {
     return strcmp(((const class_name *)a)->text, ((const class_name *)b)->text);
 }
 
-/* Small letters without blanks, '_' and '-'. */
+/* Small letters without blanks, '_' and '-', in one form of Unicode. */
 static const char *fold(duet_arena *arena, const char *name) {
-    char *text = duet_arena_text(arena, name), *to = text;
-    for (const char *c = name; text != NULL && *c != '\0'; c++) {
+    char *text = duet_utf8_same(arena, name), *to = text;
+    for (const char *c = text; text != NULL && *c != '\0'; c++) {
         if (strchr(" \t_-", *c) != NULL) continue;
         *to++ = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
     }

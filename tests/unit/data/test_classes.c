@@ -18,6 +18,15 @@ static void names_are_matched(void **state) {
     for (int i = 0; i < 6; i++) assert_int_equal(to[i], -1);
 }
 
+static void forms_of_unicode_do_not_count(void **state) {
+    (void)state;
+    static const char *const composed[] = {"caf\xc3\xa9", "ash"};
+    static const char *const mine[] = {"Cafe\xcc\x81"};
+    int32_t to[1] = {-1};
+    OK(duet_classes_match(to, mine, 1, composed, 2));
+    assert_int_equal(to[0], 0);
+}
+
 static void what_is_not_clear_has_no_place(void **state) {
     (void)state;
     static const char *const two[] = {"crane", "Crane", "crane"};
@@ -51,6 +60,7 @@ static void lists_are_cut(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_matched),
+        cmocka_unit_test(forms_of_unicode_do_not_count),
         cmocka_unit_test(what_is_not_clear_has_no_place),
         cmocka_unit_test(numbers_are_no_names),
         cmocka_unit_test(lists_are_cut),
