@@ -2,7 +2,7 @@
  * bench_model.c: the model that all programs load, and what it gives, for a comparison before
  * anything is timed. File of `check`: x[B,S,S,C], net_t[B] and output[B,S,S,O] of a whole pass,
  * another net_t in each row; read.x[B,S,S,C], read.net_t[B] and read.K[B,H,W,C'] of the reader at
- * noise step t, for every tap K. Of networks that only recognise, read.* alone, with x as they get
+ * noise level t, for every tap K. Of networks that only recognise, read.* alone, with x as they get
  * it. */
 #include <stdio.h>
 #include <string.h>

@@ -19,7 +19,7 @@ static const duet_param rows[] = {
     DUET_INT(bench_options, size, "28", 4, 4096, "side of the images"),
     DUET_INT(bench_options, batch, "32", 1, 65536, "images at once"),
     DUET_INT(bench_options, threads, "0", 0, 4096, "threads; 0 = all"),
-    DUET_INT(bench_options, t, "10", 0, 999, "noise step of features"),
+    DUET_INT(bench_options, t, "10", 0, 999, "level of noise of features"),
     DUET_INT(bench_options, tap, "1", 1, 1000, "block of features"),
     DUET_INT(bench_options, pool, "1", 1, 64, "pooling of features"),
     DUET_FLOAT(bench_options, seconds, "1", 0.01, 60, "of each measurement of machine"),

@@ -36,8 +36,8 @@ DUET_NODISCARD duet_status duet_feature_table_load(duet_feature_table *out, cons
 /* ---- reader: batches of pixels to feature rows ---- */
 typedef struct duet_reader duet_reader;
 typedef struct duet_reader_options {
-    int64_t t; /* noise step; -1 = clean input */
-    /* several noise steps, read in one pass with the same noise; empty = t alone */
+    int64_t t; /* level of noise; -1 = clean input */
+    /* several levels, read in one pass with the same noise; empty = t alone */
     duet_int_list times;
     duet_int_list taps;  /* block numbers; empty = all */
     duet_int_list pools; /* empty = 1 */
@@ -76,7 +76,7 @@ typedef struct duet_features_options {
 } duet_features_options;
 
 typedef struct duet_features_work {
-    int64_t computed, cached; /* rows times noise steps */
+    int64_t computed, cached; /* rows times levels */
     double seconds, seconds_network;
 } duet_features_work;
 

@@ -14,6 +14,7 @@ function is_command(word) {
 function emit(text) {
     sub(/[ \t]+#.*$/, "", text)
     gsub(/^[ \t]+|[ \t]+$/, "", text)
+    if (kind == "csv" && emitted[FILENAME, text]++) return
     if (text != "") print FILENAME ":" FNR "\t" text "\t" shrink(text)
 }
 

@@ -19,7 +19,7 @@ static const duet_param params[] = {
     DUET_TEXT(features_options, data, "", NULL, "data set"),
     DUET_TEXT(features_options, split, "test", "train|val|test", "which images"),
     DUET_INT(features_options, t, "-2", -2, 100000,
-             "noise step; -1 = clean; default: the model's recommendation"),
+             "level of noise; -1 = clean; default: the model's recommendation"),
     DUET_INT(features_options, tap, "0", 0, 1000, "block b; default: the model's recommendation"),
     DUET_INT(features_options, pool, "0", 0, 64,
              "side of the pooled map; default: the model's recommendation"),

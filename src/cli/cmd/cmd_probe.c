@@ -17,7 +17,8 @@ typedef struct probe_options {
 
 static const duet_param params[] = {
     DUET_TEXT(probe_options, data, "", NULL, "data set"),
-    DUET_INT(probe_options, t, "-2", -2, 100000, "noise step; default: the model's recommendation"),
+    DUET_INT(probe_options, t, "-2", -2, 100000,
+             "level of noise; default: the model's recommendation"),
     DUET_INT(probe_options, tap, "0", 0, 1000, "block b; default: the model's recommendation"),
     DUET_INT(probe_options, pool, "0", 0, 64,
              "side of the pooled map; default: the model's recommendation"),

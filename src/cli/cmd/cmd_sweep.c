@@ -18,7 +18,7 @@ typedef struct sweep_options {
 
 static const duet_param params[] = {
     DUET_TEXT(sweep_options, data, "", NULL, "labelled data set"),
-    DUET_INTS(sweep_options, t, "0,1,2,5,10,25,50,100", -1, 100000, "noise steps; -1 = clean"),
+    DUET_INTS(sweep_options, t, "0,1,2,5,10,25,50,100", -1, 100000, "levels of noise; -1 = clean"),
     DUET_INTS(sweep_options, tap, "", 1, 1000, "blocks b; default all"),
     DUET_INTS(sweep_options, pool, "1,2,4", 1, 64, "sides of the pooled map"),
     DUET_TEXT(sweep_options, rows, "8000", NULL,
