@@ -5,7 +5,7 @@
 . "$2/tests/cli/common.sh"
 
 build=$(dirname "$duet")
-data=synth:size=32,train=60,test=20,classes=3
+data=synth:size=32,train=60,test=20,classes=5 # as many as the classifier of tests/golden/vit_timm.pt has
 arch=adm_unet:image_size=32,num_channels=32,channel_mult=1/1/1,num_res_blocks=1
 list=$source/tests/docs_commands.txt
 ran=0
