@@ -2,6 +2,13 @@
 find_package(PkgConfig REQUIRED)
 find_package(OpenMP REQUIRED)
 find_package(Threads REQUIRED)
+# Without OpenMP the pragmas are left out, except that loops stay vectorised; the library stays, because oneDNN and OpenBLAS
+# take their number of threads from it.
+set(DUET_OPENMP_OPTIONS -fopenmp)
+if(NOT DUET_OPENMP)
+  set(DUET_OPENMP_OPTIONS -fopenmp-simd -Wno-unknown-pragmas)
+  set_target_properties(OpenMP::OpenMP_C PROPERTIES INTERFACE_COMPILE_OPTIONS "${DUET_OPENMP_OPTIONS};-Wno-unused-parameter")
+endif()
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(ZLIB REQUIRED)

@@ -1,8 +1,13 @@
 # Kernels of the cpu backend are written once and compiled per instruction set with a suffix (DUET_ISA); a table picks
 # at run time, so that one binary runs everywhere. Members come from cpu.def; other .c files are compiled once. Members with a
 # line DUET_<FAMILY>_BF16 are compiled a second time with DUET_STORE_BF16 set, for activations stored as bf16.
+option(DUET_AVX512 "kernels for AVX-512 and AMX too" ON)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(DUET_ISA_LIST base avx2 avx512)
+  if(NOT DUET_AVX512) # what refers to them is told
+    list(REMOVE_ITEM DUET_ISA_LIST avx512)
+    set_source_files_properties(src/engine/backend/backend_cpu.c PROPERTIES COMPILE_DEFINITIONS DUET_NO_AVX512)
+  endif()
 else()
   set(DUET_ISA_LIST base)
 endif()
@@ -25,7 +30,7 @@ function(duet_kernel_set target family folder isa suffix members)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE DUET_ISA=${suffix} DUET_ISA_${isa}=1 ${ARGN})
   duet_warnings(${target})
   # Contraction is allowed in kernels only: a fused multiply-add rounds once, the same for any batch or thread count.
-  target_compile_options(${target} PRIVATE ${DUET_FLAGS_${isa}} -fopenmp -ffp-contract=fast)
+  target_compile_options(${target} PRIVATE ${DUET_FLAGS_${isa}} ${DUET_OPENMP_OPTIONS} -ffp-contract=fast)
   set(objects ${objects} ${target} PARENT_SCOPE)
 endfunction()
 

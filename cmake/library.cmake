@@ -29,7 +29,7 @@ function(duet_library sources)
     target_include_directories(${library} PUBLIC include)
     duet_dependencies(${library})
     if(DUET_SANITIZE)
-      target_link_options(${library} PUBLIC -fsanitize=address,undefined)
+      target_link_options(${library} PUBLIC -fsanitize=${DUET_SANITIZE})
     endif()
   endforeach()
 

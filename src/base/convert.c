@@ -119,6 +119,7 @@ static void load_integers(int64_t *out, const block *in, duet_dtype type, int n)
         for (int i = 0; i < n; i++) out[i] = in->i32[i];
         break;
     case DUET_I8:
+        /* NOLINTNEXTLINE(bugprone-signed-char-misuse,cert-str34-c): numbers, not characters */
         for (int i = 0; i < n; i++) out[i] = in->i8[i];
         break;
     case DUET_U8:

@@ -11,10 +11,11 @@
 #include "base/str.h"
 #include "data/bad_images.h"
 #include "data/dataset/dataset.h"
+#include "data/dataset/shard_names.h"
 #include "data/preprocess.h"
 #include "io/image_zip.h"
 
-enum { BLOCK = 512, MOST_SHARDS = 100000 };
+enum { BLOCK = 512 };
 
 typedef struct pack {
     const duet_dataset *dataset;
@@ -94,6 +95,7 @@ static void put_member(duet_writer *writer, const char *name, const void *bytes,
     put_octal(head + 136, 11, 0);
     memset(head + 148, ' ', 8); /* the checksum counts itself as spaces */
     head[156] = '0';
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a field of the header, not a string */
     memcpy(head + 257, "ustar\00000", 8);
     for (int i = 0; i < BLOCK; i++) sum += (unsigned char)head[i];
     snprintf(head + 148, 8, "%06o", sum);
@@ -136,22 +138,16 @@ static duet_status write_tar(duet_context *ctx, const pack *p, const char *path,
 
 /* "x-{000..012}.tar": rows in order, spread evenly. */
 static duet_status write_shards(duet_context *ctx, const pack *p, const char *path) {
-    const char *const open = strrchr(path, '{');
     const int64_t count = p->dataset->info.count[p->split];
-    long long first = 0, last = 0;
-    int used = 0;
+    duet_shards shards;
     char shard[DUET_PATH_SIZE];
-    if (open == NULL) return write_tar(ctx, p, path, 0, count);
-    if (sscanf(open, "{%lld..%lld}%n", &first, &last, &used) != 2 || used == 0 || first < 0 ||
-        last < first || last - first >= MOST_SHARDS)
+    if (strchr(path, '{') == NULL) return write_tar(ctx, p, path, 0, count);
+    if (!duet_shards_find(&shards, path))
         return duet_fail(DUET_ARG, "'%s' is no range of shards, like 'x-{000..012}.tar'", path);
-    const int64_t shards = last - first + 1;
-    for (int64_t k = 0; k < shards; k++) {
-        const int length = snprintf(shard, sizeof shard, "%.*s%0*lld%s", (int)(open - path), path,
-                                    (int)strspn(open + 1, "0123456789"), first + k, open + used);
-        if (length < 0 || length >= (int)sizeof shard)
-            return duet_fail(DUET_ARG, "the names of the shards are too long");
-        DUET_TRY(write_tar(ctx, p, shard, k * count / shards, (k + 1) * count / shards));
+    for (int64_t k = 0; k < shards.count; k++) {
+        DUET_TRY(duet_shards_name(&shards, k, shard));
+        DUET_TRY(
+            write_tar(ctx, p, shard, k * count / shards.count, (k + 1) * count / shards.count));
     }
     return DUET_OK;
 }

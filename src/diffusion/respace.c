@@ -19,6 +19,7 @@ duet_status duet_respace(int64_t *out, int64_t total, int64_t steps) {
     }
     const double stride = (double)(total - 1) / (double)(steps - 1);
     double at = 0.0; /* summed as there, so that the same values round the same way */
-    for (int64_t k = 0; k < steps; k++, at += stride) out[steps - 1 - k] = (int64_t)nearbyint(at);
+    for (int64_t k = 0; k < steps; k++, at += stride) /* NOLINT(cert-flp30-c): k counts */
+        out[steps - 1 - k] = (int64_t)nearbyint(at);
     return DUET_OK;
 }

@@ -155,6 +155,7 @@ duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec
     DUET_TRY(duet_head_parse(&kind, &options, spec));
     DUET_TRY(duet_head_new(&head, kind, fit->class_count, fit->train->dim));
     DUET_DO(measure_columns(head, fit->train));
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): duet_head_parse sets it */
     DUET_DO(kind->fit(ctx, head, &options, fit, result));
     duet_head_fold(head);
     if (out != NULL) {

@@ -187,8 +187,11 @@ static void rescale_attention(const duet_arch *arch, const void *guessed, void *
     memcpy(&was, (const char *)guessed + size->offset, sizeof was);
     memcpy(&is, (const char *)config + size->offset, sizeof is);
     duet_int_list *const list = (duet_int_list *)(void *)((char *)config + attention->offset);
-    /* given */
-    if (memcmp(list, (const char *)guessed + attention->offset, sizeof *list) != 0) return;
+    duet_int_list before;
+    memcpy(&before, (const char *)guessed + attention->offset, sizeof before);
+    const bool given = list->count != before.count ||
+                       memcmp(list->v, before.v, (size_t)list->count * sizeof list->v[0]) != 0;
+    if (given) return;
     for (int i = 0; i < list->count; i++) list->v[i] = list->v[i] * is / was;
 }
 

@@ -13,7 +13,8 @@
 
 static void predict(duet_prediction *out, float *logits, int classes) {
     double most = -INFINITY, total = 0;
-    for (int k = 0; k < classes; k++) most = fmax(most, (double)logits[k]);
+    for (int k = 0; k < classes; k++) /* not fmax: gcc 12 for aarch64 fails on it */
+        if ((double)logits[k] > most) most = (double)logits[k];
     for (int k = 0; k < classes; k++) total += exp((double)logits[k] - most);
     out->k = classes < 5 ? classes : 5;
     for (int i = 0; i < out->k; i++) {

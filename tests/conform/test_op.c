@@ -238,12 +238,14 @@ static void for_each_kernel(const op_fixture *f, int index, kernel_check check) 
 #define DUET_CPU_BF16(name) \
     if (bf16) check_list(f, index, &duet_cpu_##name##_bf16_avx2, check);
 #include "engine/backend/cpu/cpu.def"
+#ifndef DUET_NO_AVX512
     if (strcmp(duet_backend_cpu()->isa, "avx512") != 0) return;
 #define DUET_CPU(name) \
     if (!bf16) check_list(f, index, &duet_cpu_##name##_avx512, check);
 #define DUET_CPU_BF16(name) \
     if (bf16) check_list(f, index, &duet_cpu_##name##_bf16_avx512, check);
 #include "engine/backend/cpu/cpu.def"
+#endif
 #endif
 }
 

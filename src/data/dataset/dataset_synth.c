@@ -225,8 +225,9 @@ static void paint_shape(canvas *on, int shape, float cx, float cy, float radius,
             int hits = 0;
             float sum = 0.0f;
             for (int k = 0; k < SAMPLES * SAMPLES; k++) {
-                const float px = ((float)x + ((float)(k % SAMPLES) + 0.5f) / SAMPLES) / size - cx;
-                const float py = ((float)y + ((float)(k / SAMPLES) + 0.5f) / SAMPLES) / size - cy;
+                const int column = k % SAMPLES, row = k / SAMPLES;
+                const float px = ((float)x + ((float)column + 0.5f) / SAMPLES) / size - cx;
+                const float py = ((float)y + ((float)row + 0.5f) / SAMPLES) / size - cy;
                 const float u = px * c + py * s, v = py * c - px * s;
                 if (!shapes[shape].inside(u, v)) continue;
                 hits++;

@@ -16,42 +16,17 @@
 #include "base/str.h"
 #include "data/dataset/files.h"
 #include "data/dataset/packed.h"
+#include "data/dataset/shard_names.h"
 #include "data/split.h"
 #include "io/kind.h"
 #include "io/tar.h"
 
-enum {
-    MEMBER_LIMIT = 1 << 28,
-    MOST_SHARDS = 100000,
-    MOST_KEY = 1024,
-    LOOKED_AT = 16,
-    MOST_CLASS = 64
-};
+enum { MEMBER_LIMIT = 1 << 28, MOST_KEY = 1024, LOOKED_AT = 16, MOST_CLASS = 64 };
 
 typedef struct sample {
     char key[MOST_KEY], class[MOST_CLASS], file[MOST_KEY];
     duet_bytes image;
 } sample;
-
-/* ---- names of shards ---- */
-
-typedef struct range {
-    size_t before, after; /* the name's parts around "{000..123}" */
-    long long first, last;
-    int digits;
-} range;
-
-static bool find_range(range *out, const char *path) {
-    const char *const open = strrchr(path, '{');
-    int used = 0;
-    if (open == NULL || sscanf(open, "{%lld..%lld}%n", &out->first, &out->last, &used) != 2 ||
-        used == 0)
-        return false;
-    out->before = (size_t)(open - path);
-    out->after = out->before + (size_t)used;
-    out->digits = (int)strspn(open + 1, "0123456789");
-    return out->first >= 0 && out->last >= out->first && out->last - out->first < MOST_SHARDS;
-}
 
 static bool is_tar_name(const char *name) {
     return name[0] != '.' && duet_name_ends(name, ".tar .tar.gz .tgz");
@@ -120,8 +95,8 @@ static int count_below(char first[DUET_PATH_SIZE], const char *folder) {
 
 static int detect(const char *path) {
     char first[DUET_PATH_SIZE];
-    range shards;
-    if (find_range(&shards, path)) return 95;
+    duet_shards shards;
+    if (duet_shards_find(&shards, path)) return 95;
     if (!duet_path_is_folder(path))
         return is_tar_name(duet_path_base(path)) && has_classes(path) ? 95 : 0;
     if (count_shards(first, path) > 0) return has_classes(first) ? 75 : 0;
@@ -269,14 +244,10 @@ done:
     return status;
 }
 
-static duet_status read_range(duet_context *ctx, duet_dataset *dataset, const char *path,
-                              const range *shards) {
+static duet_status read_range(duet_context *ctx, duet_dataset *dataset, const duet_shards *shards) {
     char shard[DUET_PATH_SIZE];
-    for (long long i = shards->first; i <= shards->last; i++) {
-        const int length = snprintf(shard, sizeof shard, "%.*s%0*lld%s", (int)shards->before, path,
-                                    shards->digits, i, path + shards->after);
-        if (length < 0 || length >= (int)sizeof shard)
-            return duet_fail(DUET_ARG, "the names of the shards are too long");
+    for (int64_t k = 0; k < shards->count; k++) {
+        DUET_TRY(duet_shards_name(shards, k, shard));
         DUET_TRY(read_shard(ctx, dataset, shard, DUET_TRAIN));
     }
     return DUET_OK;
@@ -284,11 +255,11 @@ static duet_status read_range(duet_context *ctx, duet_dataset *dataset, const ch
 
 static duet_status open_set(duet_context *ctx, duet_dataset *dataset, const char *path,
                             const void *options) {
-    range shards;
+    duet_shards shards;
     (void)options;
     DUET_TRY(duet_packed_new(dataset));
-    if (find_range(&shards, path))
-        DUET_TRY(read_range(ctx, dataset, path, &shards));
+    if (duet_shards_find(&shards, path))
+        DUET_TRY(read_range(ctx, dataset, &shards));
     else if (duet_path_is_folder(path))
         DUET_TRY(read_folder(ctx, dataset, path, DUET_TRAIN, true));
     else

@@ -147,6 +147,7 @@ static const duet_kernel_list *const bf16_avx2[] = {
 };
 DUET_BACKEND_OF(avx2);
 
+#ifndef DUET_NO_AVX512
 static const duet_kernel_list *const f32_avx512[] = {
 #define DUET_CPU(name) &duet_cpu_##name##_avx512,
 #include "engine/backend/cpu/cpu.def"
@@ -156,13 +157,16 @@ static const duet_kernel_list *const bf16_avx512[] = {
 #include "engine/backend/cpu/cpu.def"
 };
 DUET_BACKEND_OF(avx512);
+#endif
 
 const duet_backend *duet_backend_cpu(void) {
+#ifndef DUET_NO_AVX512
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("fma")) {
         return &backend_avx512;
     }
+#endif
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &backend_avx2;
     return &backend_base;
 }

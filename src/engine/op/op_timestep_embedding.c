@@ -10,10 +10,11 @@
 static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"t"};
     const duet_timestep_attr *attr = call->attr;
+    const int64_t half = attr->dim / 2;
     DUET_TRY(duet_op_check(call, names));
     DUET_TRY(duet_op_rank(call, 0, "t", 1, 1));
     if (attr->dim < 1 || !(attr->max_period > 0.0) ||
-        !((double)(attr->dim / 2) - attr->shift > 0.0 || attr->dim / 2 == 0)) {
+        !((double)half - attr->shift > 0.0 || half == 0)) {
         return duet_op_fail(call, "dim %lld, max_period %g, shift %g is impossible",
                             (long long)attr->dim, attr->max_period, attr->shift);
     }

@@ -169,6 +169,7 @@ duet_status duet_npy_write(uint8_t out[DUET_NPY_HEADER_MAX], int64_t *size,
                  descr, shape);
     const int64_t total = (10 + (int64_t)length + 1 + 63) / 64 * 64;
     memset(out, ' ', (size_t)total);
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a field of the header, not a string */
     memcpy(out, "\x93NUMPY\x01\x00", 8);
     out[8] = (uint8_t)((total - 10) & 255);
     out[9] = (uint8_t)((total - 10) >> 8);
@@ -181,7 +182,7 @@ duet_status duet_npy_write(uint8_t out[DUET_NPY_HEADER_MAX], int64_t *size,
 void duet_npy_to_rows(void *out, const void *columns, const duet_shape *shape, size_t size) {
     uint8_t *dst = out;
     const uint8_t *const src = columns;
-    int64_t at[DUET_MAX_RANK] = {0}, stride[DUET_MAX_RANK], from = 0;
+    int64_t at[DUET_MAX_RANK] = {0}, stride[DUET_MAX_RANK] = {0}, from = 0;
     for (int i = 0; i < shape->rank; i++) stride[i] = i ? stride[i - 1] * shape->dim[i - 1] : 1;
     const int64_t count = duet_shape_count(shape);
     for (int64_t i = 0; i < count; i++, dst += size) {

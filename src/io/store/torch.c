@@ -289,11 +289,10 @@ duet_status duet_torch_collect(duet_store *store, duet_torch_tensor **out,
     store->pairs = duet_arena_alloc(store->arena, store->pair_count + 1, sizeof *store->pairs);
     *out = duet_arena_alloc(store->arena, store->count + 1, sizeof **out);
     DUET_DO(duet_arena_status(store->arena));
-    if (store->count > 0)
+    if (w.entries != NULL)
         memcpy(store->entries, w.entries, (size_t)store->count * sizeof *w.entries);
-    if (store->count > 0) memcpy(*out, w.tensors, (size_t)store->count * sizeof *w.tensors);
-    if (store->pair_count > 0)
-        memcpy(store->pairs, w.pairs, (size_t)store->pair_count * sizeof *w.pairs);
+    if (w.tensors != NULL) memcpy(*out, w.tensors, (size_t)store->count * sizeof *w.tensors);
+    if (w.pairs != NULL) memcpy(store->pairs, w.pairs, (size_t)store->pair_count * sizeof *w.pairs);
 done:
     if (status != DUET_OK) store->count = store->pair_count = 0;
     duet_release(w.entries);

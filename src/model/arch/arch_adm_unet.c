@@ -184,6 +184,7 @@ static duet_value decoder(builder *b, duet_value h, const duet_value *kept, int 
         for (int64_t i = 0; i <= c->num_res_blocks; i++, n++) {
             const size_t mark = duet_scope_push(b->g, "output_blocks.%d", n);
             snprintf(name, sizeof name, "output_blocks.%d", n);
+            /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): each was kept on the way down */
             h = res_block(b, "0", duet_concat(b->g, h, kept[--kept_count]), channels, KEEP);
             const bool attention = has_attention(c, duet_dim(b->g, h, 1));
             if (attention) h = attention_block(b, "1", h);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * data/dataset/shard_names.h: names of shards by a range in braces, "x-{000..012}.tar". */
+#ifndef DUET_DATA_SHARD_NAMES_H
+#define DUET_DATA_SHARD_NAMES_H
+
+#include "base/file.h"
+
+typedef struct duet_shards {
+    const char *path;
+    size_t before, after; /* the name's parts around "{000..012}" */
+    int64_t first, count;
+    int digits; /* of the first number, filled with zeros */
+} duet_shards;
+
+/* Is there a range, of at most 100 000 numbers, in the path's last braces? The path is borrowed. */
+bool duet_shards_find(duet_shards *out, const char *path);
+
+/* The name of shard k of the range. */
+DUET_NODISCARD duet_status duet_shards_name(const duet_shards *shards, int64_t k,
+                                            char out[DUET_PATH_SIZE]);
+
+#endif
