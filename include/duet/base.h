@@ -64,6 +64,9 @@ bool duet_error_advises(void);
 
 const char *duet_status_name(duet_status status); /* "not found" */
 
+/* Any bytes as UTF-8, for people and JSON: a byte that is none becomes \xNN. Cut to `size`. */
+void duet_text_shown(char *out, size_t size, const char *text);
+
 /* Of a line that the context's `log` gets. */
 typedef enum duet_log_level { DUET_LOG_DEBUG, DUET_LOG_INFO, DUET_LOG_WARNING } duet_log_level;
 

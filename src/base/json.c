@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * base/json.c: numbers of 64 bits without a sign in JSON. */
+ * base/json.c: numbers of 64 bits without a sign, and names, in JSON. */
 #include "base/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/str.h"
 
 json_t *duet_json_u64(uint64_t value) {
@@ -21,4 +22,10 @@ uint64_t duet_json_u64_value(const json_t *value) {
         duet_parse_whole(&size, &negative, json_string_value(value)) == DUET_WHOLE && !negative)
         return size;
     return (uint64_t)json_integer_value(value);
+}
+
+json_t *duet_json_name(const char *text) {
+    char shown[4 * DUET_PATH_SIZE];
+    duet_text_shown(shown, sizeof shown, text);
+    return json_string(shown);
 }

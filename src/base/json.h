@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * base/json.h: numbers of 64 bits without a sign in JSON, whose integers here end at 2^63 - 1:
- * beyond that they are texts of decimal digits. */
+ * beyond that they are texts of decimal digits; and names, which may be any bytes. */
 #ifndef DUET_BASE_JSON_H
 #define DUET_BASE_JSON_H
 
@@ -9,5 +9,7 @@
 
 json_t *duet_json_u64(uint64_t value);
 uint64_t duet_json_u64_value(const json_t *value); /* 0 where it is neither form */
+/* A path or a name as duet_text_shown writes it: JSON is UTF-8, names of files need not be. */
+json_t *duet_json_name(const char *text);
 
 #endif

@@ -34,19 +34,51 @@ char *duet_utf8_same(duet_arena *arena, const char *text) {
     return out;
 }
 
+/* The character at `*text`, or the byte there as \xNN, in one[5]; `*text` goes behind it. Returns
+ * its bytes. */
+static size_t shown(char one[5], const char **text, int64_t *left) {
+    const int64_t n = character(*text, *left), step = n > 0 ? n : 1;
+    if (n > 0)
+        memcpy(one, *text, (size_t)n);
+    else
+        snprintf(one, 5, "\\x%02x", (unsigned)(unsigned char)**text);
+    *text += step;
+    *left -= step;
+    return n > 0 ? (size_t)n : 4;
+}
+
 char *duet_utf8_shown(duet_arena *arena, const char *text) {
     if (duet_utf8_is(text)) return duet_utf8_same(arena, text);
-    int64_t left = (int64_t)strlen(text);
-    char *const out = duet_arena_alloc(arena, 4 * left + 1, 1), *to = out;
-    while (out != NULL && left > 0) {
-        const int64_t n = character(text, left), step = n > 0 ? n : 1;
-        if (n > 0)
-            memcpy(to, text, (size_t)n);
-        else
-            snprintf(to, 5, "\\x%02x", (unsigned)(unsigned char)*text);
-        to += n > 0 ? n : 4;
-        text += step;
-        left -= step;
-    }
+    const size_t size = 4 * strlen(text) + 1;
+    char *const out = duet_arena_alloc(arena, (int64_t)size, 1);
+    if (out != NULL) duet_text_shown(out, size, text);
     return out;
+}
+
+void duet_text_shown(char *out, size_t size, const char *text) {
+    int64_t left = (int64_t)strlen(text);
+    size_t used = 0;
+    while (left > 0) {
+        char one[5];
+        const size_t bytes = shown(one, &text, &left);
+        if (used + bytes >= size) break;
+        memcpy(out + used, one, bytes);
+        used += bytes;
+    }
+    out[used] = '\0';
+}
+
+static int hex(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void duet_text_unshown(char *text) {
+    char *to = text;
+    while (*text != '\0') {
+        const bool escape =
+            text[0] == '\\' && text[1] == 'x' && hex(text[2]) >= 8 && hex(text[3]) >= 0;
+        *to++ = escape ? (char)(16 * hex(text[2]) + hex(text[3])) : *text;
+        text += escape ? 4 : 1;
+    }
+    *to = '\0';
 }

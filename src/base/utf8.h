@@ -12,5 +12,7 @@ bool duet_utf8_is(const char *text);
 char *duet_utf8_same(duet_arena *arena, const char *text);
 /* A copy to be shown: NFC; a byte that is no UTF-8 becomes \xNN. */
 char *duet_utf8_shown(duet_arena *arena, const char *text);
+/* The bytes that duet_text_shown (duet/base.h) wrote as \xNN again, in place. */
+void duet_text_unshown(char *text);
 
 #endif

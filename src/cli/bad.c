@@ -29,10 +29,9 @@ void cli_bad_tell(const cli_state *cli) {
 }
 
 json_t *cli_bad_json(const cli_state *cli) {
-    json_t *first = json_string(duet_bad_images_first(cli->bad));
     return json_pack("{s:I,s:I,s:I,s:o}", "train",
                      (json_int_t)duet_bad_images_count(cli->bad, DUET_TRAIN), "val",
                      (json_int_t)duet_bad_images_count(cli->bad, DUET_VAL), "test",
                      (json_int_t)duet_bad_images_count(cli->bad, DUET_TEST), "first",
-                     first != NULL ? first : json_string("its name is not UTF-8"));
+                     cli_name(duet_bad_images_first(cli->bad)));
 }

@@ -162,6 +162,8 @@ bool cli_exists(const char *path);
 void cli_remove_folder(const char *path);
 /* 2^63 and more become texts: JSON's integers here end below. */
 json_t *cli_seed(uint64_t seed);
+/* A path, a name or a message as JSON takes it: bytes that are no UTF-8 become \xNN. */
+json_t *cli_name(const char *text);
 duet_status cli_write_json(const char *path, json_t *object); /* takes the object over; atomic */
 void cli_human(char out[32], double value);                   /* 606.9k, 1.19M */
 void cli_duration(char out[32], double seconds);              /* 1 h 05 min, 3 min 12 s, 4.2 s */

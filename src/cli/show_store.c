@@ -93,9 +93,9 @@ duet_status cli_store_show(cli_state *cli, const char *path, const char *why, bo
             why);
     json_t *metadata = show_pairs(cli, store);
     json_t *rows = show_tensors(cli, store, all ? tensors : FIRST);
-    cli_json(cli,
-             json_pack("{s:s,s:s,s:s,s:o,s:o}", "path", path, "format", duet_store_format(store),
-                       "no_model", why, "metadata", metadata, "tensors", rows));
+    cli_json(cli, json_pack("{s:o,s:s,s:s,s:o,s:o}", "path", cli_name(path), "format",
+                            duet_store_format(store), "no_model", why, "metadata", metadata,
+                            "tensors", rows));
     duet_store_close(store);
     return DUET_OK;
 }

@@ -22,6 +22,12 @@ json_t *cli_seed(uint64_t seed) {
     return json_string(text);
 }
 
+json_t *cli_name(const char *text) {
+    char shown[4 * CLI_PATH];
+    duet_text_shown(shown, sizeof shown, text);
+    return json_string(shown);
+}
+
 duet_status cli_write_json(const char *path, json_t *object) {
     char temporary[CLI_PATH];
     const int n = snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());
@@ -60,10 +66,10 @@ static duet_status run_for_file(char out[CLI_PATH], duet_model *model, const cha
     struct tm utc;
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     snprintf(path, sizeof path, "%s/run.json", out);
-    return cli_write_json(path, json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s},s:o}", "command", command,
-                                          "name", name, "version", DUET_VERSION, "status", "done",
-                                          "created", created, "settings", "model", file, "model",
-                                          model_json(model)));
+    return cli_write_json(path, json_pack("{s:s,s:o,s:s,s:s,s:s,s:{s:o},s:o}", "command", command,
+                                          "name", cli_name(name), "version", DUET_VERSION, "status",
+                                          "done", "created", created, "settings", "model",
+                                          cli_name(file), "model", model_json(model)));
 }
 
 duet_status cli_step_new(cli_step *out, duet_model *model, const char *path, const char *command) {

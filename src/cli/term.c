@@ -162,11 +162,9 @@ int cli_report_failure(cli_state *cli, duet_status status) {
     fprintf(stderr, "%s: %s%s\n", name, status == DUET_CANCELLED ? "interrupted: " : "",
             cli_message());
     if (!cli->json_done) {
-        json_t *object =
-            json_pack("{s:s,s:s}", "error", cli_message(), "code", duet_status_name(status));
-        cli_json(cli, object != NULL ? object
-                                     : json_pack("{s:s,s:s}", "error", "a name is not UTF-8",
-                                                 "code", duet_status_name(status)));
+        json_t *object = json_pack("{s:o,s:s}", "error", cli_name(cli_message()), "code",
+                                   duet_status_name(status));
+        cli_json(cli, object);
         fflush(stdout);
     }
     return status == DUET_CANCELLED ? CLI_INTERRUPTED : own_usage ? CLI_USAGE : CLI_FAILED;

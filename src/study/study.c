@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "data/bad_images.h"
@@ -68,10 +69,11 @@ json_t *duet_study_work_json(const duet_features_work *work) {
 }
 
 json_t *duet_study_bad_json(duet_bad_images *bad) {
-    return json_pack(
-        "{s:I,s:I,s:I,s:s}", "train", (json_int_t)duet_bad_images_count(bad, DUET_TRAIN), "val",
-        (json_int_t)duet_bad_images_count(bad, DUET_VAL), "test",
-        (json_int_t)duet_bad_images_count(bad, DUET_TEST), "first", duet_bad_images_first(bad));
+    return json_pack("{s:I,s:I,s:I,s:o}", "train",
+                     (json_int_t)duet_bad_images_count(bad, DUET_TRAIN), "val",
+                     (json_int_t)duet_bad_images_count(bad, DUET_VAL), "test",
+                     (json_int_t)duet_bad_images_count(bad, DUET_TEST), "first",
+                     duet_json_name(duet_bad_images_first(bad)));
 }
 
 /* One image of the sheet; what has become unreadable since its features were made goes into the

@@ -10,9 +10,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/system.h"
+#include "base/utf8.h"
 #include "engine/backend/backend.h"
 #include "train/trainer.h"
 
@@ -35,7 +37,7 @@ json_t *duet_settings_json(const duet_train_options *options) {
     for (int i = 0; i < duet_train_params.count; i++) {
         char text[DUET_LIST_SIZE * 24];
         duet_params_print(&duet_train_params, options, i, text, sizeof text);
-        json_object_set_new(settings, duet_train_params.rows[i].name, json_string(text));
+        json_object_set_new(settings, duet_train_params.rows[i].name, duet_json_name(text));
     }
     return settings;
 }
@@ -45,11 +47,12 @@ static json_t *data_of(const duet_dataset_info *info) {
     const char *shown = info->path;
     if (duet_path_exists(info->path) && duet_path_absolute(path, info->path) == DUET_OK)
         shown = path;
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:I, s:I, s:I}", "name", info->name,
-                     "path", shown, "layout", info->layout, "height", (json_int_t)info->height,
-                     "width", (json_int_t)info->width, "channels", info->channels, "classes",
-                     info->class_count, "train", (json_int_t)info->count[DUET_TRAIN], "val",
-                     (json_int_t)info->count[DUET_VAL], "test", (json_int_t)info->count[DUET_TEST]);
+    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:i, s:i, s:I, s:I, s:I}", "name", info->name,
+                     "path", duet_json_name(shown), "layout", info->layout, "height",
+                     (json_int_t)info->height, "width", (json_int_t)info->width, "channels",
+                     info->channels, "classes", info->class_count, "train",
+                     (json_int_t)info->count[DUET_TRAIN], "val", (json_int_t)info->count[DUET_VAL],
+                     "test", (json_int_t)info->count[DUET_TEST]);
 }
 
 static json_t *model_of(const duet_model *model) {
@@ -170,6 +173,7 @@ duet_status duet_train_options_load(duet_train_options *out, char data_path[4096
     DUET_DO(read_settings(&options, settings, path));
     if (!duet_copy_text(data_path, 4096, data))
         DUET_FAIL(DUET_FORMAT, "'%s': the path of the data is too long", path);
+    if (!duet_path_exists(data_path)) duet_text_unshown(data_path);
     *out = options;
 done:
     json_decref(root);

@@ -194,9 +194,9 @@ static void show(const duet_prediction *p, void *user) {
     if (p->status != DUET_OK && a->failed++ == 0)
         snprintf(a->first, sizeof a->first, "%s", p->error);
     if (a->cli->common.json)
-        json_array_append_new(a->rows,
-                              json_pack("{s:s,s:o,s:s}", "image", p->path, "classes", classes,
-                                        "error", p->status == DUET_OK ? "" : p->error));
+        json_array_append_new(a->rows, json_pack("{s:o,s:o,s:o}", "image", cli_name(p->path),
+                                                 "classes", classes, "error",
+                                                 cli_name(p->status == DUET_OK ? "" : p->error)));
     else
         json_decref(classes);
 }
@@ -212,7 +212,8 @@ static void take_names(answers *a, duet_model *model, const duet_head *head,
 /* Images that cannot be read do not keep the others from being answered; they are the command's
  * failure unless they may be left out. */
 static duet_status end(answers *a, const classify_options *o, int64_t count) {
-    json_t *bad = json_pack("{s:I,s:s}", "images", (json_int_t)a->failed, "first", a->first);
+    json_t *bad =
+        json_pack("{s:I,s:o}", "images", (json_int_t)a->failed, "first", cli_name(a->first));
     cli_json(a->cli, json_pack("{s:O,s:o}", "images", a->rows, "left_out", bad));
     if (a->failed == 0) return DUET_OK;
     if (strcmp(o->on_bad, "skip") != 0 || a->failed == count)

@@ -53,8 +53,8 @@ static duet_status run(cli_state *cli) {
     if (status == DUET_OK) {
         const char *const written = duet_model_card(same ? model : twin)->arch;
         cli_say(cli, "model: %s (%s, %s)\n", o->out, written, o->dtype);
-        cli_json(cli,
-                 json_pack("{s:s,s:s,s:s}", "model", o->out, "arch", written, "dtype", o->dtype));
+        cli_json(cli, json_pack("{s:o,s:s,s:s}", "model", cli_name(o->out), "arch", written,
+                                "dtype", o->dtype));
     }
     duet_model_close(twin);
     duet_model_close(model);

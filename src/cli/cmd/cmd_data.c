@@ -50,8 +50,8 @@ static duet_status pack(cli_state *cli, const char *path) {
             (long long)(duet_dataset_describe(dataset)->count[split] - cli_bad_count(cli));
         cli_progress_end();
         cli_say(cli, "packed %lld images of the split %s: %s\n", count, o->split, o->out);
-        cli_json(cli, json_pack("{s:s,s:s,s:I,s:o}", "out", o->out, "split", o->split, "images",
-                                (json_int_t)count, "left_out", cli_bad_json(cli)));
+        cli_json(cli, json_pack("{s:o,s:s,s:I,s:o}", "out", cli_name(o->out), "split", o->split,
+                                "images", (json_int_t)count, "left_out", cli_bad_json(cli)));
     }
     duet_dataset_close(dataset);
     return status;

@@ -63,7 +63,7 @@ static duet_status run(cli_state *cli) {
     cli_say(cli, "model: %s\n", o->out);
     status = export_head(cli, o->out);
     if (status == DUET_OK)
-        cli_json(cli, json_pack("{s:s,s:s}", "model", o->out, "dtype", o->dtype));
+        cli_json(cli, json_pack("{s:o,s:s}", "model", cli_name(o->out), "dtype", o->dtype));
     return status;
 }
 

@@ -62,9 +62,9 @@ static duet_status compute(cli_state *cli, const features_options *o, duet_model
                 (long long)table.rows, (long long)table.dim, (long long)table.t, table.tap,
                 table.pool);
         cli_json(cli,
-                 json_pack("{s:s,s:I,s:I,s:s,s:I,s:i,s:i,s:I,s:I,s:f,s:o}", "out", o->out, "rows",
-                           (json_int_t)table.rows, "dim", (json_int_t)table.dim, "type", o->type,
-                           "t", (json_int_t)table.t, "tap", table.tap, "pool", table.pool,
+                 json_pack("{s:o,s:I,s:I,s:s,s:I,s:i,s:i,s:I,s:I,s:f,s:o}", "out", cli_name(o->out),
+                           "rows", (json_int_t)table.rows, "dim", (json_int_t)table.dim, "type",
+                           o->type, "t", (json_int_t)table.t, "tap", table.tap, "pool", table.pool,
                            "computed", (json_int_t)work.computed, "cached", (json_int_t)work.cached,
                            "seconds", work.seconds, "left_out", cli_bad_json(cli)));
     }

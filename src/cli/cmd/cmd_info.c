@@ -305,9 +305,9 @@ static json_t *model_json(duet_model *model, json_t *taps) {
                                 "pool", best->pool, "top1", best->top1, "data", best->data)
                     : json_null();
     return json_pack(
-        "{s:s,s:b,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}",
-        "path", duet_model_path(model), "averaged", card->ema, "assumed", card->assumed, "licence",
-        card->licence, "origin", card->origin, "says", card->says, "foreign",
+        "{s:o,s:b,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}",
+        "path", cli_name(duet_model_path(model)), "averaged", card->ema, "assumed", card->assumed,
+        "licence", card->licence, "origin", card->origin, "says", card->says, "foreign",
         duet_model_foreign(model), "stored", duet_dtype_name(duet_model_stored(model)), "arch",
         card->arch, "config", duet_model_config(model), "noise", card->noise, "predict",
         card->predict, "data", card->data, "parameters", (json_int_t)duet_model_parameters(model),

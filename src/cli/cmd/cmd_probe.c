@@ -113,10 +113,10 @@ static duet_status neighbours(cli_state *cli, const probe_options *o, duet_model
     snprintf(path, sizeof path, "%.4000s/neighbours.png", step->folder);
     cli_say(cli, "neighbours: %s\n", path);
     status = cli_step_done(cli, step);
-    cli_json(cli,
-             json_pack("{s:s,s:s,s:b,s:{s:I,s:i,s:i},s:s,s:o}", "command", "probe", "data", o->data,
-                       "labelled", 0, "setting", "t", (json_int_t)options->t, "tap", options->tap,
-                       "pool", options->pool, "neighbours", path, "left_out", cli_bad_json(cli)));
+    cli_json(cli, json_pack("{s:s,s:o,s:b,s:{s:I,s:i,s:i},s:o,s:o}", "command", "probe", "data",
+                            cli_name(o->data), "labelled", 0, "setting", "t",
+                            (json_int_t)options->t, "tap", options->tap, "pool", options->pool,
+                            "neighbours", cli_name(path), "left_out", cli_bad_json(cli)));
     return status;
 }
 

@@ -9,7 +9,7 @@ static duet_status run(cli_state *cli) {
     const duet_status status = duet_report_write(path, cli->args[0]);
     if (status != DUET_OK) return status;
     cli_say(cli, "report: %s\n", path);
-    cli_json(cli, json_pack("{s:s}", "report", path));
+    cli_json(cli, json_pack("{s:o}", "report", cli_name(path)));
     return DUET_OK;
 }
 

@@ -36,9 +36,10 @@ static int64_t grid_columns(int64_t count) {
 /* What was drawn, how and from what; all of --json, and of result.json beside the grid. */
 static json_t *describe(const sample_options *o, duet_model *model, double seconds,
                         const cli_damage *damage) {
-    json_t *result = json_pack("{s:s,s:s,s:I,s:o,s:f,s:s,s:s}", "command", "sample", "sampler",
-                               o->sampler, "count", (json_int_t)o->count, "seed", cli_seed(o->seed),
-                               "seconds", seconds, "model", duet_model_path(model), "out", o->out);
+    json_t *result =
+        json_pack("{s:s,s:s,s:I,s:o,s:f,s:o,s:o}", "command", "sample", "sampler", o->sampler,
+                  "count", (json_int_t)o->count, "seed", cli_seed(o->seed), "seconds", seconds,
+                  "model", cli_name(duet_model_path(model)), "out", cli_name(o->out));
     cli_damage_json(damage, result);
     return result;
 }

@@ -154,10 +154,10 @@ static duet_status finish(cli_state *cli, const training *t, const duet_train_re
     if (status != DUET_OK) return status;
     cli_say(cli, "report: %s\nnext: duet sample %s\n", report, t->run);
     cli_json(cli,
-             json_pack("{s:s,s:I,s:I,s:f,s:f,s:s,s:{s:I}}", "run", t->run, "images",
+             json_pack("{s:o,s:I,s:I,s:f,s:f,s:o,s:{s:I}}", "run", cli_name(t->run), "images",
                        (json_int_t)result->images, "steps", (json_int_t)result->steps, "seconds",
                        result->seconds, "loss", result->steps > 0 ? result->loss : 0.0, "report",
-                       report, "left_out", "train", (json_int_t)result->left_out));
+                       cli_name(report), "left_out", "train", (json_int_t)result->left_out));
     return DUET_OK;
 }
 

@@ -28,7 +28,22 @@ static void forms_are_one(void **state) {
     duet_arena_free(arena);
 }
 
+static void bytes_come_back(void **state) {
+    (void)state;
+    char shown[64], cut[8];
+    duet_text_shown(shown, sizeof shown, "a\xE9/" DECOMPOSED "\xFF");
+    assert_string_equal(shown, "a\\xe9/" DECOMPOSED "\\xff");
+    duet_text_unshown(shown);
+    assert_string_equal(shown, "a\xE9/" DECOMPOSED "\xFF");
+    duet_text_shown(cut, sizeof cut, "abcd\xE9");
+    assert_string_equal(cut, "abcd"); /* never a part of an escape */
+    char plain[] = "C:\\x2f\\xg0";
+    duet_text_unshown(plain);
+    assert_string_equal(plain, "C:\\x2f\\xg0");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(forms_are_one)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(forms_are_one),
+                                       cmocka_unit_test(bytes_come_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
