@@ -82,6 +82,7 @@ lane_conditions() {
     echo "always lane=$LANE"
     [ -d "${DUET_DATA:-../shared/data}" ] || echo no-data
     git rev-parse --git-dir >/dev/null 2>&1 || echo no-git
+    python3 -c 'import numpy, safetensors' 2>/dev/null || echo no-safetensors
 }
 
 lane_skips() {
