@@ -41,5 +41,8 @@ function(duet_library sources)
   add_dependencies(duet-shared duet-map)
   set_target_properties(duet-shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${DUET_ABI} INSTALL_RPATH_USE_LINK_PATH ON
                         LINK_DEPENDS ${map})
-  target_link_options(duet-shared PRIVATE -Wl,--version-script=${map} $<$<NOT:$<BOOL:${DUET_SANITIZE}>>:-Wl,--no-undefined>)
+  target_link_options(duet-shared PRIVATE -Wl,--version-script=${map})
+  if(NOT DUET_SANITIZE) # a sanitizer's functions are in the program that loads the library
+    target_link_options(duet-shared PRIVATE -Wl,--no-undefined)
+  endif()
 endfunction()
