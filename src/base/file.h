@@ -63,7 +63,8 @@ DUET_NODISCARD duet_status duet_path_join(char out[DUET_PATH_SIZE], const char *
 bool duet_path_in(char out[DUET_PATH_SIZE], const char *folder,
                   const char *name);          /* joined; is there such a thing? */
 const char *duet_path_base(const char *path); /* after the last '/' */
-/* Is a name from a file's content absolute, or does it have "..", or a backslash? */
+/* Does a name from a file's content begin with a root or a drive, or step upwards, whatever
+ * separates its folders? */
 bool duet_path_leads_outside(const char *name);
 DUET_NODISCARD duet_status duet_path_absolute(char out[DUET_PATH_SIZE], const char *path);
 

@@ -139,7 +139,12 @@ bool duet_path_in(char out[DUET_PATH_SIZE], const char *folder, const char *name
 }
 
 bool duet_path_leads_outside(const char *name) {
-    return name[0] == '/' || strchr(name, '\\') != NULL || strcmp(name, "..") == 0 ||
-           strncmp(name, "../", 3) == 0 || strstr(name, "/../") != NULL ||
-           duet_ends_with(name, "/..");
+    const bool drive = name[0] != '\0' && name[1] == ':' && (name[2] == '/' || name[2] == '\\');
+    if (name[0] == '/' || name[0] == '\\' || drive) return true;
+    for (const char *at = name; *at != '\0';) {
+        const size_t length = strcspn(at, "/\\");
+        if (length == 2 && memcmp(at, "..", 2) == 0) return true;
+        at += length + (at[length] != '\0');
+    }
+    return false;
 }

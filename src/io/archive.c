@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "io/kind.h"
 
@@ -55,21 +56,10 @@ static duet_status check_sizes(const zip_stat_t *stat, const char *name) {
                : DUET_OK;
 }
 
-/* A root, a drive or a step upwards, whatever separates the folders. */
-static bool leads_outside(const char *name) {
-    const bool drive = name[0] != '\0' && name[1] == ':' && (name[2] == '/' || name[2] == '\\');
-    if (name[0] == '/' || name[0] == '\\' || drive) return true;
-    for (const char *at = name; *at != '\0';) {
-        const size_t length = strcspn(at, "/\\");
-        if (length == 2 && memcmp(at, "..", 2) == 0) return true;
-        at += length + (at[length] != '\0');
-    }
-    return false;
-}
-
 /* What keeps a member from being read, as a noun phrase for many of them; NULL: nothing. */
 static const char *trouble_of(const zip_stat_t *stat) {
-    if (leads_outside(stat->name)) return "members with a name that leads outside of the archive";
+    if (duet_path_leads_outside(stat->name))
+        return "members with a name that leads outside of the archive";
     if (stat->encryption_method != ZIP_EM_NONE) return "members that are encrypted";
     if (stat->comp_method != ZIP_CM_STORE && stat->comp_method != ZIP_CM_DEFLATE)
         return "members of a compression other than DEFLATE";
@@ -115,7 +105,7 @@ duet_status duet_archive_look(duet_archive_member *out, const char **trouble, zi
 duet_status duet_archive_at(duet_archive_member *out, zip_t *zip, int64_t index) {
     zip_stat_t stat;
     DUET_TRY(stat_of(&stat, zip, index));
-    if (leads_outside(stat.name))
+    if (duet_path_leads_outside(stat.name))
         return duet_fail(DUET_FORMAT, "archive member '%s' has a name that leads outside",
                          stat.name);
     if (strchr(stat.name, '\\') != NULL)
