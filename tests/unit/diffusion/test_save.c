@@ -39,7 +39,7 @@ static void assert_same(const char *a, const char *b) {
 static void parts_are_the_whole(void **unused) {
     (void)unused;
     static const char *const endings[] = {".png", ".npz", ".zip", ""};
-    char folder[DUET_PATH_SIZE], whole[DUET_PATH_SIZE + 16], parts[DUET_PATH_SIZE + 16];
+    char folder[DUET_PATH_SIZE], whole[DUET_PATH_SIZE + 32], parts[DUET_PATH_SIZE + 32];
     uint8_t pixels[11 * SIDE * SIDE * 3];
     fresh_folder(folder, "save-parts");
     for (int channels = 1; channels <= 3; channels += 2) {
