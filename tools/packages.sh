@@ -10,9 +10,9 @@ $DUET_LIBRARIES"
 # with '#' run by ./check --lane NAME only.
 DUET_LANES="
 gcc
-#clang    clang-14 libomp-14-dev
+clang     clang-14 libomp-14-dev
 #dev
-#tsan
+tsan
 #tidy     clang-tidy-14 libomp-14-dev
 #coverage gcovr
 #aarch64  gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static

@@ -29,7 +29,6 @@ typedef struct probe {
     int64_t bad[DUET_SPLIT_COUNT]; /* images left out when the first table of a split was made */
     bool read[DUET_SPLIT_COUNT];
     bool again; /* more of them since: then that table had rows that later ones lack */
-    duet_features_work first; /* of the first rows, where the time is limited */
 } probe;
 
 /* Behind everything that reads images of a split. */
@@ -262,47 +261,58 @@ static void free_views(probe *p) {
     duet_view_free(&p->held);
 }
 
-/* Training rows for which there is time: features and a head of few rows are measured, and what is
- * measured is in the cache. `start`: when the probe began. */
-static duet_status keep_time(probe *p, duet_model *model, duet_probe_options *own, double start) {
+/* Features of the first `rows` training rows; with `seconds_row` also what a head costs there. */
+static duet_status measure(probe *p, duet_model *model, duet_probe_options *own, int64_t rows,
+                           double *seconds_row) {
     duet_status status = DUET_OK;
     duet_feature_table table = {0};
     duet_head *head = NULL;
-    duet_probe_row row = {.reader = "model"};
-    const int64_t most = p->train.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS,
-                  tests = p->test.count, few = pilot / 5 + 1;
-    const duet_features_work none = p->out->features;
-    own->train_rows = few < 20 ? most : few;
-    for (int turn = 0; turn < 2; turn++) {
-        if (turn == 1) own->train_rows = pilot;
-        free_views(p);
-        duet_feature_table_free(&table);
-        DUET_DO(make_views(p));
-        DUET_DO(features(p, &table, model, &p->train, own->seed, "first features, measured"));
-        if (turn == 0) p->first = p->out->features;
-    }
-    const duet_features_work first = p->first, all = p->out->features;
-    const double pass = duet_cost_of_row(first.seconds, first.computed, all.seconds - first.seconds,
-                                         all.computed - first.computed);
+    duet_probe_row row = {.reader = "measured"};
+    own->train_rows = rows;
+    free_views(p);
+    DUET_DO(make_views(p));
+    DUET_DO(features(p, &table, model, &p->train, own->seed, "first features, measured"));
     const double began = duet_clock();
-    DUET_DO(train_head(p, &head, &table, &row));
-    const double pixels = (double)(p->how.size * p->how.size * p->how.channels),
-                 each = (duet_clock() - began) / ((double)table.rows * (double)table.dim),
+    if (seconds_row != NULL) DUET_DO(train_head(p, &head, &table, &row));
+    if (seconds_row != NULL) *seconds_row = (duet_clock() - began) / (double)table.rows;
+done:
+    duet_head_free(head);
+    duet_feature_table_free(&table);
+    return status;
+}
+
+/* Training rows for which there is time: features and heads of few rows are measured, and what is
+ * measured is in the cache. Heads of pixels are timed on their own, on fewer rows: they are wide,
+ * and their cost does not follow from that of a narrow one. `start`: when the probe began. */
+static duet_status keep_time(probe *p, duet_model *model, duet_probe_options *own, double start) {
+    duet_status status = DUET_OK;
+    double head = 0, pixels = 0;
+    const int64_t most = p->train.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS,
+                  few = pilot / 5 + 1 < 20 ? most : pilot / 5 + 1, tests = p->test.count;
+    const duet_features_work none = p->out->features;
+    DUET_DO(measure(p, model, own, few, &head));
+    const duet_features_work first = p->out->features;
+    if (own->pixels_row)
+        DUET_DO(measure(p, NULL, own, few < FEWEST_ROWS ? few : FEWEST_ROWS, &pixels));
+    const duet_features_work before = p->out->features;
+    DUET_DO(measure(p, model, own, pilot, NULL));
+    const duet_features_work all = p->out->features;
+    const double pass =
+                     duet_cost_of_row(first.seconds, first.computed, all.seconds - before.seconds,
+                                      all.computed - before.computed),
                  readers = own->random_row ? 2.0 : 1.0,
-                 width = readers * (double)table.dim + (own->pixels_row ? pixels : 0.0),
                  draws = (double)(own->t < 0 ? 1 : own->noise_seeds) + readers - 1.0;
     own->train_rows =
         duet_rows_within(60.0 * own->minutes - (duet_clock() - start), (double)tests * draws * pass,
-                         readers * pass + each * width, FEWEST_ROWS, most);
-    duet_log(p->ctx, DUET_LOG_DEBUG, "%.2g s a pass, %.2g s a feature and row of a head: %lld rows",
-             pass, each, (long long)own->train_rows);
+                         readers * (pass + head) + pixels, FEWEST_ROWS, most);
+    duet_log(p->ctx, DUET_LOG_DEBUG,
+             "a row: %.2g s a pass, %.2g s a head, %.2g s pixels: %lld rows", pass, head, pixels,
+             (long long)own->train_rows);
     free_views(p);
     DUET_DO(make_views(p));
 done:
     p->out->features = none;
     p->out->seconds_head = 0;
-    duet_head_free(head);
-    duet_feature_table_free(&table);
     return status;
 }
 
