@@ -64,7 +64,7 @@ static duet_status run_for_file(char out[CLI_PATH], duet_model *model, const cha
     if (status != DUET_OK) return status;
     const time_t now = time(NULL);
     struct tm utc;
-    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    (void)strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     snprintf(path, sizeof path, "%s/run.json", out);
     return cli_write_json(path, json_pack("{s:s,s:o,s:s,s:s,s:s,s:{s:o},s:o}", "command", command,
                                           "name", cli_name(name), "version", DUET_VERSION, "status",

@@ -72,27 +72,26 @@ typedef enum key_type { INTEGER, REAL, SWITCH, TEXT } key_type;
 /* Keys that are options of the architecture as they stand. told: the tensors would contradict a
  * default that is wrong, so that it need not be said. */
 static const struct {
-    const char *key;
+    const char *key, *usual;
     key_type type;
-    const char *usual;
     bool told;
 } keys[] = {
-    {"in_channels", INTEGER, "3", true},
-    {"out_channels", INTEGER, "3", true},
-    {"layers_per_block", INTEGER, "2", true},
-    {"norm_num_groups", INTEGER, "32", false},
-    {"attn_norm_num_groups", INTEGER, "0", true},
-    {"downsample_padding", INTEGER, "1", false},
-    {"freq_shift", INTEGER, "0", false},
-    {"num_class_embeds", INTEGER, "0", true},
-    {"norm_eps", REAL, "1e-5", false},
-    {"dropout", REAL, "0", true},
-    {"flip_sin_to_cos", SWITCH, "true", false},
-    {"add_attention", SWITCH, "true", true},
-    {"center_input_sample", SWITCH, "false", false},
-    {"resnet_time_scale_shift", TEXT, "default", true},
-    {"downsample_type", TEXT, "conv", true},
-    {"upsample_type", TEXT, "conv", true},
+    {"in_channels", "3", INTEGER, true},
+    {"out_channels", "3", INTEGER, true},
+    {"layers_per_block", "2", INTEGER, true},
+    {"norm_num_groups", "32", INTEGER, false},
+    {"attn_norm_num_groups", "0", INTEGER, true},
+    {"downsample_padding", "1", INTEGER, false},
+    {"freq_shift", "0", INTEGER, false},
+    {"num_class_embeds", "0", INTEGER, true},
+    {"norm_eps", "1e-5", REAL, false},
+    {"dropout", "0", REAL, true},
+    {"flip_sin_to_cos", "true", SWITCH, false},
+    {"add_attention", "true", SWITCH, true},
+    {"center_input_sample", "false", SWITCH, false},
+    {"resnet_time_scale_shift", "default", TEXT, true},
+    {"downsample_type", "conv", TEXT, true},
+    {"upsample_type", "conv", TEXT, true},
 };
 
 static duet_status put_value(duet_str *out, const json_t *value, key_type type, const char *key) {

@@ -24,7 +24,7 @@ void duet_run_file_created(char out[32], const char *run) {
     const time_t now = time(NULL);
     struct tm utc = {0};
     gmtime_r(&now, &utc);
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    (void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
     if (duet_path_join(path, run, "run.json") != DUET_OK) return;
     json_t *old = json_load_file(path, 0, &error);
     const char *created = json_string_value(json_object_get(old, "created"));

@@ -92,7 +92,7 @@ static void write_csv(bench_output *o, const duet_bench_row *row) {
             row->kernel, row->impl, (int)row->repeats, row->median, row->least, row->most,
             row->flops, (long long)row->bytes, o->machine.threads, o->machine.peak_gflops,
             o->machine.memory_gbs, o->machine.load, duet_bench_roofline(row, &o->machine));
-    fflush(o->csv);
+    (void)fflush(o->csv);
 }
 
 static void take_row(const duet_bench_row *row, void *user) {
@@ -234,7 +234,7 @@ static duet_status run(cli_state *cli) {
     if (o->tune) return tune(cli, o);
     if (o->model[0])
         return cli_wrong("--model is for --tune; 'duet info MODEL --plan' measures a model");
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     if (o->csv[0]) {
         out.csv = fopen(o->csv, "w");
         if (out.csv == NULL)
@@ -248,7 +248,7 @@ static duet_status run(cli_state *cli) {
     end_ops(&out);
     if (out.csv != NULL && fclose(out.csv) != 0 && status == DUET_OK)
         status = cli_fail(DUET_IO, "cannot write '%s'", o->csv);
-    if (out.csv != NULL && out.heading[0] == '\0') remove(o->csv); /* nothing was measured */
+    if (out.csv != NULL && out.heading[0] == '\0') (void)remove(o->csv); /* nothing was measured */
     if (status == DUET_OK) cli_json(cli, all_json(&out, date));
     json_decref(out.rows);
     return status;

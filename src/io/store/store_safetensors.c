@@ -103,7 +103,8 @@ static duet_status read_span(record *r, const json_t *value, int64_t data_at, in
             duet_fail(DUET_FORMAT,
                       "the file has %lld bytes, but tensor '%s' ends at byte %lld; is the file "
                       "cut off? fetch it again",
-                      (long long)file_size, name, (long long)(data_at + end)));
+                      (long long)file_size, name,
+                      (long long)(end < INT64_MAX - data_at ? data_at + end : INT64_MAX)));
     const int64_t need =
         duet_shape_count(&r->entry.shape) * (int64_t)duet_dtype_size(r->entry.dtype);
     if (end - begin != need)
