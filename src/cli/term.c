@@ -85,7 +85,7 @@ static void draw(const duet_progress *p, double now, bool tty) {
     if (p->detail != NULL) snprintf(line + n, sizeof line - (size_t)n, "  %.120s", p->detail);
     if (tty) cut(line, columns());
     fprintf(stderr, "%s%s%s", tty ? "\r\033[K" : "", line, tty ? "" : "\n");
-    fflush(stderr);
+    (void)fflush(stderr);
 }
 
 void cli_progress(const duet_progress *p, void *user) {
@@ -165,7 +165,7 @@ int cli_report_failure(cli_state *cli, duet_status status) {
         json_t *object = json_pack("{s:o,s:s}", "error", cli_name(cli_message()), "code",
                                    duet_status_name(status));
         cli_json(cli, object);
-        fflush(stdout);
+        (void)fflush(stdout);
     }
     return status == DUET_CANCELLED ? CLI_INTERRUPTED : own_usage ? CLI_USAGE : CLI_FAILED;
 }
@@ -177,7 +177,7 @@ void cli_say(const cli_state *cli, const char *format, ...) {
     va_start(args, format);
     vprintf(format, args);
     va_end(args);
-    fflush(stdout);
+    (void)fflush(stdout);
 }
 
 void cli_json(cli_state *cli, json_t *object) {
