@@ -41,6 +41,8 @@ ok data list --json
 object layouts.0.layout
 ok data info "$data" --json
 object train=60 test=20 classes.2 labelled=true
+ok help sample --json
+says '"type": "seed"'
 ok help --json
 object commands.0.name=train families.0.name=arch families.0.members.0.parameters.0.name
 ok help sampler ddim --json

@@ -85,7 +85,9 @@ static void print_family(const duet_family *family, const duet_entry *only) {
 /* ---- JSON ---- */
 
 static json_t *table_json(const duet_param_table *table) {
-    static const char *const types[] = {"int", "float", "bool", "text", "ints"};
+    static const char *const types[] = {
+        [DUET_PARAM_INT] = "int",   [DUET_PARAM_FLOAT] = "float", [DUET_PARAM_BOOL] = "bool",
+        [DUET_PARAM_TEXT] = "text", [DUET_PARAM_INTS] = "ints",   [DUET_PARAM_SEED] = "seed"};
     json_t *rows = json_array();
     for (int i = 0; table != NULL && i < table->count; i++) {
         const duet_param *p = &table->rows[i];
