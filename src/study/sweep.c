@@ -141,13 +141,9 @@ done:
     return status;
 }
 
-/* Features of both views at all times in one go, then the heads. model NULL = pixels. */
-static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader,
-                                const duet_int_list *times, duet_sweep_row *best) {
-    duet_status status = DUET_OK;
-    duet_feature_set *set = NULL;
-    char label[64];
-    snprintf(label, sizeof label, "features, %s", reader);
+/* The columns of the sweep at `times`, over the rows of both views. */
+static duet_status open_set(const sweep *s, duet_feature_set **out, duet_model *model,
+                            const duet_int_list *times, const char *label) {
     duet_features_options options = {.reader = {.times = *times,
                                                 .taps = s->options->taps,
                                                 .pools = s->options->pools,
@@ -157,7 +153,17 @@ static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader,
                                      .label = label,
                                      .bad = s->options->bad};
     (void)duet_copy_text(options.cache, sizeof options.cache, s->options->cache);
-    DUET_DO(duet_feature_set_open(s->ctx, &set, model, &s->how, s->dataset, &s->rows, &options));
+    return duet_feature_set_open(s->ctx, out, model, &s->how, s->dataset, &s->rows, &options);
+}
+
+/* Features of both views at all times in one go, then the heads. model NULL = pixels. */
+static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader,
+                                const duet_int_list *times, duet_sweep_row *best) {
+    duet_status status = DUET_OK;
+    duet_feature_set *set = NULL;
+    char label[64];
+    snprintf(label, sizeof label, "features, %s", reader);
+    DUET_DO(open_set(s, &set, model, times, label));
     if (!s->read) s->bad = duet_bad_images_count(s->options->bad, DUET_TRAIN);
     s->read = true;
     const double start = duet_clock();
@@ -243,16 +249,7 @@ static duet_status divide(sweep *s, int64_t fit, int64_t val) {
 /* Seconds and rows of opening the set over the rows of now. */
 static duet_status open_timed(sweep *s, duet_feature_set **out, duet_model *model, double *seconds,
                               int64_t *rows) {
-    duet_features_options options = {.reader = {.times = s->options->t,
-                                                .taps = s->options->taps,
-                                                .pools = s->options->pools,
-                                                .noise_seed = s->options->seed,
-                                                .batch = s->options->batch},
-                                     .stored = s->options->stored,
-                                     .label = "first features, measured",
-                                     .bad = s->options->bad};
-    (void)duet_copy_text(options.cache, sizeof options.cache, s->options->cache);
-    DUET_TRY(duet_feature_set_open(s->ctx, out, model, &s->how, s->dataset, &s->rows, &options));
+    DUET_TRY(open_set(s, out, model, &s->options->t, "first features, measured"));
     const duet_features_work work = duet_feature_set_work(*out);
     *seconds = work.seconds;
     *rows = work.computed;
