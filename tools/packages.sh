@@ -11,10 +11,10 @@ $DUET_LIBRARIES"
 DUET_LANES="
 gcc
 clang     clang-14 libomp-14-dev
-#dev
+dev
 tsan
-#tidy     clang-tidy-14 libomp-14-dev
-#coverage gcovr
+tidy      clang-tidy-14 libomp-14-dev
+coverage  gcovr
 #aarch64  gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 "
 

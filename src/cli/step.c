@@ -90,7 +90,7 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     (void)info;
     (void)type;
     (void)where;
-    remove(path);
+    (void)remove(path);
     return 0;
 }
 

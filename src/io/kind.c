@@ -84,8 +84,8 @@ const char *duet_kind_of_bytes(const uint8_t *bytes, int64_t size) {
     }
     if (size > 26 && memcmp(bytes, "BM", 2) == 0 && bytes[6] == 0 && bytes[7] == 0)
         return "a BMP image";
-    if (size > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '4' &&
-        memchr(" \t\r\n", bytes[2], 4) != NULL)
+    if (size > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '4' && bytes[2] != '\0' &&
+        strchr(" \t\r\n", bytes[2]) != NULL)
         return "a PBM image, or a PGM or PPM written as text";
     return kind_of_text(bytes, size);
 }
