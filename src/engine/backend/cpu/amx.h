@@ -85,6 +85,14 @@ AMX_TARGET static inline void amx_block(float *sums, const uint16_t *const *a,
     _tile_stored(2, sums + 512, 64);
     _tile_stored(3, sums + 768, 64);
 }
+
+/* An entry of a table of AMX kernels, with supports(), pays() and plan() of the file. All of them
+ * round what they multiply to bf16; `weights`: they take weights that are stored as bf16. */
+#define AMX_KERNEL(of, called, weights, runs)                                                    \
+    {                                                                                            \
+        .op = of, .name = called, .rounds = true, .bf16_weights = weights, .supports = supports, \
+        .pays = pays, .plan = plan, .run = runs                                                  \
+    }
 #endif
 
 #endif

@@ -58,6 +58,21 @@ static inline conv_shape conv_shape_dx(const duet_arg *dy, const duet_arg *dx,
                         .width = xd[2] + k - 1};
 }
 
+/* A linear layer of M rows, or a 1x1 window over M pixels: one column of pixels. */
+static inline conv_shape conv_shape_column(int64_t M, int64_t C, int64_t N) {
+    return (conv_shape){.B = 1,
+                        .H = M,
+                        .W = 1,
+                        .C = C,
+                        .P = M,
+                        .Q = 1,
+                        .N = N,
+                        .k = 1,
+                        .step = 1,
+                        .spread = 1,
+                        .width = 1};
+}
+
 /* Rows of s that `rows` rows of the result look at. */
 static inline int64_t conv_source_rows(const conv_shape *s, int64_t rows) {
     return (rows - 1) * s->step + s->k;

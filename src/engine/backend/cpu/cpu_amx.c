@@ -13,119 +13,16 @@
  * neither on batch nor threads. */
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/amx.h"
-#include "engine/backend/cpu/conv_shape.h"
+#include "engine/backend/cpu/amx_plan.h"
 #include "engine/backend/cpu/counts.h"
 #include "engine/op/op_list.h"
 #include "engine/op/ops_grad.h"
 
 #if defined(DUET_AMX)
 
-/* Of the copied source: with the sums, most of the L2 cache. */
-#define UNIT_BYTES (640 * 1024)
-#define UNIT_TILES 64 /* of pixels that a unit wants at most */
-/* Of the inner product between two visits of the sums: their weights take 20 KiB. */
-#define STEPS     10
-#define PANELS    2              /* of AMX_N output channels at a time */
-#define SPARE     (3 * AMX_ROWS) /* pixels behind the source of a unit that tiles may read */
-#define FEWEST    16             /* channels */
-#define ROWS      32             /* of a linear layer */
-#define MOST_TAPS 25             /* of a window */
-
-typedef struct amx_plan {
-    conv_shape s;
-    int64_t more; /* of C: channels of a second source */
-    bool flipped, pointwise;
-    bool bf16;             /* weights are stored so */
-    int64_t chunks, group; /* of AMX_K channels; multiplied between two visits of the sums */
-    int64_t panels;        /* of AMX_N outputs, an even number */
-    int64_t rows, images;  /* of a unit; one of them is all, or one */
-    int64_t row_units, units, parts; /* parts: of the output channels */
-    int64_t pixels;                  /* of the source of an image, or its part, in a unit */
-    int64_t tiles;                   /* of a unit at most */
-} amx_plan;
-
-/* Linear layers and 1x1 windows are one column of pixels. */
-static conv_shape shape_of(const duet_call *call, bool flipped) {
-    const int64_t C = duet_op_last(&call->in[0].shape), N = duet_op_last(&call->out[0].shape),
-                  M = duet_shape_count(&call->in[0].shape) / C;
-    const bool linear = strncmp(call->op->info.name, "linear", 6) == 0;
-    if (!linear) {
-        const int64_t k = call->in[1].shape.dim[2];
-        const conv_shape s = flipped
-                                 ? conv_shape_dx(&call->in[0], &call->out[0], call->attr, k)
-                                 : conv_shape_forward(&call->in[0], &call->out[0], call->attr, k);
-        if (k > 1 || s.step > 1 || s.spread > 1 || s.shift != 0) return s;
-    }
-    return (conv_shape){.B = 1,
-                        .H = M,
-                        .W = 1,
-                        .C = C,
-                        .P = M,
-                        .Q = 1,
-                        .N = N,
-                        .k = 1,
-                        .step = 1,
-                        .spread = 1,
-                        .width = 1};
-}
-
-static int64_t tiles_of(const conv_shape *s, int64_t rows) {
-    if (s->step > 1) return rows * ((s->Q + AMX_ROWS - 1) / AMX_ROWS);
-    return ((rows - 1) * s->width + s->Q + AMX_ROWS - 1) / AMX_ROWS;
-}
-
-static void share_units(amx_plan *p, int threads) {
-    const conv_shape *const s = &p->s;
-    const int64_t pixel = p->chunks * AMX_K * (int64_t)sizeof(uint16_t);
-    p->rows = s->P;
-    while (p->rows > 1 && (tiles_of(s, p->rows) > UNIT_TILES + 8 ||
-                           conv_source_rows(s, p->rows) * s->width * pixel > UNIT_BYTES)) {
-        p->rows = (p->rows + 1) / 2;
-    }
-    p->images = 1;
-    if (p->rows == s->P) {
-        const int64_t fit = smaller(UNIT_TILES / tiles_of(s, s->P),
-                                    UNIT_BYTES / (conv_source_rows(s, s->P) * s->width * pixel));
-        p->images = larger(1, smaller(fit, s->B));
-    }
-    p->row_units = (s->P + p->rows - 1) / p->rows;
-    p->units = p->row_units * ((s->B + p->images - 1) / p->images);
-    p->parts = p->units >= 4 * threads
-                   ? 1
-                   : smaller((4 * threads + p->units - 1) / p->units, p->panels / PANELS);
-    if (p->units % threads == 0 || threads == 1) p->parts = 1;
-    p->pixels = conv_source_rows(s, p->rows) * s->width;
-    p->tiles = round_up(p->images * tiles_of(s, p->rows), 2);
-}
-
-static amx_plan plan_of(const duet_call *call, int threads) {
-    const bool flipped = call->inputs == 2;
-    amx_plan p = {
-        .s = shape_of(call, flipped), .flipped = flipped, .bf16 = call->in[1].dtype == DUET_BF16};
-    if (call->inputs > DUET_INPUT_MORE && call->has_in[DUET_INPUT_MORE])
-        p.more = duet_op_last(&call->in[DUET_INPUT_MORE].shape);
-    p.s.C += p.more;
-    p.chunks = (p.s.C + AMX_K - 1) / AMX_K;
-    p.group = larger(1, STEPS / (p.s.k * p.s.k));
-    p.panels = round_up((p.s.N + AMX_N - 1) / AMX_N, PANELS);
-    share_units(&p, threads);
-    return p;
-}
-
-/* A thread's scratch, in floats: copied source, sums, where tiles begin in it, which pixel of the
- * result each row is. */
-typedef struct layout {
-    int64_t sums, at, pixel, floats;
-} layout;
-
-static layout layout_of(const amx_plan *p) {
-    layout at = {
-        .sums = round_up((p->chunks * p->images * p->pixels + SPARE * p->s.step) * AMX_K / 2, 16)};
-    at.at = at.sums + p->tiles * PANELS * AMX_TILE / 2;
-    at.pixel = at.at + round_up(p->tiles, 16);
-    at.floats = at.pixel + p->tiles * AMX_ROWS;
-    return at;
-}
+#define FEWEST    16 /* channels */
+#define ROWS      32 /* of a linear layer */
+#define MOST_TAPS 25 /* of a window */
 
 static int64_t kept_numbers(const amx_plan *p) {
     return p->panels * p->chunks * p->s.k * p->s.k * AMX_TILE;
@@ -133,8 +30,8 @@ static int64_t kept_numbers(const amx_plan *p) {
 
 static duet_status plan(const duet_call *call, const duet_kernel_options *options,
                         duet_kernel_plan *out) {
-    const amx_plan p = plan_of(call, options->threads);
-    out->scratch = options->threads * layout_of(&p).floats * (int64_t)sizeof(float);
+    const amx_plan p = amx_plan_of(call, options->threads);
+    out->scratch = options->threads * amx_layout_of(&p).floats * (int64_t)sizeof(float);
     out->keep = DUET_KEEP_HEADER + kept_numbers(&p) * (int64_t)sizeof(uint16_t);
     out->impl = "amx";
     return DUET_OK;
@@ -259,7 +156,7 @@ typedef struct unit {
 /* Where the tiles of image b of the unit begin, and what their rows are. */
 static void place_tiles(const amx_plan *p, unit *u, int64_t b) {
     const conv_shape *const s = &p->s;
-    const int64_t across = (s->Q + AMX_ROWS - 1) / AMX_ROWS, count = tiles_of(s, u->rows),
+    const int64_t across = (s->Q + AMX_ROWS - 1) / AMX_ROWS, count = amx_tiles(s, u->rows),
                   base = b * s->P * s->Q;
     for (int64_t t = 0; t < count; t++, u->tiles++) {
         const int64_t down = t / across, j0 = t % across * AMX_ROWS;
@@ -276,7 +173,7 @@ static void place_tiles(const amx_plan *p, unit *u, int64_t b) {
 
 static unit open_unit(const amx_plan *p, const duet_run *run, int64_t index, float *scratch) {
     const conv_shape *const s = &p->s;
-    const layout at = layout_of(p);
+    const amx_layout at = amx_layout_of(p);
     const int64_t next = p->images * p->pixels * AMX_K;
     unit u = {.b0 = index / p->row_units * p->images,
               .i0 = index % p->row_units * p->rows,
@@ -306,7 +203,7 @@ static void put_tile(const amx_plan *p, const duet_run *run, const unit *u, int6
     const int64_t N = p->s.N, first = (u->b0 * p->s.P + u->i0) * p->s.Q;
     const float *const bias = p->flipped ? NULL : run->in[2];
     const duet_act *const residual = p->flipped ? NULL : run->in[3];
-    for (int64_t h = 0; h < PANELS && n < N; h++, n += AMX_N, m += AMX_ROWS * AMX_N) {
+    for (int64_t h = 0; h < AMX_PANELS && n < N; h++, n += AMX_N, m += AMX_ROWS * AMX_N) {
         const int64_t count = smaller(N - n, AMX_N);
         const duet_vec begin = bias == NULL ? (duet_vec){0} : vec_load_part(bias + n, count);
         for (int64_t r = 0; r < AMX_ROWS; r++) {
@@ -325,7 +222,7 @@ static void put_tile(const amx_plan *p, const duet_run *run, const unit *u, int6
     }
 }
 
-/* PANELS panels of the unit, from the first one's weights on. */
+/* AMX_PANELS panels of the unit, from the first one's weights on. */
 static void run_panels(const amx_plan *p, const duet_run *run, const unit *u, int64_t panel,
                        const uint16_t *weights) {
     const conv_shape *const s = &p->s;
@@ -354,20 +251,20 @@ static void run_panels(const amx_plan *p, const duet_run *run, const unit *u, in
 
 static void run_units(const amx_plan *p, const duet_run *run, const uint16_t *weights,
                       float *scratch, queue *pieces) {
-    const int64_t each = p->chunks * p->s.k * p->s.k * AMX_TILE, pairs = p->panels / PANELS;
+    const int64_t each = p->chunks * p->s.k * p->s.k * AMX_TILE, pairs = p->panels / AMX_PANELS;
     amx_begin();
     for (int64_t i = queue_take(pieces); i < pieces->count; i = queue_take(pieces)) {
         const unit u = open_unit(p, run, i / p->parts, scratch);
         const int64_t part = i % p->parts, end = pairs * (part + 1) / p->parts;
         for (int64_t n = pairs * part / p->parts; n < end; n++)
-            run_panels(p, run, &u, n * PANELS, weights + n * PANELS * each);
+            run_panels(p, run, &u, n * AMX_PANELS, weights + n * AMX_PANELS * each);
     }
     amx_end();
 }
 
 static duet_status run_amx(const duet_run *run) {
-    const amx_plan p = plan_of(run->call, run->threads);
-    const int64_t floats = layout_of(&p).floats;
+    const amx_plan p = amx_plan_of(run->call, run->threads);
+    const int64_t floats = amx_layout_of(&p).floats;
     uint64_t *const version = run->keep;
     uint16_t *const weights = (uint16_t *)(void *)((char *)run->keep + DUET_KEEP_HEADER);
     if (*version == 0 || *version != run->in_version[1]) keep_weights(&p, run, weights);
@@ -380,52 +277,24 @@ static duet_status run_amx(const duet_run *run) {
 }
 
 static bool supports(const duet_call *call) {
-    const int64_t k = shape_of(call, call->inputs == 2).k;
+    const int64_t k = amx_shape_of(call, call->inputs == 2).k;
     return duet_has_amx() && k * k <= MOST_TAPS;
 }
 
 /* Few channels leave tiles empty, and so do rows of the result with tiles of their own; the batch
  * must not decide where bits count. */
 static bool pays(const duet_call *call, const duet_kernel_options *options) {
-    const amx_plan p = plan_of(call, 1);
+    const amx_plan p = amx_plan_of(call, 1);
     if (p.s.C < FEWEST || p.s.N < FEWEST || (p.s.k == 1 && !options->exact && p.s.P * p.s.B < ROWS))
         return false;
     return p.s.step == 1 || p.s.Q >= AMX_ROWS / 2;
 }
 
 static const duet_kernel kernels[] = {
-    {.op = "conv2d",
-     .name = "amx",
-     .rounds = true,
-     .bf16_weights = true,
-     .supports = supports,
-     .pays = pays,
-     .plan = plan,
-     .run = run_amx},
-    {.op = "conv2d_dx",
-     .name = "amx",
-     .rounds = true,
-     .bf16_weights = true,
-     .supports = supports,
-     .pays = pays,
-     .plan = plan,
-     .run = run_amx},
-    {.op = "linear",
-     .name = "amx",
-     .rounds = true,
-     .bf16_weights = true,
-     .supports = supports,
-     .pays = pays,
-     .plan = plan,
-     .run = run_amx},
-    {.op = "linear_dx",
-     .name = "amx",
-     .rounds = true,
-     .bf16_weights = true,
-     .supports = supports,
-     .pays = pays,
-     .plan = plan,
-     .run = run_amx},
+    AMX_KERNEL("conv2d", "amx", true, run_amx),
+    AMX_KERNEL("conv2d_dx", "amx", true, run_amx),
+    AMX_KERNEL("linear", "amx", true, run_amx),
+    AMX_KERNEL("linear_dx", "amx", true, run_amx),
 };
 DUET_CPU_KERNELS(amx) = {kernels, DUET_COUNT(kernels)};
 #else

@@ -49,17 +49,7 @@ static conv_shape shape_of(const duet_call *call) {
         if (attr->kernel > 1 || attr->stride > 1 || attr->pad > 0)
             return conv_shape_forward(&call->in[0], &call->in[1], attr, attr->kernel);
     }
-    return (conv_shape){.B = 1,
-                        .H = M,
-                        .W = 1,
-                        .C = C,
-                        .P = M,
-                        .Q = 1,
-                        .N = N,
-                        .k = 1,
-                        .step = 1,
-                        .spread = 1,
-                        .width = 1};
+    return conv_shape_column(M, C, N);
 }
 
 static dw_plan plan_of(const duet_call *call, int threads) {
@@ -342,20 +332,8 @@ static bool pays(const duet_call *call, const duet_kernel_options *options) {
 }
 
 static const duet_kernel kernels[] = {
-    {.op = "conv2d_dw",
-     .name = "amx_dw",
-     .rounds = true,
-     .supports = supports,
-     .pays = pays,
-     .plan = plan,
-     .run = run_dw},
-    {.op = "linear_dw",
-     .name = "amx_dw",
-     .rounds = true,
-     .supports = supports,
-     .pays = pays,
-     .plan = plan,
-     .run = run_dw},
+    AMX_KERNEL("conv2d_dw", "amx_dw", false, run_dw),
+    AMX_KERNEL("linear_dw", "amx_dw", false, run_dw),
 };
 DUET_CPU_KERNELS(amx_dw) = {kernels, DUET_COUNT(kernels)};
 #else
