@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * head/newton.c: truncated Newton (Dembo and Steihaug 1983) for several strengths in step: each is
  * a small machine that asks for F and its gradient, or for H v, and goes on when the pass that
- * serves all of them is over. The preconditioner is the Hessian with class and feature parts
- * averaged on their own, P = C (x) G + strength I: C = mean of diag(p) - p p' at w, G = X'VX / sum
- * V with V its trace for each row, 1 - sum p^2, so that rows count by the curvature they bring.
- * With C = U diag(c) U' the row U'_i of the gradient is solved with c_i G + strength I
- * (head/scaling.h). Dropped: that the directions of C and x depend on each other. */
+ * serves all of them is over. Conjugate gradients are preconditioned by head/preconditioner.h. */
 #include "head/newton.h"
 
 #include <math.h>
@@ -17,14 +13,8 @@
 #include "base/error.h"
 #include "base/linalg.h"
 #include "base/mem.h"
-#include "head/scaling.h"
+#include "head/preconditioner.h"
 
-enum {
-    ROWS_A_COLUMN = 4,
-    BLOCK = 256,
-    /* MANY: operations worth waking the other threads */
-    MANY = 10000000
-};
 static const double near_gap = 1e-2,
                     start_gap = 1e-1; /* of a penalty on the way; where the next strength begins */
 
@@ -35,15 +25,9 @@ typedef struct lane {
     double strength, penalty; /* aimed at, and of the way there */
     double *w;                /* the caller's */
     duet_logistic_result *result;
-    bool near;                    /* near enough for the next strength to begin from w */
-    double *mean, *axes, *values; /* C, U [K,K] and c [K], ascending, not below a floor */
-    double made_for, spread;      /* the penalty and the trace of C of the preconditioner */
-    duet_scaling scaling;         /* G; without axes: that of all rows alike */
-    double scaled_at;             /* trace of C for which G was made */
-    float *curvature;             /* [M], V */
-    double *gradient, *step, *residual, *solved, *direction, *product, *trial,
-        *turned;        /* [variables] */
-    float *rows, *work; /* [K,D] */
+    bool near; /* near enough for the next strength to begin from w */
+    duet_preconditioner preconditioner;
+    double *gradient, *step, *residual, *solved, *direction, *product, *trial; /* [variables] */
     double loss, lowered, begun, size, length;
     int tries;
     bool finished;
@@ -52,12 +36,11 @@ typedef struct lane {
 
 struct duet_newton {
     duet_logistic *problem;
-    int64_t classes, dim, weights, variables;
+    int64_t weights, variables;
     int lane_count, threads;
     lane *lanes;
     duet_logistic_lane *asked; /* [lane_count] */
-    duet_scaling scaling;
-    bool scaled;
+    duet_preconditioner_base base;
     const duet_logistic_limits *limits;
 };
 
@@ -78,25 +61,17 @@ static void copy(const duet_newton *n, double *to, const double *from) {
 
 static duet_status make_lane(const duet_newton *n, lane *l) {
     double **vectors[] = {&l->gradient,  &l->step,    &l->residual, &l->solved,
-                          &l->direction, &l->product, &l->trial,    &l->turned};
+                          &l->direction, &l->product, &l->trial};
     for (int i = 0; i < DUET_COUNT(vectors); i++)
         DUET_TRY(duet_alloc(vectors[i], n->variables, sizeof(double)));
-    DUET_TRY(duet_alloc(&l->mean, n->classes * n->classes, sizeof(double)));
-    DUET_TRY(duet_alloc(&l->axes, n->classes * n->classes, sizeof(double)));
-    DUET_TRY(duet_alloc(&l->values, n->classes, sizeof(double)));
-    DUET_TRY(duet_alloc(&l->rows, n->weights, sizeof(float)));
-    DUET_TRY(duet_alloc(&l->curvature, duet_logistic_rows(n->problem)->rows, sizeof(float)));
-    return duet_alloc(&l->work, n->weights, sizeof(float));
+    return duet_preconditioner_new(&l->preconditioner, &n->base);
 }
 
 static void free_lane(lane *l) {
-    double *vectors[] = {l->gradient, l->step,   l->residual, l->solved, l->direction, l->product,
-                         l->trial,    l->turned, l->mean,     l->axes,   l->values};
+    double *vectors[] = {l->gradient,  l->step,    l->residual, l->solved,
+                         l->direction, l->product, l->trial};
     for (int i = 0; i < DUET_COUNT(vectors); i++) duet_release(vectors[i]);
-    duet_release(l->rows);
-    duet_release(l->curvature);
-    duet_scaling_free(&l->scaling);
-    duet_release(l->work);
+    duet_preconditioner_free(&l->preconditioner);
 }
 
 duet_status duet_newton_new(duet_newton **out, duet_logistic *problem, int64_t widest) {
@@ -105,23 +80,14 @@ duet_status duet_newton_new(duet_newton **out, duet_logistic *problem, int64_t w
     const duet_logistic_data *data = duet_logistic_rows(problem);
     DUET_DO(duet_alloc(&n, 1, sizeof *n));
     n->problem = problem;
-    n->classes = data->classes;
-    n->dim = data->dim;
-    n->weights = n->classes * n->dim;
+    n->weights = data->classes * data->dim;
     n->variables = duet_logistic_variables(problem);
     n->lane_count = data->lanes < 1 ? 1 : data->lanes;
     n->threads = duet_context_threads(duet_logistic_context(problem));
+    DUET_DO(duet_preconditioner_base_new(&n->base, problem, widest));
     DUET_DO(duet_alloc(&n->lanes, n->lane_count, sizeof *n->lanes));
     DUET_DO(duet_alloc(&n->asked, n->lane_count, sizeof *n->asked));
     for (int l = 0; l < n->lane_count; l++) DUET_DO(make_lane(n, &n->lanes[l]));
-    if (data->dim <= widest) {
-        const int64_t most = data->dim < 2048 ? 8192 : 4 * data->dim;
-        duet_linalg_set_threads(1); /* the same bits for any number of threads */
-        status = duet_scaling_new(&n->scaling, data->x, data->rows, data->dim, most, n->threads);
-        duet_linalg_set_threads(n->threads);
-        DUET_DO(status);
-        n->scaled = true;
-    }
     *out = n;
     return DUET_OK;
 done:
@@ -135,86 +101,8 @@ void duet_newton_free(duet_newton *newton) {
         free_lane(&newton->lanes[l]);
     duet_release(newton->lanes);
     duet_release(newton->asked);
-    if (newton->scaled) duet_scaling_free(&newton->scaling);
+    duet_preconditioner_base_free(&newton->base);
     duet_release(newton);
-}
-
-/* G anew where the curvature of the rows is far below that when it was made: then it is for others
- * that they still do. */
-static duet_status scale_lane(const duet_newton *n, lane *l, double spread) {
-    const duet_logistic_data *data = duet_logistic_rows(n->problem);
-    const int64_t wanted = ROWS_A_COLUMN * data->dim,
-                  count = wanted < data->rows ? wanted : data->rows;
-    if (!n->scaled || spread > 0.3 * l->scaled_at || !(spread > 0)) return DUET_OK;
-    duet_logistic_curvature(n->problem, (int)(l - n->lanes), l->curvature);
-    duet_scaling_free(&l->scaling);
-    DUET_TRY(duet_scaling_weighted(&l->scaling, data->x, l->curvature, data->rows, data->dim, count,
-                                   n->threads));
-    l->scaled_at = spread;
-    return DUET_OK;
-}
-
-/* C at the lane's last F; an old one serves while the penalty is the same and the classes are about
- * as uncertain. */
-static duet_status prepare(const duet_newton *n, lane *l) {
-    const int64_t classes = n->classes;
-    double spread = 0;
-    duet_logistic_classes(n->problem, (int)(l - n->lanes), l->mean);
-    for (int64_t k = 0; k < classes; k++) spread += l->mean[k * classes + k];
-    if (!isfinite(spread)) return DUET_OK; /* the loss says so */
-    DUET_TRY(scale_lane(n, l, spread));
-    if (l->made_for == l->penalty && spread > l->spread / 1.5 && spread < l->spread * 1.5)
-        return DUET_OK;
-    memcpy(l->axes, l->mean, (size_t)(classes * classes) * sizeof(double));
-    DUET_TRY(duet_eigen_sym_f64(classes, l->axes, l->values));
-    /* F does not see the sum of all classes: its c is 0, and rounding must not be blown up there.
-     */
-    const double floor =
-        fmax(classes > 1 ? l->values[1] : 0, fmax(1e-4 * l->values[classes - 1], 1e-12));
-    for (int64_t k = 0; k < classes; k++) l->values[k] = fmax(l->values[k], floor);
-    l->made_for = l->penalty;
-    l->spread = spread;
-    return DUET_OK;
-}
-
-/* out = U' in or U in, [K,D + 1]; fixed blocks of columns, so that bits do not depend on the
- * threads. */
-static void turn(const duet_newton *n, const lane *l, bool back, const double *in, double *out) {
-    const int64_t K = n->classes, D = n->dim, blocks = (D + BLOCK - 1) / BLOCK;
-#pragma omp parallel for schedule(static) num_threads(n->threads) if (K * n->weights > MANY)
-    for (int64_t b = 0; b < blocks; b++) {
-        const int64_t first = b * BLOCK, columns = D - first < BLOCK ? D - first : BLOCK;
-        duet_gemm_f64(!back, false, K, columns, K, 1.0, l->axes, K, in + first, D, 0.0, out + first,
-                      D);
-    }
-    for (int64_t i = 0; i < K; i++) {
-        double sum = 0;
-        for (int64_t k = 0; k < K; k++)
-            sum += (back ? l->axes[i * K + k] : l->axes[k * K + i]) * in[n->weights + k];
-        out[n->weights + i] = sum;
-    }
-}
-
-/* out = P^-1 g. The rows are scaled to a largest entry of 1 for single precision. Columns without
- * axes have unit variance and count as uncorrelated. */
-static void precondition(const duet_newton *n, lane *l, const double *g, double *out) {
-    const int64_t K = n->classes, D = n->dim;
-    double *t = l->turned, most = 0;
-    turn(n, l, false, g, t);
-    if (n->scaled) {
-        for (int64_t i = 0; i < n->weights; i++) most = fmax(most, fabs(t[i]));
-        const double shrink = most > 0 ? 1.0 / most : 0;
-        for (int64_t i = 0; i < n->weights; i++) l->rows[i] = (float)(t[i] * shrink);
-        duet_scaling_solve(l->scaling.axes != NULL ? &l->scaling : &n->scaling, l->values,
-                           fmax(l->penalty, 1e-7 * l->values[K - 1]), l->rows, l->work, K);
-        for (int64_t i = 0; i < n->weights; i++) t[i] = (double)l->rows[i] * most;
-    }
-    for (int64_t k = 0; k < K; k++) {
-        const double factor = n->scaled ? 1.0 : 1.0 / (l->values[k] + l->penalty);
-        for (int64_t c = 0; c < D; c++) t[k * D + c] *= factor;
-        t[n->weights + k] /= l->values[k];
-    }
-    turn(n, l, true, t, out);
 }
 
 static void end_lane(lane *l, bool converged) {
@@ -230,10 +118,11 @@ static void begin_step(const duet_newton *n, lane *l) {
         end_lane(l, false);
         return;
     }
-    l->status = prepare(n, l);
+    l->status =
+        duet_preconditioner_update(&l->preconditioner, &n->base, (int)(l - n->lanes), l->penalty);
     memset(l->step, 0, (size_t)n->variables * sizeof(double));
     for (int64_t i = 0; i < n->variables; i++) l->residual[i] = -l->gradient[i];
-    precondition(n, l, l->residual, l->solved);
+    duet_preconditioner_apply(&l->preconditioner, &n->base, l->penalty, l->residual, l->solved);
     copy(n, l->direction, l->solved);
     l->lowered = 0;
     l->size = l->begun = dot(l->residual, l->solved, n->variables);
@@ -281,7 +170,7 @@ static void take_curve(const duet_newton *n, lane *l) {
     add(l->step, along, l->direction, n->variables);
     add(l->residual, -along, l->product, n->variables);
     l->lowered += gain;
-    precondition(n, l, l->residual, l->solved);
+    duet_preconditioner_apply(&l->preconditioner, &n->base, l->penalty, l->residual, l->solved);
     const double left = dot(l->residual, l->solved, n->variables);
     if ((gain < 0.1 * l->lowered && left < 0.1 * l->begun) || !(left > 0) ||
         l->result->passes >= n->limits->passes) {
@@ -356,9 +245,7 @@ static void start_lanes(duet_newton *n, const double *strengths, int count, doub
         l->result = &results[i];
         l->near = false;
         l->status = DUET_OK;
-        l->made_for = -1;
-        duet_scaling_free(&l->scaling);
-        l->scaled_at = 1.0 - 1.0 / (double)n->classes; /* of w = 0 */
+        duet_preconditioner_reset(&l->preconditioner, &n->base);
         l->state = i == 0 ? LANE_OPENS : LANE_WAITS;
     }
 }
