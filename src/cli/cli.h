@@ -104,11 +104,23 @@ duet_status cli_check_setting(duet_model *model, const duet_int_list *taps,
                               const duet_int_list *pools);
 duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool);
 duet_status cli_check_head(const char *spec); /* of the family `head` */
-/* --on-bad of every command that reads a set: a field `on_bad`, a row, and what to do first. The
- * record is cli->bad; what it holds in the end is told for all commands (main.c). */
+/* --on-bad of every command that reads a data set: a field `on_bad` and its row, and cli_on_bad()
+ * before the set is opened. The record is cli->bad; main.c tells for all commands what it holds in
+ * the end. */
 #define CLI_ON_BAD_ROW(type)                     \
     DUET_TEXT(type, on_bad, "stop", "stop|skip", \
               "images that cannot be read: stop at the first, or leave them out and say so")
+/* Rows of every command that trains heads on features, in the order of its help: fields `batch`,
+ * `cache`, `cache_type`, `fresh` and `on_bad`. */
+#define CLI_FEATURE_ROWS(type)                                                     \
+    DUET_INT(type, batch, "0", 0, 4096, "images per pass; 0 = chosen"),            \
+        DUET_TEXT(type, cache, "", NULL,                                           \
+                  "folder in which features are kept; default: cache in the run"), \
+        DUET_TEXT(type, cache_type, "f32", "f32|f16",                              \
+                  "type in which they are kept; f16 takes half the room"),         \
+        DUET_BOOLEAN(type, fresh, "false",                                         \
+                     "forgets the features kept there and computes them again"),   \
+        CLI_ON_BAD_ROW(type)
 duet_status cli_on_bad(cli_state *cli, const char *on_bad);
 int64_t cli_bad_count(const cli_state *cli);
 void cli_bad_tell(const cli_state *cli); /* a warning, where there are any */

@@ -7,152 +7,18 @@
  * when the whole view fits, preprocessed images are kept, since they come again. Callbacks are
  * called by the consumer only. */
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/rng.h"
-#include "base/str.h"
-#include "data/augment/augment.h"
-#include "data/bad_images.h"
-#include "data/dataset/dataset.h"
+#include "data/loader_ring.h"
 #include "data/preprocess.h"
 
 #define CACHE_LIMIT  ((int64_t)1 << 30)
 #define MOST_WORKERS 64
 #define SLOTS_AHEAD  2 /* more slots than workers */
-
-enum { COLOUR, ALPHA, LOSSES };
-
-enum { MARK_NEW, MARK_FILLING, MARK_KEPT, MARK_BAD };
-
-typedef struct loader_slot {
-    uint8_t *pixels, *scratch;
-    int32_t *labels;
-    int64_t *index, *row; /* row in the split, row of the view */
-    int64_t position, count;
-    enum { SLOT_FREE, SLOT_FILLING, SLOT_READY } state;
-    duet_status status;
-    duet_failure failure; /* why, when status is not OK */
-    duet_str notes;       /* corrupt images found, a line each */
-    int64_t bad;
-    int64_t lost[LOSSES], lost_row[LOSSES]; /* images that lost something, and one of them */
-} loader_slot;
-
-struct duet_loader {
-    duet_context *ctx;
-    const duet_dataset *dataset;
-    duet_split split;
-    int64_t *view, *order; /* the view's rows; order of the epoch being claimed */
-    int64_t count, epoch;
-    duet_loader_options options;
-    duet_augment_chain chain;
-    bool skip;
-    int64_t row_bytes;
-    uint8_t *cache;     /* count rows, or NULL */
-    atomic_uchar *mark; /* count marks */
-    loader_slot *slots;
-    int64_t depth, claimed, delivered, next_position; /* batches; position of the next claim */
-    loader_slot *held;                                /* the slot the consumer looks at */
-    pthread_t *threads;
-    int started;
-    bool stop, synced;
-    pthread_mutex_t lock;
-    pthread_cond_t filled, freed;
-    int64_t skipped;
-    int64_t lost[LOSSES]; /* of the first pass */
-};
-
-/* ---- one row ---- */
-
-/* Reads row k of the view; a row known as bad fails without a message. */
-static duet_status load_row(duet_loader *loader, int64_t k, uint8_t *out, bool *known_bad,
-                            unsigned *lost) {
-    const size_t bytes = (size_t)loader->row_bytes;
-    const unsigned char mark = atomic_load_explicit(&loader->mark[k], memory_order_acquire);
-    *known_bad = mark == MARK_BAD;
-    if (*known_bad) return DUET_FORMAT;
-    if (mark == MARK_KEPT) {
-        memcpy(out, loader->cache + k * loader->row_bytes, bytes);
-        return DUET_OK;
-    }
-    DUET_TRY(duet_dataset_read_all(loader->dataset, loader->split, loader->view[k],
-                                   &loader->options.preprocess, out, lost));
-    unsigned char expected = MARK_NEW;
-    if (loader->cache != NULL &&
-        atomic_compare_exchange_strong(&loader->mark[k], &expected, MARK_FILLING)) {
-        memcpy(loader->cache + k * loader->row_bytes, out, bytes);
-        atomic_store_explicit(&loader->mark[k], MARK_KEPT, memory_order_release);
-    }
-    return DUET_OK;
-}
-
-/* Each row of the view comes once in the first pass. */
-static void note_losses(const duet_loader *loader, loader_slot *slot, int64_t position, int64_t row,
-                        unsigned lost) {
-    static const unsigned bits[LOSSES] = {DUET_IMAGE_LOST_COLOUR, DUET_IMAGE_LOST_ALPHA};
-    if (position - loader->options.start >= loader->count) return;
-    for (int k = 0; k < LOSSES; k++) {
-        if ((lost & bits[k]) == 0) continue;
-        if (slot->lost[k]++ == 0) slot->lost_row[k] = row;
-    }
-}
-
-/* Row i of the slot, or nothing where its image is bad; `filled` rows stand before it. */
-static duet_status fill_good_row(duet_loader *loader, loader_slot *slot, int64_t i,
-                                 int64_t *filled) {
-    const int64_t k = slot->row[i], index = loader->view[k];
-    uint8_t *out = slot->pixels + *filled * loader->row_bytes;
-    bool known_bad = false;
-    unsigned lost = 0;
-    if (duet_bad_images_reason(loader->options.bad, loader->split, index) != NULL) return DUET_OK;
-    const duet_status status = load_row(loader, k, out, &known_bad, &lost);
-    if (status != DUET_OK)
-        return duet_bad_images_take(loader->options.bad, loader->split, index, status);
-    if (lost != 0) note_losses(loader, slot, slot->position + i, index, lost);
-    slot->index[*filled] = index;
-    slot->labels[*filled] = duet_dataset_label(loader->dataset, loader->split, index);
-    duet_augment_chain_apply(&loader->chain, loader->options.seed, (uint64_t)(slot->position + i),
-                             out, slot->scratch, loader->options.preprocess.size,
-                             loader->options.preprocess.channels);
-    ++*filled;
-    return DUET_OK;
-}
-
-/* Fills row i of the slot; with skip, row k+1, k+2, … of the view stand in for a bad one. */
-static duet_status fill_row(duet_loader *loader, loader_slot *slot, int64_t i) {
-    uint8_t *out = slot->pixels + i * loader->row_bytes;
-    int64_t k = slot->row[i];
-    for (int64_t tries = 0; tries < loader->count; tries++, k = (k + 1) % loader->count) {
-        bool known_bad = false;
-        unsigned lost = 0;
-        const duet_status status = load_row(loader, k, out, &known_bad, &lost);
-        if (status == DUET_OK) {
-            if (lost != 0) note_losses(loader, slot, slot->position + i, loader->view[k], lost);
-            slot->index[i] = loader->view[k];
-            slot->labels[i] = duet_dataset_label(loader->dataset, loader->split, loader->view[k]);
-            duet_augment_chain_apply(&loader->chain, loader->options.seed,
-                                     (uint64_t)(slot->position + i), out, slot->scratch,
-                                     loader->options.preprocess.size,
-                                     loader->options.preprocess.channels);
-            return DUET_OK;
-        }
-        if (known_bad) continue;
-        if (!loader->skip || duet_error_cause() != DUET_CAUSE_BAD_IMAGE) return status;
-        unsigned char expected = MARK_NEW;
-        if (atomic_compare_exchange_strong(&loader->mark[k], &expected,
-                                           MARK_BAD)) { /* found first by this worker */
-            duet_str_format(&slot->notes, "%s\n", duet_error_message());
-            slot->bad++;
-        }
-    }
-    return duet_fail(DUET_FORMAT, "data set '%s': none of the %lld images of split %s can be read",
-                     loader->dataset->info.name, (long long)loader->count,
-                     duet_split_name(loader->split));
-}
 
 /* ---- workers ---- */
 
@@ -179,22 +45,6 @@ static bool plan_batch(duet_loader *loader, loader_slot *slot) {
     return true;
 }
 
-static void fill_slot(duet_loader *loader, loader_slot *slot) {
-    slot->status = DUET_OK;
-    slot->bad = 0;
-    memset(slot->lost, 0, sizeof slot->lost);
-    duet_str_free(&slot->notes);
-    int64_t filled = 0;
-    for (int64_t i = 0; i < slot->count; i++) {
-        slot->status = loader->options.bad != NULL ? fill_good_row(loader, slot, i, &filled)
-                                                   : fill_row(loader, slot, i);
-        if (slot->status == DUET_OK) continue;
-        duet_failure_take(&slot->failure);
-        return;
-    }
-    if (loader->options.bad != NULL) slot->count = filled;
-}
-
 static void *work(void *user) {
     duet_loader *loader = user;
     pthread_mutex_lock(&loader->lock);
@@ -207,7 +57,7 @@ static void *work(void *user) {
         if (!plan_batch(loader, slot)) break;
         loader->claimed++;
         pthread_mutex_unlock(&loader->lock);
-        fill_slot(loader, slot);
+        duet_loader_fill(loader, slot);
         pthread_mutex_lock(&loader->lock);
         slot->state = SLOT_READY;
         pthread_cond_broadcast(&loader->filled);
@@ -251,10 +101,10 @@ static void give_back(duet_loader *loader) {
 
 /* The first of a kind is told with its name; all of them when the loader is closed. */
 static void log_losses(duet_loader *loader, const loader_slot *slot) {
-    static const char *const words[LOSSES] = {
+    static const char *const words[LOADER_LOSSES] = {
         "is in colour and is read as grey",
         "has transparent pixels, which are composed over white"};
-    for (int k = 0; k < LOSSES; k++) {
+    for (int k = 0; k < LOADER_LOSSES; k++) {
         char name[512];
         const bool first = loader->lost[k] == 0;
         loader->lost[k] += slot->lost[k];
@@ -263,7 +113,7 @@ static void log_losses(duet_loader *loader, const loader_slot *slot) {
         duet_log(
             loader->ctx, DUET_LOG_WARNING, "data set '%s': '%s' %s%s", loader->dataset->info.name,
             name, words[k],
-            k == COLOUR && loader->dataset->info.channels == 1
+            k == LOADER_LOST_COLOUR && loader->dataset->info.channels == 1
                 ? ", as the set was taken for grey by the images looked at; to train in colour "
                   "give the network three channels (--arch NAME:in_channels=3)"
                 : "");
@@ -271,10 +121,10 @@ static void log_losses(duet_loader *loader, const loader_slot *slot) {
 }
 
 static void sum_up_losses(const duet_loader *loader) {
-    static const char *const words[LOSSES] = {"images in colour were read as grey",
-                                              "images with transparent pixels were composed over "
+    static const char *const words[LOADER_LOSSES] = {
+        "images in colour were read as grey", "images with transparent pixels were composed over "
                                               "white"};
-    for (int k = 0; k < LOSSES; k++)
+    for (int k = 0; k < LOADER_LOSSES; k++)
         if (loader->lost[k] > 1)
             duet_log(loader->ctx, DUET_LOG_WARNING, "data set '%s': %lld %s",
                      loader->dataset->info.name, (long long)loader->lost[k], words[k]);

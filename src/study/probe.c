@@ -8,11 +8,10 @@
 
 #include "base/context.h"
 #include "base/error.h"
-#include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "study/budget.h"
+#include "study/probe_save.h"
 #include "study/study.h"
 
 /* Training rows that are measured where the time is limited, and the fewest. */
@@ -137,25 +136,6 @@ static duet_status keep_details(duet_probe_result *out, const duet_accuracy *acc
     return DUET_OK;
 }
 
-static duet_status save_head(const probe *p, const duet_model *model, const duet_head *head) {
-    char path[DUET_PATH_SIZE];
-    const duet_dataset_info *info = duet_dataset_describe(p->dataset);
-    duet_head_card card = {.t = p->options->t,
-                           .tap = p->options->tap,
-                           .pool = p->options->pool,
-                           .noise_seed = p->options->seed,
-                           .model_hash = duet_model_hash(model),
-                           .top1 = p->out->top1,
-                           .class_count = info->class_count,
-                           .class_names = info->class_names};
-    (void)duet_copy_text(card.head, sizeof card.head, p->options->head);
-    (void)duet_copy_text(card.data, sizeof card.data, info->name);
-    DUET_TRY(duet_path_join(path, p->folder, "head.safetensors"));
-    DUET_TRY(duet_head_save(head, &card, path));
-    DUET_TRY(duet_path_join(path, p->folder, "../head.safetensors")); /* the run's newest head */
-    return duet_head_save(head, &card, path);
-}
-
 /* The model's own row: several noise draws of the test images, details, neighbours, the saved head.
  */
 static duet_status probe_model(probe *p, duet_model *model, const duet_feature_table *train,
@@ -190,7 +170,7 @@ static duet_status probe_model(probe *p, duet_model *model, const duet_feature_t
         square += (out->top1_seeds[s] - out->top1) * (out->top1_seeds[s] - out->top1);
     out->top1_std = out->seeds > 1 ? sqrt(square / (out->seeds - 1)) : 0.0;
     row->top1 = out->top1;
-    DUET_DO(save_head(p, model, head));
+    DUET_DO(duet_probe_save_head(p->out, p->options, model, p->dataset, head, p->folder));
 done:
     return status;
 }
@@ -316,56 +296,6 @@ done:
     return status;
 }
 
-static json_t *rows_json(const duet_probe_result *r) {
-    json_t *rows = json_array();
-    for (int i = 0; i < r->row_count; i++) {
-        const duet_probe_row *row = &r->rows[i];
-        json_array_append_new(rows,
-                              json_pack("{s:s,s:I,s:i,s:i,s:I,s:f,s:f,s:f}", "reader", row->reader,
-                                        "t", (json_int_t)row->t, "tap", row->tap, "pool", row->pool,
-                                        "dim", (json_int_t)row->dim, "strength", row->strength,
-                                        "top1", row->top1, "val_top1", row->val_top1));
-    }
-    return rows;
-}
-
-static duet_status save_result(const probe *p, const duet_model *model) {
-    const duet_probe_result *r = p->out;
-    const duet_dataset_info *info = duet_dataset_describe(p->dataset);
-    json_t *seeds = json_array(), *top1 = json_array(), *names = json_array(),
-           *classes = json_array(), *confusion = json_array();
-    char hash[32];
-    for (int s = 0; s < r->seeds; s++) {
-        json_array_append_new(seeds, duet_json_u64(p->options->seed + (uint64_t)s));
-        json_array_append_new(top1, json_real(r->top1_seeds[s]));
-    }
-    for (int k = 0; k < r->classes; k++) {
-        json_t *row = json_array();
-        json_array_append_new(names, json_string(info->class_names[k]));
-        json_array_append_new(classes,
-                              isfinite(r->per_class[k]) ? json_real(r->per_class[k]) : json_null());
-        for (int j = 0; j < r->classes; j++)
-            json_array_append_new(row, json_integer((json_int_t)r->confusion[k * r->classes + j]));
-        json_array_append_new(confusion, row);
-    }
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
-    json_t *root = json_pack(
-        "{s:s,s:s,s:s,s:s,s:{s:I,s:i,s:i},s:s,s:f,s:f,s:f,s:f,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:s,"
-        "s:i,s:o,s:o,s:{s:f,s:f},s:f}",
-        "command", "probe", "data", info->name, "model_hash", hash, "head", p->options->head,
-        "setting", "t", (json_int_t)p->options->t, "tap", p->options->tap, "pool", p->options->pool,
-        "setting_from", p->options->setting_from != NULL ? p->options->setting_from : "given",
-        "top1", r->top1, "top1_std", r->top1_std, "top5", r->top5, "mean_class", r->mean_class,
-        "noise_seeds", seeds, "top1_seeds", top1, "train_rows", (json_int_t)r->train_rows,
-        "test_rows", (json_int_t)r->test_rows, "class_names", names, "per_class", classes,
-        "confusion", confusion, "rows", rows_json(r), "neighbours",
-        p->options->neighbours > 0 ? "neighbours.png" : "", "neighbours_k", DUET_STUDY_NEIGHBOURS,
-        "features", duet_study_work_json(&r->features), "left_out",
-        duet_study_bad_json(p->options->bad), "timings", "features", r->features.seconds, "head",
-        r->seconds_head, "seconds", r->seconds);
-    return duet_study_write(p->folder, "result.json", root);
-}
-
 /* All readers on the same images. Where one of them finds an image that others could read, all
  * begin anew without it; what they have computed is in the cache. */
 static duet_status probe_readers(probe *p, duet_model *model, duet_model *random) {
@@ -401,7 +331,7 @@ duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *mo
     if (options->random_row) DUET_DO(duet_model_random(ctx, &random, model, options->seed + 1));
     DUET_DO(probe_readers(&p, model, random));
     result.seconds = duet_clock() - start;
-    DUET_DO(save_result(&p, model));
+    DUET_DO(duet_probe_save(&result, &own, model, dataset, folder));
     *out = result;
     memset(&result, 0, sizeof result);
 done:

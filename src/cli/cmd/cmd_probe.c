@@ -31,14 +31,7 @@ static const duet_param params[] = {
     DUET_INT(probe_options, neighbours, "6", 0, 64,
              "test images shown with their nearest training images"),
     DUET_SEED(probe_options, seed, "0", "seed of the split and the noise"),
-    DUET_INT(probe_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
-    DUET_TEXT(probe_options, cache, "", NULL,
-              "folder in which features are kept; default: cache in the run"),
-    DUET_TEXT(probe_options, cache_type, "f32", "f32|f16",
-              "type in which they are kept; f16 takes half the room"),
-    DUET_BOOLEAN(probe_options, fresh, "false",
-                 "forgets the features kept there and computes them again"),
-    CLI_ON_BAD_ROW(probe_options),
+    CLI_FEATURE_ROWS(probe_options),
 };
 
 /* Sweeps where no setting is known: probe without settings just works. */

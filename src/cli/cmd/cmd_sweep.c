@@ -28,14 +28,7 @@ static const duet_param params[] = {
     DUET_TEXT(sweep_options, head, "linear", NULL, "head"),
     DUET_BOOLEAN(sweep_options, baselines, "true", "raw pixels and random weights beside it"),
     DUET_SEED(sweep_options, seed, "0", "seed of the rows and the noise"),
-    DUET_INT(sweep_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
-    DUET_TEXT(sweep_options, cache, "", NULL,
-              "folder in which features are kept; default: cache in the run"),
-    DUET_TEXT(sweep_options, cache_type, "f32", "f32|f16",
-              "type in which they are kept; f16 takes half the room"),
-    DUET_BOOLEAN(sweep_options, fresh, "false",
-                 "forgets the features kept there and computes them again"),
-    CLI_ON_BAD_ROW(sweep_options),
+    CLI_FEATURE_ROWS(sweep_options),
 };
 
 /* --rows where it is not "all". */
