@@ -11,7 +11,7 @@
 #include "io/kind.h"
 
 #define MAX_DEFLATED ((uint64_t)16 << 30)
-#define MAX_RATIO    1032u /* what DEFLATE can hold in a byte */
+#define MAX_RATIO    1032u /* DEFLATE expands a byte to at most this many */
 #define MAX_MEMBERS  (1 << 20)
 
 duet_status duet_archive_open(zip_t **out, const char *path) {
@@ -24,7 +24,7 @@ duet_status duet_archive_open(zip_t **out, const char *path) {
         const bool other = words != NULL && strstr(words, "zip archive") == NULL;
         const duet_status status =
             duet_fail(DUET_FORMAT, "%s: %s",
-                      other ? "it is no zip archive" : "damaged or cut-off zip archive",
+                      other ? "it is not a zip archive" : "damaged or cut-off zip archive",
                       other ? words : zip_error_strerror(&error));
         zip_error_fini(&error);
         return status;
@@ -56,13 +56,13 @@ static duet_status check_sizes(const zip_stat_t *stat, const char *name) {
                : DUET_OK;
 }
 
-/* What keeps a member from being read, as a noun phrase for many of them; NULL: nothing. */
+/* Why a member cannot be read, as a plural noun phrase; NULL where it can. */
 static const char *trouble_of(const zip_stat_t *stat) {
     if (duet_path_leads_outside(stat->name))
         return "members with a name that leads outside of the archive";
     if (stat->encryption_method != ZIP_EM_NONE) return "members that are encrypted";
     if (stat->comp_method != ZIP_CM_STORE && stat->comp_method != ZIP_CM_DEFLATE)
-        return "members of a compression other than DEFLATE";
+        return "members compressed by a method other than DEFLATE";
     return NULL;
 }
 
@@ -83,7 +83,7 @@ static duet_archive_member member_of(const zip_stat_t *stat, int64_t index) {
                                  .stored = stat->comp_method == ZIP_CM_STORE};
 }
 
-/* Links that Unix has put in have the file's mode beside them. */
+/* A symbolic link that was archived on Unix has its mode in the external attributes. */
 static bool is_link(zip_t *zip, int64_t index) {
     zip_uint8_t system = 0;
     zip_uint32_t attributes = 0;
@@ -144,7 +144,7 @@ duet_status duet_archive_read(zip_file_t *file, void *dst, int64_t count, const 
 
 duet_status duet_archive_end(zip_file_t *file, const char *name) {
     char more = 0;
-    /* reading past the end makes libzip check the CRC */
+    /* libzip checks the CRC when it reads past the end */
     if (zip_fread(file, &more, 1) == 0) return DUET_OK;
     return duet_fail(DUET_FORMAT, "'%s' is damaged: %s", name,
                      zip_error_strerror(zip_file_get_error(file)));

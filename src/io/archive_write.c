@@ -12,13 +12,14 @@
 #include "base/system.h"
 #include "io/archive.h"
 
-/* What libzip reads a new member from: its head, then the elements, converted a part at a time. */
+/* The source from which libzip reads a new member: its head, then the elements, converted part by
+ * part. */
 typedef struct source {
     const duet_archive_part *part;
     int64_t next;      /* element to convert */
     const uint8_t *at; /* bytes ready to be given */
     int64_t left;      /* how many */
-    uint8_t *space;    /* [ROOM]; one for all, since libzip reads a member after the other */
+    uint8_t *space;    /* [ROOM]; shared by all, since libzip reads one member after the other */
 } source;
 
 enum { ROOM = 4096 };
@@ -73,7 +74,7 @@ static zip_int64_t on_source(void *user, void *data, zip_uint64_t size, zip_sour
     }
     case ZIP_SOURCE_CLOSE:
     case ZIP_SOURCE_FREE:
-        return 0; /* the memory is freed after the archive */
+        return 0; /* the buffers are freed after the archive is closed */
     default:
         return -1;
     }
@@ -89,7 +90,7 @@ static duet_status add_part(zip_t *zip, source *s) {
         if (from != NULL) zip_source_free(from);
         return duet_fail(DUET_ARG, "cannot add '%s': %s", name, zip_strerror(zip));
     }
-    /* 1980-01-01, the earliest a zip knows */
+    /* 1980-01-01, the earliest time of the zip format */
     if (zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0) != 0 ||
         zip_file_set_dostime(zip, (zip_uint64_t)index, 0, 1 << 5 | 1, 0) != 0)
         return duet_fail(DUET_IO, "cannot add '%s': %s", name, zip_strerror(zip));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * io/bilinear.c: bilinear resampling of values, by two conventions (resize.h). Computed in f32 in
- * the order of PyTorch's code: between the columns of two rows, then between these. */
+ * io/bilinear.c: bilinear resampling by two conventions (resize.h). Computed in f32 in PyTorch's
+ * order: between the columns of two rows, then between the rows. */
 #include "base/error.h"
 #include "base/mem.h"
 #include "io/resize.h"
 
-typedef struct place { /* between two neighbours */
+typedef struct place { /* two neighbours */
     int64_t low, high;
-    float weight; /* of high */
+    float weight; /* weight of `high` */
 } place;
 
 static void find_places(place *out, int64_t from, int64_t to, duet_bilinear how) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * io/exif.c: finds the EXIF block of a file by walking its segments, and in it the tag 0x0112 of
- * the first directory. Source: JEITA CP-3451 (Exif 2.3), section 4.6; the orientations as TIFF 6.0,
- * page 36, has them. */
+ * io/exif.c: finds the EXIF block of a file by walking its segments, and in its first directory the
+ * tag 0x0112. Source: JEITA CP-3451 (Exif 2.3), section 4.6; the orientations are those of TIFF
+ * 6.0, page 36. */
 #include "io/exif.h"
 
 #include <string.h>
@@ -28,8 +28,8 @@ static uint32_t little(const uint8_t *at, int bytes) {
     return value;
 }
 
-/* Segments stand before the scan; each begins FF, its kind, two bytes of length that count
- * themselves. */
+/* Segments come before the scan; each begins with FF, its kind, and a length of two bytes that
+ * includes these two. */
 static span in_jpeg(span file) {
     for (int64_t at = 2;
          at + 4 <= file.size && file.data[at] == 0xFF && file.data[at + 1] != 0xDA;) {
@@ -55,7 +55,7 @@ static span in_png(span file) {
 }
 
 /* Chunks: name, length, data, and a byte where the length is odd. Some writers put "Exif\0\0"
- * before it, as in JPEG. */
+ * before the block, as in JPEG. */
 static span in_webp(span file) {
     for (int64_t at = 12; at + 8 <= file.size;) {
         const int64_t length = little(file.data + at + 4, 4);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * io/image.h: 8-bit images, interleaved HWC. The family `image` holds the file formats; a file is
- * detected from its content. Treatment, the same for all formats: grey+alpha and RGBA are composed
- * over white, palettes are expanded, 16-bit samples keep their high byte, and the image is turned
- * as its EXIF orientation says. */
+ * detected from its content. All formats are treated alike: grey+alpha and RGBA are composited over
+ * white, palettes are expanded, 16-bit samples keep their high byte, and the image is turned as its
+ * EXIF orientation says. */
 #ifndef DUET_IO_IMAGE_H
 #define DUET_IO_IMAGE_H
 
@@ -17,7 +17,7 @@ typedef struct duet_image {
     int64_t width, height;
     int channels; /* 1 or 3 */
     uint8_t *pixels;
-    unsigned lost; /* of what the file has: pixels in colour that became grey, transparent ones */
+    unsigned lost; /* what the file had and the result lacks: colour, transparency */
 } duet_image;
 
 /* channels: 1 or 3 converts (grey = Pillow's L: (19595 R + 38470 G + 7471 B + 32768) >> 16), 0
@@ -29,8 +29,9 @@ DUET_NODISCARD duet_status duet_image_read(duet_image *out, const char *path, in
 DUET_NODISCARD duet_status duet_image_new(duet_image *out, int64_t width, int64_t height,
                                           int channels);
 void duet_image_free(duet_image *image);
-bool duet_image_known(const uint8_t *bytes,
-                      int64_t size);          /* would some format decode it? (magic only) */
+bool duet_image_known(
+    const uint8_t *bytes,
+    int64_t size); /* Whether some format would decode it, by its signature alone. */
 bool duet_image_name_known(const char *name); /* .png .jpg .jpeg … (any case) */
 
 /* PNG with optional text chunks (pairs key, value; may be NULL). */
@@ -42,7 +43,7 @@ DUET_NODISCARD duet_status duet_image_encode_png(duet_bytes *out, const duet_ima
 DUET_NODISCARD duet_status duet_image_write_png(const char *path, const duet_image *image,
                                                 const duet_image_text *texts, int count);
 
-/* A member of the family. */
+/* A file format: a member of the family. */
 typedef struct duet_image_format {
     duet_entry info;
     bool (*detect)(const uint8_t *bytes, int64_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * io/image_zip.h: images in a zip as NVlabs/edm and StyleGAN read them: uncompressed members
+ * io/image_zip.h: a zip of images as NVlabs/edm and StyleGAN read it: uncompressed members
  * 00000/img00000000.png, a thousand per folder, and dataset.json with {"labels": [[name, class],
  * …]} or null. */
 #ifndef DUET_IO_IMAGE_ZIP_H

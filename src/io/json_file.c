@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "io/store/store.h"
 
-/* Puts texts of the same length in the place of Python's numbers that JSON has not. */
+/* Replaces the numbers of Python that JSON lacks by texts of the same length. */
 static void mend_numbers(char *text, int64_t size) {
     static const struct {
         const char *number, *instead;

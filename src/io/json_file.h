@@ -7,10 +7,10 @@
 
 #include <duet/base.h>
 
-/* The object in a file of at most `most` bytes; the caller releases it. Beyond JSON, what Python
- * writes is taken: NaN, Infinity and -Infinity become texts ("N", "Infini"), so that only who needs
- * such a number misses it; a byte order mark is passed over. DUET_FORMAT says what the file is
- * instead. */
+/* The object in a file of at most `most` bytes; the caller releases it. Two extensions of Python
+ * are accepted: NaN, Infinity and -Infinity become texts ("N", "Infini"), so that only readers that
+ * need such a number fail, and a byte order mark is skipped. DUET_FORMAT: the message says what the
+ * file is instead. */
 DUET_NODISCARD duet_status duet_json_read(json_t **out, const char *path, int64_t most);
 
 #endif

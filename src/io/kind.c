@@ -20,7 +20,7 @@ typedef struct signature {
 
 static const signature signatures[] = {
     {0, "version https://git-lfs.github.com/spec", 39,
-     "a pointer of Git LFS, whose file was not downloaded ('git lfs pull')"},
+     "a Git LFS pointer whose file was not downloaded ('git lfs pull')"},
     {0, "\xFF\xD8\xFF", 3, "a JPEG image"},
     {0, "\x89PNG\r\n\x1A\n", 8, "a PNG image"},
     {8, "WEBP", 4, "a WebP image"},
@@ -115,7 +115,7 @@ bool duet_name_ends(const char *name, const char *endings) {
     return false;
 }
 
-/* Is the word one of the list's, with blanks around each? */
+/* Whether the word is in the list, in which every word stands between blanks. */
 static bool listed(const char *list, const char *ending) {
     char word[20];
     snprintf(word, sizeof word, " %s ", ending + 1);

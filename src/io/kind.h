@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * io/kind.h: what a file is, by its first bytes and by its ending; for messages that name the true
- * reason, and to tell images from what lies beside them. */
+ * io/kind.h: what a file is, by its first bytes and by its extension; for messages that name the
+ * real reason, and to tell images from the files beside them. */
 #ifndef DUET_IO_KIND_H
 #define DUET_IO_KIND_H
 
@@ -9,21 +9,21 @@
 
 /* "a GIF image", "an HTML page, …"; NULL where the bytes do not tell. */
 const char *duet_kind_of_bytes(const uint8_t *bytes, int64_t size);
-/* The same of a file; NULL also where it cannot be read. */
+/* The same for a file; NULL also where it cannot be read. */
 const char *duet_kind_of_file(const char *path);
 
 typedef enum duet_name_kind {
-    DUET_NAME_IMAGE,       /* of a format that is read */
-    DUET_NAME_OTHER_IMAGE, /* of one that is not */
+    DUET_NAME_IMAGE,       /* an image of a format that is read */
+    DUET_NAME_OTHER_IMAGE, /* an image of a format that is not read */
     DUET_NAME_ARCHIVE,
     DUET_NAME_LIST,   /* tables: .csv, .jsonl, … */
-    DUET_NAME_OTHER,  /* certainly no image */
-    DUET_NAME_UNKNOWN /* the ending does not tell, or there is none */
+    DUET_NAME_OTHER,  /* certainly not an image */
+    DUET_NAME_UNKNOWN /* unknown extension, or none */
 } duet_name_kind;
 duet_name_kind duet_kind_of_name(const char *name);
-/* Does the name end in one of these, ".tar .tar.gz", in any case? */
+/* Whether the name ends in one of these, ".tar .tar.gz", in upper or lower case. */
 bool duet_name_ends(const char *name, const char *endings);
-/* ".bmp" of "a/X.BMP", in small letters; "" where there is none. */
+/* The extension in lower case, ".bmp" of "a/X.BMP"; "" where there is none. */
 void duet_name_ending(char out[16], const char *name);
 
 #endif

@@ -30,7 +30,7 @@ static duet_status push_text(machine *m, duet_pickle_kind kind, int length_bytes
     node *n = NULL;
     DUET_TRY(duet_pickle_take_number(m, length_bytes, &size));
     if (size > MOST_TEXT && !large) return duet_pickle_damaged(m, "a text of over 16 MiB");
-    if (size > INT64_MAX) return duet_pickle_damaged(m, "bytes without end");
+    if (size > INT64_MAX) return duet_pickle_damaged(m, "bytes of more than 2^63 - 1");
     DUET_TRY(duet_pickle_take(m, (int64_t)size, &from));
     DUET_TRY(duet_pickle_push_new(m, size > MOST_TEXT ? DUET_PICKLE_BYTES : kind, &n));
     n->count = (int64_t)size;
@@ -99,7 +99,7 @@ static duet_status fill(machine *m, int64_t count, duet_pickle_kind kind) {
     if (duet_pickle_above(m) < count + 1) return duet_pickle_damaged(m, "the stack is empty");
     node *const to = m->stack[m->depth - count - 1];
     if (to->kind == DUET_PICKLE_OBJECT &&
-        duet_pickle_is_unknown(to)) { /* of a class of dicts, lists or sets */
+        duet_pickle_is_unknown(to)) { /* an unknown class derived from dict, list or set */
         to->kind = kind;
         to->count = 0;
     }

@@ -2,9 +2,9 @@
  * io/pickle.h: reads Python pickles as data. A pickle is a program for a stack machine that may
  * call anything; here nothing is ever called: what a file would call becomes a node that names it.
  * Names that are not on the reader's list are refused; a list that ends with DUET_PICKLE_OTHERS
- * takes them too, as values of unknown kind, but for those that run programs. Opcodes of protocols
- * 2 to 5 that write data; all others are refused with their place.
- * Source: Python's pickletools (the description of the opcodes). */
+ * accepts them too, as values of unknown kind, except those that run programs. The opcodes of
+ * protocols 2 to 5 that describe data are read; all others are refused with their offset. Source:
+ * Python's pickletools (the description of the opcodes). */
 #ifndef DUET_IO_PICKLE_H
 #define DUET_IO_PICKLE_H
 
@@ -18,7 +18,7 @@ typedef struct duet_pickle_global {
 
 #define DUET_PICKLE_DICT_MAKER 0    /* calling it gives a dict */
 #define DUET_PICKLE_UNKNOWN    (-1) /* a name that is not on the list; what it makes is unknown */
-/* Last of a list: other names are let through as DUET_PICKLE_UNKNOWN. */
+/* The last entry of a list that accepts all other names, as DUET_PICKLE_UNKNOWN. */
 #define DUET_PICKLE_OTHERS \
     { "*", "*", DUET_PICKLE_UNKNOWN, 0 }
 
@@ -27,7 +27,7 @@ typedef enum duet_pickle_kind {
     DUET_PICKLE_BOOL,
     DUET_PICKLE_INT,
     DUET_PICKLE_FLOAT,
-    DUET_PICKLE_TEXT, /* UTF-8 as it stands in the file */
+    DUET_PICKLE_TEXT, /* the bytes of the file, not checked to be UTF-8 */
     DUET_PICKLE_BYTES,
     DUET_PICKLE_TUPLE,
     DUET_PICKLE_LIST,
@@ -38,8 +38,8 @@ typedef enum duet_pickle_kind {
     DUET_PICKLE_PERSISTENT, /* item 0: an id of something outside the pickle */
 } duet_pickle_kind;
 
-/* Nodes may be shared, and in a hostile file contain themselves: a walk has to bound its depth and
- * its steps. */
+/* Nodes may be shared, and in a hostile file a node may contain itself: a walk has to bound its
+ * depth and its number of steps. */
 typedef struct duet_pickle_node {
     duet_pickle_kind kind;
     int64_t integer; /* BOOL, INT */
@@ -49,7 +49,7 @@ typedef struct duet_pickle_node {
     const char *text;
     const duet_pickle_global *global;
     struct duet_pickle_node **item;
-    struct duet_pickle_node *state; /* OBJECT: what its attributes were set from, or NULL */
+    struct duet_pickle_node *state; /* OBJECT: the value its attributes are set from, or NULL */
     int64_t count, capacity;
 } duet_pickle_node;
 
@@ -61,7 +61,7 @@ DUET_NODISCARD duet_status duet_pickle_parse(const duet_pickle_node **out, int64
                                              int64_t at, const duet_pickle_global *allowed,
                                              int allowed_count);
 
-/* The value of `key` in a dict; NULL where it is not there, or `node` is no dict. */
+/* The value of `key` in a dict; NULL where it is missing or `node` is not a dict. */
 const duet_pickle_node *duet_pickle_find(const duet_pickle_node *node, const char *key);
 
 #endif

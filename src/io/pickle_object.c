@@ -51,12 +51,12 @@ static duet_status push_global(machine *m, const char *module, int64_t module_si
     DUET_TRY(duet_arena_status(m->arena));
     const duet_pickle_global *const found = lookup(m, from, what);
     if (found == NULL)
-        return duet_advised(duet_fail(
-            DUET_UNSUPPORTED,
-            "the file wants '%.100s.%.100s' (byte %lld): refused, it may run code where it is "
-            "allowed, and tensors need no such thing; of a file that you trust save the "
-            "weights alone: torch.save(model.state_dict(), 'weights.pt')",
-            from, what, (long long)duet_pickle_place(m)));
+        return duet_advised(
+            duet_fail(DUET_UNSUPPORTED,
+                      "the file wants '%.100s.%.100s' (byte %lld): refused, since it may run code "
+                      "and tensors do not need it; if you trust the file, save the weights alone: "
+                      "torch.save(model.state_dict(), 'weights.pt')",
+                      from, what, (long long)duet_pickle_place(m)));
     DUET_TRY(duet_pickle_push_new(m, DUET_PICKLE_GLOBAL, &n));
     n->global = found;
     return DUET_OK;
@@ -75,7 +75,7 @@ duet_status duet_pickle_global_of_stack(machine *m) {
     DUET_TRY(duet_pickle_pop(m, &name));
     DUET_TRY(duet_pickle_pop(m, &module));
     if (name->kind != DUET_PICKLE_TEXT || module->kind != DUET_PICKLE_TEXT)
-        return duet_pickle_damaged(m, "a name that is no text");
+        return duet_pickle_damaged(m, "a name that is not a text");
     if (name->count > DUET_PICKLE_MOST_NAME || module->count > DUET_PICKLE_MOST_NAME)
         return duet_pickle_damaged(m, "a name of over 1024 bytes");
     return push_global(m, module->text, module->count, name->text, name->count);
@@ -99,7 +99,7 @@ static bool may_be_called(const machine *m, const node *callee) {
 static duet_status make_object(machine *m, const node *callee, const node *args) {
     node *n = NULL;
     if (!may_be_called(m, callee) || args->kind != DUET_PICKLE_TUPLE)
-        return duet_pickle_damaged(m, "a call of something that is no name");
+        return duet_pickle_damaged(m, "a call of something that is not a name");
     const duet_pickle_global *const global =
         callee->kind == DUET_PICKLE_PERSISTENT ? &m->allowed[m->allowed_count - 1] : callee->global;
     const bool dict = global->role == DUET_PICKLE_DICT_MAKER;
@@ -111,7 +111,7 @@ static duet_status make_object(machine *m, const node *callee, const node *args)
         if ((pairs->item[i]->kind != DUET_PICKLE_TUPLE &&
              pairs->item[i]->kind != DUET_PICKLE_LIST) ||
             pairs->item[i]->count != 2)
-            return duet_pickle_damaged(m, "a dict of something that is no pair");
+            return duet_pickle_damaged(m, "a dict of something that is not a pair");
         DUET_TRY(duet_pickle_add_items(m, n, pairs->item[i]->item, 2));
     }
     return DUET_OK;

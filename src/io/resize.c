@@ -2,8 +2,8 @@
  * Separable resampling of 8-bit images with the arithmetic of Pillow's ImagingResample, bit for
  * bit. For output x: centre = (x + 0.5) * scale, window = centre +- support * max(scale, 1),
  * weights = filter normalised to sum 1 in double, then rounded to 22-bit fixed point; one pass
- * writes 8 bits, horizontal first. Source of the facts: Pillow's documentation of the filters and
- * behaviour of version 9.4, which the goldens come from. */
+ * writes 8 bits, horizontal first. Source: Pillow's documentation of the filters, and the behaviour
+ * of version 9.4, from which the expected values of the tests come. */
 #include "io/resize.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-#define PRECISION (32 - 8 - 2) /* 8 bits of pixel, 2 of head room for overshooting filters */
+#define PRECISION (32 - 8 - 2) /* 8 bits of the pixel, 2 of headroom for filters that overshoot */
 
 static double filter_box(double x) {
     return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;

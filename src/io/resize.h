@@ -30,8 +30,9 @@ DUET_NODISCARD duet_status duet_image_center_crop(duet_image *out, const duet_im
  * even). */
 DUET_NODISCARD duet_status duet_image_imagenet_crop(duet_image *out, const duet_image *in,
                                                     int64_t size);
-/* Bilinear without smoothing, as networks that judge images had theirs prepared: values in f32, not
- * rounded. `out` has height x width x channels values in 0..255. Pixel i of `to` lies at
+/* Bilinear without antialiasing, as the inputs of networks that score images are prepared: values
+ * in f32, not rounded. `out` has height x width x channels values in 0..255. Pixel i of `to` lies
+ * at
  *   DUET_BILINEAR_TORCH: (i + 1/2) from/to - 1/2, not below 0 (torch's interpolate,
  *   align_corners=False: pytorch-fid)
  *   DUET_BILINEAR_TF1:

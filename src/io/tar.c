@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Entries of a tar archive (ustar, GNU, pax; plain or gzip) one by one, over libarchive. Nothing is
- * ever extracted to disk, so names and the targets of links are labels only. An archive that ends
- * without its end marker is accepted when it ends between two entries, as tar itself does. */
+ * Entries of a tar archive (ustar, GNU, pax; plain or gzip), one by one, with libarchive. Nothing
+ * is ever extracted to disk, so names and the targets of links are labels only. An archive that
+ * ends without its end marker is accepted when it ends between two entries, as tar itself does. */
 #include "io/tar.h"
 
 #include <stdio.h>
@@ -72,7 +72,7 @@ void duet_tar_close(duet_tar *tar) {
     duet_release(tar);
 }
 
-/* The declared size is not believed: memory grows with the bytes that really come. */
+/* The declared size is not trusted: memory grows with the bytes that are read. */
 static duet_status read_entry(duet_tar *tar, const char *name, int64_t size, duet_bytes *out) {
     duet_status status = DUET_OK;
     uint8_t *data = NULL;
@@ -98,7 +98,7 @@ done:
     return status;
 }
 
-/* Texts of headers: as UTF-8 where libarchive can, else as they stand. */
+/* Texts of headers: as UTF-8 where libarchive can convert them, else unchanged. */
 static const char *first_text(const char *utf8, const char *plain) {
     return utf8 != NULL ? utf8 : plain;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * io/tar.h: the files of a tar archive (plain or gzip) in order, each read whole into memory; over
+ * io/tar.h: the files of a tar archive (plain or gzip) in order, each read whole into memory, with
  * libarchive. */
 #ifndef DUET_IO_TAR_H
 #define DUET_IO_TAR_H
@@ -12,14 +12,14 @@ DUET_NODISCARD duet_status duet_tar_open(duet_tar **out, const char *path);
 typedef enum duet_tar_kind {
     DUET_TAR_FILE,
     DUET_TAR_FOLDER,
-    DUET_TAR_HARD_LINK, /* tar writes one for each further name of a file */
+    DUET_TAR_HARD_LINK, /* a hard link, which tar writes for each further name of a file */
     DUET_TAR_SYMBOLIC_LINK,
     DUET_TAR_OTHER
 } duet_tar_kind;
 
 typedef struct duet_tar_entry {
     duet_tar_kind kind;
-    const char *name, *target; /* target: of links; both borrowed until the next call */
+    const char *name, *target; /* target: of a link; both are borrowed until the next call */
 } duet_tar_entry;
 
 /* Next entry of any kind; *bytes is yours, and empty unless it is a file. At the end out->name is

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The image family's dispatcher (by content), image memory and conversion, and PNG writing.
- * Alpha over white: (c * a + 255 * (255 - a)) / 255, rounded, as Pillow's paste with a mask.
- * EXIF's orientation is applied, so that pixels stand as a viewer shows them (Pillow:
+ * The image family's dispatcher (by content), image memory and conversion, and PNG writing. Alpha
+ * over white: (c * a + 255 * (255 - a)) / 255, rounded, as Pillow's paste with a mask. The EXIF
+ * orientation is applied, so that the image stands as a viewer shows it (Pillow:
  * ImageOps.exif_transpose); colour profiles are not. */
 #include "io/image.h"
 
@@ -48,7 +48,7 @@ bool duet_image_known(const uint8_t *bytes, int64_t size) {
     return format_of(bytes, size) != NULL;
 }
 
-/* Is `extension` one of the words of "a|b|c"? */
+/* Whether `extension` is one of the words of "a|b|c". */
 static bool listed(const char *list, const char *extension) {
     const size_t n = strlen(extension);
     for (const char *at = list; at; at = strchr(at, '|')) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * JPEG through libjpeg-turbo with the settings Pillow has: accurate integer DCT, fancy upsampling.
+ * JPEG through libjpeg-turbo with the settings of Pillow: accurate integer DCT, fancy upsampling.
  * Grey stays grey, YCbCr and RGB become RGB; CMYK and YCCK are taken as Adobe writes them
- * (inverted) and become RGB by c = k - (255 - c) * k / 255 with the stored, inverted values.
- * A warning that leaves wrong pixels (cut off, bad codes, lost restart) fails the image; harmless
- * ones are ignored. */
+ * (inverted) and become RGB by c = k - (255 - c) * k / 255 with the stored, inverted values. A
+ * warning that means wrong pixels (truncation, bad codes, a lost restart marker) fails the image;
+ * harmless ones are ignored. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static uint8_t times255(unsigned a, unsigned b) {
     return (uint8_t)(((t >> 8) + t) >> 8);
 }
 
-/* In place: four inverted samples a pixel to three. */
+/* Converts four inverted samples per pixel to three, in place. */
 static void rgb_from_cmyk(uint8_t *pixels, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         const uint8_t *s = pixels + 4 * i;
@@ -73,8 +73,9 @@ static void rgb_from_cmyk(uint8_t *pixels, int64_t count) {
     }
 }
 
-/* A block of 64 pixels costs a bit or more with Huffman codes: 512 pixels a byte. What claims eight
- * times that is a bomb, which arithmetic coding would have us decode out of nothing. */
+/* With Huffman codes a block of 64 pixels takes at least one bit, so a byte holds at most 512
+ * pixels. A file that claims eight times as many is a bomb: with arithmetic coding it would decode
+ * from almost nothing. */
 static duet_status check_density(int64_t pixels, int64_t size, const char *name) {
     if (pixels <= 4096 * size || pixels <= 1 << 16) return DUET_OK;
     return duet_fail(
@@ -83,8 +84,8 @@ static duet_status check_density(int64_t pixels, int64_t size, const char *name)
         (long long)size, (long long)pixels);
 }
 
-/* Everything that may longjmp; the state that survives is in `d`. Returns the samples a pixel, or 0
- * with d->status set. */
+/* Everything that may longjmp; the state that survives is in `d`. Returns the number of samples per
+ * pixel, or 0 with d->status set. */
 static int decode_rows(decoder *d, const uint8_t *bytes, int64_t size, const char *name) {
     struct jpeg_decompress_struct *jpeg = &d->jpeg;
     jpeg_create_decompress(jpeg);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * PNG through libpng. Reading gives 8 bits: palettes and low bit depths are expanded, 16-bit
  * samples keep their high byte (v >> 8, as Pillow does for colour), tRNS becomes alpha, alpha is
- * composed over white; gamma and profiles are ignored. The whole file is read, so that a file cut
- * off anywhere, or with a wrong CRC in a critical chunk, is an error. Writing: 8-bit grey or RGB;
- * ASCII text as tEXt, other UTF-8 text as iTXt. */
+ * composed over white; gamma and profiles are ignored. The whole file is read, so that truncation
+ * anywhere, or a wrong CRC in a critical chunk, is an error. Writing: 8-bit grey or RGB; ASCII text
+ * as tEXt, other UTF-8 text as iTXt. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "base/str.h"
 #include "io/image/pixels.h"
 
-#define MAX_CHUNK_BYTES (16u << 20) /* text and profiles that libpng may keep */
+#define MAX_CHUNK_BYTES (16u << 20) /* most text and profile chunks that libpng keeps */
 
 typedef struct codec {
     jmp_buf escape;
@@ -26,7 +26,7 @@ typedef struct codec {
     png_bytep *rows;
     duet_bytes out; /* writing */
     int64_t capacity;
-    duet_status status; /* a failure of ours inside a callback */
+    duet_status status; /* a failure inside one of our callbacks */
 } codec;
 
 static void on_error(png_structp png, png_const_charp message) {
@@ -76,11 +76,11 @@ static void ask_for_8_bits(png_structp png, png_infop info) {
     png_read_update_info(png, info);
 }
 
-/* Everything that may longjmp. Returns the samples a pixel, or 0 with c->status set. */
+/* Everything that may longjmp. Returns the number of samples per pixel, or 0 with c->status set. */
 static int read_rows(codec *c, png_structp png, png_infop info, const char *name) {
     png_set_read_fn(png, c, on_read);
     png_set_user_limits(png, 0x7FFFFFFF,
-                        0x7FFFFFFF); /* sizes are ours to check: the message names the limit */
+                        0x7FFFFFFF); /* the limits are checked by duet, whose message names them */
     png_set_chunk_malloc_max(png, MAX_CHUNK_BYTES);
     png_read_info(png, info);
     const int64_t height = (int64_t)png_get_image_height(png, info);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Binary PGM (P5) and PPM (P6): "P6 width height maxval" in decimal, separated by white space and
  * #-comments, one white space, then rows of 1-byte samples, or 2-byte big-endian ones when maxval >
- * 255. Values are scaled to 0..255, rounded. Source: netpbm's pgm(5) and ppm(5). What follows the
+ * 255. Values are scaled to 0..255, rounded. Source: netpbm's pgm(5) and ppm(5). Anything after the
  * first image is ignored. */
 #include <math.h>
 

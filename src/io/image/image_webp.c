@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * WebP through libwebp, lossy and lossless, with its defaults (fancy upsampling), as Pillow has it;
- * alpha is composed over white. Animations are refused: which of their pictures is meant, is not
- * for us to guess. */
+ * WebP through libwebp, lossy and lossless, with its defaults (fancy upsampling), as in Pillow;
+ * alpha is composited over white. Animations are refused, since it is not clear which frame is
+ * meant. */
 #include <string.h>
 
 #include <webp/decode.h>
@@ -21,8 +21,8 @@ static duet_status decode(duet_image *out, const uint8_t *bytes, int64_t size, i
     if (WebPGetFeatures(bytes, (size_t)size, &about) != VP8_STATUS_OK)
         return duet_fail(DUET_FORMAT, "image '%s': damaged or cut-off WebP", name);
     if (about.has_animation)
-        return duet_fail(DUET_UNSUPPORTED,
-                         "image '%s' is an animated WebP; save one of its pictures", name);
+        return duet_fail(DUET_UNSUPPORTED, "image '%s' is an animated WebP; save one of its frames",
+                         name);
     DUET_TRY(duet_image_check(about.width, about.height, name));
     const int samples = about.has_alpha ? 4 : 3;
     const int64_t stride = (int64_t)about.width * samples, total = stride * about.height;

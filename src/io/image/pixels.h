@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * io/image/pixels.h: what the members of the family share: the size limits and the conversion of
- * decoded pixels. */
+ * io/image/pixels.h: what the image formats share: the size limits and the conversion of decoded
+ * pixels. */
 #ifndef DUET_IO_IMAGE_PIXELS_H
 #define DUET_IO_IMAGE_PIXELS_H
 

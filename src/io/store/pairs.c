@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* Room for `more` pairs behind those there are. */
+/* Makes room for `more` pairs after the present ones. */
 static duet_status make_room(duet_store *store, int64_t more) {
     duet_store_pair *const pairs =
         duet_arena_alloc(store->arena, store->pair_count + more + 1, sizeof *pairs);

@@ -8,11 +8,11 @@
 
 #include "io/store/store.h"
 
-/* Behind those that the store has. */
+/* Appends a pair to those of the store. */
 DUET_NODISCARD duet_status duet_pairs_add(duet_store *store, const char *key, const char *value);
-/* Adds the members of a JSON object; DUET_FORMAT names one that is no text. */
+/* Adds the members of a JSON object; DUET_FORMAT where one is not a text; the message names it. */
 DUET_NODISCARD duet_status duet_pairs_read(duet_store *store, const json_t *object);
-/* DUET_ARG for a key that is given twice, or what is not UTF-8. The caller releases *out. */
+/* DUET_ARG for a key that is given twice or a text that is not UTF-8. The caller releases *out. */
 DUET_NODISCARD duet_status duet_pairs_json(json_t **out, const duet_store_pair *pairs,
                                            int64_t count);
 

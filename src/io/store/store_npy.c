@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * npy: one array of numpy's (npy.h), the tensor "array"; in either element order, of C's order
- * mapped. Written in version 1. */
+ * npy: one array of numpy (npy.h), the tensor "array", in row-major or column-major order;
+ * row-major ones are mapped. Written in version 1. */
 #include <string.h>
 
 #include "base/error.h"

@@ -3,8 +3,8 @@
  * libzip. Reads stored and deflated members in either element order; a member's CRC is checked when
  * its tensor is read. Refused: other members, Python objects, sizes that disagree with the header,
  * and what archive.h refuses. Written uncompressed, with headers padded to 64 bytes, in the order
- * given; metadata as the archive's comment, a JSON object, which numpy does not look at. Reading is
- * for one thread at a time. */
+ * given; metadata as the archive's comment, a JSON object, which numpy ignores. Reading is for one
+ * thread at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +57,8 @@ static duet_status read_header(member *m, zip_t *zip, const char *name) {
     DUET_DO(duet_archive_begin(&file, zip, &m->at));
     DUET_DO(duet_archive_read(file, prefix, sizeof prefix, name));
     DUET_DO(duet_npy_prefix(&text_at, &text_size, prefix, name));
-    const int64_t early = DUET_NPY_PREFIX - text_at; /* bytes of text that came with the prefix */
+    const int64_t early =
+        DUET_NPY_PREFIX - text_at; /* bytes of the text that the prefix already holds */
     if (text_size < early) DUET_FAIL(DUET_FORMAT, "the header of array '%s' is damaged", name);
     DUET_DO(duet_alloc(&text, text_size, 1));
     memcpy(text, prefix + text_at, (size_t)early);
@@ -93,7 +94,7 @@ done:
     return status;
 }
 
-/* A comment of another kind than ours is none. */
+/* A comment that is not such an object counts as none. */
 static duet_status read_comment(duet_store *store, zip_t *zip) {
     int size = 0;
     const char *const text = zip_get_archive_comment(zip, &size, ZIP_FL_ENC_RAW);
@@ -149,7 +150,8 @@ static void store_close(duet_store *store) {
     store->state = NULL;
 }
 
-/* Elements in file order, converted. Reading past the end makes libzip check the CRC. */
+/* Reads the elements in file order and converts them. libzip checks the CRC when it reads past the
+ * end. */
 static duet_status read_elements(zip_file_t *file, const duet_store_entry *e, duet_dtype dtype,
                                  uint8_t *dst) {
     const int64_t count = duet_shape_count(&e->shape);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * torch_legacy: what torch.save wrote before PyTorch 1.6: five pickles (a magic number, the
- * protocol, facts about the system, the object, the list of the storages' keys), then for each key
- * an i64 count of elements and the elements. Nothing of the object is ever called (pickle.h).
- * Source: torch/serialization.py, _legacy_save. */
+ * protocol, facts about the system, the object, the list of the keys of its storages), then for
+ * each key an i64 count of elements and the elements. Nothing of the object is ever called
+ * (pickle.h). Source: torch/serialization.py, _legacy_save. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +49,7 @@ static duet_status check_system(const duet_pickle_node *protocol, const duet_pic
 typedef struct storage {
     const char *key;
     int64_t at, elements,
-        size; /* size of an element; 0 = no tensor uses it, so its type is not known */
+        size; /* size of an element; 0 where no tensor uses it, so that its type is unknown */
 } storage;
 
 static int by_key(const void *a, const void *b) {

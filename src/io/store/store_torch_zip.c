@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * torch_zip: what torch.save writes since PyTorch 1.6: a zip archive with members NAME/data.pkl,
  * the object, NAME/data/KEY, the storages, and NAME/version; newer ones also NAME/byteorder.
- * Metadata are members NAME/extra/KEY, PyTorch's place for further files, which torch.load does not
- * look at. Nothing of the object is ever called (pickle.h). Source: torch/serialization.py. Reading
- * is for one thread at a time. */
+ * Metadata are members NAME/extra/KEY, PyTorch's place for further files, which torch.load ignores.
+ * Nothing of the object is ever called (pickle.h). Source: torch/serialization.py. Reading is for
+ * one thread at a time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static duet_status find_root(state *s, duet_store *store, duet_archive_member *o
     return duet_fail(DUET_FORMAT, "the archive has no member 'data.pkl'");
 }
 
-/* DUET_NOT_FOUND where the archive has none of that name. */
+/* DUET_NOT_FOUND where the archive has no member of that name. */
 static duet_status find_member(const state *s, duet_archive_member *out, const char *folder,
                                const char *name) {
     char path[4096];
@@ -88,7 +88,7 @@ static duet_status read_object(duet_store *store, state *s, const duet_archive_m
     DUET_DO(duet_pickle_parse(&root, &used, arena, bytes, object->size, 0, duet_torch_globals,
                               duet_torch_global_count));
     DUET_DO(duet_torch_collect(store, &s->tensors, root));
-    for (int64_t i = 0; i < store->count; i++) { /* keys live as long as the pickle's nodes */
+    for (int64_t i = 0; i < store->count; i++) { /* keys live as long as the nodes of the pickle */
         s->tensors[i].key = duet_arena_text(store->arena, s->tensors[i].key);
         DUET_DO(duet_arena_status(store->arena));
     }
@@ -151,7 +151,7 @@ static void store_close(duet_store *store) {
     store->state = NULL;
 }
 
-/* Skips to the view: stored members can be sought in, others are read on. */
+/* Skips to the view: by seeking in stored members, by reading in others. */
 static duet_status skip(zip_file_t *file, const duet_archive_member *m, int64_t bytes) {
     uint8_t part[4096];
     if (bytes == 0 || (m->stored && zip_fseek(file, bytes, SEEK_SET) == 0)) return DUET_OK;

@@ -9,10 +9,11 @@
 #include "base/str.h"
 
 #define MOST_DEPTH 512
-/* Of a walk: a small file can share parts so that its tree is endless. */
+/* Limits of a walk: a small file can share parts so that its tree is endless. */
 #define MOST_STEPS (1 << 18)
-#define MOST_NAMES (16 << 20) /* bytes of all names of a walk, each of which has those above it */
-#define MOST_TEXT  4096       /* bytes of a text that is told as metadata */
+#define MOST_NAMES (16 << 20) /* bytes of all names of a walk; each contains those of its parents \
+                               */
+#define MOST_TEXT 4096        /* bytes of a text that becomes metadata */
 
 enum { TENSOR = 1, PARAMETER, SUBCLASS, STORAGE, OPAQUE };
 enum { NO_DTYPE = -1 };
@@ -44,7 +45,7 @@ const duet_pickle_global duet_torch_globals[] = {
     {"torch._utils", "_rebuild_parameter_with_state", PARAMETER, 0},
     STORAGES("torch"),
     STORAGES("torch.storage"),
-    /* In metadata only; of no use here. */
+    /* Occurs in metadata only and is not used here. */
     {"torch", "Size", OPAQUE, 0},
     {"torch", "device", OPAQUE, 0},
     {"torch", "Tensor", OPAQUE, 0},
@@ -123,7 +124,7 @@ static duet_status read_storage(duet_torch_tensor *t, duet_dtype *dtype, const n
     return DUET_OK;
 }
 
-/* Strides are checked against the storage: an element outside of it would be anything. */
+/* Strides are checked against the storage, so that no element lies outside of it. */
 static duet_status read_strides(duet_torch_tensor *t, const duet_shape *shape, const node *strides,
                                 const char *name) {
     int64_t last = 0;
@@ -264,7 +265,7 @@ static duet_status visit(walk *w, const node *n, const char *name, int depth) {
     }
 }
 
-/* Said first, among the texts of the file. */
+/* Becomes the first of the file's pairs. */
 static duet_status tell_unknown(walk *w) {
     duet_store *const store = w->store;
     if (w->unknown == 0) return DUET_OK;

@@ -30,7 +30,7 @@ static void bytes_tell(void **state) {
                 {"hello", 5, "a text"},
                 {"PK\x03\x04", 4, "a zip archive"},
                 {"version https://git-lfs.github.com/spec/v1\n", 43,
-                 "a pointer of Git LFS, whose file was not downloaded ('git lfs pull')"}};
+                 "a Git LFS pointer whose file was not downloaded ('git lfs pull')"}};
     for (int i = 0; i < DUET_COUNT(rows); i++)
         assert_string_equal(duet_kind_of_bytes((const uint8_t *)rows[i].bytes, rows[i].size),
                             rows[i].words);
