@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-/* Checks of the compiler: arguments as of printf; a status that nobody looks at. */
+/* Compiler checks: arguments like those of printf; a status that must not be ignored. */
 #if defined(__GNUC__)
 #define DUET_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define DUET_NODISCARD         __attribute__((warn_unused_result))
@@ -25,17 +25,17 @@ extern "C" {
 #define DUET_NODISCARD
 #endif
 
-/* The release; its first two numbers are the version of the ABI. */
+/* The version; its first two numbers are the version of the ABI. */
 #define DUET_VERSION "0.2.0"
 
-/* What became of a call. */
+/* The result of a call. */
 typedef enum duet_status {
     DUET_OK = 0,
     DUET_ARG,         /* a caller's or user's argument is wrong */
     DUET_SHAPE,       /* shapes do not fit together */
     DUET_NOT_FOUND,   /* a file, name or tensor is missing */
-    DUET_IO,          /* the operating system refused */
-    DUET_FORMAT,      /* a file is damaged or not what it says */
+    DUET_IO,          /* the operating system reported an error */
+    DUET_FORMAT,      /* a file is damaged or not of the format it claims */
     DUET_UNSUPPORTED, /* valid, but this build or backend cannot do it */
     DUET_NO_MEMORY,   /* out of memory or over the limit */
     DUET_NUMERIC,     /* NaN, Inf, no convergence */
@@ -47,30 +47,30 @@ typedef enum duet_status {
  * single quotes, the next step where there is an obvious one. "" when nothing failed. Valid until
  * the next failing call of this thread. */
 const char *duet_error_message(void);
-/* The same without what those who passed it on put in front ("cannot load 'x.pt': "). */
+/* The same message without the context that callers have put in front ("cannot load 'x.pt': "). */
 const char *duet_error_reason(void);
 
-/* Why the call failed, where callers go on differently; beside the status, and valid as long as the
- * message. */
+/* The cause of a failure, beside the status, where callers handle it differently. Valid as long as
+ * the message. */
 typedef enum duet_cause {
-    DUET_CAUSE_NONE,     /* nothing that callers tell apart */
-    DUET_CAUSE_NO_STORE, /* the file is none of tensors, or a damaged one */
-    DUET_CAUSE_NO_MODEL, /* the file is whole, and its tensors are of no network that runs */
+    DUET_CAUSE_NONE,     /* no cause that callers distinguish */
+    DUET_CAUSE_NO_STORE, /* the file holds no tensors, or is damaged */
+    DUET_CAUSE_NO_MODEL, /* the file is intact, but its tensors are not of a supported network */
     DUET_CAUSE_BAD_IMAGE /* one image cannot be read; others may be fine */
 } duet_cause;
 duet_cause duet_error_cause(void);
-/* Does the message end with what to do next? Then there is nothing to add to it. */
+/* Whether the message already ends with what to do next. */
 bool duet_error_advises(void);
 
 const char *duet_status_name(duet_status status); /* "not found" */
 
-/* Any bytes as UTF-8, for people and JSON: a byte that is none becomes \xNN. Cut to `size`. */
+/* Any bytes as UTF-8, for display and JSON: other bytes become \xNN. Truncated to `size`. */
 void duet_text_shown(char *out, size_t size, const char *text);
 
-/* Of a line that the context's `log` gets. */
+/* The level of a line passed to the context's `log`. */
 typedef enum duet_log_level { DUET_LOG_DEBUG, DUET_LOG_INFO, DUET_LOG_WARNING } duet_log_level;
 
-/* State of a long task. total <= 0 when unknown. detail may be NULL ("loss 0.0312"). */
+/* Progress of a long task. total <= 0 where it is unknown. detail ("loss 0.0312") may be NULL. */
 typedef struct duet_progress {
     const char *task;
     const char *unit;
@@ -78,7 +78,7 @@ typedef struct duet_progress {
     const char *detail;
 } duet_progress;
 
-/* Settings and callbacks; copied, so only what `user` points to must live on. */
+/* Settings and callbacks; they are copied, so that only what `user` points to has to stay valid. */
 typedef struct duet_context_options {
     int threads; /* 0 = the processors of the affinity mask, at most the CPU quota rounded up */
     bool exact;  /* same bits for any number of threads and any batch size */
@@ -91,7 +91,7 @@ typedef struct duet_context_options {
     void *user;
 } duet_context_options;
 
-/* All of it unset. */
+/* No option is set. */
 #ifdef __cplusplus
 #define DUET_CONTEXT_OPTIONS_INIT (duet_context_options{})
 #else
@@ -99,7 +99,7 @@ typedef struct duet_context_options {
 #endif
 
 typedef struct duet_context duet_context; /* settings and callbacks of one caller */
-typedef struct duet_tuning duet_tuning;   /* measured choices of kernels, duet/tune.h */
+typedef struct duet_tuning duet_tuning;   /* kernels chosen by measurement, duet/tune.h */
 
 /* options may be NULL. */
 DUET_NODISCARD duet_status duet_context_new(duet_context **out,
@@ -108,14 +108,14 @@ void duet_context_free(duet_context *ctx);
 int duet_context_threads(const duet_context *ctx);
 bool duet_context_exact(const duet_context *ctx);
 bool duet_context_bf16(const duet_context *ctx);
-/* What is planned from now on takes kernels by this table, where it knows the case. Borrowed; NULL
- * = none, as at first. */
+/* Plans made from now on take their kernels from this table where it has the case. Borrowed; NULL =
+ * no table, the initial state. */
 void duet_context_set_tuning(duet_context *ctx, const duet_tuning *tuning);
 const duet_tuning *duet_context_tuning(const duet_context *ctx);
 
-/* Peak resident memory of this process in bytes (0 when the system does not tell). */
+/* Peak resident memory of this process in bytes (0 where the system does not report it). */
 int64_t duet_peak_memory(void);
-/* Seconds of a monotonic clock. */
+/* Seconds on a monotonic clock. */
 double duet_clock(void);
 
 #ifdef __cplusplus

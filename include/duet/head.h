@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * duet/head.h: a head classifies feature rows. It standardises its input (mean, 1/std of the
- * training rows), so it carries everything needed to classify later, with the setting it was made
- * for. */
+ * duet/head.h: a head classifies feature rows. It contains the standardisation of its input (mean
+ * and 1/std of the training rows) and the setting it was made for, so that it is all that is needed
+ * to classify later. */
 #ifndef DUET_HEAD_H
 #define DUET_HEAD_H
 
@@ -18,12 +18,12 @@ typedef struct duet_head duet_head; /* a trained or loaded head */
 /* What a head is trained on. Tables are borrowed during the call. */
 typedef struct duet_head_fit {
     const duet_feature_table *train;
-    /* strengths are compared here; NULL: the given strength is used */
+    /* table on which strengths are compared; NULL: the given strength is used */
     const duet_feature_table *val;
     int class_count;
-    double strength; /* used when val is NULL, or < 0 */
+    double strength; /* of the L2 penalty, used where val is NULL */
     bool quick;      /* fewer iterations: for ranking settings in a sweep */
-    /* NULL, or a head for as many classes and features from which the search begins */
+    /* NULL, or a head of the same classes and features, from which the optimisation starts */
     const duet_head *start;
 } duet_head_fit;
 typedef struct duet_head_result {
@@ -41,7 +41,7 @@ int64_t duet_head_dim(const duet_head *head);
 /* logits [rows, classes] */
 void duet_head_logits(const duet_head *head, const float *x, int64_t rows, float *logits);
 
-/* What a saved head says of itself. */
+/* What a saved head says about itself. */
 typedef struct duet_head_card {
     char head[DUET_TEXT_SIZE];
     int64_t t;

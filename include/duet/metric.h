@@ -35,24 +35,24 @@ DUET_NODISCARD duet_status duet_nearest_rows(int64_t *neighbour, const float *qu
                                              int64_t queries, const float *base, int64_t rows,
                                              int64_t dim, int k);
 
-/* Share of damaged images: those whose mean step between neighbouring pixels no real image has. The
- * limits are the 0.1 and 99.9 percentile of real images; above them an image is too rough
- * (speckle), below too flat. Real images first, then duet_damage_limits, then images to judge, in
- * any number of parts. */
+/* Share of damaged images: those whose mean absolute difference between neighbouring pixels is
+ * outside the range of real images. The limits are the 0.1 and 99.9 percentile of real images;
+ * above them an image is too rough (speckle), below too flat. Real images first, then
+ * duet_damage_limits, then images to judge, in any number of parts. */
 typedef struct duet_damage {
     int64_t size; /* of the images: size x size x channels, u8 */
     int channels;
-    int64_t real, room;         /* real images; places in `steps` */
-    double *steps;              /* [real] their mean steps; owned */
+    int64_t real, room;         /* number of real images; capacity of `steps` */
+    double *steps;              /* [real] mean differences of the real images; owned */
     double low, high;           /* limits, in grey values of 0..255 */
-    int64_t count, rough, flat; /* judged, of these above `high` and below `low` */
+    int64_t count, rough, flat; /* images judged, and those of them above `high` and below `low` */
 } duet_damage;
 DUET_NODISCARD duet_status duet_damage_new(duet_damage *out, int64_t size, int channels);
 DUET_NODISCARD duet_status duet_damage_real(duet_damage *damage, const uint8_t *pixels,
                                             int64_t count);
 DUET_NODISCARD duet_status duet_damage_limits(duet_damage *damage);
 /* All three at once, from up to 4,000 training rows drawn at random (fewer where images are large,
- * at least 1,000), prepared as the model sees them. */
+ * at least 1,000), prepared like the model's input. */
 DUET_NODISCARD duet_status duet_damage_open(duet_context *ctx, duet_damage *out,
                                             const duet_dataset *dataset,
                                             const duet_preprocess *how);

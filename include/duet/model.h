@@ -34,15 +34,15 @@ typedef struct duet_card {
     char name[DUET_TEXT_SIZE];
     char data[DUET_TEXT_SIZE]; /* what it was trained on */
     char licence[DUET_TEXT_SIZE];
-    /* of a file of another program: who made it, with what; "" = not known */
+    /* of a file of another program: which program made it, and how; "" = unknown */
     char origin[DUET_TEXT_SIZE];
-    /* numbers and texts beside its tensors: "epoch 30; best_prec1 91.78" */
+    /* numbers and texts stored beside its tensors: "epoch 30; best_prec1 91.78" */
     char says[DUET_TEXT_SIZE];
-    /* what a file of another program did not say and was taken for granted: "image_size (64),
-     * noise"; "" = nothing */
+    /* what a file of another program does not say and was assumed: "image_size (64), noise"; "" =
+     * nothing */
     char assumed[1024];
-    bool ema;              /* the weights are an average over training */
-    int64_t images, steps; /* seen in training */
+    bool ema;              /* the weights are an exponential moving average over training */
+    int64_t images, steps; /* images seen in training */
     double seconds;        /* of training */
     int class_count;       /* names of the data set's classes; not labels used in training */
     char **class_names;    /* owned by the model */
@@ -53,39 +53,39 @@ typedef struct duet_tap_row {
     int block;        /* b = 1..n as in the literature */
     const char *name; /* "input_blocks.4" */
     int64_t channels, height, width;
-    int64_t parameters; /* of everything up to here */
+    int64_t parameters; /* parameters of everything up to here */
     double macs;        /* multiply-adds of one image up to here */
 } duet_tap_row;
 
 typedef struct duet_model duet_model; /* network, weights, card */
 
 /* A new, initialised model: spec of the family `arch`
- * ("adm_unet:image_size=28,num_channels=32,channel_mult=1/2/2"). The card's arch is set, the rest
- * is for the caller. */
+ * ("adm_unet:image_size=28,num_channels=32,channel_mult=1/2/2"). The arch of the card is set; the
+ * caller fills in the rest. */
 DUET_NODISCARD duet_status duet_model_new(duet_context *ctx, duet_model **out,
                                           const char *arch_spec, uint64_t seed);
-/* path: a model file, or a run folder (its newest model). Names a file that is not a model and says
- * which to load. */
+/* path: a model file, or a run folder (its newest model). The message says what a file that is not
+ * a model is, and which file to load. */
 DUET_NODISCARD duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *path);
-/* The same for a file of another program, with flags as guided-diffusion's scripts take them: what
- * its tensors cannot tell ("--num_heads 4 --noise_schedule cosine"; NULL = none). */
+/* The same for a file of another program, with flags as in guided-diffusion's scripts, for what its
+ * tensors do not show ("--num_heads 4 --noise_schedule cosine"; NULL = none). */
 DUET_NODISCARD duet_status duet_model_open_as(duet_context *ctx, duet_model **out, const char *path,
                                               const char *flags);
-bool duet_model_flag(const char *name); /* is it such a flag? ("num_heads") */
+bool duet_model_flag(const char *name); /* whether it is such a flag ("num_heads") */
 void duet_model_close(duet_model *model);
-/* The same network and card with fresh weights: untrained, every layer non-zero. The baseline
+/* The same network and card with new random weights, every layer non-zero: the baseline
  * `random`. */
 DUET_NODISCARD duet_status duet_model_random(duet_context *ctx, duet_model **out,
                                              const duet_model *model, uint64_t seed);
-/* Weights as `dtype` (F32, F16, or BF16: there tensors of rank 1 stay f32). Atomic. With the card.
- * A path that ends in .pt or .npz gets PyTorch's or numpy's format, with the names that the
- * architecture's authors use, and the card where those programs do not look (a further file of the
- * archive; its comment). */
+/* Writes the weights as `dtype` (F32, F16 or BF16; with BF16, tensors of rank 1 stay f32) and the
+ * card. The file is replaced atomically. A path that ends in .pt or .npz gets PyTorch's or numpy's
+ * format, with the names that the architecture's authors use, and the card where those programs
+ * ignore it (a further file of the archive; its comment). */
 DUET_NODISCARD duet_status duet_model_save(const duet_model *model, const char *path,
                                            duet_dtype dtype);
-/* The same network in the terms of another architecture: "diffusers_unet" (names, shapes and
- * options of UNet2DModel) for one of "adm_unet" (guided-diffusion), and back. DUET_UNSUPPORTED
- * names the option that has no counterpart there. */
+/* The same network expressed in another architecture: "diffusers_unet" (names, shapes and options
+ * of UNet2DModel) for one of "adm_unet" (guided-diffusion), and back. DUET_UNSUPPORTED names the
+ * option that has no counterpart there. */
 DUET_NODISCARD duet_status duet_model_as(duet_context *ctx, duet_model **out,
                                          const duet_model *model, const char *arch);
 /* A folder as diffusers writes pipelines: model_index.json, unet/ (config.json and safetensors,
@@ -93,27 +93,27 @@ DUET_NODISCARD duet_status duet_model_as(duet_context *ctx, duet_model **out,
  * is linear or cosine. The folder must be new or empty. */
 DUET_NODISCARD duet_status duet_model_save_folder(const duet_model *model, const char *folder,
                                                   duet_dtype dtype);
-/* Replaces the card in a model file in place of the old one (weights' bytes unchanged; atomic). */
+/* Replaces the card in a model file; the bytes of the weights are unchanged. Atomic. */
 DUET_NODISCARD duet_status duet_model_update_card(const char *path, const duet_card *card);
 
 duet_card *duet_model_card(duet_model *model); /* borrowed; change it, then save */
 DUET_NODISCARD duet_status duet_card_set_classes(duet_model *model, const char *const *names,
                                                  int count);
-/* the file or folder it came from, "" for new ones */
+/* the file or folder it was opened from; "" for a new model */
 const char *duet_model_path(const duet_model *model);
-/* the file of its weights; of a folder that in it */
+/* the file of its weights, also where path is a folder */
 const char *duet_model_file(const duet_model *model);
 uint64_t duet_model_hash(const duet_model *model); /* of configuration and weights */
 int64_t duet_model_parameters(const duet_model *model);
-/* of most weights in its file; f32 for new models */
+/* type of most weights in its file; f32 for a new model */
 duet_dtype duet_model_stored(const duet_model *model);
-/* why it makes no images ("it is a classifier of …"); NULL where it does */
+/* why it cannot generate images ("it is a classifier of …"); NULL where it can */
 const char *duet_model_refusal(const duet_model *model);
-/* takes no noise and makes no images: its features have t -1 */
+/* takes no noise and generates no images: its features are read at t = -1 */
 bool duet_model_recogniser(const duet_model *model);
 /* classes of its own classifier, whose logits are the last tap; 0 = none */
 int64_t duet_model_logits(const duet_model *model);
-/* its file is of another program and has no card to change */
+/* its file is of another program and has no card that could be changed */
 bool duet_model_foreign(const duet_model *model);
 double duet_model_macs(const duet_model *model); /* of one image, whole pass */
 int duet_model_tap_count(const duet_model *model);
@@ -123,7 +123,7 @@ const duet_tap_row *duet_model_tap(const duet_model *model,
 const char *duet_model_config(const duet_model *model);
 
 /* Kernels, time and bytes of one forward pass (info --plan): calls row() for each node that runs.
- * Times are medians of a few passes behind a first one that packs weights. */
+ * Times are medians of a few passes after a first one, which packs the weights. */
 typedef struct duet_model_plan_row {
     const char *op, *scope, *kernel, *impl;
     double flops, seconds;
@@ -131,9 +131,9 @@ typedef struct duet_model_plan_row {
     bool fallback; /* slow reference code */
     bool tuned;    /* the kernel was chosen by measurement */
 } duet_model_plan_row;
-typedef struct duet_model_plan_memory { /* bytes of a session, beside the weights */
+typedef struct duet_model_plan_memory { /* bytes of a session, besides the weights */
     int64_t total, activations, scratch,
-        packed; /* packed: weights as kernels want them, kept between runs */
+        packed; /* packed: weights in the layout of the kernels, kept between runs */
 } duet_model_plan_memory;
 DUET_NODISCARD duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
                                            int tap,

@@ -86,7 +86,7 @@ typedef struct duet_param_table {
 #define DUET_TABLE_EMPTY \
     { .rows = NULL, .count = 0, .options_size = 0 }
 
-/* Fills `options` (options_size bytes) with the defaults. */
+/* Fills `options` (options_size bytes) with its defaults. */
 void duet_params_default(const duet_param_table *table, void *options);
 /* Sets one parameter from text. `where` names the owner in messages ("sampler 'ddim'"); NULL: the
  * parameter is a known flag of the command line, '--its-name'. Unknown names get the nearest
@@ -104,7 +104,7 @@ int duet_params_print(const duet_param_table *table, const void *options, int ro
                       size_t size);
 const duet_param *duet_params_find(const duet_param_table *table, const char *key);
 
-/* What every member of every family starts with. */
+/* The first field of every member of every family. */
 typedef struct duet_entry {
     const char *name;
     const char *help; /* one line */
@@ -125,7 +125,7 @@ const duet_family *const *duet_families(int *count);
  * 0. */
 DUET_NODISCARD duet_status duet_family_parse(const duet_family *family, const duet_entry **out,
                                              void *options, size_t size, const char *spec);
-/* The word of `words` nearest to `word`, or NULL when none is near. */
+/* The word of `words` that is most similar to `word`, or NULL where none is similar. */
 const char *duet_nearest(const char *word, const char *const *words, int count);
 
 #ifdef __cplusplus

@@ -14,7 +14,7 @@ extern "C" {
 DUET_NODISCARD duet_status duet_run_new(char out[4096], const char *parent, const char *name);
 /* Makes `run`/<command>-NNN. */
 DUET_NODISCARD duet_status duet_run_step_new(char out[4096], const char *run, const char *command);
-/* Is it a folder with a run.json? */
+/* Whether it is a folder with a run.json. */
 bool duet_run_is(const char *path);
 /* Path of the newest file `prefix`NNNNNNNN`suffix` of the folder, DUET_NOT_FOUND when there is
  * none. */

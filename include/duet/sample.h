@@ -10,7 +10,8 @@
 extern "C" {
 #endif
 
-/* Fresh noise in every step: ddim without any multiplies small errors (docs/samplers.md). */
+/* It adds fresh noise in every step: deterministic ddim amplifies small errors
+ * (docs/samplers.md). */
 #define DUET_DEFAULT_SAMPLER "ddpm:steps=50"
 
 typedef struct duet_sample_options {
@@ -24,26 +25,25 @@ typedef struct duet_sample_options {
 /* pixels: count*size*size*channels bytes u8 HWC. */
 DUET_NODISCARD duet_status duet_sample(duet_context *ctx, duet_model *model,
                                        const duet_sample_options *options, uint8_t *pixels);
-/* The same images in batches, in order, for as many as one likes: `take` gets `count` images from
- * number `first` on, counted from options->first; pixels are valid during the call. What it returns
- * beside DUET_OK ends the sampling. */
+/* The same images in batches, in order, for any number of them: `take` gets `count` images from
+ * number `first` on, counted from options->first; pixels are valid during the call. Any status but
+ * DUET_OK ends the sampling. */
 typedef duet_status (*duet_sample_take)(const uint8_t *pixels, int64_t first, int64_t count,
                                         void *user);
 DUET_NODISCARD duet_status duet_sample_each(duet_context *ctx, duet_model *model,
                                             const duet_sample_options *options,
                                             duet_sample_take take, void *user);
-/* One denoising strip: for each image and each t: x_t and predicted x0. pixels u8 [count, 1 +
+/* A denoising strip: for each image and each t, x_t and the predicted x0. pixels u8 [count, 1 +
  * 2*t_count, S,S,C]: x0 first. */
 DUET_NODISCARD duet_status duet_denoise_strip(duet_context *ctx, duet_model *model,
                                               const uint8_t *images, int64_t count,
                                               const int64_t *t, int64_t t_count, uint64_t seed,
                                               uint8_t *pixels);
 
-/* Writes pixels (u8, [count,size,size,channels]) by the ending of path: '….png' a grid of
- * `columns`, '….npz' arr_0 u8 NHWC (guided-diffusion's sample file; grey is repeated to 3
- * channels), '….zip' PNGs as EDM takes data sets, a folder (name ends in '/' or has no ending)
- * NNNNNN.png.
- * `note` goes into the PNG text chunk "parameters"; may be NULL. */
+/* Writes pixels (u8, [count,size,size,channels]) in the format of path's extension: '….png' a grid
+ * of `columns`, '….npz' arr_0 u8 NHWC (guided-diffusion's sample file; grey is repeated to 3
+ * channels), '….zip' PNGs as EDM reads data sets, a folder (name ends in '/' or has no ending)
+ * NNNNNN.png. `note` goes into the PNG text chunk "parameters"; may be NULL. */
 DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size,
                                             int channels, int64_t columns, const char *path,
                                             const char *note);
@@ -55,9 +55,9 @@ DUET_NODISCARD duet_status duet_image_sink_open(duet_image_sink **out, const cha
                                                 int64_t columns, const char *note);
 DUET_NODISCARD duet_status duet_image_sink_put(duet_image_sink *sink, const uint8_t *pixels,
                                                int64_t count);
-/* Frees the sink in every case. */
+/* Frees the sink, also on failure. */
 DUET_NODISCARD duet_status duet_image_sink_commit(duet_image_sink *sink);
-void duet_image_sink_abort(duet_image_sink *sink); /* leaves no file; NULL is fine */
+void duet_image_sink_abort(duet_image_sink *sink); /* leaves no file; NULL is accepted */
 
 #ifdef __cplusplus
 }

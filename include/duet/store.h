@@ -32,7 +32,7 @@ int64_t duet_store_count(const duet_store *store);
 const duet_store_entry *duet_store_at(const duet_store *store, int64_t index); /* in file order */
 const duet_store_entry *duet_store_find(const duet_store *store,
                                         const char *name); /* NULL when absent */
-/* Reads one tensor converted to `dtype` into dst (room for the whole tensor). */
+/* Reads one tensor, converted to `dtype`, into dst, which has room for all of it. */
 DUET_NODISCARD duet_status duet_store_read(const duet_store *store, const char *name,
                                            duet_dtype dtype, void *dst);
 /* The stored bytes themselves (borrowed from the mapping), or NULL where the format cannot give
@@ -41,7 +41,7 @@ const void *duet_store_data(const duet_store *store, const char *name);
 /* Text metadata (safetensors' __metadata__); NULL when absent. */
 const char *duet_store_metadata(const duet_store *store, const char *key);
 
-/* All of it; returns how many there are. */
+/* All pairs; returns their number. */
 int64_t duet_store_pairs(const duet_store *store, const duet_store_pair **out);
 
 /* One tensor to write. `dtype` is the type of `data`; it is stored as `stored`. */

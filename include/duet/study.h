@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 typedef struct duet_sweep_options {
-    duet_int_list t, pools, taps; /* taps empty = all */
+    duet_int_list t, pools, taps; /* empty taps = all */
     int64_t fit_rows, val_rows;   /* at most, from the training split; 0 fit_rows = all rows */
     bool random_row, pixels_row;  /* baselines: random at the winner's t over all taps and pools */
     uint64_t seed;
@@ -20,10 +20,10 @@ typedef struct duet_sweep_options {
     char head[DUET_TEXT_SIZE];
     char cache[4096];
     duet_dtype stored;    /* of the features in the cache: DUET_F32 or DUET_F16 */
-    duet_bad_images *bad; /* NULL, or the record of what is left out: of every row of the result the
-                             same images */
-    /* 0 = as long as it takes; else the first rows and heads are measured, and pools (the largest
-     * first) and rows are left out as far as the time demands. */
+    duet_bad_images *bad; /* NULL, or the record of images that are left out; every row of the
+                             result leaves out the same images */
+    /* 0 = no limit; else the first rows and heads are timed, and as many rows and then pools (the
+     * largest first) are left out as the time demands. */
     double minutes;
 } duet_sweep_options;
 
@@ -42,7 +42,7 @@ typedef struct duet_sweep_result {
     int64_t fit_rows, val_rows;
     double seconds, seconds_heads;
     duet_features_work features;
-    duet_int_list pools; /* that were tried: of the options, those for which there was time */
+    duet_int_list pools; /* the pools of the options for which there was time */
 } duet_sweep_result;
 DUET_NODISCARD duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *model,
                                       const duet_dataset *dataset,
@@ -57,11 +57,11 @@ DUET_NODISCARD duet_status duet_sweep_save(const duet_sweep_result *result,
 typedef struct duet_probe_options {
     int64_t t;
     int tap, pool;
-    const char *setting_from;  /* "given", "sweep", "card": goes into the result */
+    const char *setting_from;  /* "given", "sweep" or "card"; part of the result */
     char head[DUET_TEXT_SIZE]; /* "linear" */
     /* 0 = the whole training split; a tenth of it (at most 10,000) chooses the strength */
     int64_t train_rows;
-    int noise_seeds; /* test noise draws for the spread; 1..16 */
+    int noise_seeds; /* noise seeds of the test, from which top1_std is computed; 1..16 */
     bool random_row, pixels_row;
     uint64_t seed;
     int64_t batch;
@@ -69,11 +69,11 @@ typedef struct duet_probe_options {
     duet_dtype stored;    /* of the features in the cache: DUET_F32 or DUET_F16 */
     int neighbours;       /* test images shown with their nearest training images; 0 = none */
     duet_bad_images *bad; /* as in a sweep */
-    /* 0 = as long as it takes; else training rows are as many as there is time for. */
+    /* 0 = no limit; else as many training rows are used as there is time for. */
     double minutes;
 } duet_probe_options;
 
-/* A line of the result: the model or a baseline. top1 on the test split, percent. */
+/* A row of the result: the model or a baseline. top1 on the test split, percent. */
 typedef struct duet_probe_row {
     char reader[16];
     int64_t t;
@@ -83,8 +83,8 @@ typedef struct duet_probe_row {
 } duet_probe_row;
 
 typedef struct duet_probe_result {
-    double top1, top5, mean_class,
-        top1_std; /* percent; of the model over noise seeds; the head is trained once */
+    double top1, top5, mean_class, top1_std; /* percent, of the model; top1 and top1_std over the
+                                                noise seeds of the test; the head is trained once */
     double top1_seeds[16];
     int seeds;
     int classes;
@@ -96,14 +96,14 @@ typedef struct duet_probe_result {
     double seconds, seconds_head;
     duet_features_work features;
 } duet_probe_result;
-/* Trains on `train` split, tests once on test (or val where there is no test). Writes result.json,
- * head.safetensors and neighbours.png into folder. */
+/* Trains on the split train and tests once on test, or on val where there is no test. Writes
+ * result.json, head.safetensors and neighbours.png into folder. */
 DUET_NODISCARD duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *model,
                                       const duet_dataset *dataset,
                                       const duet_probe_options *options, const char *folder);
 void duet_probe_result_free(duet_probe_result *result);
 
-/* For unlabelled sets: FOLDER/neighbours.png from features at (t, tap, pool). */
+/* For unlabelled data sets: FOLDER/neighbours.png from features at (t, tap, pool). */
 DUET_NODISCARD duet_status duet_neighbours(duet_context *ctx, duet_model *model,
                                            const duet_dataset *dataset,
                                            const duet_probe_options *options, const char *folder);
@@ -121,24 +121,23 @@ typedef struct duet_prediction {
 DUET_NODISCARD duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model,
                                          duet_head *head, const duet_head_card *card,
                                          const char *const *paths, int64_t count);
-/* The same one by one, in order, as batches end: found() borrows the prediction. */
+/* The same one by one, in order, as batches end; found() borrows the prediction. */
 DUET_NODISCARD duet_status
 duet_classify_each(duet_context *ctx, duet_model *model, duet_head *head,
                    const duet_head_card *card, const char *const *paths, int64_t count,
                    void (*found)(const duet_prediction *prediction, void *user), void *user);
 
-/* How the classes of a data set stand to the outputs of a classifier: by name where both have
- * names (case, blanks, '_' and '-' do not count), else by number, where there are as many of
- * them. */
+/* How the classes of a data set correspond to the outputs of a classifier: by name where both have
+ * names (ignoring case, blanks, '_' and '-'), else by number, where there are equally many. */
 typedef struct duet_evaluation {
-    duet_accuracy accuracy; /* of the outputs; rows of classes that have none are not counted */
+    duet_accuracy accuracy; /* rows of classes without an output are not counted */
     bool by_name;
     int matched;       /* classes of the set that have an output */
-    int64_t unmatched; /* rows of the others, not counted */
+    int64_t unmatched; /* rows of the other classes, which are not counted */
     char others[200];  /* names of those classes: "'boat', 'train'" */
 } duet_evaluation;
 /* The accuracy of a head, or of the model's own classifier (head and card NULL), on all rows of a
- * split. Refused where no class matches, or where it cannot be known which is which. bad may be
+ * split. Refused where no class matches, or where the correspondence is not known. bad may be
  * NULL. */
 DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *model,
                                          duet_head *head, const duet_head_card *card,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * duet/train.h: pre-training without labels. A run is a folder; its checkpoints let it go on bit
- * for bit. */
+ * duet/train.h: pre-training without labels. A run is a folder; from its checkpoints it continues
+ * bit for bit. */
 #ifndef DUET_TRAIN_H
 #define DUET_TRAIN_H
 
@@ -23,8 +23,10 @@ typedef struct duet_train_options {
     double minutes;
     int64_t images, steps;
     int64_t batch;
-    int64_t accumulate; /* parts of a batch, computed one after the other; divides `batch` */
-    /* "off"; "blocks": values inside a block are computed again for the gradient */
+    int64_t accumulate; /* gradient accumulation: parts of a batch that are computed one after the
+                           other; divides `batch` */
+    /* "off", or "blocks": gradient checkpointing, values inside a block are computed again for the
+     * gradient */
     char recompute[8];
     double ema;          /* decay per step, with the warm-up min(decay, (1+step)/(10+step)) */
     double clip;         /* global gradient norm; 0 = none */
@@ -34,18 +36,18 @@ typedef struct duet_train_options {
     char precision[DUET_TEXT_SIZE];
     char on_bad[8];
 } duet_train_options;
-extern const duet_param_table duet_train_params; /* rows for all of the above */
+extern const duet_param_table duet_train_params; /* parameter rows of the options above */
 
 typedef struct duet_train_result {
     int64_t images, steps;
     double seconds, loss; /* mean of the last 5 % */
     bool interrupted;
-    int64_t fallbacks; /* nodes run by the reference */
-    int64_t left_out;  /* images that could not be read (on_bad "skip"), of this call */
+    int64_t fallbacks; /* number of nodes that the reference computes */
+    int64_t left_out;  /* images that could not be read in this call (on_bad "skip") */
 } duet_train_result;
 
-/* Trains in folder `run` (must exist). resume: goes on from its newest state; options then may only
- * extend the budget. */
+/* Trains in folder `run` (must exist). resume: goes on from its newest state; then `options` may
+ * only extend the budget. */
 DUET_NODISCARD duet_status duet_train(duet_context *ctx, duet_train_result *out,
                                       const duet_dataset *dataset,
                                       const duet_train_options *options, const char *run,

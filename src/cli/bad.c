@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cli/bad.c: --on-bad: images that cannot be read are left out, counted, and told once. */
+ * cli/bad.c: --on-bad: images that cannot be read are left out, counted, and reported once. */
 #include <stdio.h>
 #include <string.h>
 

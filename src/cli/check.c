@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/check.c: what can be known to be wrong before the work begins: files that are no models,
- * settings that the model does not have, places that cannot be written. */
+ * cli/check.c: errors that can be found before the work begins: files that are not models, settings
+ * that the model does not have, places that cannot be written. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ static bool is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* The folder that path stands in: "." for a bare name. */
+/* The folder that contains the path; "." for a bare name. */
 static void parent_of(char out[CLI_PATH], const char *path) {
     snprintf(out, CLI_PATH, "%s", path);
     size_t n = strlen(out);
@@ -134,11 +134,10 @@ duet_status cli_check_out(const char *path, const char *endings) {
                         (!*base || strchr(base, '.') == NULL || is_folder(path)),
                there = stat(path, &info) == 0;
     if (!folder && !ends_with_one(path, endings))
-        return cli_wrong("cannot tell what '%s' should be; --out ends in one of: %s", path,
-                         endings);
+        return cli_wrong("unknown format of '%s'; --out ends in one of: %s", path, endings);
     if (there && folder && S_ISDIR(info.st_mode)) return check_folder(path);
     if (there && (folder || !S_ISREG(info.st_mode)))
-        return cli_fail(DUET_ARG, "'%s' exists and is no %s; choose another --out", path,
+        return cli_fail(DUET_ARG, "'%s' exists and is not a %s; choose another --out", path,
                         folder ? "folder" : "file");
     parent_of(parent, path);
     if (!cli_exists(parent))

@@ -18,16 +18,16 @@ typedef struct cli_common { /* options of every command */
 typedef struct cli_state {
     const struct cli_cmd *cmd;
     void *options;     /* the command's struct */
-    void *extra;       /* of the command's extra table */
+    void *extra;       /* options of the command's extra table */
     const char **args; /* positional arguments */
     int arg_count;
     cli_common common;
     duet_context *ctx;
-    duet_tuning *tuning; /* of the file cli_tuning_path; NULL = none */
-    /* a line to print when the task's first progress comes: then it has really begun */
+    duet_tuning *tuning; /* read from the file of cli_tuning_path(); NULL = none */
+    /* a line to print with the first progress report, when the task has really begun */
     char announce[CLI_PATH + 64];
-    char model_flags[2048]; /* of the network of a file of another program */
-    bool json_done;         /* the one JSON object is printed */
+    char model_flags[2048]; /* flags for the network of a file of another program */
+    bool json_done;         /* the only JSON object has been printed */
     duet_bad_images *bad;   /* what --on-bad skip leaves out; NULL = stop */
 } cli_state;
 
@@ -36,10 +36,10 @@ typedef struct cli_cmd {
     const char *usage;   /* "MODEL --data DATA [options]" */
     const char *details; /* text below the usage in --help; examples */
     int min_args, max_args;
-    const char *missing;           /* what to say when there are too few arguments */
+    const char *missing;           /* the message for too few arguments */
     const duet_param_table *extra; /* more options, declared in the library; may be NULL */
-    bool opens; /* its first argument is a model: takes the flags of other programs' networks */
-    bool plans; /* runs networks: takes the kernels that 'duet bench --tune' has measured */
+    bool opens; /* its first argument is a model: accepts the flags of other programs' networks */
+    bool plans; /* runs networks: uses the kernels that 'duet bench --tune' has chosen */
     duet_status (*run)(cli_state *cli);
 } cli_cmd;
 
@@ -51,19 +51,20 @@ const cli_cmd *cli_find(const char *name); /* NULL: unknown */
 duet_status cli_parse(cli_state *cli, int argc, char **argv, bool *help);
 void cli_flag_text(char out[64], const char *name);           /* save_minutes -> save-minutes */
 void cli_option_text(char out[160], const duet_param *param); /* "--minutes X" */
-const char *cli_option_default(const duet_param *param);      /* NULL: not worth telling */
+const char *cli_option_default(const duet_param *param); /* NULL where it is not worth showing */
 void cli_print_help(const cli_cmd *cmd);
-void cli_print_man(const cli_cmd *cmd); /* as a manual page in roff; NULL: that of the program */
-void cli_print_completion(void);        /* for bash */
+void cli_print_man(
+    const cli_cmd *cmd);         /* as a manual page in roff; NULL: the page of the program */
+void cli_print_completion(void); /* for bash */
 void cli_print_overview(void);
 
-/* A failure found by the command itself; for messages of the library's style. */
+/* A failure found by the command itself, with a message in the style of the library. */
 duet_status cli_fail(duet_status status, const char *format, ...) DUET_PRINTF(2, 3);
-/* The command line is wrong: exit code 2. */
+/* An error in the command line: exit code 2. */
 duet_status cli_wrong(const char *format, ...) DUET_PRINTF(1, 2);
 /* The message set by cli_fail and cli_wrong, or the library's. */
 const char *cli_message(void);
-/* One line on stderr, with --json an object on stdout; returns the exit code. */
+/* Prints one line on stderr and, with --json, an object on stdout; returns the exit code. */
 int cli_report_failure(cli_state *cli, duet_status status);
 
 /* Callbacks of the context: progress bar with rate and ETA on stderr, log lines, Ctrl-C. */
@@ -75,31 +76,31 @@ void cli_progress_end(void);
 
 /* Normal output: nothing with --json or --quiet. */
 void cli_say(const cli_state *cli, const char *format, ...) DUET_PRINTF(2, 3);
-/* With --json prints the object on stdout; takes it over. */
+/* With --json prints the object on stdout. Takes ownership of it. */
 void cli_json(cli_state *cli, json_t *object);
 /* Prints a JSON file of a step on stdout with --json. */
 void cli_json_file(cli_state *cli, const char *path);
 
 /* tune.json in the cache folder: $DUET_CACHE, $XDG_CACHE_HOME/duet or ~/.cache/duet. False where
- * there is none of them. */
+ * none of them is set. */
 bool cli_tuning_path(char out[CLI_PATH]);
-/* Gives the context the table of that file, if it exists. */
+/* Gives the table of that file, if it exists, to the context. */
 duet_status cli_tuning_load(cli_state *cli);
-/* Writes the table there, making the folder. */
+/* Writes the table there and makes the folder. */
 duet_status cli_tuning_save(char path[CLI_PATH], const duet_tuning *tuning);
 
 /* Prints the layout, splits and classes of a data set. */
 duet_status cli_dataset_show(cli_state *cli, const char *path);
 
-/* Prints what tensors are in a file that is no model; why: why it is none. all: every tensor, else
- * the first. */
+/* Prints the tensors of a file that is not a model. why: the reason that it is not. all: every
+ * tensor, else the first ones. */
 duet_status cli_store_show(cli_state *cli, const char *path, const char *why, bool all);
-/* Prints the tensors of a model's file; to `out` as "tensors". */
+/* Prints the tensors of a model's file and adds them to `out` as "tensors". */
 duet_status cli_store_tensors(const cli_state *cli, const char *path, json_t *out);
 
-/* Opens a model for a command; says what to load instead of a file that is none. */
+/* Opens a model for a command; where the file is not a model, the message says what to load. */
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path);
-/* Are taps and pools possible for this model? Zero and an empty list stand for "not given". */
+/* Checks that the model has these taps and pools. Zero and an empty list stand for "not given". */
 duet_status cli_check_setting(duet_model *model, const duet_int_list *taps,
                               const duet_int_list *pools);
 duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool);
@@ -123,14 +124,14 @@ duet_status cli_check_head(const char *spec); /* of the family `head` */
         CLI_ON_BAD_ROW(type)
 duet_status cli_on_bad(cli_state *cli, const char *on_bad);
 int64_t cli_bad_count(const cli_state *cli);
-void cli_bad_tell(const cli_state *cli); /* a warning, where there are any */
+void cli_bad_tell(const cli_state *cli); /* a warning where images were left out */
 void cli_bad_say(int64_t count, const char *first);
 /* "left_out" of a JSON object: images of each split, and why the first cannot be read. */
 json_t *cli_bad_json(const cli_state *cli);
-/* Adds to the message of a failure what the command has for such cases; returns `status`. */
+/* Adds to the message of a failure which option of the command helps; returns `status`. */
 duet_status cli_advise(const cli_state *cli, duet_status status);
-/* Can --out be written? Looked at before the work, not after it. endings: ".npz .safetensors"; with
- * '/' a folder is fine too, which must be new or empty. Files are replaced. */
+/* Checks before the work begins that --out can be written. endings: ".npz .safetensors"; with '/' a
+ * folder is accepted too, which must be new or empty. Files are replaced. */
 duet_status cli_check_out(const char *path, const char *endings);
 
 /* Where a command's results go. path: of the model; a run folder gives RUN/<command>-NNN, a file
@@ -140,13 +141,12 @@ typedef struct cli_step {
     bool own_run; /* the run was made for this step */
 } cli_step;
 duet_status cli_step_new(cli_step *out, duet_model *model, const char *path, const char *command);
-/* Rebuilds the report and says where everything is. */
+/* Rebuilds the report and prints where the results are. */
 duet_status cli_step_done(const cli_state *cli, const cli_step *step);
-/* Removes what a failed step has made; returns `status`. */
+/* Removes the files of a failed step; returns `status`. */
 duet_status cli_step_drop(const cli_step *step, duet_status status);
 
-/* The folder of cached features: `given`, else RUN/cache. fresh: what is kept there is forgotten.
- */
+/* The folder of cached features: `given`, else RUN/cache. fresh: the features in it are removed. */
 duet_status cli_cache(char out[CLI_PATH], const char *given, const char *run, bool fresh);
 duet_dtype cli_dtype(const char *name); /* "f16", else f32 */
 void cli_say_setting(const cli_state *cli, int64_t t, int tap,
@@ -154,13 +154,15 @@ void cli_say_setting(const cli_state *cli, int64_t t, int tap,
 /* "600 of 900 feature rows were in the cache" */
 void cli_say_cached(const cli_state *cli, const duet_features_work *work);
 
-/* The share of damaged images among those drawn (duet/metric.h), where real ones are known. */
+/* The share of damaged images among the generated ones (duet/metric.h), where real images are
+ * known. */
 typedef struct cli_damage {
     bool known;
     duet_damage metric;
     char data[DUET_TEXT_SIZE]; /* name of the data set */
 } cli_damage;
-/* data: of --data, must open; empty: the training data of the run `path`, if it is there. */
+/* data: the set of --data, which must open; where it is empty, the training data of the run `path`,
+ * if available. */
 duet_status cli_damage_open(cli_state *cli, cli_damage *out, duet_model *model, const char *path,
                             const char *data);
 void cli_damage_add(cli_damage *damage, const uint8_t *pixels, int64_t count);
@@ -170,14 +172,15 @@ void cli_damage_json(const cli_damage *damage, json_t *result); /* sets "damaged
 void cli_damage_free(cli_damage *damage);
 
 bool cli_exists(const char *path);
-/* with all in it; only for folders this program has just made */
+/* with its contents; only for folders that this program has just made */
 void cli_remove_folder(const char *path);
 /* 2^63 and more become texts: JSON's integers here end below. */
 json_t *cli_seed(uint64_t seed);
 /* A path, a name or a message as JSON takes it: bytes that are no UTF-8 become \xNN. */
 json_t *cli_name(const char *text);
-duet_status cli_write_json(const char *path, json_t *object); /* takes the object over; atomic */
-void cli_human(char out[32], double value);                   /* 606.9k, 1.19M */
-void cli_duration(char out[32], double seconds);              /* 1 h 05 min, 3 min 12 s, 4.2 s */
+duet_status cli_write_json(const char *path,
+                           json_t *object);      /* takes ownership of the object; atomic */
+void cli_human(char out[32], double value);      /* 606.9k, 1.19M */
+void cli_duration(char out[32], double seconds); /* 1 h 05 min, 3 min 12 s, 4.2 s */
 
 #endif

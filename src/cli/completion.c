@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * cli/completion.c: completion for bash from the tables of commands: the commands, the flags of
- * each, the values of flags that have a few. Everything else is completed as a path. */
+ * each, the values of flags with few choices. Everything else is completed as a path. */
 #include <stdio.h>
 #include <string.h>
 

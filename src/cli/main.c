@@ -45,8 +45,8 @@ static bool cancelled(void *user) {
     return cli_interrupted();
 }
 
-/* A full disk behind stdout is a failure; a reader that has seen enough ('duet info … | head') is
- * none. */
+/* A full disk behind stdout is a failure; a reader that stops reading ('duet info … | head') is
+ * not. */
 static duet_status flush_output(void) {
     struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
     errno = 0;

@@ -18,7 +18,8 @@ static unsigned next_point(const char **at) {
     return point;
 }
 
-/* Text as roff: at the start of a line '.' and ''' would be requests, '-' would be a hyphen. */
+/* Escapes text for roff: at the start of a line '.' and ''' would be requests, and '-' would be a
+ * hyphen. */
 static void put(const char *text) {
     bool start = true;
     while (*text) {

@@ -48,7 +48,8 @@ static bool is_value(const char *text) {
            text[1] == '.';
 }
 
-/* Is the next word this flag's value? A boolean takes one only if it is spelled as one. */
+/* Whether the next word is the value of this flag. A boolean flag takes it only if it is spelled as
+ * a boolean. */
 static bool takes_next(const duet_param *param, const char *next) {
     static const char *const words[] = {"true", "false", "True", "False", "yes", "no", "1", "0"};
     if (next == NULL || !is_value(next)) return false;
@@ -58,8 +59,8 @@ static bool takes_next(const duet_param *param, const char *next) {
     return false;
 }
 
-/* The row of a flag, with the table and the options that it belongs to: of the command, of what it
- * passes on, or common. */
+/* The row of a flag, with the table and the options to which it belongs: those of the command, of
+ * its extra table, or the common ones. */
 static const duet_param *find_flag(cli_state *cli, const char *key, const duet_param_table **table,
                                    void **options) {
     const struct {
@@ -78,7 +79,7 @@ static const duet_param *find_flag(cli_state *cli, const char *key, const duet_p
     return NULL;
 }
 
-/* A flag of guided-diffusion's scripts, told apart by its name: kept for who opens the model. */
+/* A flag of guided-diffusion's scripts, recognised by its name: kept until the model is opened. */
 static bool take_model_flag(cli_state *cli, const char *key, const char *value, int argc,
                             char **argv, int *at) {
     char name[128];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * cli/show_damage.c: what share of drawn images is damaged, where real ones are known: --data, or
- * the training images of the run. */
+ * cli/show_damage.c: the share of damaged images among the generated ones, where real images are
+ * known: --data, or the training images of the run. */
 #include <stdio.h>
 
 #include "cli/cli.h"
 
-/* The training data of a run. A run that was made for a model file has none. */
+/* The training data of a run. A run that was made for the results of a model file has none. */
 static bool data_of_run(char out[4096], const char *path) {
     duet_train_options options;
     return duet_run_is(path) && duet_train_options_load(&options, out, path) == DUET_OK;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * cli/show_set.c: what is in a data set, for 'duet data info' and 'duet info'. */
+ * cli/show_set.c: the contents of a data set, for 'duet data info' and 'duet info'. */
 #include <stdio.h>
 
 #include "cli/cli.h"
 
-/* What is left out, or noticed: a line each, and for --json a list. */
+/* Prints what is left out or noticed, a line each; returns it as a list for --json. */
 static json_t *show_notes(const cli_state *cli, const char *title, const duet_dataset_note *notes,
                           int count) {
     json_t *list = json_array();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cli/show_store.c: what tensors are in a file, for 'duet info' on files that are no models and for
- * --tensors. Names and texts come from the file, so that control characters are not let through to
- * the terminal. */
+ * cli/show_store.c: the tensors of a file, for 'duet info' on files that are not models and for
+ * --tensors. Names and texts come from the file, so control characters are not passed to the
+ * terminal. */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +25,7 @@ static json_t *shape_json(const duet_shape *shape) {
     return list;
 }
 
-/* At most `most` rows are printed; all go into the JSON. */
+/* Prints at most `most` rows; all of them go into the JSON. */
 static json_t *show_tensors(const cli_state *cli, const duet_store *store, int64_t most) {
     json_t *rows = json_array();
     int wide = 12;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/step.c: where results go, what of a failed step is removed, and small things for printing. */
+ * cli/step.c: where results go, what is removed after a failed step, and small functions for
+ * printing. */
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
@@ -112,7 +113,8 @@ duet_status cli_step_done(const cli_state *cli, const cli_step *step) {
     return status;
 }
 
-/* Sixteen hexadecimal digits and the ending: nobody else's files. */
+/* Files of the cache are named by sixteen hexadecimal digits and the extension; no other files are
+ * touched. */
 static bool is_cached(const char *name) {
     return strspn(name, "0123456789abcdef") == 16 && strcmp(name + 16, ".safetensors") == 0;
 }
@@ -120,7 +122,7 @@ static bool is_cached(const char *name) {
 duet_status cli_cache(char out[CLI_PATH], const char *given, const char *run, bool fresh) {
     snprintf(out, CLI_PATH, "%.4000s%s", *given ? given : run, *given ? "" : "/cache");
     DIR *folder = fresh ? opendir(out) : NULL;
-    if (folder == NULL) return DUET_OK; /* nothing to forget */
+    if (folder == NULL) return DUET_OK; /* nothing to remove */
     duet_status status = DUET_OK;
     for (const struct dirent *entry = readdir(folder); entry != NULL && status == DUET_OK;
          entry = readdir(folder))

@@ -26,11 +26,11 @@ void cli_watch_signals(void) {
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    /* under nohup a closed terminal is to be survived */
+    /* under nohup the program survives a closed terminal */
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
         sigaction(SIGHUP, &action, NULL);
-    /* a closed pipe or a full quota is an error of the write, and training goes on without its
-     * reader */
+    /* a closed pipe or an exceeded file size limit is an error of the write, and training continues
+     * without a reader */
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
 }
@@ -39,8 +39,8 @@ bool cli_interrupted(void) {
     return interrupts > 0;
 }
 
-/* The state of the bar on screen. The program has one terminal, so this is the one place with state
- * of its own. */
+/* The state of the progress bar on the screen. The program has only one terminal, so this is the
+ * only place with global state. */
 static struct bar {
     char task[64];
     double start, shown, first;
@@ -52,13 +52,13 @@ void cli_progress_end(void) {
     memset(&bar, 0, sizeof bar);
 }
 
-/* The terminal's width; a line that wraps could not be wiped. */
+/* The width of the terminal; a line that wraps could not be erased. */
 static int columns(void) {
     struct winsize size;
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col - 1 : 79;
 }
 
-/* Cuts UTF-8 text after `most` characters. */
+/* Truncates UTF-8 text after `most` characters. */
 static void cut(char *text, int most) {
     for (; *text; text++) {
         if (((unsigned char)*text & 0xC0U) != 0x80U && most-- == 0) *text = '\0';
@@ -101,7 +101,7 @@ void cli_progress(const duet_progress *p, void *user) {
         bar.first = p->done;
         return;
     }
-    /* nothing for tasks under two seconds; then five times per second on a terminal, twice a minute
+    /* nothing in the first two seconds; then five times per second on a terminal, twice per minute
      * in a log */
     if (now - bar.start < 2 || now - bar.shown < (tty ? 0.2 : 30)) return;
     bar.shown = now;
@@ -109,8 +109,8 @@ void cli_progress(const duet_progress *p, void *user) {
     draw(p, now, tty);
 }
 
-/* Was this line told before? A training reads its images more than once. FNV-1a; what finds no room
- * is told again. */
+/* Whether this line was printed before, since a training reads its images more than once. Compared
+ * by FNV-1a hashes; a line that finds no room in the table is printed again. */
 static bool told(const char *message) {
     static uint64_t seen[256];
     uint64_t hash = 0xcbf29ce484222325U;
@@ -131,7 +131,7 @@ void cli_log(duet_log_level level, const char *message, void *user) {
     fprintf(stderr, "%s%s\n", level == DUET_LOG_WARNING ? "duet: warning: " : "", message);
 }
 
-/* What the command itself found wrong. */
+/* The failure that the command itself found. */
 static char own_message[1024];
 static bool own_usage;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cli/tune_file.c: where measured choices of kernels are kept between commands. */
+ * cli/tune_file.c: the file that keeps measured choices of kernels between commands. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ duet_status cli_tuning_load(cli_state *cli) {
     return status;
 }
 
-/* All folders above the file. */
+/* Makes all folders above the file. */
 static duet_status make_folders(const char *path) {
     char folder[CLI_PATH];
     snprintf(folder, sizeof folder, "%s", path);
@@ -43,7 +43,8 @@ static duet_status make_folders(const char *path) {
 
 duet_status cli_tuning_save(char path[CLI_PATH], const duet_tuning *tuning) {
     if (!cli_tuning_path(path))
-        return cli_fail(DUET_ARG, "no place for the measurements; set DUET_CACHE to a folder");
+        return cli_fail(DUET_ARG,
+                        "no cache folder for the measurements; set DUET_CACHE to a folder");
     const duet_status status = make_folders(path);
     return status == DUET_OK ? duet_tuning_save(tuning, path) : status;
 }

@@ -40,7 +40,7 @@ void duet_bad_images_free(duet_bad_images *bad) {
     duet_release(bad);
 }
 
-/* Where the row stands, or belongs. Under the lock. */
+/* The position at which the row is, or would be inserted. The caller holds the lock. */
 static int64_t place_of(const duet_bad_images *bad, duet_split split, int64_t index) {
     int64_t low = 0, high = bad->count;
     while (low < high) {

@@ -21,7 +21,7 @@ static int by_text(const void *a, const void *b) {
     return strcmp(((const class_name *)a)->text, ((const class_name *)b)->text);
 }
 
-/* Small letters without blanks, '_' and '-', in one form of Unicode. */
+/* Lower case without blanks, '_' and '-', in one Unicode normal form. */
 static const char *fold(duet_arena *arena, const char *name) {
     char *text = duet_utf8_same(arena, name), *to = text;
     for (const char *c = text; text != NULL && *c != '\0'; c++) {
@@ -37,7 +37,7 @@ static bool same_as(const class_name *sorted, int count, const class_name *found
     return beside >= sorted && beside < sorted + count && strcmp(beside->text, found->text) == 0;
 }
 
-/* The one place with this text, -1: none or several. */
+/* The index of the only entry with this text; -1 where there is none, or several. */
 static int32_t look_up(const class_name *sorted, int count, const char *text) {
     const class_name want = {.text = text};
     const class_name *found = bsearch(&want, sorted, (size_t)count, sizeof *sorted, by_text);

@@ -25,7 +25,7 @@ static void list_row_name(const duet_dataset *dataset, duet_split split, int64_t
     snprintf(out, size, "%s", state->paths[index]);
 }
 
-/* Of no path, and so no member of the family. */
+/* A layout without a path, which is not a member of the family. */
 static const duet_dataset_layout layout = {
     .info = {"files", "image files", DUET_TABLE_EMPTY},
     .read = list_read,

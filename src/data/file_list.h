@@ -5,8 +5,8 @@
 
 #include <duet/data.h>
 
-/* Row i of the split `test` is paths[i]; the paths are borrowed. Nothing is read: what is no image
- * is found by the loader. Messages name the file alone. */
+/* Row i of the split `test` is paths[i]; the paths are borrowed. Nothing is read here: the loader
+ * finds files that are not images. Messages name the file only. */
 DUET_NODISCARD duet_status duet_file_list_open(duet_dataset **out, const char *const *paths,
                                                int64_t count);
 

@@ -3,9 +3,9 @@
  * number, lists its rows under the lock (they depend on seed and position alone) and fills the
  * ring's slot outside of it; the consumer takes the slots in order. So neither the number of
  * workers nor their timing changes what is delivered. Position p of a shuffled pass is row
- * order_e[p mod n] of the view, order_e = permutation(seed, "order", e = p / n). With shuffle, and
- * when the whole view fits, preprocessed images are kept, since they come again. Callbacks are
- * called by the consumer only. */
+ * order_e[p mod n] of the view, order_e = permutation(seed, "order", e = p / n). With shuffle,
+ * preprocessed images are cached if the whole view fits into CACHE_LIMIT bytes, since they are
+ * needed again in the next epoch. Callbacks are called by the consumer only. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -22,7 +22,7 @@
 
 /* ---- workers ---- */
 
-/* Under the lock: which rows the next batch has. False when the pass is over. */
+/* Lists the rows of the next batch, under the lock. False where the pass is over. */
 static bool plan_batch(duet_loader *loader, loader_slot *slot) {
     const int64_t n = loader->count, left = n - loader->next_position;
     slot->position = loader->next_position;
@@ -68,7 +68,7 @@ static void *work(void *user) {
 
 /* ---- the consumer ---- */
 
-/* Waits for the slot; wakes up ten times per second to ask whether to go on. */
+/* Waits for the slot; wakes up ten times per second to check for cancellation. */
 static duet_status wait_for(duet_loader *loader, const loader_slot *slot) {
     duet_status status = DUET_OK;
     pthread_mutex_lock(&loader->lock);
@@ -99,7 +99,7 @@ static void give_back(duet_loader *loader) {
     pthread_mutex_unlock(&loader->lock);
 }
 
-/* The first of a kind is told with its name; all of them when the loader is closed. */
+/* The first image of each kind is logged by name, and their number when the loader is closed. */
 static void log_losses(duet_loader *loader, const loader_slot *slot) {
     static const char *const words[LOADER_LOSSES] = {
         "is in colour and is read as grey",
@@ -163,7 +163,7 @@ static duet_status take_slot(duet_loader *loader, loader_slot **out) {
 duet_status duet_loader_next(duet_loader *loader, duet_batch *out) {
     loader_slot *slot = NULL;
     do DUET_TRY(take_slot(loader, &slot));
-    while (slot != NULL && slot->count == 0); /* all of its rows are left out */
+    while (slot != NULL && slot->count == 0); /* all rows of the batch were left out */
     if (slot == NULL) {
         *out = (duet_batch){.position = loader->count};
         return DUET_OK;
@@ -186,19 +186,19 @@ static duet_status check_options(const duet_loader_options *o, const duet_view *
                                  const duet_dataset *dataset) {
     DUET_TRY(duet_preprocess_check(&o->preprocess));
     if (o->batch < 1 || o->batch > 1 << 20)
-        return duet_fail(DUET_ARG, "batch of %lld is outside 1..%d", (long long)o->batch, 1 << 20);
-    if (o->start < 0) return duet_fail(DUET_ARG, "start at row %lld", (long long)o->start);
+        return duet_fail(DUET_ARG, "batch size %lld is outside 1..%d", (long long)o->batch,
+                         1 << 20);
+    if (o->start < 0) return duet_fail(DUET_ARG, "start row %lld is negative", (long long)o->start);
     if (o->workers < 0 || o->workers > MOST_WORKERS)
-        return duet_fail(DUET_ARG, "%d workers; at most %d", o->workers, MOST_WORKERS);
+        return duet_fail(DUET_ARG, "%d workers are outside 0..%d", o->workers, MOST_WORKERS);
     if (o->on_bad[0] != '\0' && strcmp(o->on_bad, "stop") != 0 && strcmp(o->on_bad, "skip") != 0) {
-        return duet_fail(DUET_ARG, "no way '%.7s' to treat corrupt images; there are stop and skip",
-                         o->on_bad);
+        return duet_fail(DUET_ARG, "unknown on_bad '%.7s'; it is stop or skip", o->on_bad);
     }
     if (o->bad != NULL && o->shuffle)
         return duet_fail(DUET_ARG,
-                         "rows are left out of a pass in order only, not of a shuffled one");
+                         "rows can be left out of a pass in order only, not of a shuffled one");
     if (view->count == 0 && o->shuffle) {
-        return duet_fail(DUET_ARG, "no rows in split %s of '%s'", duet_split_name(view->split),
+        return duet_fail(DUET_ARG, "split %s of '%s' has no rows", duet_split_name(view->split),
                          dataset->info.name);
     }
     for (int64_t i = 0; i < view->count; i++) {
@@ -238,7 +238,8 @@ static duet_status start_workers(duet_loader *loader) {
     const int workers = loader->options.workers > 0 ? loader->options.workers : 1;
     for (int i = 0; i < workers; i++) {
         if (pthread_create(&loader->threads[i], NULL, work, loader) != 0) {
-            return duet_fail(DUET_NO_MEMORY, "the system gave %d of %d loader threads", i, workers);
+            return duet_fail(DUET_NO_MEMORY, "the system started only %d of %d loader threads", i,
+                             workers);
         }
         loader->started++;
     }

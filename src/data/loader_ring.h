@@ -43,11 +43,11 @@ struct duet_loader {
     duet_augment_chain chain;
     bool skip;
     int64_t row_bytes;
-    uint8_t *cache;     /* count rows, or NULL */
-    atomic_uchar *mark; /* count marks */
+    uint8_t *cache;     /* [count] rows, or NULL */
+    atomic_uchar *mark; /* [count] marks */
     loader_slot *slots;
     int64_t depth, claimed, delivered, next_position; /* batches; position of the next claim */
-    loader_slot *held;                                /* the slot the consumer looks at */
+    loader_slot *held;                                /* the slot that the consumer has */
     pthread_t *threads;
     int started;
     bool stop, synced;
@@ -58,7 +58,7 @@ struct duet_loader {
 };
 
 /* Fills the claimed slot: reads its rows, in order, and augments them. Called by a worker without
- * the lock. The status stands in the slot. */
+ * the lock. The status is in the slot. */
 void duet_loader_fill(duet_loader *loader, loader_slot *slot);
 
 #endif

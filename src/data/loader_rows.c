@@ -30,7 +30,7 @@ static duet_status load_row(duet_loader *loader, int64_t k, uint8_t *out, bool *
     return DUET_OK;
 }
 
-/* Each row of the view comes once in the first pass. */
+/* Counts in the first pass only, in which each row of the view occurs once. */
 static void note_losses(const duet_loader *loader, loader_slot *slot, int64_t position, int64_t row,
                         unsigned lost) {
     static const unsigned bits[LOADER_LOSSES] = {DUET_IMAGE_LOST_COLOUR, DUET_IMAGE_LOST_ALPHA};
@@ -41,7 +41,7 @@ static void note_losses(const duet_loader *loader, loader_slot *slot, int64_t po
     }
 }
 
-/* Row i of the slot, or nothing where its image is bad; `filled` rows stand before it. */
+/* Reads row i of the slot behind the *filled ones before it; a bad image is left out. */
 static duet_status fill_good_row(duet_loader *loader, loader_slot *slot, int64_t i,
                                  int64_t *filled) {
     const int64_t k = slot->row[i], index = loader->view[k];
@@ -84,7 +84,7 @@ static duet_status fill_row(duet_loader *loader, loader_slot *slot, int64_t i) {
         if (!loader->skip || duet_error_cause() != DUET_CAUSE_BAD_IMAGE) return status;
         unsigned char expected = MARK_NEW;
         if (atomic_compare_exchange_strong(&loader->mark[k], &expected,
-                                           MARK_BAD)) { /* found first by this worker */
+                                           MARK_BAD)) { /* this worker was the first to find it */
             duet_str_format(&slot->notes, "%s\n", duet_error_message());
             slot->bad++;
         }

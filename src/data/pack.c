@@ -20,7 +20,7 @@ enum { BLOCK = 512 };
 typedef struct pack {
     const duet_dataset *dataset;
     duet_split split;
-    duet_preprocess how; /* size 0: as they are */
+    duet_preprocess how; /* 0 = unscaled */
     duet_bad_images *bad;
 } pack;
 
@@ -31,7 +31,7 @@ static duet_status read_row(const pack *p, int64_t index, duet_image *out) {
     return duet_dataset_read(p->dataset, p->split, index, &p->how, out->pixels);
 }
 
-/* No bytes where the row is left out. */
+/* Encodes a row as PNG; no bytes where it is left out. */
 static duet_status encode(const pack *p, int64_t index, duet_bytes *png) {
     duet_status status = DUET_OK;
     duet_image image = {0};
@@ -63,9 +63,10 @@ static duet_status write_zip(duet_context *ctx, const pack *p, const char *path)
         if (png[kept].size == 0) continue;
         labels[kept] = duet_dataset_label(p->dataset, p->split, i);
         if (p->dataset->info.labelled && labels[kept] < 0)
-            DUET_FAIL(DUET_UNSUPPORTED,
-                      "row %lld has no label, others have: the format has no word for that",
-                      (long long)i);
+            DUET_FAIL(
+                DUET_UNSUPPORTED,
+                "row %lld has no label while others have one, which the format cannot express",
+                (long long)i);
         kept++;
     }
     DUET_DO(duet_image_zip_write(path, png, p->dataset->info.labelled ? labels : NULL, kept));
@@ -93,7 +94,7 @@ static void put_member(duet_writer *writer, const char *name, const void *bytes,
     put_octal(head + 116, 7, 0);
     put_octal(head + 124, 11, size);
     put_octal(head + 136, 11, 0);
-    memset(head + 148, ' ', 8); /* the checksum counts itself as spaces */
+    memset(head + 148, ' ', 8); /* the checksum field counts as spaces */
     head[156] = '0';
     /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a field of the header, not a string */
     memcpy(head + 257, "ustar\00000", 8);
@@ -143,7 +144,7 @@ static duet_status write_shards(duet_context *ctx, const pack *p, const char *pa
     char shard[DUET_PATH_SIZE];
     if (strchr(path, '{') == NULL) return write_tar(ctx, p, path, 0, count);
     if (!duet_shards_find(&shards, path))
-        return duet_fail(DUET_ARG, "'%s' is no range of shards, like 'x-{000..012}.tar'", path);
+        return duet_fail(DUET_ARG, "'%s' is not a range of shards like 'x-{000..012}.tar'", path);
     for (int64_t k = 0; k < shards.count; k++) {
         DUET_TRY(duet_shards_name(&shards, k, shard));
         DUET_TRY(
@@ -171,6 +172,6 @@ duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset, du
                          path);
     if (size == 0 && (info->varied || info->height != info->width))
         return duet_fail(DUET_ARG,
-                         "the format takes square images of one size; say which: --size N");
+                         "the format takes square images of one size; give it with --size N");
     return write_zip(ctx, &p, path);
 }

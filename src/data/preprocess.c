@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * data/preprocess.c: from an image of any size to size x size x channels bytes, and from bytes to
- * [-1,1] and back. Fits: centre crop as guided-diffusion does it, or torchvision's evaluation of
- * ImageNet (io/resize.h), or padding by the border's pixels: with w <= size the image's column 0
- * stands at floor((size - w) / 2), rows alike, and y[i] = x[clamp(i - offset, 0, w - 1)]. */
+ * [-1,1] and back. The fit is guided-diffusion's centre crop, torchvision's evaluation of ImageNet
+ * (io/resize.h), or padding by the border's pixels: with w <= size the image's column 0 stands at
+ * floor((size - w) / 2), rows alike, and y[i] = x[clamp(i - offset, 0, w - 1)]. */
 #include "data/preprocess.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ duet_status duet_preprocess_check(const duet_preprocess *how) {
     for (int i = 0; i < DUET_COUNT(fits); i++) {
         if (strncmp(how->fit, fits[i], sizeof how->fit) == 0) return DUET_OK;
     }
-    return duet_fail(DUET_ARG, "no fit '%.15s'; fits are auto, center_crop, pad and imagenet",
+    return duet_fail(DUET_ARG, "unknown fit '%.15s'; fits are auto, center_crop, pad and imagenet",
                      how->fit);
 }
 
@@ -42,7 +42,7 @@ static bool wants_padding(const duet_preprocess *how, int64_t height, int64_t wi
            5 * height > 4 * size && 5 * width > 4 * size;
 }
 
-/* Small images have no border to spare: they are enlarged whole. */
+/* Small images have no border to spare: they are enlarged as a whole. */
 static bool wants_imagenet(const duet_preprocess *how, int64_t height, int64_t width) {
     const int64_t side = height < width ? height : width;
     return strcmp(how->fit, "imagenet") == 0 && 7 * side >= 8 * how->size;
@@ -80,7 +80,7 @@ static duet_status fit(uint8_t *out, const duet_image *in, const duet_preprocess
     return DUET_OK;
 }
 
-/* A failure that has to do with this image alone. */
+/* Marks a failure that concerns this image only. */
 static duet_status about_the_image(duet_status status) {
     const bool is = status == DUET_FORMAT || status == DUET_IO || status == DUET_NOT_FOUND ||
                     status == DUET_UNSUPPORTED || status == DUET_SHAPE;

@@ -9,7 +9,7 @@
 #include "io/image.h"
 
 DUET_NODISCARD duet_status duet_preprocess_check(const duet_preprocess *how);
-/* A row's image as it is, with duet_dataset_read's messages. */
+/* The image of a row without preprocessing, with the messages of duet_dataset_read. */
 DUET_NODISCARD duet_status duet_dataset_read_as_is(const duet_dataset *dataset, duet_split split,
                                                    int64_t index, int channels, duet_image *out);
 /* duet_dataset_read, and what of the image was dropped (DUET_IMAGE_LOST_…). */

@@ -42,7 +42,7 @@ static int compare_index(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* Rows of `in` in drawing order. Unlabelled rows are one more class. */
+/* The rows of `in` in drawing order. Unlabelled rows count as one more class. */
 static duet_status draw_order(drawn_row *rows, const duet_dataset *dataset, const duet_view *in,
                               uint64_t seed) {
     duet_status status = DUET_OK;

@@ -70,6 +70,6 @@ says '  tuned'
 wrong 1 'exact results leave no choice' bench --tune --exact --networks fashion-mnist
 wrong 1 'nothing to tune' bench --tune --networks adm-256 --works train
 wrong 1 "no network 'cifra'; did you mean 'cifar'?" bench --tune --networks cifra
-wrong 2 '--model is for --tune' bench --model run
-wrong 2 '--tune writes no --csv' bench --tune --csv x.csv
+wrong 2 '--model needs --tune' bench --model run
+wrong 2 '--tune cannot write --csv' bench --tune --csv x.csv
 finish

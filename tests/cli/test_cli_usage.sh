@@ -12,7 +12,7 @@ wrong 2 'a command comes first' --steps 3 train
 wrong 2 "did you mean '--count'" sample run --cuont 3
 wrong 2 "did you mean '--save-minutes'" train --save-minute 3
 wrong 2 "flags start with '--'" sample run -n 3
-wrong 2 'which model' sample
+wrong 2 'no model' sample
 wrong 2 'give images, or --data' classify run
 wrong 2 'an argument is empty' info ''
 wrong 2 "unexpected argument 'extra'" $t extra
@@ -33,8 +33,8 @@ wrong 2 'no data set' features run
 wrong 2 '--out f.npz' features run --data "$data"
 wrong 2 'no data set' sweep run
 wrong 2 'no data set' probe run
-wrong 2 "no action 'lst'" data lst
-wrong 2 'which data set' data info
+wrong 2 "unknown action 'lst'" data lst
+wrong 2 'no data set' data info
 wrong 2 "'--rows' must be a whole number, got 'few'; 'all' takes all" sweep run --data "$data" --rows few
 wrong 2 "'--rows' must be between 10 and 1000000000, got '3'" sweep run --data "$data" --rows 3
 wrong 2 "'--seed' must be between 0 and 18446744073709551615, got '-1'" sweep run --data "$data" --seed -1

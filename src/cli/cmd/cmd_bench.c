@@ -27,8 +27,8 @@ typedef struct bench_output {
     FILE *csv;
     duet_machine machine;
     json_t *rows;
-    char heading[80];  /* of the rows shown last */
-    double sum, flops; /* of the ops of a network */
+    char heading[80];  /* of the rows printed last */
+    double sum, flops; /* sum over the ops of a network */
 } bench_output;
 
 /* ---- the table: 120 columns ---- */
@@ -116,7 +116,7 @@ typedef struct tune_output {
     json_t *rows;
     char heading[DUET_TEXT_SIZE + 80];
     long long cases, changed;
-    double usual, now; /* seconds of a pass: its nodes that have a choice */
+    double usual, now; /* seconds per pass of the nodes with a choice of kernels */
 } tune_output;
 
 static void end_plan(tune_output *o) {
@@ -164,15 +164,16 @@ static void take_case(const duet_tune_row *row, void *user) {
             100 * (1 - row->seconds / row->usual_seconds));
 }
 
-/* What an older file holds stays, where nothing new is measured. */
+/* Entries of an older file stay where nothing new is measured. */
 static duet_status tune(cli_state *cli, const bench_options *o) {
     tune_output out = {.cli = cli};
     char path[CLI_PATH], hash[32];
     duet_tuning *table = cli->tuning, *own = NULL;
     duet_status status = DUET_OK;
-    if (o->csv[0]) return cli_wrong("--tune writes no --csv; --json has its rows");
+    if (o->csv[0]) return cli_wrong("--tune cannot write --csv; use --json for its rows");
     if (!cli_tuning_path(path))
-        return cli_fail(DUET_ARG, "no place for the measurements; set DUET_CACHE to a folder");
+        return cli_fail(DUET_ARG,
+                        "no cache folder for the measurements; set DUET_CACHE to a folder");
     if (table == NULL) status = duet_tuning_new(&own);
     if (status != DUET_OK) return status;
     if (table == NULL) table = own;
@@ -233,7 +234,7 @@ static duet_status run(cli_state *cli) {
     if (o->list) return list_networks(cli);
     if (o->tune) return tune(cli, o);
     if (o->model[0])
-        return cli_wrong("--model is for --tune; 'duet info MODEL --plan' measures a model");
+        return cli_wrong("--model needs --tune; 'duet info MODEL --plan' measures a model");
     (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     if (o->csv[0]) {
         out.csv = fopen(o->csv, "w");

@@ -88,7 +88,7 @@ static void free_list(path_list *list) {
 
 /* ---- the classifier ---- */
 
-/* Cuts a text into its lines; blank ones at the end do not count. */
+/* Splits a text into its lines; blank ones at the end do not count. */
 static int cut_lines(char *text, const char **lines, int most) {
     int count = 0, last = 0;
     for (char *at = text; *at != '\0' && count < most;) {
@@ -114,7 +114,7 @@ static duet_status read_text(char **out, const char *path) {
     fclose(file);
     if (!whole) {
         free(text);
-        return cli_fail(DUET_FORMAT, "'%s' is no list of names, one a line", path);
+        return cli_fail(DUET_FORMAT, "'%s' is not a list of names, one per line", path);
     }
     *out = text;
     return DUET_OK;
@@ -125,14 +125,14 @@ static duet_status name_outputs(duet_model *model, const char *path) {
     const int outputs = (int)duet_model_logits(model);
     char *text = NULL;
     if (outputs == 0)
-        return cli_fail(DUET_ARG, "--classes names the outputs of a model's own classifier; this "
-                                  "model has none, and a head has its names");
+        return cli_fail(DUET_ARG, "--classes names the outputs of a model's own classifier, which "
+                                  "this model does not have; a head has its own names");
     const char **lines = calloc((size_t)outputs + 1, sizeof *lines);
     duet_status status =
         lines != NULL ? read_text(&text, path) : cli_fail(DUET_NO_MEMORY, "out of memory");
     const int count = status == DUET_OK ? cut_lines(text, lines, outputs + 1) : 0;
     if (status == DUET_OK && count != outputs)
-        status = cli_fail(DUET_ARG, "'%s' has %s%d names, and the model %d outputs", path,
+        status = cli_fail(DUET_ARG, "'%s' has %s%d names, but the model has %d outputs", path,
                           count > outputs ? "more than " : "", count > outputs ? outputs : count,
                           outputs);
     if (status == DUET_OK) status = duet_card_set_classes(model, lines, count);
@@ -170,11 +170,11 @@ static duet_status open_head(const cli_state *cli, const classify_options *o,
 
 typedef struct answers {
     cli_state *cli;
-    const char *const *names; /* of the outputs; NULL = none */
+    const char *const *names; /* names of the outputs; NULL = none */
     int name_count, top;
     json_t *rows;
     int64_t failed;
-    char first[300]; /* what is wrong with the first that failed */
+    char first[300]; /* the error of the first image that failed */
 } answers;
 
 static void show(const duet_prediction *p, void *user) {
@@ -209,8 +209,8 @@ static void take_names(answers *a, duet_model *model, const duet_head *head,
     a->name_count = head != NULL ? card->class_count : named ? own->class_count : 0;
 }
 
-/* Images that cannot be read do not keep the others from being answered; they are the command's
- * failure unless they may be left out. */
+/* The other images are classified even if some cannot be read; the command then fails, unless they
+ * may be left out. */
 static duet_status end(answers *a, const classify_options *o, int64_t count) {
     json_t *bad =
         json_pack("{s:I,s:o}", "images", (json_int_t)a->failed, "first", cli_name(a->first));
@@ -227,10 +227,10 @@ static duet_status open_both(cli_state *cli, const classify_options *o, duet_mod
                              duet_head **head, duet_head_card *card) {
     duet_status status = cli_model_open(cli, model, cli->args[0]);
     if (status == DUET_OK && o->classes[0] && o->head[0])
-        status = cli_wrong("--head and --classes; a head has its names, give one of them");
+        status = cli_wrong("--head and --classes exclude each other, since a head has its own "
+                           "names; give one of them");
     if (status == DUET_OK && o->classes[0]) status = name_outputs(*model, o->classes);
-    /* The accuracy of a model is that of its own classifier, where it has one and no head is
-     * given. */
+    /* The accuracy is that of the model's own classifier where it has one and no head is given. */
     char path[CLI_PATH];
     head_path(path, o, cli->args[0]);
     const bool own = o->data[0] != '\0' && o->head[0] == '\0' &&
@@ -305,8 +305,9 @@ static duet_status run(cli_state *cli) {
     path_list list = {0};
     duet_status status = DUET_OK;
     if (o->data[0])
-        return cli->arg_count == 1 ? evaluate(cli, o)
-                                   : cli_wrong("images and --data; give one of them");
+        return cli->arg_count == 1
+                   ? evaluate(cli, o)
+                   : cli_wrong("images and --data exclude each other; give one of them");
     if (cli->arg_count < 2)
         return cli_wrong(
             "give images, or --data DATA for the accuracy of the model's own classifier");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_convert.c: duet convert MODEL --out FILE|FOLDER: between guided-diffusion's,
- * diffusers' and duet's own files. */
+ * cli/cmd/cmd_convert.c: duet convert MODEL --out FILE|FOLDER: converts between the files of
+ * guided-diffusion, diffusers and duet. */
 #include <string.h>
 
 #include <duet/model.h>
@@ -39,7 +39,7 @@ static duet_status run(cli_state *cli) {
     const convert_options *o = cli->options;
     duet_model *model = NULL, *twin = NULL;
     if (!o->out[0])
-        return cli_wrong("where to? give --out FOLDER (diffusers) or FILE.safetensors, .pt, .npz");
+        return cli_wrong("no output; give --out FOLDER (diffusers) or FILE.safetensors, .pt, .npz");
     const char *const arch = o->arch[0] ? o->arch : is_file(o->out) ? "" : "diffusers_unet";
     duet_status status = cli_check_out(o->out, ".safetensors .pt .npz /");
     if (status == DUET_OK && !is_file(o->out) && strcmp(arch, "diffusers_unet") != 0)
@@ -76,7 +76,7 @@ const cli_cmd duet_cmd_convert = {
                "file, with a card",
     .min_args = 1,
     .max_args = 1,
-    .missing = "which model? give a file, a run folder or a folder of diffusers",
+    .missing = "no model; give a file, a run folder or a folder of diffusers",
     .opens = true,
     .run = run,
 };

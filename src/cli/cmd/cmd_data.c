@@ -38,7 +38,7 @@ static duet_status pack(cli_state *cli, const char *path) {
     duet_split split = DUET_TRAIN;
     if (!o->out[0])
         return cli_wrong(
-            "where to? give --out x.zip (EDM, StyleGAN) or 'x-{000..012}.tar' (WebDataset)");
+            "no output; give --out x.zip (EDM, StyleGAN) or 'x-{000..012}.tar' (WebDataset)");
     duet_status status = cli_check_out(o->out, ".zip .tar");
     if (status == DUET_OK) status = duet_split_parse(&split, o->split);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, path);
@@ -59,18 +59,17 @@ static duet_status pack(cli_state *cli, const char *path) {
 
 static duet_status run(cli_state *cli) {
     if (strcmp(cli->args[0], "list") == 0)
-        return cli->arg_count == 1
-                   ? list(cli)
-                   : cli_wrong(
-                         "'duet data list' takes nothing more; for a set use 'duet data info %s'",
-                         cli->args[1]);
+        return cli->arg_count == 1 ? list(cli)
+                                   : cli_wrong("'duet data list' takes no further argument; for a "
+                                               "set use 'duet data info %s'",
+                                               cli->args[1]);
     const bool packs = strcmp(cli->args[0], "pack") == 0;
     if (!packs && strcmp(cli->args[0], "info") != 0)
-        return cli_wrong("no action '%s'; use 'duet data list', 'duet data info DATA' or 'duet "
-                         "data pack DATA --out FILE'",
-                         cli->args[0]);
-    if (cli->arg_count < 2)
-        return cli_wrong("which data set? use 'duet data %s DATA'", cli->args[0]);
+        return cli_wrong(
+            "unknown action '%s'; use 'duet data list', 'duet data info DATA' or 'duet "
+            "data pack DATA --out FILE'",
+            cli->args[0]);
+    if (cli->arg_count < 2) return cli_wrong("no data set; use 'duet data %s DATA'", cli->args[0]);
     return packs ? pack(cli, cli->args[1]) : cli_dataset_show(cli, cli->args[1]);
 }
 
@@ -84,6 +83,6 @@ const cli_cmd duet_cmd_data = {
                "duet data pack photos --size 64 --out 'photos-train-{000..009}.tar'",
     .min_args = 1,
     .max_args = 2,
-    .missing = "say list, or info or pack and a data set",
+    .missing = "no action; use list, info DATA or pack DATA",
     .run = run,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_export.c: duet export MODEL --out FILE: one small file to hand on. The newest head of
- * a run goes beside it as FILE-without-ending.head.safetensors, bound to the new weights. */
+ * cli/cmd/cmd_export.c: duet export MODEL --out FILE: writes one small file to publish. The newest
+ * head of a run is written beside it as FILE-without-extension.head.safetensors, bound to the new
+ * weights. */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ static duet_dtype dtype_of(const char *name) {
 static duet_status run(cli_state *cli) {
     const export_options *o = cli->options;
     duet_model *model = NULL;
-    if (!o->out[0]) return cli_wrong("where to? give --out FILE.safetensors (or .pt, .npz)");
+    if (!o->out[0]) return cli_wrong("no output; give --out FILE.safetensors (or .pt, .npz)");
     duet_status status = cli_check_out(o->out, ".safetensors .pt .npz");
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status == DUET_OK && o->licence[0])
@@ -76,7 +77,7 @@ const cli_cmd duet_cmd_export = {
                "models/clothes.safetensors\n  duet classify models/clothes.safetensors image.png",
     .min_args = 1,
     .max_args = 1,
-    .missing = "which model? give a file or a run folder",
+    .missing = "no model; give a file or a run folder",
     .opens = true,
     .run = run,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_features.c: duet features MODEL --data DATA: feature rows of one setting to npz or
- * safetensors. */
+ * cli/cmd/cmd_features.c: duet features MODEL --data DATA: writes the feature rows of one setting
+ * as npz, npy or safetensors. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,11 +35,11 @@ static const duet_param params[] = {
     CLI_ON_BAD_ROW(features_options),
 };
 
-/* The rows go to the cache as batches end: what is stopped goes on where it was. */
+/* Rows go to the cache when their batch ends, so that a stopped command continues where it was. */
 static duet_status compute(cli_state *cli, const features_options *o, duet_model *model,
                            const duet_dataset *dataset, const duet_view *view,
                            duet_features_options *options) {
-    const bool own = !*o->cache && !duet_run_is(cli->args[0]); /* a cache for this file alone */
+    const bool own = !*o->cache && !duet_run_is(cli->args[0]); /* a cache for this file only */
     const duet_dtype type = cli_dtype(o->type);
     char rows[CLI_PATH];
     duet_feature_set *set = NULL;
@@ -97,7 +97,7 @@ static duet_status features(cli_state *cli, const features_options *o, duet_mode
     if (status == DUET_OK && view.count == 0)
         status = cli_fail(
             DUET_ARG,
-            "'%s' has no '%s' split; give another with --split ('duet data info' shows them)",
+            "'%s' has no split '%s'; give another with --split ('duet data info' shows them)",
             o->data, o->split);
     if (status == DUET_OK) status = compute(cli, o, model, dataset, &view, &options);
     duet_view_free(&view);
@@ -109,7 +109,7 @@ static duet_status run(cli_state *cli) {
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
     if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
-    if (!o->out[0]) return cli_wrong("where to? give --out f.npz, f.npy or f.safetensors");
+    if (!o->out[0]) return cli_wrong("no output; give --out f.npz, f.npy or f.safetensors");
     duet_status status = cli_check_out(o->out, ".npz .npy .safetensors");
     if (status == DUET_OK) status = cli_on_bad(cli, o->on_bad);
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
@@ -132,7 +132,7 @@ const cli_cmd duet_cmd_features = {
         "  duet features RUN --data fashion-mnist --split test --t 10 --tap 9 --pool 2 --out f.npz",
     .min_args = 1,
     .max_args = 1,
-    .missing = "which model?",
+    .missing = "no model; give a run folder or a model file",
     .plans = true,
     .opens = true,
     .run = run,

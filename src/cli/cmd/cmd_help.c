@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * cli/cmd/cmd_help.c: duet help [COMMAND | FAMILY [MEMBER] | MEMBER]: everything is printed from
- * the tables of commands and families, as text for a reader of ten minutes, with --json for
- * programs, as a manual page (cli/man.c) or as completion for a shell (cli/completion.c). */
+ * the tables of commands and families, as text, with --json for programs, as a manual page
+ * (cli/man.c) or as shell completion (cli/completion.c). */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ static const duet_param params[] = {
 
 /* ---- text ---- */
 
-/* The names of a family's members, or how many there are when they would not fit in a line. */
+/* The names of a family's members, or their number where they do not fit into a line. */
 static void members(char *out, size_t size, const duet_family *family, size_t most) {
     size_t used = 0;
     out[0] = '\0';
@@ -160,7 +160,8 @@ static void find_word(answer *a, const char *word) {
     if (cmd != NULL) add_command(a, cmd);
     for (int i = 0; i < count && !a->count; i++)
         if (strcmp(families[i]->name, word) == 0) add_family(a, families[i], NULL);
-    const int before = a->count; /* a member's name may stand in several families: all are told */
+    const int before =
+        a->count; /* a member's name may occur in several families: all of them are printed */
     for (int i = 0; i < count && !before; i++)
         if (find_member(families[i], word) != NULL)
             add_family(a, families[i], find_member(families[i], word));
@@ -204,11 +205,11 @@ static void everything(answer *a) {
     for (int i = 0; i < count; i++) add_family(a, families[i], NULL);
 }
 
-/* What programs read: a manual page, the completion. */
+/* Output for programs: a manual page or the completion. */
 static duet_status page(const cli_state *cli, const help_options *o) {
     const cli_cmd *cmd = cli->arg_count == 1 ? cli_find(cli->args[0]) : NULL;
     if (cli->arg_count > 1 || (cli->arg_count == 1 && (cmd == NULL || o->completion)))
-        return cli_wrong("%s", o->completion ? "--completion is for all commands; give no COMMAND"
+        return cli_wrong("%s", o->completion ? "--completion covers all commands; give no COMMAND"
                                              : "--man takes one COMMAND or none; 'duet help' "
                                                "lists the commands");
     if (o->completion)

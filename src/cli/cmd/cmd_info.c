@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_info.c: duet info MODEL|RUN: architecture, taps, card; --plan: kernels, time, bytes
- * beside what the machine allows, node by node and by kind; files of a run. */
+ * cli/cmd/cmd_info.c: duet info MODEL|RUN: architecture, taps, card; --plan: kernels, times and
+ * bytes against the roofline of the machine, node by node and by kind; files of a run. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,8 +76,8 @@ typedef struct plan_rows {
     int kind_count;
 } plan_rows;
 
-/* Percent of the machine's bound: the longer of the multiply-adds at its peak and the bytes at its
- * bandwidth, over the time. */
+/* Percent of the roofline: the larger of multiply-adds / peak and bytes / bandwidth, over the
+ * measured time. */
 static double roofline(const duet_machine *machine, double flops, double bytes, double seconds) {
     const double work = flops / (1e9 * machine->peak_gflops),
                  traffic = bytes / (1e9 * machine->memory_gbs);
@@ -111,7 +111,7 @@ static void show_row(const duet_model_plan_row *row, void *user) {
                                     row->impl, "flops", row->flops, "bytes", (json_int_t)row->bytes,
                                     "seconds", row->seconds, "roofline_percent", roof, "fallback",
                                     row->fallback, "tuned", row->tuned));
-    if (row->bytes == 0) return; /* a view: nothing runs */
+    if (row->bytes == 0) return; /* a view: nothing is computed */
     cli_human(bytes, (double)row->bytes);
     cli_say(rows->cli, "%-18.18s %-36.36s %-18.18s %9.3f %8.1f %7.1f %7sB %5.0f %%%s\n", row->op,
             row->scope, row->impl[0] ? row->impl : row->kernel, 1e3 * row->seconds,
@@ -140,7 +140,7 @@ static void show_kind(const plan_rows *rows, const plan_kind *kind) {
             bytes, roofline(&rows->machine, kind->flops, (double)kind->bytes, kind->seconds));
 }
 
-/* Sums by kind, the longest first; the share of what is not a convolution. */
+/* Prints the sums by kind of node, the longest first, and the share of all but convolutions. */
 static void show_sums(plan_rows *rows, const duet_model_plan_memory *memory, json_t *out) {
     char total[32], activations[32], scratch[32], packed[32];
     json_t *kinds = json_array();
@@ -206,7 +206,7 @@ static duet_status plan(cli_state *cli, const info_options *o, duet_model *model
     return status;
 }
 
-/* The flags that say what was assumed ("image_size (64), noise"). */
+/* The flags that set what was assumed ("image_size (64), noise"). */
 static void show_flags(const cli_state *cli, const char *assumed) {
     static const struct {
         const char *word, *flags;
@@ -316,8 +316,8 @@ static json_t *model_json(duet_model *model, json_t *taps) {
         card->preprocess.channels, "recommended", recommended, "taps", taps);
 }
 
-/* A folder of a run or of diffusers whose weights cannot be loaded holds pictures at times, and is
- * no data set for all that. */
+/* A folder of a run or of diffusers may contain images, but is not a data set, even if its weights
+ * cannot be loaded. */
 static bool describes_a_model(const char *path) {
     static const char *const marks[] = {"run.json", "config.json", "model_index.json"};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
@@ -328,8 +328,8 @@ static bool describes_a_model(const char *path) {
     return false;
 }
 
-/* No model, but perhaps a data set, or a file of other tensors; else what the model's reader said
- * stands, as it does of a network with which something is wrong. */
+/* The path may be a data set or a file of other tensors. Otherwise the message of the model's
+ * reader is kept, and so it is where the network is at fault. */
 static duet_status other_than_model(cli_state *cli, const char *path, bool all,
                                     duet_status status) {
     char message[1024], reason[1024];
@@ -375,7 +375,7 @@ const cli_cmd duet_cmd_info = {
                "does, any other file of tensors\nby what it holds.",
     .min_args = 1,
     .max_args = 1,
-    .missing = "of which model or run?",
+    .missing = "no model, run or data set; give its path",
     .plans = true,
     .opens = true,
     .run = run,

@@ -34,7 +34,7 @@ static const duet_param params[] = {
     CLI_FEATURE_ROWS(probe_options),
 };
 
-/* Sweeps where no setting is known: probe without settings just works. */
+/* Runs a short sweep where no setting is known, so that probe works without one. */
 static duet_status setting(const cli_state *cli, const probe_options *o, duet_probe_options *out,
                            duet_model *model, const duet_dataset *dataset) {
     duet_recommendation *best = &duet_model_card(model)->recommended;
@@ -87,7 +87,7 @@ static void say_result(const cli_state *cli, const duet_probe_options *options,
                 r->rows[i].top1, r->rows[i].val_top1, (long long)r->rows[i].dim);
 }
 
-/* A set without labels has no accuracy to test. */
+/* A data set without labels has no accuracy: its nearest neighbours are shown instead. */
 static duet_status neighbours(cli_state *cli, const probe_options *o, duet_model *model,
                               const duet_dataset *dataset, duet_probe_options *options,
                               const cli_step *step) {
@@ -183,7 +183,7 @@ const cli_cmd duet_cmd_probe = {
                "where there is nothing).",
     .min_args = 1,
     .max_args = 1,
-    .missing = "which model?",
+    .missing = "no model; give a run folder or a model file",
     .plans = true,
     .opens = true,
     .run = run,

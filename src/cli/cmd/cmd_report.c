@@ -5,7 +5,7 @@
 static duet_status run(cli_state *cli) {
     char path[CLI_PATH];
     if (!duet_run_is(cli->args[0]))
-        return cli_fail(DUET_ARG, "'%s' is no run folder (it has no run.json)", cli->args[0]);
+        return cli_fail(DUET_ARG, "'%s' is not a run folder (it has no run.json)", cli->args[0]);
     const duet_status status = duet_report_write(path, cli->args[0]);
     if (status != DUET_OK) return status;
     cli_say(cli, "report: %s\n", path);
@@ -20,6 +20,6 @@ const cli_cmd duet_cmd_report = {
     .usage = "RUN",
     .min_args = 1,
     .max_args = 1,
-    .missing = "which run folder?",
+    .missing = "no run folder; give its path",
     .run = run,
 };

@@ -33,7 +33,8 @@ static int64_t grid_columns(int64_t count) {
     return columns < 1 ? 1 : columns > 16 ? 16 : columns;
 }
 
-/* What was drawn, how and from what; all of --json, and of result.json beside the grid. */
+/* What was generated, how and from which model: the output of --json and result.json beside the
+ * grid. */
 static json_t *describe(const sample_options *o, duet_model *model, double seconds,
                         const cli_damage *damage) {
     json_t *result =
@@ -44,15 +45,15 @@ static json_t *describe(const sample_options *o, duet_model *model, double secon
     return result;
 }
 
-/* Where images go as they come. */
+/* Where the images go. */
 typedef struct outputs {
     const sample_options *o;
     duet_image_sink *out; /* --out; NULL = none */
     uint8_t *grid;        /* [shown] the first images, for the run's grid; NULL = none */
-    int64_t shown, bytes; /* of an image */
+    int64_t shown, bytes; /* bytes of an image */
     int64_t done;
     cli_damage damage;
-    double seconds; /* spent here, which is no sampling */
+    double seconds; /* seconds spent here and not in sampling */
 } outputs;
 
 static duet_status take(const uint8_t *pixels, int64_t first, int64_t count, void *user) {
@@ -85,7 +86,7 @@ static duet_status open_outputs(cli_state *cli, outputs *to, duet_model *model, 
                                 grid_columns(o->count), note);
 }
 
-/* What is there after a stop: whole images in a folder, no file elsewhere. */
+/* Reports what an interrupted command leaves: whole images in a folder, no file otherwise. */
 static duet_status stopped(const outputs *to, duet_status status) {
     const char *out = to->o->out, *dot = strrchr(out, '.');
     const bool file = dot != NULL && (strcmp(dot, ".png") == 0 || strcmp(dot, ".npz") == 0 ||
@@ -114,7 +115,7 @@ static duet_status save_step(cli_state *cli, const outputs *to, duet_model *mode
     return status;
 }
 
-/* --out of a model file is all that was asked for; a run keeps a grid of its own beside it. */
+/* With --out, a model file makes nothing else; a run also keeps a grid of its own. */
 static duet_status save(cli_state *cli, outputs *to, duet_model *model, const char *note,
                         json_t *result) {
     cli_step step;
@@ -181,7 +182,7 @@ const cli_cmd duet_cmd_sample = {
         "Ctrl-C leaves no half file; a folder\nkeeps the images that are finished.",
     .min_args = 1,
     .max_args = 1,
-    .missing = "which model? give a run folder or a model file",
+    .missing = "no model; give a run folder or a model file",
     .plans = true,
     .opens = true,
     .run = run,

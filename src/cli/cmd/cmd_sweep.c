@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_sweep.c: duet sweep MODEL --data DATA: accuracy over (t, b, pool); the winner goes
- * into the card. */
+ * cli/cmd/cmd_sweep.c: duet sweep MODEL --data DATA: accuracy over (t, tap, pool); the best setting
+ * is written into the card. */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ static const duet_param params[] = {
     CLI_FEATURE_ROWS(sweep_options),
 };
 
-/* --rows where it is not "all". */
+/* The value of --rows where it is not "all". */
 typedef struct row_count {
     int64_t rows;
 } row_count;
@@ -81,7 +81,7 @@ static duet_status remember(duet_model *model, const duet_sweep_result *result,
                                      : duet_model_update_card(duet_model_path(model), card);
 }
 
-/* The rows of the model itself, without the baselines beside it. */
+/* The number of rows of the model itself, without the baselines. */
 static int64_t settings(const duet_sweep_result *result) {
     int64_t count = 0;
     for (int64_t i = 0; i < result->count; i++)
@@ -164,7 +164,7 @@ const cli_cmd duet_cmd_sweep = {
         "split only; the test split is not touched.",
     .min_args = 1,
     .max_args = 1,
-    .missing = "which model?",
+    .missing = "no model; give a run folder or a model file",
     .plans = true,
     .opens = true,
     .run = run,

@@ -34,11 +34,10 @@ static duet_status make_run(char out[CLI_PATH], const train_options *o,
     snprintf(out, CLI_PATH, "%s", o->out);
     if (mkdir(out, 0777) == 0) return DUET_OK;
     const int reason = errno;
-    out[0] = '\0'; /* nothing of ours to clear away */
+    out[0] = '\0'; /* nothing was made here that has to be removed */
     return reason == ENOENT
                ? cli_fail(DUET_NOT_FOUND,
-                          "cannot make the run folder '%s': the folder it should stand in does not "
-                          "exist",
+                          "cannot make the run folder '%s': its parent folder does not exist",
                           o->out)
                : cli_fail(DUET_IO, "cannot make the run folder '%s': %s", o->out, strerror(reason));
 }
@@ -67,15 +66,16 @@ static bool is_budget(const char *name) {
     return false;
 }
 
-/* A resumed run keeps its settings: a flag that asks for other ones would be passed over in
- * silence. */
+/* A resumed run keeps its settings: a flag that asks for others is refused rather than ignored
+ * silently. */
 static duet_status check_flags(const train_options *o, const duet_train_options *given,
                                const duet_train_options *stored) {
     char usual[2048], text[2048], was[2048], flag[64];
     duet_train_options defaults;
     if (o->out[0] || o->name[0])
-        return cli_wrong("--%s makes a new run, --resume goes on with an old one; give one of them",
-                         o->out[0] ? "out" : "name");
+        return cli_wrong(
+            "--%s makes a new run, but --resume continues an old one; give one of them",
+            o->out[0] ? "out" : "name");
     duet_params_default(&duet_train_params, &defaults);
     for (int i = 0; i < duet_train_params.count; i++) {
         duet_params_print(&duet_train_params, &defaults, i, usual, sizeof usual);
@@ -112,12 +112,13 @@ static duet_status go_on(training *t, cli_state *cli, const train_options *o,
     if (!cli_exists(t->run))
         return cli_fail(DUET_NOT_FOUND, "no run folder '%s' to resume", t->run);
     if (!duet_run_is(t->run))
-        return cli_fail(DUET_ARG, "'%s' is no run folder to resume (it has no run.json)", t->run);
+        return cli_fail(DUET_ARG, "'%s' is not a run folder to resume (it has no run.json)",
+                        t->run);
     duet_status status = duet_train_options_load(train, data, t->run);
     if (status == DUET_OK) status = check_flags(o, &given, train);
     if (status != DUET_OK) return status;
     if (given.minutes > 0 || given.images > 0 ||
-        given.steps > 0) { /* a new budget stands instead of the old one */
+        given.steps > 0) { /* a new budget replaces the old one */
         train->minutes = given.minutes;
         train->images = given.images;
         train->steps = given.steps;
@@ -161,7 +162,7 @@ static duet_status finish(cli_state *cli, const training *t, const duet_train_re
     return DUET_OK;
 }
 
-/* What failed before its first step leaves no folder. */
+/* A training that fails before its first step leaves no folder. */
 static void clear_away(const training *t, bool named) {
     if (t->resume || !t->run[0] || (duet_run_is(t->run) && steps_of(t->run) > 0)) return;
     cli_remove_folder(t->run);

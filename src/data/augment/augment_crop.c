@@ -21,7 +21,7 @@ static int64_t reflect(int64_t i, int64_t size) {
 static void crop_apply(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch,
                        int64_t size, int channels) {
     const crop_options *crop = options;
-    /* a reflection reaches no further */
+    /* reflection padding cannot be larger */
     const int64_t pad = crop->pad < size ? crop->pad : size - 1;
     const int64_t dy = (int64_t)duet_rng_below(rng, 0, (uint64_t)(2 * pad + 1)) - pad;
     const int64_t dx = (int64_t)duet_rng_below(rng, 1, (uint64_t)(2 * pad + 1)) - pad;
@@ -37,7 +37,7 @@ static void crop_apply(const void *options, duet_rng rng, uint8_t *pixels, uint8
 }
 
 const duet_augment duet_augment_crop = {
-    .info = {"crop", "shift by up to `pad` pixels, the gap filled by reflection",
+    .info = {"crop", "shift by up to `pad` pixels; gaps are filled by reflection",
              DUET_TABLE(params, crop_options)},
     .apply = crop_apply,
 };

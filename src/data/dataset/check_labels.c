@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/check_labels.c: what of a set's labels a training or a test will miss. */
+ * data/dataset/check_labels.c: faults in the labels of a set that affect training or testing. */
 #include <stdio.h>
 
 #include "base/error.h"
@@ -36,7 +36,7 @@ static void notice_bare(duet_dataset *dataset, const int64_t bare[DUET_SPLIT_COU
     }
 }
 
-/* Of the splits that have labels, two are compared: training with test and with validation. */
+/* Where the splits have labels, training is compared with test and with validation. */
 static void notice_class(duet_dataset *dataset, const int64_t *count, int c,
                          const bool labelled[DUET_SPLIT_COUNT]) {
     const int64_t n = dataset->info.class_count;

@@ -37,7 +37,7 @@ static const duet_dataset_layout *layout_of(const duet_entry *entry) {
 
 /* ---- opening ---- */
 
-/* Base name of a path without trailing slashes and archive endings. */
+/* The base name of a path without trailing slashes and archive extensions. */
 static const char *set_name(duet_arena *arena, const char *path) {
     static const char *const endings[] = {".tar.gz", ".tgz", ".tar", ".gz", ".zip", ".npz"};
     char text[DUET_PATH_SIZE], full[DUET_PATH_SIZE];
@@ -60,7 +60,7 @@ static const char *set_name(duet_arena *arena, const char *path) {
     return name;
 }
 
-/* What of an image the reading drops. */
+/* What is lost when an image is read. */
 static void look_closer(duet_dataset *dataset, duet_split split, int64_t index,
                         const duet_image *image) {
     char name[512];
@@ -70,8 +70,8 @@ static void look_closer(duet_dataset *dataset, duet_split split, int64_t index,
                          "they are composed over white");
 }
 
-/* The first row of the other splits: colours there would be lost in a set that is taken for grey.
- */
+/* Looks at the first row of the other splits: in a set that is taken for grey their colours would
+ * be lost. */
 static void look_at_others(duet_dataset *dataset, duet_split seen) {
     for (int s = (int)seen + 1; s < DUET_SPLIT_COUNT; s++) {
         duet_image image = {0};
@@ -99,7 +99,7 @@ static duet_status look_at_rows(duet_dataset *dataset) {
         duet_image image = {0};
         const int64_t index = looks > 1 ? i * (count - 1) / (looks - 1) : 0;
         const duet_status one = dataset->layout->read(dataset, split, index, 0, &image);
-        /* the loader deals with corrupt rows; only a set of nothing else is refused */
+        /* the loader handles corrupt images; a set is refused only where all examined ones are */
         if (one != DUET_OK) {
             status = one;
             continue;
@@ -160,7 +160,7 @@ done:
     return status;
 }
 
-/* `path` is no set of the layouts itself, but holds one; *found says whether. */
+/* Where `path` itself is not a data set but holds one, opens that; *found says whether. */
 static duet_status open_inner(duet_context *ctx, duet_dataset **out, bool *found,
                               const duet_dataset_layout *const *layouts, int count,
                               const char *path, const char *spec) {
@@ -170,7 +170,7 @@ static duet_status open_inner(duet_context *ctx, duet_dataset **out, bool *found
     duet_dataset_roots(roots, layouts, count, path);
     *found = roots->count > 0;
     if (!*found) goto done;
-    /* CIFAR for Python has always been taken from beside others. */
+    /* CIFAR for Python is taken even if other sets lie beside it. */
     const bool known = roots->first_is_near && roots->layout == &duet_dataset_cifar_py;
     if (roots->count > 1 && !known)
         DUET_FAIL(DUET_ARG, "'%s' holds several data sets, %s; give the folder of one", path,
@@ -205,7 +205,7 @@ static duet_status open_detected(duet_context *ctx, duet_dataset **out, const ch
     return duet_dataset_refuse(path);
 }
 
-/* The layout is given; its path may be a root that holds the set. */
+/* With a given layout, the path may be a root folder that holds the set. */
 static duet_status open_given(duet_context *ctx, duet_dataset **out,
                               const duet_dataset_layout *layout, const char *path,
                               const char *spec) {
@@ -215,7 +215,7 @@ static duet_status open_given(duet_context *ctx, duet_dataset **out,
     return found ? DUET_OK : open_as(ctx, out, layout, path, path, spec, NULL);
 }
 
-/* "train-{000..012}.tar": no file has that name. */
+/* A range of shards, "train-{000..012}.tar", is not the name of a file. */
 static bool names_shards(const char *spec) {
     return strchr(spec, '{') != NULL && strstr(spec, "..") != NULL && strstr(spec, ".t") != NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset.h: what a member of the family `dataset` implements: find out whether a path
- * is its layout, list the rows, hand out one row's image. Pixels are decoded on demand; small raw
- * sets stay in memory. */
+ * data/dataset/dataset.h: what a member of the family `dataset` implements: it detects whether a
+ * path has its layout, lists the rows, and reads the image of a row. Pixels are decoded on demand;
+ * small raw sets stay in memory. */
 #ifndef DUET_DATA_DATASET_H
 #define DUET_DATA_DATASET_H
 
@@ -13,19 +13,19 @@
 struct duet_dataset {
     const struct duet_dataset_layout *layout;
     duet_dataset_info info;
-    duet_arena *arena;                 /* names, class names, labels live here */
+    duet_arena *arena;                 /* holds names, class names, labels */
     int32_t *labels[DUET_SPLIT_COUNT]; /* per row; NULL = unlabelled */
-    void *state;                       /* the layout's own */
-    struct duet_notes *notes;          /* behind info.left_out and info.noticed (notes.c) */
+    void *state;                       /* state of the layout */
+    struct duet_notes *notes;          /* the source of info.left_out and info.noticed (notes.c) */
 };
 
-/* Nothing is known of a folder but that there are folders in it. */
+/* The confidence for a folder of which nothing is known but that it contains folders. */
 #define DUET_SURE_OF_FOLDERS 40
 
 typedef struct duet_dataset_layout {
     duet_entry info;
-    /* How sure: 0 = not mine … 100 = certain. Cheap: looks at names and a few bytes. NULL for sets
-     * without a path. */
+    /* Confidence that the path has this layout, 0 (not at all) to 100 (certain), from names and a
+     * few bytes only. NULL for layouts without a path. */
     int (*detect)(const char *path);
     /* Fills info (name, path, hash and arena are made already), labels, state. `options`: filled
      * from the spec. */
@@ -40,26 +40,26 @@ typedef struct duet_dataset_layout {
     bool inner; /* also found one or two folders below the path, as in torchvision's roots */
 } duet_dataset_layout;
 
-/* Nothing is left out without a word: one more of what `reason` says for many ("links that lead
- * nowhere"), with the name of one and what to do ("": nothing). The set's opening tells them once a
- * reason; quiet: what is to be expected is listed only. */
+/* Nothing is left out silently: counts one more of `reason`, a plural ("links that lead nowhere"),
+ * with its name and what to do about it ("" = nothing). When the set is opened, each reason is
+ * logged once; quiet: it is expected, and listed only. */
 void duet_dataset_left_out(duet_dataset *dataset, bool quiet, const char *reason,
                            const char *example, const char *advice);
-/* The same of what was decided: `count` more. */
+/* The same for a decision about the set, `count` times. */
 void duet_dataset_noticed(duet_dataset *dataset, bool quiet, int64_t count, const char *reason,
                           const char *example, const char *advice);
-/* How many were left out loudly, and into `text` what ("3 .bmp images, …"). */
+/* The number left out, without the quiet ones; `text` says what they are ("3 .bmp images, …"). */
 int64_t duet_dataset_lost(char *text, size_t size, const duet_dataset *dataset);
-/* Tells all of it through the log and puts the lists into info. */
+/* Logs all of it and puts the lists into info. */
 void duet_dataset_tell(duet_context *ctx, duet_dataset *dataset);
 void duet_dataset_free_notes(duet_dataset *dataset);
 
-/* Notices classes and rows that a training or a test will miss: classes of one split only, classes
+/* Records faults in the labels that affect training or testing: classes of one split only, classes
  * without an image, rows without a class. */
 DUET_NODISCARD duet_status duet_dataset_check_labels(duet_dataset *dataset);
 
-/* Sets of layouts with `inner` in the folders of `path`: the number; the first one's layout and
- * folder, and in `names` all of them for a message. */
+/* The number of sets of layouts with `inner` in the folders of `path`; the layout and folder of the
+ * first, and in `names` all of them for a message. */
 typedef struct duet_roots {
     const duet_dataset_layout *layout;
     char folder[DUET_PATH_SIZE], names[400];
@@ -68,14 +68,14 @@ typedef struct duet_roots {
 } duet_roots;
 void duet_dataset_roots(duet_roots *out, const duet_dataset_layout *const *layouts, int count,
                         const char *path);
-/* Why `path`, which exists, is no data set. */
+/* Fails with the reason why `path`, which exists, is not a data set. */
 duet_status duet_dataset_refuse(const char *path);
 
 /* For layouts that hold raw pixels: a new image with the HWC pixels in 1 or 3 channels (want = 0
  * keeps `have`). */
 DUET_NODISCARD duet_status duet_dataset_pixels(duet_image *out, const uint8_t *pixels,
                                                int64_t height, int64_t width, int have, int want);
-/* The same of colour planes [3,H,W]. */
+/* The same from colour planes [3,H,W]. */
 DUET_NODISCARD duet_status duet_dataset_planes(duet_image *out, const uint8_t *planes,
                                                int64_t height, int64_t width, int want);
 /* Sets class_count and class_names (copied as UTF-8); names = NULL gives "0", "1", …. */

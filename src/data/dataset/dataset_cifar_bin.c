@@ -57,7 +57,7 @@ static duet_status add_file(duet_dataset *dataset, duet_split split, const char 
     if (file->bytes.size == 0 || file->bytes.size % record != 0) {
         return duet_fail(DUET_FORMAT,
                          "'%s' has %lld bytes, not a multiple of the %lld of a record: it is "
-                         "truncated or no CIFAR file",
+                         "truncated or not a CIFAR file",
                          duet_path_base(path), (long long)file->bytes.size, (long long)record);
     }
     file->split = split;
@@ -94,8 +94,8 @@ static duet_status fill_labels(duet_dataset *dataset, int classes) {
     return DUET_OK;
 }
 
-/* Names from a text file with one per line, when it has as many; else the ten known ones, else
- * numbers. */
+/* Class names from a text file with one per line, if their number is right; else the ten known
+ * ones, else numbers. */
 static duet_status name_classes(duet_dataset *dataset, const char *folder, const char *list,
                                 int classes) {
     static const char *const ten[] = {"airplane", "automobile", "bird",  "cat",  "deer",

@@ -3,8 +3,8 @@
  * (https://www.cs.toronto.edu/~kriz/cifar.html), as torchvision downloads them:
  * cifar-10-batches-py/data_batch_1..5, test_batch, batches.meta; cifar-100-python/train, test,
  * meta. Pickles of dicts: `data`, a numpy array u8 [N,3072] (1024 R, 1024 G, 1024 B, row-major),
- * and `labels` or `fine_labels`. Read as data, nothing of them is called (pickle.h); the array
- * stays in the mapped file. */
+ * and `labels` or `fine_labels`. They are read as data, and nothing in them is called (pickle.h);
+ * the array stays in the mapped file. */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,8 +35,8 @@ typedef struct cifar_state {
     int files;
 } cifar_state;
 
-/* The files of a kind; the first is what it is recognised by, with the second, which other folders
- * do not have. */
+/* The files of a kind of set. It is recognised by the first two, which other folders do not have
+ * together. */
 static const struct kind {
     const char *labels, *meta, *names;
     int classes;
@@ -62,7 +62,7 @@ static bool holds(const char *folder, const char *name) {
     return duet_path_in(path, folder, name) && !duet_path_is_folder(path);
 }
 
-/* The kind of the set in the folder; NULL: none. */
+/* The kind of set in the folder; NULL where there is none. */
 static const struct kind *find(const char *folder) {
     if (!duet_path_is_folder(folder)) return NULL;
     for (int k = 0; k < DUET_COUNT(kinds); k++)
@@ -75,7 +75,7 @@ static int cifar_detect(const char *path) {
     return find(path) != NULL ? 85 : 0;
 }
 
-/* Python 2 wrote texts, what has been pickled again has bytes. */
+/* Python 2 wrote texts; files that were pickled again have bytes. */
 static const duet_pickle_node *get(const duet_pickle_node *dict, const char *key) {
     for (int64_t i = 0; dict->kind == DUET_PICKLE_DICT && i + 1 < dict->count; i += 2) {
         const duet_pickle_node *const k = dict->item[i];
@@ -96,17 +96,17 @@ static duet_status read_array(const uint8_t **out, int64_t *count, const duet_pi
         array != NULL && array->kind == DUET_PICKLE_OBJECT && array->global->role == RECONSTRUCT;
     const duet_pickle_node *const s = made ? array->state : NULL;
     if (s == NULL || s->kind != DUET_PICKLE_TUPLE || s->count != 5)
-        return duet_fail(DUET_FORMAT, "its 'data' is no numpy array");
+        return duet_fail(DUET_FORMAT, "its 'data' is not a numpy array");
     const duet_pickle_node *const shape = s->item[1], *const type = s->item[2],
                                   *const order = s->item[3], *const bytes = s->item[4];
     if (shape->kind != DUET_PICKLE_TUPLE || shape->count != 2 ||
         shape->item[0]->kind != DUET_PICKLE_INT || !is_number(shape->item[1], RECORD))
-        return duet_fail(DUET_FORMAT, "its 'data' is no array [N,%d]", RECORD);
+        return duet_fail(DUET_FORMAT, "its 'data' is not an array [N,%d]", RECORD);
     if (type->kind != DUET_PICKLE_OBJECT || type->global->role != DTYPE || type->count < 1 ||
         type->item[0]->kind != DUET_PICKLE_TEXT || strcmp(type->item[0]->text, "u1") != 0)
         return duet_fail(DUET_FORMAT, "its 'data' holds no bytes (dtype u1)");
     if (order->kind != DUET_PICKLE_BOOL || order->integer != 0)
-        return duet_fail(DUET_UNSUPPORTED, "its 'data' is in Fortran's order");
+        return duet_fail(DUET_UNSUPPORTED, "its 'data' is in column-major order");
     const int64_t rows = shape->item[0]->integer;
     if ((bytes->kind != DUET_PICKLE_TEXT && bytes->kind != DUET_PICKLE_BYTES) || rows < 1 ||
         rows > INT32_MAX || bytes->count != rows * RECORD)
@@ -122,8 +122,9 @@ static duet_status read_labels(duet_dataset *dataset, const cifar_file *file,
     if (list == NULL || list->kind != DUET_PICKLE_LIST || list->count != file->count)
         return duet_fail(DUET_FORMAT, "its '%s' are not one for each of the %lld images",
                          kind->labels, (long long)file->count);
-    int32_t *const labels = duet_arena_alloc(dataset->arena, file->first + file->count,
-                                             sizeof *labels); /* those of the files before, too */
+    int32_t *const labels =
+        duet_arena_alloc(dataset->arena, file->first + file->count,
+                         sizeof *labels); /* with the labels of the files before it */
     DUET_TRY(duet_arena_status(dataset->arena));
     if (file->first > 0)
         memcpy(labels, dataset->labels[file->split], (size_t)file->first * sizeof *labels);
@@ -138,7 +139,7 @@ static duet_status read_labels(duet_dataset *dataset, const cifar_file *file,
     return DUET_OK;
 }
 
-/* Of a small file the array was copied to the nodes, which go. */
+/* The array of a small file was copied into the nodes, which are freed. */
 static duet_status keep(duet_dataset *dataset, cifar_file *file) {
     if (file->planes >= file->map.data && file->planes < file->map.data + file->map.size)
         return DUET_OK;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/dataset_csv.c: a .csv (or .tsv) that lists images, one per line: path, class and, if
- * there is one, the split. A first line of names is known by these (path, image, file_name, id, …;
+ * there is one, the split. A header line is recognised by its names (path, image, file_name, id, …;
  * label, class, target, …; split, set, …; in any case), or since nothing in it is an image while
- * something in the next line is; without one the columns are the first three. Fields are separated
- * by ',', ';' or a tab, and may be quoted. Paths are relative to the list's folder; rows without
- * their file are left out and counted. Rows stay in the list's order; classes are sorted, as
- * numbers where all of them are, else by bytes. Images are read on demand. */
+ * something in the next line is; without a header the columns are the first three. Fields are
+ * separated by ',', ';' or a tab, and may be quoted. Paths are relative to the list's folder; rows
+ * without their file are left out and counted. Rows stay in the list's order; classes are sorted,
+ * as numbers where all of them are, else by bytes. Images are read on demand. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +40,8 @@ static int csv_detect(const char *path) {
     return !duet_path_is_folder(path) && duet_name_ends(path, ".csv .tsv") ? 90 : 0;
 }
 
-/* The fields of a line, which is changed: quotes are taken off, "" in them is ". Returns how many;
- * the line's end in *next. */
+/* Splits a line into its fields, in place: quotes are removed, and "" between quotes is ". Returns
+ * the number of fields; *next is the end of the line. */
 static int split_line(char *line, char comma, char *fields[MOST_FIELDS], char **next) {
     int count = 0;
     char *from = line, *to = line;
@@ -64,7 +64,7 @@ static int split_line(char *line, char comma, char *fields[MOST_FIELDS], char **
             *to++ = *from++;
         }
         while (!quoted && to > start && to[-1] == ' ') to--;
-        /* behind a quote, and \r */
+        /* after a quote, and \r */
         while (*from != '\0' && *from != comma && *from != '\n') from++;
         end = *from != comma;
         if (*from != '\0') from++;
@@ -74,7 +74,7 @@ static int split_line(char *line, char comma, char *fields[MOST_FIELDS], char **
     return count < MOST_FIELDS ? count : MOST_FIELDS;
 }
 
-/* Is the field one of the words, whatever its case, and with or without '_', '-' and blanks? */
+/* Whether the field is one of the words, ignoring case, '_', '-' and blanks. */
 static bool is_one_of(const char *field, const char *const *words) {
     char plain[40];
     size_t n = 0;
@@ -103,7 +103,7 @@ static const char *const paths[] = {"path",      "image",     "images",
                          *const splits[] = {"split", "set",   "subset",  "partition",
                                             "fold",  "usage", "dataset", NULL};
 
-/* Does the field look like an image: by its ending, or since there is such a file? */
+/* Whether the field looks like an image: by its extension, or since there is such a file. */
 static bool is_image(const csv_state *state, const char *field) {
     char path[DUET_PATH_SIZE];
     struct stat about;
@@ -113,9 +113,9 @@ static bool is_image(const csv_state *state, const char *field) {
            stat(path, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-/* Columns by the names of the first line; false where it is a row already. With a name for the
- * column of paths it is none; else where nothing in it is an image, while something in the next
- * line is. */
+/* Takes the columns from the names of the first line; false where that line is a row. It is a
+ * header if it names the column of paths, or if nothing in it is an image while something in the
+ * next line is. */
 static bool read_header(int column[COLUMNS], duet_dataset *dataset, char *const *fields, int count,
                         char *const *next, int next_count) {
     static const char *const *const words[COLUMNS] = {paths, labels, splits};
@@ -128,7 +128,7 @@ static bool read_header(int column[COLUMNS], duet_dataset *dataset, char *const 
         for (int k = 0; words[c][k] != NULL && found[c] < 0; k++)
             for (int i = 0; i < count && found[c] < 0; i++)
                 if (is_one_of(fields[i], (const char *const[]){words[c][k], NULL})) found[c] = i;
-    /* a column called as paths are may hold numbers ("id"); another one has the images */
+    /* a column with a name for paths may hold numbers ("id"); then another one has the images */
     const bool right =
         found[PATH] >= 0 && found[PATH] < next_count && is_image(state, next[found[PATH]]);
     for (int i = 0; i < next_count && !right; i++) {
@@ -137,7 +137,8 @@ static bool read_header(int column[COLUMNS], duet_dataset *dataset, char *const 
         break;
     }
     if (found[PATH] < 0) return false;
-    if (found[LABEL] < 0 && count == 2) found[LABEL] = 1 - found[PATH]; /* what else? */
+    if (found[LABEL] < 0 && count == 2)
+        found[LABEL] = 1 - found[PATH]; /* no other column is left */
     if (found[LABEL] < 0 && count > 2)
         duet_dataset_noticed(dataset, false, 1,
                              "list without a column that is called like a class (label, class, "
@@ -167,7 +168,7 @@ static duet_status add_row(duet_dataset *dataset, char *const *fields, int count
     return DUET_OK;
 }
 
-/* What separates the fields: `usual`, unless the first line has none of it, but another one. */
+/* The separator of the fields: `usual`, unless the first line contains only another one. */
 static char separator(const csv_state *state, const char *text, char usual) {
     static const char others[] = ",;\t";
     char line[DUET_PATH_SIZE];
@@ -185,9 +186,9 @@ static char separator(const csv_state *state, const char *text, char usual) {
 
 static duet_status read_rows(duet_context *ctx, duet_dataset *dataset, char usual) {
     csv_state *const state = dataset->state;
-    int column[COLUMNS] = {0, 1, 2}, waiting = 0; /* fields of the first line, looked at later */
+    int column[COLUMNS] = {0, 1, 2}, waiting = 0; /* fields of the first line, examined later */
     char *fields[MOST_FIELDS], *first[MOST_FIELDS], *at = state->text;
-    if (duet_starts_with(at, "\xEF\xBB\xBF")) at += 3; /* what some programs write before UTF-8 */
+    if (duet_starts_with(at, "\xEF\xBB\xBF")) at += 3; /* the byte order mark of some programs */
     at += strspn(at, "\r\n");
     const char comma = separator(state, at, usual);
     int64_t first_line = 0;
@@ -262,8 +263,8 @@ static duet_status path_of(char out[DUET_PATH_SIZE], const csv_state *state, con
                : duet_fail(DUET_ARG, "the path '%.60s…' is too long", r->path);
 }
 
-/* Of the file; -1 where there is none, or something else than a file. For the hash: an image that
- * is another one has mostly another size. */
+/* Size of the file; -1 where it is missing or not a file. Part of the hash: a different image
+ * mostly has a different size. */
 static int64_t size_of(const csv_state *state, const row *r) {
     char path[DUET_PATH_SIZE];
     struct stat about;
@@ -272,7 +273,7 @@ static int64_t size_of(const csv_state *state, const row *r) {
                : -1;
 }
 
-/* Rows whose file is not there are left out; their classes stay. */
+/* Rows whose file is missing are left out; their classes stay. */
 static duet_status drop_missing(duet_dataset *dataset) {
     csv_state *const state = dataset->state;
     const int64_t count = state->count;
@@ -282,8 +283,8 @@ static duet_status drop_missing(duet_dataset *dataset) {
         row r = state->rows[i];
         r.size = size_of(state, &r);
         if (r.size < 0)
-            duet_dataset_left_out(dataset, false, "rows of the list whose file is not there",
-                                  r.path, "paths are as from the list's own folder");
+            duet_dataset_left_out(dataset, false, "rows of the list whose file is missing", r.path,
+                                  "paths are relative to the list's own folder");
         else
             state->rows[state->count++] = r;
     }
@@ -291,7 +292,7 @@ static duet_status drop_missing(duet_dataset *dataset) {
     DUET_TRY(path_of(path, state, &state->rows[0]));
     return duet_fail(DUET_NOT_FOUND,
                      "no file '%s', nor one of the others that the list names (%lld rows); paths "
-                     "are as from the list's own folder",
+                     "are relative to the list's own folder",
                      path, (long long)count);
 }
 
@@ -340,7 +341,7 @@ static duet_status csv_open(duet_context *ctx, duet_dataset *dataset, const char
                   MOST_BYTES);
     const char *const words = duet_kind_of_bytes(bytes.data, bytes.size);
     if (words != NULL && (strstr(words, "HTML") != NULL || strstr(words, "LFS") != NULL))
-        DUET_FAIL(DUET_FORMAT, "it is no list, but %s", words);
+        DUET_FAIL(DUET_FORMAT, "it is not a list but %s", words);
     if (bytes.size > 0 && memchr(bytes.data, '\0', (size_t)bytes.size) != NULL)
         DUET_FAIL(DUET_FORMAT, "it is no text%s%s", words != NULL ? ", but " : "",
                   words != NULL ? words : "");
@@ -376,7 +377,7 @@ static duet_status csv_read(const duet_dataset *dataset, duet_split split, int64
     char path[DUET_PATH_SIZE];
     const row *const r = row_at(dataset, split, index);
     DUET_TRY(path_of(path, dataset->state, r));
-    /* a pipe would wait for somebody */
+    /* reading a pipe would block */
     if (size_of(dataset->state, r) < 0) return duet_fail(DUET_NOT_FOUND, "no file '%s'", path);
     return duet_image_read(out, path, channels);
 }

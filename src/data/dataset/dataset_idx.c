@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset_idx.c: IDX files as MNIST and its relatives come in, gzip'ed or not
- * (http://yann.lecun.com/exdb/mnist). Big-endian: 00 00 08 RANK, RANK sizes of 4 bytes, then u8
- * values; images [count,H,W] or [count,H,W,3], labels [count]. Names: train-images-idx3-ubyte.gz,
- * t10k-labels.idx1-ubyte, and so on; a single images file is a set too, with the labels file beside
- * it when there is one. */
+ * data/dataset/dataset_idx.c: IDX files, the format of MNIST and its relatives, plain or compressed
+ * with gzip (http://yann.lecun.com/exdb/mnist). Big-endian: 00 00 08 RANK, RANK sizes of 4 bytes,
+ * then u8 values; images [count,H,W] or [count,H,W,3], labels [count]. Names:
+ * train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, and so on; a single images file is a set too,
+ * with the labels file beside it when there is one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,8 +25,8 @@ typedef struct idx_state {
 } idx_state;
 
 typedef struct idx_name {
-    bool images; /* else labels */
-    int split;   /* -1: the name does not tell */
+    bool images; /* otherwise labels */
+    int split;   /* -1: unknown from the name */
 } idx_name;
 
 /* "[...train-]images-idx3-ubyte[.gz]", in any case; '.' and '-' are the same in front of idx. */
@@ -39,7 +39,7 @@ static bool parse_name(idx_name *out, const char *name) {
     if (role == NULL || (role[6] != '-' && role[6] != '.') || strncmp(role + 7, "idx", 3) != 0)
         return false;
     duet_split split = DUET_TRAIN;
-    text[role - text] = '\0'; /* the prefix stays */
+    text[role - text] = '\0'; /* the prefix is kept */
     out->images = images != NULL;
     out->split = strstr(text, "t10k") != NULL       ? DUET_TEST
                  : duet_split_in_name(&split, text) ? (int)split
@@ -81,7 +81,7 @@ static duet_status read_idx(duet_bytes *out, const uint8_t **body, int64_t sizes
     const char *base = duet_path_base(path);
     DUET_DO(duet_file_read_gz(&file, path, 0));
     if (file.size < 4 || file.data[0] != 0 || file.data[1] != 0)
-        DUET_FAIL(DUET_FORMAT, "'%s' is no IDX file", base);
+        DUET_FAIL(DUET_FORMAT, "'%s' is not an IDX file", base);
     if (file.data[2] != 8)
         DUET_FAIL(DUET_UNSUPPORTED, "'%s' has IDX type 0x%02x; only 0x08 (bytes) is supported",
                   base, file.data[2]);
@@ -184,7 +184,7 @@ static duet_status find_in_folder(duet_dataset *dataset, idx_paths *paths, const
             const size_t length = strlen(other);
             if (strncmp(list.name[i], other, length) == 0 &&
                 strcmp(list.name[i] + length, ".gz") == 0)
-                continue; /* packed twin */
+                continue; /* the compressed twin of a file */
             DUET_FAIL(DUET_ARG,
                       "several IDX files of one kind, '%s' and '%s'; give the images file itself",
                       other, list.name[i]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/dataset_image_folder.c: a folder of image files: SPLIT/CLASS/FILE, CLASS/FILE, or
- * flat (unlabelled); rules in rows.h. Where there is EDM's dataset.json, the labels are its. Links
- * are followed, except in circles. What is left out is counted (files.h). Files are read and
- * decoded on demand. */
+ * flat (unlabelled); rules in rows.h. Labels come from EDM's dataset.json where there is one. Links
+ * are followed, except cycles. What is left out is counted (files.h). Files are read and decoded on
+ * demand. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +30,7 @@ typedef struct folder_state {
 static int folder_detect(const char *path) {
     if (!duet_path_is_folder(path)) return 0;
     duet_listing list = {0};
-    if (duet_folder_list(&list, path) != DUET_OK) return 50; /* open says why */
+    if (duet_folder_list(&list, path) != DUET_OK) return 50; /* opening it says why */
     int sure = 0;
     for (int64_t i = 0; i < list.count && sure < 80; i++) {
         const char *name = list.name[i];
@@ -45,14 +45,14 @@ static int folder_detect(const char *path) {
             sure = 60;
         } else if (sure == 0 && (duet_kind_of_name(name) == DUET_NAME_OTHER_IMAGE ||
                                  duet_kind_of_name(name) == DUET_NAME_UNKNOWN)) {
-            sure = 10; /* images by content, or of formats that are to be named */
+            sure = 10; /* images by content, or of formats to be named */
         }
     }
     duet_listing_free(&list);
     return sure;
 }
 
-/* The folders that lead to the one that is walked through. */
+/* The folders on the path to the present one. */
 typedef struct trail {
     const struct trail *up;
     dev_t device;
@@ -108,7 +108,7 @@ static duet_status take_entry(duet_context *ctx, duet_dataset *dataset, const ch
     }
     if (S_ISREG(about.st_mode)) return take_file(dataset, name, file, about.st_size);
     if (!S_ISDIR(about.st_mode)) {
-        duet_dataset_left_out(dataset, true, "files that are no images", name, "");
+        duet_dataset_left_out(dataset, true, "files that are not images", name, "");
         return DUET_OK;
     }
     if (duet_files_hidden(name)) return DUET_OK;
@@ -117,7 +117,8 @@ static duet_status take_entry(duet_context *ctx, duet_dataset *dataset, const ch
         return DUET_OK;
     }
     if (here->depth >= DEEPEST) {
-        duet_dataset_left_out(dataset, false, "folders that lie too deep (32 levels)", name, "");
+        duet_dataset_left_out(dataset, false, "folders nested too deeply (over 32 levels)", name,
+                              "");
         return DUET_OK;
     }
     const trail next = {here, about.st_dev, about.st_ino, here->depth + 1};
@@ -144,7 +145,7 @@ done:
     return status;
 }
 
-/* The labels of dataset.json, whose names are as from its own folder. */
+/* The labels of dataset.json, whose names are relative to its own folder. */
 static duet_status take_labels(duet_dataset *dataset) {
     folder_state *const state = dataset->state;
     duet_status status = DUET_OK;
@@ -158,7 +159,7 @@ static duet_status take_labels(duet_dataset *dataset) {
         duet_label_list_parse(&list, dataset, (const char *)bytes.data, state->labels) != DUET_OK) {
         duet_dataset_noticed(dataset, false, state->label_lists,
                              "files dataset.json, whose labels are not read", state->labels,
-                             "it is one of EDM's for the whole set that is");
+                             "only one in EDM's format for the whole set is read");
         duet_error_clear();
         goto done;
     }

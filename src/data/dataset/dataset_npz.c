@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/dataset_npz.c: numpy archives of images u8 [N,H,W], [N,H,W,1] or [N,H,W,3] and
- * classes, integers [N] or [N,1], under the names that are in use: guided-diffusion's samples
- * (arr_0, arr_1), Keras' mnist.npz (x_train, y_train, …), MedMNIST (train_images, train_labels, …),
- * and x, y. Held in memory. */
+ * classes, integers [N] or [N,1], under the usual names: guided-diffusion's samples (arr_0, arr_1),
+ * Keras' mnist.npz (x_train, y_train, …), MedMNIST (train_images, train_labels, …), and x, y. Held
+ * in memory. */
 #include <string.h>
 #include <strings.h>
 
@@ -17,7 +17,7 @@
 
 typedef struct npz_part {
     uint8_t *pixels;
-    const duet_store_entry *from, *labels; /* while opening */
+    const duet_store_entry *from, *labels; /* used while opening */
     int64_t height, width;
     int channels;
 } npz_part;
@@ -28,8 +28,8 @@ typedef struct npz_state {
 
 enum { MOST_CLASSES = 100000 };
 
-/* What an array is, by the words of its name: one of a split (data/split.h), one for images or
- * classes, in either order. */
+/* What an array holds, by the words of its name: one for the split (data/split.h) and one for
+ * images or classes, in either order. */
 typedef struct array_name {
     enum { NO_ARRAY, IMAGES, CLASSES } role;
     duet_split split;
@@ -56,7 +56,7 @@ static array_name parse_array(const char *name) {
             if (split) return (array_name){0};
             split = true;
             out.split = word;
-        } else if (n > 0) { /* a word of something else: "x_mean", "image_id" */
+        } else if (n > 0) { /* a word with another meaning: "x_mean", "image_id" */
             if (out.role != NO_ARRAY || (!images && !classes)) return (array_name){0};
             out.role = images ? IMAGES : CLASSES;
         }
@@ -65,7 +65,7 @@ static array_name parse_array(const char *name) {
     return out;
 }
 
-/* The names that go first, with their partners. */
+/* The names that take precedence, with their partners. */
 static const struct {
     const char *images, *labels;
     duet_split split;
@@ -174,15 +174,16 @@ static duet_status unknown_names(const duet_store *store) {
     duet_str names = {0};
     for (int64_t i = 0; i < duet_store_count(store) && i < 8; i++)
         duet_str_format(&names, "%s%.100s", i > 0 ? ", " : "", duet_store_at(store, i)->name);
-    const duet_status status = duet_fail(DUET_FORMAT,
-                                         "none of its arrays (%s) has a name that images go by: x, "
-                                         "images, arr_0, x_train, train_images",
-                                         names.text != NULL ? names.text : "none");
+    const duet_status status = duet_fail(
+        DUET_FORMAT,
+        "none of its arrays (%s) has a name for images: x, images, arr_0, x_train, train_images",
+        names.text != NULL ? names.text : "none");
     duet_str_free(&names);
     return status;
 }
 
-/* An array that the known names have not taken: by the words of its name, images before classes. */
+/* Takes an array that is not under the known names by the words of its name, images before
+ * classes. */
 static duet_status take_other(duet_dataset *dataset, const duet_store *store,
                               const duet_store_entry *e, bool images) {
     const array_name name = parse_array(e->name);
@@ -200,9 +201,9 @@ static void count_unused(duet_dataset *dataset, const duet_store_entry *e) {
     const npz_part *const part = ((const npz_state *)dataset->state)->part;
     for (int s = 0; s < DUET_SPLIT_COUNT; s++)
         if (part[s].from == e || part[s].labels == e) return;
-    duet_dataset_left_out(dataset, false, "arrays that are not read", e->name,
-                          "images go by x or images, classes by y or labels, with train, val or "
-                          "test");
+    duet_dataset_left_out(
+        dataset, false, "arrays that are not read", e->name,
+        "images are named x or images, classes y or labels, with train, val or test");
 }
 
 static duet_status read_known(duet_dataset *dataset, const duet_store *store) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/dataset_synth.c: procedural shapes at any size, no files needed. The class is the
- * shape; everything else is a nuisance: colours of object and background (either may be the
- * brighter), place, scale, rotation, background texture, small clutter behind and specks in front,
- * pixel noise. A linear classifier on pixels is therefore close to chance, while shape-sensitive
- * features separate the classes. An image is a pure function of (seed, split, index, size,
- * channels); its label is index mod classes. Drawn with 4x4 samples a pixel, in coordinates where
- * the image is [0,1] x [0,1]. */
+ * shape; everything else is a nuisance variable: colours of object and background (either may be
+ * the brighter), place, scale, rotation, background texture, small clutter behind and specks in
+ * front, pixel noise. A linear classifier on pixels is therefore close to chance, while
+ * shape-sensitive features separate the classes. An image is a pure function of (seed, split,
+ * index, size, channels); its label is index mod classes. Drawn with 4x4 samples per pixel, in
+ * coordinates where the image is [0,1] x [0,1]. */
 #include <math.h>
 #include <string.h>
 
@@ -23,12 +23,12 @@ typedef struct synth_options {
 } synth_options;
 
 static const duet_param params[] = {
-    DUET_INT(synth_options, size, "32", 8, 1024, "pixels of a side"),
+    DUET_INT(synth_options, size, "32", 8, 1024, "side in pixels"),
     DUET_INT(synth_options, classes, "10", 2, 10, "number of shapes used"),
     DUET_INT(synth_options, train, "20000", 0, 100000000, "training images"),
     DUET_INT(synth_options, val, "0", 0, 100000000, "validation images"),
     DUET_INT(synth_options, test, "4000", 0, 100000000, "test images"),
-    /* -1 stands for 2^64 - 1, and so on. */
+    /* A negative seed counts modulo 2^64: -1 is 2^64 - 1. */
     {.name = "seed",
      .type = DUET_PARAM_SEED,
      .offset = offsetof(synth_options, seed),
@@ -42,7 +42,7 @@ typedef struct colour {
     float v[3];
 } colour;
 
-/* Numbers one after the other from one image's stream. */
+/* The stream of random numbers of one image. */
 typedef struct dice {
     duet_rng rng;
     uint64_t next;
@@ -140,7 +140,7 @@ static colour near_colour(dice *d, const colour *c, float most, bool grey) {
     return out;
 }
 
-/* The best of some tries: far from both background colours. */
+/* The best of a few tries, far from both background colours. */
 static colour contrasting(dice *d, const colour *a, const colour *b, bool grey) {
     colour best = {0};
     float best_distance = -1.0f;
@@ -212,7 +212,8 @@ static void paint_background(canvas *on, dice *d, const colour *a, const colour 
     }
 }
 
-/* One shape, shaded from colour a to b along its own u axis, by the share of samples inside. */
+/* Draws one shape, shaded from colour a to b along its u axis, blended by the share of samples
+ * inside. */
 static void paint_shape(canvas *on, int shape, float cx, float cy, float radius, float angle,
                         const colour *a, const colour *b) {
     const float c = cosf(angle) / radius, s = sinf(angle) / radius, size = (float)on->size;
@@ -241,7 +242,7 @@ static void paint_shape(canvas *on, int shape, float cx, float cy, float radius,
     }
 }
 
-/* Small discs and bars anywhere. */
+/* Draws small discs and bars at random places. */
 static void paint_clutter(canvas *on, dice *d, int count, float low, float high, bool grey) {
     for (int i = 0; i < count; i++) {
         const int shape = choose(d, 2) == 0 ? 0 : 7; /* disc, bar */

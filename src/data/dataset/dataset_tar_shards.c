@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/dataset_tar_shards.c: a .tar, .tar.gz or .tgz of image files named SPLIT/CLASS/FILE
- * (rules in rows.h), a folder with exactly one such archive, or with one for each split, named by
- * its word (train.tar, test.tar). Links to other members are followed. */
+ * (rules in rows.h), a folder with exactly one such archive, or with one for each split, named
+ * after it (train.tar, test.tar). Links to other members are followed. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static bool is_tar_name(const char *name) {
 }
 
 typedef struct tars {
-    char path[DUET_SPLIT_COUNT][DUET_PATH_SIZE]; /* by split; a single one is the first */
+    char path[DUET_SPLIT_COUNT][DUET_PATH_SIZE]; /* by split; a single archive is the first */
     int count;                                   /* of all archives in the folder */
     bool by_split;                               /* one for each split, two or three */
 } tars;
@@ -86,7 +86,7 @@ static duet_status take(duet_dataset *dataset, const duet_tar_entry *entry, cons
                    ? DUET_OK
                    : duet_rows_folder(&((duet_packed *)dataset->state)->rows, dataset->arena, name);
     case DUET_TAR_OTHER:
-        duet_dataset_left_out(dataset, true, "files that are no images", name, "");
+        duet_dataset_left_out(dataset, true, "files that are not images", name, "");
         break;
     }
     return DUET_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/dataset_zip.c: a .zip of images, as NVlabs/edm and StyleGAN take them: labels in its
- * dataset.json (label_list.h), at the top or in the folder around everything, or, where there is
- * none, by the names SPLIT/CLASS/FILE (rules in rows.h). Links are followed. */
+ * data/dataset/dataset_zip.c: a .zip of images in the format of NVlabs/edm and StyleGAN: labels in
+ * its dataset.json (label_list.h), at the top or in the folder around everything, or, where there
+ * is none, from the names SPLIT/CLASS/FILE (rules in rows.h). Links are followed. */
 #include <string.h>
 
 #include "base/context.h"
@@ -15,7 +15,7 @@
 
 enum { MEMBER_LIMIT = 1 << 28 };
 
-/* '\' of some Windows programs separates folders, too. */
+/* Some Windows programs separate folders by '\'. */
 static char *plain_name(duet_arena *arena, const char *name) {
     char *const out = duet_arena_text(arena, name);
     for (char *p = out; p != NULL && *p != '\0'; p++)
@@ -33,7 +33,7 @@ static duet_status load(duet_bytes *out, zip_t *zip, const duet_archive_member *
     return DUET_OK;
 }
 
-/* The dataset.json nearest to the top; -1: none. */
+/* The dataset.json nearest to the top; -1 where there is none. */
 static zip_int64_t find_list(zip_t *zip, duet_dataset *dataset) {
     zip_int64_t best = -1;
     int best_depth = 0;
@@ -80,7 +80,7 @@ static duet_status add_image(duet_dataset *dataset, duet_label_list *labels, con
     return duet_packed_add_labelled(dataset, DUET_TRAIN, label, name, bytes);
 }
 
-/* One member that the name does not rule out. */
+/* Reads a member that its name does not rule out. */
 static duet_status take_content(duet_dataset *dataset, zip_t *zip, duet_label_list *labels,
                                 const duet_archive_member *member, const char *name, bool look) {
     duet_bytes bytes = {0};
@@ -116,7 +116,7 @@ static duet_status take_member(duet_dataset *dataset, zip_t *zip, duet_label_lis
     }
     const bool look = say == DUET_FILES_LOOK;
     if (look && member.size > MEMBER_LIMIT) {
-        duet_dataset_left_out(dataset, true, "files that are no images", name, "");
+        duet_dataset_left_out(dataset, true, "files that are not images", name, "");
         return DUET_OK;
     }
     return take_content(dataset, zip, labels, &member, name, look);

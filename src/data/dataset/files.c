@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "io/kind.h"
 
-/* The next folder or file of a path; false at its end. */
+/* The next component of a path; false at its end. */
 static bool next_part(const char **at, const char **part, size_t *length) {
     *at += strspn(*at, "/");
     *part = *at;
@@ -49,7 +49,7 @@ static void leave_out(duet_dataset *dataset, const char *name, duet_name_kind ki
                               name,
                               "give a .csv with path and class as the data set to read its labels");
     } else {
-        duet_dataset_left_out(dataset, true, "files that are no images", name, "");
+        duet_dataset_left_out(dataset, true, "files that are not images", name, "");
     }
 }
 
@@ -87,6 +87,6 @@ bool duet_files_wants_bytes(duet_dataset *dataset, const char *name, const uint8
 }
 
 void duet_files_bad_link(duet_dataset *dataset, const char *name) {
-    duet_dataset_left_out(dataset, false, "links that lead to no image of the set", name,
-                          "put the files themselves in their place");
+    duet_dataset_left_out(dataset, false, "links that do not lead to an image of the set", name,
+                          "replace them by the files themselves");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/files.h: which of the files in a folder or an archive are the images of the set: by
- * their endings, and where these do not tell, by their first bytes. What is not is counted
+ * data/dataset/files.h: which of the files in a folder or archive are images of the set: by their
+ * extensions and, where these do not tell, by their first bytes. Other files are counted
  * (dataset.h). */
 #ifndef DUET_DATA_FILES_H
 #define DUET_DATA_FILES_H
@@ -9,14 +9,14 @@
 
 typedef enum duet_files_say { DUET_FILES_NO, DUET_FILES_YES, DUET_FILES_LOOK } duet_files_say;
 
-/* LOOK: the bytes decide. NO has been counted. */
+/* LOOK: the first bytes decide. NO: the file has been counted as left out. */
 duet_files_say duet_files_wants(duet_dataset *dataset, const char *name);
-/* The decision by the bytes; false has been counted. */
+/* Decides by the first bytes; where the answer is false, the file has been counted. */
 bool duet_files_wants_bytes(duet_dataset *dataset, const char *name, const uint8_t *bytes,
                             int64_t size);
-/* A file or folder that is hidden, or that macOS has put beside the files. */
+/* Whether a file or folder is hidden, or was added by macOS. */
 bool duet_files_hidden(const char *name);
-/* A link inside of an archive or folder that cannot be followed. */
+/* Counts a link in an archive or folder that cannot be followed. */
 void duet_files_bad_link(duet_dataset *dataset, const char *name);
 
 #endif

@@ -32,7 +32,7 @@ duet_status duet_label_list_parse(duet_label_list *out, duet_dataset *dataset, c
     if (list == NULL || json_is_null(list)) return DUET_OK;
     if (!json_is_array(list))
         return duet_fail(DUET_FORMAT,
-                         "the labels of its dataset.json are no list of [name, class]");
+                         "the labels of its dataset.json are not a list of [name, class]");
     DUET_TRY(duet_alloc(&out->at, (int64_t)json_array_size(list) + 1, sizeof *out->at));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *const pair = json_array_get(list, i), *const value = json_array_get(pair, 1);
@@ -61,7 +61,7 @@ duet_status duet_label_list_find(int64_t *label, duet_label_list *list, const ch
 void duet_label_list_finish(const duet_label_list *list, duet_dataset *dataset) {
     for (int64_t i = 0; i < list->count; i++)
         if (!list->at[i].used)
-            duet_dataset_left_out(dataset, false, "labels of dataset.json whose image is not there",
+            duet_dataset_left_out(dataset, false, "labels of dataset.json whose image is missing",
                                   list->at[i].name, "");
 }
 

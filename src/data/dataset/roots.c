@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/roots.c: sets that lie below the path given: torchvision calls root what holds
- * MNIST/raw or cifar-10-batches-bin; and why a path is no set. */
+ * data/dataset/roots.c: data sets below the given path (torchvision's root is the folder that holds
+ * MNIST/raw or cifar-10-batches-bin), and why a path is not a data set. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "data/dataset/dataset.h"
 #include "io/kind.h"
 
-enum { DEEPEST = 2, MOST_FOLDERS = 32 }; /* where there are more, they are classes */
+enum { DEEPEST = 2, MOST_FOLDERS = 32 }; /* more folders than this are classes */
 
 static void found(duet_roots *out, const duet_dataset_layout *layout, const char *folder,
                   const char *shown, int depth) {
@@ -54,7 +54,7 @@ void duet_dataset_roots(duet_roots *out, const duet_dataset_layout *const *layou
     duet_error_clear();
 }
 
-/* A file in the folder that may be the set. */
+/* A file in the folder that may be the data set. */
 static bool set_inside(char name[256], const duet_listing *list) {
     for (int64_t i = 0; i < list->count; i++)
         if (list->name[i][0] != '.' &&
@@ -86,8 +86,9 @@ duet_status duet_dataset_refuse(const char *path) {
     if (access(path, R_OK) != 0) return duet_fail_system(errno, "read", path);
     if (duet_path_is_folder(path)) return refuse_folder(path);
     const char *const words = duet_kind_of_file(path);
-    return duet_fail(DUET_FORMAT,
-                     "file '%s' is no data set: %s%sneither a .tar, .zip or .npz of images, an IDX "
-                     "file nor CIFAR batches",
-                     path, words != NULL ? words : "", words != NULL ? ", " : "");
+    return duet_fail(
+        DUET_FORMAT,
+        "file '%s' is not a data set: %s%sneither a .tar, .zip or .npz of images, an IDX "
+        "file nor CIFAR batches",
+        path, words != NULL ? words : "", words != NULL ? ", " : "");
 }

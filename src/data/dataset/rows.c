@@ -12,12 +12,12 @@
 #include "base/utf8.h"
 #include "data/split.h"
 
-/* A file on its way to a row. */
+/* A file that becomes a row. */
 typedef struct row_key {
-    const char *at;            /* what is left of the name */
-    const char *name_of_class; /* NULL: none */
+    const char *at;            /* the rest of the name */
+    const char *name_of_class; /* NULL = none */
     int64_t file;
-    int split; /* -1: left out */
+    int split; /* -1 = left out */
     int32_t label;
 } row_key;
 
@@ -37,7 +37,7 @@ static int depth_of(const char *name) {
     return depth;
 }
 
-/* Of the first folder of a name; -1: that is none. */
+/* The split of the first folder of a name; -1 where it is not one. */
 static int split_of(const char *name) {
     const char *const slash = strchr(name, '/');
     duet_split split = DUET_TRAIN;
@@ -45,7 +45,7 @@ static int split_of(const char *name) {
                                                                                      : -1;
 }
 
-/* Moves every key past the folders that are around everything. */
+/* Moves every key past the folders that contain everything. */
 static void strip_common(row_key *keys, int64_t count) {
     for (;;) {
         const char *slash = strchr(keys[0].at, '/');
@@ -62,13 +62,14 @@ static void strip_common(row_key *keys, int64_t count) {
     }
 }
 
-/* What stands at the top of a set. */
+/* What is at the top level of a set. */
 typedef struct top {
-    int64_t files[DUET_SPLIT_COUNT]; /* in the folders of a split */
+    int64_t files[DUET_SPLIT_COUNT]; /* files in the folders of splits */
     int64_t in_splits, in_folders;
-    bool flat;                /* folders of splits hold their images themselves */
-    int64_t words, others;    /* folders that are called like splits, and others with images */
-    const char *word, *other; /* a file in one of them */
+    bool flat; /* the folders of splits contain images directly */
+    int64_t words,
+        others; /* number of folders with the name of a split, and of others with images */
+    const char *word, *other; /* a file in one of the others */
 } top;
 
 static bool same_folder(const char *a, const char *b) {
@@ -76,7 +77,8 @@ static bool same_folder(const char *a, const char *b) {
     return a[n] == '/' && strncmp(a, b, n + 1) == 0;
 }
 
-/* The keys stand as the files were added: those of a folder mostly together, or counted again. */
+/* The keys are in the order in which the files were added: those of a folder are mostly together;
+ * where they are not, it is counted again. */
 static top look_at_top(const row_key *keys, int64_t count) {
     top t = {.flat = true};
     for (int64_t i = 0; i < count; i++) {
@@ -112,7 +114,7 @@ static void notice_folder(duet_dataset *dataset, int64_t count, const char *reas
     duet_dataset_noticed(dataset, false, count, reason, folder, advice);
 }
 
-/* Two folders of one split, under other names: "train" and "Training". */
+/* Two folders of one split with different names: "train" and "Training". */
 static void notice_twins(duet_dataset *dataset, const row_key *keys, int64_t count) {
     const char *first[DUET_SPLIT_COUNT] = {NULL};
     bool told[DUET_SPLIT_COUNT] = {false};
@@ -132,7 +134,7 @@ static void notice_twins(duet_dataset *dataset, const row_key *keys, int64_t cou
     }
 }
 
-/* Sets split and moves past the split's folder. */
+/* Sets the split and moves past its folder. */
 static void take_splits(duet_dataset *dataset, row_key *keys, int64_t count) {
     for (int64_t i = 0; i < count; i++) keys[i].split = split_of(keys[i].at);
     const top t = look_at_top(keys, count);
@@ -141,7 +143,7 @@ static void take_splits(duet_dataset *dataset, row_key *keys, int64_t count) {
         notice_twins(dataset, keys, count);
     else if (t.in_splits > 0)
         notice_folder(dataset, t.words,
-                      "folders that are called like a split and are taken for a class", t.word,
+                      "folders with the name of a split that are taken for a class", t.word,
                       "if it is a split, put all images below folders of splits");
     for (int64_t i = 0; i < count; i++) {
         if (!is_split) {
@@ -153,9 +155,9 @@ static void take_splits(duet_dataset *dataset, row_key *keys, int64_t count) {
         } else if (keys[i].split >= 0) {
             keys[i].at = strchr(keys[i].at, '/') + 1;
         } else {
-            duet_dataset_left_out(dataset, false, "images outside of the folders of the splits",
-                                  keys[i].at,
-                                  "if these folders are classes, put all into one folder 'train'");
+            duet_dataset_left_out(
+                dataset, false, "images outside of the folders of the splits", keys[i].at,
+                "if these folders are classes, put all of them into one folder 'train'");
         }
     }
 }
@@ -206,7 +208,7 @@ static void drop_images_folder(row_key *keys, int64_t count) {
     }
 }
 
-/* Distinct class names, sorted; labels of the keys. */
+/* Collects the distinct class names, sorted, and sets the labels of the keys. */
 static duet_status rank_classes(row_key *keys, int64_t count, duet_dataset *dataset) {
     duet_status status = DUET_OK;
     const char **names = NULL;
@@ -282,7 +284,7 @@ static duet_status notice_empty(const duet_rows *rows, duet_dataset *dataset) {
     for (int64_t i = 0; i < rows->folder_count; i++) {
         const char *const folder = rows->folder[i];
         int64_t low = 0, high = rows->count;
-        while (low < high) { /* the first file that is not before the folder */
+        while (low < high) { /* the first file that does not sort before the folder */
             const int64_t mid = (low + high) / 2;
             if (strcmp(sorted[mid].own, folder) < 0)
                 low = mid + 1;
@@ -291,7 +293,7 @@ static duet_status notice_empty(const duet_rows *rows, duet_dataset *dataset) {
         }
         if (low == rows->count || !duet_starts_with(sorted[low].own, folder))
             duet_dataset_left_out(dataset, false, "folders without an image", folder,
-                                  "they give no class");
+                                  "they do not become classes");
     }
     duet_release(sorted);
     return DUET_OK;

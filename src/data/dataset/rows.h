@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/rows.h: rows of sets whose images are named SPLIT/CLASS/FILE, CLASS/FILE, SPLIT/FILE
- * or FILE, on disk or in an archive. A class's index is the rank of its name in byte order over all
- * splits; the rows of a split are sorted by class, then by name. One common folder around
- * everything is looked through. A set with a single class is unlabelled. Splits go by the words of
- * data/split.h; names of classes are compared in Unicode's form NFC. */
+ * data/dataset/rows.h: rows of data sets whose images are named SPLIT/CLASS/FILE, CLASS/FILE,
+ * SPLIT/FILE or FILE, on disk or in an archive. A class's index is the rank of its name in byte
+ * order over all splits; the rows of a split are sorted by class, then by name. A common folder
+ * around everything is skipped. A set with a single class is unlabelled. The names of splits are
+ * those of data/split.h; names of classes are compared in the Unicode normal form NFC. */
 #ifndef DUET_DATA_ROWS_H
 #define DUET_DATA_ROWS_H
 
@@ -11,12 +11,12 @@
 
 typedef struct duet_row_file {
     const char *name; /* '/' between folders; in the data set's arena */
-    const char *own;  /* as found: without what a label that is a number has put before it */
+    const char *own;  /* as found: without the prefix of a label that is a number */
     int64_t item;     /* the layout's own number of the file */
 } duet_row_file;
 
 typedef struct duet_rows {
-    duet_row_file *file; /* as added */
+    duet_row_file *file; /* in the order in which they were added */
     int64_t count, capacity;
     const char **folder; /* names that end in '/' */
     int64_t folder_count, folder_capacity;
@@ -25,20 +25,20 @@ typedef struct duet_rows {
 
 DUET_NODISCARD duet_status duet_rows_add(duet_rows *rows, duet_arena *arena, const char *name,
                                          int64_t item);
-/* A folder, which is counted where nothing is in it. */
+/* Adds a folder, which is counted where it contains nothing. */
 DUET_NODISCARD duet_status duet_rows_folder(duet_rows *rows, duet_arena *arena, const char *name);
-/* Finds splits and classes; fills count, labels, class names and labelled of the data set. FORMAT
- * without any image. */
+/* Finds splits and classes; fills count, labels, class names and labelled of the data set.
+ * DUET_FORMAT where there is no image. */
 DUET_NODISCARD duet_status duet_rows_finish(duet_context *ctx, duet_rows *rows,
                                             duet_dataset *dataset);
-/* SPLIT/CLASS/name of an image whose label is a number. */
+/* The name SPLIT/CLASS/name for an image whose label is a number. */
 DUET_NODISCARD duet_status duet_rows_number(const char **out, duet_arena *arena, duet_split split,
                                             int64_t label, const char *name);
-/* Where all classes are such numbers, they are called so. */
+/* Names the classes by their numbers, where all of them are such numbers. */
 DUET_NODISCARD duet_status duet_rows_rename_numbers(duet_dataset *dataset);
-/* Readable class names from a text file in `folder`, when it fits: classes.txt or words.txt with
- * "CLASS<TAB>words" lines, or batches.meta.txt with one name a line for classes "0".."K-1". Without
- * one the folder names stay. */
+/* Takes readable class names from a text file in `folder`, if it fits: classes.txt or words.txt
+ * with "CLASS<TAB>words" lines, or batches.meta.txt with one name a line for classes "0".."K-1".
+ * Otherwise the names of the folders are kept. */
 DUET_NODISCARD duet_status duet_rows_rename_classes(duet_dataset *dataset, const char *folder);
 const duet_row_file *duet_rows_at(const duet_rows *rows, duet_split split, int64_t index);
 void duet_rows_free(duet_rows *rows);

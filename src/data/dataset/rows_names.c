@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/rows_names.c: classes that are called otherwise than their folders (rules in
+ * data/dataset/rows_names.c: names of classes that differ from those of their folders (rules in
  * rows.h). */
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "data/dataset/rows.h"
 
-/* Names of numbered classes sort as the numbers do. */
+/* Names of numbered classes sort in the order of their numbers. */
 #define NUMBERED   "%010lld"
 #define MOST_LABEL 999999999
 
@@ -65,13 +65,13 @@ static bool rename_all(duet_dataset *dataset, const char **names, const char *te
         if (!rename_by_table(dataset->arena, &names[c], text, brief)) return false;
         for (int other = 0; other < c; other++) {
             if (strcmp(names[c], names[other]) == 0)
-                return false; /* "crane" the bird, "crane" the machine */
+                return false; /* two classes may have one name: "crane" the bird and the machine */
         }
     }
     return true;
 }
 
-/* One name a line, for classes that are called "0".."K-1" (or "00".. and so on). */
+/* One name per line, for classes named "0".."K-1" (or "00", "01", …). */
 static bool rename_by_number(duet_dataset *dataset, const char **names, char *text) {
     const char *lines[1000];
     int count = 0;

@@ -9,9 +9,9 @@
 #include "base/error.h"
 
 #define MOST_SHARDS 100000
-#define MOST_DIGITS 18 /* such a number fits an int64_t */
+#define MOST_DIGITS 18 /* most digits of a number; it fits an int64_t */
 
-/* A number without sign at *text, which goes on behind it; -1 if there is none. */
+/* An unsigned number at *text, which is moved past it; -1 where there is none. */
 static int64_t take_number(const char **text) {
     const size_t digits = strspn(*text, "0123456789");
     if (digits == 0 || digits > MOST_DIGITS) return -1;

@@ -7,12 +7,13 @@
 
 typedef struct duet_shards {
     const char *path;
-    size_t before, after; /* the name's parts around "{000..012}" */
+    size_t before, after; /* the parts of the name around "{000..012}" */
     int64_t first, count;
-    int digits; /* of the first number, filled with zeros */
+    int digits; /* digits of the first number, to which all are padded with zeros */
 } duet_shards;
 
-/* Is there a range, of at most 100 000 numbers, in the path's last braces? The path is borrowed. */
+/* Whether the last braces of the path hold a range of at most 100,000 numbers. The path is
+ * borrowed. */
 bool duet_shards_find(duet_shards *out, const char *path);
 
 /* The name of shard k of the range. */

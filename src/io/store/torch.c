@@ -11,9 +11,10 @@
 #define MOST_DEPTH 512
 /* Limits of a walk: a small file can share parts so that its tree is endless. */
 #define MOST_STEPS (1 << 18)
-#define MOST_NAMES (16 << 20) /* bytes of all names of a walk; each contains those of its parents \
-                               */
-#define MOST_TEXT 4096        /* bytes of a text that becomes metadata */
+#define MOST_NAMES                                     \
+    (16 << 20)         /* bytes of all names of a walk \
+                        */
+#define MOST_TEXT 4096 /* bytes of a text that becomes metadata */
 
 enum { TENSOR = 1, PARAMETER, SUBCLASS, STORAGE, OPAQUE };
 enum { NO_DTYPE = -1 };

@@ -94,7 +94,7 @@ static void lists_of_others(void **state) {
         assert_string_equal(duet_dataset_describe(set)->class_names[0], "cat");
         assert_int_equal(colour(set, DUET_TRAIN, 0), 10);
         const bool last = i == DUET_COUNT(texts) - 1;
-        assert_int_equal(left_out(set, "rows of the list whose file is not there"), last ? 2 : 0);
+        assert_int_equal(left_out(set, "rows of the list whose file is missing"), last ? 2 : 0);
         assert_int_equal(noticed(set, "classes without an image"), last ? 1 : 0);
         duet_dataset_close(set);
     }

@@ -352,7 +352,7 @@ static void unknown_paths_are_explained(void **state) {
     FAILS(DUET_FORMAT, "a.png", duet_dataset_open(NULL, &dataset, dir));
     char path[DUET_PATH_SIZE];
     place(path, dir, "sub/readme.txt");
-    FAILS(DUET_FORMAT, "is no data set", duet_dataset_open(NULL, &dataset, path));
+    FAILS(DUET_FORMAT, "is not a data set", duet_dataset_open(NULL, &dataset, path));
     duet_split split = DUET_TRAIN;
     FAILS(DUET_ARG, "no split 'tasting'", duet_split_parse(&split, "tasting"));
     OK(duet_split_parse(&split, "valid"));

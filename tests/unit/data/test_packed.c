@@ -201,8 +201,8 @@ static void other_pickles_are_refused(void **state) {
                  "cnumpy",
                  "\x0b\x86"
                  "cnumpy",
-                 "no array [N,3072]"},
-                {"tb\x89T", "tb\x88T", "Fortran's order"},
+                 "not an array [N,3072]"},
+                {"tb\x89T", "tb\x88T", "column-major order"},
                 {"K\1K\2M", "K\1K\3M", "6144 bytes for 3 images"},
                 {"(K", "(N", "opcode 0x00"},
                 {"K\1e",
@@ -210,7 +210,7 @@ static void other_pickles_are_refused(void **state) {
                  "e",
                  "no class from 0 to 9"},
                 {"U\6labelsq", "U\6lobelsq", "'labels' are not one for each"},
-                {"U\4dataq", "U\4dotaq", "no numpy array"},
+                {"U\4dataq", "U\4dotaq", "not a numpy array"},
                 {"numpy\ndtype", "nt\nsystem##", "refused"}};
     char folder[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
     duet_bytes bytes = {0}, meta = {0};
@@ -267,7 +267,7 @@ static void packed_sets_come_back(void **state) {
     }
     OK(duet_path_join(path, folder, "x.rar"));
     FAILS(DUET_ARG, "end it in .zip", duet_dataset_pack(NULL, set, DUET_TRAIN, 0, path, NULL));
-    FAILS(DUET_ARG, "no rows in split val", duet_dataset_pack(NULL, set, DUET_VAL, 0, path, NULL));
+    FAILS(DUET_ARG, "split val of", duet_dataset_pack(NULL, set, DUET_VAL, 0, path, NULL));
     duet_dataset_close(set);
 }
 
@@ -280,7 +280,7 @@ static void labels_are_checked(void **state) {
         {"{\"labels\":[[\"other.png\",1]]}", "no label for 'a.png'"},
         {"{\"labels\":[[\"a.png\",-1]]}", "has the label -1"},
         {"{\"labels\":[[\"a.png\",\"cat\"]]}", "is not [name, class]"},
-        {"{\"labels\":{}}", "no list"},
+        {"{\"labels\":{}}", "not a list"},
         {"{\"labels\"", "damaged at line 1"},
     };
     char folder[DUET_PATH_SIZE], path[DUET_PATH_SIZE];

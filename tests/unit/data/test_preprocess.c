@@ -93,7 +93,7 @@ static void options_are_checked(void **state) {
     FAILS(DUET_ARG, "2 channels",
           duet_image_load(path, &(duet_preprocess){.size = 2, .channels = 2}, out));
     FAILS(
-        DUET_ARG, "no fit 'stretch'",
+        DUET_ARG, "unknown fit 'stretch'",
         duet_image_load(path, &(duet_preprocess){.size = 2, .channels = 1, .fit = "stretch"}, out));
     FAILS(DUET_NOT_FOUND, "nowhere.png",
           duet_image_load("nowhere.png", &(duet_preprocess){.size = 2, .channels = 1}, out));

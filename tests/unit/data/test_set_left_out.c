@@ -65,7 +65,7 @@ static void folder_counts_what_it_leaves(void **state) {
     assert_int_equal(left_out(set, "archives"), 1);
     assert_int_equal(left_out(set, "tables"), 1);
     assert_int_equal(left_out(set, "folders without an image"), 2);
-    assert_int_equal(left_out(set, "files that are no images"), 1);
+    assert_int_equal(left_out(set, "files that are not images"), 1);
     assert_int_equal(left_out(set, "hidden"), 1);
     assert_int_equal(warnings, 6); /* one a reason; not of texts and hidden files */
     duet_dataset_close(set);
@@ -86,7 +86,7 @@ static void folder_follows_links(void **state) {
     assert_int_equal(train(set), 3);
     assert_int_equal(duet_dataset_describe(set)->class_count, 2);
     assert_int_equal(value_of(set, 2), 30);
-    assert_int_equal(left_out(set, "links that lead to no image"), 1);
+    assert_int_equal(left_out(set, "links that do not lead to an image"), 1);
     assert_int_equal(left_out(set, "links to a folder that they lie in"), 1);
     duet_dataset_close(set);
 }
@@ -115,7 +115,7 @@ static void tar_follows_links(void **state) {
     assert_int_equal(value_of(set, 1), 20);
     assert_int_equal(value_of(set, 3), 10);
     assert_int_equal(value_of(set, 4), 10);
-    assert_int_equal(left_out(set, "links that lead to no image"), 4);
+    assert_int_equal(left_out(set, "links that do not lead to an image"), 4);
     assert_int_equal(left_out(set, ".bmp images"), 1);
     assert_int_equal(left_out(set, "leads outside"), 1);
     duet_dataset_close(set);
@@ -156,7 +156,7 @@ static void zip_counts_what_it_leaves(void **state) {
     assert_int_equal(train(set), 3);
     assert_int_equal(duet_dataset_describe(set)->count[DUET_TEST], 1);
     assert_string_equal(duet_dataset_describe(set)->class_names[1], "dog");
-    assert_int_equal(left_out(set, "links that lead to no image"), 1);
+    assert_int_equal(left_out(set, "links that do not lead to an image"), 1);
     assert_int_equal(left_out(set, "compressed by a method other than DEFLATE"), 1);
     assert_int_equal(left_out(set, "leads outside"), 1);
     assert_int_equal(left_out(set, ".gif images"), 1);

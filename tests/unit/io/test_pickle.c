@@ -120,7 +120,7 @@ static const struct {
     {BYTES("\x8a\x09\1\1."), DUET_FORMAT, "cut off"},
     {BYTES("\x80\x06K\1."), DUET_FORMAT, "newer than 5"},
     {BYTES("csome\nthing"), DUET_FORMAT, "a line has no end"},
-    {BYTES("ccollections\nOrderedDict\n]K\1a\x85R."), DUET_FORMAT, "no pair"},
+    {BYTES("ccollections\nOrderedDict\n]K\1a\x85R."), DUET_FORMAT, "not a pair"},
     {BYTES(""), DUET_FORMAT, "cut off"},
     {BYTES("\x80"), DUET_FORMAT, "cut off"},
 };
