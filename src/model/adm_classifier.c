@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/adm_classifier.c: the ends of guided-diffusion's classifier of noisy images, by its option
- * `pool`:
+ * model/adm_classifier.c: the output layers of guided-diffusion's classifier of noisy images, by
+ * its option `pool`:
  *   adaptive    norm, SiLU, mean over the map, 1x1 filter
  *   attention
  *   norm, SiLU; tokens (mean, pixels) + positions [C,T+1]; attention in the order (q|k|v, head, c);

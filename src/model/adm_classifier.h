@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/adm_classifier.h: what follows the middle block in guided-diffusion's classifier of noisy
- * images (EncoderUNetModel). */
+ * model/adm_classifier.h: the layers after the middle block in guided-diffusion's classifier of
+ * noisy images (EncoderUNetModel). */
 #ifndef DUET_MODEL_ADM_CLASSIFIER_H
 #define DUET_MODEL_ADM_CLASSIFIER_H
 

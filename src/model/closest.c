@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/closest.c: see closest.h. Names are compared without their numbers, and by their ends:
- * files put words before them. */
+ * model/closest.c: see closest.h. Names are compared without their numbers, and from the end, since
+ * files add prefixes. */
 #include "model/closest.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 enum { MOST_NAMES = 2000, MOST_SHOWN = 3, PATTERN = 160 };
 
-/* "blocks.11.norm1.weight" as "blocks.#.norm#.weight"; of a long name its end. */
+/* Writes "blocks.11.norm1.weight" as "blocks.#.norm#.weight"; of a long name only the end. */
 static void pattern_of(char out[PATTERN], const char *name) {
     const size_t length = strlen(name);
     size_t n = 0;
@@ -28,7 +28,8 @@ static bool ends_with_pattern(const char *pattern, const char *end) {
            (length == n || pattern[length - n - 1] == '.');
 }
 
-/* Does the model have a tensor of such a name? Ends without a dot ("weight") would fit anything. */
+/* Whether the model has a tensor of such a name. Ends without a dot ("weight") are ignored, since
+ * they would match anything. */
 static bool has_like(const duet_model *model, const char *name) {
     char have[PATTERN], want[PATTERN];
     pattern_of(have, name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/closest.h: of a file that no architecture knows: which one has the most tensors of such
- * names. */
+ * model/closest.h: for a file that no architecture recognises, the architecture that has the most
+ * tensors of such names. */
 #ifndef DUET_MODEL_CLOSEST_H
 #define DUET_MODEL_CLOSEST_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * model/flags.c: the flags of guided-diffusion's and improved-diffusion's scripts, as their READMEs
- * have them: those of the network and the noise change what was guessed of a file, those of
- * training and sampling mean nothing here and are passed over. */
+ * model/flags.c: the flags of guided-diffusion's and improved-diffusion's scripts, as in their
+ * READMEs: those of the network and the noise change what was guessed of a file; those of training
+ * and sampling have no meaning here and are ignored. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "model/arch/arch.h"
 #include "model/foreign.h"
 
-/* Of no meaning for a loaded network. */
+/* Flags without a meaning for a loaded network. */
 static const char *const passed_over[] = {
     "use_fp16",
     "timestep_respacing",
@@ -64,7 +64,7 @@ typedef struct flags {
     void *config;
     char noise[64];
     long long steps;
-    bool clean; /* it predicts x0 */
+    bool clean; /* the network predicts x0 */
 } flags;
 
 static bool is_true(const char *value) {
@@ -75,7 +75,7 @@ static bool is_true(const char *value) {
 static duet_status apply(flags *f, const char *name, const char *value) {
     if (strcmp(name, "noise_schedule") == 0) {
         if (strcmp(value, "linear") != 0 && strcmp(value, "cosine") != 0)
-            return duet_fail(DUET_ARG, "--noise_schedule is '%s'; there are linear and cosine",
+            return duet_fail(DUET_ARG, "--noise_schedule is '%s'; it must be linear or cosine",
                              value);
         snprintf(f->noise, sizeof f->noise, "%.15s", value);
         return DUET_OK;
@@ -84,7 +84,7 @@ static duet_status apply(flags *f, const char *name, const char *value) {
         char rest = 0;
         return sscanf(value, "%lld%c", &f->steps, &rest) == 1 && f->steps > 0
                    ? DUET_OK
-                   : duet_fail(DUET_ARG, "--diffusion_steps is '%s', not a count", value);
+                   : duet_fail(DUET_ARG, "--diffusion_steps is '%s', which is not a count", value);
     }
     if (strcmp(name, "predict_xstart") == 0) {
         f->clean = is_true(value);
@@ -95,7 +95,7 @@ static duet_status apply(flags *f, const char *name, const char *value) {
                    ? duet_fail(DUET_UNSUPPORTED,
                                "--%s True: this version does not run such networks", name)
                    : DUET_OK;
-    /* the size's usual levels */
+    /* the usual levels of this size */
     if (strcmp(name, "channel_mult") == 0 && *value == '\0') return DUET_OK;
     if (duet_params_find(&f->arch->info.params, name) != NULL)
         return duet_params_set(&f->arch->info.params, f->config, "the flags", name,
@@ -119,14 +119,14 @@ static bool next_flag(const char **at, char name[64], char value[256]) {
     return true;
 }
 
-/* Rows that no tensor's shape tells. */
+/* Options that no shape of a tensor shows. */
 static const char *const free_rows[] = {
     "image_size", "sample_size",       "attention_resolutions",   "heads",
     "num_heads",  "num_head_channels", "use_new_attention_order", "dropout",
     "norm_groups"};
 
-/* The first tensor that a network of these options would have otherwise than the file, in words; ""
- * where there is none. */
+/* Describes the first tensor in which a network of these options differs from the file; "" where
+ * there is none. */
 static void first_difference(char out[512], const duet_guess *guess, const duet_model *model) {
     char have[96], want[96];
     duet_foreign_rest rest = {.left = NULL};
@@ -161,7 +161,7 @@ static duet_status refuse(const duet_arch *arch, const duet_guess *guess, const 
                      difference, name, want);
 }
 
-/* What the tensors say stands: a flag that says otherwise is wrong. */
+/* The tensors decide: a flag that contradicts them is wrong. */
 static duet_status check_against_tensors(const duet_arch *arch, const duet_guess *guess,
                                          const void *guessed, const void *config) {
     const duet_param_table *const table = &arch->info.params;
@@ -176,8 +176,8 @@ static duet_status check_against_tensors(const duet_arch *arch, const duet_guess
     return DUET_OK;
 }
 
-/* Another size of the images means other sizes of the feature maps with attention, unless they are
- * given too. */
+/* Another image size changes the sizes of the feature maps with attention, unless they are given
+ * too. */
 static void rescale_attention(const duet_arch *arch, const void *guessed, void *config) {
     const duet_param *const size = duet_params_find(&arch->info.params, "image_size"),
                             *const attention =

@@ -10,7 +10,7 @@
 #include "model/arch/arch.h"
 #include "model/closest.h"
 
-enum { MOST_COMPARED = 8192 }; /* tensors of a file, of which each is compared with each */
+enum { MOST_COMPARED = 8192 }; /* most tensors of a file, which are compared pairwise */
 
 static const duet_store_entry *find(const duet_guess *guess, const char *name) {
     char full[1024];
@@ -103,15 +103,15 @@ bool duet_foreign_fits(const duet_shape *have, const duet_shape *want) {
     return duet_shape_equal(&matrix, want);
 }
 
-/* Tensors that files have and networks do not use; PyTorch's batch norms count in
- * num_batches_tracked while training. */
+/* Tensors of files that networks do not use, such as num_batches_tracked, a counter of PyTorch's
+ * batch norms in training. */
 static bool is_idle(const duet_arch *arch, const char *name) {
     for (int i = 0; i < DUET_COUNT(arch->idle) && arch->idle[i] != NULL; i++)
         if (duet_starts_with(name, arch->idle[i])) return true;
     return duet_ends_with(name, ".num_batches_tracked");
 }
 
-/* Parts that trainings put behind a backbone, by the first word of their names. */
+/* Parts that training adds behind a backbone, by the first word of their names. */
 static bool is_head(const duet_arch *arch, const char *name) {
     static const char *const whole[] = {"fc", "linear", "classifier", "mlp", "queue", "queue_ptr"};
     static const char *const within[] = {"head",      "proj",  "predict",   "decoder",
@@ -128,7 +128,7 @@ static bool is_head(const duet_arch *arch, const char *name) {
     return false;
 }
 
-/* What a walk over the tensors that are not used compares them with. */
+/* What unused tensors are compared with. */
 typedef struct rest_walk {
     const duet_store *store;
     const duet_arch *arch;
@@ -136,7 +136,8 @@ typedef struct rest_walk {
     bool *used;
 } rest_walk;
 
-/* Another set of the same weights, or the state of an optimiser: said elsewhere, or of no use. */
+/* Whether it belongs to another set of the same weights or to the state of an optimiser, which are
+ * reported elsewhere or ignored. */
 static bool is_other_set(const rest_walk *w, const char *name) {
     static const char *const states[] = {"optim",       "exp_avg",   "momentum_buffer",
                                          "scheduler",   "callbacks", "shadow_params",
@@ -179,7 +180,7 @@ duet_status duet_foreign_left(duet_foreign_rest *out, const duet_store *store, c
     return DUET_OK;
 }
 
-/* Does the entry's name end with the signature, as a whole? Then what stands before it is the
+/* Whether the name of the entry ends with the whole signature. Then what precedes it is the
  * prefix. */
 static bool take_prefix(char prefix[512], const char *name, const char *signature) {
     const size_t length = strlen(name), end = strlen(signature);
@@ -191,7 +192,7 @@ static bool take_prefix(char prefix[512], const char *name, const char *signatur
     return true;
 }
 
-/* Is `word` one of the words of "state_dict.ema."? */
+/* Whether `word` is one of the words of a prefix such as "state_dict.ema.". */
 static bool has_word(const char *prefix, const char *word) {
     const size_t length = strlen(word);
     for (const char *at = prefix; (at = strstr(at, word)) != NULL; at++)
@@ -205,9 +206,9 @@ static bool among(const char *prefix, const char *const *words, int count) {
     return false;
 }
 
-/* Of several sets of weights the averaged ones are better (DINO calls them teacher; PyTorch's
- * AveragedModel counts in n_averaged beside them; in the list of states that ermongroup/ddim saves
- * they come behind the model, the optimiser and two numbers). */
+/* Of several sets of weights the averaged one is preferred (DINO calls it teacher; PyTorch's
+ * AveragedModel has the counter n_averaged beside it; in the list of states that ermongroup/ddim
+ * saves it comes after the model, the optimiser and two numbers). */
 static bool averaged(const duet_store *store, const char *prefix) {
     char counter[512];
     const size_t length = strlen(prefix), module = strlen("module.");
@@ -220,7 +221,7 @@ static bool averaged(const duet_store *store, const char *prefix) {
     return duet_store_find(store, counter) != NULL;
 }
 
-/* Encoders that only follow another one while training (MoCo, BYOL). */
+/* Momentum encoders, which follow another one in training (MoCo, BYOL). */
 static bool follows(const char *prefix) {
     static const char *const words[] = {"encoder_k",      "key_encoder",    "momentum_encoder",
                                         "target_encoder", "target_network", "target"};
@@ -237,8 +238,8 @@ static bool is_pretext(const duet_store *store, const char *prefix) {
     return follows(prefix) || among(prefix, words, DUET_COUNT(words));
 }
 
-/* The averaged ones before the others, those before what follows them; else the first of the file.
- */
+/* Averaged weights precede others, and others precede momentum encoders; among equals the first of
+ * the file is taken. */
 static bool better(const duet_store *store, const char *prefix, const char *than) {
     const int this = averaged(store, prefix) ? 2 : !follows(prefix),
               other = averaged(store, than) ? 2 : !follows(than);
@@ -272,7 +273,7 @@ static bool recognise(duet_guess *guess, const duet_arch *arch) {
     return false;
 }
 
-/* Moments of Adam stand beside the weights' numbers. */
+/* The moments of Adam are stored under the numbers of the weights. */
 static bool is_optimiser(const duet_store *store) {
     for (int64_t i = 0; i < duet_store_count(store); i++)
         if (duet_ends_with(duet_store_at(store, i)->name, ".exp_avg") ||
@@ -288,15 +289,15 @@ bool duet_foreign_find(duet_guess *guess, const duet_arch *arch) {
     return true;
 }
 
-/* The options of the architecture whose tensors were found. */
+/* Infers the options of the architecture whose tensors were found. */
 static duet_status infer(duet_guess *guess, const duet_arch *arch) {
     if (guess->weights[0] != '\0' && guess->sets[0] != '\0' &&
         !has_word(guess->prefix, guess->weights) &&
         (guess->place == NULL || guess->place->sets[0] == '\0'))
-        return duet_fail(DUET_ARG,
-                         "it has no weights '%s'; their names begin with %s (--weights takes a "
-                         "word of that)",
-                         guess->weights, guess->sets);
+        return duet_fail(
+            DUET_ARG,
+            "it has no weights '%s'; their names begin with %s (give --weights a word of these)",
+            guess->weights, guess->sets);
     if (strchr(guess->sets, ',') == NULL) guess->sets[0] = '\0';
     const duet_status status = arch->infer(guess);
     if (status != DUET_OK)
@@ -312,7 +313,7 @@ static duet_status refuse_unknown(const duet_store *store, const duet_place *pla
                                       "it is the state of an optimiser, not a model; load the file "
                                       "with the weights beside it (ema_….pt or model….pt)"));
     if (duet_store_count(store) == 0)
-        return duet_because(DUET_CAUSE_NO_MODEL, duet_fail(DUET_FORMAT, "it holds no tensor (%s)",
+        return duet_because(DUET_CAUSE_NO_MODEL, duet_fail(DUET_FORMAT, "it holds no tensors (%s)",
                                                            duet_store_format(store)));
     if (strstr(duet_store_at(store, 0)->name, "shadow_params.0") != NULL)
         return duet_because(DUET_CAUSE_NO_MODEL,

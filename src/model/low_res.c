@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/low_res.c: see low_res.h. With f = size / small, pixel i of the enlarged picture lies at (i
- * + 1/2) / f - 1/2 of the small one; outside of its centres the border's pixel is taken. */
+ * model/low_res.c: see low_res.h. With f = size / small, pixel i of the enlarged image lies at (i +
+ * 1/2) / f - 1/2 of the small one; beyond its outermost centres the border pixel is used. */
 #include "model/low_res.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ static float mean_at(const uint8_t *pixels, int64_t size, int64_t channels, int6
 
 typedef struct between {
     int64_t low, high;
-    float part; /* of high */
+    float part; /* weight of `high` */
 } between;
 
 static between place(int64_t i, int64_t f, int64_t small) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * model/low_res.h: the second picture of networks for super-resolution. */
+ * model/low_res.h: the second input of networks for super-resolution. */
 #ifndef DUET_MODEL_LOW_RES_H
 #define DUET_MODEL_LOW_RES_H
 

@@ -11,8 +11,9 @@
 #include "model/card.h"
 #include "model/arch/arch.h"
 
-/* Taps with the cost of everything built before them; blocks are built in order, so the sums so far
- * are what the tap needs (the first one does without the time embedding that is counted for it). */
+/* Records each tap with the cost of everything built so far; blocks are built in order, so these
+ * sums are what the tap needs (except that the first tap does not need the time embedding that is
+ * counted for it). */
 typedef struct survey {
     duet_model *model;
     duet_status status;
@@ -109,12 +110,12 @@ duet_status duet_model_describe(duet_model **out, const char *arch_spec) {
     duet_weights_hash *const hashed = duet_arena_alloc(model->arena, 1, sizeof *hashed);
     DUET_DO(duet_arena_status(model->arena));
     if (pthread_mutex_init(&hashed->lock, NULL) != 0)
-        DUET_FAIL(DUET_NO_MEMORY, "the system gave no lock for the model");
+        DUET_FAIL(DUET_NO_MEMORY, "cannot create a lock for the model");
     model->hashed = hashed;
     DUET_DO(duet_arch_parse(&model->arch, model->config, arch_spec));
     model->arch->shape(model->config, &model->shape);
     if (model->arch->recogniser)
-        model->shape.refusal = "this network recognises images and makes none";
+        model->shape.refusal = "this network recognises images and cannot generate them";
     duet_arch_print(model->arch, model->config, model->config_text);
     (void)duet_copy_text(model->card.arch, sizeof model->card.arch, model->arch->info.name);
     model->card.preprocess = (duet_preprocess){
@@ -235,7 +236,8 @@ duet_dtype duet_model_stored(const duet_model *model) {
     return model->stored;
 }
 
-/* Options that differ from their defaults: one that is added later changes no hash. */
+/* Only options that differ from their defaults, so that an option added later does not change the
+ * hash. */
 static uint64_t hash_config(const duet_model *model, uint64_t hash) {
     const duet_param_table *const table = &model->arch->info.params;
     for (int i = 0; i < table->count; i++) {
@@ -250,7 +252,7 @@ static uint64_t hash_config(const duet_model *model, uint64_t hash) {
     return hash;
 }
 
-/* By tensors: the same wherever they lie in memory. */
+/* Hashes tensor by tensor: the result does not depend on where they lie in memory. */
 static uint64_t hash_weights(const duet_params *params, uint64_t hash, int64_t *bytes) {
     for (int64_t i = 0; i < params->count; i++) {
         const duet_param_slot *slot = &params->slots[i];

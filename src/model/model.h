@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * model/model.h: the inside of a model and what a member of the family `arch` implements. */
+ * model/model.h: the internals of a model, and what a member of the family `arch` implements. */
 #ifndef DUET_MODEL_MODEL_H
 #define DUET_MODEL_MODEL_H
 
@@ -24,18 +24,19 @@ typedef struct duet_model_inputs {
 
 typedef struct duet_arch_shape {
     int64_t size, in_channels, out_channels;
-    int64_t class_count; /* of class conditioning, 0 = unconditional */
+    int64_t class_count; /* classes of class conditioning; 0 = unconditional */
     /* classes of a classifier of its own, whose logits are the last tap; 0 = none */
     int64_t logits;
-    /* side of a small picture that the network also gets, enlarged to S (low_res.h); 0 = none */
+    /* side of a small image that the network also gets, enlarged to S (low_res.h); 0 = none */
     int64_t low_res;
     int64_t scores;      /* of a classifier: the raw output is [B,scores]; else 0 */
-    const char *refusal; /* why it can only be read, neither sampled nor trained; NULL = it can */
+    const char *refusal; /* why its features can be read but it can neither be sampled nor trained;
+                            NULL = it can */
 } duet_arch_shape;
 
 typedef struct duet_arch {
     duet_entry info; /* params: the configuration */
-    /* impossible options, named with the option to change */
+    /* reports impossible options; the message names the option to change */
     duet_status (*check)(const void *config);
     void (*shape)(const void *config, duet_arch_shape *out);
     /* Builds the network; parameters carry the checkpoint's own names. Returns the raw output
@@ -46,21 +47,21 @@ typedef struct duet_arch {
     const char *signature;
     duet_status (*infer)(struct duet_guess *guess);
     /* The name of a tensor in files with other names, of which there are `schemes`; false where it
-     * is the same there. config: NULL while it is not known yet. NULL = none. */
+     * is the same there. config is NULL as long as it is unknown. NULL = no other names. */
     bool (*alias)(char *out, size_t size, const void *config, const char *name, int scheme);
     int schemes;
-    bool recogniser; /* takes no noise and makes no images */
-    /* such files also have tensors whose names begin so, which the network does not use */
+    bool recogniser; /* takes no noise and generates no images */
+    /* prefix of tensors in such files that the network does not use */
     const char *idle[4];
 } duet_arch;
 
-/* The hash of the weights as they were last hashed. Reading a model from several threads is fine,
- * so the place has a lock of its own. */
+/* The last hash of the weights. A model may be read from several threads, so it has a lock of its
+ * own. */
 typedef struct duet_weights_hash {
     pthread_mutex_t lock;
     bool known;
-    uint64_t seed, version, value; /* of hashing; of the parameters; what came out */
-    int64_t bytes;                 /* hashed so far in this model's life; for tests */
+    uint64_t seed, version, value; /* seed; version of the parameters; the hash */
+    int64_t bytes;                 /* hashed so far in the life of this model; for tests */
 } duet_weights_hash;
 
 struct duet_model {
@@ -81,9 +82,9 @@ struct duet_model {
     duet_weights_hash *hashed;   /* in the arena */
 };
 
-/* The network described, without weights: model->params has slots but no block yet. */
+/* Describes the network without weights: model->params has slots but no block yet. */
 DUET_NODISCARD duet_status duet_model_describe(duet_model **out, const char *arch_spec);
-/* DUET_UNSUPPORTED with its reason where the network can only be read. */
+/* DUET_UNSUPPORTED with the reason where only features of the network can be read. */
 DUET_NODISCARD duet_status duet_model_check_denoises(const duet_model *model);
 /* Builds with fresh inputs for `batch` images; inputs are named x, net_t, y (where conditional),
  * sample_id (where training). */

@@ -19,14 +19,14 @@
 #include "model/foreign_names.h"
 #include "model/weights_file.h"
 
-/* Where a file has the network's tensors. */
+/* The location of the network's tensors in a file. */
 typedef struct source {
     duet_store *store;
     const char *prefix;               /* of their names */
-    const duet_store_entry **entries; /* one a slot, found by check_tensors */
+    const duet_store_entry **entries; /* one per slot, found by check_tensors */
 } source;
 
-/* Puts it before what the file says. */
+/* Puts this text in front of what the file says. */
 static void say(duet_card *card, const char *format, ...) {
     char line[DUET_TEXT_SIZE], before[DUET_TEXT_SIZE];
     va_list args;
@@ -63,8 +63,8 @@ static duet_status check_tensors(const duet_model *model, source *from, bool car
     return DUET_OK;
 }
 
-/* A network of another program is whole: a tensor that the configuration has no place for means
- * that this is another network. What trainings put behind it is said. */
+/* A network of another program is complete: a tensor without a place in the configuration means
+ * that this is another network. Parts that training adds behind it are reported. */
 static duet_status check_unused(duet_model *model, const source *from) {
     duet_foreign_rest rest;
     DUET_TRY(duet_foreign_left(&rest, from->store, from->prefix, model));
@@ -75,15 +75,15 @@ static duet_status check_unused(duet_model *model, const source *from) {
                              ? "; flags such as --attention_resolutions can say more"
                              : "");
     if (rest.beside_count > 0)
-        say(&model->card, "left out %lld tensor%s that %s no part of it ('%.60s'%s)",
+        say(&model->card, "left out %lld tensor%s that %s not part of it ('%.60s'%s)",
             (long long)rest.beside_count, rest.beside_count == 1 ? "" : "s",
             rest.beside_count == 1 ? "is" : "are", rest.beside->name,
             rest.beside_count == 1 ? "" : ", …");
     return DUET_OK;
 }
 
-/* Takes tensors where the mapped file has them, if they are aligned and f32, or bf16 matrices and
- * filters: then opening costs no time and no memory, and weights that nobody reads are never
+/* Uses tensors directly from the mapped file if they are aligned and f32, or bf16 matrices and
+ * filters: then opening takes neither time nor memory, and weights that are not used are never
  * loaded. The others are read into a block as f32. */
 static duet_status read_params(duet_model *model, const source *from, bool *mapped) {
     duet_params *params = model->params;
@@ -121,7 +121,7 @@ static duet_dtype stored_of(const duet_model *model, const source *from) {
     return most;
 }
 
-/* Files of duet's own that are no models. */
+/* Files of duet that are not models. */
 static duet_status refuse_own(const duet_store *store) {
     if (duet_store_metadata(store, "duet.state") != NULL)
         return duet_because(
@@ -136,8 +136,8 @@ static duet_status refuse_own(const duet_store *store) {
     return DUET_OK;
 }
 
-/* A card without preprocessing gets the network's; one that disagrees would have images of another
- * size read. */
+/* A card without preprocessing gets that of the network; one that contradicts the network is
+ * refused, since images of another size would be read. */
 static duet_status check_preprocess(duet_preprocess *how, const duet_arch_shape *shape) {
     if (how->size == 0 && how->channels == 0) {
         how->size = shape->size;
@@ -176,7 +176,7 @@ done:
     return status;
 }
 
-/* What the guess knows besides the network's options. */
+/* Takes over what the guess contains besides the options of the network. */
 static void fill_card(duet_card *card, const duet_guess *guess, const duet_store *store,
                       const char *path) {
     const duet_place *const place = guess->place;
@@ -197,7 +197,7 @@ static void fill_card(duet_card *card, const duet_guess *guess, const duet_store
                 (place->sets[0] == '\0' && duet_has_word(duet_path_base(path), "ema"));
 }
 
-/* The described model of a file of another program, with a card of what can be told from it. */
+/* The described model of a file of another program, with a card of what is known about it. */
 static duet_status describe_foreign(duet_model **out, duet_guess *guess, duet_store *store,
                                     const duet_place *place, const char *path, const char *flags) {
     const duet_arch *arch = NULL;
@@ -215,7 +215,7 @@ static duet_status describe_foreign(duet_model **out, duet_guess *guess, duet_st
     return status;
 }
 
-/* Takes the store over where *mapped. */
+/* Takes ownership of the store where *mapped is set. */
 static duet_status open_store(duet_model **out, duet_store *store, const duet_place *place,
                               const char *path, const char *flags, bool *mapped) {
     duet_status status = DUET_OK;
@@ -246,7 +246,7 @@ done:
     return status;
 }
 
-/* Files in a folder that may be models, for whoever gave the folder. */
+/* Names of files in the folder that may be models, for the message. */
 static duet_status refuse_folder(const char *path) {
     static const char *const endings[] = {".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".npz"};
     duet_listing list = {0};
@@ -310,8 +310,8 @@ duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *pat
     return duet_model_open_as(ctx, out, path, NULL);
 }
 
-/* In bf16 gains, biases and states stay f32: they are small, and have no redundancy that would hide
- * the rounding. */
+/* With bf16, gains, biases and states stay f32: they are small, and have no redundancy that would
+ * average out the rounding. */
 static duet_dtype stored_as(const duet_param_slot *slot, duet_dtype dtype) {
     return dtype == DUET_BF16 && (slot->shape.rank < 2 || slot->role != DUET_WEIGHT) ? DUET_F32
                                                                                      : dtype;
@@ -344,7 +344,7 @@ done:
     return status;
 }
 
-/* A tensor of a file as it stands there; where the format lends none, a copy in the arena. */
+/* A tensor as it is stored in the file; a copy in the arena where the format cannot lend it. */
 static duet_status take_item(duet_store_item *item, const duet_store *store, int64_t index,
                              duet_arena *arena) {
     const duet_store_entry *const entry = duet_store_at(store, index);

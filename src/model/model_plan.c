@@ -19,14 +19,15 @@ static duet_value remember(duet_graph *graph, const duet_tap_info *tap, duet_val
 }
 
 enum { REPEATS = 5, FEWER = 3 };
-#define LONG_PASS 2.0 /* seconds from which FEWER passes must do */
+#define LONG_PASS 2.0 /* seconds per pass above which FEWER passes are made */
 
 static int by_value(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
 }
 
-/* Each node's median over a few passes: one pass alone shows whatever else the machine did. */
+/* The median of each node over a few passes, since a single pass is disturbed by other work on the
+ * machine. */
 static duet_status measure(duet_session *session, int64_t rows, double *seconds) {
     duet_status status = DUET_OK;
     double *all = NULL, one[REPEATS];

@@ -24,8 +24,8 @@ duet_value duet_nn_linear(duet_graph *g, const char *name, duet_value x, int64_t
 duet_value duet_nn_group_norm(duet_graph *g, const char *name, duet_value x, int64_t groups);
 duet_value duet_nn_group_norm_eps(duet_graph *g, const char *name, duet_value x, int64_t groups,
                                   double eps);
-/* By the running statistics: <name>.weight, .bias, .running_mean, .running_var [C]; then the
- * residual is added (DUET_NONE = none) and, where `relu`, negative values are cut. For networks
+/* Batch norm by the running statistics: <name>.weight, .bias, .running_mean, .running_var [C]; then
+ * the residual is added (DUET_NONE = none) and, where `relu`, negative values are cut. For networks
  * that are not trained here. */
 duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual,
                               double eps, bool relu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * model/origin.c: see origin.h. What is taken is shown on terminals and goes into cards, so it is
- * made one line of UTF-8 without control characters. Sources: the front matter of huggingface.co's
- * model cards; ModelSpec 1.0 (keys modelspec.…). */
+ * model/origin.c: see origin.h. The texts are shown on terminals and written into cards, so they
+ * are converted to one line of UTF-8 without control characters. Sources: the front matter of
+ * huggingface.co's model cards; ModelSpec 1.0 (keys modelspec.…). */
 #include "model/origin.h"
 
 #include <ctype.h>
@@ -17,7 +17,7 @@
 
 enum { MOST_README = 1 << 16, MOST_VALUE = 60, MOST_SAID = 6 };
 
-/* Appends "; text" as far as there is room and it is text. */
+/* Appends "; text" if it is valid text and there is room. */
 static void append(char out[DUET_TEXT_SIZE], const char *before, const char *text) {
     char line[DUET_TEXT_SIZE];
     const size_t used = strlen(out);
@@ -90,8 +90,8 @@ static void read_modelspec(duet_card *card, const duet_store *store) {
         append(card->origin, keys[i].before, duet_store_metadata(store, keys[i].key));
 }
 
-/* Numbers and texts beside the tensors: what a training wrote down ("epoch 30; best_prec1 91.78").
- */
+/* Numbers and texts stored beside the tensors by the training program ("epoch 30; best_prec1
+ * 91.78"). */
 static void read_said(duet_card *card, const duet_store *store) {
     int said = 0;
     for (int64_t i = 0; i < store->pair_count && said < MOST_SAID; i++) {

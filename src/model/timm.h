@@ -6,7 +6,7 @@
 #include "model/foreign.h"
 
 /* Takes mean, deviation and side of the images from it ("pretrained_cfg", or the object itself in
- * older files) out of what is assumed. Nothing there is no error. */
+ * older files) out of what is assumed. It is not an error if there is nothing. */
 DUET_NODISCARD duet_status duet_timm_read(duet_guess *guess, const duet_arch *arch);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/twin.c: weights of a network under the names that another architecture has for them: walks
- * the blocks of both, see twin.h. */
+ * model/twin.c: writes the weights of a network under the names of another architecture by walking
+ * through the blocks of both; see twin.h. */
 #include "model/twin.h"
 
 #include <stdarg.h>
@@ -38,7 +38,8 @@ static const duet_param_slot *find(const duet_model *model, const char *text) {
     return NULL;
 }
 
-/* Row `from_row` of a tensor of `from`, of `width` elements, to row `to_row` of one of `to`. */
+/* Copies row `from_row`, of `width` elements, of a tensor of `from` to row `to_row` of a tensor of
+ * `to`. */
 static void copy_row(const twin *t, const duet_param_slot *to, int64_t to_row,
                      const duet_param_slot *from, int64_t from_row, int64_t width) {
     const uint8_t *const data = duet_params_data(t->from->params, from);
@@ -56,7 +57,7 @@ static void fail(twin *t, const char *text) {
 static void copy(twin *t, const name *adm, const name *unet) {
     const duet_param_slot *const to = find(t->to, t->to_adm ? adm->text : unet->text),
                                  *const from = find(t->from, t->to_adm ? unet->text : adm->text);
-    if (to == NULL && from == NULL) return; /* no bias, no skip connection */
+    if (to == NULL && from == NULL) return; /* there is no bias or skip connection */
     if (to == NULL || from == NULL || to->count != from->count) {
         fail(t, t->to_adm ? unet->text : adm->text);
         return;
@@ -198,8 +199,8 @@ static duet_status describe_twin(duet_model **out, const duet_model *model, bool
     return duet_model_describe(out, spec);
 }
 
-/* What the card says of the weights stays true; taps are counted otherwise, so a recommended one is
- * not. */
+/* What the card says about the weights stays true, but taps are numbered differently, so the
+ * recommendation is dropped. */
 static duet_status copy_card(duet_model *to, const duet_model *from) {
     char arch[DUET_TEXT_SIZE];
     memcpy(arch, to->card.arch, sizeof arch);
@@ -220,10 +221,10 @@ duet_status duet_model_as(duet_context *ctx, duet_model **out, const duet_model 
     const bool to_adm = strcmp(arch, "adm_unet") == 0;
     (void)ctx;
     if (!to_adm && strcmp(arch, "diffusers_unet") != 0)
-        return duet_fail(
-            DUET_ARG,
-            "no other architecture has the terms of '%s'; there are adm_unet and diffusers_unet",
-            arch);
+        return duet_fail(DUET_ARG,
+                         "'%s' cannot be expressed in another architecture; only adm_unet and "
+                         "diffusers_unet can",
+                         arch);
     if (model->arch != (to_adm ? &duet_arch_diffusers_unet : &duet_arch_adm_unet))
         return duet_fail(DUET_UNSUPPORTED,
                          "a network of the architecture '%s' cannot be written in the terms of %s",

@@ -16,7 +16,7 @@ static bool attends(const adm_config *c, int level) {
     return false;
 }
 
-/* UNet2DModel knows channels of a head, one number for all levels. */
+/* UNet2DModel has channels per head, one number for all levels. */
 static duet_status head_channels(int64_t *out, const adm_config *c) {
     const int last = c->channel_mult.count - 1;
     *out = c->num_head_channels;
@@ -96,7 +96,7 @@ static duet_status twin_levels(adm_config *out, const unet_config *c) {
         const bool attention = word_is(c->down_block_types, i, "attn");
         if (c->block_out_channels.v[i] % c->block_out_channels.v[0] != 0)
             return duet_fail(DUET_UNSUPPORTED,
-                             "block_out_channels that are no multiples of the first" NO_ADM);
+                             "block_out_channels that are not multiples of the first" NO_ADM);
         if (attention != word_is(c->up_block_types, levels - 1 - i, "attn"))
             return duet_fail(DUET_UNSUPPORTED, "attention on one way only of level %d" NO_ADM, i);
         if (i + 1 < levels &&

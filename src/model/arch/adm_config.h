@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/arch/adm_config.h: options of adm_unet, for adm_foreign.c and twin.c too. Their meaning:
- * the table in arch_adm_unet.c. */
+ * model/arch/adm_config.h: options of adm_unet, also used by adm_foreign.c and twin.c. The table in
+ * arch_adm_unet.c says what they mean. */
 #ifndef DUET_MODEL_ARCH_ADM_CONFIG_H
 #define DUET_MODEL_ARCH_ADM_CONFIG_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * model/arch/adm_foreign.c: the options of adm_unet from names and shapes of a checkpoint of
- * guided-diffusion, improved-diffusion or consistency_models; what no tensor tells is as in the
- * authors' own models. */
+ * guided-diffusion, improved-diffusion or consistency_models; options that no tensor shows are
+ * those of the authors' own models. */
 #include <stdio.h>
 
 #include "base/error.h"
@@ -9,7 +9,7 @@
 #include "model/arch/arch.h"
 #include "model/foreign.h"
 
-typedef struct structure { /* what the names of a file's tensors say */
+typedef struct structure { /* what the names of the tensors show */
     int64_t blocks, res_blocks, levels;
     bool updown;
 } structure;
@@ -20,9 +20,9 @@ static bool attends(const duet_guess *guess, int64_t block) {
     return duet_foreign_has(guess, name);
 }
 
-/* Without upsampling: one level; or a classifier, whose last level is the row of blocks with
- * attention at its end (2 blocks where there is none, as in all published ones but that of 64
- * pixels). */
+/* Without upsampling the network has one level, or is a classifier, whose last level is the run of
+ * blocks with attention at its end (2 blocks where there is none, as in all published ones but that
+ * of 64 pixels). */
 static int64_t last_level(const duet_guess *guess, structure *s) {
     int64_t count = 0;
     if (duet_foreign_has(guess, "output_blocks.0.0.in_layers.0.weight")) return s->blocks - 1;
@@ -62,11 +62,11 @@ static duet_status find_structure(const duet_guess *guess, structure *s) {
     if (s->levels > 0 && s->levels <= 8 && s->levels * (s->res_blocks + 1) == s->blocks)
         return DUET_OK;
     return duet_fail(DUET_FORMAT,
-                     "%lld input blocks with %lld residual blocks a level make no U-Net",
+                     "%lld input blocks with %lld residual blocks per level are not a U-Net",
                      (long long)s->blocks, (long long)s->res_blocks);
 }
 
-/* Sizes of images are in no tensor; these are the authors' by their number of levels. */
+/* The image size is in no tensor; these are the authors' sizes by number of levels. */
 static int64_t usual_size(int64_t levels, int64_t last_mult) {
     static const int64_t sizes[] = {0, 32, 32, 32, 64, 128, 256, 512, 1024};
     return levels == 4 && last_mult <= 2 ? 32 : sizes[levels];
@@ -81,9 +81,10 @@ static duet_status read_levels(const duet_guess *guess, const structure *s, adm_
         const duet_shape *const conv = duet_foreign_shape(guess, name, 4);
         if (conv == NULL) return DUET_FORMAT;
         if (conv->dim[0] % c->num_channels != 0)
-            return duet_fail(DUET_UNSUPPORTED,
-                             "level %lld has %lld channels, no multiple of the first level's %lld",
-                             (long long)level, (long long)conv->dim[0], (long long)c->num_channels);
+            return duet_fail(
+                DUET_UNSUPPORTED,
+                "level %lld has %lld channels, which is not a multiple of the first level's %lld",
+                (long long)level, (long long)conv->dim[0], (long long)c->num_channels);
         c->channel_mult.v[level] = conv->dim[0] / c->num_channels;
     }
     c->image_size = usual_size(s->levels, c->channel_mult.v[s->levels - 1]);
@@ -96,12 +97,12 @@ static duet_status read_levels(const duet_guess *guess, const structure *s, adm_
     return DUET_OK;
 }
 
-/* Six or two channels in: the images and small ones enlarged. Latents have four, so that this is no
- * guess. */
+/* Six or two input channels: the images and enlarged small ones. Latents have four, so that this is
+ * certain. */
 static duet_status read_channels(const duet_guess *guess, int64_t in, adm_config *c) {
     const duet_shape *const out = duet_foreign_shape(guess, "out.2.weight", 4);
     if (out == NULL) return DUET_FORMAT;
-    c->small_size = in == 6 || in == 2 ? 1 : 0; /* its side comes later */
+    c->small_size = in == 6 || in == 2 ? 1 : 0; /* its side is set later */
     c->in_channels = c->small_size > 0 ? in / 2 : in;
     c->learn_sigma = out->dim[0] == 2 * c->in_channels;
     if (c->learn_sigma || out->dim[0] == c->in_channels) return DUET_OK;
@@ -110,7 +111,7 @@ static duet_status read_channels(const duet_guess *guess, int64_t in, adm_config
                      (long long)in, (long long)out->dim[0]);
 }
 
-/* The classifier's pooling by the tensors of its end. */
+/* Detects the pooling of the classifier by its last tensors. */
 static duet_status read_pool(const duet_guess *guess, adm_config *c) {
     static const struct {
         const char *tensor, *pool;
@@ -151,8 +152,8 @@ static duet_status read_ends(const duet_guess *guess, adm_config *c) {
     return read_pool(guess, c);
 }
 
-/* Positions of the classifier's pooling are one more than the pixels of the last map. Networks for
- * super-resolution begin attention at 32 pixels and enlarge four times. */
+/* The pooling of the classifier has one position more than the last map has pixels. Networks for
+ * super-resolution have attention from 32 pixels on and enlarge four times. */
 static void refine_size(const duet_guess *guess, const structure *s, adm_config *c) {
     const int64_t was = c->image_size;
     const duet_shape *const positions =
@@ -169,8 +170,8 @@ static void refine_size(const duet_guess *guess, const structure *s, adm_config 
         c->attention_resolutions.v[i] = c->attention_resolutions.v[i] * c->image_size / was;
 }
 
-/* Heads are in no tensor: 64 channels each in the authors' models of 64, 256 and 512 pixels, in all
- * classifiers and consistency models; 4 heads in the others. */
+/* The number of heads is in no tensor: 64 channels each in the authors' models of 64, 256 and 512
+ * pixels, in all classifiers and consistency models; 4 heads in the others. */
 static void assume_heads(const structure *s, adm_config *c) {
     const bool four = c->small_size > 0 ? c->image_size <= 256 : !s->updown || c->image_size == 128;
     if (!four || c->classifier_pool[0] != '\0' || c->conv_attention) c->num_head_channels = 64;

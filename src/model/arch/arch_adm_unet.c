@@ -2,10 +2,10 @@
  * model/arch/arch_adm_unet.c: the U-Net of "Diffusion Models Beat GANs on Image Synthesis"
  * (Dhariwal & Nichol 2021) with the options, parameter names and shapes of
  * openai/guided-diffusion's checkpoints. Attention resolutions are sizes of feature maps. Taps b =
- * 1..n: the input blocks, the middle block, the output blocks, each after everything the block
- * does. Of its kin: networks for super-resolution (SuperResModel) get a small picture, enlarged, as
- * further channels; the noisy classifier (EncoderUNetModel) ends after the middle block; those of
- * openai/consistency_models keep the weights of qkv as 1x1 filters. */
+ * 1..n: the input blocks, the middle block, the output blocks, each at the end of its block. Also
+ * read are its relatives: networks for super-resolution (SuperResModel) get an enlarged small image
+ * as further channels; the noisy classifier (EncoderUNetModel) ends after the middle block; those
+ * of openai/consistency_models keep the weights of qkv as 1x1 filters. */
 #include <stdio.h>
 #include <string.h>
 
@@ -59,14 +59,14 @@ typedef struct builder {
     duet_value emb; /* SiLU of the time (and class) embedding, [B,4*embed_channels] */
     duet_value sample_id;
     bool training;
-    int block; /* of the next tap */
+    int block; /* number of the next tap */
 } builder;
 
 static duet_value change_size(duet_graph *g, duet_value x, resample how) {
     return how == DOWN ? duet_avg_pool(g, x, 1.0) : how == UP ? duet_upsample(g, x, 1.0) : x;
 }
 
-/* Second half: norm, time embedding, SiLU, dropout, zero conv. */
+/* The second half of a residual block: norm, time embedding, SiLU, dropout, zero convolution. */
 static duet_value res_out(const builder *b, duet_value h, int64_t out) {
     duet_graph *g = b->g;
     const bool scale_shift = b->c->use_scale_shift_norm;
@@ -208,7 +208,7 @@ static duet_value time_embedding(const builder *b, const duet_model_inputs *in) 
     if (b->c->class_cond)
         emb = duet_add(g, emb,
                        duet_nn_embedding(g, "label_emb", in->y, b->c->num_classes, 4 * channels));
-    return duet_silu(g, emb); /* every residual block starts its emb_layers with this SiLU */
+    return duet_silu(g, emb); /* the emb_layers of every residual block begin with this SiLU */
 }
 
 static duet_value build(duet_graph *g, const void *config, const duet_model_inputs *in) {
@@ -241,7 +241,7 @@ static duet_status check_level(const adm_config *c, int level) {
                          "norm_groups %lld does not divide the %lld channels of level %d; choose a "
                          "divisor of num_channels",
                          (long long)c->norm_groups, (long long)channels, level);
-    /* the middle block has attention */
+    /* the middle block always has attention */
     const bool attention = has_attention(c, size) || level + 1 == c->channel_mult.count;
     if (attention && c->num_head_channels > 0 && channels % c->num_head_channels != 0)
         return duet_fail(DUET_ARG,
@@ -279,7 +279,7 @@ static duet_status check(const void *config) {
                          (long long)c->small_size, (long long)c->image_size);
     if (c->classifier_pool[0] != '\0' && (c->class_cond || c->small_size > 0))
         return duet_fail(
-            DUET_ARG, "a classifier (classifier_pool=%s) takes neither classes nor a small picture",
+            DUET_ARG, "a classifier (classifier_pool=%s) takes neither classes nor a small image",
             c->classifier_pool);
     if (strcmp(c->classifier_pool, "attention") == 0 && c->num_head_channels <= 0)
         return duet_fail(DUET_ARG, "classifier_pool=attention needs num_head_channels");
@@ -293,7 +293,8 @@ static void shape(const void *config, duet_arch_shape *out) {
             .size = c->image_size,
             .in_channels = c->in_channels,
             .scores = c->num_classes,
-            .refusal = "it is a classifier of noisy images: it gives scores of classes, no images"};
+            .refusal =
+                "it is a classifier of noisy images: its output is scores of classes, not images"};
         return;
     }
     *out = (duet_arch_shape){.size = c->image_size,
@@ -302,7 +303,7 @@ static void shape(const void *config, duet_arch_shape *out) {
                              .class_count = c->class_cond ? c->num_classes : 0,
                              .low_res = c->small_size};
     if (c->small_size > 0)
-        out->refusal = "it enlarges a small picture, which this command has no option for";
+        out->refusal = "it enlarges a small image, for which this command has no option";
 }
 
 const duet_arch duet_arch_adm_unet = {

@@ -28,11 +28,11 @@ typedef struct builder {
     duet_graph *g;
     const little_config *c;
     duet_value time; /* [B,time_channels] */
-    int block;       /* of the next tap */
+    int block;       /* number of the next tap */
 } builder;
 
 /* LayerNorm over (C,H,W) is a group norm of one group of C H W channels and no space; gamma[C,H,W]
- * stands in the order of NCHW. */
+ * is stored in the order of NCHW. */
 static duet_value layer_norm(duet_graph *g, duet_value x) {
     const int64_t B = duet_dim(g, x, 0), H = duet_dim(g, x, 1), W = duet_dim(g, x, 2),
                   C = duet_dim(g, x, 3), all = H * W * C;
@@ -61,7 +61,7 @@ static duet_value block(const builder *b, int index, duet_value x, int64_t out, 
     return x;
 }
 
-/* Stage `name` behind the time embedding te<suffix>. */
+/* Stage `name`, after the time embedding te<suffix>. */
 static duet_value stage(builder *b, const char *suffix, const char *name, duet_value x,
                         int64_t first, int64_t second, int64_t third) {
     duet_graph *const g = b->g;
@@ -135,7 +135,8 @@ static duet_status infer(duet_guess *guess) {
     const duet_shape *const norm = duet_foreign_shape(guess, "b1.0.ln.weight", 3),
                             *const first = duet_foreign_shape(guess, "b1.0.conv1.weight", 4);
     const duet_shape *const table = duet_foreign_shape(guess, "time_embed.weight", 2);
-    if (norm == NULL || first == NULL || table == NULL) return DUET_FORMAT; /* the message is set */
+    if (norm == NULL || first == NULL || table == NULL)
+        return DUET_FORMAT; /* the message is already set */
     snprintf(guess->config, sizeof guess->config,
              "image_size=%lld,in_channels=%lld,base_channels=%lld,steps=%lld,time_channels=%lld",
              (long long)norm->dim[1], (long long)first->dim[1], (long long)first->dim[0],

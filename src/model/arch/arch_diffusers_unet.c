@@ -3,9 +3,9 @@
  * the networks of DDPM (Ho et al. 2020) and its relatives. Options have the names of its
  * config.json; block types are conv (DownBlock2D, UpBlock2D), attn (AttnDownBlock2D, AttnUpBlock2D)
  * and resnet (ResnetDownsampleBlock2D, ResnetUpsampleBlock2D), joined by '/'. Older files name the
- * attention's matrices query, key, value, proj_attn, DDPM's networks before diffusers all
- * otherwise: see `alias`. Taps b = 1..n: conv_in, then every residual block with its attention and
- * every down- or upsampling, the middle block as one. */
+ * matrices of attention query, key, value and proj_attn; DDPM's networks from before diffusers have
+ * other names throughout: see `alias`. Taps b = 1..n: conv_in, then every residual block with its
+ * attention and every down- or upsampling, the middle block as one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -64,12 +64,12 @@ typedef struct builder {
     duet_value temb; /* SiLU of the time embedding, [B,4 C0] */
     duet_value sample_id;
     bool training;
-    int block; /* of the next tap */
+    int block; /* number of the next tap */
     duet_value skips[MOST_SKIPS];
     int skip_count;
 } builder;
 
-/* Types of the levels; false where a word is none, or their number is not `count`. */
+/* Parses the types of the levels; false where a word is unknown or their number is not `count`. */
 static bool read_kinds(kind *out, const char *text, int count) {
     static const char *const names[] = {"conv", "attn", "resnet"};
     for (int i = 0; i < count; i++) {
@@ -116,7 +116,7 @@ static duet_value res_block(const builder *b, const char *name, duet_value x, in
     return h;
 }
 
-/* groups: of its norm, 0 = it has none. */
+/* groups: of its norm; 0 = it has no norm. */
 static duet_value attention(const builder *b, const char *name, duet_value x, int64_t groups) {
     duet_graph *const g = b->g;
     const int64_t B = duet_dim(g, x, 0), H = duet_dim(g, x, 1), W = duet_dim(g, x, 2),
@@ -193,8 +193,8 @@ static duet_value middle(builder *b, duet_value h) {
     const int64_t channels = duet_dim(b->g, h, -1);
     const size_t mark = duet_scope_push(b->g, "mid_block");
     h = res_block(b, "resnets.0", h, channels, KEEP);
-    /* As the library does: beside residual blocks that scale and shift, it has a norm only where
-     * its groups are given. */
+    /* As in the library: with residual blocks that scale and shift, it has a norm only where its
+     * groups are given. */
     const bool scale_shift = strcmp(b->c->resnet_time_scale_shift, "scale_shift") == 0;
     const int64_t groups = b->c->attn_norm_num_groups > 0 ? b->c->attn_norm_num_groups
                            : scale_shift                  ? 0
@@ -245,7 +245,7 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
     const unet_config *const c = config;
     builder b = {.g = g, .c = c, .sample_id = in->sample_id, .training = in->training, .block = 1};
     kind downs[MOST_LEVELS], ups[MOST_LEVELS];
-    (void)read_kinds(downs, c->down_block_types, c->block_out_channels.count); /* checked before */
+    (void)read_kinds(downs, c->down_block_types, c->block_out_channels.count); /* already checked */
     (void)read_kinds(ups, c->up_block_types, c->block_out_channels.count);
     duet_value x = in->x;
     if (c->center_input_sample)
@@ -275,10 +275,12 @@ static duet_status check(const void *config) {
         return duet_fail(DUET_ARG, "sample_size %lld cannot be halved %d times",
                          (long long)c->sample_size, levels - 1);
     if (!read_kinds(downs, c->down_block_types, levels))
-        return duet_fail(DUET_ARG, "down_block_types '%s' is not of %d words conv, attn or resnet",
+        return duet_fail(DUET_ARG,
+                         "down_block_types '%s' is not a list of %d words conv, attn or resnet",
                          c->down_block_types, levels);
     if (!read_kinds(ups, c->up_block_types, levels))
-        return duet_fail(DUET_ARG, "up_block_types '%s' is not of %d words conv, attn or resnet",
+        return duet_fail(DUET_ARG,
+                         "up_block_types '%s' is not a list of %d words conv, attn or resnet",
                          c->up_block_types, levels);
     for (int i = 0; i < levels; i++) {
         const long long channels = c->block_out_channels.v[i];
@@ -304,7 +306,8 @@ static void shape(const void *config, duet_arch_shape *out) {
                              .class_count = c->num_class_embeds};
 }
 
-/* What older files call the parts of an attention; and DDPM's networks before diffusers. */
+/* The names of the parts of attention in older files, and in DDPM's networks from before
+ * diffusers. */
 static bool alias(char *out, size_t size, const void *config, const char *name, int scheme) {
     if (scheme == 1)
         return duet_ddim_name(
@@ -326,7 +329,8 @@ static bool alias(char *out, size_t size, const void *config, const char *name, 
     return false;
 }
 
-/* Without its config.json too much would be assumed, but of DDPM's networks before diffusers. */
+/* Without its config.json too much would have to be assumed, except for DDPM's networks from before
+ * diffusers. */
 static duet_status infer(duet_guess *guess) {
     if (duet_ddim_is(guess)) return duet_ddim_infer(guess);
     if (guess->place != NULL && guess->place->network[0] != '\0') return duet_diffusers_read(guess);
@@ -338,7 +342,7 @@ static duet_status infer(duet_guess *guess) {
             "of %s",
             program);
     return duet_fail(DUET_ARG, "its options are in diffusers' config.json, which is not beside it; "
-                               "open the folder that it came in");
+                               "open the folder that contains both");
 }
 
 const duet_arch duet_arch_diffusers_unet = {

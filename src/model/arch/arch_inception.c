@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * model/arch/arch_inception.c: Inception-v3 (Szegedy et al. 2016) in the form that judges generated
+ * model/arch/arch_inception.c: Inception-v3 (Szegedy et al. 2016) in the form that scores generated
  * images: the port of TensorFlow's network of 2015-12-05 that pytorch-fid's weights file holds,
  * with torchvision's names. It differs from torchvision's own: 1008 classes, means of pools without
- * the padding, a maximum in the last block's pool. Batch norms have eps 1e-3. Taps: behind both
- * pools of the stem (64 and 192 channels), each Mixed block (6e: 768, 7c: 2048 channels, whose mean
- * over the map is what the Frechet distance is of), the logits. */
+ * the padding, a maximum in the last block's pool. Batch norms have eps 1e-3. Taps: after both
+ * pools of the stem (64 and 192 channels), after each Mixed block (6e: 768, 7c: 2048 channels,
+ * whose mean over the map is the feature of the Frechet distance), and the logits. */
 #include <math.h>
 #include <stdio.h>
 
@@ -35,8 +35,8 @@ static duet_value conv(duet_graph *g, const char *name, duet_value x, int64_t ou
     return x;
 }
 
-/* x shifted by u - pad along an axis, zeros coming in: a run of pixels of the padded image, which
- * in NHWC is one of memory. */
+/* x shifted by u - pad along an axis and filled with zeros: a run of pixels of the padded image,
+ * which is contiguous in NHWC. */
 static duet_value shifted(duet_graph *g, duet_value x, int64_t u, int64_t pad, bool rows) {
     const int64_t B = duet_dim(g, x, 0), H = duet_dim(g, x, 1), W = duet_dim(g, x, 2),
                   C = duet_dim(g, x, 3);
@@ -135,7 +135,8 @@ static duet_value block_e(duet_graph *g, duet_value x, bool largest) {
 static const struct {
     const char *name;
     char kind;
-    int64_t option; /* A: channels of the pool's branch; C: of the 7x7 branches; E: 1 = a maximum */
+    int64_t option; /* A: channels of the pooling branch; C: of the 7x7 branches; E: 1 = maximum
+                       pooling */
 } blocks[] = {{"Mixed_5b", 'A', 32},  {"Mixed_5c", 'A', 64},  {"Mixed_5d", 'A', 64},
               {"Mixed_6a", 'B', 0},   {"Mixed_6b", 'C', 128}, {"Mixed_6c", 'C', 160},
               {"Mixed_6d", 'C', 160}, {"Mixed_6e", 'C', 192}, {"Mixed_7a", 'D', 0},
@@ -190,8 +191,8 @@ static void shape(const void *config, duet_arch_shape *out) {
                              .logits = c->classes};
 }
 
-/* torchvision's own network has the same names but for its second classifier, and computes other
- * values. */
+/* torchvision's own network has the same names, except for its second classifier, but computes
+ * other values. */
 static duet_status infer(duet_guess *guess) {
     const duet_shape *const stem = duet_foreign_shape(guess, "Conv2d_1a_3x3.conv.weight", 4),
                             *const fc = duet_foreign_has(guess, "fc.weight")
@@ -201,7 +202,7 @@ static duet_status infer(duet_guess *guess) {
     if (duet_foreign_has(guess, "AuxLogits.fc.weight"))
         return duet_fail(DUET_UNSUPPORTED,
                          "it is torchvision's own Inception-v3; of this network only the form that "
-                         "judges images is read (pytorch-fid's weights file)");
+                         "scores images is read (pytorch-fid's weights file)");
     snprintf(guess->config, sizeof guess->config, "in_channels=%lld,classes=%lld",
              (long long)stem->dim[1], (long long)(fc != NULL ? fc->dim[0] : 0));
     snprintf(guess->noise, sizeof guess->noise, "none");
@@ -212,7 +213,7 @@ static duet_status infer(duet_guess *guess) {
 
 const duet_arch duet_arch_inception = {
     .info = {.name = "inception",
-             .help = "Inception-v3 as pytorch-fid has it",
+             .help = "Inception-v3 of pytorch-fid",
              .params = DUET_TABLE(params, inception_config)},
     .check = check,
     .shape = shape,

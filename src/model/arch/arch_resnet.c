@@ -2,8 +2,8 @@
  * model/arch/arch_resnet.c: residual networks (He et al. 2016) as PyTorch's torchvision and timm
  * name their tensors: ResNet-18 and -34 (basic blocks), ResNet-50, -101, -152 (bottlenecks, the 3x3
  * convolution has the stride), and the small ones for CIFAR (ResNet-20 and on: a 3x3 stem, three
- * stages, shortcuts without weights that take every second pixel and put zero channels around).
- * Taps: the stem, each block, and last the logits of the network's own classifier. */
+ * stages, shortcuts without weights that take every second pixel and pad with zero channels). Taps:
+ * the stem, each block, and last the logits of the network's own classifier. */
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +43,7 @@ static duet_value conv(duet_graph *g, const char *name, const char *norm, duet_v
     return duet_nn_batch_norm(g, norm, x, residual, 1e-5, relu);
 }
 
-/* Every second pixel of each axis. */
+/* Every second pixel along each axis. */
 static duet_value halve(duet_graph *g, duet_value x) {
     const int64_t B = duet_dim(g, x, 0), H = duet_dim(g, x, 1), W = duet_dim(g, x, 2),
                   C = duet_dim(g, x, 3);
@@ -146,7 +146,7 @@ static void assume(duet_guess *guess, bool small) {
     if (small) duet_foreign_assume(guess, "shortcuts (every second pixel)");
 }
 
-/* The classifier; NULL with no message where the file has none, or only a projection for the
+/* The classifier; NULL without a message where the file has none, or only a projection used in
  * training. */
 static const duet_shape *find_classifier(const duet_guess *guess, const char *head, bool *failed) {
     const char *const name = head[0] == 'l' ? "linear.weight" : "fc.weight";
@@ -165,7 +165,7 @@ static duet_status infer(duet_guess *guess) {
     const duet_shape *const classes = find_classifier(guess, head, &failed);
     char blocks[64] = "";
     const duet_shape *const second = duet_foreign_shape(guess, "layer1.0.conv2.weight", 4);
-    /* the message is set */
+    /* the message is already set */
     if (stem == NULL || stage == NULL || failed || second == NULL) return DUET_FORMAT;
     if (second->dim[1] != stage->dim[0])
         return duet_fail(DUET_UNSUPPORTED,

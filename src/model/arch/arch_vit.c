@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * model/arch/arch_vit.c: vision transformers (Dosovitskiy et al. 2021) with the names of timm,
  * which MAE and DINO share, and of torchvision. Blocks: x + attention(LN(x)), x + MLP(LN(x)), a
- * class token in front of the patches. Taps: the patches behind each block as a map, then the class
- * token behind the last norm, then the logits where the file has a classifier; it reads the class
- * token, or with fc_norm the mean of the patches. */
+ * class token in front of the patches. Taps: the patches after each block as a map, then the class
+ * token after the last norm, then the logits where the file has a classifier, which reads the class
+ * token or, with fc_norm, the mean of the patches. */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ static const duet_param params[] = {
                  "the classifier reads the mean of the patches behind a norm of its own"),
 };
 
-/* Each token by itself: a group norm of one group of [B T, 1, C]. */
+/* A layer norm of each token: a group norm with one group on [B T, 1, C]. */
 static duet_value layer_norm(duet_graph *g, const char *name, duet_value x) {
     const int64_t B = duet_dim(g, x, 0), T = duet_dim(g, x, 1), C = duet_dim(g, x, 2);
     x = duet_nn_group_norm_eps(g, name, duet_reshape(g, x, 3, (int64_t[]){B * T, 1, C}), 1, 1e-6);
@@ -65,7 +65,7 @@ static duet_value tokens(duet_graph *g, const vit_config *c, duet_value x) {
     return duet_reshape(g, x, 3, (int64_t[]){B, T + 1, C});
 }
 
-/* `count` tokens from `first` on, as a map of that side. */
+/* `count` tokens from `first` on as a square map. */
 static duet_value map_of(duet_graph *g, duet_value x, int64_t first, int64_t side) {
     const int64_t B = duet_dim(g, x, 0), T = duet_dim(g, x, 1), C = duet_dim(g, x, 2);
     x = duet_slice(g, duet_reshape(g, x, 2, (int64_t[]){B, T * C}), first * C, side * side * C);
@@ -103,11 +103,11 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
 static duet_status check(const void *config) {
     const vit_config *const c = config;
     if (c->image_size % c->patch != 0)
-        return duet_fail(DUET_ARG, "image_size %lld is no multiple of the patch, %lld",
+        return duet_fail(DUET_ARG, "image_size %lld is not a multiple of the patch, %lld",
                          (long long)c->image_size, (long long)c->patch);
     if (c->width % c->heads != 0)
-        return duet_fail(DUET_ARG, "width %lld is no multiple of heads, %lld", (long long)c->width,
-                         (long long)c->heads);
+        return duet_fail(DUET_ARG, "width %lld is not a multiple of heads, %lld",
+                         (long long)c->width, (long long)c->heads);
     if (c->fc_norm && c->classes == 0)
         return duet_fail(DUET_ARG, "fc_norm belongs to a classifier; give classes");
     return DUET_OK;
@@ -167,8 +167,8 @@ static int64_t count_blocks(const duet_guess *guess) {
     return 512;
 }
 
-/* MAE's and DINO's files and torchvision's are for ImageNet's colours, classifiers of timm mostly
- * for -1..1. */
+/* The files of MAE, DINO and torchvision expect ImageNet's mean and deviation of colours,
+ * classifiers of timm mostly -1..1. */
 static void guess_colours(duet_guess *guess, bool head) {
     const bool halves =
         head && duet_foreign_has(guess, "cls_token") && !duet_foreign_has(guess, "fc_norm.weight");
@@ -188,7 +188,7 @@ static duet_status infer(duet_guess *guess) {
     const duet_shape *const hidden = shape_of(guess, "blocks.0.mlp.fc1.weight", 2),
                             *const classes = head ? shape_of(guess, "head.weight", 2) : NULL;
     if (patch == NULL || pos == NULL || hidden == NULL || (head && classes == NULL))
-        return DUET_FORMAT; /* the message is set */
+        return DUET_FORMAT; /* the message is already set */
     int64_t side = 1;
     while (side * side < pos->dim[1] - 1) side++;
     if (side * side != pos->dim[1] - 1)

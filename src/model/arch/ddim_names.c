@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 
-/* Inside a residual block, an attention and beside them. */
+/* Names inside a residual block, inside an attention, and outside of them. */
 static const char *const parts[][2] = {{"norm1.", "norm1."},
                                        {"conv1.", "conv1."},
                                        {"norm2.", "norm2."},
@@ -29,7 +29,7 @@ static const char *const plain[][2] = {{"conv_in.", "conv_in."},
                                        {"conv_norm_out.", "norm_out."},
                                        {"conv_out.", "conv_out."}};
 
-/* scope + the part's other name. */
+/* The scope and the other name of the part. */
 static bool put(char *out, size_t size, const char *scope, const char *part) {
     for (int i = 0; i < DUET_COUNT(parts); i++)
         if (duet_starts_with(part, parts[i][0]))
@@ -38,8 +38,8 @@ static bool put(char *out, size_t size, const char *scope, const char *part) {
     return snprintf(out, size, "%s%s", scope, part) < (int)size; /* weight, bias */
 }
 
-/* "resnets.1.conv1.weight" of a level is "block.1.conv1.weight" there, their way up is counted from
- * the top. */
+/* "resnets.1.conv1.weight" of a level is "block.1.conv1.weight" there; levels of the way up are
+ * counted from the top. */
 static bool put_level(char *out, size_t size, const char *way, int level, const char *rest) {
     static const char *const kinds[][2] = {{"resnets.", "block."}, {"attentions.", "attn."}};
     char scope[64];
@@ -94,7 +94,7 @@ static const char *kind(const duet_guess *guess, const char *way, int level) {
     return duet_foreign_has(guess, name) ? "attn" : "conv";
 }
 
-/* Channels of each level, and its kinds on the way down and on the way up, the lowest first. */
+/* Channels and type of each level on the way down, and on the way up, the lowest first. */
 static duet_status put_levels(duet_str *out, const duet_guess *guess, int levels) {
     char name[64];
     duet_str_add(out, ",block_out_channels=");
@@ -113,7 +113,7 @@ static duet_status put_levels(duet_str *out, const duet_guess *guess, int levels
     return DUET_OK;
 }
 
-/* Sizes of images are in no tensor; these are the authors': CIFAR-10, CelebA, LSUN. */
+/* The image size is in no tensor; these are the authors' sizes: CIFAR-10, CelebA, LSUN. */
 static int usual_size(int levels) {
     return levels <= 4 ? 32 : levels == 5 ? 64 : 256;
 }
@@ -129,7 +129,7 @@ duet_status duet_ddim_infer(duet_guess *guess) {
     if (out == NULL) return DUET_FORMAT;
     if (levels < 1 || levels > MOST_LEVELS || blocks < 1)
         return duet_fail(DUET_FORMAT,
-                         "%d levels of %d residual blocks make no network of this kind", levels,
+                         "%d levels of %d residual blocks are not a network of this kind", levels,
                          blocks);
     if (levels > 1 && !duet_foreign_has(guess, "down.0.downsample.conv.weight"))
         return duet_fail(DUET_UNSUPPORTED, "it downsamples without filters (resamp_with_conv "

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * model/arch/unet_config.h: options of diffusers_unet, for twin.c too. Their meaning: the table in
- * arch_diffusers_unet.c. */
+ * model/arch/unet_config.h: options of diffusers_unet, also used by twin.c. The table in
+ * arch_diffusers_unet.c says what they mean. */
 #ifndef DUET_MODEL_ARCH_UNET_CONFIG_H
 #define DUET_MODEL_ARCH_UNET_CONFIG_H
 

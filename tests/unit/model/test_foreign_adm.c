@@ -185,7 +185,7 @@ static const struct {
      "'label_emb.weight' of the file, [1000,768], would have no place; give --class_cond true",
      DUET_ARG},
     {6, "--channel_mult 1,2,2", "is not in the file; give --channel_mult 1,2,2,2", DUET_ARG},
-    {6, "--noise_schedule sqrt", "there are linear and cosine", DUET_ARG},
+    {6, "--noise_schedule sqrt", "must be linear or cosine", DUET_ARG},
     {6, "--rescale_timesteps True", "does not run such networks", DUET_UNSUPPORTED},
     {6, "--num_heads five", "num_heads", DUET_ARG},
     {6, "--colour red", "no flag '--colour'", DUET_ARG},
@@ -261,7 +261,7 @@ static void readers_only_say_so(void **unused) {
         {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,classifier_pool=adaptive",
          "a classifier of noisy images"},
         {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,small_size=4",
-         "enlarges a small picture"}};
+         "enlarges a small image"}};
     for (int i = 0; i < DUET_COUNT(rows); i++) {
         char spec[512];
         duet_model *model = NULL;
