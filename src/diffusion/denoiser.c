@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A model as a function (x_t, level) -> x0, eps. The card says which noise schedule and which
- * prediction the model was made with. One plan at a fixed batch; fewer rows are filled up with
- * zeros, and rows are independent. */
+ * prediction the model was made with. One plan with a fixed batch size; smaller batches are padded
+ * with zeros, and rows are independent. */
 #include "diffusion/denoiser.h"
 
 #include <string.h>
@@ -18,7 +18,7 @@ struct duet_denoiser {
     union {
         max_align_t align;
         uint8_t bytes[OPTIONS_SIZE];
-    } options; /* of predict */
+    } options; /* options of predict */
     duet_plan *plan;
     duet_session *session;
     int64_t batch, pixels, channels; /* pixels = S*S */
@@ -63,8 +63,7 @@ duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out, duet_model
     duet_denoiser *d = NULL;
     const duet_entry *entry = NULL;
     const duet_card *card = duet_model_card(model);
-    if (batch < 1)
-        return duet_fail(DUET_ARG, "a batch of %lld images is not possible", (long long)batch);
+    if (batch < 1) return duet_fail(DUET_ARG, "batch size %lld is not possible", (long long)batch);
     DUET_TRY(check_model(model));
     DUET_DO(duet_alloc(&d, 1, sizeof *d));
     d->model = model;
@@ -112,7 +111,7 @@ duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_leve
     duet_denoiser *d = denoiser;
     const int64_t image = d->pixels * d->channels;
     if (rows < 1 || rows > d->batch) {
-        return duet_fail(DUET_ARG, "%lld rows given to a denoiser made for 1 to %lld",
+        return duet_fail(DUET_ARG, "%lld rows do not fit; the denoiser takes 1 to %lld",
                          (long long)rows, (long long)d->batch);
     }
     for (int64_t i = 0; i < rows * image; i++) d->x[i] = (float)level.in_scale * x[i];

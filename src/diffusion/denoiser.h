@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * diffusion/denoiser.h: what samplers see of a model: D(x_t, level) -> x0, eps. And the families
+ * diffusion/denoiser.h: the model as samplers see it: D(x_t, level) -> x0, eps; and the families
  * `predict` (what the raw output means) and `sampler` (a function of a denoiser, a state and a list
  * of levels, as in k-diffusion and EDM). */
 #ifndef DUET_DIFFUSION_DENOISER_H
@@ -35,7 +35,7 @@ const duet_noise *duet_denoiser_noise(const duet_denoiser *denoiser);
 
 /* ---- sampler ---- */
 typedef struct duet_sampler_state {
-    void *user; /* for denoise */
+    void *user; /* levels for duet_denoise */
     /* One evaluation for all rows; x[rows*dim] f32. */
     duet_status (*denoise)(void *user, const float *x, duet_level level, float *x0, float *eps);
     const duet_noise *noise;
@@ -44,7 +44,7 @@ typedef struct duet_sampler_state {
     double *x;
     /* noise of step k of row i: duet_rng_make(seed, "step", id[i]), elements from k*dim */
     uint64_t seed;
-    const int64_t *id; /* [rows] sample numbers */
+    const int64_t *id; /* [rows] numbers of the samples */
     bool clip;         /* clip predicted x0 to [-1,1] (then eps is recomputed from it) */
     duet_status (*step)(void *user, int64_t done, int64_t total, const double *x,
                         const float *x0); /* after each step; may be NULL */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Images from a model, and strips that show what it removes. Sample i starts from the noise (seed,
- * i) and draws its step noise from (seed, i, step): nothing depends on how samples are batched. */
+ * Images from a model, and strips that show what it removes from noisy images. Sample i starts from
+ * the noise (seed, i) and draws its step noise from (seed, i, step): nothing depends on how samples
+ * are batched. */
 #include <duet/sample.h>
 
 #include <string.h>
@@ -17,7 +18,7 @@
 typedef struct sampling {
     duet_context *ctx;
     duet_denoiser *denoiser;
-    int64_t rows, ready, count; /* of this batch; images finished; wanted */
+    int64_t rows, ready, count; /* images of this batch; images finished; images wanted */
     const int32_t *labels;
 } sampling;
 
@@ -61,8 +62,8 @@ static void buffers_free(sample_buffers *b) {
     duet_release(b->labels);
 }
 
-/* Numbers, labels and starting noise of samples first .. first+rows-1; `spread` is more than 1
- * where noise explodes. */
+/* Numbers, labels and initial noise of samples first to first + rows - 1; `spread`, the scale of
+ * the noise, is more than 1 for variance-exploding schedules. */
 static void start_rows(sample_buffers *b, const duet_sample_options *options, int64_t classes,
                        int64_t first, int64_t rows, int64_t dim, double spread) {
     for (int64_t r = 0; r < rows; r++) {
@@ -79,7 +80,7 @@ static void start_rows(sample_buffers *b, const duet_sample_options *options, in
 
 static duet_status check_options(const duet_model *model, const duet_sample_options *options) {
     if (options->count < 1)
-        return duet_fail(DUET_ARG, "%lld samples asked for; at least 1 is needed",
+        return duet_fail(DUET_ARG, "%lld samples were requested; at least 1 is needed",
                          (long long)options->count);
     if (options->first < 0 || options->batch < 0) {
         return duet_fail(DUET_ARG,
@@ -144,7 +145,7 @@ done:
 
 typedef struct keeping {
     uint8_t *pixels;
-    int64_t bytes; /* of an image */
+    int64_t bytes; /* values of an image */
 } keeping;
 
 static duet_status keep(const uint8_t *pixels, int64_t first, int64_t count, void *user) {
@@ -162,12 +163,12 @@ duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_
 
 typedef struct strip {
     duet_denoiser *denoiser;
-    int64_t dim, t_count, first, rows;   /* rows of this chunk, images first.. */
+    int64_t dim, t_count, first, rows;   /* number of rows of this chunk, from image `first` on */
     float *clean, *noise, *noisy, *back; /* [batch, dim] */
     int32_t *labels;                     /* zeros: class 0 for conditional models */
 } strip;
 
-/* The columns x_t and predicted x0 of one t. */
+/* Fills the columns x_t and predicted x0 of one t. */
 static duet_status strip_column(const strip *s, int64_t column, duet_level level, uint8_t *pixels) {
     const int64_t dim = s->dim;
     duet_level plain = level;
@@ -202,7 +203,7 @@ duet_status duet_denoise_strip(duet_context *ctx, duet_model *model, const uint8
     const duet_noise *noise = duet_denoiser_noise(s.denoiser);
     for (int64_t k = 0; k < t_count; k++) {
         if (t[k] < -1 || t[k] >= noise->steps) {
-            DUET_FAIL(DUET_ARG, "noise step %lld does not exist; the model's steps are 0 to %lld",
+            DUET_FAIL(DUET_ARG, "level t %lld does not exist; the model's levels are 0 to %lld",
                       (long long)t[k], (long long)noise->steps - 1);
         }
     }

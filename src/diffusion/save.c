@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * diffusion/save.c: images to a grid, an npz in guided-diffusion's layout, a zip in EDM's, or a
- * folder of PNGs, as they come. Archives know their sizes only at the end: their bytes wait in a
- * spool, not in memory. A grid is one picture, which is held. */
+ * diffusion/save.c: writes images, as they are generated, to a grid, an npz in guided-diffusion's
+ * layout, a zip in EDM's, or a folder of PNGs. The size of an archive is known only at the end: its
+ * bytes wait in a temporary file, not in memory. Only a grid is held in memory. */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ struct duet_image_sink {
     duet_spool spool;
     uint8_t *held;    /* grid [count,S,S,C]; npz [S,S,3] */
     duet_image image; /* zip and folder: [S,S,C] */
-    int64_t *end;     /* [count] zip: of each PNG in the spool */
+    int64_t *end;     /* [count] zip: size of each PNG in the spool */
 };
 
 static int64_t image_bytes(const duet_image_sink *s) {
@@ -104,7 +104,7 @@ static duet_status put_zip(duet_image_sink *s, const uint8_t *pixels) {
     return status;
 }
 
-/* As EDM takes data sets, without labels. */
+/* The format of EDM's data sets, without labels. */
 static duet_status commit_zip(duet_image_sink *s) {
     const uint8_t *bytes = NULL;
     duet_bytes *png = NULL;
@@ -167,8 +167,7 @@ duet_status duet_image_sink_open(duet_image_sink **out, const char *path, int64_
     sink->channels = channels;
     sink->columns = columns;
     if (sink->kind == NULL)
-        DUET_FAIL(DUET_ARG, "cannot tell what '%s' should be; end it in .png, .npz, .zip or '/'",
-                  path);
+        DUET_FAIL(DUET_ARG, "unknown format of '%s'; end it in .png, .npz, .zip or '/'", path);
     if (!duet_copy_text(sink->path, sizeof sink->path, path))
         DUET_FAIL(DUET_ARG, "path '%.64s…' is too long", path);
     DUET_DO(keep_note(sink, note));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * feature/columns.c: options against the model's taps. A pool larger than a tap's map is left out.
- */
+ * feature/columns.c: checks options against the model's taps. A pool larger than a tap's map is
+ * left out. */
 #include "feature/columns.h"
 
 #include "base/error.h"
@@ -28,11 +28,11 @@ static duet_status check(const duet_model *model, const duet_reader_options *opt
     for (int i = 0; i < times->count; i++) {
         const int64_t t = times->v[i];
         if (t < -1 || t >= steps)
-            return duet_fail(DUET_ARG,
-                             "t is %lld; the model's noise has steps 0 to %lld (-1 = clean)",
-                             (long long)t, (long long)steps - 1);
+            return duet_fail(
+                DUET_ARG, "t is %lld; the levels of the model's noise are 0 to %lld (-1 = clean)",
+                (long long)t, (long long)steps - 1);
         for (int k = 0; k < i; k++)
-            if (times->v[k] == t) return duet_fail(DUET_ARG, "t %lld is there twice", (long long)t);
+            if (times->v[k] == t) return duet_fail(DUET_ARG, "t %lld is given twice", (long long)t);
     }
     for (int i = 0; i < options->taps.count; i++)
         if (options->taps.v[i] < 1 || options->taps.v[i] > model->tap_count)

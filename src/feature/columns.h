@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * feature/columns.h: the columns that a reader gives, known before any network is built: by t, then
- * tap, then pool. */
+ * feature/columns.h: the columns of a reader, in the order of t, tap and pool; they are known
+ * before a network is built. */
 #ifndef DUET_FEATURE_COLUMNS_H
 #define DUET_FEATURE_COLUMNS_H
 
@@ -14,7 +14,7 @@ typedef struct duet_column {
     int64_t dim;
 } duet_column;
 
-/* The noise steps of the options: `times`, or t alone. */
+/* The levels of the options: `times`, or only t. */
 duet_int_list duet_reader_times(const duet_reader_options *options);
 /* Checks t, taps and pools against the model. Owned by the caller: duet_release. */
 DUET_NODISCARD duet_status duet_columns_new(duet_column **out, int64_t *count,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * feature/feature_set.h: the inside of a set of columns: what features.c opens and hands out, and
+ * feature/feature_set.h: the internals of a set of columns, which features.c opens and reads and
  * fill.c computes. */
 #ifndef DUET_FEATURE_FEATURE_SET_H
 #define DUET_FEATURE_FEATURE_SET_H
@@ -14,19 +14,19 @@ struct duet_feature_set {
     const duet_dataset *dataset;
     duet_split split;
     duet_features_options options;
-    duet_column *columns; /* [count], one level after the other */
+    duet_column *columns; /* [count], the columns of one level after those of the other */
     duet_shelf *shelves;  /* [count] */
     int64_t count;
     int levels;
-    /* places on a shelf: the rows of the split, or of the view where nothing is cached */
+    /* number of places on a shelf: the rows of the split, or of the view where nothing is cached */
     int64_t rows;
-    int64_t *place; /* [rows of the split], -1 = none; NULL: the row itself */
+    int64_t *place; /* [rows of the split], -1 = none; NULL: the row's number */
     duet_features_work work;
 };
 
-/* Where row `row` of the split stands, -1 = nowhere. */
+/* The place of row `row` of the split; -1 where it has none. */
 int64_t duet_feature_set_place(const duet_feature_set *set, int64_t row);
-/* Computes the rows of the view that are not there. */
+/* Computes the rows of the view that are missing. */
 DUET_NODISCARD duet_status duet_feature_set_fill(duet_feature_set *set, const duet_view *view);
 
 #endif

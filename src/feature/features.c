@@ -14,7 +14,7 @@
 #include "feature/feature_set.h"
 #include "model/model.h"
 
-enum { MOST_BYTES_LOG2 = 34 }; /* in memory: 16 GiB */
+enum { MOST_BYTES_LOG2 = 34 }; /* limit of tables in memory: 16 GiB */
 
 int64_t duet_feature_set_place(const duet_feature_set *set, int64_t row) {
     if (set->place == NULL) return row;
@@ -30,7 +30,7 @@ static double bytes_of(const duet_feature_set *set, int64_t rows, double element
     return bytes;
 }
 
-/* All columns in memory at once. */
+/* The size of all columns, which are in memory at once. */
 static duet_status check_memory(const duet_feature_set *set, int64_t rows) {
     const double bytes = bytes_of(set, rows, sizeof(float));
     if (bytes <= (double)((int64_t)1 << MOST_BYTES_LOG2)) return DUET_OK;
@@ -40,7 +40,7 @@ static duet_status check_memory(const duet_feature_set *set, int64_t rows) {
         bytes / 1073741824.0);
 }
 
-/* Rows of the view to places 0, 1, … */
+/* Gives the rows of the view the places 0, 1, … */
 static duet_status make_places(duet_feature_set *set, const duet_view *view) {
     const int64_t rows = duet_dataset_describe(set->dataset)->count[set->split];
     DUET_TRY(check_memory(set, view->count));
@@ -73,7 +73,7 @@ static void print_key(const duet_feature_set *set, const duet_column *column,
         duet_dtype_name(set->options.stored));
 }
 
-/* A file that is not what its name says is made anew. */
+/* A file that is not what its name says is replaced. */
 static duet_status open_file(duet_feature_set *set, int64_t c) {
     const duet_column *column = &set->columns[c];
     char key[DUET_SHELF_KEY], name[40], path[DUET_PATH_SIZE];
@@ -106,14 +106,15 @@ static duet_status open_shelves(duet_feature_set *set, const duet_view *view) {
     return DUET_OK;
 }
 
-/* The reader takes images of the network's own size. */
+/* Images must have the size of the network. */
 static duet_status check_size(const duet_model *model, const duet_preprocess *how) {
     if (how->size == model->shape.size && how->channels == model->shape.in_channels) return DUET_OK;
-    return duet_fail(
-        DUET_ARG,
-        "images of %lld x %lld with %d channels asked for; the model takes %lld x %lld with %lld",
-        (long long)how->size, (long long)how->size, how->channels, (long long)model->shape.size,
-        (long long)model->shape.size, (long long)model->shape.in_channels);
+    return duet_fail(DUET_ARG,
+                     "images of %lld x %lld with %d channels were requested, but the model takes "
+                     "%lld x %lld with %lld",
+                     (long long)how->size, (long long)how->size, how->channels,
+                     (long long)model->shape.size, (long long)model->shape.size,
+                     (long long)model->shape.in_channels);
 }
 
 static duet_status make_columns(duet_feature_set *set) {
@@ -136,7 +137,7 @@ duet_status duet_feature_set_open(duet_context *ctx, duet_feature_set **out, due
     const double start = duet_clock();
     if (how == NULL && model != NULL) how = &duet_model_card(model)->preprocess;
     if (how == NULL)
-        return duet_fail(DUET_ARG, "raw pixels need a size; give 'how' where there is no model");
+        return duet_fail(DUET_ARG, "raw pixels have no size; give 'how' where there is no model");
     if (options->stored != DUET_F32 && options->stored != DUET_F16)
         return duet_fail(DUET_ARG, "features are kept as f32 or f16, not as %s",
                          duet_dtype_name(options->stored));
@@ -204,8 +205,8 @@ static duet_status describe(const duet_feature_set *set, const duet_column *colu
     return duet_alloc(&t->x, t->rows * t->dim, sizeof *t->x);
 }
 
-/* Damaged rows have left the shelf when they come back: the second time all are whole, unless an
- * image is no longer readable. */
+/* Damaged rows are removed from the shelf when they are found: the second time all are valid,
+ * unless an image has become unreadable. */
 static duet_status get_rows(duet_feature_set *set, int64_t column, const duet_view *view,
                             const int64_t *place, float *x) {
     duet_shelf *shelf = &set->shelves[column];
@@ -227,7 +228,7 @@ static duet_status get_rows(duet_feature_set *set, int64_t column, const duet_vi
                : duet_fail(DUET_IO, "'%s' does not keep what is written to it", shelf->path);
 }
 
-/* The table of rows that are all on the shelf, or were until one was found damaged. */
+/* Reads a table of rows that are all on the shelf, unless one is found to be damaged. */
 static duet_status read_table(duet_feature_set *set, int64_t column, const duet_view *view,
                               duet_feature_table *out) {
     duet_status status = DUET_OK;
@@ -237,8 +238,7 @@ static duet_status read_table(duet_feature_set *set, int64_t column, const duet_
     for (int64_t i = 0; i < view->count; i++) {
         place[i] = duet_feature_set_place(set, view->index[i]);
         if (place[i] < 0 || place[i] >= set->rows)
-            DUET_FAIL(DUET_ARG, "row %lld is not in the set of features",
-                      (long long)view->index[i]);
+            DUET_FAIL(DUET_ARG, "row %lld is not in the feature set", (long long)view->index[i]);
     }
     DUET_DO(describe(set, &set->columns[column], view, &table));
     DUET_DO(get_rows(set, column, view, place, table.x));
@@ -265,7 +265,7 @@ duet_status duet_feature_set_table(duet_feature_set *set, int64_t column, const 
             *out = table;
             return DUET_OK;
         }
-        duet_feature_table_free(&table); /* it has a row that has just been left out */
+        duet_feature_table_free(&table); /* it contains a row that has just been left out */
     }
 }
 

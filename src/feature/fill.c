@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * feature/fill.c: data set → loader → reader → shelves. Noise steps that lack the same rows are
- * read in one pass; rows go to the shelves every few batches, so that little is lost when the
+ * feature/fill.c: data set → loader → reader → shelves. Levels that lack the same rows are read in
+ * one pass; rows are written to the shelves every few batches, so that little is lost when the
  * program is stopped. */
 #include <string.h>
 
@@ -20,7 +20,7 @@ typedef struct filling {
     int64_t *column;     /* [count] of the set, for each column read */
     int64_t count;
     int64_t most, held;  /* rows in x */
-    int64_t read;        /* rows so far */
+    int64_t read;        /* rows done so far */
     float **x, **out;    /* [count]: [most,D], and where the next batch goes */
     int64_t *place, *id; /* [most], [batch] */
     double since;
@@ -74,7 +74,7 @@ static duet_status read_batch(filling *f, const duet_batch *batch) {
     return DUET_OK;
 }
 
-/* All batches of the view. */
+/* Reads all batches of the view. */
 static duet_status read_view(filling *f, const duet_view *view, int64_t batch) {
     const duet_feature_set *set = f->set;
     duet_status status = DUET_OK;
@@ -103,7 +103,7 @@ done:
     return status;
 }
 
-/* The rows of the view at some levels of the set. */
+/* Computes the rows of the view at some levels of the set. */
 static duet_status compute(duet_feature_set *set, const int *levels, int count,
                            const duet_view *view) {
     const int64_t each = set->count / set->levels;
@@ -129,8 +129,8 @@ done:
     return status;
 }
 
-/* The rows of `view` that some column of the level lacks; the others are from the cache. Rows that
- * are left out are neither. */
+/* The rows of `view` that are missing in some column of the level; the others come from the cache.
+ * Rows that are left out count as neither. */
 static duet_status find_missing(duet_feature_set *set, int level, const duet_view *view,
                                 duet_view *out) {
     const int64_t each = set->count / set->levels;
@@ -160,7 +160,7 @@ static bool same_rows(const duet_view *a, const duet_view *b) {
 }
 
 duet_status duet_feature_set_fill(duet_feature_set *set, const duet_view *view) {
-    /* levels of a pass; each is a row of a batch */
+    /* levels of a pass; each takes a row of the batch per image */
     const int most = set->how.size > LARGE_IMAGE ? 4 : 8;
     duet_status status = DUET_OK;
     duet_view missing[DUET_LIST_SIZE] = {{0}};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * feature/reader.c: one inference plan whose outputs are pooled taps; nothing after the last tap is
- * in it. Its rows are the images of a batch at each noise step, one step after the other: row l*B +
- * i is image i at step l. The input is x_t with the noise that belongs to (seed, image), drawn once
- * for all steps. The last batch is padded; padded rows are dropped. */
+ * part of it. Its rows are the images of a batch at each level, one level after the other: row l*B
+ * + i is image i at level l. The input is x_t with the noise that belongs to (seed, image), drawn
+ * once for all levels. The last batch is padded; padded rows are dropped. */
 #include <string.h>
 
 #include <duet/feature.h>
@@ -26,12 +26,12 @@ struct duet_reader {
     int32_t *y;
     float *low;
     duet_arch_shape shape;
-    int64_t batch, size; /* images; floats of an image */
+    int64_t batch, size; /* images per batch; values of an image */
     int channels;
-    float gain[3], offset[3]; /* of colours that are not in [-1,1]; 0 = they are */
+    float gain[3], offset[3]; /* colours v gain + offset, instead of v/127.5 - 1; 0 = unused */
     int threads;
     duet_column *columns;
-    int64_t count, outputs; /* columns; those of one level, each an output of the plan */
+    int64_t count, outputs; /* number of columns; those of one level, each an output of the plan */
     duet_value *values;     /* [outputs] */
     int64_t found;
     double seconds;
@@ -57,7 +57,7 @@ static duet_status compile(duet_context *ctx, duet_reader *reader, duet_model *m
     DUET_DO(duet_model_build(model, graph, reader->level_count * reader->batch, false, &in, &raw));
     if (reader->found != reader->outputs)
         DUET_FAIL(DUET_FORMAT,
-                  "the network passes its taps in another order than its table has them");
+                  "the order of the taps in the network differs from that in its table");
     DUET_DO(duet_forward_plan(ctx, &reader->plan, graph, model->params, reader->values,
                               reader->outputs));
     DUET_DO(duet_session_new(&reader->session, reader->plan, model->params));
@@ -98,7 +98,7 @@ duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *mo
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
     const duet_int_list times = duet_reader_times(options);
-    const int64_t chosen = model->shape.size <= 64 ? 32 : 4; /* rows of a pass */
+    const int64_t chosen = model->shape.size <= 64 ? 32 : 4; /* rows per pass */
     DUET_DO(duet_alloc(&reader, 1, sizeof *reader));
     reader->options = *options;
     reader->shape = model->shape;
@@ -190,7 +190,7 @@ static void hand_out(const duet_reader *reader, int64_t c, int64_t rows, float *
                (size_t)(rows * dim) * sizeof(float));
 }
 
-/* What images do not change, and zeros where a batch is not full. */
+/* Sets the inputs that do not depend on the images, and zeros where a batch is not full. */
 static void prepare_rest(const duet_reader *reader, int64_t rows) {
     const int64_t all = reader->level_count * reader->batch, size = reader->size;
     for (int64_t i = 0; i < all && reader->t != NULL; i++)
@@ -207,8 +207,8 @@ static void prepare_rest(const duet_reader *reader, int64_t rows) {
 duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index,
                             int64_t rows, float *const *out) {
     if (rows < 1 || rows > reader->batch)
-        return duet_fail(DUET_ARG, "%lld rows; the reader takes 1 to %lld", (long long)rows,
-                         (long long)reader->batch);
+        return duet_fail(DUET_ARG, "%lld rows do not fit; the reader takes 1 to %lld",
+                         (long long)rows, (long long)reader->batch);
 #pragma omp parallel for num_threads(reader->threads) schedule(static)
     for (int64_t i = 0; i < rows; i++)
         prepare_image(reader, pixels + i * reader->size, index[i], i);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * feature/shelf.c: see shelf.h. Rows that were never written are holes of the file: they read as
- * zeros and take no room. */
+ * feature/shelf.c: see shelf.h. Rows that were never written are holes in the file: they read as
+ * zeros and take no space. */
 #include "feature/shelf.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/system.h"
 
-enum { HEADER = 2048, RUN = 256 }; /* bytes before the tensors; most rows moved at once */
+enum { HEADER = 2048, RUN = 256 }; /* bytes before the tensors; most rows that are moved at once */
 
 static int64_t row_bytes(const duet_shelf *s) {
     return s->dim * (int64_t)duet_dtype_size(s->stored);
@@ -86,11 +86,11 @@ static duet_status check_file(const duet_shelf *s, const char want[HEADER]) {
     DUET_TRY(open_file(s, &fd));
     if (fstat(fd, &info) != 0) DUET_FAIL(DUET_IO, "cannot look at '%s'", s->path);
     if (info.st_size < HEADER || info.st_size > file_size(s))
-        DUET_FAIL(DUET_FORMAT, "'%s' has another size than its rows", s->path);
+        DUET_FAIL(DUET_FORMAT, "the size of '%s' is not that of its rows", s->path);
     DUET_DO(read_at(fd, s, 0, have, HEADER));
     if (memcmp(have, want, HEADER) != 0)
-        DUET_FAIL(DUET_FORMAT, "'%s' is no feature table of these settings", s->path);
-    /* Shorter where it was cut: what is missing becomes a hole. */
+        DUET_FAIL(DUET_FORMAT, "'%s' is not a feature table of these settings", s->path);
+    /* The file is shorter where it was truncated: what is missing becomes a hole. */
     if (info.st_size < file_size(s) && ftruncate(fd, (off_t)file_size(s)) != 0)
         status = duet_fail_system(errno, "write", s->path);
 done:
@@ -141,12 +141,13 @@ done:
     return status;
 }
 
-/* Never 0. The row's number goes in, so that rows cannot stand for each other. */
+/* The check of a row, never 0. It includes the number of the row, so that rows cannot be
+ * exchanged. */
 static uint64_t check_of(const duet_shelf *s, int64_t slot, const uint8_t *row) {
     return duet_hash(row, (size_t)row_bytes(s), (uint64_t)slot) | 1;
 }
 
-/* How many of slot[count] follow each other without a gap. */
+/* The number of consecutive places at the start of slot[count]. */
 static int64_t run_of(const int64_t *slot, int64_t count) {
     int64_t n = 1;
     while (n < count && n < RUN && slot[n] == slot[0] + n) n++;
@@ -193,7 +194,7 @@ done:
     return status;
 }
 
-/* One run of rows; damaged ones are noted by a check of 0. */
+/* Reads one run of rows; damaged ones are marked by a check of 0. */
 static duet_status get_run(duet_shelf *s, int fd, int64_t slot, int64_t n, uint8_t *rows, float *x,
                            int64_t *damaged) {
     const int64_t bytes = row_bytes(s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * feature/table.c: feature tables in files: npz with X f32 [N,D], y i64 [N], index i64 [N], or
- * safetensors with the same tensors and the provenance as metadata; npy: X, and y beside it. */
+ * feature/table.c: writes and reads feature tables: npz with X f32 [N,D], y i64 [N], index i64 [N],
+ * or safetensors with the same tensors and the provenance as metadata; npy: X, and y beside it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ static void provenance(const duet_feature_table *t, char out[256]) {
              (unsigned long long)t->data_hash, (int)t->split, t->bf16 ? "bf16" : "f32");
 }
 
-/* x.npy and x.labels.npy: a .npy holds one array. */
+/* The labels of x.npy are in x.labels.npy, since a .npy holds one array. */
 static duet_status save_two(const char *path, const duet_store_item items[2]) {
     char labels[DUET_PATH_SIZE];
     if (snprintf(labels, sizeof labels, "%.*s.labels.npy", (int)(strlen(path) - 4), path) >=
@@ -41,8 +41,8 @@ duet_status duet_feature_table_save(const duet_feature_table *table, const char 
     char text[256];
     const bool npz = duet_ends_with(path, ".npz"), npy = duet_ends_with(path, ".npy");
     if (!npz && !npy && !duet_ends_with(path, ".safetensors"))
-        return duet_fail(
-            DUET_ARG, "cannot tell the format of '%s'; end it in .npz, .npy or .safetensors", path);
+        return duet_fail(DUET_ARG, "unknown format of '%s'; end it in .npz, .npy or .safetensors",
+                         path);
     if (stored != DUET_F32 && stored != DUET_F16)
         return duet_fail(DUET_ARG, "features are kept as f32 or f16, not as %s",
                          duet_dtype_name(stored));

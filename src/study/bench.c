@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * study/bench.c: duet_bench: which rows are measured, and how: a run to warm up, then repeats until
- * the seconds are spent (at least 3, at most 101); a repeat shorter than a millisecond runs several
- * times, so that the clock is fine enough. */
+ * study/bench.c: duet_bench: which rows are measured, and how: a warm-up run, then repeats until
+ * the seconds are spent (at least 3, at most 101); a repeat shorter than a millisecond runs the
+ * work several times, so that the resolution of the clock suffices. */
 #include "study/bench.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 #include "base/error.h"
 
 enum { FEWEST = 3, MOST = 101 };
-static const double shortest = 1e-3; /* seconds of a repeat */
+static const double shortest = 1e-3; /* shortest repeat in seconds */
 
 static const duet_param params[] = {
     DUET_TEXT(duet_bench_options, networks, "all", NULL,
@@ -37,7 +37,7 @@ bool duet_bench_listed(const char *list, const char *name) {
     return false;
 }
 
-/* Is every name of the list one that exists? `exists` sets the message. */
+/* Whether every name of the list exists. `exists` sets the message. */
 static duet_status check_list(const char *list, duet_status (*exists)(const char *name)) {
     char name[DUET_TEXT_SIZE];
     if (!*list || strcmp(list, "all") == 0) return DUET_OK;
@@ -124,7 +124,7 @@ static bool wanted(const duet_bench_options *o, const duet_bench_network *networ
     return strcmp(work, "train") != 0 || network->train_batch > 0;
 }
 
-/* One pass over everything; count_only: only adds up run->total. */
+/* One pass over all rows; count_only: only counts them in run->total. */
 static duet_status go_through(duet_bench_run *run, bool count_only) {
     int count = 0;
     const duet_bench_network *networks = duet_bench_networks(&count);

@@ -19,11 +19,12 @@ typedef struct duet_bench_run {
 } duet_bench_run;
 
 /* ---- bench.c ---- */
-/* Is `name` in the list "a,b" (or the list empty or "all")? */
+/* Whether `name` is in the list "a,b", or the list is empty or "all". */
 bool duet_bench_listed(const char *list, const char *name);
-/* Are the names of the options' lists names of something? */
+/* Checks the names in the lists of the options. */
 DUET_NODISCARD duet_status duet_bench_check(const duet_bench_options *options);
-/* Times `work`, which does the thing once, until the seconds are spent, and hands the row on. */
+/* Times `work`, which does the work once, until the seconds are spent, and passes the row to the
+ * callback. */
 DUET_NODISCARD duet_status duet_bench_time(duet_bench_run *run, duet_bench_row *row,
                                            duet_status (*work)(void *state), void *state);
 
@@ -31,12 +32,12 @@ DUET_NODISCARD duet_status duet_bench_time(duet_bench_run *run, duet_bench_row *
 DUET_NODISCARD duet_status duet_bench_ops(duet_bench_run *run, const duet_bench_network *network,
                                           int64_t batch, bool count_only, int64_t *count);
 
-/* "conv2d 4x64x64x256 * 256x256x3x3 + 4x64x64x256 to 32x32": inputs, but not their biases, and the
- * size of a map that changes. */
+/* "conv2d 4x64x64x256 * 256x256x3x3 + 4x64x64x256 to 32x32": the inputs without biases, and the
+ * size of the map where it changes. */
 void duet_bench_describe(char *out, size_t size, const duet_call *call);
 
 /* ---- bench_works.c ---- */
-extern const char *const duet_bench_works[]; /* NULL behind the last */
+extern const char *const duet_bench_works[]; /* NULL after the last */
 DUET_NODISCARD duet_status duet_bench_work(duet_bench_run *run, const duet_bench_network *network,
                                            const char *work);
 /* A model with random weights, none of them zero. */
@@ -51,7 +52,7 @@ DUET_NODISCARD duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pas
                                                duet_model *model, int64_t batch);
 void duet_bench_pass_free(duet_bench_pass *pass);
 
-/* A training of random images, without its loader. Close it also after a failure. */
+/* A training on random images, without a loader. Close it also after a failure. */
 typedef struct duet_bench_trainer {
     duet_dataset *dataset;
     duet_trainer trainer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * study/bench_ops.c: the nodes of a network's inference pass, each kind and shape once, in a graph
- * of its own with random inputs and weights: no memory for the whole network is needed. Weights are
- * packed before the clock starts, as in a pass. */
+ * of its own with random inputs and weights, so that the whole network need not fit into memory.
+ * Weights are packed before the measurement, as in a pass. */
 #include <stdio.h>
 #include <string.h>
 
@@ -48,7 +48,7 @@ static void take_types(single *s, const duet_graph *from, const duet_node *node,
             s->graph->values[out[k]].arg.dtype = from->values[node->out[k]].arg.dtype;
 }
 
-/* Values of [-1, 1); zeros of integers. */
+/* Random values in [-1, 1); integers are zero. */
 static duet_status fill_input(duet_session *session, const duet_graph *from, const duet_node *node,
                               int k) {
     char name[16];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * study/bench_works.c: whole works of a network with random weights: a forward pass, features of a
  * tap (noise, network up to the tap, pooling), a training step (loader, noise, gradients, clipping,
- * optimiser, average of the weights), and a step of DDIM sampling. */
+ * optimiser, EMA), and a step of DDIM sampling. */
 #include <stdio.h>
 #include <string.h>
 

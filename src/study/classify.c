@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * study/classify.c: image files → loader → features at the head's setting → probabilities, batch by
- * batch. The noise is that of image 0 under the head's seed, so an image's answer does not depend
- * on what is classified with it. */
+ * batch. The noise is that of image 0 under the head's seed, so that the prediction of an image
+ * does not depend on the other images. */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@
 
 static void predict(duet_prediction *out, float *logits, int classes) {
     double most = -INFINITY, total = 0;
-    for (int k = 0; k < classes; k++) /* not fmax: gcc 12 for aarch64 fails on it */
+    for (int k = 0; k < classes; k++) /* not fmax, which gcc 12 for aarch64 does not compile */
         if ((double)logits[k] > most) most = (double)logits[k];
     for (int k = 0; k < classes; k++) total += exp((double)logits[k] - most);
     out->k = classes < 5 ? classes : 5;
@@ -47,7 +47,7 @@ duet_status duet_classifier_setting(duet_reader_options *out, const duet_model *
 
 duet_status duet_classifier_check(const duet_head *head, int tap, int pool, int64_t dim) {
     if (head == NULL || dim == duet_head_dim(head)) return DUET_OK;
-    return duet_fail(DUET_SHAPE, "the head takes %lld features, tap %d with pool %d gives %lld",
+    return duet_fail(DUET_SHAPE, "the head takes %lld features, but tap %d with pool %d gives %lld",
                      (long long)duet_head_dim(head), tap, pool, (long long)dim);
 }
 
@@ -81,7 +81,7 @@ static duet_status open_reader(classifier *c, duet_context *ctx, duet_model *mod
     return duet_alloc(&c->logits, c->classes, sizeof *c->logits);
 }
 
-/* Images before `end` that have no answer cannot be read. */
+/* Images before `end` without a prediction cannot be read. */
 static void tell_bad(classifier *c, int64_t end) {
     for (; c->told < end; c->told++) {
         duet_prediction p = {.path = c->paths[c->told], .status = DUET_FORMAT};
@@ -91,7 +91,7 @@ static void tell_bad(classifier *c, int64_t end) {
     }
 }
 
-/* Head and softmax row by row: an answer depends on its own row alone. */
+/* Head and softmax row by row: a prediction depends on its own row only. */
 static void tell_row(classifier *c, int64_t index, const float *row) {
     duet_prediction p = {.path = c->paths[index]};
     tell_bad(c, index);

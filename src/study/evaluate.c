@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * study/evaluate.c: a head, or a model's own classifier, whose logits are its last tap, on a split
- * of a data set. Every row counts, the last batch too. Classes are matched by name: class 0 of a
- * set need not be output 0. */
+ * of a data set. Every row counts, also in the last batch. Classes are matched by name: class 0 of
+ * a set need not be output 0. */
 #include <string.h>
 
 #include "base/context.h"
@@ -33,7 +33,8 @@ typedef struct evaluate {
     int32_t *to; /* [classes of the set]: its output, -1 = none */
 } evaluate;
 
-/* A card names the classes of the data a model was trained on, which need not be its outputs. */
+/* The classes of a card are those of the training data, which need not be the outputs of the
+ * model. */
 static void take_outputs(evaluate *e) {
     const duet_card *card = duet_model_card(e->model);
     e->output_count =
@@ -44,7 +45,7 @@ static void take_outputs(evaluate *e) {
         e->outputs = (const char *const *)card->class_names;
 }
 
-/* Nothing matches by name. Numbers in the place of names leave their order to go by. */
+/* Nothing matches by name. Where the names are only numbers, the order of the classes is used. */
 static duet_status match_numbers(evaluate *e) {
     const duet_dataset_info *info = e->info;
     char theirs[160], ours[160] = "";
@@ -59,12 +60,11 @@ static duet_status match_numbers(evaluate *e) {
             "knows (%s); take a set of its classes, or rename them",
             info->class_count, info->name, theirs, e->output_count, ours));
     if (info->class_count != e->output_count)
-        return duet_advised(duet_fail(
-            DUET_SHAPE,
-            "the classifier has %d outputs and data set '%s' %d classes (%s), and they have no "
-            "names in common to tell which is which; name the outputs: --classes FILE, a name a "
-            "line",
-            e->output_count, info->name, info->class_count, theirs));
+        return duet_advised(duet_fail(DUET_SHAPE,
+                                      "the classifier has %d outputs and data set '%s' %d classes "
+                                      "(%s), without common names by which they could be matched; "
+                                      "name the outputs with --classes FILE, one name per line",
+                                      e->output_count, info->name, info->class_count, theirs));
     for (int k = 0; k < info->class_count; k++) e->to[k] = k;
     e->out->matched = info->class_count;
     return DUET_OK;
@@ -82,7 +82,7 @@ static duet_status match(evaluate *e) {
     return e->out->by_name ? DUET_OK : match_numbers(e);
 }
 
-/* Labels of the set to outputs. */
+/* Converts labels of the set to outputs. */
 static void map_labels(evaluate *e, duet_feature_table *table) {
     for (int64_t i = 0; i < table->rows; i++) {
         const int32_t label = table->labels[i];
@@ -94,8 +94,8 @@ static void map_labels(evaluate *e, duet_feature_table *table) {
     duet_classes_list(e->out->others, sizeof e->out->others, e->info->class_names,
                       e->info->class_count, e->to, -1);
     duet_log(e->ctx, DUET_LOG_WARNING,
-             "%d of the %d classes of data set '%s' are none that the classifier knows (%s): their "
-             "%lld rows are not measured",
+             "%d of the %d classes of data set '%s' are unknown to the classifier (%s): their %lld "
+             "rows are left out",
              e->info->class_count - e->out->matched, e->info->class_count, e->info->name,
              e->out->others, (long long)e->out->unmatched);
 }

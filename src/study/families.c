@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * study/families.c: duet_families of duet/registry.h: every family of this build, in the order of
  * docs/map.md: what is trained, on what, how it generates and recognises, the formats, the engine.
- * It stands in the topmost layer of the library because it names members of all others. */
+ * It is in the topmost layer of the library because it refers to all other layers. */
 #include <duet/head.h>
 
 #include "diffusion/denoiser.h"

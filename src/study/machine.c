@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * study/machine.c: what the machine can do. Peak: f32 multiply-adds on 12 vectors in registers per
- * thread, with the widest vectors there are. Memory: a = b + s c over three arrays of 64 MiB, 12
- * bytes an element counted (as STREAM does: the read before the write is not). The best of several
- * repetitions. */
+ * study/machine.c: the peak performance of the machine. Peak: f32 multiply-adds on 12 vectors in
+ * registers per thread, with the widest vectors available. Memory: a = b + s c over three arrays of
+ * 64 MiB, 12 bytes an element counted (as STREAM does: the read before the write is not). The best
+ * of several repetitions. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 enum { CHAINS = 12, TURNS = 100000 };
 
-/* Returns a sum that nobody needs, so that nothing is left out. */
+/* Returns a sum, so that the compiler does not remove the work. */
 #define PEAK_LOOP(name, width, attributes)                                                     \
     typedef float name##_vector __attribute__((vector_size(4 * (width))));                     \
     attributes static float name(float factor, float term) {                                   \
@@ -83,7 +83,7 @@ static duet_status measure_memory(double *out, int threads, double seconds) {
 #pragma omp parallel for simd num_threads(threads) schedule(static)
         for (int64_t i = 0; i < count; i++) a[i] = b[i] + 3.0F * c[i];
         const double rate = 12.0 * (double)count / (duet_clock() - began) * 1e-9;
-        if (turn > 0 && rate > best) best = rate; /* the first turn fetches the pages */
+        if (turn > 0 && rate > best) best = rate; /* the first iteration maps the pages */
 #pragma omp parallel for simd num_threads(threads) schedule(static)
         /* real pages, not the shared zero page */
         for (int64_t i = 0; i < count; i++) b[i] = c[i] = (float)(i & 7);
@@ -99,7 +99,7 @@ duet_status duet_machine_measure(duet_machine *out, int threads, double seconds)
     const peak_kind kind = widest();
     duet_machine machine = {.threads = threads > 0 ? threads : duet_processors(),
                             .vectors = kind.name};
-    /* before the measurements raise it */
+    /* read before the measurements raise it */
     if (getloadavg(&machine.load, 1) != 1) machine.load = -1.0;
     machine.peak_gflops = measure_peak(&kind, machine.threads, seconds);
     const duet_status status = measure_memory(&machine.memory_gbs, machine.threads, seconds);

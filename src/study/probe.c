@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * study/probe.c: the strength is chosen on a class-balanced tenth of the training rows (at most
  * 10,000), the head is trained on all of them, and the test split is used once for each reader; the
- * model's row also over several noise draws. */
+ * row of the model also with several draws of the noise. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "study/probe_save.h"
 #include "study/study.h"
 
-/* Training rows that are measured where the time is limited, and the fewest. */
+/* Training rows that are timed where the time is limited, and the fewest that are used. */
 enum { PILOT_ROWS = 1000, FEWEST_ROWS = 50 };
 
 typedef struct probe {
@@ -27,10 +27,11 @@ typedef struct probe {
     const char *folder;
     int64_t bad[DUET_SPLIT_COUNT]; /* images left out when the first table of a split was made */
     bool read[DUET_SPLIT_COUNT];
-    bool again; /* more of them since: then that table had rows that later ones lack */
+    bool again; /* more images were left out since: then the first table had rows that later ones
+                   lack */
 } probe;
 
-/* Behind everything that reads images of a split. */
+/* Called after everything that reads images of a split. */
 static void compare_bad(probe *p, duet_split split) {
     const int64_t bad = duet_bad_images_count(p->options->bad, split);
     if (!p->read[split]) p->bad[split] = bad;
@@ -136,8 +137,8 @@ static duet_status keep_details(duet_probe_result *out, const duet_accuracy *acc
     return DUET_OK;
 }
 
-/* The model's own row: several noise draws of the test images, details, neighbours, the saved head.
- */
+/* The row of the model itself: several draws of the noise of the test images, details, neighbours,
+ * the saved head. */
 static duet_status probe_model(probe *p, duet_model *model, const duet_feature_table *train,
                                const duet_head *head, duet_probe_row *row) {
     duet_probe_result *out = p->out;
@@ -146,7 +147,7 @@ static duet_status probe_model(probe *p, duet_model *model, const duet_feature_t
     out->seeds = p->options->noise_seeds < 1    ? 1
                  : p->options->noise_seeds > 16 ? 16
                                                 : p->options->noise_seeds;
-    if (p->options->t < 0) out->seeds = 1; /* clean images have no noise to draw again */
+    if (p->options->t < 0) out->seeds = 1; /* clean images have no noise */
     for (int s = 0; s < out->seeds; s++) {
         duet_feature_table test = {0};
         duet_accuracy accuracy = {0};
@@ -225,7 +226,8 @@ static duet_status make_views(probe *p) {
                              p->options->seed));
     DUET_DO(duet_view_all(&p->test, p->dataset, info->count[DUET_TEST] > 0 ? DUET_TEST : DUET_VAL));
     if (p->held.count < 1)
-        DUET_FAIL(DUET_ARG, "the training split has %lld images; too few to hold some out",
+        DUET_FAIL(DUET_ARG,
+                  "the training split has %lld images, which are too few to hold some out",
                   (long long)p->train.count);
     if (p->test.count < 1) DUET_FAIL(DUET_ARG, "the data set has no test or val split to test on");
 done:
@@ -241,7 +243,8 @@ static void free_views(probe *p) {
     duet_view_free(&p->held);
 }
 
-/* Features of the first `rows` training rows; with `seconds_row` also what a head costs there. */
+/* Computes features of `rows` training rows and, with `seconds_row`, measures the cost of a head on
+ * them. */
 static duet_status measure(probe *p, duet_model *model, duet_probe_options *own, int64_t rows,
                            double *seconds_row) {
     duet_status status = DUET_OK;
@@ -261,9 +264,10 @@ done:
     return status;
 }
 
-/* Training rows for which there is time: features and heads of few rows are measured, and what is
- * measured is in the cache. Heads of pixels are timed on their own, on fewer rows: they are wide,
- * and their cost does not follow from that of a narrow one. `start`: when the probe began. */
+/* Chooses the number of training rows for which there is time. Features and heads of few rows are
+ * timed; these features are in the cache then. Heads on pixels are timed on their own, on fewer
+ * rows: they are wide, and their cost does not follow from that of a narrow one. `start`: when the
+ * probe began. */
 static duet_status keep_time(probe *p, duet_model *model, duet_probe_options *own, double start) {
     duet_status status = DUET_OK;
     double head = 0, pixels = 0;
@@ -296,8 +300,8 @@ done:
     return status;
 }
 
-/* All readers on the same images. Where one of them finds an image that others could read, all
- * begin anew without it; what they have computed is in the cache. */
+/* All readers use the same images. Where one of them finds an image unreadable that others could
+ * read, all start again without it; what they have computed is in the cache. */
 static duet_status probe_readers(probe *p, duet_model *model, duet_model *random) {
     do {
         p->again = false;

@@ -27,7 +27,7 @@ duet_status duet_probe_save_head(const duet_probe_result *result, const duet_pro
     (void)duet_copy_text(card.data, sizeof card.data, info->name);
     DUET_TRY(duet_path_join(path, folder, "head.safetensors"));
     DUET_TRY(duet_head_save(head, &card, path));
-    DUET_TRY(duet_path_join(path, folder, "../head.safetensors")); /* the run's newest head */
+    DUET_TRY(duet_path_join(path, folder, "../head.safetensors")); /* the newest head of the run */
     return duet_head_save(head, &card, path);
 }
 

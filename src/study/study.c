@@ -76,8 +76,8 @@ json_t *duet_study_bad_json(duet_bad_images *bad) {
                      duet_json_name(duet_bad_images_first(bad)));
 }
 
-/* One image of the sheet; what has become unreadable since its features were made goes into the
- * record, for whoever calls to begin anew. */
+/* Draws one image of the sheet. An image that has become unreadable since its features were
+ * computed is added to the record, so that the caller can start again. */
 static duet_status read_row(const duet_dataset *dataset, const duet_preprocess *how,
                             const duet_feature_table *table, int64_t row, uint8_t *pixels,
                             duet_bad_images *bad) {
@@ -118,7 +118,7 @@ duet_status duet_study_neighbours(const duet_dataset *dataset, const duet_prepro
     if (shown > query->rows) shown = (int)query->rows;
     if (shown < 1 || base->rows < DUET_STUDY_NEIGHBOURS) return DUET_OK;
     DUET_DO(duet_alloc(&order, shown, sizeof *order));
-    for (int64_t i = 0; i < shown; i++) order[i] = i * query->rows / shown; /* evenly spread */
+    for (int64_t i = 0; i < shown; i++) order[i] = i * query->rows / shown; /* evenly spaced rows */
     DUET_DO(duet_study_rows(&picked, query, order, shown));
     DUET_DO(duet_alloc(&near, shown * DUET_STUDY_NEIGHBOURS, sizeof *near));
     DUET_DO(duet_alloc(&pixels, shown * (DUET_STUDY_NEIGHBOURS + 1) * size, 1));

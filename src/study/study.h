@@ -7,10 +7,10 @@
 #include <duet/metric.h>
 #include <jansson.h>
 
-/* Writes object (taken over) to FOLDER/name, atomically. */
+/* Writes the object, of which it takes ownership, to FOLDER/name, atomically. */
 DUET_NODISCARD duet_status duet_study_write(const char *folder, const char *name, json_t *object);
-/* The neighbours' sheet: images of `query` rows (table rows picked) beside their nearest of `base`.
- * FOLDER/neighbours.png. */
+/* Writes the sheet of neighbours, FOLDER/neighbours.png: images of some rows of `query` beside
+ * their nearest rows of `base`. */
 DUET_NODISCARD duet_status duet_study_neighbours(const duet_dataset *dataset,
                                                  const duet_preprocess *how,
                                                  const duet_feature_table *query,
@@ -18,10 +18,10 @@ DUET_NODISCARD duet_status duet_study_neighbours(const duet_dataset *dataset,
                                                  const char *folder, duet_bad_images *bad);
 /* "left_out": images of each split that cannot be read, and why the first of them cannot. */
 json_t *duet_study_bad_json(duet_bad_images *bad);
-/* Where the model's own classifier is read; DUET_ARG if it has none. */
+/* The setting at which the model's own classifier is read; DUET_ARG where it has none. */
 DUET_NODISCARD duet_status duet_own_setting(duet_reader_options *out, const duet_model *model);
-/* Where a classifier reads: a head, or the model's own (head and card NULL). DUET_ARG where the
- * head is of another model. */
+/* The setting of a classifier: of a head, or of the model's own (head and card NULL). DUET_ARG
+ * where the head belongs to another model. */
 DUET_NODISCARD duet_status duet_classifier_setting(duet_reader_options *out,
                                                    const duet_model *model, const duet_head *head,
                                                    const duet_head_card *card);
@@ -31,10 +31,10 @@ DUET_NODISCARD duet_status duet_classifier_check(const duet_head *head, int tap,
 /* Rows order[0..count) of a table. */
 DUET_NODISCARD duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table,
                                            const int64_t *order, int64_t count);
-/* Adds what a set has done. */
+/* Adds the work of a feature set to the total. */
 void duet_study_add_work(duet_features_work *total, duet_features_work work);
-/* "features": rows (times noise steps) computed and from the cache, rows per second, part of the
- * time in the network. */
+/* The object "features": rows (times levels) that were computed and that came from the cache, rows
+ * per second, and the share of time in the network. */
 json_t *duet_study_work_json(const duet_features_work *work);
 #define DUET_STUDY_NEIGHBOURS 8
 

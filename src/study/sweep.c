@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * study/sweep.c: validation accuracy over (t, tap, pool). All of them come from one pass over the
- * rows; a few columns at a time are in memory where there is a cache, each fitted by a thread of
- * its own.
- * Only the training split is read. Baselines: the untrained network at the winner's t, and raw
+ * study/sweep.c: validation accuracy over (t, tap, pool). All settings come from one pass over the
+ * rows; with a cache only a few columns are in memory at a time, each fitted by a thread of its
+ * own. Only the training split is read. Baselines: the untrained network at the winner's t, and raw
  * pixels. */
 #include <math.h>
 #include <stdio.h>
@@ -17,10 +16,10 @@
 #include "study/budget.h"
 #include "study/study.h"
 
-/* Rows to fit on that are measured where the time is limited, and the fewest of a sweep. */
+/* Rows to fit on that are timed where the time is limited, and the fewest of a sweep. */
 enum { PILOT_ROWS = 250, LEAST_ROWS = 500, FEWEST_ROWS = 50 };
 
-static const double most_bytes = 4294967296.0; /* of tables at once */
+static const double most_bytes = 4294967296.0; /* bytes of tables in memory at once */
 
 typedef struct sweep {
     duet_context *ctx;
@@ -69,8 +68,8 @@ static duet_status load_tables(const sweep *s, duet_feature_set *set, task *t) {
     return duet_feature_set_table(set, t->column, &s->val, &t->val);
 }
 
-/* As many columns of about one width at once as there are threads, as far as their tables fit into
- * a part of the memory. */
+/* Fits as many columns of similar width at once as there are threads, as long as their tables fit
+ * into most_bytes. */
 static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64_t count,
                              const char *label) {
     const int threads = duet_context_threads(s->ctx);
@@ -78,7 +77,7 @@ static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64
         double bytes = 0;
         int64_t end = done;
         while (end < count && end - done < threads) {
-            /* the rows, and standardised */
+            /* the rows, and a standardised copy */
             bytes += 8.0 * (double)tasks[end].dim * (double)s->rows.count;
             if (end > done && bytes > most_bytes) break;
             DUET_TRY(load_tables(s, set, &tasks[end++]));
@@ -140,7 +139,7 @@ done:
     return status;
 }
 
-/* The columns of the sweep at `times`, over the rows of both views. */
+/* The columns of the sweep at the levels `times`, over the rows of both views. */
 static duet_status open_set(const sweep *s, duet_feature_set **out, duet_model *model,
                             const duet_int_list *times, const char *label) {
     duet_features_options options = {.reader = {.times = *times,
@@ -155,7 +154,7 @@ static duet_status open_set(const sweep *s, duet_feature_set **out, duet_model *
     return duet_feature_set_open(s->ctx, out, model, &s->how, s->dataset, &s->rows, &options);
 }
 
-/* Features of both views at all times in one go, then the heads. model NULL = pixels. */
+/* Features of both views at all levels in one pass, then the heads. model NULL = pixels. */
 static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader,
                                 const duet_int_list *times, duet_sweep_row *best) {
     duet_status status = DUET_OK;
@@ -195,8 +194,8 @@ static duet_status baselines(sweep *s, duet_model *model) {
                : DUET_OK;
 }
 
-/* All readers on the same images: where one of them finds an image that others could read, all
- * begin anew without it; what they have computed is in the cache. */
+/* All readers use the same images: where one of them finds an image unreadable that others could
+ * read, all start again without it; what they have computed is in the cache. */
 static duet_status sweep_readers(sweep *s, duet_model *model) {
     duet_sweep_result *out = s->out;
     do {
@@ -211,7 +210,7 @@ static duet_status sweep_readers(sweep *s, duet_model *model) {
     return DUET_OK;
 }
 
-/* Both views are sorted. */
+/* Merges both views, which are sorted. */
 static duet_status join(sweep *s) {
     s->rows = (duet_view){.split = s->fit.split};
     DUET_TRY(duet_alloc(&s->rows.index, s->fit.count + s->val.count, sizeof *s->rows.index));
@@ -245,7 +244,7 @@ static duet_status divide(sweep *s, int64_t fit, int64_t val) {
     return status == DUET_OK ? join(s) : status;
 }
 
-/* Seconds and rows of opening the set over the rows of now. */
+/* Opens the set over the present rows; *seconds and *rows receive its cost. */
 static duet_status open_timed(sweep *s, duet_feature_set **out, duet_model *model, double *seconds,
                               int64_t *rows) {
     DUET_TRY(open_set(s, out, model, &s->options->t, "first features, measured"));
@@ -255,7 +254,7 @@ static duet_status open_timed(sweep *s, duet_feature_set **out, duet_model *mode
     return DUET_OK;
 }
 
-/* Seconds of a feature of a row, from heads of some widths. */
+/* Measures the seconds per feature and row from heads of several widths. */
 static duet_status time_heads(sweep *s, duet_feature_set *set, double *out) {
     const int64_t count = duet_feature_set_columns(set), wanted = 2 * duet_context_threads(s->ctx),
                   taken = count < wanted ? count : wanted;
@@ -291,8 +290,8 @@ static void sort_pools(duet_int_list *pools) {
         }
 }
 
-/* Features of all heads with the first, the first two, … of the sorted pools; random weights are
- * read at one t. */
+/* Counts the features of all heads with the first, the first two, … of the sorted pools; random
+ * weights are read at one t. */
 static void count_features(const sweep *s, const duet_feature_set *set, const duet_int_list *pools,
                            duet_sweep_cost *cost) {
     const duet_sweep_options *o = s->options;
@@ -308,8 +307,8 @@ static void count_features(const sweep *s, const duet_feature_set *set, const du
     }
 }
 
-/* The pools and rows for which there is time: what was measured is in the cache, and the rest is
- * what `start` leaves. */
+/* Chooses the pools and rows for which there is time. What was timed is in the cache; the time that
+ * remains is counted from `start`. */
 static duet_status keep_time(sweep *s, duet_model *model, duet_sweep_options *own, double start) {
     duet_status status = DUET_OK;
     duet_feature_set *set = NULL;
@@ -321,7 +320,7 @@ static duet_status keep_time(sweep *s, duet_model *model, duet_sweep_options *ow
     sort_pools(&own->pools);
     DUET_DO(divide(s, pilot / 5 + 1, pilot / 10 + 1));
     DUET_DO(open_timed(s, &set, model, &few, &few_rows));
-    if (5.0 * few < 60.0 * own->minutes / 8.0) { /* else the few are measure enough */
+    if (5.0 * few < 60.0 * own->minutes / 8.0) { /* otherwise the first measurement suffices */
         duet_feature_set_close(set);
         set = NULL;
         DUET_DO(divide(s, pilot, pilot / 2 + 1));
@@ -363,7 +362,7 @@ duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *mo
     const double start = duet_clock();
     if (!duet_dataset_describe(dataset)->labelled)
         return duet_fail(DUET_ARG, "the data set has no labels, so there is no accuracy to sweep");
-    if (options->t.count < 1) return duet_fail(DUET_ARG, "no noise steps to sweep; give --t");
+    if (options->t.count < 1) return duet_fail(DUET_ARG, "no levels of noise to sweep; give --t");
     DUET_DO(divide(&s, own.fit_rows, own.val_rows));
     if (own.minutes > 0) DUET_DO(keep_time(&s, model, &own, start));
     result.pools = own.pools;

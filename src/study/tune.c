@@ -16,7 +16,7 @@
 typedef struct tuning {
     duet_context *ctx;
     const duet_bench_options *options;
-    duet_tuning *table; /* of this call: what an older one holds is measured again */
+    duet_tuning *table; /* the table of this call: entries of an older one are measured again */
     duet_tune_row row;  /* network, work and batch of the plan at hand */
     void (*take)(const duet_tune_row *row, void *user);
     void *user;
@@ -81,7 +81,7 @@ static duet_status tune_train(tuning *t, const char *arch, int64_t size, int64_t
     return status;
 }
 
-/* Works but training run the nodes of a forward pass. */
+/* All works but training run the nodes of a forward pass. */
 static bool forward_wanted(const duet_bench_options *o) {
     for (int i = 0; duet_bench_works[i]; i++)
         if (strcmp(duet_bench_works[i], "train") != 0 &&
@@ -109,12 +109,12 @@ static duet_status tune_network(tuning *t, const duet_bench_network *network) {
 
 enum {
     LARGEST_TRAINED = 64,
-    /* side of images; images of a step, the default of duet train */
+    /* side of the images; images per step, the default of duet train */
     TRAIN_BATCH = 32
 };
 
-/* The model's spec as a training takes it: only what differs from the defaults, which all together
- * are too long for one. */
+/* The model's spec for a training, with only the options that differ from their defaults; all
+ * options together would be too long. */
 static duet_status arch_of(char out[DUET_TEXT_SIZE], duet_model *model) {
     duet_status status = DUET_OK;
     const duet_entry *entry = NULL;
@@ -141,7 +141,7 @@ static duet_status arch_of(char out[DUET_TEXT_SIZE], duet_model *model) {
     }
     DUET_DO(duet_str_status(&text));
     if (!duet_copy_text(out, DUET_TEXT_SIZE, text.text))
-        DUET_FAIL(DUET_ARG, "the configuration '%s' is too long for a training", text.text);
+        DUET_FAIL(DUET_ARG, "the configuration '%s' is too long for training", text.text);
 done:
     duet_str_free(&text);
     return status;
@@ -155,7 +155,7 @@ static duet_status tune_model(tuning *t, const char *path) {
     const int64_t given = t->options->batch, size = model->shape.size;
     const int64_t small[] = {1, 8, 32},
                   large[] = {
-                      1, 4}; /* what classify, info, features and sample take if nothing is said */
+                      1, 4}; /* the default batch sizes of classify, info, features and sample */
     const int64_t *batches = given > 0 ? &given : size > LARGEST_TRAINED ? large : small;
     const int count = given > 0                ? 1
                       : size > LARGEST_TRAINED ? DUET_COUNT(large)
@@ -187,7 +187,7 @@ duet_status duet_tune(duet_context *ctx, duet_tuning *table, const duet_bench_op
     tuning t = {.ctx = ctx, .options = options, .take = row, .user = user};
     if (duet_context_exact(ctx))
         return duet_fail(DUET_ARG,
-                         "exact results leave no choice of kernels; tune without 'exact'");
+                         "exact results allow no choice of kernels; tune without 'exact'");
     DUET_TRY(duet_bench_check(options));
     DUET_TRY(duet_tuning_new(&t.table));
     duet_status status = tune_all(&t, model);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Checkpoints. state-N holds all that training depends on: weight/…, ema/…, adamw.m/…, adamw.v/…
- * (f32, named as the parameters) and losses[steps]; its metadata "duet.state" (JSON) holds the
- * counters, the settings, the hash of the data and the XXH64 of all tensors in file order, so that
- * a damaged file is noticed before it is trained on. Random numbers have no state. model-N is the
- * EMA with its card. N = images seen.
- * Both are written atomically, the state first; only then are those before the newest two removed.
- */
+ * Checkpoints. state-N holds everything that training depends on: weight/…, ema/…, adamw.m/…,
+ * adamw.v/… (f32, named as the parameters) and losses[steps]; its metadata "duet.state" (JSON)
+ * holds the counters, the settings, the hash of the data and the XXH64 of all tensors in file
+ * order, so that a damaged file is detected before training continues. Random numbers have no
+ * state. model-N is the EMA with its card. N = images seen. Both are written atomically, the state
+ * first; only then are those before the newest two removed. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -79,7 +78,7 @@ static uint64_t hash_tensors(const tensor_list *list) {
 
 /* ---- file names ---- */
 
-/* N of "<prefix>N.safetensors", -1 for any other name. */
+/* The N of "<prefix>N.safetensors"; -1 for any other name. */
 static int64_t number_of(const char *name, const char *prefix) {
     const size_t size = strlen(name), head = strlen(prefix), tail = strlen(ENDING);
     if (!duet_starts_with(name, prefix) || !duet_ends_with(name, ENDING)) return -1;
@@ -99,7 +98,7 @@ static duet_status path_of(char out[DUET_PATH_SIZE], const char *run, const char
     return duet_path_join(out, run, name);
 }
 
-/* The largest number below `below`, -1 when there is none. */
+/* The largest number below `below`; -1 where there is none. */
 static duet_status newest_below(int64_t *out, const char *run, const char *prefix, int64_t below) {
     duet_listing listing = {0};
     DUET_TRY(duet_folder_list(&listing, run));
@@ -119,7 +118,7 @@ duet_status duet_checkpoint_any(const char *run, bool *found) {
     return DUET_OK;
 }
 
-/* Removes those before the newest KEEP, and what a killed run left half written. */
+/* Removes all but the newest KEEP, and what a killed run left half written. */
 static duet_status remove_old(const char *run, const char *prefix) {
     duet_status status = DUET_OK;
     duet_listing listing = {0};
@@ -241,8 +240,8 @@ static duet_status load_tensors(duet_trainer *trainer, const duet_store *store,
         const duet_store_entry *entry = duet_store_find(store, item->name);
         if (entry == NULL) DUET_FAIL(DUET_FORMAT, "the tensor '%s' is missing", item->name);
         if (!duet_shape_equal(&entry->shape, &item->shape)) {
-            DUET_FAIL(DUET_FORMAT, "the tensor '%s' has %lld elements, %lld are needed", item->name,
-                      (long long)duet_shape_count(&entry->shape),
+            DUET_FAIL(DUET_FORMAT, "the tensor '%s' has %lld elements, but %lld are needed",
+                      item->name, (long long)duet_shape_count(&entry->shape),
                       (long long)duet_shape_count(&item->shape));
         }
         DUET_DO(duet_store_read(store, item->name, DUET_F32, (void *)(uintptr_t)item->data));
@@ -268,7 +267,8 @@ static duet_status load_counters(duet_trainer *trainer, const json_t *root, bool
     trainer->steps = steps;
     trainer->seconds = json_number_value(json_object_get(root, "seconds"));
     trainer->total = budget_same ? total : duet_budget_steps(&trainer->options);
-    if (!budget_same && trainer->options.minutes > 0.0) trainer->total = 0; /* measured again */
+    if (!budget_same && trainer->options.minutes > 0.0)
+        trainer->total = 0; /* it is measured again */
     return DUET_OK;
 }
 
@@ -303,7 +303,7 @@ done:
     return status;
 }
 
-/* A state that cannot be read is set aside, so that it does not count as one of the two that are
+/* A state that cannot be read is renamed, so that it does not count as one of the two that are
  * kept. */
 static duet_status set_aside(const char *path) {
     char away[DUET_PATH_SIZE + 16];

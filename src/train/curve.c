@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * loss.csv, the training curve. A line holds means since the line before; a resumed run drops the
- * lines behind its checkpoint, because it will write those steps again. */
+ * lines after its checkpoint, because it will write those steps again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Exponential moving average of the weights: e = e + (1 - d) (w - e), with the warm-up d =
- * min(decay, (1+k)/(10+k)) at step k = 0, 1, … (so that the start is forgotten quickly). States and
- * constants are copied. */
+ * min(decay, (1+k)/(10+k)) at step k = 0, 1, … (so that the initial weights are forgotten quickly).
+ * States and constants are copied. */
 #include <string.h>
 
 #include "train/trainer.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * The loop: batch, noise, loss and gradients, norm, optimiser, average; and when it ends.
- * Budget: steps and images give the exact number of steps. For minutes the number is estimated once
- * from the measured speed (after 20 seconds or 3 % of the budget) and then kept, in the state too,
- * so that a resumed run follows the same learning-rate curve; time ends the run in any case. */
+ * The training loop: mini-batch, noise, loss and gradients, gradient norm, optimiser, EMA; and when
+ * it ends. Budget: steps and images give the exact number of steps. For minutes the number is
+ * estimated once from the measured speed (after 20 seconds or 3 % of the budget) and then kept, in
+ * the state too, so that a resumed run follows the same learning-rate schedule; when the time is
+ * up, the run ends in any case. */
 #include <math.h>
 #include <stdio.h>
 
@@ -16,8 +17,9 @@
 #define MEASURE_SECONDS 20.0
 #define MEASURE_PART    0.03
 #define MEASURE_SKIP    2 /* first steps are slower */
-#define MEASURE_STEPS   3 /* at least */
-/* Saving and slower moments must fit too, else time would cut off the end of the curve. */
+#define MEASURE_STEPS   3 /* lower bound */
+/* Saving and slower phases must fit too; otherwise the end of the learning-rate schedule would be
+ * cut off. */
 #define MEASURE_MARGIN 0.98
 
 /* ---- budget ---- */
@@ -63,7 +65,7 @@ static bool finished(const duet_trainer *trainer) {
 
 /* ---- one step ---- */
 
-/* The gradient of a batch, times its number of parts. */
+/* The gradient of a batch, multiplied by its number of parts. */
 static float *gradient_of(const duet_trainer *trainer) {
     return trainer->gradient != NULL ? trainer->gradient : duet_session_gradients(trainer->session);
 }
@@ -113,8 +115,8 @@ static void update_weights(duet_trainer *trainer, double norm) {
                     duet_ema_decay(trainer->options.ema, trainer->steps), trainer->setup.threads);
 }
 
-/* Part `part` of a batch: its rows with their positions, so that they draw what they would draw in
- * the whole batch. */
+/* Part `part` of a batch: its rows with their positions, so that they draw the same random numbers
+ * as in the whole batch. */
 static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, int64_t part) {
     const duet_arch_shape *shape = &trainer->model->shape;
     const int64_t rows = trainer->setup.batch, first = part * rows;
@@ -153,7 +155,7 @@ duet_status duet_trainer_step(duet_trainer *trainer) {
     double total = 0.0;
     DUET_TRY(duet_loader_next(trainer->loader, &batch));
     if (batch.count != trainer->options.batch) {
-        return duet_fail(DUET_SHAPE, "a batch of %lld rows came, %lld were asked for",
+        return duet_fail(DUET_SHAPE, "the batch has %lld rows, but %lld were requested",
                          (long long)batch.count, (long long)trainer->options.batch);
     }
     duet_session_seed(trainer->session, trainer->options.seed, (uint64_t)trainer->steps);

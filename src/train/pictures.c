@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The two pictures of a run: training images as the network sees them, and what it removes from
+ * The two pictures of a run: training images as the network gets them, and what it removes from
  * noisy ones. */
 #include "base/error.h"
 #include "base/file.h"

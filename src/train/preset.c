@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What is trained when nothing is said: a small ADM U-Net that fits minutes on a few processor
- * cores. Attention stands at about 8x8, the resolution whose taps classify best at these sizes. */
+ * The default network of a training: a small ADM U-Net for minutes on a few processor cores.
+ * Attention is at about 8x8, the resolution whose taps classify best at these sizes. */
 #include <stdio.h>
 
 #include "train/trainer.h"

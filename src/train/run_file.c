@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * run.json (docs/run_folder.md): what a run is and how far it came. The settings are the parameter
- * table's rows as text, so that they read back into the same options. */
+ * run.json (docs/run_folder.md): the settings of a run and its progress. The settings are the
+ * parameter table's rows as text, so that they read back into the same options. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -104,7 +104,8 @@ duet_status duet_json_text(char **out, const json_t *root, bool indent) {
                  size = root != NULL ? json_dumpb(root, NULL, 0, flags) : 0;
     char *text = NULL;
     if (size == 0) return duet_fail(DUET_FORMAT, "a name or a setting is not UTF-8");
-    DUET_TRY(duet_alloc(&text, (int64_t)size + 2, 1)); /* zeroed: a line's end and the text's end */
+    DUET_TRY(duet_alloc(&text, (int64_t)size + 2,
+                        1)); /* zeroed: room for the end of a line and of the text */
     if (json_dumpb(root, text, size, flags) != size) {
         duet_release(text);
         return duet_fail(DUET_FORMAT, "JSON came out in two sizes");
@@ -135,7 +136,7 @@ static duet_status read_settings(duet_train_options *out, const json_t *settings
     duet_params_default(&duet_train_params, out);
     json_object_foreach((json_t *)(uintptr_t)settings, key, value) {
         if (!json_is_string(value))
-            return duet_fail(DUET_FORMAT, "'%s': the setting '%s' is no text", path, key);
+            return duet_fail(DUET_FORMAT, "'%s': the setting '%s' is not a text", path, key);
         DUET_TRY(duet_params_set(&duet_train_params, out, path, key, json_string_value(value)));
     }
     return DUET_OK;
@@ -168,7 +169,7 @@ duet_status duet_train_options_load(duet_train_options *out, char data_path[4096
     const char *data = json_string_value(json_object_get(json_object_get(root, "data"), "path"));
     const json_t *settings = json_object_get(root, "settings");
     if (data == NULL || !json_is_object(settings)) {
-        DUET_FAIL(DUET_FORMAT, "'%s' is no run of train: it has no settings or no data", path);
+        DUET_FAIL(DUET_FORMAT, "'%s' is not a run of train: it has no settings or no data", path);
     }
     DUET_DO(read_settings(&options, settings, path));
     if (!duet_copy_text(data_path, 4096, data))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * duet/train.h: the parameter table and the life of a run: open or resume, pictures, loop,
+ * duet/train.h: the parameter table and the course of a run: open or resume, pictures, loop,
  * pictures, status. */
 #include <math.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 
 #define DEFAULT_MINUTES 20.0
 
-/* The fields on_bad and recompute are shorter than a text parameter's; their choices are what fits.
- */
+/* The fields on_bad and recompute are shorter than those of a text parameter; all of their choices
+ * fit. */
 static const duet_param rows[] = {
     DUET_TEXT(duet_train_options, arch, "", NULL,
               "architecture; empty = a small U-Net for the size of the images"),
@@ -52,11 +52,11 @@ const duet_param_table duet_train_params = DUET_TABLE(rows, duet_train_options);
 
 static duet_status check_options(duet_train_options *o) {
     if (o->batch < 1)
-        return duet_fail(DUET_ARG, "a batch of %lld images is not possible", (long long)o->batch);
+        return duet_fail(DUET_ARG, "batch size %lld is not possible", (long long)o->batch);
     if (o->accumulate < 1) o->accumulate = 1;
     if (o->batch % o->accumulate != 0) {
         return duet_fail(DUET_ARG,
-                         "a batch of %lld images cannot be cut into %lld equal parts; choose a "
+                         "a batch of %lld images cannot be divided into %lld equal parts; choose a "
                          "divisor for 'accumulate'",
                          (long long)o->batch, (long long)o->accumulate);
     }
@@ -81,8 +81,7 @@ static duet_status check_folder(const char *run, bool resume) {
     return DUET_OK;
 }
 
-/* A run keeps its kernels, whatever the caller's table is now: others would give other last bits.
- */
+/* A run keeps its kernels, whatever table the caller has now: others would change the last bits. */
 static duet_status load_tuning(duet_trainer *trainer, duet_tuning **own) {
     char path[DUET_PATH_SIZE];
     uint64_t hash = 0;
@@ -143,14 +142,14 @@ static void fill_result(const duet_trainer *trainer, duet_train_result *out) {
 static duet_status train(duet_trainer *trainer, bool resume) {
     DUET_TRY(start(trainer, resume));
     DUET_TRY(duet_trainer_loop(trainer));
-    trainer->seconds = duet_trainer_seconds(trainer); /* pictures are no training time */
+    trainer->seconds = duet_trainer_seconds(trainer); /* pictures do not count as training time */
     trainer->started = 0.0;
     if (trainer->interrupted) return DUET_OK;
     return duet_picture_denoise(trainer);
 }
 
-/* The failure that ended the run stays the message, whatever happens while its status is written.
- */
+/* The failure that ended the run remains the message, whatever happens while the status is
+ * written. */
 static void note_failure(const duet_trainer *trainer) {
     duet_failure failure;
     if (!trainer->began) return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Putting a trainer together: members of the families, the two models (raw weights and their
- * average), the training plan: build, fuse, gradient of every weight, plan. */
+ * Assembles a trainer: members of the families, the two models (raw weights and their EMA), and the
+ * training plan: build, fuse, gradient of every weight, plan. */
 #include "train/trainer.h"
 
 #include <stdio.h>
@@ -55,7 +55,7 @@ static duet_status choose_members(duet_trainer *trainer) {
 
 /* ---- models ---- */
 
-/* Fills in what the data decides and the spec leaves open: the image size and the channels. */
+/* Fills in what the data determines and the spec leaves open: the image size and the channels. */
 static duet_status complete_arch(char arch[DUET_TEXT_SIZE], int64_t size, int channels) {
     const duet_entry *entry = NULL;
     char text[2 * DUET_TEXT_SIZE];
@@ -108,14 +108,14 @@ static duet_status make_models(duet_trainer *trainer) {
     DUET_TRY(duet_model_new(trainer->ctx, &trainer->ema, o->arch, o->seed)); /* the same weights */
     const int64_t channels = trainer->model->shape.in_channels;
     if (channels != 1 && channels != 3) {
-        return duet_fail(DUET_ARG, "the architecture takes %lld channels, images have 1 or 3",
+        return duet_fail(DUET_ARG, "the architecture takes %lld channels, but images have 1 or 3",
                          (long long)channels);
     }
     if (trainer->model->shape.out_channels < channels) {
         return duet_fail(DUET_ARG, "the architecture takes %lld channels but gives %lld",
                          (long long)channels, (long long)trainer->model->shape.out_channels);
     }
-    o->size = trainer->model->shape.size; /* a spec may say it itself */
+    o->size = trainer->model->shape.size; /* unless the spec says so */
     DUET_TRY(fill_card(trainer, trainer->model));
     return fill_card(trainer, trainer->ema);
 }
@@ -153,7 +153,7 @@ static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet
     return status;
 }
 
-/* Of a pass behind the gradient: gradients of parameters are kept as the losses are. */
+/* For the passes after the gradient: gradients of parameters are outputs, as the losses are. */
 static duet_status run_pass(const char *name, const gradients *g, duet_graph *graph,
                             const duet_value *out) {
     duet_value *keep = NULL;
@@ -250,8 +250,9 @@ duet_status duet_trainer_open(duet_trainer *trainer) {
     trainer->total = o->minutes > 0.0 ? 0 : duet_budget_steps(o);
     const int64_t fallbacks = duet_plan_fallbacks(trainer->plan);
     if (fallbacks > 0) {
-        duet_log(trainer->ctx, DUET_LOG_WARNING, "%lld of %lld nodes run by slow reference code",
-                 (long long)fallbacks, (long long)duet_plan_rows(trainer->plan));
+        duet_log(trainer->ctx, DUET_LOG_WARNING,
+                 "%lld of %lld nodes are run by slow reference code", (long long)fallbacks,
+                 (long long)duet_plan_rows(trainer->plan));
     }
     return DUET_OK;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * train/trainer.h: the inside of a training. A trainer owns everything a run needs; its parts stand
- * in one file each: trainer.c (putting together), loop.c (steps and budget), checkpoint.c,
- * run_file.c (run.json), curve.c (loss.csv), pictures.c (real.png, denoise.png), ema.c,
- * preset.c. */
+ * train/trainer.h: the internals of a training. A trainer owns everything a run needs; its parts
+ * are in one file each: trainer.c (assembly), loop.c (steps and budget), checkpoint.c, run_file.c
+ * (run.json), curve.c (loss.csv), pictures.c (real.png, denoise.png), ema.c, preset.c. */
 #ifndef DUET_TRAIN_TRAINER_H
 #define DUET_TRAIN_TRAINER_H
 
@@ -23,11 +22,11 @@ typedef struct duet_choice {
 } duet_choice;
 DUET_NODISCARD duet_status duet_choice_parse(duet_choice *out, const duet_family *family,
                                              const char *spec);
-/* The spec with every parameter spelled out: "linear:steps=1000,beta_start=0.0001,beta_end=0.02".
- */
+/* The spec with every parameter written out:
+ * "linear:steps=1000,beta_start=0.0001,beta_end=0.02". */
 DUET_NODISCARD duet_status duet_choice_spell(const duet_choice *choice, char out[DUET_TEXT_SIZE]);
 
-/* Means since the last line of loss.csv. */
+/* Mean values since the last line of loss.csv. */
 typedef struct duet_curve {
     double begun; /* clock */
     int64_t steps;
@@ -41,7 +40,7 @@ typedef struct duet_trainer {
     const char *run;
     /* the kernels of the run, from its first step to its last; NULL = by rule */
     const duet_tuning *tuning;
-    duet_train_options options; /* nothing left open: arch, size and budget are filled in */
+    duet_train_options options; /* complete options: arch, size and budget are filled in */
     char created[32];           /* UTC, of run.json */
 
     duet_choice predict, task_choice, optim_choice, lr_choice;
@@ -50,7 +49,7 @@ typedef struct duet_trainer {
     const duet_lr *lr;
     duet_noise *noise;
     duet_model *model; /* raw weights */
-    duet_model *ema;   /* their average: what is saved as the model */
+    duet_model *ema;   /* their EMA, which is saved as the model */
     duet_task_setup setup;
     duet_view view; /* training rows */
     duet_loader *loader;
@@ -60,21 +59,21 @@ typedef struct duet_trainer {
     duet_optim_tile *tiles;
     int64_t tile_count, tile_capacity;
     double *tile_sums;                 /* [tile_count] */
-    float *moment[DUET_OPTIM_MOMENTS]; /* blocks laid out as the parameters */
+    float *moment[DUET_OPTIM_MOMENTS]; /* blocks laid out like the parameters */
     float *gradient; /* sum over the parts of a batch; NULL = one part, the session has it */
-    float *scratch, *row_loss; /* of the task; [batch] */
+    float *scratch, *row_loss; /* inputs of the task; [batch] */
     int64_t *row_t;            /* [batch] */
 
-    int64_t steps, total;    /* done; wanted, 0 = not known yet */
-    double seconds, started; /* spent before this call; clock when it began to train */
+    int64_t steps, total;    /* steps done; steps in all, 0 = not known yet */
+    double seconds, started; /* seconds spent before this call; clock at the start of training */
     float *losses;           /* [steps] */
     int64_t loss_capacity;
     int64_t saved;        /* steps at the last checkpoint, -1 = none */
     double saved_at;      /* clock */
-    int64_t measure_step; /* where the speed is measured from; -1 = not yet */
+    int64_t measure_step; /* step from which the speed is measured; -1 = not yet */
     double measure_seconds;
     duet_curve curve;
-    bool began; /* run.json is this call's; a refused resume leaves it as it was */
+    bool began; /* run.json belongs to this call; a refused resume leaves it unchanged */
     bool interrupted;
 } duet_trainer;
 
@@ -86,21 +85,22 @@ double duet_trainer_final_loss(const duet_trainer *trainer); /* mean of the last
 
 /* ---- loop.c ---- */
 DUET_NODISCARD duet_status duet_trainer_loop(duet_trainer *trainer);
-/* One batch of the open loader: noise, gradients, clipping, optimiser, average, curve. */
+/* Trains on one mini-batch of the open loader: noise, gradients, clipping, optimiser, EMA,
+ * curve. */
 DUET_NODISCARD duet_status duet_trainer_step(duet_trainer *trainer);
 /* Steps that the budget in steps and images allows, 0 = no such budget. */
 int64_t duet_budget_steps(const duet_train_options *options);
 
 /* ---- ema.c ---- */
 double duet_ema_decay(double decay, int64_t step);
-/* Weights are averaged, states and constants copied. */
+/* Weights are averaged; states and constants are copied. */
 void duet_ema_update(duet_params *ema, const duet_params *params, double decay, int threads);
 
 /* ---- checkpoint.c ---- */
 DUET_NODISCARD duet_status duet_checkpoint_save(duet_trainer *trainer);
-/* Goes on from the newest good state; *found is false when the folder has none. */
+/* Continues from the newest valid state; *found is false where the folder has none. */
 DUET_NODISCARD duet_status duet_checkpoint_load(duet_trainer *trainer, bool *found);
-/* Is there any state file? */
+/* Whether there is any state file. */
 DUET_NODISCARD duet_status duet_checkpoint_any(const char *run, bool *found);
 
 /* ---- run_file.c ---- */
@@ -110,29 +110,30 @@ struct json_t *duet_settings_json(const duet_train_options *options); /* every p
  * that is not UTF-8). */
 DUET_NODISCARD duet_status duet_json_text(char **out, const struct json_t *root, bool indent);
 DUET_NODISCARD duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status);
-/* In the run folder, where the run's kernels come from a table. */
+/* Writes the table of the run's kernels into the run folder, where there is one. */
 #define DUET_RUN_TUNING "tuning.json"
-/* The hash of the table that the run's kernels come from, by run.json; 0 = from none. */
+/* The hash of the table of the run's kernels in run.json; 0 = no table. */
 DUET_NODISCARD duet_status duet_run_file_tuning(const char *run, uint64_t *out);
-void duet_run_file_created(char out[32], const char *run); /* of the run.json there, else now */
+void duet_run_file_created(char out[32],
+                           const char *run); /* of the run.json in the folder, else now */
 
 /* ---- curve.c ---- */
-/* Writes the header, or keeps what is there up to and with step `steps`. */
+/* Writes the header, or keeps the lines up to and including step `steps`. */
 DUET_NODISCARD duet_status duet_curve_begin(duet_trainer *trainer);
 void duet_curve_add(duet_trainer *trainer, double loss, double grad_norm);
 DUET_NODISCARD duet_status duet_curve_flush(duet_trainer *trainer);
 
 /* ---- pictures.c ---- */
 extern const int64_t duet_denoise_t[6];
-int duet_denoise_t_count(const duet_noise *noise); /* those below the schedule's end */
+int duet_denoise_t_count(const duet_noise *noise); /* levels within the schedule */
 DUET_NODISCARD duet_status duet_picture_real(duet_trainer *trainer);
 DUET_NODISCARD duet_status duet_picture_denoise(duet_trainer *trainer);
 
 /* ---- preset.c ---- */
-/* The side images of this data set are brought to: its smaller side, to a multiple of 4, at most
- * 64. */
+/* The side to which the images of this data set are scaled: their smaller side, rounded to a
+ * multiple of 4, at most 64. */
 int64_t duet_preset_size(const duet_dataset_info *info);
-/* The architecture for images of this size: spec of the family `arch`. */
+/* The default architecture for images of this size, as a spec of the family `arch`. */
 void duet_preset_arch(char out[DUET_TEXT_SIZE], int64_t size, int channels);
 
 #endif

@@ -67,7 +67,7 @@ ok info run --plan --batch 2 --threads 1
 silent
 says '  tuned'
 
-wrong 1 'exact results leave no choice' bench --tune --exact --networks fashion-mnist
+wrong 1 'exact results allow no choice' bench --tune --exact --networks fashion-mnist
 wrong 1 'nothing to tune' bench --tune --networks adm-256 --works train
 wrong 1 "no network 'cifra'; did you mean 'cifar'?" bench --tune --networks cifra
 wrong 2 '--model needs --tune' bench --model run

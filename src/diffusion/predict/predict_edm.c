@@ -4,7 +4,7 @@
  *   x0 = s^2/(d^2+s^2) z + d s/sqrt(sigma^2+s^2) F,   eps = (z - x0)/sigma
  *   target F = sqrt(sigma^2+s^2) (d^2 x0 - s^2 sigma eps) / (d s (d^2+s^2))
  * EDM has low = 0; consistency models (Song et al. 2023, appendix C) have the lowest level there,
- * where x0 is the picture as it is. Channels behind the first C are not read. */
+ * where x0 is the image itself. Channels after the first C are not read. */
 #include <math.h>
 
 #include "diffusion/denoiser.h"
@@ -17,7 +17,7 @@ static const duet_param rows[] = {
     DUET_FLOAT(edm_options, data, "0.5", 1e-6, 1e6, "standard deviation of the images"),
     DUET_FLOAT(edm_options, low, "0", 0, 1e6, "lowest level of a consistency model")};
 
-/* What the formulas share at one level. */
+/* The coefficients of the formulas at one level. */
 typedef struct scales {
     double s, sigma, d, root, whole; /* root = sqrt(sigma^2+s^2), whole = d^2+s^2 */
 } scales;
@@ -38,7 +38,7 @@ static void decode(const void *options, const float *raw, int64_t out_channels, 
     const scales k = at(options, level);
     const double part = k.sigma > 0.0                               ? k.d / k.sigma
                         : ((const edm_options *)options)->low > 0.0 ? 0.0
-                                                                    : 1.0; /* its limit */
+                                                                    : 1.0; /* the limit */
     for (int64_t i = 0; i < count; i++) {
         for (int64_t c = 0; c < channels; c++) {
             const double z = (double)x[i * channels + c] / level.alpha,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The network predicts the noise (Ho et al. 2020, equation 14):
  *   target = eps,   x0 = (x_t - sigma eps) / alpha
- * Channels behind the first C (learned variances of guided-diffusion) are not read. */
+ * Channels after the first C (the learned variances of guided-diffusion) are not read. */
 #include <string.h>
 
 #include "diffusion/denoiser.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The network predicts the velocity (Salimans and Ho 2022, appendix D), for variance preserving
+ * The network predicts the velocity (Salimans and Ho 2022, appendix D), for variance-preserving
  * noise, alpha^2 + sigma^2 = 1:
  *   target v = alpha eps - sigma x0,   x0 = alpha x_t - sigma v,   eps = sigma x_t + alpha v
- * Channels behind the first C are not read. */
+ * Channels after the first C are not read. */
 #include "diffusion/denoiser.h"
 
 static void decode(const void *options, const float *raw, int64_t out_channels, const float *x,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The network predicts the clean image:
  *   target = x0,   eps = (x_t - alpha x0) / sigma (0 where there is no noise)
- * Channels behind the first C are not read. */
+ * Channels after the first C are not read. */
 #include <string.h>
 
 #include "diffusion/denoiser.h"

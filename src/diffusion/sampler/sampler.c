@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The family `sampler` and the loop its members share. The state stays in double precision; the
- * network sees it rounded to f32 and only its x0 is used, because eps = (x - alpha x0) / sigma
- * keeps more digits than the reverse. A row is moved by one thread and draws its own noise, so rows
- * do not depend on each other. */
+ * network sees it rounded to f32 and only its x0 is used, because computing eps = (x - alpha x0) /
+ * sigma loses fewer digits than the reverse. A row is updated by one thread and draws its own
+ * noise, so that rows do not depend on each other. */
 #include "diffusion/sampler/sampler.h"
 
 #include "base/error.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Consistency models' sampling in one or a few steps (Song et al. 2023, algorithm 1): the network
- * leaps to the clean image, noise is added again, less each time:
+ * maps to the clean image, then noise is added again, less each time:
  *   x_s = alpha_s x0 + sqrt(sigma_s^2 - low^2) noise,   x = x0 at the end
- * `low` is the lowest level, at which the network leaves the picture as it is. */
+ * `low` is the lowest level, at which the network is the identity. */
 #include <math.h>
 
 #include "base/error.h"
@@ -30,12 +30,12 @@ static void rule(const void *options, const duet_sampler_move *move, double *x, 
         x[i] = move->next.alpha * (double)x0[i] + (noise != NULL ? spread * (double)noise[i] : 0.0);
 }
 
-/* The levels are spread evenly over the schedule, but without its lowest: noise is not added for a
- * leap over nothing. */
+/* The levels are spread evenly over the schedule, but without its lowest, at which a step would
+ * change nothing. */
 static duet_status run(const void *options, duet_sampler_state *state) {
     const consistency_options *o = options;
     if (o->steps >= state->noise->steps)
-        return duet_fail(DUET_ARG, "%lld leaps asked for, the noise schedule has %lld levels",
+        return duet_fail(DUET_ARG, "%lld steps are impossible with a noise schedule of %lld levels",
                          (long long)o->steps, (long long)state->noise->steps);
     return duet_sampler_walk(state, o->steps, o->steps + 1, o->clip, o->steps > 1, rule, options);
 }

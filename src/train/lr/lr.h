@@ -8,14 +8,14 @@
 
 typedef struct duet_lr {
     duet_entry info;
-    /* Factor of step 0, 1, …; total is 0 while it is not known yet (a budget in minutes before its
-     * speed is measured). */
+    /* The factor at step 0, 1, …; total is 0 as long as it is unknown (a budget in minutes before
+     * the speed is measured). */
     double (*factor)(const void *options, int64_t step, int64_t total);
 } duet_lr;
 extern const duet_family duet_family_lr;
 
-/* Linear warm-up: (step+1)/warmup below `warmup` steps, 1 behind. At most a tenth of the training
- * is warm-up. */
+/* Linear warm-up: (step+1)/warmup in the first `warmup` steps, 1 after them. At most a tenth of the
+ * training is warm-up. */
 double duet_lr_warmup(int64_t warmup, int64_t step, int64_t total);
 int64_t duet_lr_warmup_steps(int64_t warmup, int64_t total);
 

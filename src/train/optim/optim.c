@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The family `optim`: optimisers, and what is measured of gradients before a step. */
+ * The family `optim`: optimisers, and the norm and finiteness of gradients before a step. */
 #include "train/optim/optim.h"
 
 #include <math.h>

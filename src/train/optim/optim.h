@@ -19,12 +19,12 @@ typedef struct duet_optim_tile {
 
 typedef struct duet_optim_call {
     float *weight;        /* parameter block */
-    float *const *moment; /* `moments` blocks laid out like it, zero at first */
+    float *const *moment; /* `moments` blocks laid out like it, initially zero */
     const float *grad;    /* gradient block */
     const duet_optim_tile *tiles;
     int64_t tile_count;
     double factor;     /* of the learning-rate rule */
-    double grad_scale; /* of clipping; 1 = none */
+    double grad_scale; /* factor of gradient clipping; 1 = none */
     int64_t step;      /* 1, 2, … */
     int threads;
 } duet_optim_call;
@@ -38,11 +38,11 @@ typedef struct duet_optim {
 } duet_optim;
 extern const duet_family duet_family_optim;
 
-/* Euclidean norm of all gradients: a double sum a tile, then over the tiles in order.
+/* Euclidean norm of all gradients: a sum in double per tile, then over the tiles in order.
  * sums[tile_count] is scratch. */
 double duet_optim_norm(const float *grad, const duet_optim_tile *tiles, int64_t count, double *sums,
                        int threads);
-/* Index of the first of count values that is NaN or infinite, -1 when there is none. */
+/* Index of the first of `count` values that is NaN or infinite; -1 where there is none. */
 int64_t duet_optim_first_bad(const float *x, int64_t count);
 
 #endif

@@ -3,8 +3,8 @@
  * times the lr factor
  *   m = b1 m + (1-b1) g          v = b2 v + (1-b2) g^2
  *   w = w - r decay w - r (m / (1-b1^k)) / (sqrt(v / (1-b2^k)) + eps)
- * Only tensors of rank >= 2 decay: gains and biases have no scale to be kept small. f32 element by
- * element, so the result does not depend on threads. */
+ * Weight decay applies only to tensors of rank >= 2, not to gains and biases. Computed in f32
+ * element by element, so that the result does not depend on the threads. */
 #include <math.h>
 
 #include "train/optim/optim.h"

@@ -3,8 +3,8 @@
  *   x0 + sigma_t eps, loss = mean (output - target(x0, eps, t))^2 over the first C channels of the
  *   output.
  * Row at position p of the run (counted over all epochs): t from stream "t" at p, eps from stream
- * "noise" at p under the seed of the stream "train", so that it is not the noise readers and
- * samplers give image p. */
+ * "noise" at p under the seed of the stream "train", so that it differs from the noise that readers
+ * and samplers give image p. */
 #include <string.h>
 
 #include "base/error.h"
@@ -63,7 +63,7 @@ static duet_status feed(const void *options, const duet_task_setup *setup, const
     if (x == NULL || target == NULL)
         return duet_fail(DUET_FORMAT, "the plan of the loss does not read its images");
     if (batch->count != rows) {
-        return duet_fail(DUET_SHAPE, "a batch of %lld rows came, the plan takes %lld",
+        return duet_fail(DUET_SHAPE, "the batch has %lld rows, but the plan takes %lld",
                          (long long)batch->count, (long long)rows);
     }
 #pragma omp parallel for schedule(static) num_threads(setup->threads)

@@ -316,7 +316,7 @@ static void steps_together_are_steps_alone(void **unused) {
     assert_true(work.computed == 3 * ROWS - 3 && work.cached == 3);
     s.options.reader.times = (duet_int_list){.count = 2, .v = {7, 7}};
     duet_feature_set *set = NULL;
-    FAILS(DUET_ARG, "t 7 is there twice",
+    FAILS(DUET_ARG, "t 7 is given twice",
           duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
     end(&s);
 }

@@ -337,7 +337,7 @@ static void refuses_what_is_not_there(void **unused) {
     duet_model *model = make_model(ctx, TINY_ARCH, 6);
     duet_reader *reader = NULL;
     duet_reader_options options = {.t = 100, .taps = {.count = 1, .v = {5}}, .batch = 2};
-    FAILS(DUET_ARG, "t is 100; the model's noise has steps 0 to 99",
+    FAILS(DUET_ARG, "t is 100; the levels of the model's noise are 0 to 99",
           duet_reader_new(ctx, &reader, model, &options));
     options.t = -2;
     FAILS(DUET_ARG, "t is -2", duet_reader_new(ctx, &reader, model, &options));

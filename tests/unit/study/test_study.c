@@ -344,7 +344,7 @@ static void probe_does_what_it_is_told(void **unused) {
     duet_probe_result_free(&a);
     duet_probe_result_free(&b);
     options.train_rows = 5;
-    FAILS(DUET_ARG, "5 images; too few to hold some out",
+    FAILS(DUET_ARG, "5 images, which are too few to hold some out",
           duet_probe(ctx, &a, model, dataset, &options, inside));
     duet_dataset_close(dataset);
     dataset = open_data("synth:size=8,classes=3,train=90,test=0");
