@@ -16,7 +16,7 @@ static json_t *recommendation_json(const duet_recommendation *r) {
                      r->pool, "val_top1", r->top1, "strength", r->strength, "data", r->data);
 }
 
-/* NULL where the colours are not changed: nothing is written then. */
+/* NULL where mean and deviation are not set; then nothing is written. */
 static json_t *colours_json(const double values[3]) {
     if (values[0] <= 0.0 && values[1] <= 0.0 && values[2] <= 0.0) return NULL;
     return json_pack("[f,f,f]", values[0], values[1], values[2]);
@@ -98,7 +98,8 @@ duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena
     if (!json_is_object(root)) {
         const bool other = root != NULL;
         json_decref(root);
-        return duet_fail(DUET_FORMAT, "the card is not JSON: %s", other ? "no object" : error.text);
+        return other ? duet_fail(DUET_FORMAT, "the card is not a JSON object")
+                     : duet_fail(DUET_FORMAT, "the card is not JSON: %s", error.text);
     }
     const char *format = json_string_value(json_object_get(root, "format"));
     if (format != NULL && strcmp(format, FORMAT) != 0) {

@@ -13,7 +13,7 @@
  * architecture's options as spec text. */
 DUET_NODISCARD duet_status duet_card_print(char **out, const duet_card *card, const char *config);
 void duet_card_text_free(char *text);
-bool duet_card_takes(const char *text); /* is it UTF-8? */
+bool duet_card_takes(const char *text); /* whether it is UTF-8 */
 /* Strings of class names come from the arena. config: 1024 bytes. Unknown keys are ignored, missing
  * ones keep defaults. */
 DUET_NODISCARD duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena,

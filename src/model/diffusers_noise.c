@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * model/diffusers_noise.c: diffusers' schedulers and duet's schedules of noise. Most are of
- * variances (`beta_schedule`), whatever they sample with; CMStochasticIterativeScheduler is of
- * consistency models. Keys that are missing have the library's defaults, as there. */
+ * model/diffusers_noise.c: diffusers' schedulers and duet's schedules of noise. Most describe the
+ * noise by betas (`beta_schedule`), whatever their sampler is; CMStochasticIterativeScheduler
+ * belongs to consistency models. Missing keys have the defaults of the library. */
 #include "model/diffusers_noise.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define CONSISTENCY "CMStochasticIterativeScheduler"
 
-/* prediction_type and predict */
+/* pairs of prediction_type and predict */
 static const struct {
     const char *theirs, *ours;
 } predictions[] = {{"epsilon", "eps"}, {"sample", "x0"}, {"v_prediction", "v"}};
@@ -28,7 +28,7 @@ const char *duet_diffusers_text(const json_t *root, const char *key, const char 
 
 /* ---- reading ---- */
 
-/* A key that is missing has the library's default, which is then assumed. */
+/* A missing key has the default of the library, which is then assumed. */
 static double number(duet_guess *guess, const json_t *root, const char *key, double usual) {
     const json_t *const value = json_object_get(root, key);
     if (value == NULL || json_is_null(value)) duet_foreign_assume(guess, "%s (%g)", key, usual);
@@ -41,7 +41,7 @@ static const char *word(duet_guess *guess, const json_t *root, const char *key, 
     return duet_diffusers_text(root, key, usual);
 }
 
-/* NaN stands as a text there. */
+/* NaN is a text there. */
 static duet_status check_numbers(const json_t *root) {
     static const char *const keys[] = {"beta_start", "beta_end",  "num_train_timesteps",
                                        "sigma_min",  "sigma_max", "sigma_data",
@@ -49,12 +49,12 @@ static duet_status check_numbers(const json_t *root) {
     for (int i = 0; i < DUET_COUNT(keys); i++) {
         const json_t *const value = json_object_get(root, keys[i]);
         if (value != NULL && !json_is_null(value) && !json_is_number(value))
-            return duet_fail(DUET_FORMAT, "%s of the scheduler is no number", keys[i]);
+            return duet_fail(DUET_FORMAT, "%s of the scheduler is not a number", keys[i]);
     }
     return DUET_OK;
 }
 
-/* Before version 0.8 the library had predict_epsilon for it. */
+/* Before version 0.8 the library had the key predict_epsilon instead. */
 static duet_status read_prediction(duet_guess *guess, const json_t *root) {
     const json_t *const older = json_object_get(root, "predict_epsilon");
     const bool old =
@@ -69,7 +69,8 @@ static duet_status read_prediction(duet_guess *guess, const json_t *root) {
     return duet_fail(DUET_UNSUPPORTED, "prediction_type '%s' is not run by this version", predict);
 }
 
-/* duet's `linear` is told for 1000 steps, theirs for the steps there are. */
+/* The betas of duet's `linear` are those of 1000 steps, theirs those of the actual number of
+ * steps. */
 static duet_status read_betas(duet_guess *guess, const json_t *root) {
     const char *const kind = word(guess, root, "beta_schedule", "linear");
     const bool cosine = strcmp(kind, "squaredcos_cap_v2") == 0;
@@ -95,8 +96,8 @@ static duet_status read_betas(duet_guess *guess, const json_t *root) {
     return read_prediction(guess, root);
 }
 
-/* Its num_train_timesteps is the last of the training's curriculum, no property of the network,
- * which takes every level. */
+/* Its num_train_timesteps is the last one of the training's curriculum and not a property of the
+ * network, which takes every level. */
 static duet_status read_consistency(duet_guess *guess, const json_t *root) {
     const double low = number(guess, root, "sigma_min", 0.002),
                  high = number(guess, root, "sigma_max", 80), rho = number(guess, root, "rho", 7),
@@ -147,7 +148,7 @@ static duet_status write_betas(json_t **out, const duet_model *model, const char
     if (!linear && !scaled && !sigmoid && !cosine)
         return duet_fail(
             DUET_UNSUPPORTED,
-            "its noise '%s' is none of DDPMScheduler's (linear, scaled_linear, sigmoid, cosine)",
+            "its noise '%s' is not one of DDPMScheduler's (linear, scaled_linear, sigmoid, cosine)",
             noise);
     if (cosine &&
         (option(noise, "offset=", 0.008) != 0.008 || option(noise, "most=", 0.999) != 0.999))
@@ -186,5 +187,6 @@ duet_status duet_diffusers_write_noise(json_t **out, const duet_model *model) {
             return write_betas(out, model, predictions[i].theirs);
     return duet_fail(
         DUET_UNSUPPORTED,
-        "its prediction '%s' is none of DDPMScheduler's (epsilon, sample, v_prediction)", predict);
+        "its prediction '%s' is not one of DDPMScheduler's (epsilon, sample, v_prediction)",
+        predict);
 }

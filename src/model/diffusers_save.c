@@ -18,14 +18,14 @@ static duet_status write_json(json_t *root, const char *folder, const char *name
     char *const text =
         root != NULL ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     duet_status status = text != NULL ? duet_path_join(path, folder, name)
-                                      : duet_fail(DUET_NO_MEMORY, "no memory for '%s'", name);
+                                      : duet_fail(DUET_NO_MEMORY, "out of memory for '%s'", name);
     if (status == DUET_OK) status = duet_file_write(path, text, (int64_t)strlen(text));
     duet_card_text_free(text);
     json_decref(root);
     return status;
 }
 
-/* "conv/attn" as the library's types. */
+/* Converts "conv/attn" to the types of the library. */
 static json_t *types(const char *words, bool up) {
     json_t *const list = json_array();
     while (*words) {
@@ -71,7 +71,8 @@ duet_status duet_model_save_folder(const duet_model *model, const char *folder, 
     char network[DUET_PATH_SIZE], schedule[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
     json_t *scheduler = NULL;
     if (model->arch != &duet_arch_diffusers_unet)
-        return duet_fail(DUET_UNSUPPORTED, "a network of the architecture '%s' is no UNet2DModel",
+        return duet_fail(DUET_UNSUPPORTED,
+                         "a network of the architecture '%s' is not a UNet2DModel",
                          model->card.arch);
     DUET_TRY(duet_path_join(network, folder, "unet"));
     DUET_TRY(duet_path_join(schedule, folder, "scheduler"));

@@ -13,7 +13,7 @@
 
 enum { MOST_CONFIG = 1 << 20 };
 
-/* Whole files before parts, safetensors before pickles, full precision before half. */
+/* Whole files are preferred to parts, safetensors to pickles, full precision to half. */
 static const char *const names[] = {"diffusion_pytorch_model.safetensors",
                                     "diffusion_pytorch_model.safetensors.index.json",
                                     "diffusion_pytorch_model.bin",
@@ -45,7 +45,8 @@ static bool is_usual(const char *name) {
     return false;
 }
 
-/* Part K of N of a file: "x-00001-of-00003.safetensors" gives "x.safetensors.index.json". */
+/* The list of a file that is part K of N: "x-00001-of-00003.safetensors" gives
+ * "x.safetensors.index.json". */
 static bool is_part(char list[DUET_PATH_SIZE], const char *path, int *part, int *parts) {
     const size_t form = strlen("-00001-of-00003");
     const char *const dot = strrchr(path, '.');
@@ -57,8 +58,8 @@ static bool is_part(char list[DUET_PATH_SIZE], const char *path, int *part, int 
            DUET_PATH_SIZE;
 }
 
-/* Whose a config.json is: diffusers' has _class_name, timm's architecture, transformers' a list of
- * them. Damaged ones are for who reads them in full to name: they count as diffusers'. */
+/* The program of a config.json: diffusers' has _class_name, timm's architecture, transformers' a
+ * list of architectures. Damaged ones count as diffusers', whose reader then names the damage. */
 static bool is_diffusers(const char *folder, char program[64]) {
     char path[DUET_PATH_SIZE];
     json_t *root = NULL;
@@ -83,7 +84,7 @@ static bool is_diffusers(const char *folder, char program[64]) {
     return theirs;
 }
 
-/* The network of a pipeline: the averaged one where there are both, unless another is wanted. */
+/* The network of a pipeline: the averaged one where there are both, unless the other is wanted. */
 static bool in_pipeline(duet_place *out, const char *folder, const char *weights) {
     static const char *const parts[] = {"unet_ema", "unet"};
     char path[DUET_PATH_SIZE], inner[2][DUET_PATH_SIZE];
@@ -113,7 +114,8 @@ static duet_status find_file(duet_place *out, const char *path) {
     (void)duet_copy_text(out->folder, sizeof out->folder, folder);
     if (is_diffusers(folder, out->program))
         (void)duet_copy_text(out->network, sizeof out->network, folder);
-    if (!is_usual(duet_path_base(out->file))) out->program[0] = '\0'; /* by chance beside it */
+    if (!is_usual(duet_path_base(out->file)))
+        out->program[0] = '\0'; /* it lies beside it by chance */
     return DUET_OK;
 }
 

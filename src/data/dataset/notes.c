@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * data/dataset/notes.c: what a set leaves out and what was decided about it, counted by reason. */
+ * data/dataset/notes.c: what a data set leaves out and what was decided about it, counted by
+ * reason. */
 #include <stdio.h>
 #include <string.h>
 
@@ -38,7 +39,7 @@ static void count_up(duet_arena *arena, note_list *list, const duet_dataset_note
     at->example = duet_utf8_shown(arena, one->example);
     at->advice = duet_arena_text(arena, one->advice);
     if (at->reason == NULL || at->example == NULL || at->advice == NULL)
-        list->count--; /* the arena keeps its failure */
+        list->count--; /* the arena remembers its failure */
 }
 
 static struct duet_notes *notes_of(duet_dataset *dataset) {

@@ -99,7 +99,7 @@ static void card_takes_what_is_there(void **unused) {
     assert_false(card.recommended.valid);
     FAILS(DUET_FORMAT, "the card is not JSON", duet_card_parse(&card, config, arena, ""));
     FAILS(DUET_FORMAT, "the card is not JSON", duet_card_parse(&card, config, arena, "{\"arch\":"));
-    FAILS(DUET_FORMAT, "no object", duet_card_parse(&card, config, arena, "[1]"));
+    FAILS(DUET_FORMAT, "not a JSON object", duet_card_parse(&card, config, arena, "[1]"));
     FAILS(DUET_FORMAT, "duplicate",
           duet_card_parse(&card, config, arena, "{\"arch\":\"a\",\"arch\":\"b\"}"));
     duet_arena_free(arena);
