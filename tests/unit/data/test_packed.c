@@ -267,7 +267,7 @@ static void packed_sets_come_back(void **state) {
     }
     OK(duet_path_join(path, folder, "x.rar"));
     FAILS(DUET_ARG, "end it in .zip", duet_dataset_pack(NULL, set, DUET_TRAIN, 0, path, NULL));
-    FAILS(DUET_ARG, "split val of", duet_dataset_pack(NULL, set, DUET_VAL, 0, path, NULL));
+    FAILS(DUET_ARG, "no rows in split val", duet_dataset_pack(NULL, set, DUET_VAL, 0, path, NULL));
     duet_dataset_close(set);
 }
 
