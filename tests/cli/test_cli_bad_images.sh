@@ -79,19 +79,19 @@ cmp -s plain.npz skip.npz || fail '--on-bad skip changes features of a sound set
 
 # classes by name: the model has five outputs without names
 vit=$golden/vit_torchvision.pt
-wrong 1 'name the outputs: --classes FILE' classify "$vit" --data good
+wrong 1 'name the outputs with --classes FILE' classify "$vit" --data good
 printf 'Two\nthree\nfour\nONE\nfive\n\n' >names
 ok classify "$vit" --data good --classes names --json
 tr -d ' \n' <"$top/out" | grep -q '"classes":2,"outputs":5,"matched":2,"matched_by":"name","rows_not_measured":0' ||
     fail "classes by name: $(cat "$top/out")"
 printf 'two\nthree\nfour\nsix\nfive\n' >names
 ok classify "$vit" --data good --classes names --json
-grep -qF "('one'): their 3 rows are not measured" "$top/err" || fail "what does not match is not told: $(cat "$top/err")"
+grep -qF "('one'): their 3 rows are left out" "$top/err" || fail "what does not match is not told: $(cat "$top/err")"
 grep -q '"rows": 3' "$top/out" || fail "rows of a part: $(cat "$top/out")"
 printf 'a\nb\nc\nd\ne\n' >names
 wrong 1 "none of the 2 classes of data set 'good'" classify "$vit" --data good --classes names
 printf 'a\nb\n' >names
-wrong 1 "has 2 names, and the model 5 outputs" classify "$vit" --data good --classes names
+wrong 1 "has 2 names, but the model has 5 outputs" classify "$vit" --data good --classes names
 wrong 1 "this model has none" classify run --data good --classes names
 printf 'ash\noak\nelm\nfir\nyew\n' >names
 ok classify "$vit" good/test/one/21.png --classes names

@@ -91,7 +91,7 @@ grep -qF 'broken.jpg' "$top/err" || fail "features: the corrupt image is not nam
 # --out
 wrong 1 "'run' exists; choose another --out, or go on with --resume" $t --data "$data" --out run
 wrong 1 "'hello.txt' exists" $t --data "$data" --out hello.txt
-wrong 1 'should stand in does not exist' $t --data "$data" --out no/run
+wrong 1 'its parent folder does not exist' $t --data "$data" --out no/run
 wrong 1 "the folder 'no' of --out does not exist" sample run --out no/x.png
 wrong 1 "the folder 'no' of --out does not exist" features run --data "$data" --t 5 --tap 3 --pool 2 --out no/f.npz
 wrong 1 "'photos' is not empty" sample run --out photos

@@ -50,7 +50,7 @@ cmp -s first "$top/out" || fail "the exported transformer answers otherwise"
 ok probe vit.safetensors --data "$data" --tap 3 --pool 1 --seeds 1 --no-baselines --neighbours 0
 wrong 2 'give images, or --data' classify vit.safetensors
 wrong 1 'no classifier of its own' classify own.safetensors --data "$data"
-wrong 1 'recognises images and makes none' train --data "$data" --arch resnet:image_size=16,small=true,blocks=1/1 --steps 1 --out never
+wrong 1 'recognises images and cannot generate them' train --data "$data" --arch resnet:image_size=16,small=true,blocks=1/1 --steps 1 --out never
 printf '\200\002cos\nsystem\nX\002\000\000\000id\205R.' >evil.pt
 wrong 1 "a pickle, but not of PyTorch's tensors" info evil.pt
 head -c 3000 "$golden/vit_timm.pt" >cut.pt
@@ -72,7 +72,7 @@ if [ -d "$weights" ]; then
     resnet=$weights/resnet20-12fca82f.th
     ok info "$resnet"
     says resnet 'blocks=3/3/3' '10 classes' 'assumed'
-    wrong 1 'recognises images and makes none' sample "$resnet" --count 1 --out none.png
+    wrong 1 'recognises images and cannot generate them' sample "$resnet" --count 1 --out none.png
     if [ -d "$weights/../cifar10" ]; then
         ok classify "$resnet" --data "$weights/../cifar10" --json # README of the weights: 81.0 %
         object top1 top5 rows

@@ -38,5 +38,5 @@ for page in *.1; do
     fi
 done
 wrong 2 '--man takes one COMMAND' help --man ddim
-wrong 2 '--completion is for all' help --completion train
+wrong 2 '--completion covers all' help --completion train
 finish

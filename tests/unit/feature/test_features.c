@@ -532,7 +532,7 @@ static void a_table_has_rows_of_its_set_only(void **unused) {
         assert_true(table.index[0] == 12 && table.labels[1] == 3 % 3);
         duet_feature_table_free(&table);
         if (way == 0)
-            FAILS(DUET_ARG, "row 1 is not in the set",
+            FAILS(DUET_ARG, "row 1 is not in the feature set",
                   duet_feature_set_table(set, 0, &none, &table));
         duet_feature_set_close(set);
     }

@@ -357,7 +357,7 @@ static void refuses_what_is_not_there(void **unused) {
     options.pools.count = 0;
     float out[3 * 16], *into = out;
     OK(duet_reader_new(ctx, &reader, model, &options));
-    FAILS(DUET_ARG, "3 rows; the reader takes 1 to 2",
+    FAILS(DUET_ARG, "3 rows do not fit; the reader takes 1 to 2",
           duet_reader_run(reader, images, ids, 3, &into));
     FAILS(DUET_ARG, "0 rows", duet_reader_run(reader, images, ids, 0, &into));
     duet_reader_free(reader);

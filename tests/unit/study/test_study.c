@@ -424,7 +424,7 @@ static void classify_uses_the_head(void **unused) {
     FAILS(DUET_ARG, "trained on another model's features; run 'duet probe'",
           duet_classify(ctx, out, other, head, &card, paths, 3));
     card.pool = 1;
-    FAILS(DUET_SHAPE, "takes 32 features, tap 9 with pool 1 gives 8",
+    FAILS(DUET_SHAPE, "takes 32 features, but tap 9 with pool 1 gives 8",
           duet_classify(ctx, out, model, head, &card, paths, 3));
     card.tap = 99;
     FAILS(DUET_ARG, "no tap 99", duet_classify(ctx, out, model, head, &card, paths, 3));
