@@ -63,17 +63,17 @@ wrong 1 "did you mean 'synth'" data info synt
 # settings the model does not have
 f="features run --data $data --out f.npz"
 wrong 1 'no recommended setting' $f
-wrong 1 'has steps 0 to 999' $f --t 5000 --tap 3 --pool 2
+wrong 1 'noise are 0 to 999' $f --t 5000 --tap 3 --pool 2
 wrong 1 'taps 1 to 9' $f --t 5 --tap 55 --pool 2
 wrong 1 'larger than the map of tap 3, which is 8 x 8' $f --t 5 --tap 3 --pool 9
 wrong 2 'must be one of train|val|test' $f --t 5 --tap 3 --pool 2 --split tset
-wrong 1 "no 'val' split" $f --t 5 --tap 3 --pool 2 --split val
+wrong 1 "no split 'val'" $f --t 5 --tap 3 --pool 2 --split val
 wrong 1 'taps 1 to 9' sweep run --data "$data" --tap 3,99
 wrong 1 'larger than the map of every tap' sweep run --data "$data" --pool 50
-wrong 1 'has steps 0 to 999' sweep run --data "$data" --t 5000
+wrong 1 'noise are 0 to 999' sweep run --data "$data" --t 5000
 wrong 1 'give --t' sweep run --data "$data" --t ''
 wrong 1 'taps 1 to 9' probe run --data "$data" --t 5 --tap 77 --pool 2
 wrong 1 'larger than the map of tap 3' probe run --data "$data" --t 5 --tap 3 --pool 40
-wrong 1 'has steps 0 to 999' probe run --data "$data" --t 7000 --tap 3 --pool 2
+wrong 1 'noise are 0 to 999' probe run --data "$data" --t 7000 --tap 3 --pool 2
 wrong 1 'taps 1 to 9' info run --plan --tap 99
 finish
