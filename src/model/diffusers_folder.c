@@ -39,29 +39,42 @@ static duet_status put_kinds(duet_str *out, const json_t *list, const char *key)
     return duet_str_status(out);
 }
 
+static duet_status refuse_null(const char *key) {
+    return duet_fail(DUET_UNSUPPORTED,
+                     "%s is null in config.json, and diffusers gives null no meaning there; "
+                     "write its value",
+                     key);
+}
+
+/* Keys that are read only where they are missing, have one of two texts, or are null where that
+ * stands for "none" there. */
+static const struct {
+    const char *key, *text, *other;
+    bool null;
+} fixed[] = {{"time_embedding_type", "positional", "positional", false},
+             {"act_fn", "silu", "swish", false},
+             {"mid_block_type", "UNetMidBlock2D", "UNetMidBlock2D", false},
+             {"class_embed_type", "", "", true},
+             {"time_embedding_dim", "", "", true}};
+
 static duet_status refuse_foreign(const json_t *root) {
     const char *const name = duet_diffusers_text(root, "_class_name", "");
     if (strcmp(name, "UNet2DModel") != 0)
         return duet_fail(DUET_UNSUPPORTED,
                          "config.json is of '%s'; of diffusers only UNet2DModel is read", name);
-    if (strcmp(duet_diffusers_text(root, "time_embedding_type", "positional"), "positional") != 0)
-        return duet_fail(DUET_UNSUPPORTED, "time_embedding_type '%s' is not run by this version",
-                         duet_diffusers_text(root, "time_embedding_type", ""));
-    if (json_is_string(json_object_get(root, "class_embed_type")))
-        return duet_fail(DUET_UNSUPPORTED, "class_embed_type '%s' is not run by this version",
-                         duet_diffusers_text(root, "class_embed_type", ""));
-    if (strcmp(duet_diffusers_text(root, "act_fn", "silu"), "silu") != 0 &&
-        strcmp(duet_diffusers_text(root, "act_fn", "silu"), "swish") != 0)
-        return duet_fail(DUET_UNSUPPORTED, "act_fn '%s' is not run by this version",
-                         duet_diffusers_text(root, "act_fn", ""));
-    const json_t *const middle = json_object_get(root, "mid_block_type");
-    if (middle != NULL &&
-        strcmp(duet_diffusers_text(root, "mid_block_type", ""), "UNetMidBlock2D") != 0)
-        return duet_fail(DUET_UNSUPPORTED,
-                         "mid_block_type other than UNetMidBlock2D is not run by this version");
-    if (json_is_integer(json_object_get(root, "time_embedding_dim")))
-        return duet_fail(DUET_UNSUPPORTED, "time_embedding_dim is not read by this version");
-    return duet_diffusers_number(root, "mid_block_scale_factor", 1.0) == 1.0
+    for (int i = 0; i < DUET_COUNT(fixed); i++) {
+        const json_t *const value = json_object_get(root, fixed[i].key);
+        const char *const text = json_string_value(value);
+        char shown[48];
+        if (value == NULL || (json_is_null(value) && fixed[i].null)) continue;
+        if (text != NULL && (strcmp(text, fixed[i].text) == 0 || strcmp(text, fixed[i].other) == 0))
+            continue;
+        const size_t size = json_dumpb(value, shown, sizeof shown, JSON_ENCODE_ANY);
+        return duet_fail(DUET_UNSUPPORTED, "%s %.*s is not run by this version", fixed[i].key,
+                         (int)(size < sizeof shown ? size : sizeof shown), shown);
+    }
+    const json_t *const scale = json_object_get(root, "mid_block_scale_factor");
+    return scale == NULL || (json_is_number(scale) && json_number_value(scale) == 1.0)
                ? DUET_OK
                : duet_fail(DUET_UNSUPPORTED,
                            "mid_block_scale_factor other than 1 is not run by this version");
@@ -69,29 +82,30 @@ static duet_status refuse_foreign(const json_t *root) {
 
 typedef enum key_type { INTEGER, REAL, SWITCH, TEXT } key_type;
 
-/* Keys that are options of the architecture as they stand. told: the tensors would contradict a
- * default that is wrong, so that it need not be said. */
+/* Keys that are options of the architecture as they stand. null: what null means to the library;
+ * NULL = nothing, no network is built. told: the tensors would contradict a default that is wrong,
+ * so that it need not be said. */
 static const struct {
-    const char *key, *usual;
+    const char *key, *usual, *null;
     key_type type;
     bool told;
 } keys[] = {
-    {"in_channels", "3", INTEGER, true},
-    {"out_channels", "3", INTEGER, true},
-    {"layers_per_block", "2", INTEGER, true},
-    {"norm_num_groups", "32", INTEGER, false},
-    {"attn_norm_num_groups", "0", INTEGER, true},
-    {"downsample_padding", "1", INTEGER, false},
-    {"freq_shift", "0", INTEGER, false},
-    {"num_class_embeds", "0", INTEGER, true},
-    {"norm_eps", "1e-5", REAL, false},
-    {"dropout", "0", REAL, true},
-    {"flip_sin_to_cos", "true", SWITCH, false},
-    {"add_attention", "true", SWITCH, true},
-    {"center_input_sample", "false", SWITCH, false},
-    {"resnet_time_scale_shift", "default", TEXT, true},
-    {"downsample_type", "conv", TEXT, true},
-    {"upsample_type", "conv", TEXT, true},
+    {"in_channels", "3", NULL, INTEGER, true},
+    {"out_channels", "3", NULL, INTEGER, true},
+    {"layers_per_block", "2", NULL, INTEGER, true},
+    {"norm_num_groups", "32", NULL, INTEGER, false},
+    {"attn_norm_num_groups", "0", "0", INTEGER, true},
+    {"downsample_padding", "1", NULL, INTEGER, false},
+    {"freq_shift", "0", NULL, INTEGER, false},
+    {"num_class_embeds", "0", "0", INTEGER, true},
+    {"norm_eps", "1e-5", NULL, REAL, false},
+    {"dropout", "0", NULL, REAL, true},
+    {"flip_sin_to_cos", "true", "false", SWITCH, false},
+    {"add_attention", "true", "false", SWITCH, true},
+    {"center_input_sample", "false", "false", SWITCH, false},
+    {"resnet_time_scale_shift", "default", NULL, TEXT, true},
+    {"downsample_type", "conv", "conv", TEXT, true},
+    {"upsample_type", "conv", "conv", TEXT, true},
 };
 
 static duet_status put_value(duet_str *out, const json_t *value, key_type type, const char *key) {
@@ -118,12 +132,16 @@ static duet_status put_keys(duet_str *out, duet_guess *guess, const json_t *root
     for (int i = 0; i < DUET_COUNT(keys); i++) {
         const json_t *const value = json_object_get(root, keys[i].key);
         duet_str_format(out, ",%s=", keys[i].key);
-        if (value != NULL && !json_is_null(value)) {
+        if (json_is_null(value) && keys[i].null == NULL) return refuse_null(keys[i].key);
+        if (json_is_null(value)) {
+            duet_str_add(out, keys[i].null);
+        } else if (value != NULL) {
             DUET_TRY(put_value(out, value, keys[i].type, keys[i].key));
-            continue;
+        } else {
+            duet_str_add(out, keys[i].usual);
         }
-        duet_str_add(out, keys[i].usual);
-        if (!keys[i].told) duet_foreign_assume(guess, "%s (%s)", keys[i].key, keys[i].usual);
+        if (value == NULL && !keys[i].told)
+            duet_foreign_assume(guess, "%s (%s)", keys[i].key, keys[i].usual);
     }
     return DUET_OK;
 }
@@ -168,6 +186,7 @@ static duet_status put_heads(duet_str *out, duet_guess *guess, const json_t *roo
 /* Channels of the levels and their types, which the library has a default for too. */
 static duet_status put_levels(duet_str *out, const json_t *root) {
     const json_t *const channels = json_object_get(root, "block_out_channels");
+    if (json_is_null(channels)) return refuse_null("block_out_channels");
     if (channels == NULL && json_object_get(root, "down_block_types") == NULL &&
         json_object_get(root, "up_block_types") == NULL) {
         duet_str_add(out, ",block_out_channels=224/448/672/896,down_block_types=conv/attn/attn/"

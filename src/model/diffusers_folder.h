@@ -8,8 +8,9 @@
 #include "model/foreign.h"
 
 /* Options from config.json at guess->place, noise and prediction from scheduler_config.json where
- * there is one; keys that are missing or null have the library's defaults, which are then assumed.
- * DUET_UNSUPPORTED names what this version does not run. */
+ * there is one; keys that are missing have the library's defaults, which are then assumed. null is
+ * what it is to the library; where that is nothing it is refused by name. DUET_UNSUPPORTED names
+ * what this version does not run. */
 DUET_NODISCARD duet_status duet_diffusers_read(duet_guess *guess);
 
 #endif
