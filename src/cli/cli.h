@@ -143,7 +143,8 @@ typedef struct cli_step {
 duet_status cli_step_new(cli_step *out, duet_model *model, const char *path, const char *command);
 /* Rebuilds the report and prints where the results are. */
 duet_status cli_step_done(const cli_state *cli, const cli_step *step);
-/* Removes the files of a failed step; returns `status`. */
+/* Removes the files of a failed step, unless its result.json is there: then only the report, or
+ * what else follows it, has failed. Returns `status`. */
 duet_status cli_step_drop(const cli_step *step, duet_status status);
 
 /* The folder of cached features: `given`, else RUN/cache. fresh: the features in it are removed. */

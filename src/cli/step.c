@@ -101,6 +101,13 @@ void cli_remove_folder(const char *path) {
 
 duet_status cli_step_drop(const cli_step *step, duet_status status) {
     const char *mine = step->own_run ? step->run : step->folder;
+    char result[CLI_PATH], line[CLI_PATH + 64];
+    snprintf(result, sizeof result, "%.4000s/result.json", step->folder);
+    if (*step->folder && cli_exists(result)) {
+        snprintf(line, sizeof line, "the result is kept in '%s'", result);
+        cli_log(DUET_LOG_WARNING, line, NULL);
+        return status;
+    }
     if (*mine) cli_remove_folder(mine);
     if (step->own_run) rmdir("runs"); /* goes only when it is empty */
     return status;

@@ -65,10 +65,24 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
     return DUET_OK;
 }
 
-static duet_status remember(duet_model *model, const duet_sweep_result *result,
-                            const duet_dataset *dataset) {
+/* "recommended_in" of the result: the file of the model, or null. */
+static duet_status note(const char *path, const char *file) {
+    json_error_t error;
+    json_t *const root = json_load_file(path, 0, &error);
+    if (root == NULL) return cli_fail(DUET_IO, "cannot read '%s': %s", path, error.text);
+    json_object_set_new(root, "recommended_in", file != NULL ? cli_name(file) : json_null());
+    return cli_write_json(path, root);
+}
+
+/* The sweep is done and saved: where its best setting cannot be written into the model, that is
+ * said, and no failure. */
+static void remember(const cli_state *cli, duet_model *model, const duet_sweep_result *result,
+                     const duet_dataset *dataset, const char *saved) {
     duet_card *card = duet_model_card(model);
     const duet_sweep_row *best = &result->best;
+    const char *const file = duet_model_file(model);
+    char line[4 * CLI_PATH];
+    bool written = false;
     card->recommended = (duet_recommendation){.valid = true,
                                               .t = best->t,
                                               .tap = best->tap,
@@ -77,8 +91,21 @@ static duet_status remember(duet_model *model, const duet_sweep_result *result,
                                               .strength = best->strength};
     snprintf(card->recommended.data, sizeof card->recommended.data, "%s",
              duet_dataset_describe(dataset)->name);
-    return duet_model_foreign(model) ? DUET_OK
-                                     : duet_model_update_card(duet_model_path(model), card);
+    if (duet_model_foreign(model)) {
+        cli_say(cli,
+                "the setting is in '%s' only: a file of another program keeps no recommendation; "
+                "'duet export' it, and sweep that\n",
+                saved);
+    } else if (duet_model_update_card(file, card) == DUET_OK) {
+        cli_say(cli, "'%s' now recommends this setting\n", file);
+        written = true;
+    } else {
+        snprintf(line, sizeof line, "the setting is in '%.4000s' only, not in the model: %s", saved,
+                 duet_error_message());
+        cli_log(DUET_LOG_WARNING, line, NULL);
+    }
+    if (note(saved, written ? file : NULL) != DUET_OK)
+        cli_log(DUET_LOG_WARNING, cli_message(), NULL);
 }
 
 /* The number of rows of the model itself, without the baselines. */
@@ -89,12 +116,31 @@ static int64_t settings(const duet_sweep_result *result) {
     return count;
 }
 
+static void say_best(const cli_state *cli, const sweep_options *o,
+                     const duet_sweep_options *options, const duet_sweep_result *result) {
+    const int64_t count = settings(result);
+    char time_text[32];
+    cli_duration(time_text, result->seconds);
+    cli_say(cli, "best of %lld setting%s in %s: ", (long long)count, count == 1 ? "" : "s",
+            time_text);
+    cli_say_setting(cli, result->best.t, result->best.tap, result->best.pool);
+    cli_say(cli, ": %.2f %% on %lld validation rows\n", result->best.top1,
+            (long long)result->val_rows);
+    if (result->pools.count < o->pool.count)
+        cli_say(cli, "%.3g minutes were too short for all pools: of %d only the %d smallest\n",
+                o->minutes, o->pool.count, result->pools.count);
+    if (options->random_row)
+        cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n",
+                result->best_random.top1, result->pixels.top1);
+    cli_say_cached(cli, &result->features);
+}
+
 static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *model,
                          const duet_dataset *dataset) {
     duet_sweep_options options;
     duet_sweep_result result = {0};
     cli_step step;
-    char path[CLI_PATH], time_text[32];
+    char path[CLI_PATH];
     duet_status status = cli_check_setting(model, &o->tap, &o->pool);
     if (status == DUET_OK) status = cli_check_head(o->head);
     if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "sweep");
@@ -104,30 +150,13 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
     if (duet_model_recogniser(model)) options.t = (duet_int_list){.count = 1, .v = {-1}};
     if (status == DUET_OK) status = duet_sweep(cli->ctx, &result, model, dataset, &options);
     if (status == DUET_OK) status = duet_sweep_save(&result, &options, model, dataset, step.folder);
-    if (status == DUET_OK) status = remember(model, &result, dataset);
+    snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
     if (status == DUET_OK) {
-        const int64_t count = settings(&result);
-        cli_duration(time_text, result.seconds);
-        cli_say(cli, "best of %lld setting%s in %s: ", (long long)count, count == 1 ? "" : "s",
-                time_text);
-        cli_say_setting(cli, result.best.t, result.best.tap, result.best.pool);
-        cli_say(cli, ": %.2f %% on %lld validation rows\n", result.best.top1,
-                (long long)result.val_rows);
-        if (result.pools.count < o->pool.count)
-            cli_say(cli, "%.3g minutes were too short for all pools: of %d only the %d smallest\n",
-                    o->minutes, o->pool.count, result.pools.count);
-        if (options.random_row)
-            cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n",
-                    result.best_random.top1, result.pixels.top1);
-        cli_say_cached(cli, &result.features);
-        cli_say(cli, "%s\n",
-                duet_model_foreign(model) ? "a file of another program keeps no recommendation: "
-                                            "'duet export' it, and sweep that"
-                                          : "the model now recommends this setting");
+        say_best(cli, o, &options, &result);
+        remember(cli, model, &result, dataset, path);
         status = cli_step_done(cli, &step);
-        snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
-        cli_json_file(cli, path);
     }
+    if (status == DUET_OK) cli_json_file(cli, path);
     duet_sweep_result_free(&result);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
 }
@@ -157,7 +186,8 @@ const cli_cmd duet_cmd_sweep = {
              .params = DUET_TABLE(params, sweep_options)},
     .usage = "MODEL --data DATA [options]",
     .details =
-        "MODEL is a run folder or a model file; the best setting is written into the model.\n"
+        "MODEL is a run folder or a model file; the best setting is written into the model, where "
+        "that has a card and can be written.\n"
         "All settings come from one pass over the images; their features are kept in the run, so "
         "that a stopped sweep goes on\n"
         "where it was and a probe reads what a sweep has computed. Fits on rows of the training "
