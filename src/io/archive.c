@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "io/archive_cut.h"
 #include "io/kind.h"
 
 #define MAX_DEFLATED ((uint64_t)16 << 30)
@@ -22,10 +23,14 @@ duet_status duet_archive_open(zip_t **out, const char *path) {
         zip_error_init_with_code(&error, code);
         const char *const words = code == ZIP_ER_NOZIP ? duet_kind_of_file(path) : NULL;
         const bool other = words != NULL && strstr(words, "zip archive") == NULL;
+        char cut[400] = "";
+        if (!other) duet_archive_cut(cut, sizeof cut, path);
         const duet_status status =
             duet_fail(DUET_FORMAT, "%s: %s",
                       other ? "it is not a zip archive" : "damaged or cut-off zip archive",
-                      other ? words : zip_error_strerror(&error));
+                      other    ? words
+                      : cut[0] ? cut
+                               : zip_error_strerror(&error));
         zip_error_fini(&error);
         return status;
     }
@@ -136,7 +141,9 @@ duet_status duet_archive_read(zip_file_t *file, void *dst, int64_t count, const 
         if (n < 0)
             return duet_fail(DUET_FORMAT, "'%s' is damaged: %s", name,
                              zip_error_strerror(zip_file_get_error(file)));
-        if (n == 0) return duet_fail(DUET_FORMAT, "'%s' is cut off", name);
+        if (n == 0)
+            return duet_fail(DUET_FORMAT, "'%s' is cut off: %lld of %lld bytes are there", name,
+                             (long long)got, (long long)count);
         got += n;
     }
     return DUET_OK;

@@ -28,8 +28,11 @@ duet_status duet_pickle_damaged(const machine *m, const char *what) {
 
 duet_status duet_pickle_take(machine *m, int64_t count, const uint8_t **out) {
     if (count < 0 || count > m->size - m->at)
-        return duet_fail(DUET_FORMAT, "the pickle is cut off: %lld bytes are wanted at byte %lld",
-                         (long long)count, (long long)duet_pickle_place(m));
+        return duet_fail(DUET_FORMAT,
+                         "the pickle is cut off: %lld bytes are wanted at byte %lld, and %lld are "
+                         "there",
+                         (long long)count, (long long)duet_pickle_place(m),
+                         (long long)(m->size - m->at));
     *out = m->data + m->at;
     m->at += count;
     return DUET_OK;

@@ -32,9 +32,13 @@ static duet_status store_open(duet_store *store, const char *path) {
     store->mapped = s->map.mapped;
     duet_npy npy;
     int64_t text_at = 0, text_size = 0;
-    if (s->map.size < DUET_NPY_PREFIX) return duet_fail(DUET_FORMAT, "the header is cut off");
+    if (s->map.size < DUET_NPY_PREFIX)
+        return duet_fail(DUET_FORMAT, "the header is cut off: the file has %lld bytes, not %d",
+                         (long long)s->map.size, DUET_NPY_PREFIX);
     DUET_TRY(duet_npy_prefix(&text_at, &text_size, s->map.data, NAME));
-    if (s->map.size - text_at < text_size) return duet_fail(DUET_FORMAT, "the header is cut off");
+    if (s->map.size - text_at < text_size)
+        return duet_fail(DUET_FORMAT, "the header is cut off: the file has %lld bytes, not %lld",
+                         (long long)s->map.size, (long long)(text_at + text_size));
     DUET_TRY(duet_npy_parse(&npy, (const char *)s->map.data + text_at, text_size, NAME));
     s->data_at = text_at + text_size;
     s->fortran = npy.fortran && npy.shape.rank > 1;

@@ -100,8 +100,10 @@ static duet_status place_storages(storage *storages, const storage *ordered, int
                              "storage '%s' belongs to no tensor, so its size is not known",
                              found->key);
         if (s->map.size - at < 8)
-            return duet_fail(DUET_FORMAT, "the file is cut off at byte %lld, before storage '%s'",
-                             (long long)at, found->key);
+            return duet_fail(DUET_FORMAT,
+                             "the file is cut off before storage '%s': it has %lld bytes, and that "
+                             "begins at byte %lld",
+                             found->key, (long long)s->map.size, (long long)at);
         memcpy(&elements, s->map.data + at, sizeof elements);
         if (elements != found->elements)
             return duet_fail(DUET_FORMAT,
@@ -110,8 +112,10 @@ static duet_status place_storages(storage *storages, const storage *ordered, int
         found->at = at + 8;
         if (elements > (s->map.size - found->at) / found->size)
             return duet_fail(DUET_FORMAT,
-                             "the file is cut off in storage '%s', which begins at byte %lld",
-                             found->key, (long long)found->at);
+                             "the file is cut off: it has %lld bytes, but the %lld elements of "
+                             "storage '%s' begin at byte %lld and have %lld bytes each",
+                             (long long)s->map.size, (long long)elements, found->key,
+                             (long long)found->at, (long long)found->size);
         at = found->at + elements * found->size;
     }
     return at == s->map.size
