@@ -169,11 +169,17 @@ void duet_loader_close(duet_loader *loader);
 /* Writes a split as PNGs in order, scaled to size x size as duet_dataset_read does (0 = as they
  * are): a path that ends in .zip gets the format of EDM and StyleGAN (square images of one size,
  * labels in dataset.json), one that ends in .tar gets WebDataset's samples, spread over shards
- * where it has a range in braces ("x-{000..012}.tar"). The same set gives the same bytes. A zip is
- * assembled in memory. bad may be NULL. */
-DUET_NODISCARD duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset,
-                                             duet_split split, int64_t size, const char *path,
-                                             duet_bad_images *bad);
+ * where it has a range in braces ("x-{000..012}.tar"). Names of classes are written too ("classes"
+ * of dataset.json; shards: __meta__/classes.json). The same set gives the same bytes. A zip is
+ * assembled in memory. out and bad may be NULL. */
+typedef struct duet_pack_result {
+    int64_t images;         /* written */
+    int64_t greyed, opaque; /* of those: in colour, in a set of grey; transparent, over white now */
+    char first_greyed[256], first_opaque[256]; /* the name of one of them */
+} duet_pack_result;
+DUET_NODISCARD duet_status duet_dataset_pack(duet_context *ctx, duet_pack_result *out,
+                                             const duet_dataset *dataset, duet_split split,
+                                             int64_t size, const char *path, duet_bad_images *bad);
 
 /* u8 -> f32: x = v/127.5 - 1. */
 void duet_pixels_to_float(float *out, const uint8_t *in, int64_t count);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * data/pack.c: a split of a data set as one zip for EDM and StyleGAN, or as tar shards for
  * WebDataset (ustar: members NNNNNNNN.png and NNNNNNNN.cls, without times and owners, so that the
- * same set gives the same bytes). */
+ * same set gives the same bytes). Classes that have names take them along. */
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "data/bad_images.h"
+#include "data/classes.h"
 #include "data/dataset/dataset.h"
 #include "data/dataset/shard_names.h"
 #include "data/preprocess.h"
@@ -22,13 +24,26 @@ typedef struct pack {
     duet_split split;
     duet_preprocess how; /* 0 = unscaled */
     duet_bad_images *bad;
+    duet_pack_result *out;
+    char *classes; /* a JSON list of their names; NULL = they have none */
 } pack;
 
 static duet_status read_row(const pack *p, int64_t index, duet_image *out) {
     if (p->how.size == 0)
         return duet_dataset_read_as_is(p->dataset, p->split, index, p->how.channels, out);
     DUET_TRY(duet_image_new(out, p->how.size, p->how.size, p->how.channels));
-    return duet_dataset_read(p->dataset, p->split, index, &p->how, out->pixels);
+    return duet_dataset_read_all(p->dataset, p->split, index, &p->how, out->pixels, &out->lost);
+}
+
+static void count_lost(const pack *p, int64_t index, unsigned lost) {
+    duet_pack_result *const r = p->out;
+    const bool greyed = (lost & DUET_IMAGE_LOST_COLOUR) != 0,
+               opaque = (lost & DUET_IMAGE_LOST_ALPHA) != 0;
+    r->images++;
+    if (greyed && r->greyed++ == 0)
+        duet_dataset_row_name(p->dataset, p->split, index, r->first_greyed, sizeof r->first_greyed);
+    if (opaque && r->opaque++ == 0)
+        duet_dataset_row_name(p->dataset, p->split, index, r->first_opaque, sizeof r->first_opaque);
 }
 
 /* Encodes a row as PNG; no bytes where it is left out. */
@@ -38,6 +53,7 @@ static duet_status encode(const pack *p, int64_t index, duet_bytes *png) {
     DUET_DO(duet_bad_images_take(p->bad, p->split, index, read_row(p, index, &image)));
     if (duet_bad_images_reason(p->bad, p->split, index) != NULL) goto done;
     DUET_DO(duet_image_encode_png(png, &image, NULL, 0));
+    count_lost(p, index, image.lost);
 done:
     duet_image_free(&image);
     return status;
@@ -69,7 +85,8 @@ static duet_status write_zip(duet_context *ctx, const pack *p, const char *path)
                 (long long)i);
         kept++;
     }
-    DUET_DO(duet_image_zip_write(path, png, p->dataset->info.labelled ? labels : NULL, kept));
+    DUET_DO(duet_image_zip_write(path, png, p->dataset->info.labelled ? labels : NULL, p->classes,
+                                 kept));
 done:
     for (int64_t i = 0; png != NULL && i < count; i++) duet_bytes_free(&png[i]);
     duet_release(png);
@@ -105,6 +122,15 @@ static void put_member(duet_writer *writer, const char *name, const void *bytes,
     duet_writer_put(writer, zeros, (BLOCK - size % BLOCK) % BLOCK);
 }
 
+static duet_status put_classes(duet_writer *writer, const char *classes) {
+    duet_str text = {0};
+    duet_str_format(&text, "{\"classes\": %s}", classes);
+    const duet_status status = duet_str_status(&text);
+    if (status == DUET_OK) put_member(writer, DUET_SHARD_CLASSES, text.text, text.size);
+    duet_str_free(&text);
+    return status;
+}
+
 static duet_status put_sample(const pack *p, duet_writer *writer, int64_t index) {
     duet_bytes png = {0};
     char name[32], class[16];
@@ -125,6 +151,7 @@ static duet_status write_tar(duet_context *ctx, const pack *p, const char *path,
     duet_writer *writer = NULL;
     duet_status status = DUET_OK;
     DUET_TRY(duet_writer_open(&writer, path));
+    if (p->classes != NULL) status = put_classes(writer, p->classes);
     for (int64_t i = first; i < last && status == DUET_OK; i++) {
         status = step(ctx, "packing", i, p->dataset->info.count[p->split]);
         if (status == DUET_OK) status = put_sample(p, writer, i);
@@ -153,25 +180,66 @@ static duet_status write_shards(duet_context *ctx, const pack *p, const char *pa
     return DUET_OK;
 }
 
-duet_status duet_dataset_pack(duet_context *ctx, const duet_dataset *dataset, duet_split split,
-                              int64_t size, const char *path, duet_bad_images *bad) {
-    const duet_dataset_info *const info = &dataset->info;
-    const pack p = {.dataset = dataset,
-                    .split = split,
-                    .how = {.size = size, .channels = info->channels},
-                    .bad = bad};
-    if (info->count[split] == 0)
-        return duet_fail(DUET_ARG, "data set '%s' has no rows in split %s", info->name,
-                         duet_split_name(split));
-    if (size != 0) DUET_TRY(duet_preprocess_check(&p.how));
-    if (duet_ends_with(path, ".tar")) return write_shards(ctx, &p, path);
+/* Numbers are no names. */
+static duet_status list_classes(char **out, const duet_dataset_info *info) {
+    if (!info->labelled || duet_classes_numbered(info->class_names, info->class_count))
+        return DUET_OK;
+    json_t *const list = json_array();
+    for (int i = 0; i < info->class_count; i++)
+        json_array_append_new(list, json_string(info->class_names[i]));
+    const size_t size = json_dumpb(list, NULL, 0, 0);
+    const duet_status status = duet_alloc(out, (int64_t)size + 1, 1);
+    if (status == DUET_OK) (void)json_dumpb(list, *out, size, 0);
+    json_decref(list);
+    return status;
+}
+
+static void tell(duet_context *ctx, const pack *p) {
+    const duet_pack_result *const r = p->out;
+    if (r->greyed > 0)
+        duet_log(ctx, DUET_LOG_WARNING,
+                 "%s: images in colour were packed as grey: %lld, such as "
+                 "'%s'",
+                 p->dataset->info.name, (long long)r->greyed, r->first_greyed);
+    if (r->opaque > 0)
+        duet_log(ctx, DUET_LOG_WARNING,
+                 "%s: images with transparent pixels were composed over "
+                 "white: %lld, such as '%s'",
+                 p->dataset->info.name, (long long)r->opaque, r->first_opaque);
+}
+
+static duet_status write(duet_context *ctx, const pack *p, const char *path) {
+    const duet_dataset_info *const info = &p->dataset->info;
+    if (duet_ends_with(path, ".tar")) return write_shards(ctx, p, path);
     if (!duet_ends_with(path, ".zip"))
         return duet_fail(DUET_ARG,
                          "cannot tell what '%s' should be; end it in .zip (EDM, StyleGAN) or .tar "
                          "(WebDataset, 'x-{000..012}.tar')",
                          path);
-    if (size == 0 && (info->varied || info->height != info->width))
+    if (p->how.size == 0 && (info->varied || info->height != info->width))
         return duet_fail(DUET_ARG,
                          "the format takes square images of one size; give it with --size N");
-    return write_zip(ctx, &p, path);
+    return write_zip(ctx, p, path);
+}
+
+duet_status duet_dataset_pack(duet_context *ctx, duet_pack_result *out, const duet_dataset *dataset,
+                              duet_split split, int64_t size, const char *path,
+                              duet_bad_images *bad) {
+    const duet_dataset_info *const info = &dataset->info;
+    duet_pack_result own;
+    pack p = {.dataset = dataset,
+              .split = split,
+              .how = {.size = size, .channels = info->channels},
+              .bad = bad,
+              .out = out != NULL ? out : &own};
+    *p.out = (duet_pack_result){0};
+    if (info->count[split] == 0)
+        return duet_fail(DUET_ARG, "data set '%s' has no rows in split %s", info->name,
+                         duet_split_name(split));
+    if (size != 0) DUET_TRY(duet_preprocess_check(&p.how));
+    DUET_TRY(list_classes(&p.classes, info));
+    const duet_status status = write(ctx, &p, path);
+    duet_release(p.classes);
+    if (status == DUET_OK) tell(ctx, &p);
+    return status;
 }

@@ -115,7 +115,7 @@ static duet_status commit_zip(duet_image_sink *s) {
         png[i] =
             (duet_bytes){.data = (uint8_t *)(uintptr_t)(bytes + from), .size = s->end[i] - from};
     }
-    const duet_status status = duet_image_zip_write(s->path, png, NULL, s->count);
+    const duet_status status = duet_image_zip_write(s->path, png, NULL, NULL, s->count);
     duet_release(png);
     return status;
 }

@@ -8,15 +8,17 @@
 #include "io/archive.h"
 
 static void put_labels(duet_str *out, const duet_archive_part *parts, const int32_t *labels,
-                       int64_t count) {
+                       const char *classes, int64_t count) {
     duet_str_add(out, "{\"labels\": ");
     for (int64_t i = 0; i < count && labels != NULL; i++)
         duet_str_format(out, "%s[\"%s\", %d]", i > 0 ? ", " : "[", parts[i].name, labels[i]);
-    duet_str_add(out, labels == NULL ? "null}" : count > 0 ? "]}" : "[]}");
+    duet_str_add(out, labels == NULL ? "null" : count > 0 ? "]" : "[]");
+    if (classes != NULL) duet_str_format(out, ", \"classes\": %s", classes);
+    duet_str_add(out, "}");
 }
 
 duet_status duet_image_zip_write(const char *path, const duet_bytes *png, const int32_t *labels,
-                                 int64_t count) {
+                                 const char *classes, int64_t count) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
     duet_str json = {0};
@@ -30,7 +32,7 @@ duet_status duet_image_zip_write(const char *path, const duet_bytes *png, const 
                                 .head = png[i].data,
                                 .head_size = png[i].size};
     DUET_DO(duet_arena_status(arena));
-    put_labels(&json, parts, labels, count);
+    put_labels(&json, parts, labels, classes, count);
     DUET_DO(duet_str_status(&json));
     parts[count] =
         (duet_archive_part){.name = "dataset.json", .head = json.text, .head_size = json.size};

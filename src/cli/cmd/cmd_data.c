@@ -32,10 +32,26 @@ static duet_status list(cli_state *cli) {
     return DUET_OK;
 }
 
+static void add_note(json_t *list, int64_t count, const char *reason, const char *example) {
+    if (count > 0)
+        json_array_append_new(list, json_pack("{s:s,s:I,s:o}", "reason", reason, "count",
+                                              (json_int_t)count, "example", cli_name(example)));
+}
+
+/* As 'duet data info' lists what it has noticed. */
+static json_t *noticed(const duet_pack_result *result) {
+    json_t *const list = json_array();
+    add_note(list, result->greyed, "images in colour were packed as grey", result->first_greyed);
+    add_note(list, result->opaque, "images with transparent pixels were composed over white",
+             result->first_opaque);
+    return list;
+}
+
 static duet_status pack(cli_state *cli, const char *path) {
     const data_options *const o = cli->options;
     duet_dataset *dataset = NULL;
     duet_split split = DUET_TRAIN;
+    duet_pack_result result;
     if (!o->out[0])
         return cli_wrong(
             "no output; give --out x.zip (EDM, StyleGAN) or 'x-{000..012}.tar' (WebDataset)");
@@ -44,14 +60,14 @@ static duet_status pack(cli_state *cli, const char *path) {
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, path);
     if (status == DUET_OK) status = cli_on_bad(cli, o->on_bad);
     if (status == DUET_OK)
-        status = duet_dataset_pack(cli->ctx, dataset, split, o->size, o->out, cli->bad);
+        status = duet_dataset_pack(cli->ctx, &result, dataset, split, o->size, o->out, cli->bad);
     if (status == DUET_OK) {
-        const long long count =
-            (long long)(duet_dataset_describe(dataset)->count[split] - cli_bad_count(cli));
         cli_progress_end();
-        cli_say(cli, "packed %lld images of the split %s: %s\n", count, o->split, o->out);
-        cli_json(cli, json_pack("{s:o,s:s,s:I,s:o}", "out", cli_name(o->out), "split", o->split,
-                                "images", (json_int_t)count, "left_out", cli_bad_json(cli)));
+        cli_say(cli, "packed %lld images of the split %s: %s\n", (long long)result.images, o->split,
+                o->out);
+        cli_json(cli, json_pack("{s:o,s:s,s:I,s:o,s:o}", "out", cli_name(o->out), "split", o->split,
+                                "images", (json_int_t)result.images, "left_out", cli_bad_json(cli),
+                                "noticed", noticed(&result)));
     }
     duet_dataset_close(dataset);
     return status;

@@ -25,6 +25,8 @@ typedef struct folder_state {
     int64_t count, capacity;
     const char *labels; /* the last dataset.json; NULL: none */
     int64_t label_lists;
+    const char **class_names; /* of its classes; 0 = they have none */
+    int64_t class_count;
 } folder_state;
 
 static int folder_detect(const char *path) {
@@ -170,6 +172,8 @@ static duet_status take_labels(duet_dataset *dataset) {
                                  state->path[i]));
     }
     duet_label_list_finish(&list, dataset);
+    state->class_names = list.class_names;
+    state->class_count = list.class_count;
 done:
     duet_label_list_free(&list);
     duet_bytes_free(&bytes);
@@ -188,7 +192,7 @@ static duet_status folder_open(duet_context *ctx, duet_dataset *dataset, const c
     DUET_TRY(walk(ctx, dataset, "", &(trail){NULL, about.st_dev, about.st_ino, 0}));
     DUET_TRY(take_labels(dataset));
     DUET_TRY(duet_rows_finish(ctx, &state->rows, dataset));
-    DUET_TRY(duet_rows_rename_numbers(dataset));
+    DUET_TRY(duet_rows_rename_numbers(dataset, state->class_names, state->class_count));
     return duet_rows_rename_classes(dataset, path);
 }
 

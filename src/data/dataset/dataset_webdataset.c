@@ -2,10 +2,11 @@
  * data/dataset/dataset_webdataset.c: shards of WebDataset: tar archives named by a range in braces
  * (name-{000000..000146}.tar), a folder of several, or one. A sample is a run of members that share
  * their path up to the first dot of the file; its fields are told by what follows: an image, .cls
- * with the class (a number, or a word). Other fields are passed over, and counted. Shards whose
- * names have the word of a split (data/split.h) are of that split; others are train. A folder may
- * also hold folders called like splits with shards in them. Source:
- * github.com/webdataset/webdataset, the format's description. */
+ * with the class (a number, or a word). The names of numbered classes may stand in a member that
+ * other readers skip as metadata, __meta__/classes.json: {"classes": ["cat", …]}. Other fields are
+ * passed over, and counted. Shards whose names have the word of a split (data/split.h) are of that
+ * split; others are train. A folder may also hold folders called like splits with shards in them.
+ * Source: github.com/webdataset/webdataset, the format's description. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "data/dataset/files.h"
+#include "data/dataset/label_list.h"
 #include "data/dataset/packed.h"
 #include "data/dataset/shard_names.h"
 #include "data/split.h"
@@ -115,6 +117,36 @@ static void take_class(sample *s, const duet_bytes *bytes) {
     s->class[n] = '\0';
 }
 
+/* Every shard has the same list of names; where one has another, there are none. */
+static duet_status take_names(duet_dataset *dataset, const duet_bytes *bytes, const char *name) {
+    duet_packed *const packed = dataset->state;
+    duet_label_list list = {0};
+    const size_t size = (size_t)bytes->size;
+    if (packed->class_list != NULL) {
+        if (strlen(packed->class_list) == size &&
+            memcmp(packed->class_list, bytes->data, size) == 0)
+            return DUET_OK;
+        packed->class_count = 0;
+        duet_dataset_noticed(dataset, false, 1,
+                             "shards that name their classes otherwise than the first", name,
+                             "classes keep their numbers");
+        return DUET_OK;
+    }
+    packed->class_list =
+        duet_arena_format(dataset->arena, "%.*s", (int)size, (const char *)bytes->data);
+    DUET_TRY(duet_arena_status(dataset->arena));
+    const duet_status status = duet_label_list_parse(&list, dataset, packed->class_list, name);
+    duet_label_list_free(&list);
+    if (status == DUET_FORMAT) {
+        duet_error_clear();
+        duet_dataset_noticed(dataset, false, 1, "lists of class names that are damaged", name, "");
+        return DUET_OK;
+    }
+    packed->class_names = list.class_names;
+    packed->class_count = list.class_count;
+    return status;
+}
+
 static duet_status flush(duet_dataset *dataset, sample *s, duet_split split) {
     char *end = NULL;
     duet_status status = DUET_OK;
@@ -166,6 +198,7 @@ static bool is_image(const duet_bytes *bytes, const char *name) {
 static duet_status take_member(duet_dataset *dataset, sample *s, duet_split split, const char *name,
                                duet_bytes *bytes) {
     char key[MOST_KEY];
+    if (strcmp(name, DUET_SHARD_CLASSES) == 0) return take_names(dataset, bytes, name);
     if (duet_files_hidden(name) || !key_of(key, name)) {
         duet_dataset_left_out(dataset, true, "hidden files and what macOS adds", name, "");
         return DUET_OK;

@@ -80,13 +80,25 @@ static duet_status add_image(duet_dataset *dataset, duet_label_list *labels, con
     return duet_packed_add_labelled(dataset, DUET_TRAIN, label, name, bytes);
 }
 
+/* A link has its own label, as a file has; what else it may lead to is no image of the set. */
+static duet_status add_link(duet_dataset *dataset, duet_label_list *labels, const char *name,
+                            const char *target) {
+    int64_t label = 0;
+    if (labels->count == 0) return duet_packed_link(dataset, name, target, true);
+    if (duet_label_list_find(&label, labels, name) == DUET_OK)
+        return duet_packed_link_labelled(dataset, DUET_TRAIN, label, name, target, true);
+    duet_error_clear();
+    duet_dataset_left_out(dataset, false, "links without a label in dataset.json", name, "");
+    return DUET_OK;
+}
+
 /* Reads a member that its name does not rule out. */
 static duet_status take_content(duet_dataset *dataset, zip_t *zip, duet_label_list *labels,
                                 const duet_archive_member *member, const char *name, bool look) {
     duet_bytes bytes = {0};
     duet_status status = load(&bytes, zip, member);
     if (status == DUET_OK && member->link)
-        status = duet_packed_link(dataset, name, (const char *)bytes.data, true);
+        status = add_link(dataset, labels, name, (const char *)bytes.data);
     else if (status == DUET_OK &&
              (!look || duet_files_wants_bytes(dataset, name, bytes.data, bytes.size)))
         status = add_image(dataset, labels, name, &bytes);
@@ -143,6 +155,8 @@ static duet_status open_set(duet_context *ctx, duet_dataset *dataset, const char
     const zip_int64_t list = find_list(zip, dataset);
     DUET_DO(read_labels(&labels, dataset, zip, list));
     DUET_DO(read_images(ctx, dataset, zip, &labels, list));
+    ((duet_packed *)dataset->state)->class_names = labels.class_names;
+    ((duet_packed *)dataset->state)->class_count = labels.class_count;
     DUET_DO(duet_packed_finish(ctx, dataset));
 done:
     duet_label_list_free(&labels);

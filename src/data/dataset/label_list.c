@@ -18,6 +18,21 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const struct duet_label *)a)->name, ((const struct duet_label *)b)->name);
 }
 
+/* Anything but a list of names is not ours. */
+static duet_status take_names(duet_label_list *out, duet_arena *arena, const json_t *list) {
+    const size_t count = json_array_size(list);
+    for (size_t i = 0; i < count; i++) {
+        const char *const name = json_string_value(json_array_get(list, i));
+        if (name == NULL || name[0] == '\0') return DUET_OK;
+    }
+    out->class_names = duet_arena_alloc(arena, (int64_t)count + 1, sizeof *out->class_names);
+    for (size_t i = 0; i < count && out->class_names != NULL; i++)
+        out->class_names[i] = duet_arena_text(arena, json_string_value(json_array_get(list, i)));
+    DUET_TRY(duet_arena_status(arena));
+    out->class_count = (int64_t)count;
+    return DUET_OK;
+}
+
 duet_status duet_label_list_parse(duet_label_list *out, duet_dataset *dataset, const char *text,
                                   const char *name) {
     json_error_t where;
@@ -29,6 +44,7 @@ duet_status duet_label_list_parse(duet_label_list *out, duet_dataset *dataset, c
     if (out->root == NULL)
         return duet_fail(DUET_FORMAT, "its dataset.json is damaged at line %d: %s", where.line,
                          where.text);
+    DUET_TRY(take_names(out, dataset->arena, json_object_get(out->root, "classes")));
     if (list == NULL || json_is_null(list)) return DUET_OK;
     if (!json_is_array(list))
         return duet_fail(DUET_FORMAT,

@@ -13,6 +13,7 @@
 
 struct duet_packed_link {
     const char *name, *target; /* target: from the archive's top, without "." and ".." */
+    const char *row;           /* the name as rows.h wants it */
     bool done;
 };
 
@@ -80,8 +81,8 @@ static bool make_plain(char *path) {
     return true;
 }
 
-duet_status duet_packed_link(duet_dataset *dataset, const char *name, const char *target,
-                             bool relative) {
+static duet_status add_link(duet_dataset *dataset, const char *name, const char *row,
+                            const char *target, bool relative) {
     duet_packed *const p = dataset->state;
     if (duet_files_hidden(name)) return DUET_OK;
     while (duet_starts_with(name, "./")) name += 2;
@@ -94,8 +95,21 @@ duet_status duet_packed_link(duet_dataset *dataset, const char *name, const char
         return DUET_OK;
     }
     DUET_TRY(duet_grow(&p->link, &p->link_capacity, p->link_count + 1, sizeof *p->link));
-    p->link[p->link_count++] = (struct duet_packed_link){.name = own, .target = path};
+    p->link[p->link_count++] =
+        (struct duet_packed_link){.name = own, .target = path, .row = row != NULL ? row : own};
     return DUET_OK;
+}
+
+duet_status duet_packed_link(duet_dataset *dataset, const char *name, const char *target,
+                             bool relative) {
+    return add_link(dataset, name, NULL, target, relative);
+}
+
+duet_status duet_packed_link_labelled(duet_dataset *dataset, duet_split split, int64_t label,
+                                      const char *name, const char *target, bool relative) {
+    const char *row = NULL;
+    DUET_TRY(duet_rows_number(&row, dataset->arena, split, label, name));
+    return add_link(dataset, name, row, target, relative);
 }
 
 static int by_own(const void *a, const void *b) {
@@ -118,7 +132,8 @@ static duet_status follow_once(duet_dataset *dataset, int64_t *found) {
         const duet_row_file *const at =
             l->done ? NULL : bsearch(&wanted, sorted, (size_t)count, sizeof *sorted, by_own);
         if (at == NULL) continue;
-        DUET_DO(add_row(dataset, l->name, at->item, &p->member[at->item]));
+        DUET_DO(add_row(dataset, l->row, at->item, &p->member[at->item]));
+        p->rows.file[p->rows.count - 1].own = l->name;
         l->done = true;
         ++*found;
     }
@@ -138,9 +153,10 @@ static duet_status follow_links(duet_dataset *dataset) {
 }
 
 duet_status duet_packed_finish(duet_context *ctx, duet_dataset *dataset) {
+    duet_packed *const p = dataset->state;
     DUET_TRY(follow_links(dataset));
-    DUET_TRY(duet_rows_finish(ctx, &((duet_packed *)dataset->state)->rows, dataset));
-    return duet_rows_rename_numbers(dataset);
+    DUET_TRY(duet_rows_finish(ctx, &p->rows, dataset));
+    return duet_rows_rename_numbers(dataset, p->class_names, p->class_count);
 }
 
 void duet_packed_close(duet_dataset *dataset) {

@@ -13,6 +13,10 @@ typedef struct duet_packed {
     int64_t count, capacity;
     struct duet_packed_link *link; /* names that stand for other members */
     int64_t link_count, link_capacity;
+    /* of classes that are numbers, where the archive has them; in the data set's arena */
+    const char *const *class_names;
+    int64_t class_count;
+    const char *class_list; /* shards: the text that they stand in */
 } duet_packed;
 
 /* Makes dataset->state. */
@@ -25,7 +29,8 @@ DUET_NODISCARD duet_status duet_packed_add(duet_dataset *dataset, const char *na
 DUET_NODISCARD duet_status duet_packed_add_labelled(duet_dataset *dataset, duet_split split,
                                                     int64_t label, const char *name,
                                                     duet_bytes *bytes);
-/* Splits, classes, rows. Classes that duet_packed_add_labelled made are named by their numbers. */
+/* Splits, classes, rows. Classes that duet_packed_add_labelled made are named by class_names, else
+ * by their numbers. */
 DUET_NODISCARD duet_status duet_packed_finish(duet_context *ctx, duet_dataset *dataset);
 /* Takes the bytes over where they are an image of the set, and counts what is left out. */
 DUET_NODISCARD duet_status duet_packed_offer(duet_dataset *dataset, const char *name,
@@ -35,6 +40,10 @@ DUET_NODISCARD duet_status duet_packed_offer(duet_dataset *dataset, const char *
  */
 DUET_NODISCARD duet_status duet_packed_link(duet_dataset *dataset, const char *name,
                                             const char *target, bool relative);
+/* The same for a link that has a label itself, a number. */
+DUET_NODISCARD duet_status duet_packed_link_labelled(duet_dataset *dataset, duet_split split,
+                                                     int64_t label, const char *name,
+                                                     const char *target, bool relative);
 
 /* For the member of the family. */
 void duet_packed_close(duet_dataset *dataset);

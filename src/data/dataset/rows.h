@@ -34,8 +34,10 @@ DUET_NODISCARD duet_status duet_rows_finish(duet_context *ctx, duet_rows *rows,
 /* The name SPLIT/CLASS/name for an image whose label is a number. */
 DUET_NODISCARD duet_status duet_rows_number(const char **out, duet_arena *arena, duet_split split,
                                             int64_t label, const char *name);
-/* Names the classes by their numbers, where all of them are such numbers. */
-DUET_NODISCARD duet_status duet_rows_rename_numbers(duet_dataset *dataset);
+/* Names the classes, where all of them are such numbers: names[number], if there is a name for each
+ * of them and no two are the same; else by their numbers. */
+DUET_NODISCARD duet_status duet_rows_rename_numbers(duet_dataset *dataset, const char *const *names,
+                                                    int64_t count);
 /* Takes readable class names from a text file in `folder`, if it fits: classes.txt or words.txt
  * with "CLASS<TAB>words" lines, or batches.meta.txt with one name a line for classes "0".."K-1".
  * Otherwise the names of the folders are kept. */

@@ -26,20 +26,46 @@ static bool is_numbered(const char *name) {
     return strlen(name) == 10 && strspn(name, "0123456789") == 10;
 }
 
-duet_status duet_rows_rename_numbers(duet_dataset *dataset) {
-    duet_status status = DUET_OK;
-    const char **names = NULL;
-    const int count = dataset->info.labelled ? dataset->info.class_count : 0;
-    DUET_DO(duet_alloc(&names, count + 1, sizeof *names));
-    for (int i = 0; i < count; i++) {
-        names[i] = dataset->info.class_names[i];
-        if (!is_numbered(names[i])) goto done;
-        names[i] = duet_arena_format(dataset->arena, "%lld", strtoll(names[i], NULL, 10));
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* out[i] is the name of the class numbers[i]; false where one has none, or two have the same. */
+static bool take_names(const char **out, int64_t *numbers, int classes, const char *const *names,
+                       int64_t count) {
+    bool fit = count > 0;
+    for (int i = 0; i < classes && fit; i++) {
+        fit = numbers[i] < count;
+        if (fit) out[i] = names[numbers[i]];
     }
+    if (!fit) return false;
+    qsort(out, (size_t)classes, sizeof *out, by_text);
+    for (int i = 1; i < classes; i++)
+        if (strcmp(out[i - 1], out[i]) == 0) return false;
+    for (int i = 0; i < classes; i++) out[i] = names[numbers[i]];
+    return true;
+}
+
+duet_status duet_rows_rename_numbers(duet_dataset *dataset, const char *const *names,
+                                     int64_t count) {
+    duet_status status = DUET_OK;
+    const char **renamed = NULL;
+    int64_t *numbers = NULL;
+    const int classes = dataset->info.labelled ? dataset->info.class_count : 0;
+    DUET_DO(duet_alloc(&renamed, classes + 1, sizeof *renamed));
+    DUET_DO(duet_alloc(&numbers, classes + 1, sizeof *numbers));
+    for (int i = 0; i < classes; i++) {
+        if (!is_numbered(dataset->info.class_names[i])) goto done;
+        numbers[i] = strtoll(dataset->info.class_names[i], NULL, 10);
+    }
+    if (!take_names(renamed, numbers, classes, names, count))
+        for (int i = 0; i < classes; i++)
+            renamed[i] = duet_arena_format(dataset->arena, "%lld", (long long)numbers[i]);
     DUET_DO(duet_arena_status(dataset->arena));
-    if (count > 0) DUET_DO(duet_dataset_name_classes(dataset, names, count));
+    if (classes > 0) DUET_DO(duet_dataset_name_classes(dataset, renamed, classes));
 done:
-    duet_release(names);
+    duet_release(renamed);
+    duet_release(numbers);
     return status;
 }
 

@@ -5,6 +5,9 @@
 
 #include "base/file.h"
 
+/* The member of a shard that names its classes; WebDataset skips names of this form. */
+#define DUET_SHARD_CLASSES "__meta__/classes.json"
+
 typedef struct duet_shards {
     const char *path;
     size_t before, after; /* the parts of the name around "{000..012}" */

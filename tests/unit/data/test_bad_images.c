@@ -153,10 +153,11 @@ static void packed_sets_lack_them(void **state) {
         duet_bad_images *bad = NULL;
         duet_dataset *again = NULL;
         snprintf(path, sizeof path, "%s/%s", DUET_TEST_TMP, names[i]);
-        FAILS(DUET_FORMAT, "a/3.png", duet_dataset_pack(NULL, dataset, DUET_TRAIN, 0, path, NULL));
+        FAILS(DUET_FORMAT, "a/3.png",
+              duet_dataset_pack(NULL, NULL, dataset, DUET_TRAIN, 0, path, NULL));
         assert_int_equal(duet_error_cause(), DUET_CAUSE_BAD_IMAGE);
         OK(duet_bad_images_new(&bad));
-        OK(duet_dataset_pack(NULL, dataset, DUET_TRAIN, 0, path, bad));
+        OK(duet_dataset_pack(NULL, NULL, dataset, DUET_TRAIN, 0, path, bad));
         assert_int_equal(duet_bad_images_count(bad, DUET_TRAIN), 3);
         OK(duet_dataset_open(NULL, &again, path));
         assert_int_equal(duet_dataset_describe(again)->count[DUET_TRAIN], GOOD);

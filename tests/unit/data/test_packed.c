@@ -260,14 +260,16 @@ static void packed_sets_come_back(void **state) {
     fresh_folder(folder, "packed");
     for (int i = 0; i < 3; i++) {
         OK(duet_path_join(path, folder, names[i]));
-        OK(duet_dataset_pack(NULL, set, DUET_TRAIN, i == 1 ? 8 : 0, path, NULL));
+        OK(duet_dataset_pack(NULL, NULL, set, DUET_TRAIN, i == 1 ? 8 : 0, path, NULL));
         duet_dataset *const again = open_set(path);
         compare(set, again);
         duet_dataset_close(again);
     }
     OK(duet_path_join(path, folder, "x.rar"));
-    FAILS(DUET_ARG, "end it in .zip", duet_dataset_pack(NULL, set, DUET_TRAIN, 0, path, NULL));
-    FAILS(DUET_ARG, "no rows in split val", duet_dataset_pack(NULL, set, DUET_VAL, 0, path, NULL));
+    FAILS(DUET_ARG, "end it in .zip",
+          duet_dataset_pack(NULL, NULL, set, DUET_TRAIN, 0, path, NULL));
+    FAILS(DUET_ARG, "no rows in split val",
+          duet_dataset_pack(NULL, NULL, set, DUET_VAL, 0, path, NULL));
     duet_dataset_close(set);
 }
 
