@@ -97,10 +97,9 @@ wrong 1 "the folder 'no' of --out does not exist" features run --data "$data" --
 wrong 1 "'photos' is not empty" sample run --out photos
 # archives
 ok data pack "$data" --out set.zip --json
-object images=60 noticed left_out.train=0
+object out split images=60 noticed left_out.train=0
 ok data info set.zip --json
 object classes.0=disc classes.2=square
-object out split images
 ok data info set.zip
 ok info set.zip
 says 'layout zip'
