@@ -139,9 +139,9 @@ typedef struct rest_walk {
 /* Whether it belongs to another set of the same weights or to the state of an optimiser, which are
  * reported elsewhere or ignored. */
 static bool is_other_set(const rest_walk *w, const char *name) {
-    static const char *const states[] = {"optim",       "exp_avg",   "momentum_buffer",
-                                         "scheduler",   "callbacks", "shadow_params",
-                                         "num_updates", "n_averaged"};
+    static const char *const states[] = {"optim",       "exp_avg",    "momentum_buffer",
+                                         "scheduler",   "callbacks",  "shadow_params",
+                                         "num_updates", "n_averaged", "_ema.decay"};
     const int64_t count = duet_store_count(w->store);
     for (int i = 0; i < DUET_COUNT(states); i++)
         if (strstr(name, states[i]) != NULL) return true;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 
 #define SHADOW "shadow_params."
+#define EMA    "_ema."
 
 enum { MOST_LISTED = 2048 }; /* longer lists would take long to compare */
 
@@ -93,6 +94,90 @@ done:
     return status;
 }
 
+/* ---- averaged weights whose names have no dots ---- */
+
+/* Of an entry "A_ema.NAME" with a NAME without dots: the length of A; else 0. */
+static size_t dotless_of(const char *name) {
+    const char *const at = strstr(name, EMA);
+    if (at == NULL) return 0;
+    const char *const rest = at + strlen(EMA);
+    const bool counts = strcmp(rest, "decay") == 0 || strcmp(rest, "num_updates") == 0;
+    return strchr(rest, '.') != NULL || counts ? 0 : (size_t)(at - name);
+}
+
+typedef struct plain_name {
+    const char *text; /* without dots */
+    int64_t entry;
+} plain_name;
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(((const plain_name *)a)->text, ((const plain_name *)b)->text);
+}
+
+/* The names of the entries "A.NAME" without their dots, sorted. */
+static duet_status list_plain(plain_name *out, int64_t *count, const duet_store *store,
+                              const char *of, size_t length) {
+    for (int64_t i = 0; i < store->count; i++) {
+        const char *const name = store->entries[i].name;
+        if (strncmp(name, of, length) != 0 || name[length] != '.') continue;
+        char *const text = duet_arena_text(store->arena, name + length + 1), *to = text;
+        for (const char *c = text; text != NULL && *c != '\0'; c++)
+            if (*c != '.') *to++ = *c;
+        if (to != NULL) *to = '\0';
+        out[(*count)++] = (plain_name){.text = text, .entry = i};
+    }
+    DUET_TRY(duet_arena_status(store->arena));
+    qsort(out, (size_t)*count, sizeof *out, by_text);
+    return DUET_OK;
+}
+
+/* The one entry of that name and shape; -1: none, or several. */
+static int64_t find_plain(const plain_name *names, int64_t count, const duet_store *store,
+                          const char *text, const duet_shape *shape) {
+    const plain_name wanted = {.text = text}, *const found = bsearch(&wanted, names, (size_t)count,
+                                                                     sizeof *names, by_text);
+    if (found == NULL || (found > names && by_text(found - 1, found) == 0) ||
+        (found + 1 < names + count && by_text(found + 1, found) == 0) ||
+        !duet_shape_equal(&store->entries[found->entry].shape, shape))
+        return -1;
+    return found->entry;
+}
+
+/* All of them get the names of the network beside them, or none: without a part they are none. */
+static duet_status name_dotless(duet_store *store) {
+    duet_status status = DUET_OK;
+    plain_name *names = NULL;
+    int64_t count = 0, *from = NULL;
+    const char *first = NULL;
+    size_t length = 0;
+    for (int64_t i = 0; i < store->count && length == 0; i++) {
+        first = store->entries[i].name;
+        length = dotless_of(first);
+    }
+    if (length == 0) return DUET_OK;
+    DUET_DO(duet_alloc(&names, store->count, sizeof *names));
+    DUET_DO(duet_alloc(&from, store->count, sizeof *from));
+    DUET_DO(list_plain(names, &count, store, first, length));
+    for (int64_t i = 0; i < store->count; i++) {
+        const duet_store_entry *const entry = &store->entries[i];
+        from[i] = -1;
+        if (dotless_of(entry->name) != length || strncmp(entry->name, first, length) != 0) continue;
+        from[i] =
+            find_plain(names, count, store, entry->name + length + strlen(EMA), &entry->shape);
+        if (from[i] < 0) goto done;
+    }
+    for (int64_t i = 0; i < store->count; i++)
+        if (from[i] >= 0)
+            store->entries[i].name =
+                duet_arena_format(store->arena, "%.*s" EMA "%s", (int)length, first,
+                                  store->entries[from[i]].name + length + 1);
+    status = duet_arena_status(store->arena);
+done:
+    duet_release(names);
+    duet_release(from);
+    return status;
+}
+
 duet_status duet_foreign_unwrap(duet_store *store) {
     char name[1024];
     int64_t first = -1, count = 0;
@@ -106,5 +191,6 @@ duet_status duet_foreign_unwrap(duet_store *store) {
         if (first < 0) first = i;
         count += first + count == i;
     }
-    return count > 0 && count <= MOST_LISTED ? name_list(store, first, count) : DUET_OK;
+    if (count > 0 && count <= MOST_LISTED) DUET_TRY(name_list(store, first, count));
+    return name_dotless(store);
 }

@@ -8,7 +8,9 @@
 
 /* Takes the words of torch.compile, FSDP and DeepSpeed out of the names, wherever they stand
  * ("layer1._orig_mod.0.conv1.weight"); a list of averaged weights without names (torch_ema's
- * shadow_params) gets those of the network beside it, whose parameters it has in order. */
+ * shadow_params) gets those of the network beside it, whose parameters it has in order; averaged
+ * weights whose names are without dots (CompVis's LitEma: "model_ema.diffusion_modelout0weight")
+ * get them from the network beside them ("model.diffusion_model.out.0.weight"). */
 DUET_NODISCARD duet_status duet_foreign_unwrap(duet_store *store);
 
 #endif
