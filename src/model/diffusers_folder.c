@@ -69,6 +69,9 @@ static duet_status refuse_foreign(const json_t *root) {
         if (value == NULL || (json_is_null(value) && fixed[i].null)) continue;
         if (text != NULL && (strcmp(text, fixed[i].text) == 0 || strcmp(text, fixed[i].other) == 0))
             continue;
+        if (text != NULL)
+            return duet_fail(DUET_UNSUPPORTED, "%s '%s' is not run by this version", fixed[i].key,
+                             text);
         const size_t size = json_dumpb(value, shown, sizeof shown, JSON_ENCODE_ANY);
         return duet_fail(DUET_UNSUPPORTED, "%s %.*s is not run by this version", fixed[i].key,
                          (int)(size < sizeof shown ? size : sizeof shown), shown);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Folders of diffusers: null in a config.json is what the library makes of it, or refused by the
- * name of its key; of a pipeline with averaged weights beside the others (unet_ema) those are taken
- * unless --weights says otherwise, and files that EMAModel has written count as averaged. */
+ * Folders of diffusers: keys of config.json become options, or are refused by name; null in a
+ * config.json is what the library makes of it, or refused by the name of its key; of a pipeline
+ * with averaged weights beside the others (unet_ema) those are taken unless --weights says
+ * otherwise, and files that EMAModel has written count as averaged. */
 #include "unit/data/fixtures.h"
 
 #include <jansson.h>
@@ -138,6 +139,107 @@ static void null_without_a_meaning_is_refused(void **unused) {
     duet_model_close(model);
 }
 
+/* ---- keys ---- */
+
+/* One key of the golden config.json, as JSON; NULL takes it out. */
+static duet_status open_with(duet_model **out, const char *key, const char *value) {
+    char path[DUET_PATH_SIZE];
+    json_t *const config = golden_config();
+    if (value == NULL)
+        json_object_del(config, key);
+    else
+        json_object_set_new(config, key, json_loads(value, JSON_DECODE_ANY, NULL));
+    put_network("net", config, 1.0f);
+    OK(duet_path_join(path, root, "net"));
+    return duet_model_open(NULL, out, path);
+}
+
+static void keys_become_options(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *key, *value, *option;
+    } rows[] = {{"sample_size", "16", "sample_size=16"},
+                {"sample_size", "[16, 16]", "sample_size=16"},
+                {"norm_num_groups", "4", "norm_num_groups=4"},
+                {"attn_norm_num_groups", "4", "attn_norm_num_groups=4"},
+                {"attention_head_dim", "2", "attention_head_dim=2"},
+                {"downsample_padding", "1", "downsample_padding=1"},
+                {"freq_shift", "0", "freq_shift=0"},
+                {"norm_eps", "0.001", "norm_eps=0.001"},
+                {"dropout", "0.25", "dropout=0.25"},
+                {"flip_sin_to_cos", "true", "flip_sin_to_cos=true"},
+                {"center_input_sample", "true", "center_input_sample=true"},
+                {"act_fn", "\"swish\"", "norm_num_groups=2"}};
+    fresh_folder(root, "diffusers-keys");
+    for (int i = 0; i < DUET_COUNT(rows); i++) {
+        duet_model *model = NULL;
+        char wanted[96], all[1200];
+        OK(open_with(&model, rows[i].key, rows[i].value));
+        snprintf(wanted, sizeof wanted, ",%s,", rows[i].option);
+        snprintf(all, sizeof all, ",%s,", duet_model_config(model));
+        if (strstr(all, wanted) == NULL) fail_msg("no %s in %s", wanted, all);
+        duet_model_close(model);
+    }
+}
+
+/* What is missing has the library's default; where no tensor would contradict it, that is said. */
+static void missing_keys_are_assumed(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *key, *words;
+    } rows[] = {{"downsample_padding", "downsample_padding (1)"},
+                {"freq_shift", "freq_shift (0)"},
+                {"norm_eps", "norm_eps (1e-5)"},
+                {"flip_sin_to_cos", "flip_sin_to_cos (true)"},
+                {"center_input_sample", "center_input_sample (false)"},
+                {"sample_size", "sample_size (32)"},
+                {"act_fn", "act_fn (silu)"},
+                {"time_embedding_type", "time_embedding_type (positional)"}};
+    fresh_folder(root, "diffusers-keys");
+    for (int i = 0; i < DUET_COUNT(rows); i++) {
+        duet_model *model = NULL;
+        OK(open_with(&model, rows[i].key, NULL));
+        if (strstr(duet_model_card(model)->assumed, rows[i].words) == NULL)
+            fail_msg("no %s in %s", rows[i].words, duet_model_card(model)->assumed);
+        duet_model_close(model);
+    }
+}
+
+static void wrong_keys_are_refused(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *key, *value, *words;
+        duet_status status;
+    } rows[] = {
+        {"_class_name", "\"UNet2DConditionModel\"", "only UNet2DModel is read", DUET_UNSUPPORTED},
+        {"in_channels", "3", "'conv_in.weight'", DUET_SHAPE},
+        {"layers_per_block", "2", "is missing", DUET_FORMAT},
+        {"norm_num_groups", "3", "does not divide", DUET_ARG},
+        {"norm_num_groups", "2.0", "norm_num_groups in config.json is no whole number",
+         DUET_FORMAT},
+        {"norm_eps", "\"small\"", "norm_eps in config.json is no number", DUET_FORMAT},
+        {"flip_sin_to_cos", "1", "flip_sin_to_cos in config.json is no true or false", DUET_FORMAT},
+        {"downsample_type", "0", "downsample_type in config.json is no text", DUET_FORMAT},
+        {"sample_size", "[8, 16]", "8 x 16", DUET_UNSUPPORTED},
+        {"sample_size", "[8]", "not of two numbers", DUET_FORMAT},
+        {"sample_size", "\"8\"", "no whole number", DUET_FORMAT},
+        {"act_fn", "\"relu\"", "act_fn 'relu' is not run", DUET_UNSUPPORTED},
+        {"act_fn", "7", "act_fn 7 is not run", DUET_UNSUPPORTED},
+        {"time_embedding_type", "\"fourier\"", "'fourier' is not run", DUET_UNSUPPORTED},
+        {"time_embedding_dim", "64", "time_embedding_dim 64 is not run", DUET_UNSUPPORTED},
+        {"class_embed_type", "\"timestep\"", "'timestep' is not run", DUET_UNSUPPORTED},
+        {"mid_block_scale_factor", "2", "other than 1", DUET_UNSUPPORTED},
+        {"mid_block_scale_factor", "\"1\"", "other than 1", DUET_UNSUPPORTED},
+        {"down_block_types", "[\"DownBlock2D\", \"SkipDownBlock2D\"]", "'SkipDownBlock2D'",
+         DUET_UNSUPPORTED},
+        {"up_block_types", "null", "up_block_types is missing, or no list", DUET_FORMAT}};
+    fresh_folder(root, "diffusers-keys");
+    for (int i = 0; i < DUET_COUNT(rows); i++) {
+        duet_model *model = NULL;
+        FAILS(rows[i].status, rows[i].words, open_with(&model, rows[i].key, rows[i].value));
+    }
+}
+
 /* ---- averaged weights ---- */
 
 static void averaged_weights_of_a_pipeline_are_taken(void **unused) {
@@ -195,6 +297,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(null_is_what_the_library_makes_of_it),
         cmocka_unit_test(null_without_a_meaning_is_refused),
+        cmocka_unit_test(keys_become_options),
+        cmocka_unit_test(missing_keys_are_assumed),
+        cmocka_unit_test(wrong_keys_are_refused),
         cmocka_unit_test(averaged_weights_of_a_pipeline_are_taken),
         cmocka_unit_test(files_of_ema_model_are_averaged),
     };

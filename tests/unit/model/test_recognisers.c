@@ -15,6 +15,7 @@
 #include <duet.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #define OK(call) assert_int_equal(call, DUET_OK)
@@ -53,16 +54,15 @@ static double check_tap(duet_context *ctx, duet_model *model, duet_store *golden
     return error;
 }
 
-static void check_model(const char *name, int taps, int64_t logits) {
+/* The file's taps against those of the golden `name`. */
+static void check_file(const char *path, const char *name, int taps, int64_t logits) {
     const duet_context_options exact = {.threads = 2, .exact = true};
     duet_context *ctx = NULL;
     duet_model *model = NULL;
     duet_store *golden = NULL;
     uint8_t *pixels = NULL;
-    char path[512];
     double worst = 0;
     OK(duet_context_new(&ctx, &exact));
-    snprintf(path, sizeof path, "%s/tests/golden/%s.pt", DUET_SOURCE_DIR, name);
     OK(duet_model_open(ctx, &model, path));
     OK(duet_store_open(&golden, DUET_SOURCE_DIR "/tests/golden/recognisers.npz"));
     assert_true(duet_model_recogniser(model));
@@ -81,12 +81,70 @@ static void check_model(const char *name, int taps, int64_t logits) {
     duet_context_free(ctx);
 }
 
+static void check_model(const char *name, int taps, int64_t logits) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/golden/%s.pt", DUET_SOURCE_DIR, name);
+    check_file(path, name, taps, logits);
+}
+
 static void test_files(void **state) {
     (void)state;
     check_model("resnet_basic", 6, 5);
     check_model("resnet_bottleneck", 6, 5);
     check_model("vit_timm", 4, 5);
     check_model("vit_torchvision", 4, 5);
+}
+
+/* The tensors of a golden file but those that begin with `without`. */
+static void write_without(const char *path, const char *name, const char *without) {
+    static duet_store_item items[100];
+    char from[512];
+    duet_store *store = NULL;
+    duet_arena *arena = NULL;
+    int64_t count = 0, left = 0;
+    snprintf(from, sizeof from, "%s/tests/golden/%s.pt", DUET_SOURCE_DIR, name);
+    OK(duet_arena_new(&arena));
+    OK(duet_store_open(&store, from));
+    for (int64_t i = 0; i < duet_store_count(store); i++) {
+        const duet_store_entry *const entry = duet_store_at(store, i);
+        void *const data =
+            duet_arena_alloc(arena, duet_shape_count(&entry->shape) + 1, sizeof(double));
+        left += strncmp(entry->name, without, strlen(without)) == 0;
+        if (strncmp(entry->name, without, strlen(without)) == 0) continue;
+        OK(duet_store_read(store, entry->name, entry->dtype, data));
+        assert_true(count < DUET_COUNT(items));
+        items[count++] = (duet_store_item){.name = entry->name,
+                                           .dtype = entry->dtype,
+                                           .stored = entry->dtype,
+                                           .shape = entry->shape,
+                                           .data = data};
+    }
+    assert_int_equal(left, 2); /* weights and biases */
+    OK(duet_store_write(path, "safetensors", items, count, NULL, 0));
+    duet_store_close(store);
+    duet_arena_free(arena);
+}
+
+/* Files without their classifier are backbones: the same taps, but the last. The colours of the
+ * transformer stand in timm's config.json only. */
+static void test_backbones(void **state) {
+    static const char config[] =
+        "{\"architecture\": \"vit\", \"pretrained_cfg\": {\"mean\": [0.5, 0.5, 0.5], \"std\": "
+        "[0.5, 0.5, 0.5]}}";
+    (void)state;
+    write_without(DUET_TEST_TMP "/backbone.safetensors", "resnet_basic", "fc.");
+    check_file(DUET_TEST_TMP "/backbone.safetensors", "resnet_basic", 5, 0);
+    write_without(DUET_TEST_TMP "/backbone.safetensors", "resnet_bottleneck", "fc.");
+    check_file(DUET_TEST_TMP "/backbone.safetensors", "resnet_bottleneck", 5, 0);
+    OK(duet_folder_make(DUET_TEST_TMP "/backbone"));
+    OK(duet_file_write(DUET_TEST_TMP "/backbone/config.json", config, sizeof config - 1));
+    write_without(DUET_TEST_TMP "/backbone/model.safetensors", "vit_timm", "head.");
+    check_file(DUET_TEST_TMP "/backbone", "vit_timm", 3, 0);
+    duet_model *model = NULL;
+    OK(duet_model_open(NULL, &model, DUET_TEST_TMP "/backbone"));
+    assert_int_equal(duet_model_card(model)->class_count, 0);
+    assert_string_equal(duet_model_card(model)->says, "");
+    duet_model_close(model);
 }
 
 /* They make no images, and say so. */
@@ -127,8 +185,8 @@ static void test_inception(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_files),
-                                       cmocka_unit_test(test_refusals),
-                                       cmocka_unit_test(test_inception)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files), cmocka_unit_test(test_backbones),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_inception)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
