@@ -30,7 +30,7 @@ static void mend_numbers(char *text, int64_t size) {
 }
 
 static duet_status refuse(const char *path, const duet_bytes *bytes, const json_error_t *where) {
-    char other[64];
+    char other[128];
     bool advises = false;
     size_t at = 0;
     while (at < (size_t)bytes->size && strchr(" \t\r\n\xEF\xBB\xBF", bytes->data[at]) != NULL &&

@@ -51,6 +51,11 @@ static const signature signatures[] = {
     {0, "\x89HDF", 4, "an HDF5 file"},
     {0, "\x93NUMPY", 6, "a numpy array"},
     {0, "PAR1", 4, "a Parquet file"},
+    {0, "GGUF", 4, "a GGUF file"},
+    {0,
+     "\x7F"
+     "ELF",
+     4, "a program"},
 };
 
 static bool begins(const char *text, const char *word) {
@@ -70,6 +75,8 @@ static const char *kind_of_text(const uint8_t *bytes, int64_t size) {
     if (begins(at, "<!doctype html") || begins(at, "<html") || begins(at, "<head"))
         return "an HTML page, as servers send instead of a file";
     if (begins(at, "<svg") || strstr(at, "<svg") != NULL) return "an SVG drawing";
+    if (begins(at, "<body") || begins(at, "<!--"))
+        return "an HTML page, as servers send instead of a file";
     if (begins(at, "<?xml")) return "an XML file";
     if (*at == '{' || *at == '[') return "a JSON text";
     return "a text";

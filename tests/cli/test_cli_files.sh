@@ -23,7 +23,7 @@ wrong 1 'huge.safetensors' info huge.safetensors
 echo hello >hello.txt
 wrong 1 'a text, not a model; models are' info hello.txt
 wrong 1 "a PNG image, not a model; load the run folder 'run'" info run/real.png
-wrong 1 "a web page, not a model" info run/report.html
+wrong 1 'an HTML page, as servers send instead of a file' info run/report.html
 wrong 1 'JSON' info run/run.json
 ok info run/state-00000032.safetensors
 says "no model    it is a training state, not a model; load the 'model-" 'adamw.m/input_blocks.0.0.bias' 'more (--tensors)'

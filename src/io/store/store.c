@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/str.h"
+#include "io/kind.h"
 
 #define HEAD_SIZE        1024 /* the first name in a zip archive is seen whole */
 
@@ -37,32 +38,6 @@ const duet_family duet_family_store = {
     .count = DUET_COUNT(entries),
 };
 
-typedef struct signature {
-    const char *bytes;
-    size_t size, at;
-    const char *what;
-} signature;
-
-/* The first match is told. */
-static const signature signatures[] = {
-    {"\x89PNG", 4, 0, "a PNG image, not a model"},
-    {"\xFF\xD8\xFF", 3, 0, "a JPEG image, not a model"},
-    {"GIF8", 4, 0, "a GIF image, not a model"},
-    {"%PDF", 4, 0, "a PDF document, not a model"},
-    {"\x89HDF", 4, 0, "an HDF5 file: not supported by this version"},
-    {"\x1F\x8B", 2, 0, "compressed with gzip; unpack it first"},
-    {"version https://git-lfs", 23, 0, "a git-lfs pointer: the file itself was not downloaded"},
-    {"\x7F"
-     "ELF",
-     4, 0, "a program, not a model"},
-    {"ustar", 5, 257, "a tar archive, not a model; unpack it first"},
-    {"GGUF", 4, 0, "a GGUF file: not supported by this version"},
-    {"\x80\x02", 2, 0, "a pickle, but not of PyTorch's tensors"},
-    {"\x80\x03", 2, 0, "a pickle, but not of PyTorch's tensors"},
-    {"\x80\x04", 2, 0, "a pickle, but not of PyTorch's tensors"},
-    {"\x80\x05", 2, 0, "a pickle, but not of PyTorch's tensors"},
-};
-
 /* Before version 0.1.10 PyTorch wrote a tar of these. */
 static bool is_old_torch(const uint8_t *head, size_t size) {
     static const char *const names[] = {"sys_info", "pickle", "storages", "tensors"};
@@ -73,37 +48,23 @@ static bool is_old_torch(const uint8_t *head, size_t size) {
     return false;
 }
 
-/* Pages begin in many ways: in either case, behind blanks and a byte order mark. */
-static const char *describe_page(const uint8_t *head, size_t size) {
-    static const char *const starts[] = {"<!doctype html", "<html", "<head", "<body", "<!--"};
-    size_t at = size >= 3 && memcmp(head, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    while (at < size && (head[at] == ' ' || (head[at] >= '\t' && head[at] <= '\r'))) at++;
-    for (int i = 0; i < DUET_COUNT(starts); i++)
-        if (size - at >= strlen(starts[i]) &&
-            strncasecmp((const char *)head + at, starts[i], strlen(starts[i])) == 0)
-            return "a web page, not a model (a refused download looks so)";
-    return size - at >= 5 && memcmp(head + at, "<?xml", 5) == 0
-               ? "an XML text, not a model (a refused download looks so)"
-               : NULL;
-}
+/* What is not only no model: how the kinds of kind.h end here. */
+static const struct {
+    const char *kind, *end;
+} ends[] = {{"an HTML page", ""},
+            {"a pointer of Git LFS", ""},
+            {"a gzip file", "; unpack it first"},
+            {"a tar archive", ", not a model; unpack it first"},
+            {"an HDF5 file", ": not supported by this version"},
+            {"a GGUF file", ": not supported by this version"}};
 
-static bool is_text(const uint8_t *head, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        if (head[i] < 32 && head[i] != '\n' && head[i] != '\r' && head[i] != '\t') return false;
-    return true;
-}
-
-const char *duet_store_describe(const uint8_t *head, size_t size, char text[64], bool *advises) {
+const char *duet_store_describe(const uint8_t *head, size_t size, char text[128], bool *advises) {
     if (size == 0) return "empty";
     if (is_old_torch(head, size))
         return "a PyTorch file from before version 0.1.10 (a tar): not supported by this version; "
                "load it with PyTorch and save it again";
-    const char *const page = describe_page(head, size);
-    if (page != NULL) return page;
-    for (int i = 0; i < DUET_COUNT(signatures); i++) {
-        const signature *s = &signatures[i];
-        if (size >= s->at + s->size && memcmp(head + s->at, s->bytes, s->size) == 0) return s->what;
-    }
+    if (size >= 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)
+        return "a pickle, but not of PyTorch's tensors";
     if (size >= 4 && memcmp(head, "PK\3\4", 4) == 0) {
         const bool script = memmem(head, size, "/data/0", 7) != NULL ||
                             memmem(head, size, "code/__torch__", 14) != NULL;
@@ -112,11 +73,15 @@ const char *duet_store_describe(const uint8_t *head, size_t size, char text[64],
                         "torch.save(model.state_dict(), 'weights.pt')"
                       : "a zip archive without numpy arrays";
     }
-    if (is_text(head, size))
-        return head[0] == '{' || head[0] == '[' ? "a JSON text, not a model"
-                                                : "a text, not a model";
-    snprintf(text, 64, "of no known format (it starts with %02x %02x %02x %02x)", head[0],
-             size > 1 ? head[1] : 0u, size > 2 ? head[2] : 0u, size > 3 ? head[3] : 0u);
+    const char *const kind = duet_kind_of_bytes(head, (int64_t)size);
+    const char *end = ", not a model";
+    for (int i = 0; kind != NULL && i < DUET_COUNT(ends); i++)
+        if (duet_starts_with(kind, ends[i].kind)) end = ends[i].end;
+    if (kind != NULL)
+        snprintf(text, 128, "%s%s", kind, end);
+    else
+        snprintf(text, 128, "of no known format (it starts with %02x %02x %02x %02x)", head[0],
+                 size > 1 ? head[1] : 0u, size > 2 ? head[2] : 0u, size > 3 ? head[3] : 0u);
     return text;
 }
 
@@ -159,7 +124,7 @@ static duet_status open_store(duet_store **out, const char *path, bool whole) {
             formats[i]->detect(head, size, file_size))
             store->format = formats[i];
     if (store->format == NULL) {
-        char text[64];
+        char text[128];
         bool advises = false;
         status = duet_fail(DUET_FORMAT, "'%s' is %s", path,
                            duet_store_describe(head, size, text, &advises));

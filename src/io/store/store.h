@@ -37,7 +37,7 @@ typedef struct duet_store_member {
 DUET_NODISCARD duet_status duet_store_open_shard(duet_store **out, const char *path);
 /* What a file that no format knows looks like ("a PNG image, not a model"), from its first bytes.
  * `text` is storage for an answer that is not constant; *advises: the answer says what to do. */
-const char *duet_store_describe(const uint8_t *head, size_t size, char text[64], bool *advises);
+const char *duet_store_describe(const uint8_t *head, size_t size, char text[128], bool *advises);
 /* For members. Checks rank, signs and overflow of the byte count before filling *out. */
 DUET_NODISCARD duet_status duet_store_shape(duet_shape *out, const int64_t *dims, int64_t rank,
                                             duet_dtype dtype, const char *name);
