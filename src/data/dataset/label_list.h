@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * data/dataset/label_list.h: EDM's and StyleGAN's dataset.json,
  *   {"labels": [["00000/img00000000.png", 6], …], "classes": ["cat", …]}   (null: unlabelled)
- * with names relative to its own folder. "classes" names the classes 0, 1, …; duet writes it where it
- * knows names, others do not read it.
- * Source: github.com/NVlabs/edm, README and training/dataset.py (the format). */
+ * with names relative to its own folder. "classes" names the classes 0, 1, …; duet writes it where
+ * it knows names, others do not read it. Source: github.com/NVlabs/edm, README and
+ * training/dataset.py (the format). */
 #ifndef DUET_DATA_LABEL_LIST_H
 #define DUET_DATA_LABEL_LIST_H
 
