@@ -52,7 +52,7 @@ static bool is_old_torch(const uint8_t *head, size_t size) {
 static const struct {
     const char *kind, *end;
 } ends[] = {{"an HTML page", ""},
-            {"a pointer of Git LFS", ""},
+            {"a Git LFS pointer", ""},
             {"a gzip file", "; unpack it first"},
             {"a tar archive", ", not a model; unpack it first"},
             {"an HDF5 file", ": not supported by this version"},

@@ -233,7 +233,7 @@ static void labelled_zip_follows_links(void **unused) {
         assert_int_equal(pixels[0], values[i]);
         assert_int_equal(duet_dataset_label(set, DUET_TRAIN, i), labels[i]);
     }
-    assert_int_equal(left_out(set, "links that lead to no image"), 1);
+    assert_int_equal(left_out(set, "links that do not lead to an image"), 1);
     assert_int_equal(left_out(set, "links without a label in dataset.json"), 1);
     assert_int_equal(left_out(set, "labels of dataset.json"), 0);
     duet_dataset_close(set);

@@ -312,7 +312,7 @@ static void tells_what_a_file_is(void **unused) {
         {"\xEF\xBB\xBF <!-- x", 9, "is an HTML page, as servers send instead of a file"},
         {"<?xml version='1.0'?>", 21, "is an XML file, not a model"},
         {"version https://git-lfs.github.com/spec/v1\n", 43,
-         "is a pointer of Git LFS, whose file was not downloaded ('git lfs pull')"},
+         "is a Git LFS pointer whose file was not downloaded ('git lfs pull')"},
         {"GGUF\3\0\0\0", 8, "is a GGUF file: not supported by this version"},
         {"\x89HDF\r\n\x1A\n", 8, "is an HDF5 file: not supported by this version"},
         {"\x1F\x8B\x08\0", 4, "is a gzip file; unpack it first"},

@@ -154,7 +154,7 @@ static void names_that_do_not_fit_are_left_out(void **unused) {
         OK(duet_store_write(PATH, "torch_zip", f.item, f.count, NULL, 0));
         assert_true(factor_of(model, NULL, &card) == 1.0f);
         assert_false(card.ema);
-        snprintf(says, sizeof says, "left out %lld tensors that are no part of it ('model_ema.",
+        snprintf(says, sizeof says, "left out %lld tensors that are not part of it ('model_ema.",
                  (long long)count);
         if (!strstr(card.says, says)) fail_msg("no '%s' in '%s'", says, card.says);
         end(&f, model);
