@@ -3,29 +3,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <duet/store.h>
 
 #include "fuzz/target.h"
 
-enum { SHARD = 100 };
+static char folder[] = "/dev/shm/fuzz-shards-XXXXXX", list[64], shard[64];
 
-/* safetensors: "a" and "b", two numbers each. The input is a file in memory, whose folder holds the
- * open files by their numbers. */
+static void remove_all(void) {
+    (void)remove(list);
+    (void)remove(shard);
+    (void)remove(folder);
+}
+
+static void put(const char *path, const void *bytes, size_t size) {
+    FILE *const file = fopen(path, "wb");
+    if (file == NULL || fwrite(bytes, 1, size, file) != size || fclose(file) != 0) abort();
+}
+
+/* safetensors: "a" and "b", two numbers each. */
 static void put_shard(void) {
     static const char header[] =
         "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
         "\"b\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[8,16]}}";
-    static const float values[4] = {1, 2, 3, 4};
+    uint8_t bytes[8 + sizeof header - 1 + 16] = {0};
     const uint64_t size = sizeof header - 1;
-    const int file = memfd_create("shard", 0);
-    if (file < 0 || dup2(file, SHARD) != SHARD || close(file) != 0 ||
-        write(SHARD, &size, sizeof size) != (ssize_t)sizeof size ||
-        write(SHARD, header, size) != (ssize_t)size ||
-        write(SHARD, values, sizeof values) != (ssize_t)sizeof values)
-        abort();
+    if (mkdtemp(folder) == NULL) abort();
+    snprintf(list, sizeof list, "%s/list", folder);
+    snprintf(shard, sizeof shard, "%s/100", folder);
+    memcpy(bytes, &size, sizeof size);
+    memcpy(bytes + 8, header, size);
+    put(shard, bytes, sizeof bytes);
+    (void)atexit(remove_all);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -34,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     float room[4];
     if (!ready) put_shard();
     ready = true;
-    if (duet_store_open(&store, fuzz_file(data, size)) != DUET_OK) return 0;
+    put(list, data, size);
+    if (duet_store_open(&store, list) != DUET_OK) return 0;
     for (int64_t i = 0; i < duet_store_count(store); i++) {
         const duet_store_entry *const entry = duet_store_at(store, i);
         if (duet_shape_count(&entry->shape) <= 4)
