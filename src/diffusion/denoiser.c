@@ -34,8 +34,8 @@ static duet_status make_session(duet_context *ctx, duet_denoiser *d) {
     duet_value out = DUET_NONE;
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(d->model, graph, d->batch, false, &in, &out));
-    DUET_DO(duet_forward_plan(ctx, &d->plan, graph, d->model->params, &out, 1));
-    DUET_DO(duet_session_new(&d->session, d->plan, d->model->params));
+    DUET_DO(duet_forward_plan(ctx, &d->plan, graph, d->model->slots, &out, 1));
+    DUET_DO(duet_session_new(&d->session, d->plan, d->model->slots));
     d->x = duet_session_input(d->session, "x");
     d->net_t = duet_session_input(d->session, "net_t");
     d->labels = duet_session_input(d->session, "y");

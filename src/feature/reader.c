@@ -58,9 +58,9 @@ static duet_status compile(duet_context *ctx, duet_reader *reader, duet_model *m
     if (reader->found != reader->outputs)
         DUET_FAIL(DUET_FORMAT,
                   "the order of the taps in the network differs from that in its table");
-    DUET_DO(duet_forward_plan(ctx, &reader->plan, graph, model->params, reader->values,
+    DUET_DO(duet_forward_plan(ctx, &reader->plan, graph, model->slots, reader->values,
                               reader->outputs));
-    DUET_DO(duet_session_new(&reader->session, reader->plan, model->params));
+    DUET_DO(duet_session_new(&reader->session, reader->plan, model->slots));
 done:
     duet_graph_free(graph);
     return status;

@@ -33,8 +33,8 @@ static bool ends_with_pattern(const char *pattern, const char *end) {
 static bool has_like(const duet_model *model, const char *name) {
     char have[PATTERN], want[PATTERN];
     pattern_of(have, name);
-    for (int64_t i = 0; i < model->params->count; i++) {
-        pattern_of(want, model->params->slots[i].name);
+    for (int64_t i = 0; i < model->slots->count; i++) {
+        pattern_of(want, model->slots->list[i].name);
         if (strchr(want, '.') != NULL && ends_with_pattern(have, want)) return true;
     }
     return false;

@@ -131,8 +131,8 @@ static void first_difference(char out[512], const duet_guess *guess, const duet_
     char have[96], want[96];
     duet_foreign_rest rest = {.left = NULL};
     out[0] = '\0';
-    for (int64_t i = 0; i < model->params->count && out[0] == '\0'; i++) {
-        const duet_param_slot *const slot = &model->params->slots[i];
+    for (int64_t i = 0; i < model->slots->count && out[0] == '\0'; i++) {
+        const duet_slot *const slot = &model->slots->list[i];
         const duet_store_entry *const entry =
             duet_foreign_entry(guess->store, guess->prefix, model, slot->name);
         duet_shape_text(&slot->shape, want);

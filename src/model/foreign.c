@@ -169,9 +169,9 @@ duet_status duet_foreign_left(duet_foreign_rest *out, const duet_store *store, c
     rest_walk w = {.store = store, .arch = model->arch, .prefix = prefix};
     *out = (duet_foreign_rest){.left = NULL};
     DUET_TRY(duet_alloc(&w.used, count, sizeof *w.used));
-    for (int64_t i = 0; i < model->params->count; i++) {
+    for (int64_t i = 0; i < model->slots->count; i++) {
         const duet_store_entry *const entry =
-            duet_foreign_entry(store, prefix, model, model->params->slots[i].name);
+            duet_foreign_entry(store, prefix, model, model->slots->list[i].name);
         if (entry != NULL) w.used[entry - duet_store_at(store, 0)] = true;
     }
     for (int64_t i = 0; i < count; i++)

@@ -95,7 +95,7 @@ static duet_status measure(duet_model *model) {
     DUET_DO(s.status);
     survey_up_to(&s, graph, graph->node_count);
     model->macs = s.macs;
-    DUET_DO(duet_params_describe(&model->params, graph));
+    DUET_DO(duet_slots_describe(&model->slots, graph));
 done:
     duet_graph_free(graph);
     return status;
@@ -128,16 +128,30 @@ done:
     return status;
 }
 
+duet_status duet_model_lend(duet_model *model, const duet_slots *slots, const char *prefix,
+                            const char *average) {
+    for (int64_t i = 0; i < model->slots->count; i++) {
+        const char *const name = model->slots->list[i].name;
+        int64_t from = duet_slots_find(slots, prefix, name);
+        if (from >= 0 && average != NULL) from = duet_slots_beside(slots, from, average);
+        if (from < 0) return duet_fail(DUET_NOT_FOUND, "nothing lends the weights '%s'", name);
+        duet_slots_lend(model->slots, i, slots->list[from].dtype,
+                        duet_slot_data(&slots->list[from]));
+    }
+    duet_slots_touch(model->slots, -1);
+    return DUET_OK;
+}
+
 static duet_status make_model(duet_model **out, const char *arch_spec, uint64_t seed,
                               bool random_reader) {
     duet_model *model = NULL;
     DUET_TRY(duet_model_describe(&model, arch_spec));
-    const duet_status status = duet_params_alloc(model->params);
+    const duet_status status = duet_slots_alloc(model->slots);
     if (status != DUET_OK) {
         duet_model_close(model);
         return status;
     }
-    duet_params_init(model->params, seed, random_reader);
+    duet_slots_init(model->slots, seed, random_reader);
     *out = model;
     return DUET_OK;
 }
@@ -150,7 +164,7 @@ duet_status duet_model_new(duet_context *ctx, duet_model **out, const char *arch
 
 void duet_model_close(duet_model *model) {
     if (model == NULL) return;
-    duet_params_free(model->params);
+    duet_slots_free(model->slots);
     duet_store_close(model->store);
     duet_release(model->taps);
     if (model->hashed != NULL) pthread_mutex_destroy(&model->hashed->lock);
@@ -228,7 +242,7 @@ const char *duet_model_config(const duet_model *model) {
 
 int64_t duet_model_parameters(const duet_model *model) {
     int64_t count = 0;
-    for (int64_t i = 0; i < model->params->count; i++) count += model->params->slots[i].count;
+    for (int64_t i = 0; i < model->slots->count; i++) count += model->slots->list[i].count;
     return count;
 }
 
@@ -253,11 +267,11 @@ static uint64_t hash_config(const duet_model *model, uint64_t hash) {
 }
 
 /* Hashes tensor by tensor: the result does not depend on where they lie in memory. */
-static uint64_t hash_weights(const duet_params *params, uint64_t hash, int64_t *bytes) {
-    for (int64_t i = 0; i < params->count; i++) {
-        const duet_param_slot *slot = &params->slots[i];
+static uint64_t hash_weights(const duet_slots *slots, uint64_t hash, int64_t *bytes) {
+    for (int64_t i = 0; i < slots->count; i++) {
+        const duet_slot *slot = &slots->list[i];
         const int64_t size = slot->count * (int64_t)duet_dtype_size(slot->dtype);
-        hash = duet_hash(duet_params_data(params, slot), (size_t)size, hash);
+        hash = duet_hash(duet_slot_data(slot), (size_t)size, hash);
         *bytes += size;
     }
     return hash;
@@ -268,10 +282,10 @@ uint64_t duet_model_hash(const duet_model *model) {
     hash = duet_hash_text(model->card.noise, hash);
     duet_weights_hash *const last = model->hashed;
     pthread_mutex_lock(&last->lock);
-    if (!last->known || last->seed != hash || last->version != model->params->version) {
-        last->value = hash_weights(model->params, hash, &last->bytes);
+    if (!last->known || last->seed != hash || last->version != duet_slots_version(model->slots)) {
+        last->value = hash_weights(model->slots, hash, &last->bytes);
         last->seed = hash;
-        last->version = model->params->version;
+        last->version = duet_slots_version(model->slots);
         last->known = true;
     }
     hash = last->value;

@@ -70,7 +70,7 @@ struct duet_model {
     void *config; /* DUET_CONFIG_SIZE bytes, aligned */
     char config_text[1024];
     duet_arch_shape shape;
-    duet_params *params;
+    duet_slots *slots;
     duet_store *store; /* the file whose mapping lends the weights, or NULL */
     duet_dtype stored; /* of most weights in the file */
     duet_card card;
@@ -82,8 +82,12 @@ struct duet_model {
     duet_weights_hash *hashed;   /* in the arena */
 };
 
-/* Describes the network without weights: model->params has slots but no block yet. */
+/* Describes the network without weights: its slots have no memory yet. */
 DUET_NODISCARD duet_status duet_model_describe(duet_model **out, const char *arch_spec);
+/* The weights of a described network are those of part `prefix` of the slots, or what accompanies
+ * them as `average`; the slots must outlive it. */
+DUET_NODISCARD duet_status duet_model_lend(duet_model *model, const duet_slots *slots,
+                                           const char *prefix, const char *average);
 /* DUET_UNSUPPORTED with the reason where only features of the network can be read. */
 DUET_NODISCARD duet_status duet_model_check_denoises(const duet_model *model);
 /* Builds with fresh inputs for `batch` images; inputs are named x, net_t, y (where conditional),

@@ -40,9 +40,9 @@ static void say(duet_card *card, const char *format, ...) {
 }
 
 static duet_status check_tensors(const duet_model *model, source *from, bool card) {
-    DUET_TRY(duet_alloc(&from->entries, model->params->count, sizeof *from->entries));
-    for (int64_t i = 0; i < model->params->count; i++) {
-        const duet_param_slot *slot = &model->params->slots[i];
+    DUET_TRY(duet_alloc(&from->entries, model->slots->count, sizeof *from->entries));
+    for (int64_t i = 0; i < model->slots->count; i++) {
+        const duet_slot *slot = &model->slots->list[i];
         const duet_store_entry *entry = from->entries[i] =
             duet_foreign_entry(from->store, from->prefix, model, slot->name);
         if (entry == NULL) return duet_foreign_missing(from->store, from->prefix, slot->name);
@@ -84,36 +84,35 @@ static duet_status check_unused(duet_model *model, const source *from) {
 
 /* Uses tensors directly from the mapped file if they are aligned and f32, or bf16 matrices and
  * filters: then opening takes neither time nor memory, and weights that are not used are never
- * loaded. The others are read into a block as f32. */
-static duet_status read_params(duet_model *model, const source *from, bool *mapped) {
-    duet_params *params = model->params;
-    for (int64_t i = 0; i < params->count; i++) {
+ * loaded. The others are read into memory of their own as f32. */
+static duet_status read_weights(duet_model *model, const source *from, bool *mapped) {
+    duet_slots *slots = model->slots;
+    for (int64_t i = 0; i < slots->count; i++) {
         const duet_store_entry *entry = from->entries[i];
         const void *data = duet_store_data(from->store, entry->name);
         const bool taken =
             entry->dtype == DUET_F32 || (entry->dtype == DUET_BF16 && entry->shape.rank >= 2);
         if (data == NULL || !taken || (uintptr_t)data % duet_dtype_size(entry->dtype) != 0)
             continue;
-        duet_params_lend(params, i, entry->dtype, data);
+        duet_slots_lend(slots, i, entry->dtype, data);
         *mapped = true;
     }
-    params->mapped = from->store->mapped;
-    DUET_TRY(duet_params_alloc(params));
-    for (int64_t i = 0; i < params->count; i++) {
-        const duet_param_slot *slot = &params->slots[i];
+    slots->mapped = from->store->mapped;
+    DUET_TRY(duet_slots_alloc(slots));
+    for (int64_t i = 0; i < slots->count; i++) {
+        const duet_slot *slot = &slots->list[i];
         if (slot->lent == NULL)
-            DUET_TRY(duet_store_read(from->store, from->entries[i]->name, DUET_F32,
-                                     params->block + slot->offset));
+            DUET_TRY(duet_store_read(from->store, from->entries[i]->name, DUET_F32, slot->own));
     }
-    duet_params_touch(params);
+    duet_slots_touch(slots, -1);
     return DUET_OK;
 }
 
 static duet_dtype stored_of(const duet_model *model, const source *from) {
     int64_t counts[DUET_DTYPE_COUNT] = {0};
     duet_dtype most = DUET_F32;
-    for (int64_t i = 0; i < model->params->count; i++) {
-        const duet_param_slot *slot = &model->params->slots[i];
+    for (int64_t i = 0; i < model->slots->count; i++) {
+        const duet_slot *slot = &model->slots->list[i];
         const duet_dtype dtype = from->entries[i]->dtype;
         counts[dtype] += slot->count;
         if (counts[dtype] > counts[most]) most = dtype;
@@ -233,7 +232,7 @@ static duet_status open_store(duet_model **out, duet_store *store, const duet_pl
         DUET_DO(describe_foreign(&model, &guess, store, place, path, flags));
     DUET_DO(check_tensors(model, &from, text != NULL));
     if (text == NULL) DUET_DO(check_unused(model, &from));
-    DUET_DO(read_params(model, &from, mapped));
+    DUET_DO(read_weights(model, &from, mapped));
     model->stored = stored_of(model, &from);
     model->foreign = text == NULL;
     if (*mapped) model->store = store;
@@ -312,7 +311,7 @@ duet_status duet_model_open(duet_context *ctx, duet_model **out, const char *pat
 
 /* With bf16, gains, biases and states stay f32: they are small, and have no redundancy that would
  * average out the rounding. */
-static duet_dtype stored_as(const duet_param_slot *slot, duet_dtype dtype) {
+static duet_dtype stored_as(const duet_slot *slot, duet_dtype dtype) {
     return dtype == DUET_BF16 && (slot->shape.rank < 2 || slot->role != DUET_WEIGHT) ? DUET_F32
                                                                                      : dtype;
 }
@@ -327,17 +326,17 @@ duet_status duet_model_save(const duet_model *model, const char *path, duet_dtyp
     duet_status status = DUET_OK;
     duet_store_item *items = NULL;
     char *text = NULL;
-    const duet_params *params = model->params;
-    DUET_DO(duet_alloc(&items, params->count, sizeof *items));
-    for (int64_t i = 0; i < params->count; i++)
-        items[i] = (duet_store_item){.name = params->slots[i].name,
-                                     .dtype = params->slots[i].dtype,
-                                     .stored = stored_as(&params->slots[i], dtype),
-                                     .shape = params->slots[i].shape,
-                                     .data = duet_params_data(params, &params->slots[i])};
+    const duet_slots *slots = model->slots;
+    DUET_DO(duet_alloc(&items, slots->count, sizeof *items));
+    for (int64_t i = 0; i < slots->count; i++)
+        items[i] = (duet_store_item){.name = slots->list[i].name,
+                                     .dtype = slots->list[i].dtype,
+                                     .stored = stored_as(&slots->list[i], dtype),
+                                     .shape = slots->list[i].shape,
+                                     .data = duet_slot_data(&slots->list[i])};
     DUET_DO(duet_card_print(&text, &model->card, model->config_text));
     const duet_store_pair pairs[] = {{DUET_CARD_KEY, text}};
-    DUET_DO(duet_store_write(path, format_of(path), items, params->count, pairs, 1));
+    DUET_DO(duet_store_write(path, format_of(path), items, slots->count, pairs, 1));
 done:
     duet_card_text_free(text);
     duet_release(items);

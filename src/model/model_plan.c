@@ -83,8 +83,8 @@ duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
         DUET_FAIL(DUET_ARG, "no tap %d; the model has taps 1 to %d ('duet info MODEL' lists them)",
                   tap, model->tap_count);
     if (tap > 0) out = want.value;
-    DUET_DO(duet_forward_plan(ctx, &plan, graph, model->params, &out, 1));
-    DUET_DO(duet_session_new(&session, plan, model->params));
+    DUET_DO(duet_forward_plan(ctx, &plan, graph, model->slots, &out, 1));
+    DUET_DO(duet_session_new(&session, plan, model->slots));
     DUET_DO(duet_alloc(&seconds, duet_plan_rows(plan), sizeof *seconds));
     DUET_DO(measure(session, duet_plan_rows(plan), seconds));
     DUET_DO(report_rows(plan, seconds, row, user));

@@ -32,18 +32,18 @@ static name named(const char *format, ...) {
     return n;
 }
 
-static const duet_param_slot *find(const duet_model *model, const char *text) {
-    for (int64_t i = 0; i < model->params->count; i++)
-        if (strcmp(model->params->slots[i].name, text) == 0) return &model->params->slots[i];
+static const duet_slot *find(const duet_model *model, const char *text) {
+    for (int64_t i = 0; i < model->slots->count; i++)
+        if (strcmp(model->slots->list[i].name, text) == 0) return &model->slots->list[i];
     return NULL;
 }
 
 /* Copies row `from_row`, of `width` elements, of a tensor of `from` to row `to_row` of a tensor of
  * `to`. */
-static void copy_row(const twin *t, const duet_param_slot *to, int64_t to_row,
-                     const duet_param_slot *from, int64_t from_row, int64_t width) {
-    const uint8_t *const data = duet_params_data(t->from->params, from);
-    duet_convert(t->to->params->block + to->offset + to_row * width, DUET_F32,
+static void copy_row(const duet_slot *to, int64_t to_row, const duet_slot *from, int64_t from_row,
+                     int64_t width) {
+    const uint8_t *const data = duet_slot_data(from);
+    duet_convert(to->own + to_row * width, DUET_F32,
                  data + from_row * width * (int64_t)duet_dtype_size(from->dtype), from->dtype,
                  width);
 }
@@ -55,14 +55,14 @@ static void fail(twin *t, const char *text) {
 }
 
 static void copy(twin *t, const name *adm, const name *unet) {
-    const duet_param_slot *const to = find(t->to, t->to_adm ? adm->text : unet->text),
-                                 *const from = find(t->from, t->to_adm ? unet->text : adm->text);
-    if (to == NULL && from == NULL) return; /* there is no bias or skip connection */
+    const duet_slot *const to = find(t->to, t->to_adm ? adm->text : unet->text),
+                           *const from = find(t->from, t->to_adm ? unet->text : adm->text);
+    if (to == NULL && from == NULL) return; /* no bias, no skip connection */
     if (to == NULL || from == NULL || to->count != from->count) {
         fail(t, t->to_adm ? unet->text : adm->text);
         return;
     }
-    copy_row(t, to, 0, from, 0, to->count);
+    copy_row(to, 0, from, 0, to->count);
     t->copied++;
 }
 
@@ -88,11 +88,11 @@ static void residual(twin *t, name adm, name unet) {
  * D; C = heads D. */
 static void split_qkv(twin *t, const char *adm, const char *unet, const char *end) {
     static const char *const parts[] = {"to_q", "to_k", "to_v"};
-    const duet_param_slot *const whole =
+    const duet_slot *const whole =
         find(t->to_adm ? t->to : t->from, named("%.200s.qkv.%s", adm, end).text);
     for (int p = 0; p < 3; p++) {
         const name text = named("%.200s.%s.%s", unet, parts[p], end);
-        const duet_param_slot *const part = find(t->to_adm ? t->from : t->to, text.text);
+        const duet_slot *const part = find(t->to_adm ? t->from : t->to, text.text);
         if (whole == NULL || part == NULL || whole->count != 3 * part->count) {
             fail(t, text.text);
             return;
@@ -105,9 +105,9 @@ static void split_qkv(twin *t, const char *adm, const char *unet, const char *en
                                    ? p * channels + row
                                    : row / head * 3 * head + p * head + row % head;
             if (t->to_adm)
-                copy_row(t, whole, at, part, row, width);
+                copy_row(whole, at, part, row, width);
             else
-                copy_row(t, part, row, whole, at, width);
+                copy_row(part, row, whole, at, width);
         }
         if (!t->to_adm) t->copied++;
     }
@@ -181,10 +181,10 @@ static duet_status copy_weights(twin *t) {
     up(t);
     layer(t, named("out.0"), named("conv_norm_out"));
     layer(t, named("out.2"), named("conv_out"));
-    if (t->status == DUET_OK && t->copied != t->to->params->count)
+    if (t->status == DUET_OK && t->copied != t->to->slots->count)
         t->status = duet_fail(DUET_UNSUPPORTED,
                               "%lld of %lld tensors have a counterpart in the other architecture",
-                              (long long)t->copied, (long long)t->to->params->count);
+                              (long long)t->copied, (long long)t->to->slots->count);
     return t->status;
 }
 
@@ -230,11 +230,11 @@ duet_status duet_model_as(duet_context *ctx, duet_model **out, const duet_model 
                          "a network of the architecture '%s' cannot be written in the terms of %s",
                          model->card.arch, arch);
     DUET_DO(describe_twin(&made, model, to_adm));
-    DUET_DO(duet_params_alloc(made->params));
+    DUET_DO(duet_slots_alloc(made->slots));
     twin t = {
         .from = model, .to = made, .to_adm = to_adm, .adm = to_adm ? made->config : model->config};
     DUET_DO(copy_weights(&t));
-    duet_params_touch(made->params);
+    duet_slots_touch(made->slots, -1);
     DUET_DO(copy_card(made, model));
     *out = made;
     made = NULL;

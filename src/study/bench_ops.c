@@ -12,7 +12,7 @@
 
 typedef struct single {
     duet_graph *graph;
-    duet_params *params;
+    duet_slots *slots;
     duet_plan *plan;
     duet_session *session;
 } single;
@@ -20,7 +20,7 @@ typedef struct single {
 static void single_free(single *s) {
     duet_session_free(s->session);
     duet_plan_free(s->plan);
-    duet_params_free(s->params);
+    duet_slots_free(s->slots);
     duet_graph_free(s->graph);
 }
 
@@ -83,10 +83,10 @@ static duet_status single_new(single *s, duet_context *ctx, const duet_graph *fr
     duet_graph_add(s->graph, node->op, node->attr, in, out);
     DUET_TRY(duet_graph_status(s->graph));
     take_types(s, from, node, in, out);
-    DUET_TRY(duet_params_new(&s->params, s->graph));
-    duet_params_init(s->params, 1, false);
-    DUET_TRY(duet_plan_new(&s->plan, s->graph, s->params, out, 1, NULL, 0, &options));
-    DUET_TRY(duet_session_new(&s->session, s->plan, s->params));
+    DUET_TRY(duet_slots_new(&s->slots, s->graph));
+    duet_slots_init(s->slots, 1, false);
+    DUET_TRY(duet_plan_new(&s->plan, s->graph, s->slots, out, 1, NULL, 0, &options));
+    DUET_TRY(duet_session_new(&s->session, s->plan, s->slots));
     for (int k = 0; k < node->op->inputs; k++)
         if (node->in[k] != DUET_NONE) DUET_TRY(fill_input(s->session, from, node, k));
     return DUET_OK;

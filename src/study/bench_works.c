@@ -35,8 +35,8 @@ duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out, duet_mo
     duet_status status = DUET_OK;
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(model, graph, batch, false, &in, &raw));
-    DUET_DO(duet_forward_plan(ctx, &out->plan, graph, model->params, &raw, 1));
-    DUET_DO(duet_session_new(&out->session, out->plan, model->params));
+    DUET_DO(duet_forward_plan(ctx, &out->plan, graph, model->slots, &raw, 1));
+    DUET_DO(duet_session_new(&out->session, out->plan, model->slots));
 done:
     duet_graph_free(graph);
     return status;

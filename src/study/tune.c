@@ -64,7 +64,7 @@ static duet_status tune_forward(tuning *t, const duet_model *model, int64_t batc
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(duet_model_build(model, graph, batch, false, &in, &raw));
     DUET_DO(duet_forward_passes(t->ctx, graph, &raw, 1));
-    DUET_DO(duet_plan_new(&plan, graph, model->params, &raw, 1, NULL, 0, &options));
+    DUET_DO(duet_plan_new(&plan, graph, model->slots, &raw, 1, NULL, 0, &options));
     DUET_DO(tune_plan(t, "forward", batch, plan));
 done:
     duet_plan_free(plan);

@@ -32,33 +32,34 @@ typedef struct tensor_list {
     int64_t count;
 } tensor_list;
 
-static void add_block(tensor_list *list, const duet_params *params, const char *prefix,
-                      float *block, bool weights_only) {
-    for (int64_t k = 0; k < params->count; k++) {
-        const duet_param_slot *slot = &params->slots[k];
-        if (weights_only && slot->role != DUET_WEIGHT) continue;
-        list->items[list->count++] =
-            (duet_store_item){.name = duet_arena_format(list->arena, "%s/%s", prefix, slot->name),
-                              .dtype = DUET_F32,
-                              .stored = DUET_F32,
-                              .shape = slot->shape,
-                              .data = block + slot->offset};
+/* The tensors of all parts, or what accompanies them as `kind`: "weight/NAME", "ema/NAME",
+ * "ema/PART/NAME". */
+static void add_kind(tensor_list *list, const duet_slots *slots, const char *kind) {
+    for (int64_t k = 0; k < slots->count; k++) {
+        const duet_slot *slot = &slots->list[k];
+        if (kind == NULL ? slot->of >= 0 : slot->of < 0 || strcmp(slot->kind, kind) != 0) continue;
+        const char *const part = slots->parts[slot->part].prefix;
+        list->items[list->count++] = (duet_store_item){
+            .name = duet_arena_format(list->arena, "%s/%s%s%s", kind == NULL ? "weight" : kind,
+                                      part, part[0] != '\0' ? "/" : "", slot->name),
+            .dtype = DUET_F32,
+            .stored = DUET_F32,
+            .shape = slot->shape,
+            .data = slot->own};
     }
 }
 
 /* Every tensor of a state, pointing into the trainer's memory: saving reads there, loading writes
  * there. */
 static duet_status list_tensors(tensor_list *list, duet_trainer *trainer) {
-    const duet_params *params = trainer->model->params;
+    const duet_slots *slots = trainer->slots;
     DUET_TRY(duet_arena_new(&list->arena));
-    list->items = duet_arena_alloc(list->arena, params->count * (2 + trainer->optim->moments) + 1,
-                                   sizeof *list->items);
+    list->items = duet_arena_alloc(list->arena, slots->count + 1, sizeof *list->items);
     DUET_TRY(duet_arena_status(list->arena));
-    add_block(list, params, "weight", params->block, false);
-    add_block(list, params, "ema", trainer->ema->params->block, false);
-    for (int i = 0; i < trainer->optim->moments; i++) {
-        add_block(list, params, trainer->optim->moment_name[i], trainer->moment[i], true);
-    }
+    add_kind(list, slots, NULL);
+    add_kind(list, slots, DUET_EMA);
+    for (int i = 0; i < trainer->optim->moments; i++)
+        add_kind(list, slots, trainer->optim->moment_name[i]);
     list->items[list->count++] = (duet_store_item){.name = "losses",
                                                    .dtype = DUET_F32,
                                                    .stored = DUET_F32,
@@ -295,8 +296,7 @@ static duet_status load_state(duet_trainer *trainer, const char *path) {
     }
     DUET_DO(load_counters(trainer, root, budget_same));
     DUET_DO(load_tensors(trainer, store, hash));
-    duet_params_touch(trainer->model->params);
-    duet_params_touch(trainer->ema->params);
+    duet_trainer_touch(trainer);
 done:
     json_decref(root);
     duet_store_close(store);

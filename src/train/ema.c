@@ -11,18 +11,18 @@ double duet_ema_decay(double decay, int64_t step) {
     return decay < warm ? decay : warm;
 }
 
-void duet_ema_update(duet_params *ema, const duet_params *params, double decay, int threads) {
+void duet_ema_update(const duet_slots *slots, double decay, int threads) {
     const float take = (float)(1.0 - decay);
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int64_t k = 0; k < params->count; k++) {
-        const duet_param_slot *slot = &params->slots[k];
-        float *restrict e = ema->block + slot->offset;
-        const float *restrict w = params->block + slot->offset;
-        if (slot->role != DUET_WEIGHT) {
+    for (int64_t k = 0; k < slots->count; k++) {
+        const duet_slot *slot = &slots->list[k];
+        if (slot->role != DUET_AVERAGE) continue;
+        float *restrict e = slot->own;
+        const float *restrict w = slots->list[slot->of].own;
+        if (slots->list[slot->of].role != DUET_WEIGHT) {
             memcpy(e, w, (size_t)slot->count * sizeof(float));
             continue;
         }
         for (int64_t i = 0; i < slot->count; i++) e[i] += take * (w[i] - e[i]);
     }
-    duet_params_touch(ema);
 }

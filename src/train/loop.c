@@ -74,22 +74,22 @@ static float *gradient_of(const duet_trainer *trainer) {
 static duet_status fail_diverged(duet_trainer *trainer) {
     static const char advice[] = "the last checkpoint is kept; lower 'rate' of the optimiser or "
                                  "raise 'warmup' of the learning rate";
-    const duet_params *params = trainer->model->params;
+    const duet_slots *slots = trainer->slots;
     const float *grad = gradient_of(trainer);
-    for (int64_t k = 0; k < params->count; k++) {
-        if (duet_optim_first_bad(params->block + params->slots[k].offset, params->slots[k].count) <
-            0)
+    for (int64_t k = 0; k < slots->count; k++) {
+        if (slots->list[k].of >= 0 ||
+            duet_optim_first_bad(slots->list[k].own, slots->list[k].count) < 0)
             continue;
         return duet_fail(DUET_NUMERIC,
                          "training diverged at step %lld: the weights '%s' are not finite; %s",
-                         (long long)trainer->steps, params->slots[k].name, advice);
+                         (long long)trainer->steps, slots->list[k].name, advice);
     }
     for (int64_t k = 0; k < trainer->tile_count; k++) {
         if (duet_optim_first_bad(grad + trainer->tiles[k].grad, trainer->tiles[k].count) < 0)
             continue;
         return duet_fail(
             DUET_NUMERIC, "training diverged at step %lld: the gradient of '%s' is not finite; %s",
-            (long long)trainer->steps, params->slots[trainer->tiles[k].slot].name, advice);
+            (long long)trainer->steps, slots->list[trainer->tiles[k].slot].name, advice);
     }
     return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the loss is not finite; %s",
                      (long long)trainer->steps, advice);
@@ -98,8 +98,6 @@ static duet_status fail_diverged(duet_trainer *trainer) {
 static void update_weights(duet_trainer *trainer, double norm) {
     const double clip = trainer->options.clip;
     const duet_optim_call call = {
-        .weight = trainer->model->params->block,
-        .moment = trainer->moment,
         .grad = gradient_of(trainer),
         .tiles = trainer->tiles,
         .tile_count = trainer->tile_count,
@@ -110,9 +108,9 @@ static void update_weights(duet_trainer *trainer, double norm) {
         .threads = trainer->setup.threads,
     };
     trainer->optim->step(&trainer->optim_choice.options, &call);
-    duet_params_touch(trainer->model->params);
-    duet_ema_update(trainer->ema->params, trainer->model->params,
-                    duet_ema_decay(trainer->options.ema, trainer->steps), trainer->setup.threads);
+    duet_ema_update(trainer->slots, duet_ema_decay(trainer->options.ema, trainer->steps),
+                    trainer->setup.threads);
+    duet_trainer_touch(trainer);
 }
 
 /* Part `part` of a batch: its rows with their positions, so that they draw the same random numbers

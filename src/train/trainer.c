@@ -103,9 +103,9 @@ static duet_status make_models(duet_trainer *trainer) {
     const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
     if (o->size == 0) o->size = duet_preset_size(info);
     DUET_TRY(complete_arch(o->arch, o->size, info->channels));
-    DUET_TRY(duet_model_new(trainer->ctx, &trainer->model, o->arch, o->seed));
+    DUET_TRY(duet_model_describe(&trainer->model, o->arch));
     DUET_TRY(duet_model_check_denoises(trainer->model));
-    DUET_TRY(duet_model_new(trainer->ctx, &trainer->ema, o->arch, o->seed)); /* the same weights */
+    DUET_TRY(duet_model_describe(&trainer->ema, o->arch));
     const int64_t channels = trainer->model->shape.in_channels;
     if (channels != 1 && channels != 3) {
         return duet_fail(DUET_ARG, "the architecture takes %lld channels, but images have 1 or 3",
@@ -131,7 +131,6 @@ typedef struct gradients {
 static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet_graph *graph,
                                  duet_value loss) {
     const int64_t count = graph->param_count;
-    const duet_params *params = trainer->model->params;
     int64_t weights = 0;
     DUET_TRY(duet_alloc(&g->wrt, count, sizeof *g->wrt));
     DUET_TRY(duet_alloc(&g->grad, count, sizeof *g->grad));
@@ -139,9 +138,9 @@ static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet
     int64_t *slots = NULL;
     DUET_TRY(duet_alloc(&slots, count, sizeof *slots));
     for (int64_t i = 0; i < count; i++) {
-        const duet_param_slot *slot = duet_params_slot(params, graph->params[i].name);
-        if (graph->params[i].role != DUET_WEIGHT || slot == NULL) continue;
-        slots[weights] = slot - params->slots;
+        const int64_t slot = duet_slots_bind(trainer->slots, &graph->params[i], NULL);
+        if (graph->params[i].role != DUET_WEIGHT || slot < 0) continue;
+        slots[weights] = slot;
         g->wrt[weights++] = graph->params[i].value;
     }
     const duet_status status = duet_grad(graph, loss, g->wrt, weights, g->grad);
@@ -166,6 +165,35 @@ static duet_status run_pass(const char *name, const gradients *g, duet_graph *gr
     return status;
 }
 
+/* Weights by the seed, averages that begin as they do, moments; the two models look at them. */
+static duet_status make_slots(duet_trainer *trainer, const duet_graph *graph) {
+    duet_slots *slots = NULL;
+    DUET_TRY(duet_slots_describe(&trainer->slots, graph));
+    slots = trainer->slots;
+    const int64_t count = slots->count;
+    for (int64_t k = 0; k < count; k++)
+        DUET_TRY(duet_slots_accompany(slots, k, DUET_AVERAGE, DUET_EMA));
+    for (int i = 0; i < trainer->optim->moments; i++)
+        for (int64_t k = 0; k < count; k++)
+            if (slots->list[k].role == DUET_WEIGHT)
+                DUET_TRY(
+                    duet_slots_accompany(slots, k, DUET_MOMENT, trainer->optim->moment_name[i]));
+    DUET_TRY(duet_slots_alloc(slots));
+    duet_slots_init(slots, trainer->options.seed, false);
+    for (int64_t k = count; k < slots->count; k++)
+        if (slots->list[k].role == DUET_AVERAGE)
+            memcpy(slots->list[k].own, slots->list[slots->list[k].of].own,
+                   (size_t)slots->list[k].count * sizeof(float));
+    DUET_TRY(duet_model_lend(trainer->model, slots, "", NULL));
+    return duet_model_lend(trainer->ema, slots, "", DUET_EMA);
+}
+
+void duet_trainer_touch(duet_trainer *trainer) {
+    duet_slots_touch(trainer->slots, -1);
+    duet_slots_touch(trainer->model->slots, -1);
+    duet_slots_touch(trainer->ema->slots, -1);
+}
+
 static duet_status make_plan(duet_trainer *trainer) {
     duet_status status = DUET_OK;
     duet_graph *graph = NULL;
@@ -177,14 +205,15 @@ static duet_status make_plan(duet_trainer *trainer) {
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(trainer->task->build(&trainer->task_choice.options, &trainer->setup, graph, &out[0],
                                  &out[1]));
+    DUET_DO(make_slots(trainer, graph));
     DUET_DO(duet_pass_run(graph, "fuse", out, 2));
     DUET_DO(differentiate(&g, trainer, graph, out[0]));
     if (strcmp(trainer->options.recompute, "blocks") == 0)
         DUET_DO(run_pass("recompute", &g, graph, out));
     if (strcmp(trainer->options.precision, "bf16") == 0) DUET_DO(run_pass("bf16", &g, graph, out));
-    DUET_DO(duet_plan_new(&trainer->plan, graph, trainer->model->params, out, 2, g.list, g.count,
-                          &options));
-    DUET_DO(duet_session_new(&trainer->session, trainer->plan, trainer->model->params));
+    DUET_DO(
+        duet_plan_new(&trainer->plan, graph, trainer->slots, out, 2, g.list, g.count, &options));
+    DUET_DO(duet_session_new(&trainer->session, trainer->plan, trainer->slots));
 done:
     duet_release(g.wrt);
     duet_release(g.grad);
@@ -194,21 +223,25 @@ done:
 }
 
 static duet_status make_tiles(duet_trainer *trainer) {
-    const duet_params *params = trainer->model->params;
-    for (int64_t k = 0; k < params->count; k++) {
-        const duet_param_slot *slot = &params->slots[k];
+    const duet_slots *slots = trainer->slots;
+    for (int64_t k = 0; k < slots->count; k++) {
+        const duet_slot *slot = &slots->list[k];
         const int64_t grad = duet_plan_grad_offset(trainer->plan, k);
         if (grad < 0) continue;
         for (int64_t at = 0; at < slot->count; at += DUET_OPTIM_TILE) {
             const int64_t left = slot->count - at;
             DUET_TRY(duet_grow(&trainer->tiles, &trainer->tile_capacity, trainer->tile_count + 1,
                                sizeof *trainer->tiles));
-            trainer->tiles[trainer->tile_count++] =
-                (duet_optim_tile){.slot = k,
-                                  .weight = slot->offset + at,
-                                  .grad = grad + at,
-                                  .count = left < DUET_OPTIM_TILE ? left : DUET_OPTIM_TILE,
-                                  .decay = slot->shape.rank >= 2};
+            duet_optim_tile *const tile = &trainer->tiles[trainer->tile_count++];
+            *tile = (duet_optim_tile){.slot = k,
+                                      .weight = slot->own + at,
+                                      .grad = grad + at,
+                                      .count = left < DUET_OPTIM_TILE ? left : DUET_OPTIM_TILE,
+                                      .decay = slot->shape.rank >= 2};
+            for (int i = 0; i < trainer->optim->moments; i++) {
+                const int64_t moment = duet_slots_beside(slots, k, trainer->optim->moment_name[i]);
+                tile->moment[i] = slots->list[moment].own + at;
+            }
         }
     }
     if (trainer->tile_count == 0)
@@ -237,9 +270,6 @@ duet_status duet_trainer_open(duet_trainer *trainer) {
                           .threads = duet_context_threads(trainer->ctx)};
     DUET_TRY(make_plan(trainer));
     DUET_TRY(make_tiles(trainer));
-    for (int i = 0; i < trainer->optim->moments; i++) {
-        DUET_TRY(duet_alloc(&trainer->moment[i], trainer->model->params->size, sizeof(float)));
-    }
     if (o->accumulate > 1)
         DUET_TRY(duet_alloc(&trainer->gradient, duet_plan_grad_size(trainer->plan), sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->scratch, trainer->task->room(&trainer->setup), sizeof(float)));
@@ -263,11 +293,11 @@ void duet_trainer_close(duet_trainer *trainer) {
     duet_plan_free(trainer->plan);
     duet_model_close(trainer->model);
     duet_model_close(trainer->ema);
+    duet_slots_free(trainer->slots);
     duet_noise_free(trainer->noise);
     duet_view_free(&trainer->view);
     duet_release(trainer->tiles);
     duet_release(trainer->tile_sums);
-    for (int i = 0; i < DUET_OPTIM_MOMENTS; i++) duet_release(trainer->moment[i]);
     duet_release(trainer->gradient);
     duet_release(trainer->scratch);
     duet_release(trainer->row_loss);

@@ -48,8 +48,9 @@ typedef struct duet_trainer {
     const duet_optim *optim;
     const duet_lr *lr;
     duet_noise *noise;
-    duet_model *model; /* raw weights */
-    duet_model *ema;   /* their EMA, which is saved as the model */
+    duet_slots *slots; /* weights, their averages, the optimiser's moments */
+    duet_model *model; /* the weights */
+    duet_model *ema;   /* their averages: what is saved as the model */
     duet_task_setup setup;
     duet_view view; /* training rows */
     duet_loader *loader;
@@ -58,10 +59,9 @@ typedef struct duet_trainer {
     duet_session *session;
     duet_optim_tile *tiles;
     int64_t tile_count, tile_capacity;
-    double *tile_sums;                 /* [tile_count] */
-    float *moment[DUET_OPTIM_MOMENTS]; /* blocks laid out like the parameters */
-    float *gradient; /* sum over the parts of a batch; NULL = one part, the session has it */
-    float *scratch, *row_loss; /* inputs of the task; [batch] */
+    double *tile_sums; /* [tile_count] */
+    float *gradient;   /* sum over the parts of a batch; NULL = one part, the session has it */
+    float *scratch, *row_loss; /* of the task; [batch] */
     int64_t *row_t;            /* [batch] */
 
     int64_t steps, total;    /* steps done; steps in all, 0 = not known yet */
@@ -78,6 +78,8 @@ typedef struct duet_trainer {
 } duet_trainer;
 
 /* ---- trainer.c ---- */
+/* To be called after weights have changed. */
+void duet_trainer_touch(duet_trainer *trainer);
 DUET_NODISCARD duet_status duet_trainer_open(duet_trainer *trainer);
 void duet_trainer_close(duet_trainer *trainer);
 double duet_trainer_seconds(const duet_trainer *trainer);
@@ -93,8 +95,9 @@ int64_t duet_budget_steps(const duet_train_options *options);
 
 /* ---- ema.c ---- */
 double duet_ema_decay(double decay, int64_t step);
-/* Weights are averaged; states and constants are copied. */
-void duet_ema_update(duet_params *ema, const duet_params *params, double decay, int threads);
+#define DUET_EMA "ema" /* the kind of the slots that hold averages */
+/* Weights are averaged, states and constants copied. */
+void duet_ema_update(const duet_slots *slots, double decay, int threads);
 
 /* ---- checkpoint.c ---- */
 DUET_NODISCARD duet_status duet_checkpoint_save(duet_trainer *trainer);

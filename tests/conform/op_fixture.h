@@ -242,19 +242,19 @@ static inline void fixture_graph(const op_fixture *f, duet_graph *g, uint32_t pa
 }
 
 /* Copies the fixture's inputs into a session and its parameters, as far as the plan reads them. */
-static inline void fixture_feed(const op_fixture *f, duet_session *session, duet_params *params) {
+static inline void fixture_feed(const op_fixture *f, duet_session *session, duet_slots *slots) {
     char name[16];
     for (int k = 0; k < f->op->inputs; k++) {
         if (!f->call.has_in[k]) continue;
         snprintf(name, sizeof name, "in%d", k);
-        const duet_param_slot *slot = duet_params_slot(params, name);
-        if (slot != NULL && slot->lent == NULL) {
-            memcpy(params->block + slot->offset, f->in[k].data, (size_t)f->in[k].bytes);
+        const int64_t slot = duet_slots_find(slots, "", name);
+        if (slot >= 0 && slots->list[slot].lent == NULL) {
+            memcpy(slots->list[slot].own, f->in[k].data, (size_t)f->in[k].bytes);
         } else if (duet_session_has_input(session, name)) {
             assert_int_equal(duet_session_set(session, name, f->in[k].data), DUET_OK);
         }
     }
-    duet_params_touch(params);
+    duet_slots_touch(slots, -1);
     duet_session_seed(session, f->seed, f->step);
 }
 

@@ -276,18 +276,18 @@ static void test_kernels(void **state) {
 /* ---- the same through graph, plan and session ---- */
 
 /* Weights stored as bf16 stay where they are, as those of a mapped file do. */
-static void lend_stored(const op_fixture *f, duet_params *params) {
-    for (int64_t i = 0; i < params->count; i++) {
-        const int k = params->slots[i].name[2] - '0'; /* "in1" */
+static void lend_stored(const op_fixture *f, duet_slots *slots) {
+    for (int64_t i = 0; i < slots->count; i++) {
+        const int k = slots->list[i].name[2] - '0'; /* "in1" */
         if (f->call.in[k].dtype != DUET_F32)
-            duet_params_lend(params, i, f->call.in[k].dtype, f->in[k].data);
+            duet_slots_lend(slots, i, f->call.in[k].dtype, f->in[k].data);
     }
 }
 
 static void check_session(const op_fixture *f, int index, const char *backend,
                           uint32_t params_mask) {
     duet_graph *graph = NULL;
-    duet_params *params = NULL;
+    duet_slots *slots = NULL;
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
@@ -298,13 +298,13 @@ static void check_session(const op_fixture *f, int index, const char *backend,
     int64_t wanted = 0;
     for (int k = 0; k < f->op->outputs; k++) wanted += arg_count(&f->call.out[k]) > 0;
     const duet_plan_options options = {.backend = backend, .threads = 2};
-    assert_int_equal(duet_params_describe(&params, graph), DUET_OK);
-    lend_stored(f, params);
-    assert_int_equal(duet_params_alloc(params), DUET_OK);
-    assert_int_equal(duet_plan_new(&plan, graph, params, out, wanted, NULL, 0, &options), DUET_OK);
+    assert_int_equal(duet_slots_describe(&slots, graph), DUET_OK);
+    lend_stored(f, slots);
+    assert_int_equal(duet_slots_alloc(slots), DUET_OK);
+    assert_int_equal(duet_plan_new(&plan, graph, slots, out, wanted, NULL, 0, &options), DUET_OK);
     duet_graph_free(graph);
-    assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
-    fixture_feed(f, session, params);
+    assert_int_equal(duet_session_new(&session, plan, slots), DUET_OK);
+    fixture_feed(f, session, slots);
     assert_int_equal(duet_session_run(session), DUET_OK);
     for (int k = 0; k < wanted; k++) {
         guarded have = guarded_new(arg_bytes(&f->call.out[k]), 0);
@@ -314,7 +314,7 @@ static void check_session(const op_fixture *f, int index, const char *backend,
     }
     duet_session_free(session);
     duet_plan_free(plan);
-    duet_params_free(params);
+    duet_slots_free(slots);
 }
 
 static void check_sessions(const op_fixture *f, int index) {
@@ -333,7 +333,7 @@ static void test_sessions(void **state) {
 static void check_expand(const op_fixture *f, int index) {
     if (f->op->expand == NULL) return;
     duet_graph *graph = NULL;
-    duet_params *params = NULL;
+    duet_slots *slots = NULL;
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS];
@@ -341,13 +341,13 @@ static void check_expand(const op_fixture *f, int index) {
     fixture_graph(f, graph, 0, in, NULL);
     f->op->expand(graph, &f->attr, in, out);
     assert_int_equal(duet_graph_status(graph), DUET_OK);
-    assert_int_equal(duet_params_new(&params, graph), DUET_OK);
+    assert_int_equal(duet_slots_new(&slots, graph), DUET_OK);
     const duet_plan_options options = {.backend = "ref", .threads = 1};
-    assert_int_equal(duet_plan_new(&plan, graph, params, out, f->op->outputs, NULL, 0, &options),
+    assert_int_equal(duet_plan_new(&plan, graph, slots, out, f->op->outputs, NULL, 0, &options),
                      DUET_OK);
     duet_graph_free(graph);
-    assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
-    fixture_feed(f, session, params);
+    assert_int_equal(duet_session_new(&session, plan, slots), DUET_OK);
+    fixture_feed(f, session, slots);
     assert_int_equal(duet_session_run(session), DUET_OK);
     for (int k = 0; k < f->op->outputs; k++) {
         guarded have = guarded_new(f->expect[k].bytes, 0);
@@ -360,7 +360,7 @@ static void check_expand(const op_fixture *f, int index) {
     }
     duet_session_free(session);
     duet_plan_free(plan);
-    duet_params_free(params);
+    duet_slots_free(slots);
 }
 
 static void test_expand(void **state) {

@@ -55,7 +55,7 @@ static double noise_of(const op_fixture *f, const float *cotangent) {
 /* gradients[k]: of input k; NULL data where nothing flows. */
 static void graph_gradients(const op_fixture *f, const float *cotangent, guarded *gradients) {
     duet_graph *graph = NULL;
-    duet_params *params = NULL;
+    duet_slots *slots = NULL;
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     duet_value in[DUET_MAX_INPUTS], out[DUET_MAX_OUTPUTS], d[DUET_MAX_INPUTS],
@@ -84,12 +84,12 @@ static void graph_gradients(const op_fixture *f, const float *cotangent, guarded
         outputs[found++] = d[i];
     }
     const duet_plan_options options = {.backend = "ref", .threads = 1};
-    assert_int_equal(duet_params_new(&params, graph), DUET_OK);
-    assert_int_equal(duet_plan_new(&plan, graph, params, outputs, found, NULL, 0, &options),
+    assert_int_equal(duet_slots_new(&slots, graph), DUET_OK);
+    assert_int_equal(duet_plan_new(&plan, graph, slots, outputs, found, NULL, 0, &options),
                      DUET_OK);
     duet_graph_free(graph);
-    assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
-    fixture_feed(f, session, params);
+    assert_int_equal(duet_session_new(&session, plan, slots), DUET_OK);
+    fixture_feed(f, session, slots);
     assert_int_equal(duet_session_set(session, "cotangent", cotangent), DUET_OK);
     assert_int_equal(duet_session_run(session), DUET_OK);
     for (int64_t i = 0; i < found; i++) {
@@ -98,7 +98,7 @@ static void graph_gradients(const op_fixture *f, const float *cotangent, guarded
     }
     duet_session_free(session);
     duet_plan_free(plan);
-    duet_params_free(params);
+    duet_slots_free(slots);
 }
 
 /* Across the kink of relu differences mean nothing. */

@@ -18,6 +18,7 @@ duet_status duet_graph_new(duet_graph **out) {
         duet_release(graph);
         return status;
     }
+    graph->part = "";
     *out = graph;
     return DUET_OK;
 }
@@ -70,6 +71,31 @@ size_t duet_scope_push(duet_graph *graph, const char *format, ...) {
 
 void duet_scope_pop(duet_graph *graph, size_t mark) {
     graph->scope[mark] = '\0';
+}
+
+static char *keep_text(duet_graph *graph, const char *text);
+
+duet_part_mark duet_part_push(duet_graph *graph, const char *part, int pass) {
+    const duet_part_mark mark = {.part = graph->part,
+                                 .pass = graph->pass,
+                                 .local = graph->local,
+                                 .scope = strlen(graph->scope)};
+    if (part[0] != '\0' && pass > 0)
+        (void)duet_scope_push(graph, "%s#%d", part, pass);
+    else if (part[0] != '\0' || pass > 0)
+        (void)(pass > 0 ? duet_scope_push(graph, "#%d", pass) : duet_scope_push(graph, "%s", part));
+    graph->part = keep_text(graph, part);
+    if (graph->part == NULL) graph->part = "";
+    graph->pass = pass;
+    graph->local = strlen(graph->scope);
+    return mark;
+}
+
+void duet_part_pop(duet_graph *graph, duet_part_mark mark) {
+    graph->part = mark.part;
+    graph->pass = mark.pass;
+    graph->local = mark.local;
+    duet_scope_pop(graph, mark.scope);
 }
 
 static duet_value add_value(duet_graph *graph, const duet_value_info *info) {
@@ -142,13 +168,14 @@ duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, d
                           int rank, const int64_t *dims) {
     const size_t mark = duet_scope_push(graph, "%s", name);
     char full[sizeof graph->scope];
-    memcpy(full, graph->scope, sizeof full);
+    const size_t skip = graph->local > 0 ? graph->local + 1 : 0; /* the dot too */
+    snprintf(full, sizeof full, "%s", graph->scope + skip);
     duet_scope_pop(graph, mark);
     if (graph->status != DUET_OK || !check_dims(graph, full, rank, dims)) return DUET_NONE;
     const duet_shape shape = duet_shape_make(rank, dims);
     for (int64_t i = 0; i < graph->param_count; i++) {
         const duet_param_value *param = &graph->params[i];
-        if (strcmp(param->name, full) == 0)
+        if (strcmp(param->part, graph->part) == 0 && strcmp(param->name, full) == 0)
             return same_arg(graph, param->value, full, DUET_F32, &shape) ? param->value : DUET_NONE;
     }
     if (!adopt(graph, duet_grow(&graph->params, &graph->param_capacity, graph->param_count + 1,
@@ -160,8 +187,8 @@ duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, d
                                   .source = (int32_t)graph->param_count};
     const duet_value value = add_value(graph, &info);
     if (graph->status != DUET_OK) return DUET_NONE;
-    graph->params[graph->param_count++] =
-        (duet_param_value){.name = info.name, .role = role, .init = init, .value = value};
+    graph->params[graph->param_count++] = (duet_param_value){
+        .part = graph->part, .name = info.name, .role = role, .init = init, .value = value};
     return value;
 }
 
@@ -172,7 +199,8 @@ void duet_graph_set_tap_hook(duet_graph *graph, duet_tap_hook hook, void *user) 
 
 duet_value duet_tap(duet_graph *graph, int block, const char *name, duet_value x) {
     if (graph->status != DUET_OK) return x;
-    const duet_tap_info tap = {.block = block, .name = keep_text(graph, name)};
+    const duet_tap_info tap = {
+        .block = block, .name = keep_text(graph, name), .part = graph->part, .pass = graph->pass};
     if (graph->tap_hook != NULL) x = graph->tap_hook(graph, &tap, x, graph->tap_user);
     if (!adopt(graph, duet_grow(&graph->taps, &graph->tap_capacity, graph->tap_count + 1,
                                 sizeof *graph->taps)))

@@ -9,7 +9,15 @@
 #include "engine/op/op.h"
 #include "engine/op/ops.h"
 
-typedef enum duet_role { DUET_WEIGHT, DUET_STATE, DUET_CONSTANT } duet_role;
+/* Of a tensor. Graphs ask for the first three; the others accompany them (slots.h). */
+typedef enum duet_role {
+    DUET_WEIGHT,   /* trained */
+    DUET_STATE,    /* written by the graph: statistics, vectors of spectral norms */
+    DUET_CONSTANT, /* read only */
+    DUET_MOMENT,   /* of an optimiser */
+    DUET_AVERAGE,  /* over training (EMA) */
+    DUET_SCRATCH   /* sums of gradients: never saved, hashed or sent */
+} duet_role;
 
 typedef enum duet_init_kind {
     DUET_INIT_ZERO,
@@ -26,7 +34,8 @@ typedef struct duet_init {
 } duet_init;
 
 typedef struct duet_param_value { /* a named tensor of the model */
-    const char *name;
+    const char *part;             /* of the graph that asked for it, "" = the first */
+    const char *name;             /* within its part */
     duet_role role;
     duet_init init;
     duet_value value;
@@ -58,6 +67,8 @@ typedef struct duet_node {
 typedef struct duet_tap_info {
     int block;        /* b = 1..n as in the literature */
     const char *name; /* "middle_block" */
+    const char *part; /* of the graph */
+    int pass;         /* of that part's network: 0, 1, … */
 } duet_tap_info;
 typedef duet_value (*duet_tap_hook)(duet_graph *graph, const duet_tap_info *tap, duet_value x,
                                     void *user);
@@ -80,6 +91,9 @@ struct duet_graph {
     } * assigns;
     int64_t assign_count, assign_capacity;
     char scope[256];
+    const char *part; /* of the parameters asked for now */
+    int pass;         /* of the network built now: 0, 1, … */
+    size_t local;     /* where the names of its parameters begin in the scope */
     duet_value *taps; /* the values that went through duet_tap */
     int64_t tap_count, tap_capacity;
     int64_t forward_count; /* nodes before those of duet_grad; 0 = it was not called */
@@ -99,11 +113,23 @@ void duet_graph_fail(duet_graph *graph, duet_status status, const char *format, 
 size_t duet_scope_push(duet_graph *graph, const char *format, ...) DUET_PRINTF(2, 3);
 void duet_scope_pop(duet_graph *graph, size_t mark);
 
+/* A network in a graph of several: its parameters are those of part `part` ("" = the first, as
+ * without a call), with names that begin here. Scopes of nodes, which name random streams, begin
+ * with the part where it is not the first and with "#k" in pass k >= 1, so that two passes of one
+ * network draw different dropout masks. Pop with what push gave. */
+typedef struct duet_part_mark {
+    const char *part;
+    int pass;
+    size_t local, scope;
+} duet_part_mark;
+duet_part_mark duet_part_push(duet_graph *graph, const char *part, int pass);
+void duet_part_pop(duet_graph *graph, duet_part_mark mark);
+
 /* Asking twice for a name gives the same value (shapes must agree). Names of inputs: x, net_t, y,
  * low_res, self_cond, sample_id, … */
 duet_value duet_input(duet_graph *graph, const char *name, duet_dtype dtype, int rank,
                       const int64_t *dims);
-/* `name` is appended to the scope. */
+/* `name` is appended to the scope, of which what duet_part_push added does not count. */
 duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, duet_init init,
                           int rank, const int64_t *dims);
 /* A model passes its block outputs through here: b = 1..n. */

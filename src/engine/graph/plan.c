@@ -129,14 +129,15 @@ static duet_status place_output(compile *c, const duet_node *node, int k, int64_
     return DUET_OK;
 }
 
-static duet_status place_values(compile *c, const duet_params *params) {
+static duet_status place_values(compile *c, const duet_slots *slots) {
     const duet_graph *graph = c->graph;
     for (int64_t i = 0; i < graph->param_count; i++) {
-        const duet_param_slot *slot = duet_params_slot(params, graph->params[i].name);
-        if (slot == NULL)
-            return duet_fail(DUET_NOT_FOUND, "parameter '%s' is not in the parameter block",
-                             graph->params[i].name);
-        c->place[graph->params[i].value] = (duet_place){DUET_PLACE_PARAM, slot - params->slots};
+        const duet_param_value *param = &graph->params[i];
+        const int64_t slot = duet_slots_bind(slots, param, &c->plan->options.bindings);
+        if (slot < 0)
+            return duet_fail(DUET_NOT_FOUND, "parameter '%s' has no slot%s%s", param->name,
+                             param->part[0] != '\0' ? " in part " : "", param->part);
+        c->place[param->value] = (duet_place){DUET_PLACE_PARAM, slot};
     }
     for (int64_t i = 0; i < graph->input_count; i++) {
         if (!c->live[graph->inputs[i]]) continue;
@@ -156,15 +157,15 @@ static duet_status place_values(compile *c, const duet_params *params) {
 
 /* Gradients go straight into the block where their value has a buffer of its own; otherwise they
  * are copied at the end. */
-static duet_status place_gradients(compile *c, const duet_params *params,
-                                   const duet_plan_grad *grads, int64_t count) {
+static duet_status place_gradients(compile *c, const duet_slots *slots, const duet_plan_grad *grads,
+                                   int64_t count) {
     duet_plan *plan = c->plan;
-    plan->slots = params->count;
-    plan->grad_offset = duet_arena_alloc(plan->arena, params->count + 1, sizeof *plan->grad_offset);
+    plan->slots = slots->count;
+    plan->grad_offset = duet_arena_alloc(plan->arena, slots->count + 1, sizeof *plan->grad_offset);
     plan->copies =
         duet_arena_alloc(plan->arena, count + c->graph->assign_count + 1, sizeof *plan->copies);
     DUET_TRY(duet_arena_status(plan->arena));
-    for (int64_t i = 0; i < params->count; i++) plan->grad_offset[i] = -1;
+    for (int64_t i = 0; i < slots->count; i++) plan->grad_offset[i] = -1;
     int64_t done = 0;
     for (int64_t n = 0; n < c->graph->node_count && done < count; n++) {
         for (int64_t i = 0; i < count; i++) { /* in the order of the producing nodes */
@@ -172,7 +173,7 @@ static duet_status place_gradients(compile *c, const duet_params *params,
             if (value == DUET_NONE || c->graph->values[value].kind != DUET_VALUE_NODE ||
                 c->graph->values[value].source != n)
                 continue;
-            const duet_param_slot *slot = &params->slots[grads[i].slot];
+            const duet_slot *slot = &slots->list[grads[i].slot];
             if (duet_shape_count(&c->graph->values[value].arg.shape) != slot->count)
                 return duet_fail(DUET_SHAPE,
                                  "the gradient of '%s' has another size than the parameter",
@@ -229,15 +230,15 @@ static duet_status choose_kernel(duet_step *step, const duet_plan *plan) {
 }
 
 /* Parameters may be stored otherwise than the graph says. */
-static duet_status take_stored_types(compile *c, const duet_node *node, const duet_params *params,
+static duet_status take_stored_types(compile *c, const duet_node *node, const duet_slots *slots,
                                      duet_call *call) {
     for (int k = 0; k < node->op->inputs; k++) {
         const duet_place place = place_of(c, node->in[k]);
         if (place.kind != DUET_PLACE_PARAM) continue;
-        call->in[k].dtype = params->slots[place.offset].dtype;
+        call->in[k].dtype = slots->list[place.offset].dtype;
         if (node->op->alias && call->in[k].dtype != DUET_F32)
             return duet_fail(DUET_UNSUPPORTED, "%s of '%s' at '%s' needs it stored as f32",
-                             node->op->info.name, params->slots[place.offset].name, node->scope);
+                             node->op->info.name, slots->list[place.offset].name, node->scope);
     }
     return DUET_OK;
 }
@@ -250,14 +251,14 @@ static void place_kept(duet_plan *plan, duet_step *step) {
     if (step->keep_offset + bytes > plan->keep_bytes) plan->keep_bytes = step->keep_offset + bytes;
 }
 
-static duet_status make_step(compile *c, int64_t s, const duet_params *params) {
+static duet_status make_step(compile *c, int64_t s, const duet_slots *slots) {
     duet_plan *plan = c->plan;
     duet_step *step = &plan->steps[s];
     const duet_node *node = &c->graph->nodes[c->step_node[s]];
     uint32_t used = 0;
     for (int k = 0; k < node->op->outputs; k++) used |= (uint32_t)c->live[node->out[k]] << k;
     duet_graph_call(c->graph, node, used, &step->call);
-    DUET_TRY(take_stored_types(c, node, params, &step->call));
+    DUET_TRY(take_stored_types(c, node, slots, &step->call));
     /* The plan outlives the graph: attributes and names are copied. */
     const size_t attr_size = node->op->info.params.options_size;
     void *attr = duet_arena_alloc(plan->arena, 1, attr_size > 0 ? attr_size : 1);
@@ -280,7 +281,7 @@ static duet_status make_step(compile *c, int64_t s, const duet_params *params) {
     return DUET_OK;
 }
 
-static duet_status make_ends(compile *c, const duet_params *params, const duet_value *outputs,
+static duet_status make_ends(compile *c, const duet_slots *slots, const duet_value *outputs,
                              int64_t output_count) {
     duet_plan *plan = c->plan;
     plan->inputs = duet_arena_alloc(plan->arena, c->graph->input_count + 1, sizeof *plan->inputs);
@@ -301,17 +302,16 @@ static duet_status make_ends(compile *c, const duet_params *params, const duet_v
     for (int64_t i = 0; i < plan->copy_count; i++)
         plan->copies[i].from = place_of(c, (duet_value)plan->copies[i].from.offset);
     for (int64_t i = 0; i < c->graph->assign_count; i++) {
-        const duet_param_slot *slot =
-            duet_params_slot(params, c->graph->params[c->graph->assigns[i].param].name);
+        const duet_place to = c->place[c->graph->params[c->graph->assigns[i].param].value];
         plan->copies[plan->copy_count++] =
             (duet_plan_copy){.from = place_of(c, c->graph->assigns[i].value),
-                             .to = {DUET_PLACE_PARAM, slot - params->slots},
-                             .count = slot->count};
+                             .to = to,
+                             .count = slots->list[to.offset].count};
     }
     return duet_arena_status(plan->arena);
 }
 
-duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_params *params,
+duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_slots *slots,
                           const duet_value *outputs, int64_t output_count,
                           const duet_plan_grad *grads, int64_t grad_count,
                           const duet_plan_options *options) {
@@ -336,12 +336,12 @@ duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_p
     find_lifetimes(&c);
     for (int64_t i = 0; i < output_count; i++) keep_to_end(&c, outputs[i]);
     for (int64_t i = 0; i < graph->assign_count; i++) keep_to_end(&c, graph->assigns[i].value);
-    DUET_DO(place_gradients(&c, params, grads, grad_count));
-    DUET_DO(place_values(&c, params));
+    DUET_DO(place_gradients(&c, slots, grads, grad_count));
+    DUET_DO(place_values(&c, slots));
     plan->steps = duet_arena_alloc(plan->arena, plan->step_count + 1, sizeof *plan->steps);
     DUET_DO(duet_arena_status(plan->arena));
-    for (int64_t s = 0; s < plan->step_count; s++) DUET_DO(make_step(&c, s, params));
-    DUET_DO(make_ends(&c, params, outputs, output_count));
+    for (int64_t s = 0; s < plan->step_count; s++) DUET_DO(make_step(&c, s, slots));
+    DUET_DO(make_ends(&c, slots, outputs, output_count));
     *out = plan;
     plan = NULL;
 done:

@@ -1,50 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * engine/graph/plan.h: a plan is a compiled graph (kernel per node, offsets by lifetime, scratch);
- * a session is a plan with its memory. Parameters live in one block shared by sessions. Running
+ * a session is a plan with its memory. Parameters live in slots shared by sessions. Running
  * allocates nothing. */
 #ifndef DUET_ENGINE_PLAN_H
 #define DUET_ENGINE_PLAN_H
 
 #include "engine/backend/backend.h"
-#include "engine/graph/graph.h"
-
-/* ---- parameters: one block, f32, each tensor 64-byte aligned, gaps are zero. Tensors may instead
- * be lent, read-only, by a mapped file; those are f32 or bf16 ---- */
-typedef struct duet_param_slot {
-    const char *name;
-    duet_role role;
-    duet_init init;
-    duet_shape shape;
-    duet_dtype dtype;      /* f32, or bf16 where lent */
-    const void *lent;      /* its content, of somebody else; NULL = in the block */
-    int64_t offset, count; /* elements; where it begins in the block */
-} duet_param_slot;
-typedef struct duet_params {
-    duet_arena *arena;
-    duet_param_slot *slots;
-    int64_t count; /* slots */
-    float *block;
-    int64_t size; /* floats of the block, gaps included */
-    /* what is lent lies in the mapping of a file: pages that nobody reads any more may leave
-     * memory */
-    bool mapped;
-    uint64_t version; /* of the content; bump with duet_params_touch after changing it */
-} duet_params;
-/* Slots for all parameters of the graph (also those of nodes that are pruned later), in the order
- * they were asked for. */
-DUET_NODISCARD duet_status duet_params_new(duet_params **out, const duet_graph *graph);
-/* The same in steps: slots without a block; some of them lent (before anything is planned); a block
- * for the others. */
-DUET_NODISCARD duet_status duet_params_describe(duet_params **out, const duet_graph *graph);
-void duet_params_lend(duet_params *params, int64_t slot, duet_dtype dtype, const void *content);
-DUET_NODISCARD duet_status duet_params_alloc(duet_params *params);
-const void *duet_params_data(const duet_params *params, const duet_param_slot *slot);
-void duet_params_free(duet_params *params);
-const duet_param_slot *duet_params_slot(const duet_params *params, const char *name);
-/* Draws initial values; a tensor's values depend on (seed, its name). random_readers: everything
- * non-zero (untrained baseline). */
-void duet_params_init(duet_params *params, uint64_t seed, bool random_reader);
-void duet_params_touch(duet_params *params);
+#include "engine/graph/slots.h"
 
 /* ---- plan ---- */
 typedef struct duet_plan_options {
@@ -52,6 +14,7 @@ typedef struct duet_plan_options {
     int threads;
     bool exact;
     const duet_tuning *tuning; /* read while planning; NULL = none */
+    duet_bindings bindings;    /* of the parts of the graph; read while planning */
 } duet_plan_options;
 
 typedef struct duet_plan_grad { /* gradient `value` of the parameter slot `slot` */
@@ -64,7 +27,7 @@ typedef struct duet_plan duet_plan;
  * when they become final. Nodes that nothing of this needs are not run, and their parameters not
  * read. The graph may be freed afterwards. */
 DUET_NODISCARD duet_status duet_plan_new(duet_plan **out, const duet_graph *graph,
-                                         const duet_params *params, const duet_value *outputs,
+                                         const duet_slots *slots, const duet_value *outputs,
                                          int64_t output_count, const duet_plan_grad *grads,
                                          int64_t grad_count, const duet_plan_options *options);
 void duet_plan_free(duet_plan *plan);
@@ -76,7 +39,7 @@ DUET_NODISCARD duet_status duet_forward_passes(duet_context *ctx, duet_graph *gr
                                                const duet_value *outputs, int64_t count);
 /* Both, and the plan. */
 DUET_NODISCARD duet_status duet_forward_plan(duet_context *ctx, duet_plan **out, duet_graph *graph,
-                                             const duet_params *params, const duet_value *outputs,
+                                             const duet_slots *slots, const duet_value *outputs,
                                              int64_t count);
 
 typedef struct duet_plan_row { /* one node, for `info --plan` and `bench` */
@@ -103,7 +66,7 @@ int64_t duet_plan_grad_size(const duet_plan *plan); /* floats */
 /* ---- session ---- */
 typedef struct duet_session duet_session;
 DUET_NODISCARD duet_status duet_session_new(duet_session **out, const duet_plan *plan,
-                                            duet_params *params);
+                                            duet_slots *slots);
 void duet_session_free(duet_session *session);
 /* Copies a whole input (dtype and size as declared). DUET_NOT_FOUND when the plan does not read it.
  */

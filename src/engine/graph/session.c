@@ -10,7 +10,7 @@
 
 struct duet_session {
     const duet_plan *plan;
-    duet_params *params;
+    duet_slots *slots;
     uint8_t *slab, *scratch, *keep;
     float *grads;
     duet_run *runs; /* [steps] */
@@ -19,8 +19,7 @@ struct duet_session {
 static void *locate(const duet_session *session, duet_place place) {
     switch (place.kind) {
     case DUET_PLACE_PARAM:
-        return (void *)(uintptr_t)duet_params_data(session->params,
-                                                   &session->params->slots[place.offset]);
+        return (void *)(uintptr_t)duet_slot_data(&session->slots->list[place.offset]);
     case DUET_PLACE_SLAB:
         return session->slab + place.offset;
     case DUET_PLACE_GRAD:
@@ -47,12 +46,12 @@ static duet_status bind_step(duet_session *session, int64_t s) {
                : DUET_OK;
 }
 
-duet_status duet_session_new(duet_session **out, const duet_plan *plan, duet_params *params) {
+duet_status duet_session_new(duet_session **out, const duet_plan *plan, duet_slots *slots) {
     duet_status status = DUET_OK;
     duet_session *session = NULL;
     DUET_DO(duet_alloc(&session, 1, sizeof *session));
     session->plan = plan;
-    session->params = params;
+    session->slots = slots;
     DUET_DO(duet_alloc(&session->slab, plan->slab_bytes, 1));
     DUET_DO(duet_alloc(&session->scratch, plan->scratch_bytes, 1));
     DUET_DO(duet_alloc(&session->keep, plan->keep_bytes, 1));
@@ -115,8 +114,15 @@ void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step) {
 static void drop_packed(const duet_session *session, const duet_step *step, const duet_run *run,
                         int k) {
     const int64_t bytes = (int64_t)duet_arg_bytes(&step->call.in[k]);
-    if (session->params->slots[step->in[k].offset].lent != NULL && 2 * step->plan.keep >= bytes)
+    if (session->slots->list[step->in[k].offset].lent != NULL && 2 * step->plan.keep >= bytes)
         duet_map_drop(run->in[k], bytes);
+}
+
+/* Of the content of a parameter; 0 for activations. */
+static uint64_t version_of(const duet_session *session, duet_place place) {
+    const duet_slots *const slots = session->slots;
+    return place.kind == DUET_PLACE_PARAM ? slots->parts[slots->list[place.offset].part].version
+                                          : 0;
 }
 
 static duet_status run_step(duet_session *session, int64_t s) {
@@ -125,15 +131,14 @@ static duet_status run_step(duet_session *session, int64_t s) {
     duet_run *run = &session->runs[s];
     uint32_t fresh = 0; /* parameters that the kernel sees for the first time */
     for (int k = 0; k < step->call.inputs; k++) {
-        const uint64_t version =
-            step->in[k].kind == DUET_PLACE_PARAM ? session->params->version : 0;
+        const uint64_t version = version_of(session, step->in[k]);
         fresh |= (uint32_t)(version != run->in_version[k]) << k;
         run->in_version[k] = version;
     }
     if (run->keep != NULL && duet_plan_trains(session->plan))
         memset(run->keep, 0, DUET_KEEP_HEADER); /* another step was there */
     const duet_status status = step->kernel->run(run);
-    for (int k = 0; k < step->call.inputs && session->params->mapped; k++)
+    for (int k = 0; k < step->call.inputs && session->slots->mapped; k++)
         if (fresh >> k & 1u) drop_packed(session, step, run, k);
     if (status != DUET_OK)
         duet_error_frame("%s at '%s'", step->call.op->info.name, step->call.scope);
@@ -142,14 +147,13 @@ static duet_status run_step(duet_session *session, int64_t s) {
 
 static void finish(duet_session *session) {
     const duet_plan *plan = session->plan;
-    bool assigned = false;
     for (int64_t i = 0; i < plan->copy_count; i++) {
         const duet_plan_copy *copy = &plan->copies[i];
         memcpy(locate(session, copy->to), locate(session, copy->from),
                (size_t)copy->count * sizeof(float));
-        assigned |= copy->to.kind == DUET_PLACE_PARAM;
+        if (copy->to.kind == DUET_PLACE_PARAM)
+            duet_slots_touch(session->slots, session->slots->list[copy->to.offset].part);
     }
-    if (assigned) duet_params_touch(session->params);
 }
 
 duet_status duet_session_run(duet_session *session) {

@@ -11,16 +11,15 @@
 #define DUET_OPTIM_TILE    16384 /* most elements of a tile */
 
 typedef struct duet_optim_tile {
-    int64_t slot;         /* index of the parameter */
-    int64_t weight, grad; /* offsets in floats into the parameter block and the gradient block */
+    int64_t slot;                               /* index of the parameter */
+    float *weight, *moment[DUET_OPTIM_MOMENTS]; /* [count] each; moments are zero at first */
+    int64_t grad;                               /* offset in floats into the gradient block */
     int64_t count;
     bool decay; /* weight decay applies: tensors of rank >= 2 */
 } duet_optim_tile;
 
 typedef struct duet_optim_call {
-    float *weight;        /* parameter block */
-    float *const *moment; /* `moments` blocks laid out like it, initially zero */
-    const float *grad;    /* gradient block */
+    const float *grad; /* gradient block */
     const duet_optim_tile *tiles;
     int64_t tile_count;
     double factor;     /* of the learning-rate rule */

@@ -63,8 +63,8 @@ static void step(const void *options, const duet_optim_call *call) {
 #pragma omp parallel for schedule(static) num_threads(call->threads)
     for (int64_t n = 0; n < call->tile_count; n++) {
         const duet_optim_tile *t = &call->tiles[n];
-        run_tile(t->decay ? &decayed : &plain, call->grad + t->grad, call->weight + t->weight,
-                 call->moment[0] + t->weight, call->moment[1] + t->weight, t->count);
+        run_tile(t->decay ? &decayed : &plain, call->grad + t->grad, t->weight, t->moment[0],
+                 t->moment[1], t->count);
     }
 }
 

@@ -47,8 +47,8 @@ static float *run(const network *n, duet_model *model, int64_t batch, int64_t fi
     duet_session *session = NULL;
     float *x = NULL, *t = NULL, *values = NULL;
     int64_t at = 0, total = 0;
-    OK(duet_plan_new(&plan, n->graph, model->params, n->keep, n->kept, NULL, 0, options));
-    OK(duet_session_new(&session, plan, model->params));
+    OK(duet_plan_new(&plan, n->graph, model->slots, n->keep, n->kept, NULL, 0, options));
+    OK(duet_session_new(&session, plan, model->slots));
     OK(duet_alloc(&x, batch * IMAGE, sizeof *x));
     OK(duet_alloc(&t, batch, sizeof *t));
     duet_rng_normal(duet_rng_make(5, "x", 0), (uint64_t)(first * IMAGE), x, batch * IMAGE);

@@ -179,7 +179,7 @@ static void collect(const duet_session *session, const duet_graph *graph, const 
 
 static void run(const fuse_case *use, const char *backend, bool fused, results *out) {
     duet_graph *graph = NULL;
-    duet_params *params = NULL;
+    duet_slots *slots = NULL;
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     duet_value loss = DUET_NONE, unused = DUET_NONE, values[KEPT + WRT], wrt[WRT];
@@ -203,18 +203,17 @@ static void run(const fuse_case *use, const char *backend, bool fused, results *
     memcpy(values, made.keep, sizeof made.keep);
     assert_int_equal(duet_grad(graph, loss, wrt, count, values + made.count), DUET_OK);
     const duet_plan_options options = {.backend = backend, .threads = 2};
-    assert_int_equal(duet_params_new(&params, graph), DUET_OK);
-    duet_params_init(params, 3, true);
+    assert_int_equal(duet_slots_new(&slots, graph), DUET_OK);
+    duet_slots_init(slots, 3, true);
     assert_int_equal(
-        duet_plan_new(&plan, graph, params, values, made.count + count, NULL, 0, &options),
-        DUET_OK);
-    assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
+        duet_plan_new(&plan, graph, slots, values, made.count + count, NULL, 0, &options), DUET_OK);
+    assert_int_equal(duet_session_new(&session, plan, slots), DUET_OK);
     feed(session, graph);
     assert_int_equal(duet_session_run(session), DUET_OK);
     collect(session, graph, values, made.count, made.count + count, out);
     duet_session_free(session);
     duet_plan_free(plan);
-    duet_params_free(params);
+    duet_slots_free(slots);
     duet_graph_free(graph);
 }
 
@@ -260,7 +259,7 @@ static void test_same_results(void **state) {
 static void test_in_place(void **state) {
     (void)state;
     duet_graph *graph = NULL;
-    duet_params *params = NULL;
+    duet_slots *slots = NULL;
     duet_plan *plan = NULL;
     const duet_plan_options options = {.threads = 2};
     assert_int_equal(duet_graph_new(&graph), DUET_OK);
@@ -272,12 +271,12 @@ static void test_in_place(void **state) {
     }
     assert_int_equal(duet_pass_run(graph, "fuse", &y, 1), DUET_OK);
     assert_int_equal(count_op(graph, "add"), 0);
-    assert_int_equal(duet_params_new(&params, graph), DUET_OK);
-    assert_int_equal(duet_plan_new(&plan, graph, params, &y, 1, NULL, 0, &options), DUET_OK);
+    assert_int_equal(duet_slots_new(&slots, graph), DUET_OK);
+    assert_int_equal(duet_plan_new(&plan, graph, slots, &y, 1, NULL, 0, &options), DUET_OK);
     assert_int_equal(duet_plan_slab(plan),
                      3 * B * S * S * C * (int64_t)sizeof(float)); /* the input, x, silu(x) */
     duet_plan_free(plan);
-    duet_params_free(params);
+    duet_slots_free(slots);
     duet_graph_free(graph);
 }
 

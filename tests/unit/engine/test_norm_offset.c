@@ -24,7 +24,7 @@ static void run(const char *backend, int threads, const float *x, const float *d
     const duet_plan_options options = {.backend = backend, .threads = threads};
     float small[2 * BATCH * CHANNELS];
     duet_graph *graph = NULL;
-    duet_params *params = NULL;
+    duet_slots *slots = NULL;
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     assert_int_equal(duet_graph_new(&graph), DUET_OK);
@@ -39,11 +39,11 @@ static void run(const char *backend, int threads, const float *x, const float *d
                    (duet_value[DUET_MAX_INPUTS]){in, gamma, beta, shift, DUET_NONE}, norm);
     duet_norm_act_grad(graph, (duet_value[7]){in, gamma, beta, shift, norm[1], norm[2], up}, GROUPS,
                        1e-5, true, grad);
-    assert_int_equal(duet_params_new(&params, graph), DUET_OK);
+    assert_int_equal(duet_slots_new(&slots, graph), DUET_OK);
     assert_int_equal(
-        duet_plan_new(&plan, graph, params, (duet_value[]){norm[0], grad[0]}, 2, NULL, 0, &options),
+        duet_plan_new(&plan, graph, slots, (duet_value[]){norm[0], grad[0]}, 2, NULL, 0, &options),
         DUET_OK);
-    assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
+    assert_int_equal(duet_session_new(&session, plan, slots), DUET_OK);
     duet_rng_normal(duet_rng_make(3, "small", 0), 0, small, 2 * BATCH * CHANNELS);
     assert_int_equal(duet_session_set(session, "x", x), DUET_OK);
     assert_int_equal(duet_session_set(session, "dy", dy), DUET_OK);
@@ -55,7 +55,7 @@ static void run(const char *backend, int threads, const float *x, const float *d
     assert_int_equal(duet_session_get(session, 1, -1, dx), DUET_OK);
     duet_session_free(session);
     duet_plan_free(plan);
-    duet_params_free(params);
+    duet_slots_free(slots);
     duet_graph_free(graph);
 }
 

@@ -19,16 +19,16 @@ static void places(void **state) {
     static const float values[2][COUNT] = {{1, -2, 3, -4, 5, -6}, {7, 8, -9, 10, -11, 12}};
     const duet_plan_options options = {.threads = 1};
     duet_graph *graph = NULL;
-    duet_params *params = NULL;
+    duet_slots *slots = NULL;
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     float copied[COUNT];
     assert_int_equal(duet_graph_new(&graph), DUET_OK);
     const duet_value x = duet_input(graph, "x", DUET_F32, 2, (int64_t[]){2, 3}),
                      y = duet_scale(graph, duet_scale(graph, x, 3.0), -0.5);
-    assert_int_equal(duet_params_new(&params, graph), DUET_OK);
-    assert_int_equal(duet_plan_new(&plan, graph, params, &y, 1, NULL, 0, &options), DUET_OK);
-    assert_int_equal(duet_session_new(&session, plan, params), DUET_OK);
+    assert_int_equal(duet_slots_new(&slots, graph), DUET_OK);
+    assert_int_equal(duet_plan_new(&plan, graph, slots, &y, 1, NULL, 0, &options), DUET_OK);
+    assert_int_equal(duet_session_new(&session, plan, slots), DUET_OK);
     assert_null(duet_session_input(session, "z"));
     float *const in = duet_session_input(session, "x");
     const float *const out = duet_session_output(session, 0);
@@ -48,7 +48,7 @@ static void places(void **state) {
     assert_int_equal(duet_alloc_count(), blocks);
     duet_session_free(session);
     duet_plan_free(plan);
-    duet_params_free(params);
+    duet_slots_free(slots);
     duet_graph_free(graph);
 }
 

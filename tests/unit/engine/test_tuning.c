@@ -69,7 +69,7 @@ static duet_tuning *table_of(const char *key, const char *kernel) {
 /* A 3x3 convolution whose weights are a parameter: y = conv(x). */
 typedef struct network {
     duet_graph *graph;
-    duet_params *params;
+    duet_slots *slots;
     duet_value y;
 } network;
 
@@ -81,13 +81,13 @@ static network network_new(void) {
     const duet_value w =
         duet_parameter(n.graph, "w", DUET_WEIGHT, init, 4, (int64_t[]){OUT, IN, 3, 3});
     n.y = duet_conv2d(n.graph, x, w, DUET_NONE, 1, 1);
-    assert_int_equal(duet_params_new(&n.params, n.graph), DUET_OK);
-    duet_params_init(n.params, 1, false);
+    assert_int_equal(duet_slots_new(&n.slots, n.graph), DUET_OK);
+    duet_slots_init(n.slots, 1, false);
     return n;
 }
 
 static void network_free(network *n) {
-    duet_params_free(n->params);
+    duet_slots_free(n->slots);
     duet_graph_free(n->graph);
 }
 
@@ -95,7 +95,7 @@ static duet_plan *plan_with(const network *n, const duet_tuning *table, bool exa
                             duet_plan_row *row) {
     duet_plan *plan = NULL;
     const duet_plan_options options = {.threads = 2, .exact = exact, .tuning = table};
-    assert_int_equal(duet_plan_new(&plan, n->graph, n->params, &n->y, 1, NULL, 0, &options),
+    assert_int_equal(duet_plan_new(&plan, n->graph, n->slots, &n->y, 1, NULL, 0, &options),
                      DUET_OK);
     assert_int_equal(duet_plan_rows(plan), 1);
     duet_plan_row_at(plan, 0, row);
@@ -107,7 +107,7 @@ static void values_of(const network *n, const duet_plan *plan, float *y) {
     static float x[BATCH * SIDE * SIDE * IN];
     duet_session *session = NULL;
     duet_rng_normal(duet_rng_make(1, "x", 0), 0, x, DUET_COUNT(x));
-    assert_int_equal(duet_session_new(&session, plan, n->params), DUET_OK);
+    assert_int_equal(duet_session_new(&session, plan, n->slots), DUET_OK);
     assert_int_equal(duet_session_set(session, "x", x), DUET_OK);
     assert_int_equal(duet_session_run(session), DUET_OK);
     assert_int_equal(duet_session_get(session, 0, -1, y), DUET_OK);

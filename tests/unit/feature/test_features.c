@@ -237,13 +237,13 @@ static void weights_are_hashed_once(void **unused) {
         duet_features_free(tables, count);
     }
     const uint64_t before = duet_model_hash(s.model);
-    const float kept = s.model->params->block[0];
-    s.model->params->block[0] = kept + 1.0F;
-    duet_params_touch(s.model->params);
+    const float kept = s.model->slots->list[0].own[0];
+    s.model->slots->list[0].own[0] = kept + 1.0F;
+    duet_slots_touch(s.model->slots, -1);
     assert_true(duet_model_hash(s.model) != before);
     assert_int_equal(s.model->hashed->bytes, 2 * bytes);
-    s.model->params->block[0] = kept;
-    duet_params_touch(s.model->params);
+    s.model->slots->list[0].own[0] = kept;
+    duet_slots_touch(s.model->slots, -1);
     assert_true(duet_model_hash(s.model) == before);
     (void)duet_copy_text(duet_model_card(s.model)->noise, DUET_TEXT_SIZE, "cosine");
     assert_true(duet_model_hash(s.model) != before);

@@ -233,18 +233,17 @@ static void noise_belongs_to_seed_and_image(void **unused) {
 
 /* y[H,W,O] = conv3x3(x[H,W,3]) + bias, weights OIHW: tap 1 of the network, in double. */
 static void convolve(double *y, const duet_model *model, const double *x) {
-    const duet_param_slot *w = duet_params_slot(model->params, "input_blocks.0.0.weight");
-    const duet_param_slot *b = duet_params_slot(model->params, "input_blocks.0.0.bias");
-    assert_non_null(w);
-    assert_non_null(b);
+    const int64_t weight = duet_slots_find(model->slots, "", "input_blocks.0.0.weight"),
+                  bias = duet_slots_find(model->slots, "", "input_blocks.0.0.bias");
+    assert_true(weight >= 0 && bias >= 0);
+    const float *const w = model->slots->list[weight].own, *const b = model->slots->list[bias].own;
     for (int i = 0; i < SIZE * SIZE * 8; i++) {
         const int row = i / 8 / SIZE, column = i / 8 % SIZE, o = i % 8;
-        double sum = (double)model->params->block[b->offset + o];
+        double sum = (double)b[o];
         for (int k = 0; k < 27; k++) {
             const int r = row + k / 3 % 3 - 1, c = column + k % 3 - 1, in = k / 9;
             if (r < 0 || r >= SIZE || c < 0 || c >= SIZE) continue;
-            sum +=
-                (double)model->params->block[w->offset + o * 27 + k] * x[(r * SIZE + c) * 3 + in];
+            sum += (double)w[o * 27 + k] * x[(r * SIZE + c) * 3 + in];
         }
         y[i] = sum;
     }

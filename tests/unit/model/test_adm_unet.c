@@ -138,11 +138,10 @@ static void blocks_count_as_in_the_literature(void **unused) {
 
 static int zero_tensors(const duet_model *model, const char *suffix) {
     int zero = 0;
-    for (int64_t i = 0; i < model->params->count; i++) {
-        const duet_param_slot *slot = &model->params->slots[i];
+    for (int64_t i = 0; i < model->slots->count; i++) {
+        const duet_slot *slot = &model->slots->list[i];
         bool any = !duet_ends_with(slot->name, suffix);
-        for (int64_t k = 0; k < slot->count; k++)
-            any |= model->params->block[slot->offset + k] != 0.0f;
+        for (int64_t k = 0; k < slot->count; k++) any |= slot->own[k] != 0.0f;
         zero += !any;
     }
     return zero;

@@ -64,7 +64,7 @@ static void *read_tensor(const golden *g, const char *name, duet_dtype dtype) {
 }
 
 static const duet_store_entry *entry_of_slot(const golden *g, const char *kind,
-                                             const duet_param_slot *slot, char name[256]) {
+                                             const duet_slot *slot, char name[256]) {
     snprintf(name, 256, "%s/%s", kind, slot->name);
     const duet_store_entry *entry = entry_of(g, name);
     if (entry->shape.rank != slot->shape.rank) fail_msg("%s: '%s' has another rank", g->name, name);
@@ -75,19 +75,19 @@ static const duet_store_entry *entry_of_slot(const golden *g, const char *kind,
 
 /* The oracle's weights; both nets must have the same parameters. */
 static void load_weights(const golden *g) {
-    duet_params *params = g->model->params;
+    duet_slots *slots = g->model->slots;
     char name[256];
     int64_t theirs = 0;
     for (int64_t i = 0; i < duet_store_count(g->store); i++) {
         theirs += strncmp(duet_store_at(g->store, i)->name, "weight/", 7) == 0;
     }
-    assert_int_equal(params->count, theirs);
-    for (int64_t k = 0; k < params->count; k++) {
-        const duet_param_slot *slot = &params->slots[k];
+    assert_int_equal(slots->count, theirs);
+    for (int64_t k = 0; k < slots->count; k++) {
+        const duet_slot *slot = &slots->list[k];
         entry_of_slot(g, "weight", slot, name);
-        ok(duet_store_read(g->store, name, DUET_F32, params->block + slot->offset));
+        ok(duet_store_read(g->store, name, DUET_F32, slot->own));
     }
-    duet_params_touch(params);
+    duet_slots_touch(slots, -1);
 }
 
 static golden open_golden(const char *name) {
@@ -128,19 +128,18 @@ static void build_training(const golden *g, duet_graph *graph, duet_value out[2]
 
 static void differentiate(const golden *g, duet_graph *graph, duet_value loss,
                           duet_plan_grad *list) {
-    const duet_params *params = g->model->params;
+    const duet_slots *slots = g->model->slots;
     duet_value *wrt = NULL, *grad = NULL;
-    assert_int_equal(graph->param_count, params->count);
-    ok(duet_alloc(&wrt, params->count, sizeof *wrt));
-    ok(duet_alloc(&grad, params->count, sizeof *grad));
-    for (int64_t i = 0; i < params->count; i++) wrt[i] = graph->params[i].value;
-    ok(duet_grad(graph, loss, wrt, params->count, grad));
-    for (int64_t i = 0; i < params->count; i++) {
+    assert_int_equal(graph->param_count, slots->count);
+    ok(duet_alloc(&wrt, slots->count, sizeof *wrt));
+    ok(duet_alloc(&grad, slots->count, sizeof *grad));
+    for (int64_t i = 0; i < slots->count; i++) wrt[i] = graph->params[i].value;
+    ok(duet_grad(graph, loss, wrt, slots->count, grad));
+    for (int64_t i = 0; i < slots->count; i++) {
         if (grad[i] == DUET_NONE)
             fail_msg("%s: no gradient of '%s'", g->name, graph->params[i].name);
         list[i] = (duet_plan_grad){.value = grad[i],
-                                   .slot = duet_params_slot(params, graph->params[i].name) -
-                                           params->slots};
+                                   .slot = duet_slots_find(slots, "", graph->params[i].name)};
     }
     duet_release(wrt);
     duet_release(grad);
@@ -149,7 +148,7 @@ static void differentiate(const golden *g, duet_graph *graph, duet_value loss,
 static compiled compile(const golden *g, const mode *m,
                         void (*build)(const golden *g, duet_graph *graph, duet_value out[2])) {
     const duet_plan_options options = {.backend = m->backend, .threads = 2, .exact = m->exact};
-    duet_params *params = g->model->params;
+    duet_slots *slots = g->model->slots;
     duet_graph *graph = NULL;
     duet_plan_grad *list = NULL;
     duet_value out[2] = {DUET_NONE, DUET_NONE};
@@ -157,10 +156,10 @@ static compiled compile(const golden *g, const mode *m,
     ok(duet_graph_new(&graph));
     build(g, graph, out);
     if (m->fused) ok(duet_pass_run(graph, "fuse", out, 2));
-    ok(duet_alloc(&list, params->count, sizeof *list));
+    ok(duet_alloc(&list, slots->count, sizeof *list));
     differentiate(g, graph, out[0], list);
-    ok(duet_plan_new(&made.plan, graph, params, out, 2, list, params->count, &options));
-    ok(duet_session_new(&made.session, made.plan, params));
+    ok(duet_plan_new(&made.plan, graph, slots, out, 2, list, slots->count, &options));
+    ok(duet_session_new(&made.session, made.plan, slots));
     duet_release(list);
     duet_graph_free(graph);
     return made;
@@ -206,18 +205,18 @@ static int compare_double(const void *a, const void *b) {
 }
 
 static double median_rms(const golden *g) {
-    const duet_params *params = g->model->params;
+    const duet_slots *slots = g->model->slots;
     double *rms = NULL;
     char name[256];
-    ok(duet_alloc(&rms, params->count, sizeof *rms));
-    for (int64_t k = 0; k < params->count; k++) {
-        entry_of_slot(g, "grad", &params->slots[k], name);
+    ok(duet_alloc(&rms, slots->count, sizeof *rms));
+    for (int64_t k = 0; k < slots->count; k++) {
+        entry_of_slot(g, "grad", &slots->list[k], name);
         float *want = read_tensor(g, name, DUET_F32);
-        rms[k] = rms_of(want, params->slots[k].count);
+        rms[k] = rms_of(want, slots->list[k].count);
         duet_release(want);
     }
-    qsort(rms, (size_t)params->count, sizeof *rms, compare_double);
-    const double median = rms[params->count / 2];
+    qsort(rms, (size_t)slots->count, sizeof *rms, compare_double);
+    const double median = rms[slots->count / 2];
     duet_release(rms);
     return median;
 }
@@ -236,12 +235,12 @@ static double output_error(const golden *g, const compiled *c) {
 }
 
 static double gradient_error(const golden *g, const compiled *c, const char **worst_name) {
-    const duet_params *params = g->model->params;
+    const duet_slots *slots = g->model->slots;
     const double floor = 1e-3 * median_rms(g);
     char name[256];
     double worst = -1.0;
-    for (int64_t k = 0; k < params->count; k++) {
-        const duet_param_slot *slot = &params->slots[k];
+    for (int64_t k = 0; k < slots->count; k++) {
+        const duet_slot *slot = &slots->list[k];
         const int64_t offset = duet_plan_grad_offset(c->plan, k);
         assert_true(offset >= 0);
         snprintf(name, sizeof name, "grad/%s", slot->name);
@@ -307,57 +306,57 @@ static void test_reference(void **state) {
 
 typedef struct trained {
     duet_choice optim;
-    float *moment[DUET_OPTIM_MOMENTS];
     duet_optim_tile *tiles; /* one a tensor */
+    int64_t count;
     double *sums;
     double clip;
 } trained;
 
 static trained open_trained(const golden *g, const compiled *c) {
-    const duet_params *params = g->model->params;
+    const duet_slots *slots = g->model->slots;
     trained t = {.clip = atof(duet_store_metadata(g->store, "clip"))};
     ok(duet_choice_parse(&t.optim, &duet_family_optim, duet_store_metadata(g->store, "optim")));
-    for (int i = 0; i < DUET_OPTIM_MOMENTS; i++)
-        ok(duet_alloc(&t.moment[i], params->size, sizeof(float)));
-    ok(duet_alloc(&t.tiles, params->count, sizeof *t.tiles));
-    ok(duet_alloc(&t.sums, params->count, sizeof *t.sums));
-    for (int64_t k = 0; k < params->count; k++) {
-        const duet_param_slot *slot = &params->slots[k];
+    t.count = slots->count;
+    ok(duet_alloc(&t.tiles, slots->count, sizeof *t.tiles));
+    ok(duet_alloc(&t.sums, slots->count, sizeof *t.sums));
+    for (int64_t k = 0; k < slots->count; k++) {
+        const duet_slot *slot = &slots->list[k];
         assert_true(slot->count <= DUET_OPTIM_TILE);
         t.tiles[k] = (duet_optim_tile){.slot = k,
-                                       .weight = slot->offset,
+                                       .weight = slot->own,
                                        .grad = duet_plan_grad_offset(c->plan, k),
                                        .count = slot->count,
                                        .decay = slot->shape.rank >= 2};
+        for (int i = 0; i < DUET_OPTIM_MOMENTS; i++)
+            ok(duet_alloc(&t.tiles[k].moment[i], slot->count, sizeof(float)));
     }
     return t;
 }
 
 static void close_trained(trained *t) {
-    for (int i = 0; i < DUET_OPTIM_MOMENTS; i++) duet_release(t->moment[i]);
+    for (int64_t k = 0; k < t->count; k++)
+        for (int i = 0; i < DUET_OPTIM_MOMENTS; i++) duet_release(t->tiles[k].moment[i]);
     duet_release(t->tiles);
     duet_release(t->sums);
 }
 
 /* Clips as the loop of training does; returns the norm before. */
 static double step_weights(const golden *g, const compiled *c, const trained *t, int64_t step) {
-    duet_params *params = g->model->params;
+    duet_slots *slots = g->model->slots;
     /* info is its first member */
     const duet_optim *optim = (const duet_optim *)(const void *)t->optim.entry;
     const float *grad = duet_session_gradients(c->session);
-    const double norm = duet_optim_norm(grad, t->tiles, params->count, t->sums, 2);
-    const duet_optim_call call = {.weight = params->block,
-                                  .moment = t->moment,
-                                  .grad = grad,
+    const double norm = duet_optim_norm(grad, t->tiles, slots->count, t->sums, 2);
+    const duet_optim_call call = {.grad = grad,
                                   .tiles = t->tiles,
-                                  .tile_count = params->count,
+                                  .tile_count = slots->count,
                                   .factor = 1.0,
                                   .grad_scale =
                                       t->clip > 0.0 && norm > t->clip ? t->clip / norm : 1.0,
                                   .step = step,
                                   .threads = 2};
     optim->step(&t->optim.options, &call);
-    duet_params_touch(params);
+    duet_slots_touch(slots, -1);
     return norm;
 }
 

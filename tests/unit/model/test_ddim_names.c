@@ -54,9 +54,9 @@ static void names(void **unused) {
 static int64_t fill(duet_store_item *items, duet_arena *arena, const duet_model *model,
                     const char *prefix, float factor, const char *without) {
     int64_t count = 0;
-    for (int64_t i = 0; i < model->params->count; i++) {
-        const duet_param_slot *const slot = &model->params->slots[i];
-        const float *const from = duet_params_data(model->params, slot);
+    for (int64_t i = 0; i < model->slots->count; i++) {
+        const duet_slot *const slot = &model->slots->list[i];
+        const float *const from = duet_slot_data(slot);
         float *const to = duet_arena_alloc(arena, slot->count, sizeof *to);
         char other[256];
         assert_true(duet_ddim_name(other, sizeof other, slot->name, LEVELS));
@@ -90,20 +90,17 @@ static void a_list_of_states_opens(void **unused) {
     assert_string_equal(back->config_text, model->config_text);
     assert_string_equal(duet_model_card(back)->noise, "linear:steps=1000");
     assert_true(duet_model_card(back)->ema);
-    for (int64_t i = 0; i < model->params->count; i++) {
-        const duet_param_slot *const a = &model->params->slots[i], *const b =
-                                                                       &back->params->slots[i];
+    for (int64_t i = 0; i < model->slots->count; i++) {
+        const duet_slot *const a = &model->slots->list[i], *const b = &back->slots->list[i];
         assert_string_equal(a->name, b->name);
-        assert_memory_equal(duet_params_data(model->params, a), duet_params_data(back->params, b),
-                            (size_t)a->count * sizeof(float));
+        assert_memory_equal(duet_slot_data(a), duet_slot_data(b), (size_t)a->count * sizeof(float));
     }
     duet_model_close(back);
     OK(duet_model_open_as(NULL, &back, DUET_TEST_TMP "/ckpt.pt", "--weights 0 --sample_size 64"));
     assert_false(duet_model_card(back)->ema);
     assert_int_equal(duet_model_card(back)->preprocess.size, 64);
-    assert_true(((const float *)duet_params_data(back->params, &back->params->slots[0]))[0] ==
-                2.0f *
-                    ((const float *)duet_params_data(model->params, &model->params->slots[0]))[0]);
+    assert_true(((const float *)duet_slot_data(&back->slots->list[0]))[0] ==
+                2.0f * ((const float *)duet_slot_data(&model->slots->list[0]))[0]);
     duet_model_close(back);
     back = NULL;
     FAILS(

@@ -34,9 +34,9 @@ static void predict(float *eps, duet_model *model, const float *x, const float *
     OK(duet_context_new(&ctx, NULL));
     OK(duet_graph_new(&graph));
     OK(duet_model_build(model, graph, IMAGES, false, &in, &out));
-    OK(duet_forward_plan(ctx, &plan, graph, model->params, &out, 1));
+    OK(duet_forward_plan(ctx, &plan, graph, model->slots, &out, 1));
     assert_int_equal(duet_plan_fallbacks(plan), 0);
-    OK(duet_session_new(&session, plan, model->params));
+    OK(duet_session_new(&session, plan, model->slots));
     OK(duet_session_set(session, "x", x));
     OK(duet_session_set(session, "net_t", t));
     OK(duet_session_run(session));

@@ -109,11 +109,11 @@ static const struct {
 /* A file with the tensors of the spec and nothing else. */
 static void fake_store(duet_store *store, duet_arena *arena, const duet_model *model,
                        const char *prefix) {
-    for (int64_t i = 0; i < model->params->count; i++) {
+    for (int64_t i = 0; i < model->slots->count; i++) {
         duet_store_entry *const entry = &store->entries[store->count++];
         *entry = (duet_store_entry){
-            .name = duet_arena_format(arena, "%s%s", prefix, model->params->slots[i].name),
-            .shape = model->params->slots[i].shape};
+            .name = duet_arena_format(arena, "%s%s", prefix, model->slots->list[i].name),
+            .shape = model->slots->list[i].shape};
     }
     OK(duet_arena_status(arena));
 }
@@ -131,7 +131,7 @@ static void published_models_are_recognised(void **unused) {
         OK(duet_arena_new(&arena));
         OK(duet_model_describe(&model, spec));
         duet_store store = {
-            .entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
+            .entries = duet_arena_alloc(arena, model->slots->count, sizeof *store.entries)};
         fake_store(&store, arena, model, prefixes[i % DUET_COUNT(prefixes)]);
         OK(duet_foreign_guess(&arch, &guess, &store, NULL, NULL));
         assert_string_equal(arch->info.name, "adm_unet");
@@ -203,7 +203,7 @@ static void pasted_flags_are_checked(void **unused) {
         OK(duet_arena_new(&arena));
         OK(duet_model_describe(&model, spec));
         duet_store store = {
-            .entries = duet_arena_alloc(arena, model->params->count, sizeof *store.entries)};
+            .entries = duet_arena_alloc(arena, model->slots->count, sizeof *store.entries)};
         fake_store(&store, arena, model, "");
         OK(duet_foreign_guess(&arch, &guess, &store, NULL, NULL));
         const duet_status status = duet_foreign_flags(arch, &guess, pasted[i].flags);
@@ -282,7 +282,7 @@ static void averaged_weights_are_preferred(void **unused) {
     OK(duet_model_describe(
         &model, "adm_unet:image_size=32,num_channels=32,num_res_blocks=1,channel_mult=1/2"));
     duet_store store = {
-        .entries = duet_arena_alloc(arena, 2 * model->params->count, sizeof *store.entries)};
+        .entries = duet_arena_alloc(arena, 2 * model->slots->count, sizeof *store.entries)};
     fake_store(&store, arena, model, "model.");
     fake_store(&store, arena, model, "model_ema.");
     OK(duet_foreign_guess(&arch, &guess, &store, NULL, NULL));

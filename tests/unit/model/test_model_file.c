@@ -118,19 +118,17 @@ static void names_must_be_text(void **unused) {
 
 /* ---- files ---- */
 
-static void assert_same_weights(const duet_param_slot *have, const duet_model *read,
-                                const duet_param_slot *slot, const duet_model *model, bool half) {
+static void assert_same_weights(const duet_slot *have, const duet_slot *slot, bool half) {
     assert_string_equal(have->name, slot->name);
     assert_int_equal(have->count, slot->count);
     for (int64_t i = 0; i < slot->count; i++) {
-        float want = model->params->block[slot->offset + i];
+        float want = slot->own[i];
         uint16_t stored;
         if (half) {
             duet_convert(&stored, DUET_F16, &want, DUET_F32, 1);
             duet_convert(&want, DUET_F32, &stored, DUET_F16, 1);
         }
-        assert_memory_equal((const float *)duet_params_data(read->params, have) + i, &want,
-                            sizeof want);
+        assert_memory_equal((const float *)duet_slot_data(have) + i, &want, sizeof want);
     }
 }
 
@@ -144,11 +142,10 @@ static void weights_come_back(void **unused) {
         assert_same_card(duet_model_card(read), duet_model_card(model));
         assert_string_equal(duet_model_path(read), PATH);
         assert_string_equal(duet_model_config(read), duet_model_config(model));
-        assert_int_equal(read->params->slots[0].lent != NULL,
+        assert_int_equal(read->slots->list[0].lent != NULL,
                          !half); /* f32 weights stay in the mapped file */
-        for (int64_t s = 0; s < model->params->count; s++)
-            assert_same_weights(&read->params->slots[s], read, &model->params->slots[s], model,
-                                half);
+        for (int64_t s = 0; s < model->slots->count; s++)
+            assert_same_weights(&read->slots->list[s], &model->slots->list[s], half);
         assert_int_equal(duet_model_hash(read) == duet_model_hash(model), !half);
         duet_model_close(read);
     }
@@ -164,12 +161,12 @@ static void bf16_weights_come_back(void **unused) {
     OK(duet_model_open(NULL, &read, PATH));
     assert_int_equal(duet_model_stored(read), DUET_BF16);
     assert_int_equal(duet_model_stored(model), DUET_F32);
-    for (int64_t s = 0; s < model->params->count; s++) {
-        const duet_param_slot *slot = &model->params->slots[s], *have = &read->params->slots[s];
+    for (int64_t s = 0; s < model->slots->count; s++) {
+        const duet_slot *slot = &model->slots->list[s], *have = &read->slots->list[s];
         assert_non_null(have->lent);
         assert_int_equal(have->dtype, slot->shape.rank > 1 ? DUET_BF16 : DUET_F32);
         for (int64_t i = 0; i < slot->count; i++) {
-            float want = model->params->block[slot->offset + i], value;
+            float want = slot->own[i], value;
             uint16_t stored;
             duet_convert(&stored, DUET_BF16, &want, DUET_F32, 1);
             if (have->dtype == DUET_BF16) duet_convert(&want, DUET_F32, &stored, DUET_BF16, 1);
@@ -291,12 +288,12 @@ static void a_folder_gives_its_newest(void **unused) {
 static void write_with(const duet_model *model, const char *card, int64_t skip) {
     duet_store_item items[256];
     int64_t count = 0;
-    assert_true(model->params->count <= 256);
-    for (int64_t i = 0; i < model->params->count; i++) {
-        const duet_param_slot *slot = &model->params->slots[i];
+    assert_true(model->slots->count <= 256);
+    for (int64_t i = 0; i < model->slots->count; i++) {
+        const duet_slot *slot = &model->slots->list[i];
         if (i != skip)
-            items[count++] = (duet_store_item){slot->name, DUET_F32, DUET_F32, slot->shape,
-                                               model->params->block + slot->offset};
+            items[count++] =
+                (duet_store_item){slot->name, DUET_F32, DUET_F32, slot->shape, slot->own};
     }
     OK(duet_store_write(PATH, "safetensors", items, count, &(duet_store_pair){DUET_CARD_KEY, card},
                         1));
@@ -320,9 +317,9 @@ static void cards_and_tensors_must_agree(void **unused) {
                    "prepares images of 4 x 4 with 3 channels, but the network takes 8 x 8 with 3");
     write_with(model, CARD("adm_unet", config, ",\"preprocess\":{\"size\":8,\"channels\":1}"), -1);
     assert_refused(DUET_FORMAT, PATH, "8 x 8 with 1 channels");
-    for (int64_t skip = 0; skip < model->params->count; skip += 13) {
+    for (int64_t skip = 0; skip < model->slots->count; skip += 13) {
         write_with(model, CARD("adm_unet", config, ""), skip);
-        snprintf(words, sizeof words, "tensor '%s' is missing", model->params->slots[skip].name);
+        snprintf(words, sizeof words, "tensor '%s' is missing", model->slots->list[skip].name);
         assert_refused(DUET_FORMAT, PATH, words);
     }
     write_with(model,

@@ -67,16 +67,17 @@ static void test_ema_update(void **state) {
     (void)state;
     float a[32] = {0}, b[32];
     for (int i = 0; i < 32; i++) b[i] = (float)i;
-    duet_param_slot slots[2] = {{.name = "w", .role = DUET_WEIGHT, .offset = 0, .count = 10},
-                                {.name = "s", .role = DUET_STATE, .offset = 16, .count = 5}};
-    duet_params ema = {.slots = slots, .count = 2, .block = a, .size = 32};
-    duet_params raw = {.slots = slots, .count = 2, .block = b, .size = 32};
-    duet_ema_update(&ema, &raw, 0.75, 2);
+    duet_slot list[] = {
+        {.name = "w", .role = DUET_WEIGHT, .of = -1, .own = b, .count = 10},
+        {.name = "s", .role = DUET_STATE, .of = -1, .own = b + 16, .count = 5},
+        {.name = "w", .role = DUET_AVERAGE, .of = 0, .kind = "ema", .own = a, .count = 10},
+        {.name = "s", .role = DUET_AVERAGE, .of = 1, .kind = "ema", .own = a + 16, .count = 5}};
+    const duet_slots slots = {.list = list, .count = 4};
+    duet_ema_update(&slots, 0.75, 2);
     for (int i = 0; i < 10; i++) assert_true(a[i] == 0.25F * (float)i);
     for (int i = 16; i < 21; i++) assert_true(a[i] == (float)i); /* states are copied */
     assert_true(a[10] == 0.0F && a[21] == 0.0F);
-    assert_true(ema.version > 0); /* what is packed from it is stale */
-    duet_ema_update(&ema, &raw, 0.75, 1);
+    duet_ema_update(&slots, 0.75, 1);
     for (int i = 0; i < 10; i++) assert_true(fabsf(a[i] - 0.4375F * (float)i) < 1e-6F);
 }
 

@@ -30,9 +30,9 @@ static void test_formula(void **state) {
                                    options, sizeof options);
     static float w[N], m[N], v[N], g[N];
     static double dw[N], dm[N], dv[N];
-    float *const moment[2] = {m, v};
-    const duet_optim_tile tiles[2] = {{.count = 600, .decay = true},
-                                      {.weight = 600, .grad = 600, .count = 400}};
+    const duet_optim_tile tiles[2] = {
+        {.weight = w, .moment = {m, v}, .count = 600, .decay = true},
+        {.weight = w + 600, .moment = {m + 600, v + 600}, .grad = 600, .count = 400}};
     assert_int_equal(adamw->moments, 2);
     assert_true(adamw->rate(options) == 0.01);
     for (int i = 0; i < N; i++) dw[i] = w[i] = (float)cos(i);
@@ -47,9 +47,7 @@ static void test_formula(void **state) {
             dw[i] -=
                 rate * (dm[i] / (1.0 - pow(0.8, k))) / (sqrt(dv[i] / (1.0 - pow(0.95, k))) + 1e-6);
         }
-        const duet_optim_call call = {.weight = w,
-                                      .moment = moment,
-                                      .grad = g,
+        const duet_optim_call call = {.grad = g,
                                       .tiles = tiles,
                                       .tile_count = 2,
                                       .factor = factor,
@@ -73,11 +71,8 @@ static void test_first_step(void **state) {
     const duet_optim *adamw = find("adamw:rate=0.5,weight_decay=0", options, sizeof options);
     float w[3] = {1.0F, 1.0F, 1.0F}, m[3] = {0}, v[3] = {0};
     const float g[3] = {100.0F, -0.25F, 0.0F};
-    float *const moment[2] = {m, v};
-    const duet_optim_tile tile = {.count = 3, .decay = true};
-    const duet_optim_call call = {.weight = w,
-                                  .moment = moment,
-                                  .grad = g,
+    const duet_optim_tile tile = {.weight = w, .moment = {m, v}, .count = 3, .decay = true};
+    const duet_optim_call call = {.grad = g,
                                   .tiles = &tile,
                                   .tile_count = 1,
                                   .factor = 1.0,
@@ -92,7 +87,6 @@ static void run_tiled(float *w, int64_t tile, int threads) {
     max_align_t options[64];
     const duet_optim *adamw = find("adamw", options, sizeof options);
     static float m[N], v[N], g[N];
-    float *const moment[2] = {m, v};
     duet_optim_tile tiles[N];
     int64_t count = 0;
     memset(m, 0, sizeof m);
@@ -102,13 +96,14 @@ static void run_tiled(float *w, int64_t tile, int threads) {
         g[i] = (float)gradient_at(i, 1);
     }
     for (int64_t at = 0; at < N; at += tile) {
-        tiles[count++] = (duet_optim_tile){
-            .weight = at, .grad = at, .count = N - at < tile ? N - at : tile, .decay = true};
+        tiles[count++] = (duet_optim_tile){.weight = w + at,
+                                           .moment = {m + at, v + at},
+                                           .grad = at,
+                                           .count = N - at < tile ? N - at : tile,
+                                           .decay = true};
     }
     for (int k = 1; k <= 5; k++) {
-        const duet_optim_call call = {.weight = w,
-                                      .moment = moment,
-                                      .grad = g,
+        const duet_optim_call call = {.grad = g,
                                       .tiles = tiles,
                                       .tile_count = count,
                                       .factor = 1.0,
