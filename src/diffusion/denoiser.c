@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "model/network.h"
 
 #define OPTIONS_SIZE 512
 
@@ -18,32 +19,10 @@ struct duet_denoiser {
     union {
         max_align_t align;
         uint8_t bytes[OPTIONS_SIZE];
-    } options; /* options of predict */
-    duet_plan *plan;
-    duet_session *session;
+    } options; /* of predict */
+    duet_network *network;
     int64_t batch, pixels, channels; /* pixels = S*S */
-    /* Inputs in the session, NULL unless the plan reads them: [batch,S,S,C], [batch], [batch]. */
-    float *x, *net_t;
-    int32_t *labels;
 };
-
-static duet_status make_session(duet_context *ctx, duet_denoiser *d) {
-    duet_status status = DUET_OK;
-    duet_graph *graph = NULL;
-    duet_model_inputs in = {0};
-    duet_value out = DUET_NONE;
-    DUET_DO(duet_graph_new(&graph));
-    DUET_DO(duet_model_build(d->model, graph, d->batch, false, &in, &out));
-    DUET_DO(duet_forward_plan(ctx, &d->plan, graph, d->model->slots, &out, 1));
-    DUET_DO(duet_session_new(&d->session, d->plan, d->model->slots));
-    d->x = duet_session_input(d->session, "x");
-    d->net_t = duet_session_input(d->session, "net_t");
-    d->labels = duet_session_input(d->session, "y");
-    if (d->x == NULL) DUET_FAIL(DUET_FORMAT, "the network does not read its images");
-done:
-    duet_graph_free(graph);
-    return status;
-}
 
 static duet_status check_model(const duet_model *model) {
     const duet_arch_shape *shape = &model->shape;
@@ -74,7 +53,7 @@ duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out, duet_model
     DUET_DO(duet_family_parse(&duet_family_predict, &entry, &d->options, sizeof d->options,
                               card->predict));
     d->predict = (const duet_predict *)(const void *)entry;
-    DUET_DO(make_session(ctx, d));
+    DUET_DO(duet_network_open(ctx, &d->network, model, &(duet_network_spec){.batch = batch}));
     *out = d;
     d = NULL;
 done:
@@ -84,44 +63,27 @@ done:
 
 void duet_denoiser_free(duet_denoiser *denoiser) {
     if (denoiser == NULL) return;
-    duet_session_free(denoiser->session);
-    duet_plan_free(denoiser->plan);
+    duet_network_close(denoiser->network);
     duet_noise_free(denoiser->noise);
     duet_release(denoiser);
-}
-
-static duet_status set_labels(duet_denoiser *d, const int32_t *labels, int64_t rows) {
-    if (d->labels == NULL) return DUET_OK;
-    if (labels == NULL)
-        return duet_fail(DUET_ARG,
-                         "the model is conditioned on classes; a label for each image is needed");
-    memset(d->labels, 0, (size_t)d->batch * sizeof *d->labels);
-    for (int64_t r = 0; r < rows; r++) {
-        if (labels[r] < 0 || labels[r] >= d->model->shape.class_count) {
-            return duet_fail(DUET_ARG, "label %d is outside of the model's %lld classes",
-                             (int)labels[r], (long long)d->model->shape.class_count);
-        }
-        d->labels[r] = labels[r];
-    }
-    return DUET_OK;
 }
 
 duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_level level,
                               const int32_t *labels, int64_t rows, float *x0, float *eps) {
     duet_denoiser *d = denoiser;
+    const duet_network_inputs *const in = duet_network_in(d->network);
     const int64_t image = d->pixels * d->channels;
     if (rows < 1 || rows > d->batch) {
         return duet_fail(DUET_ARG, "%lld rows do not fit; the denoiser takes 1 to %lld",
                          (long long)rows, (long long)d->batch);
     }
-    for (int64_t i = 0; i < rows * image; i++) d->x[i] = (float)level.in_scale * x[i];
-    memset(d->x + rows * image, 0, (size_t)((d->batch - rows) * image) * sizeof(float));
-    for (int64_t r = 0; r < d->batch && d->net_t != NULL; r++) d->net_t[r] = (float)level.net_t;
-    DUET_TRY(set_labels(d, labels, rows));
-    DUET_TRY(duet_session_run(d->session));
-    d->predict->decode(&d->options, duet_session_output(d->session, 0),
-                       d->model->shape.out_channels, x, level, rows * d->pixels, d->channels, x0,
-                       eps);
+    for (int64_t i = 0; i < rows * image; i++) in->x[i] = (float)level.in_scale * x[i];
+    memset(in->x + rows * image, 0, (size_t)((d->batch - rows) * image) * sizeof(float));
+    for (int64_t r = 0; r < d->batch && in->net_t != NULL; r++) in->net_t[r] = (float)level.net_t;
+    DUET_TRY(duet_network_set_labels(d->network, labels, rows));
+    DUET_TRY(duet_network_run(d->network));
+    d->predict->decode(&d->options, duet_network_out(d->network, 0), d->model->shape.out_channels,
+                       x, level, rows * d->pixels, d->channels, x0, eps);
     return DUET_OK;
 }
 

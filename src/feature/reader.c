@@ -10,21 +10,18 @@
 #include "base/error.h"
 #include "feature/columns.h"
 #include "model/low_res.h"
-#include "model/model.h"
+#include "model/network.h"
 #include "noise/noise.h"
 
 struct duet_reader {
     duet_level *levels; /* [level_count] */
     int level_count;
     duet_reader_options options;
-    duet_plan *plan;
-    duet_session *session;
-    /* Inputs in the session, NULL unless the plan reads them: [levels,B,S,S,C], [levels,B],
-     * [levels,B] zeros (class-conditional models are read with class 0), [levels,B,S,S,C] the clean
-     * images made small and enlarged again. */
-    float *x, *t;
-    int32_t *y;
-    float *low;
+    duet_network *network;
+    /* Its inputs: x [levels,B,S,S,C], net_t [levels,B], y [levels,B] zeros (class-conditional
+     * models are read with class 0), low_res [levels,B,S,S,C] the clean images made small and
+     * enlarged again. */
+    duet_network_inputs in;
     duet_arch_shape shape;
     int64_t batch, size; /* images per batch; values of an image */
     int channels;
@@ -47,23 +44,25 @@ static duet_value add_pools(duet_graph *graph, const duet_tap_info *tap, duet_va
     return x;
 }
 
-static duet_status compile(duet_context *ctx, duet_reader *reader, duet_model *model) {
-    duet_status status = DUET_OK;
-    duet_graph *graph = NULL;
-    duet_value raw = DUET_NONE;
-    duet_model_inputs in;
-    DUET_DO(duet_graph_new(&graph));
-    duet_graph_set_tap_hook(graph, add_pools, reader);
-    DUET_DO(duet_model_build(model, graph, reader->level_count * reader->batch, false, &in, &raw));
+static duet_status give_pools(duet_graph *graph, duet_value raw, void *user, const duet_value **out,
+                              int64_t *count) {
+    const duet_reader *reader = user;
+    (void)graph;
+    (void)raw;
     if (reader->found != reader->outputs)
-        DUET_FAIL(DUET_FORMAT,
-                  "the order of the taps in the network differs from that in its table");
-    DUET_DO(duet_forward_plan(ctx, &reader->plan, graph, model->slots, reader->values,
-                              reader->outputs));
-    DUET_DO(duet_session_new(&reader->session, reader->plan, model->slots));
-done:
-    duet_graph_free(graph);
-    return status;
+        return duet_fail(DUET_FORMAT,
+                         "the order of the taps in the network differs from that in its table");
+    *out = reader->values;
+    *count = reader->outputs;
+    return DUET_OK;
+}
+
+static duet_status compile(duet_context *ctx, duet_reader *reader, duet_model *model) {
+    const duet_network_spec spec = {.batch = reader->level_count * reader->batch,
+                                    .tap = add_pools,
+                                    .outputs = give_pools,
+                                    .user = reader};
+    return duet_network_open(ctx, &reader->network, model, &spec);
 }
 
 static duet_status read_levels(duet_reader *reader, const duet_model *model,
@@ -75,13 +74,6 @@ static duet_status read_levels(duet_reader *reader, const duet_model *model,
     for (int l = 0; l < times->count; l++) reader->levels[l] = duet_noise_level(noise, times->v[l]);
     duet_noise_free(noise);
     return DUET_OK;
-}
-
-static void find_inputs(duet_reader *reader) {
-    reader->x = duet_session_input(reader->session, "x");
-    reader->t = duet_session_input(reader->session, "net_t");
-    reader->y = duet_session_input(reader->session, "y");
-    reader->low = duet_session_input(reader->session, "low_res");
 }
 
 /* (v/255 - mean) / std as v gain + offset. */
@@ -114,8 +106,7 @@ duet_status duet_reader_new(duet_context *ctx, duet_reader **out, duet_model *mo
     DUET_DO(read_levels(reader, model, &times));
     DUET_DO(duet_alloc(&reader->values, reader->outputs, sizeof *reader->values));
     DUET_DO(compile(ctx, reader, model));
-    find_inputs(reader);
-    if (reader->x == NULL) DUET_FAIL(DUET_FORMAT, "the network does not read its images");
+    reader->in = *duet_network_in(reader->network);
     *out = reader;
     reader = NULL;
 done:
@@ -125,8 +116,7 @@ done:
 
 void duet_reader_free(duet_reader *reader) {
     if (reader == NULL) return;
-    duet_session_free(reader->session);
-    duet_plan_free(reader->plan);
+    duet_network_close(reader->network);
     duet_release(reader->levels);
     duet_release(reader->columns);
     duet_release(reader->values);
@@ -158,18 +148,18 @@ void duet_reader_column(const duet_reader *reader, int64_t index, int *tap, int 
 static void prepare_image(const duet_reader *reader, const uint8_t *pixels, int64_t id, int64_t i) {
     const int64_t size = reader->size, step = reader->batch * size;
     const int last = reader->level_count - 1;
-    float *eps = reader->x + last * step + i * size;
+    float *eps = reader->in.x + last * step + i * size;
     bool noisy = false;
     for (int l = 0; l <= last; l++) noisy |= reader->levels[l].sigma > 0;
-    for (int l = 0; l <= last && reader->low != NULL; l++)
-        duet_low_res(reader->low + l * step + i * size, pixels, reader->shape.size,
+    for (int l = 0; l <= last && reader->in.low_res != NULL; l++)
+        duet_low_res(reader->in.low_res + l * step + i * size, pixels, reader->shape.size,
                      reader->shape.in_channels, reader->shape.low_res);
     if (noisy) duet_image_noise(eps, reader->options.noise_seed, id, size);
     for (int l = 0; l <= last; l++) {
         const duet_level *level = &reader->levels[l];
         const float alpha = (float)(level->alpha * level->in_scale),
                     sigma = (float)(level->sigma * level->in_scale);
-        float *x = reader->x + l * step + i * size;
+        float *x = reader->in.x + l * step + i * size;
         if (reader->gain[0] > 0) {
             for (int64_t e = 0; e < size; e++)
                 x[e] = (float)pixels[e] * reader->gain[e % reader->channels] +
@@ -184,7 +174,7 @@ static void prepare_image(const duet_reader *reader, const uint8_t *pixels, int6
 /* Output c of the plan, [levels,B,D]: rows of level l go to column l*outputs + c. */
 static void hand_out(const duet_reader *reader, int64_t c, int64_t rows, float *const *out) {
     const int64_t dim = reader->columns[c].dim;
-    const float *const from = duet_session_output(reader->session, c);
+    const float *const from = duet_network_out(reader->network, c);
     for (int l = 0; l < reader->level_count; l++)
         memcpy(out[l * reader->outputs + c], from + l * reader->batch * dim,
                (size_t)(rows * dim) * sizeof(float));
@@ -193,14 +183,14 @@ static void hand_out(const duet_reader *reader, int64_t c, int64_t rows, float *
 /* Sets the inputs that do not depend on the images, and zeros where a batch is not full. */
 static void prepare_rest(const duet_reader *reader, int64_t rows) {
     const int64_t all = reader->level_count * reader->batch, size = reader->size;
-    for (int64_t i = 0; i < all && reader->t != NULL; i++)
-        reader->t[i] = (float)reader->levels[i / reader->batch].net_t;
-    if (reader->y != NULL) memset(reader->y, 0, (size_t)all * sizeof *reader->y);
+    for (int64_t i = 0; i < all && reader->in.net_t != NULL; i++)
+        reader->in.net_t[i] = (float)reader->levels[i / reader->batch].net_t;
+    if (reader->in.y != NULL) memset(reader->in.y, 0, (size_t)all * sizeof *reader->in.y);
     for (int l = 0; l < reader->level_count; l++) {
         const int64_t from = (l * reader->batch + rows) * size;
         const size_t bytes = (size_t)((reader->batch - rows) * size) * sizeof(float);
-        memset(reader->x + from, 0, bytes);
-        if (reader->low != NULL) memset(reader->low + from, 0, bytes);
+        memset(reader->in.x + from, 0, bytes);
+        if (reader->in.low_res != NULL) memset(reader->in.low_res + from, 0, bytes);
     }
 }
 
@@ -214,7 +204,7 @@ duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const in
         prepare_image(reader, pixels + i * reader->size, index[i], i);
     prepare_rest(reader, rows);
     const double start = duet_clock();
-    DUET_TRY(duet_session_run(reader->session));
+    DUET_TRY(duet_network_run(reader->network));
     reader->seconds += duet_clock() - start;
     for (int64_t c = 0; c < reader->outputs; c++) hand_out(reader, c, rows, out);
     return DUET_OK;

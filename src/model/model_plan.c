@@ -4,11 +4,12 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "model/model.h"
+#include "model/network.h"
 
 typedef struct wanted {
-    int block;
+    int block; /* 0 = the raw output */
     duet_value value;
+    int taps; /* of the model */
 } wanted;
 
 static duet_value remember(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
@@ -16,6 +17,20 @@ static duet_value remember(duet_graph *graph, const duet_tap_info *tap, duet_val
     wanted *want = user;
     if (tap->block == want->block) want->value = x;
     return x;
+}
+
+static duet_status give(duet_graph *graph, duet_value raw, void *user, const duet_value **out,
+                        int64_t *count) {
+    wanted *want = user;
+    (void)graph;
+    if (want->block == 0) want->value = raw;
+    if (want->value == DUET_NONE)
+        return duet_fail(DUET_ARG,
+                         "no tap %d; the model has taps 1 to %d ('duet info MODEL' lists them)",
+                         want->block, want->taps);
+    *out = &want->value;
+    *count = 1;
+    return DUET_OK;
 }
 
 enum { REPEATS = 5, FEWER = 3 };
@@ -28,14 +43,14 @@ static int by_value(const void *a, const void *b) {
 
 /* The median of each node over a few passes, since a single pass is disturbed by other work on the
  * machine. */
-static duet_status measure(duet_session *session, int64_t rows, double *seconds) {
+static duet_status measure(duet_network *network, int64_t rows, double *seconds) {
     duet_status status = DUET_OK;
     double *all = NULL, one[REPEATS];
     DUET_DO(duet_alloc(&all, REPEATS * rows, sizeof *all));
     const double start = duet_clock();
-    DUET_DO(duet_session_run(session)); /* packs weights, warms caches */
+    DUET_DO(duet_network_run(network)); /* packs weights, warms caches */
     const int repeats = duet_clock() - start < LONG_PASS ? REPEATS : FEWER;
-    for (int r = 0; r < repeats; r++) DUET_DO(duet_session_profile(session, all + r * rows));
+    for (int r = 0; r < repeats; r++) DUET_DO(duet_network_profile(network, all + r * rows));
     for (int64_t i = 0; i < rows; i++) {
         for (int r = 0; r < repeats; r++) one[r] = all[r * rows + i];
         qsort(one, (size_t)repeats, sizeof *one, by_value);
@@ -69,24 +84,15 @@ duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
                             void (*row)(const duet_model_plan_row *row, void *user), void *user,
                             duet_model_plan_memory *memory) {
     duet_status status = DUET_OK;
-    duet_graph *graph = NULL;
-    duet_plan *plan = NULL;
-    duet_session *session = NULL;
+    duet_network *network = NULL;
     double *seconds = NULL;
-    duet_model_inputs in;
-    duet_value out = DUET_NONE;
-    wanted want = {.block = tap, .value = DUET_NONE};
-    DUET_DO(duet_graph_new(&graph));
-    duet_graph_set_tap_hook(graph, remember, &want);
-    DUET_DO(duet_model_build(model, graph, batch, false, &in, &out));
-    if (tap > 0 && want.value == DUET_NONE)
-        DUET_FAIL(DUET_ARG, "no tap %d; the model has taps 1 to %d ('duet info MODEL' lists them)",
-                  tap, model->tap_count);
-    if (tap > 0) out = want.value;
-    DUET_DO(duet_forward_plan(ctx, &plan, graph, model->slots, &out, 1));
-    DUET_DO(duet_session_new(&session, plan, model->slots));
+    wanted want = {.block = tap > 0 ? tap : 0, .value = DUET_NONE, .taps = model->tap_count};
+    const duet_network_spec spec = {
+        .batch = batch, .tap = remember, .outputs = give, .user = &want};
+    DUET_DO(duet_network_open(ctx, &network, model, &spec));
+    const duet_plan *const plan = duet_network_plan(network);
     DUET_DO(duet_alloc(&seconds, duet_plan_rows(plan), sizeof *seconds));
-    DUET_DO(measure(session, duet_plan_rows(plan), seconds));
+    DUET_DO(measure(network, duet_plan_rows(plan), seconds));
     DUET_DO(report_rows(plan, seconds, row, user));
     *memory = (duet_model_plan_memory){.total = duet_plan_memory(plan),
                                        .activations = duet_plan_slab(plan),
@@ -94,8 +100,6 @@ duet_status duet_model_plan(duet_context *ctx, duet_model *model, int64_t batch,
                                        .packed = duet_plan_kept(plan)};
 done:
     duet_release(seconds);
-    duet_session_free(session);
-    duet_plan_free(plan);
-    duet_graph_free(graph);
+    duet_network_close(network);
     return status;
 }

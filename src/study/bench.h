@@ -43,15 +43,6 @@ DUET_NODISCARD duet_status duet_bench_work(duet_bench_run *run, const duet_bench
 /* A model with random weights, none of them zero. */
 DUET_NODISCARD duet_status duet_bench_model(duet_context *ctx, duet_model **out, const char *arch);
 
-/* A whole pass; inputs are set by their names, the output is number 0. */
-typedef struct duet_bench_pass {
-    duet_plan *plan;
-    duet_session *session;
-} duet_bench_pass;
-DUET_NODISCARD duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out,
-                                               duet_model *model, int64_t batch);
-void duet_bench_pass_free(duet_bench_pass *pass);
-
 /* A training on random images, without a loader. Close it also after a failure. */
 typedef struct duet_bench_trainer {
     duet_dataset *dataset;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "model/network.h"
 #include "study/bench.h"
 
 const char *const duet_bench_works[] = {"ops", "forward", "features", "train", "sample", NULL};
@@ -27,50 +28,22 @@ duet_status duet_bench_model(duet_context *ctx, duet_model **out, const char *ar
 
 /* ---- forward ---- */
 
-duet_status duet_bench_pass_new(duet_context *ctx, duet_bench_pass *out, duet_model *model,
-                                int64_t batch) {
-    duet_graph *graph = NULL;
-    duet_model_inputs in;
-    duet_value raw = DUET_NONE;
-    duet_status status = DUET_OK;
-    DUET_DO(duet_graph_new(&graph));
-    DUET_DO(duet_model_build(model, graph, batch, false, &in, &raw));
-    DUET_DO(duet_forward_plan(ctx, &out->plan, graph, model->slots, &raw, 1));
-    DUET_DO(duet_session_new(&out->session, out->plan, model->slots));
-done:
-    duet_graph_free(graph);
-    return status;
-}
-
-void duet_bench_pass_free(duet_bench_pass *pass) {
-    duet_session_free(pass->session);
-    duet_plan_free(pass->plan);
-}
-
 static duet_status run_pass(void *state) {
-    return duet_session_run(((duet_bench_pass *)state)->session);
-}
-
-static duet_status set_noise(duet_bench_pass *pass, const duet_model *model, int64_t batch) {
-    float *x = NULL;
-    const int64_t count = batch * model->shape.size * model->shape.size * model->shape.in_channels;
-    DUET_TRY(duet_alloc(&x, count, sizeof *x));
-    duet_rng_normal(duet_rng_make(1, "x", 0), 0, x, count);
-    const duet_status status = duet_session_set(pass->session, "x", x);
-    duet_release(x);
-    return status;
+    return duet_network_run(state);
 }
 
 static duet_status bench_forward(duet_bench_run *run, duet_bench_row *row, duet_model *model) {
     duet_status status = DUET_OK;
-    duet_bench_pass pass = {0};
-    DUET_DO(duet_bench_pass_new(run->ctx, &pass, model, row->batch));
-    DUET_DO(set_noise(&pass, model, row->batch));
+    duet_network *network = NULL;
+    const int64_t size = model->shape.size * model->shape.size * model->shape.in_channels;
+    DUET_DO(
+        duet_network_open(run->ctx, &network, model, &(duet_network_spec){.batch = row->batch}));
+    duet_rng_normal(duet_rng_make(1, "x", 0), 0, duet_network_in(network)->x, row->batch * size);
     row->what = "whole pass";
     row->flops = 2 * duet_model_macs(model) * (double)row->batch;
-    DUET_DO(duet_bench_time(run, row, run_pass, &pass));
+    DUET_DO(duet_bench_time(run, row, run_pass, network));
 done:
-    duet_bench_pass_free(&pass);
+    duet_network_close(network);
     return status;
 }
 

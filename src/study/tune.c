@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "engine/graph/tuner.h"
+#include "model/network.h"
 #include "study/bench.h"
 
 typedef struct tuning {
@@ -55,20 +56,11 @@ static duet_status tune_plan(tuning *t, const char *work, int64_t batch, const d
 }
 
 static duet_status tune_forward(tuning *t, const duet_model *model, int64_t batch) {
-    duet_status status = DUET_OK;
-    duet_graph *graph = NULL;
     duet_plan *plan = NULL;
-    duet_model_inputs in;
-    duet_value raw = DUET_NONE;
     const duet_plan_options options = {.threads = duet_context_threads(t->ctx)};
-    DUET_DO(duet_graph_new(&graph));
-    DUET_DO(duet_model_build(model, graph, batch, false, &in, &raw));
-    DUET_DO(duet_forward_passes(t->ctx, graph, &raw, 1));
-    DUET_DO(duet_plan_new(&plan, graph, model->slots, &raw, 1, NULL, 0, &options));
-    DUET_DO(tune_plan(t, "forward", batch, plan));
-done:
+    DUET_TRY(duet_network_compile(t->ctx, &plan, model, batch, &options));
+    const duet_status status = tune_plan(t, "forward", batch, plan);
     duet_plan_free(plan);
-    duet_graph_free(graph);
     return status;
 }
 

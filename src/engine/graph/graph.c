@@ -164,6 +164,13 @@ duet_value duet_input(duet_graph *graph, const char *name, duet_dtype dtype, int
     return value;
 }
 
+/* Of a parameter: what was last assigned to it, else its content. */
+static duet_value current_value(const duet_graph *graph, int64_t param) {
+    for (int64_t i = 0; i < graph->assign_count; i++)
+        if (graph->assigns[i].param == param) return graph->assigns[i].value;
+    return graph->params[param].value;
+}
+
 duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, duet_init init,
                           int rank, const int64_t *dims) {
     const size_t mark = duet_scope_push(graph, "%s", name);
@@ -176,7 +183,8 @@ duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, d
     for (int64_t i = 0; i < graph->param_count; i++) {
         const duet_param_value *param = &graph->params[i];
         if (strcmp(param->part, graph->part) == 0 && strcmp(param->name, full) == 0)
-            return same_arg(graph, param->value, full, DUET_F32, &shape) ? param->value : DUET_NONE;
+            return same_arg(graph, param->value, full, DUET_F32, &shape) ? current_value(graph, i)
+                                                                         : DUET_NONE;
     }
     if (!adopt(graph, duet_grow(&graph->params, &graph->param_capacity, graph->param_count + 1,
                                 sizeof *graph->params)))
@@ -211,17 +219,26 @@ duet_value duet_tap(duet_graph *graph, int block, const char *name, duet_value x
 
 void duet_assign(duet_graph *graph, duet_value state, duet_value value) {
     if (graph->status != DUET_OK) return;
-    const duet_value_info *info = &graph->values[state];
-    if (info->kind != DUET_VALUE_PARAM || graph->params[info->source].role != DUET_STATE) {
+    int64_t at = 0;
+    while (at < graph->param_count &&
+           (graph->params[at].role != DUET_STATE || current_value(graph, at) != state))
+        at++;
+    if (at == graph->param_count) {
         duet_graph_fail(graph, DUET_ARG, "only a state parameter can be assigned, at '%s'",
                         graph->scope);
         return;
     }
+    const duet_value_info *info = &graph->values[graph->params[at].value];
     if (!same_arg(graph, value, info->name, info->arg.dtype, &info->arg.shape)) return;
+    for (int64_t i = 0; i < graph->assign_count; i++) {
+        if (graph->assigns[i].param != at) continue;
+        graph->assigns[i].value = value;
+        return;
+    }
     if (!adopt(graph, duet_grow(&graph->assigns, &graph->assign_capacity, graph->assign_count + 1,
                                 sizeof *graph->assigns)))
         return;
-    graph->assigns[graph->assign_count].param = info->source;
+    graph->assigns[graph->assign_count].param = (int32_t)at;
     graph->assigns[graph->assign_count++].value = value;
 }
 

@@ -135,8 +135,9 @@ duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, d
 /* A model passes its block outputs through here: b = 1..n. */
 duet_value duet_tap(duet_graph *graph, int block, const char *name, duet_value x);
 void duet_graph_set_tap_hook(duet_graph *graph, duet_tap_hook hook, void *user);
-/* After a run `value` is copied into the state parameter. Runs once, at plan end, never in a
- * recompute. */
+/* After a run `value` is copied into the state parameter `state` (what duet_parameter gave). Runs
+ * once, at plan end, never in a recompute. From here on, asking for the parameter gives `value`, so
+ * that assignments of later passes of the network build on it; the last one is written. */
 void duet_assign(duet_graph *graph, duet_value state, duet_value value);
 
 const duet_arg *duet_value_arg(const duet_graph *graph,
