@@ -38,7 +38,7 @@ const duet_bench_network *duet_bench_networks(int *count);
 /* DUET_NOT_FOUND suggests the nearest name. */
 DUET_NODISCARD duet_status duet_bench_network_find(const duet_bench_network **out,
                                                    const char *name);
-void duet_bench_network_arch(const duet_bench_network *network, char out[DUET_TEXT_SIZE]);
+void duet_bench_network_arch(const duet_bench_network *network, char out[DUET_SPEC_SIZE]);
 
 /* ---- measurements ---- */
 typedef struct duet_bench_options {

@@ -13,8 +13,9 @@
 extern "C" {
 #endif
 
-#define DUET_TEXT_SIZE 256 /* storage of a text parameter, with its NUL */
-#define DUET_LIST_SIZE 64  /* most numbers in a list parameter */
+#define DUET_TEXT_SIZE 256  /* usual storage of a text, with its NUL */
+#define DUET_SPEC_SIZE 1280 /* of one that may name an architecture with all its options */
+#define DUET_LIST_SIZE 64   /* most numbers in a list parameter */
 
 /* A list parameter. */
 typedef struct duet_int_list {
@@ -26,7 +27,7 @@ typedef enum duet_param_type {
     DUET_PARAM_INT,   /* int64_t; "60000", "6e4", "60k", "0.06m" */
     DUET_PARAM_FLOAT, /* double */
     DUET_PARAM_BOOL,  /* bool; true/false/yes/no/1/0/True/False; a bare flag means true */
-    DUET_PARAM_TEXT,  /* char[DUET_TEXT_SIZE] */
+    DUET_PARAM_TEXT,  /* char[size] */
     DUET_PARAM_INTS,  /* duet_int_list; "1,2,4" */
     DUET_PARAM_SEED   /* uint64_t, 0 … 2^64 - 1 */
 } duet_param_type;
@@ -35,7 +36,7 @@ typedef struct duet_param {
     /* words joined by '_'; the flag is --words-joined-by-dashes (underscores accepted) */
     const char *name;
     duet_param_type type;
-    size_t offset;            /* into the options struct */
+    size_t offset, size;      /* into the options struct; of text: its storage, with the NUL */
     const char *default_text; /* NULL or "" = zero, false, empty, and shown as no default */
     double min, max;          /* range of numbers (each number of a list); both 0 = any */
     const char *choices;      /* "a|b|c" for text, else NULL */
@@ -71,10 +72,11 @@ typedef struct duet_param_table {
         .name = #field, .type = DUET_PARAM_BOOL, .offset = offsetof(type_, field), \
         .default_text = def, .help = text                                          \
     }
-#define DUET_TEXT(type_, field, def, choices_, text)                               \
-    {                                                                              \
-        .name = #field, .type = DUET_PARAM_TEXT, .offset = offsetof(type_, field), \
-        .default_text = def, .choices = choices_, .help = text                     \
+#define DUET_TEXT(type_, field, def, choices_, text)                                      \
+    {                                                                                     \
+        .name = #field, .type = DUET_PARAM_TEXT, .offset = offsetof(type_, field),        \
+        .size = sizeof(((type_ *)NULL)->field), .default_text = def, .choices = choices_, \
+        .help = text                                                                      \
     }
 #define DUET_INTS(type_, field, def, lo, hi, text)                                 \
     {                                                                              \

@@ -11,9 +11,9 @@ extern "C" {
 #endif
 
 typedef struct duet_train_options {
-    char arch[DUET_TEXT_SIZE];    /* spec; empty = chosen for the data set's size */
-    char noise[DUET_TEXT_SIZE];   /* "linear" */
-    char predict[DUET_TEXT_SIZE]; /* "eps" */
+    char arch[DUET_SPEC_SIZE];    /* spec; empty = chosen for the data set's size */
+    char noise[DUET_TEXT_SIZE];   /* spec; empty = that of init, else "linear" */
+    char predict[DUET_TEXT_SIZE]; /* spec; empty = that of init, else "eps" */
     char task[DUET_TEXT_SIZE];    /* "denoise" */
     char optim[DUET_TEXT_SIZE];   /* "adamw:rate=0.0015,…" */
     char lr[DUET_TEXT_SIZE];      /* "cosine:warmup=200" */
@@ -35,8 +35,15 @@ typedef struct duet_train_options {
     /* "f32", or "bf16": storage of activations and their gradients; all else is f32 */
     char precision[DUET_TEXT_SIZE];
     char on_bad[8];
+    /* names of weights that stay as they are, joined by '+', with '*' for any part of a name:
+     * "input_blocks.*+time_embed.*" */
+    char freeze[DUET_TEXT_SIZE];
+    /* a model that makes images, to be trained on: its weights, architecture, size of images and,
+     * unless other ones are given, noise and predict are those to begin with; NULL = new weights.
+     * It must stay open during the call; resuming needs it no more. */
+    const duet_model *init;
 } duet_train_options;
-extern const duet_param_table duet_train_params; /* parameter rows of the options above */
+extern const duet_param_table duet_train_params; /* rows for all of the above but init */
 
 typedef struct duet_train_result {
     int64_t images, steps;

@@ -146,9 +146,9 @@ static bool next_word(char *word, size_t size, const char **rest, const char *se
 static duet_status set_text(const duet_param *row, char *out, const char *where, const char *text) {
     const size_t size = strlen(text);
     char name[LABEL_SIZE];
-    if (size >= DUET_TEXT_SIZE) {
-        return duet_fail(DUET_ARG, "%s is %zu bytes long, at most %d fit", label(name, row, where),
-                         size, DUET_TEXT_SIZE - 1);
+    if (size >= row->size) {
+        return duet_fail(DUET_ARG, "%s is %zu bytes long, at most %zu fit", label(name, row, where),
+                         size, row->size - 1);
     }
     const bool none = size == 0 && (row->default_text == NULL || row->default_text[0] == '\0');
     if (row->choices != NULL && !none) {

@@ -59,9 +59,9 @@ duet_status duet_bench_network_find(const duet_bench_network **out, const char *
                      name);
 }
 
-void duet_bench_network_arch(const duet_bench_network *network, char out[DUET_TEXT_SIZE]) {
+void duet_bench_network_arch(const duet_bench_network *network, char out[DUET_SPEC_SIZE]) {
     if (network->arch != NULL)
-        (void)duet_copy_text(out, DUET_TEXT_SIZE, network->arch);
+        (void)duet_copy_text(out, DUET_SPEC_SIZE, network->arch);
     else
         duet_preset_arch(out, network->size, (int)network->channels);
 }

@@ -190,7 +190,7 @@ duet_status duet_bench_ops(duet_bench_run *run, const duet_bench_network *networ
     duet_graph *graph = NULL;
     duet_model_inputs in;
     duet_value raw = DUET_NONE;
-    char arch[DUET_TEXT_SIZE];
+    char arch[DUET_SPEC_SIZE];
     duet_bench_network_arch(network, arch);
     DUET_DO(duet_model_describe(&model, arch));
     DUET_DO(duet_graph_new(&graph));

@@ -181,7 +181,7 @@ duet_status duet_bench_work(duet_bench_run *run, const duet_bench_network *netwo
                             const char *work) {
     duet_status status = DUET_OK;
     duet_model *model = NULL;
-    char arch[DUET_TEXT_SIZE];
+    char arch[DUET_SPEC_SIZE];
     const bool trains = strcmp(work, "train") == 0;
     const int64_t batch = run->options->batch > 0 ? run->options->batch
                           : trains                ? network->train_batch

@@ -84,7 +84,7 @@ static bool forward_wanted(const duet_bench_options *o) {
 
 static duet_status tune_network(tuning *t, const duet_bench_network *network) {
     duet_model *model = NULL;
-    char arch[DUET_TEXT_SIZE];
+    char arch[DUET_SPEC_SIZE];
     const int64_t given = t->options->batch;
     t->row.network = network->name;
     duet_bench_network_arch(network, arch);
@@ -142,7 +142,7 @@ done:
 static duet_status tune_model(tuning *t, const char *path) {
     duet_status status = DUET_OK;
     duet_model *model = NULL;
-    char arch[DUET_TEXT_SIZE];
+    char arch[DUET_SPEC_SIZE];
     DUET_TRY(duet_model_open(t->ctx, &model, path));
     const int64_t given = t->options->batch, size = model->shape.size;
     const int64_t small[] = {1, 8, 32},

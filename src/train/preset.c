@@ -11,9 +11,9 @@ int64_t duet_preset_size(const duet_dataset_info *info) {
     return round < 8 ? 8 : round > 64 ? 64 : round;
 }
 
-void duet_preset_arch(char out[DUET_TEXT_SIZE], int64_t size, int channels) {
+void duet_preset_arch(char out[DUET_SPEC_SIZE], int64_t size, int channels) {
     const bool four = size >= 48 && size % 8 == 0;
-    snprintf(out, DUET_TEXT_SIZE,
+    snprintf(out, DUET_SPEC_SIZE,
              "adm_unet:image_size=%lld,in_channels=%d,num_channels=32,channel_mult=%s,num_res_"
              "blocks=1,attention_resolutions=%lld,"
              "num_head_channels=32,use_scale_shift_norm=true,norm_groups=8",

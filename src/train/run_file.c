@@ -70,6 +70,25 @@ static json_t *machine_of(const duet_context *ctx) {
                      duet_backend_cpu()->isa);
 }
 
+/* The model that is trained on. */
+static json_t *init_of(const duet_trainer *trainer) {
+    const duet_model *const init = trainer->options.init;
+    char hash[32];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(init));
+    return json_pack("{s:o, s:s}", "path", duet_json_name(duet_model_path(init)), "hash", hash);
+}
+
+/* The same, as the call that began the run has written it; NULL = none. */
+static json_t *init_before(const duet_trainer *trainer) {
+    char path[DUET_PATH_SIZE];
+    json_error_t error;
+    if (duet_path_join(path, trainer->run, "run.json") != DUET_OK) return NULL;
+    json_t *root = json_load_file(path, 0, &error);
+    json_t *init = json_incref(json_object_get(root, "init"));
+    json_decref(root);
+    return init;
+}
+
 static json_t *tuning_of(const duet_trainer *trainer) {
     char hash[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, duet_tuning_hash(trainer->tuning));
@@ -89,6 +108,8 @@ static json_t *make_json(const duet_trainer *trainer, const char *run_status) {
         "settings", duet_settings_json(&trainer->options), "data", data_of(info), "model",
         model_of(trainer->model), "denoise_t", t, "machine", machine_of(trainer->ctx));
     if (root == NULL) return NULL;
+    json_t *const init = trainer->options.init != NULL ? init_of(trainer) : init_before(trainer);
+    if (init != NULL) json_object_set_new(root, "init", init);
     json_object_set_new(root, "images", json_integer(trainer->steps * trainer->options.batch));
     json_object_set_new(root, "steps", json_integer(trainer->steps));
     json_object_set_new(root, "seconds", json_real(duet_trainer_seconds(trainer)));

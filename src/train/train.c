@@ -18,8 +18,10 @@
 static const duet_param rows[] = {
     DUET_TEXT(duet_train_options, arch, "", NULL,
               "architecture; empty = a small U-Net for the size of the images"),
-    DUET_TEXT(duet_train_options, noise, "linear", NULL, "noise schedule"),
-    DUET_TEXT(duet_train_options, predict, "eps", NULL, "what the network's output means"),
+    DUET_TEXT(duet_train_options, noise, "", NULL,
+              "noise schedule; empty = linear, or that of the model trained on"),
+    DUET_TEXT(duet_train_options, predict, "", NULL,
+              "what the network's output means; empty = eps, or as the model trained on"),
     DUET_TEXT(duet_train_options, task, "denoise", NULL, "what is trained"),
     DUET_TEXT(duet_train_options, optim, "adamw", NULL, "optimiser"),
     DUET_TEXT(duet_train_options, lr, "cosine", NULL, "learning rate over the whole budget"),
@@ -46,6 +48,8 @@ static const duet_param rows[] = {
     DUET_SEED(duet_train_options, seed, "0", "seed of weights, order and noise"),
     DUET_TEXT(duet_train_options, on_bad, "stop", "stop|skip",
               "images that cannot be read: stop at the first, or leave them out and say so"),
+    DUET_TEXT(duet_train_options, freeze, "", NULL,
+              "weights that stay as they are, joined by '+': input_blocks.*+time_embed.*"),
 };
 
 const duet_param_table duet_train_params = DUET_TABLE(rows, duet_train_options);

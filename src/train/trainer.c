@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Assembles a trainer: members of the families, the two models (raw weights and their EMA), and the
- * training plan: build, fuse, gradient of every weight, plan. */
+ * Putting a trainer together: members of the families, what it begins with (begin.c), the training
+ * plan: build, fuse, gradient of every weight that is trained, plan. */
 #include "train/trainer.h"
 
 #include <stdio.h>
@@ -41,6 +41,7 @@ duet_status duet_choice_spell(const duet_choice *choice, char out[DUET_TEXT_SIZE
 
 static duet_status choose_members(duet_trainer *trainer) {
     const duet_train_options *o = &trainer->options;
+    DUET_TRY(duet_trainer_fill_options(trainer));
     DUET_TRY(duet_noise_new(&trainer->noise, o->noise));
     DUET_TRY(duet_choice_parse(&trainer->predict, &duet_family_predict, o->predict));
     DUET_TRY(duet_choice_parse(&trainer->task_choice, &duet_family_task, o->task));
@@ -51,73 +52,6 @@ static duet_status choose_members(duet_trainer *trainer) {
     trainer->optim = (const duet_optim *)(const void *)trainer->optim_choice.entry;
     trainer->lr = (const duet_lr *)(const void *)trainer->lr_choice.entry;
     return DUET_OK;
-}
-
-/* ---- models ---- */
-
-/* Fills in what the data determines and the spec leaves open: the image size and the channels. */
-static duet_status complete_arch(char arch[DUET_TEXT_SIZE], int64_t size, int channels) {
-    const duet_entry *entry = NULL;
-    char text[2 * DUET_TEXT_SIZE];
-    if (arch[0] == '\0') {
-        duet_preset_arch(arch, size, channels);
-        return DUET_OK;
-    }
-    DUET_TRY(duet_family_parse(&duet_family_arch, &entry, NULL, 0, arch));
-    size_t used = (size_t)snprintf(text, sizeof text, "%s", arch);
-    const struct {
-        const char *key;
-        long long value;
-    } fill[] = {{"image_size", (long long)size}, {"in_channels", (long long)channels}};
-    for (int i = 0; i < DUET_COUNT(fill); i++) {
-        if (duet_params_find(&entry->params, fill[i].key) == NULL ||
-            strstr(arch, fill[i].key) != NULL)
-            continue;
-        const char mark = strchr(text, ':') == NULL ? ':' : ',';
-        used += (size_t)snprintf(text + used, sizeof text - used, "%c%s=%lld", mark, fill[i].key,
-                                 fill[i].value);
-    }
-    if (!duet_copy_text(arch, DUET_TEXT_SIZE, text))
-        return duet_fail(DUET_ARG, "the architecture '%s' is too long", text);
-    return DUET_OK;
-}
-
-static duet_status fill_card(duet_trainer *trainer, duet_model *model) {
-    const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
-    duet_card *card = duet_model_card(model);
-    duet_choice noise = {0};
-    DUET_TRY(duet_choice_parse(&noise, &duet_family_noise, trainer->options.noise));
-    DUET_TRY(duet_choice_spell(&noise, card->noise));
-    DUET_TRY(duet_choice_spell(&trainer->predict, card->predict));
-    card->preprocess = (duet_preprocess){
-        .size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
-    duet_copy_text(card->name, sizeof card->name, info->name);
-    duet_copy_text(card->data, sizeof card->data, info->name);
-    card->ema = model == trainer->ema;
-    if (!info->labelled || info->class_count == 0) return DUET_OK;
-    return duet_card_set_classes(model, info->class_names, info->class_count);
-}
-
-static duet_status make_models(duet_trainer *trainer) {
-    duet_train_options *o = &trainer->options;
-    const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
-    if (o->size == 0) o->size = duet_preset_size(info);
-    DUET_TRY(complete_arch(o->arch, o->size, info->channels));
-    DUET_TRY(duet_model_describe(&trainer->model, o->arch));
-    DUET_TRY(duet_model_check_denoises(trainer->model));
-    DUET_TRY(duet_model_describe(&trainer->ema, o->arch));
-    const int64_t channels = trainer->model->shape.in_channels;
-    if (channels != 1 && channels != 3) {
-        return duet_fail(DUET_ARG, "the architecture takes %lld channels, but images have 1 or 3",
-                         (long long)channels);
-    }
-    if (trainer->model->shape.out_channels < channels) {
-        return duet_fail(DUET_ARG, "the architecture takes %lld channels but gives %lld",
-                         (long long)channels, (long long)trainer->model->shape.out_channels);
-    }
-    o->size = trainer->model->shape.size; /* unless the spec says so */
-    DUET_TRY(fill_card(trainer, trainer->model));
-    return fill_card(trainer, trainer->ema);
 }
 
 /* ---- plan ---- */
@@ -139,7 +73,7 @@ static duet_status differentiate(gradients *g, const duet_trainer *trainer, duet
     DUET_TRY(duet_alloc(&slots, count, sizeof *slots));
     for (int64_t i = 0; i < count; i++) {
         const int64_t slot = duet_slots_bind(trainer->slots, &graph->params[i], NULL);
-        if (graph->params[i].role != DUET_WEIGHT || slot < 0) continue;
+        if (slot < 0 || !duet_trainer_trains(trainer, slot)) continue;
         slots[weights] = slot;
         g->wrt[weights++] = graph->params[i].value;
     }
@@ -165,35 +99,6 @@ static duet_status run_pass(const char *name, const gradients *g, duet_graph *gr
     return status;
 }
 
-/* Weights by the seed, averages that begin as they do, moments; the two models look at them. */
-static duet_status make_slots(duet_trainer *trainer, const duet_graph *graph) {
-    duet_slots *slots = NULL;
-    DUET_TRY(duet_slots_describe(&trainer->slots, graph));
-    slots = trainer->slots;
-    const int64_t count = slots->count;
-    for (int64_t k = 0; k < count; k++)
-        DUET_TRY(duet_slots_accompany(slots, k, DUET_AVERAGE, DUET_EMA));
-    for (int i = 0; i < trainer->optim->moments; i++)
-        for (int64_t k = 0; k < count; k++)
-            if (slots->list[k].role == DUET_WEIGHT)
-                DUET_TRY(
-                    duet_slots_accompany(slots, k, DUET_MOMENT, trainer->optim->moment_name[i]));
-    DUET_TRY(duet_slots_alloc(slots));
-    duet_slots_init(slots, trainer->options.seed, false);
-    for (int64_t k = count; k < slots->count; k++)
-        if (slots->list[k].role == DUET_AVERAGE)
-            memcpy(slots->list[k].own, slots->list[slots->list[k].of].own,
-                   (size_t)slots->list[k].count * sizeof(float));
-    DUET_TRY(duet_model_lend(trainer->model, slots, "", NULL));
-    return duet_model_lend(trainer->ema, slots, "", DUET_EMA);
-}
-
-void duet_trainer_touch(duet_trainer *trainer) {
-    duet_slots_touch(trainer->slots, -1);
-    duet_slots_touch(trainer->model->slots, -1);
-    duet_slots_touch(trainer->ema->slots, -1);
-}
-
 static duet_status make_plan(duet_trainer *trainer) {
     duet_status status = DUET_OK;
     duet_graph *graph = NULL;
@@ -205,7 +110,7 @@ static duet_status make_plan(duet_trainer *trainer) {
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(trainer->task->build(&trainer->task_choice.options, &trainer->setup, graph, &out[0],
                                  &out[1]));
-    DUET_DO(make_slots(trainer, graph));
+    DUET_DO(duet_trainer_make_slots(trainer, graph));
     DUET_DO(duet_pass_run(graph, "fuse", out, 2));
     DUET_DO(differentiate(&g, trainer, graph, out[0]));
     if (strcmp(trainer->options.recompute, "blocks") == 0)
@@ -245,7 +150,8 @@ static duet_status make_tiles(duet_trainer *trainer) {
         }
     }
     if (trainer->tile_count == 0)
-        return duet_fail(DUET_UNSUPPORTED, "the loss does not depend on any weight");
+        return duet_fail(DUET_UNSUPPORTED,
+                         "the loss does not depend on any weight that is trained");
     return duet_alloc(&trainer->tile_sums, trainer->tile_count, sizeof *trainer->tile_sums);
 }
 
@@ -254,7 +160,7 @@ static duet_status make_tiles(duet_trainer *trainer) {
 duet_status duet_trainer_open(duet_trainer *trainer) {
     const duet_train_options *o = &trainer->options;
     DUET_TRY(choose_members(trainer));
-    DUET_TRY(make_models(trainer));
+    DUET_TRY(duet_trainer_make_models(trainer));
     DUET_TRY(duet_view_all(&trainer->view, trainer->dataset, DUET_TRAIN));
     if (trainer->view.count == 0) {
         return duet_fail(DUET_ARG, "the data set '%s' has no training images",
@@ -296,6 +202,7 @@ void duet_trainer_close(duet_trainer *trainer) {
     duet_slots_free(trainer->slots);
     duet_noise_free(trainer->noise);
     duet_view_free(&trainer->view);
+    duet_release(trainer->trains);
     duet_release(trainer->tiles);
     duet_release(trainer->tile_sums);
     duet_release(trainer->gradient);

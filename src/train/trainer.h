@@ -49,6 +49,7 @@ typedef struct duet_trainer {
     const duet_lr *lr;
     duet_noise *noise;
     duet_slots *slots; /* weights, their averages, the optimiser's moments */
+    bool *trains;      /* [slots of the network] those that are trained; others stay */
     duet_model *model; /* the weights */
     duet_model *ema;   /* their averages: what is saved as the model */
     duet_task_setup setup;
@@ -84,6 +85,14 @@ DUET_NODISCARD duet_status duet_trainer_open(duet_trainer *trainer);
 void duet_trainer_close(duet_trainer *trainer);
 double duet_trainer_seconds(const duet_trainer *trainer);
 double duet_trainer_final_loss(const duet_trainer *trainer); /* mean of the last 5 % of the steps */
+
+/* ---- begin.c ---- */
+/* What the model that is trained on says, or the usual; then the models, described; then, from the
+ * graph of the loss, the slots. */
+DUET_NODISCARD duet_status duet_trainer_fill_options(duet_trainer *trainer);
+DUET_NODISCARD duet_status duet_trainer_make_models(duet_trainer *trainer);
+DUET_NODISCARD duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *graph);
+bool duet_trainer_trains(const duet_trainer *trainer, int64_t slot);
 
 /* ---- loop.c ---- */
 DUET_NODISCARD duet_status duet_trainer_loop(duet_trainer *trainer);
@@ -137,6 +146,6 @@ DUET_NODISCARD duet_status duet_picture_denoise(duet_trainer *trainer);
  * multiple of 4, at most 64. */
 int64_t duet_preset_size(const duet_dataset_info *info);
 /* The default architecture for images of this size, as a spec of the family `arch`. */
-void duet_preset_arch(char out[DUET_TEXT_SIZE], int64_t size, int channels);
+void duet_preset_arch(char out[DUET_SPEC_SIZE], int64_t size, int channels);
 
 #endif

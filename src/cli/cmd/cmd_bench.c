@@ -10,7 +10,7 @@
 
 typedef struct bench_options {
     bool list, tune;
-    char csv[DUET_TEXT_SIZE], model[DUET_TEXT_SIZE];
+    char csv[CLI_PATH], model[CLI_PATH];
 } bench_options;
 
 static const duet_param params[] = {
@@ -198,7 +198,7 @@ static duet_status tune(cli_state *cli, const bench_options *o) {
 
 static duet_status list_networks(cli_state *cli) {
     int count = 0;
-    char arch[DUET_TEXT_SIZE];
+    char arch[DUET_SPEC_SIZE];
     json_t *rows = json_array();
     const duet_bench_network *networks = duet_bench_networks(&count);
     for (int i = 0; i < count; i++) {

@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 
 typedef struct classify_options {
-    char head[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], classes[DUET_TEXT_SIZE],
+    char head[CLI_PATH], data[CLI_PATH], split[DUET_TEXT_SIZE], classes[CLI_PATH],
         on_bad[DUET_TEXT_SIZE];
     int64_t top;
 } classify_options;

@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 
 typedef struct convert_options {
-    char out[DUET_TEXT_SIZE], arch[DUET_TEXT_SIZE], dtype[DUET_TEXT_SIZE];
+    char out[CLI_PATH], arch[DUET_TEXT_SIZE], dtype[DUET_TEXT_SIZE];
 } convert_options;
 
 static const duet_param params[] = {

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 
 typedef struct data_options {
-    char out[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
+    char out[CLI_PATH], split[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     int64_t size;
 } data_options;
 

@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 
 typedef struct export_options {
-    char out[DUET_TEXT_SIZE], dtype[DUET_TEXT_SIZE], licence[DUET_TEXT_SIZE];
+    char out[CLI_PATH], dtype[DUET_TEXT_SIZE], licence[DUET_TEXT_SIZE];
 } export_options;
 
 static const duet_param params[] = {

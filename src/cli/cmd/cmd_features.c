@@ -8,8 +8,8 @@
 #include "cli/cli.h"
 
 typedef struct features_options {
-    char data[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE], type[DUET_TEXT_SIZE],
-        cache[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
+    char data[CLI_PATH], split[DUET_TEXT_SIZE], out[CLI_PATH], type[DUET_TEXT_SIZE],
+        cache[CLI_PATH], on_bad[DUET_TEXT_SIZE];
     int64_t t, tap, pool, batch;
     uint64_t seed;
     bool fresh;

@@ -7,8 +7,8 @@
 #include "cli/cli.h"
 
 typedef struct probe_options {
-    char data[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE],
-        cache_type[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
+    char data[CLI_PATH], head[DUET_TEXT_SIZE], cache[CLI_PATH], cache_type[DUET_TEXT_SIZE],
+        on_bad[DUET_TEXT_SIZE];
     int64_t t, tap, pool, rows, seeds, batch, neighbours;
     uint64_t seed;
     double minutes;

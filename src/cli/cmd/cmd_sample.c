@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 
 typedef struct sample_options {
-    char sampler[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE], data[DUET_TEXT_SIZE];
+    char sampler[DUET_TEXT_SIZE], out[CLI_PATH], data[CLI_PATH];
     int64_t count, batch, label;
     uint64_t seed;
 } sample_options;

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 
 typedef struct sweep_options {
-    char data[DUET_TEXT_SIZE], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[DUET_TEXT_SIZE],
+    char data[CLI_PATH], rows[DUET_TEXT_SIZE], head[DUET_TEXT_SIZE], cache[CLI_PATH],
         cache_type[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     duet_int_list t, tap, pool;
     int64_t batch;

@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 
 typedef struct train_options {
-    char data[DUET_TEXT_SIZE], out[DUET_TEXT_SIZE], name[DUET_TEXT_SIZE], resume[DUET_TEXT_SIZE];
+    char data[CLI_PATH], out[CLI_PATH], name[DUET_TEXT_SIZE], resume[CLI_PATH], init[CLI_PATH];
 } train_options;
 
 static const duet_param params[] = {
@@ -17,6 +17,8 @@ static const duet_param params[] = {
     DUET_TEXT(train_options, out, "", NULL, "run folder to make (default runs/NNNNN-name)"),
     DUET_TEXT(train_options, name, "", NULL, "name of the run (default: the data set's)"),
     DUET_TEXT(train_options, resume, "", NULL, "run folder to go on with"),
+    DUET_TEXT(train_options, init, "", NULL,
+              "model to train on: a run folder or a file, also of another program"),
 };
 
 typedef struct training {
@@ -24,6 +26,7 @@ typedef struct training {
     bool resume;
     json_int_t steps_before;
     duet_dataset *dataset;
+    duet_model *init;
 } training;
 
 static duet_status make_run(char out[CLI_PATH], const train_options *o,
@@ -43,7 +46,7 @@ static duet_status make_run(char out[CLI_PATH], const train_options *o,
 }
 
 static duet_status begin(training *t, cli_state *cli, const train_options *o,
-                         const duet_train_options *train) {
+                         duet_train_options *train) {
     if (!o->data[0])
         return cli_wrong(
             "no data set; give --data PATH (or --data synth; 'duet data list' shows the layouts)");
@@ -55,7 +58,9 @@ static duet_status begin(training *t, cli_state *cli, const train_options *o,
                         o->out, o->out);
     if (o->out[0] && cli_exists(o->out))
         return cli_fail(DUET_ARG, "'%s' exists; choose another --out", o->out);
-    const duet_status status = duet_dataset_open(cli->ctx, &t->dataset, o->data);
+    duet_status status = o->init[0] ? cli_model_open(cli, &t->init, o->init) : DUET_OK;
+    train->init = t->init;
+    if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &t->dataset, o->data);
     return status == DUET_OK ? make_run(t->run, o, t->dataset) : status;
 }
 
@@ -72,10 +77,12 @@ static duet_status check_flags(const train_options *o, const duet_train_options 
                                const duet_train_options *stored) {
     char usual[2048], text[2048], was[2048], flag[64];
     duet_train_options defaults;
-    if (o->out[0] || o->name[0])
+    if (o->out[0] || o->name[0] || o->init[0])
         return cli_wrong(
             "--%s makes a new run, but --resume continues an old one; give one of them",
-            o->out[0] ? "out" : "name");
+            o->out[0]    ? "out"
+            : o->name[0] ? "name"
+                         : "init");
     duet_params_default(&duet_train_params, &defaults);
     for (int i = 0; i < duet_train_params.count; i++) {
         duet_params_print(&duet_train_params, &defaults, i, usual, sizeof usual);
@@ -185,6 +192,7 @@ static duet_status run(cli_state *cli) {
     }
     if (status != DUET_OK && status != DUET_CANCELLED) clear_away(&t, o->out[0] != '\0');
     duet_dataset_close(t.dataset);
+    duet_model_close(t.init);
     return status;
 }
 
@@ -197,7 +205,8 @@ const cli_cmd duet_cmd_train = {
                "--steps. Ctrl-C saves; --resume goes on.\n"
                "  duet train --data fashion-mnist --minutes 20\n"
                "  duet train --data photos/ --size 32 --augment flip --images 2m\n"
-               "  duet train --resume runs/00001-fashion-mnist --minutes 40",
+               "  duet train --resume runs/00001-fashion-mnist --minutes 40\n"
+               "  duet train --init model.pt --data photos/ --freeze 'input_blocks.*' --minutes 20",
     .max_args = 0,
     .extra = &duet_train_params,
     .plans = true,

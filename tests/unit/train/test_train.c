@@ -458,7 +458,7 @@ static void test_presets(void **state) {
                  {13, 20, 12}, {37, 64, 36}, {500, 375, 64}};
     for (int i = 0; i < DUET_COUNT(cases); i++) {
         const duet_dataset_info info = {.height = cases[i].height, .width = cases[i].width};
-        char arch[DUET_TEXT_SIZE];
+        char arch[DUET_SPEC_SIZE];
         duet_model *model = NULL;
         assert_int_equal(duet_preset_size(&info), cases[i].size);
         duet_preset_arch(arch, cases[i].size, 3);

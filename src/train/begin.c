@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ * train/begin.c: what a training begins with: the architecture and the card, from the data or from
+ * a model that is trained on; the slots with their first values; which of them are trained. */
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "train/trainer.h"
+
+/* ---- what is left open ---- */
+
+static void fill(char *text, size_t size, const char *usual) {
+    if (text[0] == '\0') duet_copy_text(text, size, usual);
+}
+
+duet_status duet_trainer_fill_options(duet_trainer *trainer) {
+    duet_train_options *o = &trainer->options;
+    if (o->init != NULL) {
+        DUET_TRY(duet_model_check_denoises(o->init));
+        fill(o->noise, sizeof o->noise, o->init->card.noise);
+        fill(o->predict, sizeof o->predict, o->init->card.predict);
+    }
+    fill(o->noise, sizeof o->noise, "linear");
+    fill(o->predict, sizeof o->predict, "eps");
+    return DUET_OK;
+}
+
+/* ---- models ---- */
+
+/* Fills in what the data determines and the spec leaves open: the image size and the channels. */
+static duet_status complete_arch(char arch[DUET_SPEC_SIZE], int64_t size, int channels) {
+    const duet_entry *entry = NULL;
+    char text[2 * DUET_SPEC_SIZE];
+    if (arch[0] == '\0') {
+        duet_preset_arch(arch, size, channels);
+        return DUET_OK;
+    }
+    DUET_TRY(duet_family_parse(&duet_family_arch, &entry, NULL, 0, arch));
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", arch);
+    const struct {
+        const char *key;
+        long long value;
+    } fill[] = {{"image_size", (long long)size}, {"in_channels", (long long)channels}};
+    for (int i = 0; i < DUET_COUNT(fill); i++) {
+        if (duet_params_find(&entry->params, fill[i].key) == NULL ||
+            strstr(arch, fill[i].key) != NULL)
+            continue;
+        const char mark = strchr(text, ':') == NULL ? ':' : ',';
+        used += (size_t)snprintf(text + used, sizeof text - used, "%c%s=%lld", mark, fill[i].key,
+                                 fill[i].value);
+    }
+    if (!duet_copy_text(arch, DUET_SPEC_SIZE, text))
+        return duet_fail(DUET_ARG, "the architecture '%s' is too long", text);
+    return DUET_OK;
+}
+
+static duet_status fill_card(duet_trainer *trainer, duet_model *model) {
+    const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
+    duet_card *card = duet_model_card(model);
+    duet_choice noise = {0};
+    DUET_TRY(duet_choice_parse(&noise, &duet_family_noise, trainer->options.noise));
+    DUET_TRY(duet_choice_spell(&noise, card->noise));
+    DUET_TRY(duet_choice_spell(&trainer->predict, card->predict));
+    card->preprocess = (duet_preprocess){
+        .size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
+    duet_copy_text(card->name, sizeof card->name, info->name);
+    duet_copy_text(card->data, sizeof card->data, info->name);
+    card->ema = model == trainer->ema;
+    if (!info->labelled || info->class_count == 0) return DUET_OK;
+    return duet_card_set_classes(model, info->class_names, info->class_count);
+}
+
+/* A model that is trained on keeps its architecture and its size of images. */
+static duet_status take_arch(duet_train_options *o) {
+    const duet_model *const init = o->init;
+    char spec[DUET_TEXT_SIZE + sizeof init->config_text];
+    snprintf(spec, sizeof spec, "%s:%s", init->card.arch, init->config_text);
+    if (o->arch[0] != '\0' && strcmp(o->arch, spec) != 0)
+        return duet_fail(DUET_ARG,
+                         "a model that is trained on keeps its architecture, %s; leave "
+                         "'arch' out",
+                         spec);
+    if (o->size != 0 && o->size != init->shape.size)
+        return duet_fail(DUET_ARG,
+                         "a model that is trained on keeps its size of images, %lld; 'size' is "
+                         "%lld",
+                         (long long)init->shape.size, (long long)o->size);
+    o->size = init->shape.size;
+    if (duet_copy_text(o->arch, sizeof o->arch, spec)) return DUET_OK;
+    return duet_fail(DUET_ARG, "the architecture '%s' is too long to be written down", spec);
+}
+
+duet_status duet_trainer_make_models(duet_trainer *trainer) {
+    duet_train_options *o = &trainer->options;
+    const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
+    if (o->init != NULL) DUET_TRY(take_arch(o));
+    if (o->size == 0) o->size = duet_preset_size(info);
+    DUET_TRY(complete_arch(o->arch, o->size, info->channels));
+    DUET_TRY(duet_model_describe(&trainer->model, o->arch));
+    DUET_TRY(duet_model_check_denoises(trainer->model));
+    DUET_TRY(duet_model_describe(&trainer->ema, o->arch));
+    const int64_t channels = trainer->model->shape.in_channels;
+    if (channels != 1 && channels != 3) {
+        return duet_fail(DUET_ARG, "the architecture takes %lld channels, but images have 1 or 3",
+                         (long long)channels);
+    }
+    if (trainer->model->shape.out_channels < channels) {
+        return duet_fail(DUET_ARG, "the architecture takes %lld channels but gives %lld",
+                         (long long)channels, (long long)trainer->model->shape.out_channels);
+    }
+    o->size = trainer->model->shape.size; /* a spec may say it itself */
+    DUET_TRY(fill_card(trainer, trainer->model));
+    return fill_card(trainer, trainer->ema);
+}
+
+/* ---- slots ---- */
+
+/* Is the name one of the patterns "a.*+b", joined by '+'? *used gets the bit of each that matches.
+ */
+static bool frozen(const char *patterns, const char *name, uint64_t *used) {
+    char pattern[DUET_TEXT_SIZE];
+    bool found = false;
+    for (int i = 0; *patterns != '\0'; i++) {
+        const size_t size = strcspn(patterns, "+");
+        snprintf(pattern, sizeof pattern, "%.*s", (int)size, patterns);
+        patterns += size + (patterns[size] == '+');
+        if (fnmatch(pattern, name, 0) != 0) continue;
+        *used |= (uint64_t)1 << (i & 63);
+        found = true;
+    }
+    return found;
+}
+
+/* Which weights are trained; a pattern that freezes nothing is a mistake. */
+static duet_status choose_trained(duet_trainer *trainer) {
+    const duet_slots *slots = trainer->slots;
+    const char *const patterns = trainer->options.freeze;
+    uint64_t used = 0;
+    int64_t kept = 0;
+    DUET_TRY(duet_alloc(&trainer->trains, slots->count, sizeof *trainer->trains));
+    for (int64_t k = 0; k < slots->count; k++) {
+        if (slots->list[k].role != DUET_WEIGHT) continue;
+        const bool stays = frozen(patterns, slots->list[k].name, &used);
+        trainer->trains[k] = !stays;
+        kept += stays;
+    }
+    const char *rest = patterns;
+    for (int i = 0; *rest != '\0'; i++) {
+        const size_t size = strcspn(rest, "+");
+        if ((used >> (i & 63) & 1u) == 0)
+            return duet_fail(DUET_ARG,
+                             "'freeze': no weight of the network is named '%.*s'; names are such "
+                             "as '%s', and '*' stands for any part of one",
+                             (int)size, rest, slots->list[0].name);
+        rest += size + (rest[size] == '+');
+    }
+    if (kept > 0)
+        duet_log(trainer->ctx, DUET_LOG_INFO, "%lld of %lld tensors stay as they are",
+                 (long long)kept, (long long)slots->count);
+    return DUET_OK;
+}
+
+bool duet_trainer_trains(const duet_trainer *trainer, int64_t slot) {
+    return trainer->trains[slot];
+}
+
+/* First values: of the seed, or of the model that is trained on. */
+static duet_status first_values(duet_trainer *trainer, int64_t count) {
+    const duet_model *const init = trainer->options.init;
+    duet_slots *slots = trainer->slots;
+    if (init == NULL) {
+        duet_slots_init(slots, trainer->options.seed, false);
+        return DUET_OK;
+    }
+    for (int64_t k = 0; k < count; k++) {
+        const duet_slot *to = &slots->list[k];
+        const int64_t at = duet_slots_find(init->slots, "", to->name);
+        if (at < 0 || init->slots->list[at].count != to->count)
+            return duet_fail(DUET_FORMAT, "the model that is trained on has no weights '%s'",
+                             to->name);
+        const duet_slot *from = &init->slots->list[at];
+        duet_convert(to->own, DUET_F32, duet_slot_data(from), from->dtype, to->count);
+    }
+    return DUET_OK;
+}
+
+/* Weights, averages that begin as they do, moments of those that are trained; the two models look
+ * at them. */
+duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *graph) {
+    duet_slots *slots = NULL;
+    DUET_TRY(duet_slots_describe(&trainer->slots, graph));
+    slots = trainer->slots;
+    const int64_t count = slots->count;
+    DUET_TRY(choose_trained(trainer));
+    for (int64_t k = 0; k < count; k++)
+        DUET_TRY(duet_slots_accompany(slots, k, DUET_AVERAGE, DUET_EMA));
+    for (int i = 0; i < trainer->optim->moments; i++)
+        for (int64_t k = 0; k < count; k++)
+            if (trainer->trains[k])
+                DUET_TRY(
+                    duet_slots_accompany(slots, k, DUET_MOMENT, trainer->optim->moment_name[i]));
+    DUET_TRY(duet_slots_alloc(slots));
+    DUET_TRY(first_values(trainer, count));
+    for (int64_t k = count; k < slots->count; k++)
+        if (slots->list[k].role == DUET_AVERAGE)
+            memcpy(slots->list[k].own, slots->list[slots->list[k].of].own,
+                   (size_t)slots->list[k].count * sizeof(float));
+    DUET_TRY(duet_model_lend(trainer->model, slots, "", NULL));
+    return duet_model_lend(trainer->ema, slots, "", DUET_EMA);
+}
+
+void duet_trainer_touch(duet_trainer *trainer) {
+    duet_slots_touch(trainer->slots, -1);
+    duet_slots_touch(trainer->model->slots, -1);
+    duet_slots_touch(trainer->ema->slots, -1);
+}
