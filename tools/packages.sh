@@ -15,7 +15,7 @@ dev
 tsan
 tidy      clang-tidy-14 libomp-14-dev
 coverage  gcovr
-#aarch64  gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+aarch64   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 "
 
 duet_lanes() {

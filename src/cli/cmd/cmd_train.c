@@ -206,7 +206,8 @@ const cli_cmd duet_cmd_train = {
                "  duet train --data fashion-mnist --minutes 20\n"
                "  duet train --data photos/ --size 32 --augment flip --images 2m\n"
                "  duet train --resume runs/00001-fashion-mnist --minutes 40\n"
-               "  duet train --init model.pt --data photos/ --freeze 'input_blocks.*' --minutes 20",
+               "  duet train --init models/fashion-mnist.safetensors --data photos/ --freeze "
+               "'input_blocks.*' --minutes 5",
     .max_args = 0,
     .extra = &duet_train_params,
     .plans = true,

@@ -63,8 +63,8 @@ static float first_weight(const char *inner, const char *flags, duet_card *card)
     duet_model *model = NULL;
     OK(duet_path_join(path, root, inner));
     OK(duet_model_open_as(NULL, &model, path, flags));
-    const duet_param_slot *const slot = &model->params->slots[0];
-    const float value = ((const float *)duet_params_data(model->params, slot))[0];
+    const duet_slot *const slot = &model->slots->list[0];
+    const float value = ((const float *)duet_slot_data(slot))[0];
     *card = *duet_model_card(model);
     duet_model_close(model);
     return value;

@@ -32,8 +32,8 @@ typedef enum naming { AS_IT_IS, NUMBERED, WITHOUT_DOTS } naming;
 /* The weights times `factor`, but `without` of them. */
 static void add_weights(file *f, const duet_model *model, const char *prefix, const char *inner,
                         naming how, float factor, int64_t without) {
-    for (int64_t i = 0; i < model->params->count - without; i++) {
-        const duet_param_slot *const slot = &model->params->slots[i];
+    for (int64_t i = 0; i < model->slots->count - without; i++) {
+        const duet_slot *const slot = &model->slots->list[i];
         char *name = how == NUMBERED
                          ? duet_arena_format(f->arena, "%s%lld", prefix, (long long)i)
                          : duet_arena_format(f->arena, "%s%s%s", prefix, inner, slot->name);
@@ -42,7 +42,7 @@ static void add_weights(file *f, const duet_model *model, const char *prefix, co
         for (const char *c = to; how == WITHOUT_DOTS && *c != '\0'; c++)
             if (*c != '.') *to++ = *c;
         if (how == WITHOUT_DOTS) *to = '\0';
-        add(f, name, &slot->shape, duet_params_data(model->params, slot), factor);
+        add(f, name, &slot->shape, duet_slot_data(slot), factor);
     }
 }
 
@@ -50,13 +50,13 @@ static void add_weights(file *f, const duet_model *model, const char *prefix, co
 static float factor_of(const duet_model *model, const char *flags, duet_card *card) {
     duet_model *open = NULL;
     OK(duet_model_open_as(NULL, &open, PATH, flags));
-    assert_int_equal(open->params->count, model->params->count);
+    assert_int_equal(open->slots->count, model->slots->count);
     float factor = 0.0f;
-    for (int64_t i = 0; i < model->params->count; i++) {
-        const duet_param_slot *const slot = &model->params->slots[i];
-        const float *const want = duet_params_data(model->params, slot),
-                           *const have = duet_params_data(open->params, &open->params->slots[i]);
-        assert_string_equal(open->params->slots[i].name, slot->name);
+    for (int64_t i = 0; i < model->slots->count; i++) {
+        const duet_slot *const slot = &model->slots->list[i];
+        const float *const want = duet_slot_data(slot), *const have =
+                                                            duet_slot_data(&open->slots->list[i]);
+        assert_string_equal(open->slots->list[i].name, slot->name);
         if (factor == 0.0f && want[0] != 0.0f) factor = have[0] / want[0];
         for (int64_t e = 0; e < slot->count; e++) assert_true(have[e] == factor * want[e]);
     }
@@ -144,7 +144,7 @@ static void names_that_do_not_fit_are_left_out(void **unused) {
         duet_card card;
         char says[256];
         begin(&f, &model);
-        const int64_t count = model->params->count;
+        const int64_t count = model->slots->count;
         add_weights(&f, model, "model.", "diffusion_model.", AS_IT_IS, 1.0f, 0);
         add_weights(&f, model, "model_ema.", "diffusion_model.", WITHOUT_DOTS, 2.0f, 0);
         if (k == 0)
