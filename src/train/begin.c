@@ -79,10 +79,8 @@ static duet_status take_arch(duet_train_options *o) {
     char spec[DUET_TEXT_SIZE + sizeof init->config_text];
     snprintf(spec, sizeof spec, "%s:%s", init->card.arch, init->config_text);
     if (o->arch[0] != '\0' && strcmp(o->arch, spec) != 0)
-        return duet_fail(DUET_ARG,
-                         "a model that is trained on keeps its architecture, %s; leave "
-                         "'arch' out",
-                         spec);
+        return duet_fail(DUET_ARG, "a model that is trained on keeps its architecture; leave "
+                                   "'arch' out");
     if (o->size != 0 && o->size != init->shape.size)
         return duet_fail(DUET_ARG,
                          "a model that is trained on keeps its size of images, %lld; 'size' is "

@@ -104,7 +104,7 @@ function place(command, word) {
 # What a command needs beside what is written; words of `places` come first.
 function complete(command,   more) {
     if (command == "train") {
-        if (!given["--resume"]) more = more (given["--data"] ? "" : " --data " data) (given["--arch"] ? "" : " --arch " arch)
+        if (!given["--resume"]) more = more (given["--data"] ? "" : " --data " data) (given["--arch"] || given["--init"] ? "" : " --arch " arch)
         return more (given["--resume"] ? " --steps 4" : " --steps 2") (given["--resume"] || given["--batch"] ? "" : " --batch 4")
     }
     if (command == "bench") {

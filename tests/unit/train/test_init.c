@@ -17,8 +17,10 @@
 #include "base/str.h"
 #include "model/model.h"
 
-#define DATA     "synth:size=8,classes=3,train=40,test=4"
-#define ARCH     "adm_unet:image_size=8,num_channels=8,channel_mult=1/2,num_res_blocks=1,norm_groups=4"
+#define DATA "synth:size=8,classes=3,train=40,test=4"
+#define ARCH                                               \
+    "adm_unet:image_size=8,num_channels=8,channel_mult=1/" \
+    "2,num_res_blocks=1,norm_groups=4"
 #define OK(call) assert_int_equal(call, DUET_OK)
 enum { BATCH = 12 };
 
