@@ -68,17 +68,18 @@ duet_status duet_grad(duet_graph *graph, duet_value loss, const duet_value *wrt,
     duet_status status = DUET_OK;
     backward b = {.graph = graph, .count = graph->value_count};
     const int64_t nodes = graph->node_count;
-    graph->forward_count = nodes;
     DUET_DO(duet_alloc(&b.d, b.count, sizeof *b.d));
     DUET_DO(duet_alloc(&b.needed, b.count, sizeof *b.needed));
     for (int64_t i = 0; i < b.count; i++) b.d[i] = DUET_NONE;
     mark_needed(&b, wrt, count);
+    graph->differentiating = true;
     b.d[loss] = duet_fill(graph, 1.0, graph->values[loss].arg.shape.rank,
                           graph->values[loss].arg.shape.dim);
     for (int64_t n = nodes - 1; n >= 0 && graph->status == DUET_OK; n--) visit(&b, n);
     DUET_DO(duet_graph_status(graph));
     for (int64_t i = 0; i < count; i++) out[i] = b.d[wrt[i]];
 done:
+    graph->differentiating = false;
     duet_release(b.d);
     duet_release(b.needed);
     return status;

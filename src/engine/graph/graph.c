@@ -301,7 +301,8 @@ void duet_graph_add(duet_graph *graph, const duet_op *op, const void *attr, cons
                     duet_value *out) {
     for (int k = 0; k < op->outputs; k++) out[k] = DUET_NONE;
     if (graph->status != DUET_OK || !check_inputs(graph, op, in)) return;
-    duet_node node = {.op = op, .scope = keep_text(graph, graph->scope)};
+    duet_node node = {
+        .op = op, .scope = keep_text(graph, graph->scope), .gradient = graph->differentiating};
     const size_t attr_size = op->info.params.options_size;
     node.attr = duet_arena_alloc(graph->arena, 1, attr_size > 0 ? attr_size : 1);
     if (!adopt(graph, duet_arena_status(graph->arena))) return;

@@ -60,7 +60,8 @@ typedef struct duet_node {
     const char *scope;
     duet_value in[DUET_MAX_INPUTS];
     duet_value out[DUET_MAX_OUTPUTS];
-    bool dead; /* removed by a pass */
+    bool dead;     /* removed by a pass */
+    bool gradient; /* made by duet_grad */
 } duet_node;
 
 /* Called for every tap the model passes, in order: may record the value, replace it, add to it. */
@@ -96,8 +97,8 @@ struct duet_graph {
     size_t local;     /* where the names of its parameters begin in the scope */
     duet_value *taps; /* the values that went through duet_tap */
     int64_t tap_count, tap_capacity;
-    int64_t forward_count; /* nodes before those of duet_grad; 0 = it was not called */
-    bool bf16;             /* the precision is that (pass bf16) */
+    bool differentiating; /* nodes that are added belong to a gradient */
+    bool bf16;            /* the precision is that (pass bf16) */
     duet_tap_hook tap_hook;
     void *tap_user;
 };

@@ -15,9 +15,8 @@
 
 typedef struct recompute {
     duet_graph *graph;
-    int64_t forward; /* nodes before the gradient */
     int64_t segments;
-    int32_t *segment;  /* [forward] of a node */
+    int32_t *segment;  /* [nodes] of a node; not of those of gradients */
     bool *stored;      /* [values at the start] */
     bool *wanted;      /* [values at the start] by the gradient, or by a node that is repeated */
     duet_value *again; /* [values at the start] as repeated; DUET_NONE = not yet */
@@ -30,16 +29,18 @@ typedef struct recompute {
 static int32_t segment_of(const recompute *r, duet_value value) {
     if (value == DUET_NONE) return -1;
     const duet_value_info *const info = &r->graph->values[value];
-    return info->kind == DUET_VALUE_NODE && info->source < r->forward && !r->stored[value]
+    return info->kind == DUET_VALUE_NODE && !r->graph->nodes[info->source].gradient &&
+                   !r->stored[value]
                ? r->segment[info->source]
                : -1;
 }
 
 static void find_segments(recompute *r) {
     const duet_graph *const g = r->graph;
-    for (int64_t n = 0; n < r->forward; n++) {
+    for (int64_t n = 0; n < g->node_count; n++) {
         const duet_node *const node = &g->nodes[n];
         bool ends = false;
+        if (node->gradient) continue;
         r->segment[n] = (int32_t)r->segments;
         for (int64_t t = 0; t < g->tap_count && !node->dead; t++) {
             for (int k = 0; k < node->op->outputs; k++) ends |= node->out[k] == g->taps[t];
@@ -54,8 +55,9 @@ static void find_stored(recompute *r, const duet_value *keep, int64_t keep_count
         if (keep[i] != DUET_NONE) r->stored[keep[i]] = true;
     }
     for (int64_t i = 0; i < g->assign_count; i++) r->stored[g->assigns[i].value] = true;
-    for (int64_t n = 0; n < r->forward; n++) {
+    for (int64_t n = 0; n < g->node_count; n++) {
         const duet_node *const node = &g->nodes[n];
+        if (node->gradient) continue;
         for (int k = 0; k < node->op->outputs && r->segment[n] == r->segments; k++)
             r->stored[node->out[k]] = true;
         for (int k = 0; k < node->op->inputs && !node->dead; k++) {
@@ -70,7 +72,7 @@ static void find_wanted(recompute *r) {
     const duet_graph *const g = r->graph;
     for (int64_t n = g->node_count - 1; n >= 0; n--) {
         const duet_node *const node = &g->nodes[n];
-        bool reads = n >= r->forward;
+        bool reads = node->gradient;
         for (int k = 0; k < node->op->outputs && !reads; k++)
             reads = !r->stored[node->out[k]] && r->wanted[node->out[k]];
         for (int k = 0; k < node->op->inputs && reads && !node->dead; k++) {
@@ -95,12 +97,13 @@ static void read_again(const recompute *r, duet_node *node) {
 /* The wanted part of a segment, once more. */
 static duet_status repeat(recompute *r, int32_t segment) {
     duet_graph *const g = r->graph;
-    for (int64_t n = 0; n < r->forward; n++) {
+    for (int64_t n = 0; n < g->node_count; n++) {
         duet_node node = g->nodes[n];
         bool wanted = false;
+        if (node.gradient || r->segment[n] != segment) continue;
         for (int k = 0; k < node.op->outputs; k++)
             wanted |= !r->stored[node.out[k]] && r->wanted[node.out[k]];
-        if (node.dead || r->segment[n] != segment || !wanted) continue;
+        if (node.dead || !wanted) continue;
         read_again(r, &node);
         for (int k = 0; k < node.op->outputs; k++) {
             DUET_TRY(
@@ -140,11 +143,13 @@ static void adopt_nodes(recompute *r) {
 
 static duet_status run(duet_graph *graph, const duet_value *keep, int64_t keep_count) {
     duet_status status = DUET_OK;
-    recompute r = {.graph = graph, .forward = graph->forward_count};
+    recompute r = {.graph = graph};
     const int64_t values = graph->value_count;
-    if (r.forward == 0)
+    bool any = false;
+    for (int64_t n = 0; n < graph->node_count; n++) any |= graph->nodes[n].gradient;
+    if (!any)
         return duet_fail(DUET_ARG, "pass 'recompute' runs after the gradient; this graph has none");
-    DUET_DO(duet_alloc(&r.segment, r.forward, sizeof *r.segment));
+    DUET_DO(duet_alloc(&r.segment, graph->node_count, sizeof *r.segment));
     DUET_DO(duet_alloc(&r.stored, values, sizeof *r.stored));
     DUET_DO(duet_alloc(&r.wanted, values, sizeof *r.wanted));
     DUET_DO(duet_alloc(&r.again, values, sizeof *r.again));
@@ -153,10 +158,10 @@ static duet_status run(duet_graph *graph, const duet_value *keep, int64_t keep_c
     find_stored(&r, keep, keep_count);
     find_wanted(&r);
     for (int64_t n = 0; n < graph->node_count; n++) {
-        if (n < r.forward)
-            DUET_DO(push(&r, &graph->nodes[n]));
-        else
+        if (graph->nodes[n].gradient)
             DUET_DO(visit_gradient(&r, graph->nodes[n]));
+        else
+            DUET_DO(push(&r, &graph->nodes[n]));
     }
     adopt_nodes(&r);
 done:
