@@ -66,8 +66,8 @@ static duet_status run_pass(duet_context *ctx, values *v, duet_model *model, con
     v->value[v->count++] = raw;
     DUET_DO(duet_pass_run(graph, "fuse", v->value, v->count));
     if (!exact && duet_context_bf16(ctx)) DUET_DO(duet_pass_run(graph, "bf16", v->value, v->count));
-    DUET_DO(duet_plan_new(&plan, graph, model->params, v->value, v->count, NULL, 0, &options));
-    DUET_DO(duet_session_new(&session, plan, model->params));
+    DUET_DO(duet_plan_new(&plan, graph, model->slots, v->value, v->count, NULL, 0, &options));
+    DUET_DO(duet_session_new(&session, plan, model->slots));
     DUET_DO(set_inputs(session, model, o->batch, o->t));
     DUET_DO(duet_session_run(session));
     for (int i = 0; i < v->count; i++) {

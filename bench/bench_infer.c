@@ -6,8 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "bench.h"
-#include "engine/graph/plan.h"
-#include "model/model.h"
+#include "model/network.h"
 #include "study/bench.h"
 
 typedef struct job {
@@ -17,7 +16,8 @@ typedef struct job {
     uint8_t *pixels;
     int64_t *index;
     float *rows;
-    duet_bench_pass pass;
+    duet_network *network;
+    int64_t floats; /* of the output */
 } job;
 
 static duet_status serve(job *j) {
@@ -87,30 +87,26 @@ duet_status bench_features(duet_context *ctx, const bench_options *o) {
 /* ---- whole passes ---- */
 
 static duet_status run_pass(job *j) {
-    duet_status status = duet_session_run(j->pass.session);
-    if (status == DUET_OK) status = duet_session_get(j->pass.session, 0, -1, j->rows);
+    const duet_status status = duet_network_run(j->network);
+    if (status == DUET_OK)
+        memcpy(j->rows, duet_network_out(j->network, 0), (size_t)j->floats * sizeof *j->rows);
     j->done += j->batch;
     return status;
 }
 
 static duet_status prepare_pass(job *j, duet_context *ctx, duet_model *model) {
     const duet_arch_shape *shape = &model->shape;
-    const int64_t in = j->batch * shape->size * shape->size * shape->in_channels;
-    const int64_t out = j->batch * shape->size * shape->size * shape->out_channels;
-    float *x = NULL;
-    duet_status status = duet_bench_pass_new(ctx, &j->pass, model, j->batch);
-    if (status == DUET_OK) status = duet_alloc(&x, in, sizeof *x);
-    if (status == DUET_OK) status = duet_alloc(&j->rows, out, sizeof *j->rows);
-    if (status == DUET_OK) {
-        duet_rng_normal(duet_rng_make(1, "x", 0), 0, x, in);
-        status = duet_session_set(j->pass.session, "x", x);
-        memset(x, 0, (size_t)j->batch * sizeof *x); /* t, and classes, which are as long in bytes */
-    }
-    if (status == DUET_OK) status = duet_session_set(j->pass.session, "net_t", x);
-    if (status == DUET_OK && duet_session_has_input(j->pass.session, "y"))
-        status = duet_session_set(j->pass.session, "y", x);
-    duet_release(x);
-    return status;
+    const int64_t pixels = j->batch * shape->size * shape->size, in = pixels * shape->in_channels;
+    const duet_network_spec spec = {.batch = j->batch};
+    duet_status status = duet_network_open(ctx, &j->network, model, &spec);
+    j->floats = pixels * shape->out_channels;
+    if (status == DUET_OK) status = duet_alloc(&j->rows, j->floats, sizeof *j->rows);
+    if (status != DUET_OK) return status;
+    const duet_network_inputs *const places = duet_network_in(j->network);
+    duet_rng_normal(duet_rng_make(1, "x", 0), 0, places->x, in);
+    if (places->net_t != NULL) memset(places->net_t, 0, (size_t)j->batch * sizeof(float));
+    if (places->y != NULL) memset(places->y, 0, (size_t)j->batch * sizeof(int32_t));
+    return DUET_OK;
 }
 
 duet_status bench_forward(duet_context *ctx, const bench_options *o) {
@@ -119,7 +115,7 @@ duet_status bench_forward(duet_context *ctx, const bench_options *o) {
     duet_status status = duet_model_open(ctx, &model, o->model);
     if (status == DUET_OK) status = prepare_pass(&j, ctx, model);
     if (status == DUET_OK) status = serve(&j);
-    duet_bench_pass_free(&j.pass);
+    duet_network_close(j.network);
     duet_release(j.rows);
     duet_model_close(model);
     return status;

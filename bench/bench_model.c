@@ -11,7 +11,7 @@
 #include "base/rng.h"
 #include "bench.h"
 #include "engine/graph/plan.h"
-#include "model/model.h"
+#include "model/network.h"
 #include "noise/noise.h"
 #include "study/bench.h"
 
@@ -37,7 +37,7 @@ duet_status bench_make(duet_context *ctx, const bench_options *o) {
     duet_status status = DUET_OK;
     duet_model *model = NULL;
     const duet_bench_network *network = NULL;
-    char arch[DUET_TEXT_SIZE];
+    char arch[DUET_SPEC_SIZE];
     memcpy(arch, o->arch, sizeof arch);
     if (arch[0] == '\0') {
         DUET_DO(duet_bench_network_find(&network, o->network));
@@ -87,20 +87,22 @@ static duet_status record_pass(record *r, duet_context *ctx, duet_model *model) 
     const int64_t size = model->shape.size, in = model->shape.in_channels;
     const int32_t y[ROWS] = {0};
     float *x = NULL, *net_t = NULL, *output = NULL;
-    duet_bench_pass pass = {0};
+    duet_network *network = NULL;
     DUET_DO(add(r, &x, "x", 4, (int64_t[]){ROWS, size, size, in}));
     DUET_DO(add(r, &net_t, "net_t", 1, (int64_t[]){ROWS}));
     DUET_DO(add(r, &output, "output", 4, (int64_t[]){ROWS, size, size, model->shape.out_channels}));
     duet_rng_normal(duet_rng_make(1, "x", 0), 0, x, ROWS * size * size * in);
     for (int i = 0; i < ROWS; i++) net_t[i] = 900.0F / (float)(1 + 8 * i);
-    DUET_DO(duet_bench_pass_new(ctx, &pass, model, ROWS));
-    DUET_DO(duet_session_set(pass.session, "x", x));
-    DUET_DO(duet_session_set(pass.session, "net_t", net_t));
-    if (duet_session_has_input(pass.session, "y")) DUET_DO(duet_session_set(pass.session, "y", y));
-    DUET_DO(duet_session_run(pass.session));
-    DUET_DO(duet_session_get(pass.session, 0, -1, output));
+    DUET_DO(duet_network_open(ctx, &network, model, &(duet_network_spec){.batch = ROWS}));
+    const duet_network_inputs *const places = duet_network_in(network);
+    memcpy(places->x, x, (size_t)(ROWS * size * size * in) * sizeof *x);
+    if (places->net_t != NULL) memcpy(places->net_t, net_t, ROWS * sizeof *net_t);
+    DUET_DO(duet_network_set_labels(network, y, ROWS));
+    DUET_DO(duet_network_run(network));
+    memcpy(output, duet_network_out(network, 0),
+           (size_t)(ROWS * size * size * model->shape.out_channels) * sizeof *output);
 done:
-    duet_bench_pass_free(&pass);
+    duet_network_close(network);
     return status;
 }
 

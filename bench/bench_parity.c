@@ -44,21 +44,20 @@ static duet_value record_tap(duet_graph *graph, const duet_tap_info *tap, duet_v
 }
 
 static duet_status add_gradients(parity *p) {
-    const duet_params *params = p->model->params;
+    const duet_slots *slots = p->model->slots;
     duet_status status = DUET_OK;
     duet_value loss = DUET_NONE, unused = DUET_NONE, *wrt = NULL, *grad = NULL;
     const duet_shape shape = duet_value_arg(p->graph, p->value[0])->shape;
     duet_mse_loss(p->graph, p->value[0], duet_fill(p->graph, 0.0, shape.rank, shape.dim), &loss,
                   &unused);
-    DUET_DO(duet_alloc(&wrt, params->count, sizeof *wrt));
-    DUET_DO(duet_alloc(&grad, params->count, sizeof *grad));
-    DUET_DO(duet_alloc(&p->grads, params->count, sizeof *p->grads));
-    for (int64_t i = 0; i < params->count; i++) wrt[i] = p->graph->params[i].value;
-    DUET_DO(duet_grad(p->graph, loss, wrt, params->count, grad));
-    for (int64_t i = 0; i < params->count; i++)
-        p->grads[i] = (duet_plan_grad){.value = grad[i],
-                                       .slot = duet_params_slot(params, p->graph->params[i].name) -
-                                               params->slots};
+    DUET_DO(duet_alloc(&wrt, slots->count, sizeof *wrt));
+    DUET_DO(duet_alloc(&grad, slots->count, sizeof *grad));
+    DUET_DO(duet_alloc(&p->grads, slots->count, sizeof *p->grads));
+    for (int64_t i = 0; i < slots->count; i++) wrt[i] = p->graph->params[i].value;
+    DUET_DO(duet_grad(p->graph, loss, wrt, slots->count, grad));
+    for (int64_t i = 0; i < slots->count; i++)
+        p->grads[i] = (duet_plan_grad){
+            .value = grad[i], .slot = duet_slots_find(slots, "", p->graph->params[i].name)};
 done:
     duet_release(wrt);
     duet_release(grad);
@@ -66,7 +65,7 @@ done:
 }
 
 static duet_status recompute(parity *p) {
-    const int64_t count = p->model->params->count;
+    const int64_t count = p->model->slots->count;
     duet_value *keep = NULL;
     DUET_TRY(duet_alloc(&keep, p->count + count, sizeof *keep));
     memcpy(keep, p->value, (size_t)p->count * sizeof *keep);
@@ -86,9 +85,9 @@ static duet_status compile(parity *p, duet_context *ctx) {
     DUET_TRY(duet_pass_run(p->graph, "fuse", p->value, p->count));
     if (p->o->gradient) DUET_TRY(add_gradients(p));
     if (p->o->gradient && p->o->recompute) DUET_TRY(recompute(p));
-    DUET_TRY(duet_plan_new(&p->plan, p->graph, p->model->params, p->value, p->count, p->grads,
-                           p->o->gradient ? p->model->params->count : 0, &options));
-    return duet_session_new(&p->session, p->plan, p->model->params);
+    DUET_TRY(duet_plan_new(&p->plan, p->graph, p->model->slots, p->value, p->count, p->grads,
+                           p->o->gradient ? p->model->slots->count : 0, &options));
+    return duet_session_new(&p->session, p->plan, p->model->slots);
 }
 
 /* A further tensor of the file, to be filled. */
@@ -143,16 +142,16 @@ static duet_status set_inputs(parity *p) {
 }
 
 static duet_status collect(parity *p) {
-    const duet_params *params = p->model->params;
+    const duet_slots *slots = p->model->slots;
     float *data = NULL;
     for (int i = 0; i < p->count; i++) {
         DUET_TRY(add(p, &data, p->name[i], duet_value_arg(p->graph, p->value[i])->shape));
         DUET_TRY(duet_session_get(p->session, i, -1, data));
     }
-    for (int64_t k = 0; p->o->gradient && k < params->count; k++) {
-        DUET_TRY(add(p, &data, params->slots[k].name, params->slots[k].shape));
+    for (int64_t k = 0; p->o->gradient && k < slots->count; k++) {
+        DUET_TRY(add(p, &data, slots->list[k].name, slots->list[k].shape));
         memcpy(data, duet_session_gradients(p->session) + duet_plan_grad_offset(p->plan, k),
-               (size_t)params->slots[k].count * sizeof *data);
+               (size_t)slots->list[k].count * sizeof *data);
     }
     return DUET_OK;
 }
@@ -179,7 +178,7 @@ duet_status bench_parity(duet_context *ctx, const bench_options *o) {
     p->o = o;
     DUET_DO(duet_model_open(ctx, &p->model, o->model));
     DUET_DO(compile(p, ctx));
-    DUET_DO(duet_alloc(&p->items, p->count + p->model->params->count + 4, sizeof *p->items));
+    DUET_DO(duet_alloc(&p->items, p->count + p->model->slots->count + 4, sizeof *p->items));
     DUET_DO(set_inputs(p));
     DUET_DO(duet_session_run(p->session));
     DUET_DO(collect(p));

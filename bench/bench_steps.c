@@ -55,43 +55,31 @@ static void add_nodes(record *r, const duet_plan *plan, int step) {
 }
 
 static void update(duet_trainer *t, double *part[PARTS]) {
-    const float *grad = duet_session_gradients(t->session);
     double clock = duet_clock();
-    const double norm =
-        duet_optim_norm(grad, t->tiles, t->tile_count, t->tile_sums, t->setup.threads);
+    const double norm = duet_program_norm(t->program, 0);
     *part[PART_NORM] = duet_clock() - clock;
-    const duet_optim_call call = {.weight = t->model->params->block,
-                                  .moment = t->moment,
-                                  .grad = grad,
-                                  .tiles = t->tiles,
-                                  .tile_count = t->tile_count,
-                                  .factor = 1.0,
-                                  .grad_scale = norm > 1.0 ? 1.0 / norm : 1.0,
-                                  .step = t->steps + 1,
-                                  .threads = t->setup.threads};
     clock = duet_clock();
-    t->optim->step(&t->optim_choice.options, &call);
-    duet_params_touch(t->model->params);
+    duet_program_update(t->program, 0, norm, 1.0, t->steps + 1);
     *part[PART_OPTIM] = duet_clock() - clock;
     clock = duet_clock();
-    duet_ema_update(t->ema->params, t->model->params, 0.999, t->setup.threads);
+    duet_ema_update(t->slots, 0.999, t->setup.threads);
     *part[PART_EMA] = duet_clock() - clock;
 }
 
 /* seconds: NULL = the session runs without clocks. */
 static duet_status one_step(duet_trainer *t, double *seconds, double *part[PARTS]) {
+    duet_session *const session = duet_program_session(t->program);
     duet_batch batch = {0};
     double clock = duet_clock();
     DUET_TRY(duet_loader_next(t->loader, &batch));
     *part[PART_LOADER] = duet_clock() - clock;
     clock = duet_clock();
-    DUET_TRY(t->task->feed(&t->task_choice.options, &t->setup, &batch, t->scratch, t->session,
-                           t->row_t));
+    DUET_TRY(
+        t->task->feed(&t->task_choice.options, &t->setup, &batch, t->scratch, session, t->row_t));
     *part[PART_FEED] = duet_clock() - clock;
-    duet_session_seed(t->session, t->options.seed, (uint64_t)t->steps);
+    duet_session_seed(session, t->options.seed, (uint64_t)t->steps);
     clock = duet_clock();
-    DUET_TRY(seconds != NULL ? duet_session_profile(t->session, seconds)
-                             : duet_session_run(t->session));
+    DUET_TRY(seconds != NULL ? duet_session_profile(session, seconds) : duet_session_run(session));
     *part[PART_SESSION] = duet_clock() - clock;
     update(t, part);
     t->steps++;
@@ -111,7 +99,7 @@ static duet_status measure(duet_trainer *t, record *r) {
         r->whole[step] = 1e3 * (duet_clock() - began);
         for (int p = 0; p < PARTS; p++) r->part[p][step] *= 1e3;
         DUET_TRY(one_step(t, r->seconds, nowhere));
-        add_nodes(r, t->plan, step);
+        add_nodes(r, duet_program_plan(t->program), step);
     }
     return DUET_OK;
 }
@@ -185,10 +173,12 @@ duet_status bench_steps(duet_context *ctx, const bench_options *o) {
     DUET_DO(duet_dataset_open(ctx, &dataset, o->data));
     trainer.dataset = dataset;
     DUET_DO(open_trainer(&trainer, o));
-    DUET_DO(duet_alloc(&r->seconds, duet_plan_rows(trainer.plan), sizeof *r->seconds));
-    DUET_DO(duet_alloc(&r->best, duet_plan_rows(trainer.plan), sizeof *r->best));
+    DUET_DO(duet_alloc(&r->seconds, duet_plan_rows(duet_program_plan(trainer.program)),
+                       sizeof *r->seconds));
+    DUET_DO(
+        duet_alloc(&r->best, duet_plan_rows(duet_program_plan(trainer.program)), sizeof *r->best));
     DUET_DO(measure(&trainer, r));
-    say(r, trainer.plan, o);
+    say(r, duet_program_plan(trainer.program), o);
 done:
     duet_trainer_close(&trainer);
     duet_dataset_close(dataset);

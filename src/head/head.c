@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/linalg.h"
 
 #define DUET_HEAD(name) extern const duet_head_kind duet_head_##name;
 #include "head/head.def"
@@ -39,22 +38,26 @@ duet_status duet_head_parse(const duet_head_kind **out, void *options, const cha
     return DUET_OK;
 }
 
-duet_status duet_head_new(duet_head **out, const duet_head_kind *kind, int classes, int64_t dim) {
+static duet_status begin(duet_head *head, int classes, int64_t dim, const void *options) {
+    DUET_TRY(duet_arena_new(&head->arena));
+    head->classes = classes;
+    head->dim = dim;
+    if (options != NULL)
+        memcpy(&head->options, options, sizeof head->options);
+    else
+        duet_params_default(&head->kind->info.params, &head->options);
+    head->mean = duet_arena_alloc(head->arena, dim, sizeof(float));
+    head->scale = duet_arena_alloc(head->arena, dim, sizeof(float));
+    return duet_arena_status(head->arena);
+}
+
+duet_status duet_head_new(duet_context *ctx, duet_head **out, const duet_head_kind *kind,
+                          const void *options, int classes, int64_t dim) {
     duet_head *head = NULL;
     DUET_TRY(duet_alloc(&head, 1, sizeof *head));
-    duet_status status = duet_arena_new(&head->arena);
-    if (status == DUET_OK) {
-        head->kind = kind;
-        head->classes = classes;
-        head->dim = dim;
-        head->mean = duet_arena_alloc(head->arena, dim, sizeof(float));
-        head->scale = duet_arena_alloc(head->arena, dim, sizeof(float));
-        head->weight = duet_arena_alloc(head->arena, classes * dim, sizeof(float));
-        head->folded = duet_arena_alloc(head->arena, classes * dim, sizeof(float));
-        head->bias = duet_arena_alloc(head->arena, classes, sizeof(float));
-        head->offset = duet_arena_alloc(head->arena, classes, sizeof(float));
-        status = duet_arena_status(head->arena);
-    }
+    head->kind = kind;
+    duet_status status = begin(head, classes, dim, options);
+    if (status == DUET_OK) status = kind->make(ctx, head);
     if (status != DUET_OK) {
         duet_head_free(head);
         return status;
@@ -65,6 +68,7 @@ duet_status duet_head_new(duet_head **out, const duet_head_kind *kind, int class
 
 void duet_head_free(duet_head *head) {
     if (head == NULL) return;
+    if (head->kind->release != NULL) head->kind->release(head);
     duet_arena_free(head->arena);
     duet_release(head);
 }
@@ -106,16 +110,24 @@ static duet_status measure_columns(duet_head *head, const duet_feature_table *ta
                               "the features hold NaN or Inf; the model's weights may be damaged");
 }
 
-void duet_head_fold(duet_head *head) {
-    for (int k = 0; k < head->classes; k++) {
-        double offset = (double)head->bias[k];
-        for (int64_t c = 0; c < head->dim; c++) {
-            const double w = (double)head->weight[k * head->dim + c] * (double)head->scale[c];
-            head->folded[k * head->dim + c] = (float)w;
-            offset -= w * (double)head->mean[c];
-        }
-        head->offset[k] = (float)offset;
+void duet_head_standardise(const duet_head *head, const float *x, int64_t rows, int threads,
+                           float *out) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < head->dim; c++)
+            out[i * head->dim + c] = (x[i * head->dim + c] - head->mean[c]) * head->scale[c];
+}
+
+double duet_head_top1(const duet_head *head, const duet_feature_table *table, float *logits) {
+    int64_t correct = 0;
+    duet_head_logits(head, table->x, table->rows, logits);
+    for (int64_t i = 0; i < table->rows; i++) {
+        int best = 0;
+        for (int k = 1; k < head->classes; k++)
+            if (logits[i * head->classes + k] > logits[i * head->classes + best]) best = k;
+        correct += best == table->labels[i];
     }
+    return 100.0 * (double)correct / (double)table->rows;
 }
 
 static duet_status check_fit(const duet_head_fit *fit) {
@@ -153,11 +165,10 @@ duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec
     } options;
     DUET_TRY(check_fit(fit));
     DUET_TRY(duet_head_parse(&kind, &options, spec));
-    DUET_TRY(duet_head_new(&head, kind, fit->class_count, fit->train->dim));
+    DUET_TRY(duet_head_new(ctx, &head, kind, &options, fit->class_count, fit->train->dim));
     DUET_DO(measure_columns(head, fit->train));
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): duet_head_parse sets it */
-    DUET_DO(kind->fit(ctx, head, &options, fit, result));
-    duet_head_fold(head);
+    DUET_DO(kind->fit(ctx, head, fit, result));
+    if (kind->ready != NULL) kind->ready(head);
     if (out != NULL) {
         *out = head;
         head = NULL;
@@ -168,8 +179,5 @@ done:
 }
 
 void duet_head_logits(const duet_head *head, const float *x, int64_t rows, float *logits) {
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(logits + i * head->classes, head->offset, (size_t)head->classes * sizeof *logits);
-    duet_gemm_f32(false, true, rows, head->classes, head->dim, 1.0f, x, head->dim, head->folded,
-                  head->dim, 1.0f, logits, head->classes);
+    head->kind->logits(head, x, rows, logits);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * head/head.h: the inside of a head and what a member of the family `head` implements. */
+ * head/head.h: the internals of a head and what a member of the family `head` implements. Whatever
+ * the member, features are standardised by the training rows first: x' = (x - mean) scale. */
 #ifndef DUET_HEAD_HEAD_H
 #define DUET_HEAD_HEAD_H
 
 #include <duet/head.h>
+#include <duet/tensor.h>
 
 #include "base/mem.h"
 
@@ -12,31 +14,51 @@
 struct duet_head {
     const struct duet_head_kind *kind;
     duet_arena *arena; /* everything below, and the strings of a loaded card */
-    int classes;       /* K */
-    int64_t dim;       /* D */
-    float *mean;       /* [D], of the training rows */
-    float *scale;      /* [D], 1 / deviation; 0 for constant columns */
-    float *weight;     /* [K,D], on standardised features */
-    float *bias;       /* [K] */
-    float *folded;     /* [K,D], weight with the scaling folded in: logits = x folded' + offset */
-    float *offset;     /* [K] */
+    union {
+        max_align_t align;
+        uint8_t bytes[DUET_HEAD_OPTIONS_SIZE];
+    } options;    /* of the kind */
+    int classes;  /* K */
+    int64_t dim;  /* D */
+    float *mean;  /* [D], of the training rows */
+    float *scale; /* [D], 1 / deviation; 0 for constant columns */
+    void *state;  /* of the kind */
 };
+
+/* What a head has learnt, one list for saving and loading. */
+typedef struct duet_head_tensor {
+    const char *name;
+    duet_shape shape;
+    float *data;
+} duet_head_tensor;
+enum { DUET_HEAD_TENSORS = 32 }; /* most of a head */
 
 typedef struct duet_head_kind {
     duet_entry info;
-    /* The inputs have been checked and the head's arrays are there, with mean and scale set. */
-    duet_status (*fit)(duet_context *ctx, duet_head *head, const void *options,
-                       const duet_head_fit *fit, duet_head_result *result);
+    /* Makes head->state, its tensors zero, for head->classes, dim and options. */
+    duet_status (*make)(duet_context *ctx, duet_head *head);
+    void (*release)(duet_head *head); /* of what is not in the arena; NULL = nothing */
+    /* Fills the tensors. The inputs have been checked, mean and scale are set. */
+    duet_status (*fit)(duet_context *ctx, duet_head *head, const duet_head_fit *fit,
+                       duet_head_result *result);
+    int (*tensors)(const duet_head *head, duet_head_tensor out[DUET_HEAD_TENSORS]);
+    /* After the tensors have changed; NULL = nothing. */
+    void (*ready)(duet_head *head);
+    void (*logits)(const duet_head *head, const float *x, int64_t rows, float *logits);
 } duet_head_kind;
 
-/* A head without values; the arrays are zero. */
-DUET_NODISCARD duet_status duet_head_new(duet_head **out, const duet_head_kind *kind, int classes,
-                                         int64_t dim);
-/* Makes folded and offset from the rest. */
-void duet_head_fold(duet_head *head);
+/* A head without values: its tensors are zero. options: of the kind; NULL = the defaults. */
+DUET_NODISCARD duet_status duet_head_new(duet_context *ctx, duet_head **out,
+                                         const duet_head_kind *kind, const void *options,
+                                         int classes, int64_t dim);
 /* The member of a spec; options (DUET_HEAD_OPTIONS_SIZE bytes) may be NULL. An empty spec is
  * "linear". */
 DUET_NODISCARD duet_status duet_head_parse(const duet_head_kind **out, void *options,
                                            const char *spec);
+/* out[rows,D] = (x - mean) scale */
+void duet_head_standardise(const duet_head *head, const float *x, int64_t rows, int threads,
+                           float *out);
+/* Rows whose largest logit is that of their label, in percent. */
+double duet_head_top1(const duet_head *head, const duet_feature_table *table, float *logits);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "base/linalg.h"
 #include "base/str.h"
 #include "head/head.h"
 #include "head/newton.h"
@@ -53,40 +54,66 @@ static duet_status parse_strengths(const char *text, double *out, int *count) {
     return *count > 0 ? DUET_OK : duet_fail(DUET_ARG, "no strengths given");
 }
 
-static duet_status standardise(float **out, const duet_head *head, const duet_feature_table *table,
-                               int threads) {
-    DUET_TRY(duet_alloc(out, table->rows * table->dim, sizeof **out));
-    float *x = *out;
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (int64_t i = 0; i < table->rows; i++)
-        for (int64_t c = 0; c < table->dim; c++)
-            x[i * table->dim + c] = (table->x[i * table->dim + c] - head->mean[c]) * head->scale[c];
-    return DUET_OK;
+typedef struct linear_state {
+    float *weight; /* [K,D], on standardised features */
+    float *bias;   /* [K] */
+    float *folded; /* [K,D], weight with the scaling folded in: logits = x folded' + offset */
+    float *offset; /* [K] */
+} linear_state;
+
+static duet_status make(duet_context *ctx, duet_head *head) {
+    linear_state *s = head->state = duet_arena_alloc(head->arena, 1, sizeof *s);
+    (void)ctx;
+    DUET_TRY(duet_arena_status(head->arena));
+    s->weight = duet_arena_alloc(head->arena, head->classes * head->dim, sizeof(float));
+    s->folded = duet_arena_alloc(head->arena, head->classes * head->dim, sizeof(float));
+    s->bias = duet_arena_alloc(head->arena, head->classes, sizeof(float));
+    s->offset = duet_arena_alloc(head->arena, head->classes, sizeof(float));
+    return duet_arena_status(head->arena);
+}
+
+static int tensors(const duet_head *head, duet_head_tensor out[DUET_HEAD_TENSORS]) {
+    const linear_state *s = head->state;
+    out[0] =
+        (duet_head_tensor){"weight", {.rank = 2, .dim = {head->classes, head->dim}}, s->weight};
+    out[1] = (duet_head_tensor){"bias", {.rank = 1, .dim = {head->classes}}, s->bias};
+    return 2;
+}
+
+static void fold(duet_head *head) {
+    const linear_state *s = head->state;
+    for (int k = 0; k < head->classes; k++) {
+        double offset = (double)s->bias[k];
+        for (int64_t c = 0; c < head->dim; c++) {
+            const double w = (double)s->weight[k * head->dim + c] * (double)head->scale[c];
+            s->folded[k * head->dim + c] = (float)w;
+            offset -= w * (double)head->mean[c];
+        }
+        s->offset[k] = (float)offset;
+    }
+}
+
+static void apply(const duet_head *head, const float *x, int64_t rows, float *logits) {
+    const linear_state *s = head->state;
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(logits + i * head->classes, s->offset, (size_t)head->classes * sizeof *logits);
+    duet_gemm_f32(false, true, rows, head->classes, head->dim, 1.0f, x, head->dim, s->folded,
+                  head->dim, 1.0f, logits, head->classes);
 }
 
 static void take(duet_head *head, const double *w) {
+    const linear_state *s = head->state;
     const int64_t n = head->classes * head->dim;
-    for (int64_t i = 0; i < n; i++) head->weight[i] = (float)w[i];
-    for (int k = 0; k < head->classes; k++) head->bias[k] = (float)w[n + k];
-    duet_head_fold(head);
+    for (int64_t i = 0; i < n; i++) s->weight[i] = (float)w[i];
+    for (int k = 0; k < head->classes; k++) s->bias[k] = (float)w[n + k];
+    fold(head);
 }
 
 static void begin(double *w, const duet_head *start) {
+    const linear_state *s = start->state;
     const int64_t n = start->classes * start->dim;
-    for (int64_t i = 0; i < n; i++) w[i] = (double)start->weight[i];
-    for (int k = 0; k < start->classes; k++) w[n + k] = (double)start->bias[k];
-}
-
-static double top1(const duet_head *head, const duet_feature_table *table, float *logits) {
-    int64_t correct = 0;
-    duet_head_logits(head, table->x, table->rows, logits);
-    for (int64_t i = 0; i < table->rows; i++) {
-        int best = 0;
-        for (int k = 1; k < head->classes; k++)
-            if (logits[i * head->classes + k] > logits[i * head->classes + best]) best = k;
-        correct += best == table->labels[i];
-    }
-    return 100.0 * (double)correct / (double)table->rows;
+    for (int64_t i = 0; i < n; i++) w[i] = (double)s->weight[i];
+    for (int k = 0; k < start->classes; k++) w[n + k] = (double)s->bias[k];
 }
 
 typedef struct path {
@@ -104,7 +131,7 @@ static int judge(duet_head *head, const duet_head_fit *fit, const double *streng
     for (int s = 0; s < count; s++) {
         result->iterations += solved[s].passes;
         take(head, p->w[s]);
-        const double accuracy = fit->val != NULL ? top1(head, fit->val, p->logits) : NAN;
+        const double accuracy = fit->val != NULL ? duet_head_top1(head, fit->val, p->logits) : NAN;
         if (fit->val != NULL && first + s > 0 && !(accuracy > result->val_top1)) {
             worse++;
             continue;
@@ -157,9 +184,9 @@ static void free_path(path *p) {
     duet_release(p->logits);
 }
 
-static duet_status fit_linear(duet_context *ctx, duet_head *head, const void *options,
-                              const duet_head_fit *fit, duet_head_result *result) {
-    const linear_options *o = options;
+static duet_status fit_linear(duet_context *ctx, duet_head *head, const duet_head_fit *fit,
+                              duet_head_result *result) {
+    const linear_options *o = (const linear_options *)&head->options;
     duet_status status = DUET_OK;
     double strengths[MOST];
     int count = 1;
@@ -178,7 +205,8 @@ static duet_status fit_linear(duet_context *ctx, duet_head *head, const void *op
                                  strengths, &count));
     else
         strengths[0] = fit->strength;
-    DUET_DO(standardise(&x, head, fit->train, duet_context_threads(ctx)));
+    DUET_DO(duet_alloc(&x, fit->train->rows * fit->train->dim, sizeof *x));
+    duet_head_standardise(head, fit->train->x, fit->train->rows, duet_context_threads(ctx), x);
     const int fitting = WIDEST_LANES / fit->class_count, most = fitting < 1       ? 1
                                                                 : fitting < LANES ? fitting
                                                                                   : LANES;
@@ -201,5 +229,9 @@ const duet_head_kind duet_head_linear = {
     .info = {.name = "linear",
              .help = "multinomial logistic regression, strength chosen on validation rows",
              .params = DUET_TABLE(params, linear_options)},
+    .make = make,
     .fit = fit_linear,
+    .tensors = tensors,
+    .ready = fold,
+    .logits = apply,
 };

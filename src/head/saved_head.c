@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * head/saved_head.c: heads as safetensors: mean, scale [D], weight [K,D], bias [K]; what the head
- * is for in the metadata under "duet.head" (JSON). */
+ * head/saved_head.c: heads as safetensors: mean, scale [D] and the tensors of its kind (of linear:
+ * weight [K,D], bias [K]); what the head is for in the metadata under "duet.head" (JSON). */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,13 +8,17 @@
 
 #include <duet/store.h>
 
+#include "base/choice.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "head/head.h"
 
 static char *print_card(const duet_head *head, const duet_head_card *card) {
-    char hash[32];
+    char hash[32], spec[DUET_TEXT_SIZE];
+    duet_choice choice = {.entry = &head->kind->info};
+    memcpy(&choice.options, &head->options, sizeof head->options);
+    if (duet_choice_spell(&choice, spec) != DUET_OK) return NULL;
     json_t *names = json_array();
     for (int i = 0; i < card->class_count; i++) {
         if (json_array_append_new(names, json_string(card->class_names[i])) == 0) continue;
@@ -23,8 +27,9 @@ static char *print_card(const duet_head *head, const duet_head_card *card) {
     }
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)card->model_hash);
     json_t *root = json_pack(
-        "{s:s,s:s,s:I,s:i,s:i,s:o,s:s,s:f,s:s,s:o}", "kind", head->kind->info.name, "head",
-        card->head, "t", (json_int_t)card->t, "tap", card->tap, "pool", card->pool, "noise_seed",
+        "{s:s,s:s,s:s,s:i,s:I,s:I,s:i,s:i,s:o,s:s,s:f,s:s,s:o}", "kind", head->kind->info.name,
+        "options", spec, "head", card->head, "count", head->classes, "dim", (json_int_t)head->dim,
+        "t", (json_int_t)card->t, "tap", card->tap, "pool", card->pool, "noise_seed",
         duet_json_u64(card->noise_seed), "model_hash", hash, "top1",
         isfinite(card->top1) ? card->top1 : -1.0, "data", card->data, "classes", names);
     char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
@@ -39,18 +44,29 @@ static void release_text(char *text) {
     if (text != NULL) release(text);
 }
 
+/* mean, scale and the tensors of the kind. */
+static int list_tensors(const duet_head *head, duet_head_tensor out[DUET_HEAD_TENSORS + 2]) {
+    const duet_shape D = {.rank = 1, .dim = {head->dim}};
+    out[0] = (duet_head_tensor){"mean", D, head->mean};
+    out[1] = (duet_head_tensor){"scale", D, head->scale};
+    return 2 + head->kind->tensors(head, out + 2);
+}
+
 duet_status duet_head_save(const duet_head *head, const duet_head_card *card, const char *path) {
-    const duet_shape D = {.rank = 1, .dim = {head->dim}}, K = {.rank = 1, .dim = {head->classes}},
-                     KD = {.rank = 2, .dim = {head->classes, head->dim}};
-    const duet_store_item items[] = {{"mean", DUET_F32, DUET_F32, D, head->mean},
-                                     {"scale", DUET_F32, DUET_F32, D, head->scale},
-                                     {"weight", DUET_F32, DUET_F32, KD, head->weight},
-                                     {"bias", DUET_F32, DUET_F32, K, head->bias}};
+    duet_head_tensor list[DUET_HEAD_TENSORS + 2];
+    duet_store_item items[DUET_HEAD_TENSORS + 2];
+    const int count = list_tensors(head, list);
+    for (int i = 0; i < count; i++)
+        items[i] = (duet_store_item){.name = list[i].name,
+                                     .dtype = DUET_F32,
+                                     .stored = DUET_F32,
+                                     .shape = list[i].shape,
+                                     .data = list[i].data};
     char *text = print_card(head, card);
     if (text == NULL)
         return duet_fail(DUET_FORMAT, "cannot save the head: a name in it is not UTF-8");
     const duet_store_pair pair = {"duet.head", text};
-    const duet_status status = duet_store_write(path, "safetensors", items, 4, &pair, 1);
+    const duet_status status = duet_store_write(path, "safetensors", items, count, &pair, 1);
     release_text(text);
     return status;
 }
@@ -79,40 +95,68 @@ static void read_card(duet_head_card *card, duet_arena *arena, const json_t *roo
     card->class_names = list;
 }
 
+enum { MOST_CLASSES = 1000000 };
+
+/* D is the length of the mean. K stands in the card, or, in older files, of linear heads, it is the
+ * length of the bias. */
+static duet_status find_size(const duet_store *store, const json_t *root, const char *path,
+                             int *classes, int64_t *dim) {
+    const duet_store_entry *const mean = duet_store_find(store, "mean"), *const bias =
+                                                                             duet_store_find(
+                                                                                 store, "bias");
+    const json_t *count = json_object_get(root, "count");
+    const int64_t K = json_is_integer(count) ? json_integer_value(count)
+                      : bias != NULL         ? duet_shape_count(&bias->shape)
+                                             : 0;
+    if (mean == NULL || mean->shape.rank != 1 || mean->shape.dim[0] < 1 || K < 1 ||
+        K > MOST_CLASSES)
+        return duet_fail(DUET_FORMAT, "the tensors of the head '%s' do not fit together", path);
+    *classes = (int)K;
+    *dim = mean->shape.dim[0];
+    return DUET_OK;
+}
+
+static duet_status read_tensors(duet_head *head, const duet_store *store, const char *path) {
+    duet_head_tensor list[DUET_HEAD_TENSORS + 2];
+    const int count = list_tensors(head, list);
+    for (int i = 0; i < count; i++) {
+        const duet_store_entry *const entry = duet_store_find(store, list[i].name);
+        if (entry == NULL || !duet_shape_equal(&entry->shape, &list[i].shape))
+            return duet_fail(DUET_FORMAT, "the tensors of the head '%s' do not fit together", path);
+        DUET_TRY(duet_store_read(store, list[i].name, DUET_F32, list[i].data));
+    }
+    return DUET_OK;
+}
+
 duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *path) {
     duet_status status = DUET_OK;
     duet_store *store = NULL;
     duet_head *head = NULL;
     json_t *root = NULL;
     const duet_head_kind *kind = NULL;
+    int classes = 0;
+    int64_t dim = 0;
+    union {
+        max_align_t align;
+        uint8_t bytes[DUET_HEAD_OPTIONS_SIZE];
+    } options;
     DUET_DO(duet_store_open(&store, path));
     const char *text = duet_store_metadata(store, "duet.head");
     if (text == NULL) DUET_FAIL(DUET_FORMAT, "'%s' is not a head; 'duet probe' makes one", path);
     root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    const char *name = json_string_value(json_object_get(root, "kind"));
+    const char *name = json_string_value(json_object_get(root, "kind")),
+               *spec = json_string_value(json_object_get(root, "options"));
     if (name == NULL) DUET_FAIL(DUET_FORMAT, "the head '%s' does not say what kind it is", path);
-    DUET_DO(duet_head_parse(&kind, NULL, name));
-    const duet_store_entry *weight = duet_store_find(store, "weight"),
-                           *bias = duet_store_find(store, "bias");
-    const duet_store_entry *mean = duet_store_find(store, "mean"),
-                           *scale = duet_store_find(store, "scale");
-    if (weight == NULL || bias == NULL || mean == NULL || scale == NULL ||
-        weight->shape.rank != 2 || weight->shape.dim[0] < 1 || weight->shape.dim[0] > 1000000 ||
-        duet_shape_count(&bias->shape) != weight->shape.dim[0] ||
-        duet_shape_count(&mean->shape) != weight->shape.dim[1] ||
-        duet_shape_count(&scale->shape) != weight->shape.dim[1])
-        DUET_FAIL(DUET_FORMAT, "the tensors of the head '%s' do not fit together", path);
-    DUET_DO(duet_head_new(&head, kind, (int)weight->shape.dim[0], weight->shape.dim[1]));
-    DUET_DO(duet_store_read(store, "weight", DUET_F32, head->weight));
-    DUET_DO(duet_store_read(store, "bias", DUET_F32, head->bias));
-    DUET_DO(duet_store_read(store, "mean", DUET_F32, head->mean));
-    DUET_DO(duet_store_read(store, "scale", DUET_F32, head->scale));
+    DUET_DO(duet_head_parse(&kind, &options, spec != NULL ? spec : name));
+    DUET_DO(find_size(store, root, path, &classes, &dim));
+    DUET_DO(duet_head_new(NULL, &head, kind, &options, classes, dim));
+    DUET_DO(read_tensors(head, store, path));
     read_card(card, head->arena, root);
     DUET_DO(duet_arena_status(head->arena));
     if (card->class_count > 0 && card->class_count != head->classes)
         DUET_FAIL(DUET_FORMAT, "the head '%s' names %d classes, but its tensors have %d", path,
                   card->class_count, head->classes);
-    duet_head_fold(head);
+    if (kind->ready != NULL) kind->ready(head);
     *out = head;
     head = NULL;
 done:

@@ -8,8 +8,8 @@
 #include "engine/graph/graph.h"
 #include "engine/op/op.h"
 #include "noise/noise.h"
-#include "train/lr/lr.h"
-#include "train/optim/optim.h"
+#include "optim/lr/lr.h"
+#include "optim/optim.h"
 #include "train/task/task.h"
 
 extern const duet_family duet_family_image, duet_family_store;

@@ -161,10 +161,6 @@ static duet_status choose_trained(duet_trainer *trainer) {
     return DUET_OK;
 }
 
-bool duet_trainer_trains(const duet_trainer *trainer, int64_t slot) {
-    return trainer->trains[slot];
-}
-
 /* First values: of the seed, or of the model that is trained on. */
 static duet_status first_values(duet_trainer *trainer, int64_t count) {
     const duet_model *const init = trainer->options.init;
@@ -187,7 +183,8 @@ static duet_status first_values(duet_trainer *trainer, int64_t count) {
 
 /* Weights, averages that begin as they do, moments of those that are trained; the two models look
  * at them. */
-duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *graph) {
+duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *graph,
+                                    const duet_program_spec *spec) {
     duet_slots *slots = NULL;
     DUET_TRY(duet_slots_describe(&trainer->slots, graph));
     slots = trainer->slots;
@@ -195,11 +192,7 @@ duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *gra
     DUET_TRY(choose_trained(trainer));
     for (int64_t k = 0; k < count; k++)
         DUET_TRY(duet_slots_accompany(slots, k, DUET_AVERAGE, DUET_EMA));
-    for (int i = 0; i < trainer->optim->moments; i++)
-        for (int64_t k = 0; k < count; k++)
-            if (trainer->trains[k])
-                DUET_TRY(
-                    duet_slots_accompany(slots, k, DUET_MOMENT, trainer->optim->moment_name[i]));
+    DUET_TRY(duet_program_add_slots(slots, graph, spec));
     DUET_TRY(duet_slots_alloc(slots));
     DUET_TRY(first_values(trainer, count));
     for (int64_t k = count; k < slots->count; k++)

@@ -32,21 +32,17 @@ typedef struct tensor_list {
     int64_t count;
 } tensor_list;
 
-/* The tensors of all parts, or what accompanies them as `kind`: "weight/NAME", "ema/NAME",
- * "ema/PART/NAME". */
-static void add_kind(tensor_list *list, const duet_slots *slots, const char *kind) {
-    for (int64_t k = 0; k < slots->count; k++) {
-        const duet_slot *slot = &slots->list[k];
-        if (kind == NULL ? slot->of >= 0 : slot->of < 0 || strcmp(slot->kind, kind) != 0) continue;
-        const char *const part = slots->parts[slot->part].prefix;
-        list->items[list->count++] = (duet_store_item){
-            .name = duet_arena_format(list->arena, "%s/%s%s%s", kind == NULL ? "weight" : kind,
-                                      part, part[0] != '\0' ? "/" : "", slot->name),
-            .dtype = DUET_F32,
-            .stored = DUET_F32,
-            .shape = slot->shape,
-            .data = slot->own};
-    }
+/* "weight/NAME", "ema/NAME", "adamw.m/PART/NAME". */
+static duet_store_item item_of(const tensor_list *list, const duet_slots *slots,
+                               const duet_slot *slot) {
+    const char *const part = slots->parts[slot->part].prefix;
+    return (duet_store_item){.name = duet_arena_format(list->arena, "%s/%s%s%s",
+                                                       slot->of < 0 ? "weight" : slot->kind, part,
+                                                       part[0] != '\0' ? "/" : "", slot->name),
+                             .dtype = DUET_F32,
+                             .stored = DUET_F32,
+                             .shape = slot->shape,
+                             .data = slot->own};
 }
 
 /* Every tensor of a state, pointing into the trainer's memory: saving reads there, loading writes
@@ -56,10 +52,9 @@ static duet_status list_tensors(tensor_list *list, duet_trainer *trainer) {
     DUET_TRY(duet_arena_new(&list->arena));
     list->items = duet_arena_alloc(list->arena, slots->count + 1, sizeof *list->items);
     DUET_TRY(duet_arena_status(list->arena));
-    add_kind(list, slots, NULL);
-    add_kind(list, slots, DUET_EMA);
-    for (int i = 0; i < trainer->optim->moments; i++)
-        add_kind(list, slots, trainer->optim->moment_name[i]);
+    for (int64_t k = 0; k < slots->count; k++)
+        if (slots->list[k].role != DUET_SCRATCH)
+            list->items[list->count++] = item_of(list, slots, &slots->list[k]);
     list->items[list->count++] = (duet_store_item){.name = "losses",
                                                    .dtype = DUET_F32,
                                                    .stored = DUET_F32,

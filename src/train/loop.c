@@ -65,49 +65,24 @@ static bool finished(const duet_trainer *trainer) {
 
 /* ---- one step ---- */
 
-/* The gradient of a batch, multiplied by its number of parts. */
-static float *gradient_of(const duet_trainer *trainer) {
-    return trainer->gradient != NULL ? trainer->gradient : duet_session_gradients(trainer->session);
-}
-
 /* Names the first tensor that holds a NaN or an infinity. */
-static duet_status fail_diverged(duet_trainer *trainer) {
+static duet_status fail_diverged(const duet_trainer *trainer) {
     static const char advice[] = "the last checkpoint is kept; lower 'rate' of the optimiser or "
                                  "raise 'warmup' of the learning rate";
-    const duet_slots *slots = trainer->slots;
-    const float *grad = gradient_of(trainer);
-    for (int64_t k = 0; k < slots->count; k++) {
-        if (slots->list[k].of >= 0 ||
-            duet_optim_first_bad(slots->list[k].own, slots->list[k].count) < 0)
-            continue;
-        return duet_fail(DUET_NUMERIC,
-                         "training diverged at step %lld: the weights '%s' are not finite; %s",
-                         (long long)trainer->steps, slots->list[k].name, advice);
-    }
-    for (int64_t k = 0; k < trainer->tile_count; k++) {
-        if (duet_optim_first_bad(grad + trainer->tiles[k].grad, trainer->tiles[k].count) < 0)
-            continue;
-        return duet_fail(
-            DUET_NUMERIC, "training diverged at step %lld: the gradient of '%s' is not finite; %s",
-            (long long)trainer->steps, slots->list[trainer->tiles[k].slot].name, advice);
-    }
-    return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the loss is not finite; %s",
-                     (long long)trainer->steps, advice);
+    bool gradient = false;
+    const char *const name = duet_program_first_bad(trainer->program, &gradient);
+    if (name == NULL)
+        return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the loss is not finite; %s",
+                         (long long)trainer->steps, advice);
+    return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the %s '%s' %s not finite; %s",
+                     (long long)trainer->steps, gradient ? "gradient of" : "weights", name,
+                     gradient ? "is" : "are", advice);
 }
 
 static void update_weights(duet_trainer *trainer, double norm) {
-    const double clip = trainer->options.clip;
-    const duet_optim_call call = {
-        .grad = gradient_of(trainer),
-        .tiles = trainer->tiles,
-        .tile_count = trainer->tile_count,
-        .factor = trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total),
-        .grad_scale =
-            (clip > 0.0 && norm > clip ? clip / norm : 1.0) / (double)trainer->options.accumulate,
-        .step = trainer->steps + 1,
-        .threads = trainer->setup.threads,
-    };
-    trainer->optim->step(&trainer->optim_choice.options, &call);
+    const double factor =
+        trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total);
+    duet_program_update(trainer->program, 0, norm, factor, trainer->steps + 1);
     duet_ema_update(trainer->slots, duet_ema_decay(trainer->options.ema, trainer->steps),
                     trainer->setup.threads);
     duet_trainer_touch(trainer);
@@ -126,25 +101,17 @@ static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, 
                         .position = batch->position + first};
 }
 
-static void add_gradient(const duet_trainer *trainer, bool first) {
-    const float *restrict from = duet_session_gradients(trainer->session);
-    float *restrict to = trainer->gradient;
-    const int64_t count = duet_plan_grad_size(trainer->plan);
-#pragma omp parallel for schedule(static) num_threads(trainer->setup.threads)
-    for (int64_t i = 0; i < count; i++) to[i] = first ? from[i] : to[i] + from[i];
-}
-
 /* Loss and gradient of one part. */
 static duet_status run_part(duet_trainer *trainer, const duet_batch *batch, int64_t part,
                             float *loss) {
     const int64_t first = part * trainer->setup.batch;
     const duet_batch rows = part_of(trainer, batch, part);
+    duet_session *const session = duet_program_session(trainer->program);
     DUET_TRY(trainer->task->feed(&trainer->task_choice.options, &trainer->setup, &rows,
-                                 trainer->scratch, trainer->session, trainer->row_t + first));
-    DUET_TRY(duet_session_run(trainer->session));
-    DUET_TRY(duet_session_get(trainer->session, 0, -1, loss));
-    if (trainer->gradient != NULL) add_gradient(trainer, part == 0);
-    return duet_session_get(trainer->session, 1, -1, trainer->row_loss + first);
+                                 trainer->scratch, session, trainer->row_t + first));
+    DUET_TRY(duet_program_run(trainer->program, part));
+    DUET_TRY(duet_session_get(session, 0, -1, loss));
+    return duet_session_get(session, 1, -1, trainer->row_loss + first);
 }
 
 duet_status duet_trainer_step(duet_trainer *trainer) {
@@ -156,16 +123,15 @@ duet_status duet_trainer_step(duet_trainer *trainer) {
         return duet_fail(DUET_SHAPE, "the batch has %lld rows, but %lld were requested",
                          (long long)batch.count, (long long)trainer->options.batch);
     }
-    duet_session_seed(trainer->session, trainer->options.seed, (uint64_t)trainer->steps);
+    duet_session_seed(duet_program_session(trainer->program), trainer->options.seed,
+                      (uint64_t)trainer->steps);
     for (int64_t part = 0; part < parts; part++) {
         float loss = 0.0F;
         DUET_TRY(run_part(trainer, &batch, part, &loss));
         total += (double)loss;
     }
     const float loss = (float)(total / (double)parts);
-    const double norm = duet_optim_norm(gradient_of(trainer), trainer->tiles, trainer->tile_count,
-                                        trainer->tile_sums, trainer->setup.threads) /
-                        (double)parts;
+    const double norm = duet_program_norm(trainer->program, 0);
     if (!isfinite(loss) || !isfinite(norm)) return fail_diverged(trainer);
     DUET_TRY(duet_grow(&trainer->losses, &trainer->loss_capacity, trainer->steps + 1,
                        sizeof *trainer->losses));

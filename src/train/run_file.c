@@ -93,8 +93,9 @@ static json_t *tuning_of(const duet_trainer *trainer) {
     char hash[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, duet_tuning_hash(trainer->tuning));
     return json_pack("{s:s, s:s, s:I, s:I}", "file", DUET_RUN_TUNING, "hash", hash, "nodes",
-                     (json_int_t)duet_plan_tuned(trainer->plan), "nodes_in_all",
-                     (json_int_t)duet_plan_rows(trainer->plan));
+                     (json_int_t)duet_plan_tuned(duet_program_plan(trainer->program)),
+                     "nodes_in_all",
+                     (json_int_t)duet_plan_rows(duet_program_plan(trainer->program)));
 }
 
 static json_t *make_json(const duet_trainer *trainer, const char *run_status) {
@@ -115,7 +116,8 @@ static json_t *make_json(const duet_trainer *trainer, const char *run_status) {
     json_object_set_new(root, "seconds", json_real(duet_trainer_seconds(trainer)));
     if (trainer->steps > 0)
         json_object_set_new(root, "final_loss", json_real(duet_trainer_final_loss(trainer)));
-    if (duet_plan_tuned(trainer->plan) > 0) json_object_set_new(root, "tuning", tuning_of(trainer));
+    if (duet_plan_tuned(duet_program_plan(trainer->program)) > 0)
+        json_object_set_new(root, "tuning", tuning_of(trainer));
     json_object_set_new(root, "peak_memory", json_integer(duet_peak_memory()));
     return root;
 }

@@ -113,7 +113,7 @@ static duet_status load_tuning(duet_trainer *trainer, duet_tuning **own) {
 
 static duet_status save_tuning(const duet_trainer *trainer) {
     char path[DUET_PATH_SIZE];
-    if (duet_plan_tuned(trainer->plan) == 0) return DUET_OK;
+    if (duet_plan_tuned(duet_program_plan(trainer->program)) == 0) return DUET_OK;
     DUET_TRY(duet_path_join(path, trainer->run, DUET_RUN_TUNING));
     return duet_tuning_save(trainer->tuning, path);
 }
@@ -139,7 +139,7 @@ static void fill_result(const duet_trainer *trainer, duet_train_result *out) {
         .seconds = duet_trainer_seconds(trainer),
         .loss = trainer->steps > 0 ? duet_trainer_final_loss(trainer) : NAN,
         .interrupted = trainer->interrupted,
-        .fallbacks = duet_plan_fallbacks(trainer->plan),
+        .fallbacks = duet_plan_fallbacks(duet_program_plan(trainer->program)),
         .left_out = trainer->loader != NULL ? duet_loader_skipped(trainer->loader) : 0};
 }
 

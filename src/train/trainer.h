@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * train/trainer.h: the internals of a training. A trainer owns everything a run needs; its parts
- * are in one file each: trainer.c (assembly), loop.c (steps and budget), checkpoint.c, run_file.c
- * (run.json), curve.c (loss.csv), pictures.c (real.png, denoise.png), ema.c, preset.c. */
+ * are in one file each: trainer.c (assembly), begin.c (first weights), loop.c (steps and budget),
+ * checkpoint.c, run_file.c (run.json), curve.c (loss.csv), pictures.c (real.png, denoise.png),
+ * preset.c. */
 #ifndef DUET_TRAIN_TRAINER_H
 #define DUET_TRAIN_TRAINER_H
 
 #include <duet/train.h>
 #include <duet/tune.h>
 
-#include "train/lr/lr.h"
-#include "train/optim/optim.h"
+#include "optim/ema.h"
+#include "optim/lr/lr.h"
+#include "optim/program.h"
 #include "train/task/task.h"
-
-/* A member of a family with its options, parsed from a spec. */
-typedef struct duet_choice {
-    const duet_entry *entry;
-    union {
-        max_align_t align;
-        uint8_t bytes[512];
-    } options;
-} duet_choice;
-DUET_NODISCARD duet_status duet_choice_parse(duet_choice *out, const duet_family *family,
-                                             const char *spec);
-/* The spec with every parameter written out:
- * "linear:steps=1000,beta_start=0.0001,beta_end=0.02". */
-DUET_NODISCARD duet_status duet_choice_spell(const duet_choice *choice, char out[DUET_TEXT_SIZE]);
 
 /* Mean values since the last line of loss.csv. */
 typedef struct duet_curve {
@@ -45,7 +33,6 @@ typedef struct duet_trainer {
 
     duet_choice predict, task_choice, optim_choice, lr_choice;
     const duet_task *task;
-    const duet_optim *optim;
     const duet_lr *lr;
     duet_noise *noise;
     duet_slots *slots; /* weights, their averages, the optimiser's moments */
@@ -56,12 +43,7 @@ typedef struct duet_trainer {
     duet_view view; /* training rows */
     duet_loader *loader;
 
-    duet_plan *plan;
-    duet_session *session;
-    duet_optim_tile *tiles;
-    int64_t tile_count, tile_capacity;
-    double *tile_sums; /* [tile_count] */
-    float *gradient;   /* sum over the parts of a batch; NULL = one part, the session has it */
+    duet_program *program;
     float *scratch, *row_loss; /* of the task; [batch] */
     int64_t *row_t;            /* [batch] */
 
@@ -91,8 +73,8 @@ double duet_trainer_final_loss(const duet_trainer *trainer); /* mean of the last
  * graph of the loss, the slots. */
 DUET_NODISCARD duet_status duet_trainer_fill_options(duet_trainer *trainer);
 DUET_NODISCARD duet_status duet_trainer_make_models(duet_trainer *trainer);
-DUET_NODISCARD duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *graph);
-bool duet_trainer_trains(const duet_trainer *trainer, int64_t slot);
+DUET_NODISCARD duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *graph,
+                                                   const duet_program_spec *spec);
 
 /* ---- loop.c ---- */
 DUET_NODISCARD duet_status duet_trainer_loop(duet_trainer *trainer);
@@ -101,12 +83,6 @@ DUET_NODISCARD duet_status duet_trainer_loop(duet_trainer *trainer);
 DUET_NODISCARD duet_status duet_trainer_step(duet_trainer *trainer);
 /* Steps that the budget in steps and images allows, 0 = no such budget. */
 int64_t duet_budget_steps(const duet_train_options *options);
-
-/* ---- ema.c ---- */
-double duet_ema_decay(double decay, int64_t step);
-#define DUET_EMA "ema" /* the kind of the slots that hold averages */
-/* Weights are averaged, states and constants copied. */
-void duet_ema_update(const duet_slots *slots, double decay, int threads);
 
 /* ---- checkpoint.c ---- */
 DUET_NODISCARD duet_status duet_checkpoint_save(duet_trainer *trainer);

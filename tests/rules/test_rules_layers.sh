@@ -8,7 +8,7 @@ list=$(find src -name '*.[ch]' | LC_ALL=C sort)
 
 awk '
 BEGIN {
-    lines = "base 0 io 1 engine 2 report 2 model 3 noise 4 data 4 diffusion 5 feature 5 metric 6 head 7"
+    lines = "base 0 io 1 engine 2 report 2 model 3 optim 3 noise 4 data 4 diffusion 5 feature 5 metric 6 head 7"
     split(lines " train 8 study 9 cli 10 serve 10", t, " ")
     for (i = 1; i in t; i += 2) level[t[i]] = t[i + 1]
 }

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/optim/optim.h"
+#include "optim/optim.h"
 
 enum { N = 1000 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Linear warm-up, then the full rate to the end. */
-#include "train/lr/lr.h"
+#include "optim/lr/lr.h"
 
 typedef struct constant_options {
     int64_t warmup;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * train/optim/optim.h: an optimiser changes the weights by their gradients. It works on tiles:
+ * optim/optim.h: an optimiser changes the weights by their gradients. It works on tiles:
  * short stretches of one tensor, fixed by the shapes alone, so that sums over them do not depend on
  * the number of threads. */
-#ifndef DUET_TRAIN_OPTIM_OPTIM_H
-#define DUET_TRAIN_OPTIM_OPTIM_H
+#ifndef DUET_OPTIM_OPTIM_H
+#define DUET_OPTIM_OPTIM_H
 
 #include <duet/registry.h>
+
+struct duet_choice; /* base/choice.h */
 
 #define DUET_OPTIM_MOMENTS 2     /* most moment blocks */
 #define DUET_OPTIM_TILE    16384 /* most elements of a tile */
@@ -36,6 +38,8 @@ typedef struct duet_optim {
     void (*step)(const void *options, const duet_optim_call *call);
 } duet_optim;
 extern const duet_family duet_family_optim;
+/* The member that was chosen. */
+const duet_optim *duet_optim_of(const struct duet_choice *choice);
 
 /* Euclidean norm of all gradients: a sum in double per tile, then over the tiles in order.
  * sums[tile_count] is scratch. */

@@ -7,7 +7,7 @@
  * element by element, so that the result does not depend on the threads. */
 #include <math.h>
 
-#include "train/optim/optim.h"
+#include "optim/optim.h"
 
 typedef struct adamw_options {
     double rate, beta1, beta2, eps, weight_decay;

@@ -5,7 +5,7 @@
  * While the total is unknown the rate stays at its full value. */
 #include <math.h>
 
-#include "train/lr/lr.h"
+#include "optim/lr/lr.h"
 
 #define PI 3.14159265358979323846
 

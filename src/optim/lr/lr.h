@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * train/lr/lr.h: a learning-rate rule gives the factor of the optimiser's rate, a pure function of
+ * optim/lr/lr.h: a learning-rate rule gives the factor of the optimiser's rate, a pure function of
  * (step, total). */
-#ifndef DUET_TRAIN_LR_LR_H
-#define DUET_TRAIN_LR_LR_H
+#ifndef DUET_OPTIM_LR_H
+#define DUET_OPTIM_LR_H
 
 #include <duet/registry.h>
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * The family `lr`: how the learning rate changes over training, and the warm-up its members share.
  */
-#include "train/lr/lr.h"
+#include "optim/lr/lr.h"
 
 #define DUET_LR(name) extern const duet_lr duet_lr_##name;
-#include "train/lr/lr.def"
+#include "optim/lr/lr.def"
 #undef DUET_LR
 
 static const duet_entry *const entries[] = {
 #define DUET_LR(name) &duet_lr_##name.info,
-#include "train/lr/lr.def"
+#include "optim/lr/lr.def"
 #undef DUET_LR
 };
 

@@ -4,7 +4,7 @@
  * States and constants are copied. */
 #include <string.h>
 
-#include "train/trainer.h"
+#include "optim/ema.h"
 
 double duet_ema_decay(double decay, int64_t step) {
     const double warm = (1.0 + (double)step) / (10.0 + (double)step);
