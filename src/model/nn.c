@@ -3,6 +3,7 @@
 #include "model/nn.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "engine/op/ops_grad.h"
 
@@ -107,4 +108,74 @@ duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, due
     const duet_value y = duet_batch_norm(g, x, statistics, residual, eps, relu);
     duet_scope_pop(g, mark);
     return y;
+}
+
+duet_value duet_nn_layer_norm(duet_graph *g, const char *name, duet_value x, double eps) {
+    const int64_t C = duet_dim(g, x, -1);
+    const size_t mark = duet_scope_push(g, "%s", name);
+    const duet_value gamma =
+        duet_parameter(g, "weight", DUET_WEIGHT, (duet_init){.kind = DUET_INIT_ONE}, 1, &C);
+    const duet_value beta =
+        duet_parameter(g, "bias", DUET_WEIGHT, (duet_init){.kind = DUET_INIT_ZERO}, 1, &C);
+    const duet_value y = duet_layer_norm(g, x, gamma, beta, 1, eps);
+    duet_scope_pop(g, mark);
+    return y;
+}
+
+/* The state becomes (1 - momentum) state + momentum value. */
+static void follow(duet_graph *g, duet_value state, duet_value value, double momentum) {
+    duet_assign(g, state,
+                duet_add(g, duet_scale(g, state, 1.0 - momentum), duet_scale(g, value, momentum)));
+}
+
+duet_value duet_nn_batch_norm_train(duet_graph *g, const char *name, duet_value x, double momentum,
+                                    double eps, duet_nn_states states) {
+    static const char *const names[] = {"weight", "bias", "running_mean", "running_var"};
+    const int64_t C = duet_dim(g, x, -1);
+    duet_value p[4], mean = DUET_NONE, var = DUET_NONE, y = DUET_NONE;
+    const size_t mark = duet_scope_push(g, "%s", name);
+    for (int k = 0; k < 4; k++) {
+        const duet_init init = {.kind = k == 0 || k == 3 ? DUET_INIT_ONE : DUET_INIT_ZERO};
+        p[k] = duet_parameter(g, names[k], k < 2 ? DUET_WEIGHT : DUET_STATE, init, 1, &C);
+    }
+    if (states == DUET_NN_STORED)
+        y = duet_batch_norm(g, x, p, DUET_NONE, eps, false);
+    else
+        y = duet_batch_norm_train(g, x, p[0], p[1], eps, &mean, &var);
+    if (states == DUET_NN_UPDATE) {
+        follow(g, p[2], mean, momentum);
+        follow(g, p[3], var, momentum);
+    }
+    duet_scope_pop(g, mark);
+    return y;
+}
+
+/* Not yet assigned to in this graph. */
+static bool is_content(const duet_graph *g, duet_value state) {
+    return state != DUET_NONE && g->values[state].kind == DUET_VALUE_PARAM;
+}
+
+duet_value duet_nn_spectral_weight(duet_graph *g, const char *name, int rank, const int64_t *dims,
+                                   duet_nn_states states) {
+    char text[3][64];
+    int64_t I = 1;
+    for (int i = 1; i < rank; i++) I *= dims[i];
+    snprintf(text[0], sizeof text[0], "%s_orig", name);
+    snprintf(text[1], sizeof text[1], "%s_u", name);
+    snprintf(text[2], sizeof text[2], "%s_v", name);
+    /* of length 1 on average */
+    const duet_init left = {.kind = DUET_INIT_NORMAL, .scale = 1.0 / sqrt((double)dims[0])},
+                    right = {.kind = DUET_INIT_NORMAL, .scale = 1.0 / sqrt((double)I)};
+    const duet_value w = duet_parameter(g, text[0], DUET_WEIGHT, init_of(I, false), rank, dims);
+    duet_value u = duet_parameter(g, text[1], DUET_STATE, left, 1, dims),
+               v = duet_parameter(g, text[2], DUET_STATE, right, 1, &I);
+    if (states != DUET_NN_STORED && is_content(g, u)) {
+        const duet_value old_u = u, old_v = v;
+        duet_power_iteration(g, w, old_u, &u, &v);
+        if (states == DUET_NN_UPDATE) {
+            duet_assign(g, old_u, u);
+            duet_assign(g, old_v, v);
+        }
+    }
+    return duet_spectral_divide(g, w, u, v);
 }

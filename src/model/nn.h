@@ -29,6 +29,22 @@ duet_value duet_nn_group_norm_eps(duet_graph *g, const char *name, duet_value x,
  * that are not trained here. */
 duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual,
                               double eps, bool relu);
+/* over the last axis: <name>.weight [C], <name>.bias [C] */
+duet_value duet_nn_layer_norm(duet_graph *g, const char *name, duet_value x, double eps);
+/* What a layer with states does in this pass of its network. */
+typedef enum duet_nn_states {
+    DUET_NN_UPDATE, /* works by the batch, and its states follow */
+    DUET_NN_BATCH,  /* works by the batch; its states stay as they are */
+    DUET_NN_STORED  /* works by its states */
+} duet_nn_states;
+/* Batch norm in training: <name>.weight, .bias [C]; states .running_mean, .running_var [C], which
+ * become (1 - momentum) old + momentum new, the variance unbiased. Stored: no gradient flows. */
+duet_value duet_nn_batch_norm_train(duet_graph *g, const char *name, duet_value x, double momentum,
+                                    double eps, duet_nn_states states);
+/* A weight divided by its largest singular value: <name>_orig of this shape, states <name>_u [O]
+ * and <name>_v [I]. One power iteration a program: later passes in one graph take its vectors. */
+duet_value duet_nn_spectral_weight(duet_graph *g, const char *name, int rank, const int64_t *dims,
+                                   duet_nn_states states);
 /* labels i32[B] -> [B,D]; <name>.weight [K,D], N(0,1) */
 duet_value duet_nn_embedding(duet_graph *g, const char *name, duet_value labels, int64_t rows,
                              int64_t dim);

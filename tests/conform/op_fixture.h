@@ -85,9 +85,11 @@ static inline uint32_t param_inputs_of(const duet_op *op) {
         const char *name;
         uint32_t mask;
     } rows[] = {
-        {"conv2d", 6},      {"conv2d_dx", 2},  {"linear", 6},    {"linear_dx", 2},
-        {"batch_norm", 30}, {"group_norm", 6}, {"norm_act", 6},  {"norm_act_grad", 6},
-        {"embedding", 1},   {"add_bias", 2},   {"transpose", 1},
+        {"conv2d", 6},           {"conv2d_dx", 2},       {"linear", 6},
+        {"linear_dx", 2},        {"batch_norm", 30},     {"group_norm", 6},
+        {"norm_act", 6},         {"norm_act_grad", 6},   {"embedding", 1},
+        {"add_bias", 2},         {"transpose", 1},       {"layer_norm", 6},
+        {"batch_norm_train", 6}, {"power_iteration", 1}, {"spectral_divide", 1},
     };
     for (int i = 0; i < DUET_COUNT(rows); i++) {
         if (strcmp(rows[i].name, op->info.name) == 0) return rows[i].mask;

@@ -73,6 +73,7 @@ static void graph_gradients(const op_fixture *f, const float *cotangent, guarded
     int64_t wanted = 0;
     for (int k = 0; k < f->op->inputs; k++) {
         if (!f->call.has_in[k] || f->call.in[k].dtype != DUET_F32) continue;
+        if ((f->op->constant_inputs >> k & 1u) != 0) continue;
         source[wanted] = k;
         wrt[wanted++] = in[k];
     }
@@ -171,7 +172,8 @@ static void test_complete(void **state) {
     int count = 0;
     const duet_op *const *ops = duet_op_list(&count);
     for (int i = 0; i < count; i++) {
-        const bool none = ops[i]->inputs == 0 || ops[i]->inference_only ||
+        const bool constant = ops[i]->constant_inputs == (1u << ops[i]->inputs) - 1u;
+        const bool none = constant || ops[i]->inference_only ||
                           strncmp(ops[i]->info.name, "timestep_", 9) == 0 ||
                           strcmp(ops[i]->info.name, "cast") == 0;
         if (!ops[i]->grad_only && !none && ops[i]->grad == NULL)

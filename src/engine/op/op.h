@@ -82,6 +82,10 @@ struct duet_op {
     bool grad_only; /* serves gradients, has none itself */
     /* of networks that are run and not trained: has no gradient, and duet_grad says so */
     bool inference_only;
+    /* a row of output 0 depends on other rows of the batch: losses, statistics of a batch */
+    bool joins_rows;
+    /* bit k: input k is a constant to the gradient by definition, and none flows to it */
+    uint32_t constant_inputs;
     bool random;       /* depends on (seed, step) */
     bool alias;        /* output 0 is input 0's memory with another shape */
     uint32_t in_place; /* bit k: output 0 may overwrite input k when that dies here (same size) */

@@ -36,6 +36,10 @@ duet_value duet_embedding(duet_graph *g, duet_value table, duet_value labels) {
     return duet_op_apply(g, &duet_op_embedding, NULL, table, labels, DUET_NONE);
 }
 
+duet_value duet_gather_rows(duet_graph *g, duet_value table, duet_value index) {
+    return duet_embedding(g, table, index);
+}
+
 /* More labels than rows: those outside are among the tested. */
 static const duet_op_case cases[] = {
     {.in = {DUET_SHAPE_OF(1, 3), DUET_SHAPE_OF(1)}, .labels = 1},

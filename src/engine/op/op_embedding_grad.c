@@ -37,6 +37,10 @@ duet_value duet_embedding_grad(duet_graph *g, duet_value labels, duet_value dy, 
     return duet_op_apply(g, &duet_op_embedding_grad, &attr, labels, dy, DUET_NONE);
 }
 
+duet_value duet_scatter_rows(duet_graph *g, duet_value index, duet_value dy, int64_t rows) {
+    return duet_embedding_grad(g, index, dy, rows);
+}
+
 static const duet_param params[] = {
     DUET_INT(duet_embedding_grad_attr, rows, "1", 1, 1 << 30, "rows of the table"),
 };

@@ -69,6 +69,7 @@ const duet_op duet_op_mse_loss = {
     .inputs = 2,
     .required = 2,
     .outputs = 2,
+    .joins_rows = true,
     .shape = check_shape,
     .reference = reference,
     .grad = gradient,

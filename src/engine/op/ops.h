@@ -131,6 +131,53 @@ duet_value duet_dropout(duet_graph *g, duet_value x, duet_value sample_id, doubl
  * back through pointers. */
 void duet_mse_loss(duet_graph *g, duet_value pred, duet_value target, duet_value *loss,
                    duet_value *per_sample);
+duet_value duet_softmax(duet_graph *g, duet_value x);     /* along the last axis */
+duet_value duet_log_softmax(duet_graph *g, duet_value x); /* along the last axis */
+typedef struct duet_cross_entropy_attr {
+    double smoothing; /* share of the targets that is spread over all classes */
+} duet_cross_entropy_attr;
+/* logits[B,K], labels i32[B] -> out 0: loss[1] = mean over the rows whose label is not negative;
+ * out 1: per_sample[B], 0 in the others. Both values come back through pointers. */
+void duet_cross_entropy(duet_graph *g, duet_value logits, duet_value labels, double smoothing,
+                        duet_value *loss, duet_value *per_sample);
+/* logits[B,K], targets[B,K] -> the same, mean over all rows */
+void duet_soft_cross_entropy(duet_graph *g, duet_value logits, duet_value targets, double smoothing,
+                             duet_value *loss, duet_value *per_sample);
+typedef struct duet_layer_norm_attr {
+    int64_t axes;
+    double eps;
+} duet_layer_norm_attr;
+/* over the last `axes` axes of x, at most all but the first; gamma and beta of their shape, or
+ * DUET_NONE; outputs y, mean, rstd (y returned) */
+duet_value duet_layer_norm(duet_graph *g, duet_value x, duet_value gamma, duet_value beta,
+                           int64_t axes, double eps);
+typedef struct duet_batch_norm_train_attr {
+    double eps;
+} duet_batch_norm_train_attr;
+/* x[…,C], gamma[C], beta[C]; statistics of the batch: mean[C] and the unbiased var[C] come back
+ * through pointers (NULL = not wanted), for running averages */
+duet_value duet_batch_norm_train(duet_graph *g, duet_value x, duet_value gamma, duet_value beta,
+                                 double eps, duet_value *mean, duet_value *var);
+typedef struct duet_matmul_attr {
+    bool transpose_a, transpose_b;
+} duet_matmul_attr;
+/* a[B,M,K] (transposed: [B,K,M]), b[B,K,N] ([B,N,K]) -> [B,M,N]; or all without B */
+duet_value duet_matmul(duet_graph *g, duet_value a, duet_value b, bool transpose_a,
+                       bool transpose_b);
+duet_value duet_swap_axes(duet_graph *g, duet_value x); /* [A,M,N,D] -> [A,N,M,D] */
+/* q[B,T,C], k[B,S,C], v[B,S,D] -> [B,T,D]; softmax(q k^T / sqrt(C/heads)) v in each head; plain
+ * ops */
+duet_value duet_cross_attention(duet_graph *g, duet_value q, duet_value k, duet_value v,
+                                int64_t heads);
+/* table[M,D], index i32[B] -> [B,D]; its gradient is scatter_rows (ops_grad.h). The op is
+ * embedding. */
+duet_value duet_gather_rows(duet_graph *g, duet_value table, duet_value index);
+/* w[O,…], u[O] -> next[O], v[I] (I: product of w's other axes): v = w^T u / |.|, next = w v / |.|;
+ * no gradient */
+void duet_power_iteration(duet_graph *g, duet_value w, duet_value u, duet_value *next,
+                          duet_value *v);
+/* w / (u^T w v), u[O] and v[I] constant to the gradient: spectral normalisation */
+duet_value duet_spectral_divide(duet_graph *g, duet_value w, duet_value u, duet_value v);
 duet_value duet_gelu(duet_graph *g, duet_value x); /* x Phi(x) */
 duet_value duet_relu(duet_graph *g, duet_value x); /* max(x, 0) */
 typedef struct duet_fill_attr {

@@ -54,6 +54,24 @@ typedef struct duet_embedding_grad_attr {
 duet_value duet_embedding_grad(duet_graph *g, duet_value labels, duet_value dy, int64_t rows);
 /* pred[B,…], target[B,…], dloss[1] -> dpred = dloss * 2 (pred - target) / count */
 duet_value duet_mse_loss_grad(duet_graph *g, duet_value pred, duet_value target, duet_value dloss);
+duet_value duet_softmax_grad(duet_graph *g, duet_value y, duet_value dy);     /* y: its result */
+duet_value duet_log_softmax_grad(duet_graph *g, duet_value y, duet_value dy); /* y: its result */
+/* logits[B,K], labels i32[B], dloss[1] -> dlogits[B,K] */
+duet_value duet_cross_entropy_grad(duet_graph *g, duet_value logits, duet_value labels,
+                                   duet_value dloss, double smoothing);
+/* logits[B,K], targets[B,K], dloss[1] -> out: dlogits[B,K], dtargets[B,K] */
+void duet_soft_cross_entropy_grad(duet_graph *g, duet_value logits, duet_value targets,
+                                  duet_value dloss, double smoothing, duet_value out[2]);
+/* in: x, mean, rstd, dy, gamma or DUET_NONE; out: dx, dgamma, dbeta; attributes:
+ * duet_layer_norm_attr */
+void duet_layer_norm_grad(duet_graph *g, const duet_value in[5], int64_t axes, duet_value out[3]);
+/* in: x, gamma, mean, rstd, dy; out: dx, dgamma, dbeta; no attributes */
+void duet_batch_norm_train_grad(duet_graph *g, const duet_value in[5], duet_value out[3]);
+/* in: y, u, v, sigma[1], dy -> dw */
+duet_value duet_spectral_divide_grad(duet_graph *g, const duet_value in[5]);
+/* index i32[B], dy[B,D] -> [rows,D], rows of one index added up in order; the op is
+ * embedding_grad */
+duet_value duet_scatter_rows(duet_graph *g, duet_value index, duet_value dy, int64_t rows);
 duet_value duet_relu_grad(duet_graph *g, duet_value x, duet_value dy); /* same shapes */
 
 #endif
