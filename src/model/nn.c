@@ -5,8 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "engine/op/ops_grad.h"
-
 static duet_init init_of(int64_t fan_in, bool zero) {
     const double bound = 1.0 / sqrt((double)(fan_in > 0 ? fan_in : 1));
     return (duet_init){
@@ -40,15 +38,13 @@ duet_value duet_nn_conv2d_plain(duet_graph *g, const char *name, duet_value x, i
 
 duet_value duet_nn_conv_transpose2d(duet_graph *g, const char *name, duet_value x, int64_t out,
                                     int64_t kernel, int64_t stride, int64_t pad) {
-    const int64_t in = duet_dim(g, x, -1),
-                  height = (duet_dim(g, x, 1) - 1) * stride - 2 * pad + kernel;
-    const int64_t width = (duet_dim(g, x, 2) - 1) * stride - 2 * pad + kernel;
+    const int64_t in = duet_dim(g, x, -1);
     const duet_init init = init_of(out * kernel * kernel, false);
     const size_t mark = duet_scope_push(g, "%s", name);
     const duet_value w =
         duet_parameter(g, "weight", DUET_WEIGHT, init, 4, (int64_t[]){in, out, kernel, kernel});
     const duet_value b = duet_parameter(g, "bias", DUET_WEIGHT, init, 1, (int64_t[]){out});
-    const duet_value y = duet_add_bias(g, duet_conv2d_dx(g, x, w, stride, pad, height, width), b);
+    const duet_value y = duet_conv_transpose2d(g, x, w, b, stride, pad);
     duet_scope_pop(g, mark);
     return y;
 }

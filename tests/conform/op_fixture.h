@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * tests/conform/op_fixture.h: a tested use of an op with its inputs and what the reference makes of
- * them, and buffers with guard bytes. Values: U(-1,1); i32 inputs 0..labels-1 with -1 as each
- * fourth (labels out of range are legal input). Storage: all f32, or activations, weights, or both
- * as bf16. What is expected is always the f32 result of the stored inputs. With bf16 activations a
- * kernel may keep packed weights as bf16: weights are then numbers that bf16 has (8 bits). */
+ * them, and buffers with guard bytes. Values: U(-1,1) or the case's range; i32 inputs 0..labels-1
+ * with -1 as each fourth (labels out of range are legal input). Storage: all f32, or activations,
+ * weights, or both as bf16. What is expected is always the f32 result of the stored inputs. With
+ * bf16 activations a kernel may keep packed weights as bf16: weights are then numbers that bf16 has
+ * (8 bits). */
 #ifndef DUET_TESTS_OP_FIXTURE_H
 #define DUET_TESTS_OP_FIXTURE_H
 
@@ -41,7 +42,7 @@ typedef struct op_fixture {
     union {
         duet_fill_attr widest; /* the largest of all attribute structs */
         double align;
-        unsigned char bytes[1024];
+        unsigned char bytes[2048];
     } attr;
     /* bit 0: activations are bf16; bit 1: weights are; bit 2: all are numbers that bf16 has */
     unsigned stored;
@@ -97,10 +98,21 @@ static inline uint32_t param_inputs_of(const duet_op *op) {
     return 0;
 }
 
+/* Inputs that all rows of a batch share: those, and vectors beside a batch. */
+static inline uint32_t shared_inputs_of(const op_fixture *f) {
+    uint32_t mask = param_inputs_of(f->op);
+    for (int k = 1; k < f->op->inputs && f->use->in[0].rank > 1; k++) {
+        if (f->use->in[k].rank == 1 && (f->op->i32_inputs >> k & 1u) == 0) mask |= 1u << k;
+    }
+    return mask;
+}
+
 static inline void fill_input(const op_fixture *f, int k, uint64_t draw, void *data) {
     const duet_rng rng = duet_rng_make(20, f->op->info.name, draw * 16 + (uint64_t)k);
     /* Time steps go up to 1000; every other input is of order one. */
     const double scale = strcmp(f->op->info.name, "timestep_embedding") == 0 ? 1000.0 : 1.0;
+    const bool within = k == 0 && f->use->low != f->use->high;
+    const double low = within ? f->use->low : -1.0, high = within ? f->use->high : 1.0;
     const int64_t count = arg_count(&f->call.in[k]);
     for (int64_t i = 0; i < count; i++) {
         if (f->call.in[k].dtype == DUET_I32) {
@@ -108,7 +120,8 @@ static inline void fill_input(const op_fixture *f, int k, uint64_t draw, void *d
                 i % 4 == 3 ? -1
                            : (int32_t)duet_rng_below(rng, (uint64_t)i, (uint64_t)f->use->labels);
         } else {
-            float value = (float)(scale * (2.0 * duet_rng_uniform(rng, (uint64_t)i) - 1.0));
+            const double part = duet_rng_uniform(rng, (uint64_t)i);
+            float value = (float)(scale * ((high - low) * part + low));
             const duet_dtype dtype = f->call.in[k].dtype;
             if ((f->stored & DUET_ROUNDED) != 0 ||
                 (f->stored != 0 && (f->op->weight_inputs >> k & 1u) != 0))

@@ -61,11 +61,12 @@ typedef struct duet_run {
 } duet_run;
 
 /* A tested use: attributes as a spec string, input shapes (rank -1 = absent). Inputs are drawn from
- * U(-1,1); i32 inputs from 0..labels-1. */
+ * U(-1,1), input 0 from U(low,high) where these are not both 0; i32 inputs from 0..labels-1. */
 typedef struct duet_op_case {
     const char *attr; /* "stride=2,pad=1" */
     duet_shape in[DUET_MAX_INPUTS];
     int labels;
+    double low, high;
 } duet_op_case;
 
 struct duet_op {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * engine/op/op_add.c: y = a + b, same shapes (residual connections). The gradient is the same value
  * for both. */
-#include "engine/op/op_list.h"
+#include "engine/op/broadcast.h"
 
 static duet_status check_shape(duet_call *call) {
     static const char *const names[] = {"a", "b"};
@@ -24,8 +24,20 @@ static void gradient(duet_graph *g, const void *attr, const duet_value *in, cons
     din[1] = dout[0];
 }
 
+/* A smaller b is for the op that repeats it so. */
 duet_value duet_add(duet_graph *g, duet_value a, duet_value b) {
-    return duet_op_apply(g, &duet_op_add, NULL, a, b, DUET_NONE);
+    const duet_shape *as = &duet_value_arg(g, a)->shape;
+    switch (duet_spread_of(as, &duet_value_arg(g, b)->shape)) {
+    case DUET_SPREAD_ROWS:
+        return duet_add_bias(g, a, b);
+    case DUET_SPREAD_MIDDLE:
+        return duet_add_channels(g, a, b);
+    case DUET_SPREAD_ALL:
+        return duet_op_reshaped(g, duet_add_bias(g, duet_reshape(g, a, 2, (int64_t[]){-1, 1}), b),
+                                a);
+    default:
+        return duet_op_apply(g, &duet_op_add, NULL, a, b, DUET_NONE);
+    }
 }
 
 static const duet_op_case cases[] = {

@@ -83,6 +83,14 @@ duet_value duet_conv2d_dx(duet_graph *g, duet_value dy, duet_value w, int64_t st
     return duet_op_apply(g, &duet_op_conv2d_dx, &attr, dy, w, DUET_NONE);
 }
 
+duet_value duet_conv_transpose2d(duet_graph *g, duet_value x, duet_value w, duet_value bias,
+                                 int64_t stride, int64_t pad) {
+    const int64_t more = duet_dim(g, w, 2) - 2 * pad - stride;
+    const duet_value y = duet_conv2d_dx(g, x, w, stride, pad, duet_dim(g, x, 1) * stride + more,
+                                        duet_dim(g, x, 2) * stride + more);
+    return bias == DUET_NONE ? y : duet_add_bias(g, y, bias);
+}
+
 static const duet_param params[] = {
     DUET_INT(duet_conv2d_attr, stride, "1", 1, 1024, "step of the window in pixels"),
     DUET_INT(duet_conv2d_attr, pad, "0", 0, 1024, "zeros on each side"),

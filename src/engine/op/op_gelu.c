@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * engine/op/op_gelu.c: y = x Phi(x) = x/2 erfc(-x / sqrt(2)), GELU with the normal distribution
- * itself (Hendrycks, Gimpel 2016). */
+ * itself (Hendrycks, Gimpel 2016). Its gradient is a row of elementwise_grad. */
 #include <math.h>
 
 #include "engine/op/op_list.h"
@@ -17,6 +17,13 @@ static void reference(const duet_run *run) {
     float *y = run->out[0];
     for (int64_t e = 0; e < count; e++)
         y[e] = (float)(0.5 * (double)x[e] * erfc(-(double)x[e] * sqrt(0.5)));
+}
+
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
+    static const duet_elementwise_attr row = {.function = "gelu"};
+    (void)attr, (void)out;
+    if (dout[0] != DUET_NONE) din[0] = duet_elementwise_grad(g, in[0], dout[0], &row);
 }
 
 static double count_flops(const duet_call *call) {
@@ -42,9 +49,9 @@ const duet_op duet_op_gelu = {.info = {.name = "gelu",
                               .in_place = 1u << 0,
                               .bf16_inputs = 1u << 0,
                               .bf16_outputs = 1u << 0,
-                              .inference_only = true,
                               .shape = check_shape,
                               .reference = reference,
+                              .grad = gradient,
                               .flops = count_flops,
                               .cases = cases,
                               .case_count = DUET_COUNT(cases)};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * engine/op/op_window_pool.c: y[b,i,j,c] = max, or mean, of x over rows i s - p .. i s - p + k - 1
  * and columns likewise, as far as they are in the image: PyTorch's max_pool2d, whose padding is
- * minus infinity, and its avg_pool2d with count_include_pad=False. */
+ * minus infinity, and its avg_pool2d with count_include_pad=False. The gradient is
+ * window_pool_grad. */
 #include <math.h>
 
 #include "engine/op/op_list.h"
@@ -44,6 +45,16 @@ static void reference(const duet_run *run) {
         }
         y[e] = a->mean ? (float)(sum / (double)count) : most;
     }
+}
+
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
+    duet_window_pool_attr a = *(const duet_window_pool_attr *)attr;
+    (void)out;
+    if (dout[0] == DUET_NONE) return;
+    a.height = duet_dim(g, in[0], 1);
+    a.width = duet_dim(g, in[0], 2);
+    din[0] = duet_window_pool_grad(g, dout[0], a.mean ? DUET_NONE : in[0], &a);
 }
 
 static double count_flops(const duet_call *call) {
@@ -89,9 +100,9 @@ const duet_op duet_op_window_pool = {
     .outputs = 1,
     .bf16_inputs = 1u << 0,
     .bf16_outputs = 1u << 0,
-    .inference_only = true,
     .shape = check_shape,
     .reference = reference,
+    .grad = gradient,
     .flops = count_flops,
     .cases = cases,
     .case_count = DUET_COUNT(cases)};

@@ -48,8 +48,9 @@ duet_value duet_batch_norm(duet_graph *g, duet_value x, const duet_value statist
                            duet_value residual, double eps, bool relu);
 /* x * (1 + scale) + shift; x[B,…,C], scale_shift[B,2C], scale first */
 duet_value duet_modulate(duet_graph *g, duet_value x, duet_value scale_shift);
-duet_value duet_silu(duet_graph *g, duet_value x);                       /* x / (1 + exp(-x)) */
-duet_value duet_add(duet_graph *g, duet_value a, duet_value b);          /* same shape */
+duet_value duet_silu(duet_graph *g, duet_value x); /* x / (1 + exp(-x)) */
+/* b has the shape of a; beside a[B,…,C] also [C] (add_bias), [B,C] (add_channels), or [1] */
+duet_value duet_add(duet_graph *g, duet_value a, duet_value b);
 duet_value duet_add_bias(duet_graph *g, duet_value x, duet_value bias);  /* x[…,C] + bias[C] */
 duet_value duet_add_channels(duet_graph *g, duet_value x, duet_value v); /* x[B,…,C] + v[B,C] */
 duet_value duet_sum_channels(duet_graph *g,
@@ -83,6 +84,7 @@ duet_value duet_avg_pool(duet_graph *g, duet_value x,
 typedef struct duet_window_pool_attr {
     int64_t kernel, stride, pad;
     bool mean;
+    int64_t height, width; /* of the grad op only: the input's size */
 } duet_window_pool_attr;
 duet_value duet_max_pool(duet_graph *g, duet_value x, int64_t kernel, int64_t stride,
                          int64_t pad); /* pads with minus infinity */
@@ -180,6 +182,31 @@ void duet_power_iteration(duet_graph *g, duet_value w, duet_value u, duet_value 
 duet_value duet_spectral_divide(duet_graph *g, duet_value w, duet_value u, duet_value v);
 duet_value duet_gelu(duet_graph *g, duet_value x); /* x Phi(x) */
 duet_value duet_relu(duet_graph *g, duet_value x); /* max(x, 0) */
+typedef struct duet_elementwise_attr {
+    char function[16];
+    double slope;     /* of leaky_relu */
+    double low, high; /* of clamp */
+} duet_elementwise_attr;
+/* A function by its name in elementwise.def; relu, silu and gelu become the ops of that name. */
+duet_value duet_elementwise(duet_graph *g, duet_value x, const char *function);
+duet_value duet_leaky_relu(duet_graph *g, duet_value x, double slope);
+duet_value duet_clamp(duet_graph *g, duet_value x, double low, double high);
+/* x b and x - b; b has the shape of x, or is [C] or [B,C] beside x[B,…,C], or [1]; as duet_add */
+duet_value duet_mul(duet_graph *g, duet_value x, duet_value b);
+duet_value duet_sub(duet_graph *g, duet_value x, duet_value b);
+typedef struct duet_reduce_attr {
+    char how[8]; /* sum, mean, max */
+    duet_int_list axes;
+    duet_int_list dims; /* of the grad op only: the shape of x */
+} duet_reduce_attr;
+/* Over these axes, which vanish; [1] where none is left. Negative axes count from the end; no axes
+ * = all. */
+duet_value duet_reduce(duet_graph *g, duet_value x, const char *how, int count,
+                       const int64_t *axes);
+/* x[B,H,W,I], w[I,O,k,k], bias[O] or DUET_NONE -> [B,(H-1)s-2p+k,…,O], as PyTorch's
+ * ConvTranspose2d: conv2d_dx and add_bias */
+duet_value duet_conv_transpose2d(duet_graph *g, duet_value x, duet_value w, duet_value bias,
+                                 int64_t stride, int64_t pad);
 typedef struct duet_fill_attr {
     double value;
     int64_t rank;

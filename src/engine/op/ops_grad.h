@@ -73,5 +73,15 @@ duet_value duet_spectral_divide_grad(duet_graph *g, const duet_value in[5]);
  * embedding_grad */
 duet_value duet_scatter_rows(duet_graph *g, duet_value index, duet_value dy, int64_t rows);
 duet_value duet_relu_grad(duet_graph *g, duet_value x, duet_value dy); /* same shapes */
+/* dy f'(x), same shapes */
+duet_value duet_elementwise_grad(duet_graph *g, duet_value x, duet_value dy,
+                                 const duet_elementwise_attr *attr);
+/* dy as reduce gives it, x of max only -> dx[dims]; attributes: all of duet_reduce_attr */
+duet_value duet_reduce_grad(duet_graph *g, duet_value dy, duet_value x,
+                            const duet_reduce_attr *attr);
+/* dy[B,Ho,Wo,C], x[B,H,W,C] of max only -> dx[B,height,width,C]; attributes: all of
+ * duet_window_pool_attr */
+duet_value duet_window_pool_grad(duet_graph *g, duet_value dy, duet_value x,
+                                 const duet_window_pool_attr *attr);
 
 #endif

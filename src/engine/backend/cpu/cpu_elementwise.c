@@ -1,70 +1,27 @@
 /* SPDX-License-Identifier: MIT
- * cpu/cpu_elementwise.c: element by element: silu, relu and their gradients, add, scale, fill.
- * Bound by memory: blocks of 16 Ki elements in parallel, small tensors by one thread. */
-#include "engine/backend/backend.h"
-#include "engine/backend/cpu/vector.h"
+ * cpu/cpu_elementwise.c: element by element: silu, relu and their gradients, add, scale, fill. */
+#include "engine/backend/cpu/map.h"
 #include "engine/op/ops.h"
 
-#define BLOCK 16384
-
-static int64_t count_of(const duet_run *run) {
-    return duet_shape_count(&run->call->out[0].shape);
-}
-
-/* One block: y = f(a, b) by vectors; b may be NULL. */
-typedef duet_vec (*binary)(duet_vec a, duet_vec b, float parameter);
-typedef void (*block_map)(const duet_act *a, const duet_act *b, duet_act *y, int64_t count,
-                          float parameter);
-
-DUET_INLINE void map_block(const duet_act *a, const duet_act *b, duet_act *y, int64_t count,
-                           float parameter, const binary f) {
-    const duet_vec none = {0};
-    int64_t e = 0;
-    for (; e + DUET_LANES <= count; e += DUET_LANES) {
-        act_store(y + e, f(act_load(a + e), b == NULL ? none : act_load(b + e), parameter));
-    }
-    if (e == count) return;
-    const duet_vec right = b == NULL ? none : act_load_part(b + e, count - e);
-    act_store_part(y + e, f(act_load_part(a + e, count - e), right, parameter), count - e);
-}
-
-/* A function per kind of block: through a pointer to f itself the parallel loop would call it for
- * every vector. */
-#define BLOCK_MAP(name, f)                                                             \
-    static void name(const duet_act *a, const duet_act *b, duet_act *y, int64_t count, \
-                     float parameter) {                                                \
-        map_block(a, b, y, count, parameter, f);                                       \
-    }
-
-static void map(const duet_run *run, const duet_act *a, const duet_act *b, float parameter,
-                block_map f) {
-    const int64_t count = count_of(run);
-    duet_act *const y = run->out[0];
-#pragma omp parallel for num_threads(run->threads) schedule(static) if (count > 2 * BLOCK)
-    for (int64_t e = 0; e < count; e += BLOCK) {
-        f(a + e, b == NULL ? NULL : b + e, y + e, count - e < BLOCK ? count - e : BLOCK, parameter);
-    }
-}
-
-DUET_INLINE duet_vec silu(duet_vec x, duet_vec unused, float parameter) {
+DUET_INLINE duet_vec silu(duet_vec x, duet_vec unused, map_values values) {
     (void)unused;
-    (void)parameter;
+    (void)values;
     return vec_silu(x);
 }
 
-DUET_INLINE duet_vec silu_grad(duet_vec x, duet_vec dy, float parameter) {
-    (void)parameter;
+DUET_INLINE duet_vec silu_grad(duet_vec x, duet_vec dy, map_values values) {
+    (void)values;
     return dy * vec_silu_slope(x);
 }
 
-DUET_INLINE duet_vec add(duet_vec a, duet_vec b, float parameter) {
-    (void)parameter;
+DUET_INLINE duet_vec add(duet_vec a, duet_vec b, map_values values) {
+    (void)values;
     return a + b;
 }
 
-DUET_INLINE duet_vec scale(duet_vec x, duet_vec unused, float parameter) {
+DUET_INLINE duet_vec scale(duet_vec x, duet_vec unused, map_values values) {
     (void)unused;
-    return x * parameter;
+    return x * values.first;
 }
 
 BLOCK_MAP(silu_block, silu)
@@ -73,34 +30,34 @@ BLOCK_MAP(add_block, add)
 BLOCK_MAP(scale_block, scale)
 
 static duet_status run_silu(const duet_run *run) {
-    map(run, run->in[0], NULL, 0.0f, silu_block);
+    map(run, run->in[0], NULL, no_values, silu_block);
     return DUET_OK;
 }
 
 static duet_status run_silu_grad(const duet_run *run) {
-    map(run, run->in[0], run->in[1], 0.0f, silu_grad_block);
+    map(run, run->in[0], run->in[1], no_values, silu_grad_block);
     return DUET_OK;
 }
 
 static duet_status run_add(const duet_run *run) {
-    map(run, run->in[0], run->in[1], 0.0f, add_block);
+    map(run, run->in[0], run->in[1], no_values, add_block);
     return DUET_OK;
 }
 
 static duet_status run_scale(const duet_run *run) {
     const duet_scale_attr *const attr = run->call->attr;
-    map(run, run->in[0], NULL, (float)attr->factor, scale_block);
+    map(run, run->in[0], NULL, (map_values){.first = (float)attr->factor}, scale_block);
     return DUET_OK;
 }
 
-DUET_INLINE duet_vec relu(duet_vec x, duet_vec unused, float parameter) {
+DUET_INLINE duet_vec relu(duet_vec x, duet_vec unused, map_values values) {
     (void)unused;
-    (void)parameter;
+    (void)values;
     return vec_max(vec_set(0.0f), x);
 }
 
-DUET_INLINE duet_vec relu_grad(duet_vec x, duet_vec dy, float parameter) {
-    (void)parameter;
+DUET_INLINE duet_vec relu_grad(duet_vec x, duet_vec dy, map_values values) {
+    (void)values;
     const duet_vec none = vec_set(0.0f);
     return vec_select(x > none, dy, none);
 }
@@ -109,12 +66,12 @@ BLOCK_MAP(relu_block, relu)
 BLOCK_MAP(relu_grad_block, relu_grad)
 
 static duet_status run_relu(const duet_run *run) {
-    map(run, run->in[0], NULL, 0.0f, relu_block);
+    map(run, run->in[0], NULL, no_values, relu_block);
     return DUET_OK;
 }
 
 static duet_status run_relu_grad(const duet_run *run) {
-    map(run, run->in[0], run->in[1], 0.0f, relu_grad_block);
+    map(run, run->in[0], run->in[1], no_values, relu_grad_block);
     return DUET_OK;
 }
 

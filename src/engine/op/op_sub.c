@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * engine/op/op_sub.c: y = x - b element by element, b repeated where it is smaller (broadcast.h).
+ * Gradients: dx = dy, db = the sum of -dy over what b was repeated along. */
+#include "engine/op/broadcast.h"
+
+static void reference(const duet_run *run) {
+    const duet_shape *xs = &run->call->in[0].shape;
+    const duet_spread spread = duet_spread_of(xs, &run->call->in[1].shape);
+    const int64_t count = duet_shape_count(xs);
+    const float *x = run->in[0], *b = run->in[1];
+    float *y = run->out[0];
+    for (int64_t e = 0; e < count; e++)
+        y[e] = (float)((double)x[e] - (double)b[duet_spread_at(spread, xs, e)]);
+}
+
+static void gradient(duet_graph *g, const void *attr, const duet_value *in, const duet_value *out,
+                     const duet_value *dout, duet_value *din) {
+    (void)attr, (void)out;
+    if (dout[0] == DUET_NONE) return;
+    din[0] = dout[0];
+    din[1] = duet_scale(g, duet_spread_sum(g, dout[0], in[1]), -1.0);
+}
+
+duet_value duet_sub(duet_graph *g, duet_value x, duet_value b) {
+    return duet_op_apply(g, &duet_op_sub, NULL, x, b, DUET_NONE);
+}
+
+static const duet_op_case cases[] = {
+    {.in = {DUET_SHAPE_OF(1), DUET_SHAPE_OF(1)}},
+    {.in = {DUET_SHAPE_OF(3, 7), DUET_SHAPE_OF(3, 7)}},
+    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(2, 5, 3, 9)}},
+    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(9)}},
+    {.in = {DUET_SHAPE_OF(3, 7), DUET_SHAPE_OF(7)}},
+    {.in = {DUET_SHAPE_OF(3, 5, 16), DUET_SHAPE_OF(3, 16)}},
+    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(2, 9)}},
+    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(1)}},
+    {.in = {DUET_SHAPE_OF(3, 7, 7, 32), DUET_SHAPE_OF(3, 32)}},
+};
+
+const duet_op duet_op_sub = {
+    .info = {.name = "sub", .help = "x - b; b as x, [C], [B,C] or [1]", .params = DUET_TABLE_EMPTY},
+    .inputs = 2,
+    .required = 2,
+    .outputs = 1,
+    .in_place = 1u << 0,
+    .bf16_inputs = 1u << 0 | 1u << 1,
+    .bf16_outputs = 1u << 0,
+    .shape = duet_spread_shape,
+    .reference = reference,
+    .grad = gradient,
+    .cases = cases,
+    .case_count = DUET_COUNT(cases)};
