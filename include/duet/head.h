@@ -30,6 +30,9 @@ typedef struct duet_head_result {
     double strength, val_top1; /* percent; val_top1 NaN without val */
     int iterations;
     bool converged;
+    /* the spec with what was chosen on the validation rows, for training again on all rows; "" =
+     * the strength is all there is */
+    char chosen[DUET_TEXT_SIZE];
 } duet_head_result;
 
 /* spec of the family `head`: "linear:strengths=…". */

@@ -90,7 +90,8 @@ static duet_status train_head(probe *p, duet_head **out, const duet_feature_tabl
     DUET_DO(duet_head_train(p->ctx, &first, p->options->head, &choose, &chosen));
     const duet_head_fit fit = {
         .train = train, .class_count = classes, .strength = chosen.strength, .start = first};
-    DUET_DO(duet_head_train(p->ctx, out, p->options->head, &fit, &final));
+    const char *const spec = chosen.chosen[0] != '\0' ? chosen.chosen : p->options->head;
+    DUET_DO(duet_head_train(p->ctx, out, spec, &fit, &final));
     if (!final.converged)
         duet_log(p->ctx, DUET_LOG_WARNING,
                  "the head of reader '%s' stopped after %d iterations without converging",

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * head/graph_fit.c: training of heads that are networks. A mini-batch is a stretch of a new
+ * permutation of the rows in each epoch; the last one of an epoch is filled up with rows without a
+ * label, which do not count in the loss. */
+#include <math.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "head/graph_head.h"
+#include "head/graph_state.h"
+#include "optim/program.h"
+
+typedef struct fitting {
+    duet_context *ctx;
+    duet_head *head;
+    const duet_graph_fit *how;
+    const duet_head_fit *fit;
+    duet_choice optim;
+    duet_program *program;
+    int64_t *order; /* [rows] */
+    float *best;    /* all tensors, one after the other, of the best epoch */
+    float *logits;  /* [validation rows, K] */
+    int64_t step, steps;
+} fitting;
+
+static duet_slots *slots_of(const fitting *f) {
+    return ((duet_graph_state *)f->head->state)->slots;
+}
+
+static duet_status make_program(fitting *f, duet_head_build build) {
+    duet_status status = DUET_OK;
+    duet_graph *graph = NULL;
+    char spec[128];
+    const int64_t B = f->how->batch;
+    duet_value out[2] = {DUET_NONE, DUET_NONE}; /* loss, per sample */
+    const duet_group group = {.optim = &f->optim, .clip = 1.0};
+    duet_program_spec program = {.outputs = out,
+                                 .output_count = 2,
+                                 .groups = &group,
+                                 .group_count = 1,
+                                 .parts = 1,
+                                 .options = duet_plan_options_of(f->ctx)};
+    duet_format(spec, sizeof spec, "adamw:rate=%.9g,weight_decay=%.9g", f->how->rate,
+                f->how->weight_decay);
+    DUET_DO(duet_choice_parse(&f->optim, &duet_family_optim, spec));
+    DUET_DO(duet_graph_new(&graph));
+    const duet_value x = duet_input(graph, "x", DUET_F32, 2, (int64_t[]){B, f->head->dim}),
+                     y = duet_input(graph, "y", DUET_I32, 1, &B),
+                     id = duet_input(graph, "sample_id", DUET_I32, 1, &B);
+    duet_cross_entropy(graph, build(graph, f->head, x, id), y, f->how->smoothing, &out[0], &out[1]);
+    DUET_DO(duet_graph_status(graph));
+    program.loss = out[0];
+    DUET_DO(duet_program_add_slots(slots_of(f), graph, &program));
+    DUET_DO(duet_slots_alloc(slots_of(f)));
+    duet_slots_init(slots_of(f), f->how->seed, false);
+    DUET_DO(duet_program_new(&f->program, graph, slots_of(f), &program));
+done:
+    duet_graph_free(graph);
+    return status;
+}
+
+static void shuffle(fitting *f, int64_t epoch) {
+    const duet_rng rng = duet_rng_make(f->how->seed, "order", (uint64_t)epoch);
+    const int64_t rows = f->fit->train->rows;
+    for (int64_t i = 0; i < rows; i++) f->order[i] = i;
+    for (int64_t i = rows - 1; i > 0; i--) {
+        const int64_t k = (int64_t)duet_rng_below(rng, (uint64_t)i, (uint64_t)i + 1);
+        const int64_t held = f->order[i];
+        f->order[i] = f->order[k];
+        f->order[k] = held;
+    }
+}
+
+static void fill_batch(const fitting *f, int64_t first) {
+    const duet_feature_table *const table = f->fit->train;
+    duet_session *const session = duet_program_session(f->program);
+    float *const x = duet_session_input(session, "x");
+    int32_t *const y = duet_session_input(session, "y"),
+                   *const id = duet_session_input(session, "sample_id");
+    for (int64_t b = 0; b < f->how->batch; b++) {
+        const bool real = first + b < table->rows;
+        const int64_t row = f->order[real ? first + b : 0], D = table->dim;
+        duet_head_standardise(f->head, table->x + row * D, 1, 1, x + b * D);
+        y[b] = real ? table->labels[row] : -1;
+        if (id != NULL) id[b] = (int32_t)b;
+    }
+}
+
+/* Half a cosine over the whole schedule, behind a warm-up of a twentieth of it. */
+static double factor_of(const fitting *f) {
+    const double total = (double)f->steps, at = (double)f->step, warm = ceil(total / 20.0);
+    if (at < warm) return (at + 1.0) / warm;
+    return 0.5 * (1.0 + cos(3.14159265358979323846 * (at - warm) / (total - warm)));
+}
+
+static duet_status run_epoch(fitting *f, int64_t epoch) {
+    shuffle(f, epoch);
+    for (int64_t first = 0; first < f->fit->train->rows; first += f->how->batch) {
+        fill_batch(f, first);
+        duet_session_seed(duet_program_session(f->program), f->how->seed, (uint64_t)f->step);
+        DUET_TRY(duet_program_run(f->program, 0));
+        const double norm = duet_program_norm(f->program, 0);
+        if (!isfinite(norm))
+            return duet_fail(DUET_NUMERIC, "the training of the head diverged in epoch %lld; lower "
+                                           "its 'rate'",
+                             (long long)epoch + 1);
+        duet_program_update(f->program, 0, norm, factor_of(f), f->step + 1);
+        f->step++;
+    }
+    return DUET_OK;
+}
+
+/* Tensors of the head to `best`, or back. */
+static void copy_best(const fitting *f, bool back) {
+    duet_head_tensor list[DUET_HEAD_TENSORS];
+    float *at = f->best;
+    const int count = duet_graph_head_tensors(f->head, list);
+    for (int i = 0; i < count; i++) {
+        const int64_t size = duet_shape_count(&list[i].shape);
+        memcpy(back ? list[i].data : at, back ? at : list[i].data, (size_t)size * sizeof *at);
+        at += size;
+    }
+    if (back) duet_graph_head_ready(f->head);
+}
+
+static duet_status prepare(fitting *f) {
+    duet_head_tensor list[DUET_HEAD_TENSORS];
+    const duet_feature_table *const val = f->fit->val;
+    const int64_t rows = f->fit->train->rows, batches = (rows + f->how->batch - 1) / f->how->batch;
+    int64_t size = 0;
+    const int count = duet_graph_head_tensors(f->head, list);
+    for (int i = 0; i < count; i++) size += duet_shape_count(&list[i].shape);
+    f->steps = batches * f->how->epochs;
+    DUET_TRY(duet_alloc(&f->order, rows, sizeof *f->order));
+    DUET_TRY(duet_alloc(&f->best, size, sizeof *f->best));
+    return duet_alloc(&f->logits, val != NULL ? val->rows * f->head->classes : 1,
+                      sizeof *f->logits);
+}
+
+duet_status duet_graph_head_fit(duet_context *ctx, duet_head *head, duet_head_build build,
+                                const duet_graph_fit *how, const duet_head_fit *fit,
+                                duet_head_result *result, int64_t *best) {
+    duet_status status = DUET_OK;
+    fitting f = {.ctx = ctx, .head = head, .how = how, .fit = fit};
+    const int64_t last = how->stop > 0 && how->stop < how->epochs ? how->stop : how->epochs;
+    *result = (duet_head_result){.val_top1 = NAN, .converged = true};
+    *best = last;
+    DUET_DO(make_program(&f, build));
+    DUET_DO(prepare(&f));
+    for (int64_t epoch = 0; epoch < last; epoch++) {
+        DUET_DO(duet_check_cancelled(ctx));
+        DUET_DO(run_epoch(&f, epoch));
+        duet_progress_report(ctx, "training the head", "epochs", (double)(epoch + 1), (double)last,
+                             "");
+        if (fit->val == NULL) continue;
+        const double top1 = duet_head_top1(head, fit->val, f.logits);
+        if (epoch > 0 && !(top1 > result->val_top1)) continue;
+        result->val_top1 = top1;
+        *best = epoch + 1;
+        copy_best(&f, false);
+    }
+    if (fit->val != NULL) copy_best(&f, true);
+    result->iterations = (int)last;
+done:
+    duet_program_free(f.program);
+    duet_release(f.order);
+    duet_release(f.best);
+    duet_release(f.logits);
+    return status;
+}
