@@ -80,6 +80,7 @@ typedef struct duet_probe_row {
     int tap, pool;
     int64_t dim;
     double strength, top1, val_top1;
+    char chosen[DUET_TEXT_SIZE]; /* the head's spec with what validation chose; "" = the strength */
 } duet_probe_row;
 
 typedef struct duet_probe_result {

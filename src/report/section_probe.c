@@ -69,7 +69,9 @@ static void write_reader(probe *p, duet_str *out, const json_t *row, double base
                     "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td "
                     "class=\"n\">%s</td><td class=\"n\">%s</td></tr>",
                     duet_quantity_count(arena, duet_report_number(row, "dim")),
-                    duet_quantity_plain(arena, duet_report_number(row, "strength")),
+                    duet_quantity_plain(arena, duet_report_get(row, "chosen") != NULL
+                                                   ? NAN
+                                                   : duet_report_number(row, "strength")),
                     duet_quantity_fixed(arena, duet_report_number(row, "val_top1"), 2),
                     duet_quantity_fixed(arena, top1, 2),
                     model ? "" : duet_quantity_signed(arena, top1 - base, 2));

@@ -97,6 +97,7 @@ static duet_status train_head(probe *p, duet_head **out, const duet_feature_tabl
                  "the head of reader '%s' stopped after %d iterations without converging",
                  row->reader, final.iterations);
     row->strength = chosen.strength;
+    memcpy(row->chosen, chosen.chosen, sizeof row->chosen);
     row->val_top1 = chosen.val_top1;
     row->dim = train->dim;
 done:

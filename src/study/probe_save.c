@@ -35,11 +35,13 @@ static json_t *rows_json(const duet_probe_result *r) {
     json_t *rows = json_array();
     for (int i = 0; i < r->row_count; i++) {
         const duet_probe_row *row = &r->rows[i];
-        json_array_append_new(rows,
-                              json_pack("{s:s,s:I,s:i,s:i,s:I,s:f,s:f,s:f}", "reader", row->reader,
-                                        "t", (json_int_t)row->t, "tap", row->tap, "pool", row->pool,
-                                        "dim", (json_int_t)row->dim, "strength", row->strength,
-                                        "top1", row->top1, "val_top1", row->val_top1));
+        json_t *const one = json_pack("{s:s,s:I,s:i,s:i,s:I,s:f,s:f,s:f}", "reader", row->reader,
+                                      "t", (json_int_t)row->t, "tap", row->tap, "pool", row->pool,
+                                      "dim", (json_int_t)row->dim, "strength", row->strength,
+                                      "top1", row->top1, "val_top1", row->val_top1);
+        if (row->chosen[0] != '\0') /* then there is no strength */
+            json_object_set_new(one, "chosen", json_string(row->chosen));
+        json_array_append_new(rows, one);
     }
     return rows;
 }
