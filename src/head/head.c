@@ -11,12 +11,6 @@
 #include "head/head.def"
 #undef DUET_HEAD
 
-#define DUET_HEAD(name) &duet_head_##name,
-static const duet_head_kind *const members[] = {
-#include "head/head.def"
-};
-#undef DUET_HEAD
-
 #define DUET_HEAD(name) &duet_head_##name.info,
 static const duet_entry *const entries[] = {
 #include "head/head.def"
@@ -33,8 +27,7 @@ duet_status duet_head_parse(const duet_head_kind **out, void *options, const cha
     DUET_TRY(duet_family_parse(&duet_family_head, &entry, options,
                                options ? DUET_HEAD_OPTIONS_SIZE : 0,
                                spec && *spec ? spec : "linear"));
-    for (int i = 0; i < DUET_COUNT(members); i++)
-        if (entries[i] == entry) *out = members[i];
+    *out = (const duet_head_kind *)(const void *)entry; /* info is its first member */
     return DUET_OK;
 }
 
