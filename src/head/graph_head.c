@@ -3,6 +3,7 @@
  * exact: logits have the same bits whatever the threads, the number of rows and the context. */
 #include "head/graph_head.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -10,6 +11,19 @@
 #include "head/graph_state.h"
 
 enum { BATCH = 64 };
+
+duet_value duet_graph_head_dense(duet_graph *graph, duet_value x, const char *name,
+                                 int64_t outputs) {
+    const size_t mark = duet_scope_push(graph, "%s", name);
+    const int64_t inputs = duet_dim(graph, x, -1);
+    const duet_init init = {.kind = DUET_INIT_UNIFORM,
+                            .scale = inputs > 0 ? 1.0 / sqrt((double)inputs) : 0.0};
+    const duet_value w = duet_parameter(graph, "weight", DUET_WEIGHT, init, 2,
+                                        (int64_t[]){outputs, inputs}),
+                     b = duet_parameter(graph, "bias", DUET_WEIGHT, init, 1, &outputs);
+    duet_scope_pop(graph, mark);
+    return duet_linear(graph, x, w, b);
+}
 
 static duet_status make_forward(duet_context *ctx, duet_head *head, duet_head_build build) {
     duet_status status = DUET_OK;

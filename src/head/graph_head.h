@@ -13,6 +13,11 @@
 typedef duet_value (*duet_head_build)(duet_graph *graph, const duet_head *head, duet_value x,
                                       duet_value sample_id);
 
+/* W x + b with parameters NAME.weight [outputs, inputs] and NAME.bias, uniform within
+ * 1/sqrt(inputs) at first. */
+duet_value duet_graph_head_dense(duet_graph *graph, duet_value x, const char *name,
+                                 int64_t outputs);
+
 typedef struct duet_graph_fit {
     int64_t epochs; /* of the whole schedule */
     int64_t stop;   /* ends after this epoch; 0 = after all, or the best on validation rows */

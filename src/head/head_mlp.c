@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * head/head_mlp.c: a perceptron with one hidden layer on standardised features:
  *   logits = W2 dropout(silu(W1 x + b1)) + b2,  W1 [H,D], W2 [K,H]. */
-#include <math.h>
 #include <string.h>
 
 #include "base/choice.h"
@@ -28,25 +27,12 @@ static const duet_param params[] = {
     DUET_SEED(mlp_options, seed, "0", "seed of first weights, order and dropout"),
 };
 
-static duet_value dense(duet_graph *graph, duet_value x, const char *name, int64_t outputs) {
-    const size_t mark = duet_scope_push(graph, "%s", name);
-    const int64_t inputs = duet_dim(graph, x, -1);
-    const duet_init init = {.kind = DUET_INIT_UNIFORM, .scale = 1.0 / sqrt((double)inputs)};
-    const duet_value w = duet_parameter(graph, "weight", DUET_WEIGHT, init, 2,
-                                        (int64_t[]){outputs, inputs}),
-                     b = duet_parameter(graph, "bias", DUET_WEIGHT, init, 1, &outputs);
-    const duet_value y = duet_linear(graph, x, w, b);
-    duet_scope_pop(graph, mark);
-    return y;
-}
-
 static duet_value build(duet_graph *graph, const duet_head *head, duet_value x,
                         duet_value sample_id) {
     const mlp_options *o = (const mlp_options *)&head->options;
-    x = duet_silu(graph, dense(graph, x, "hidden", o->hidden));
-    if (sample_id != DUET_NONE && o->dropout > 0)
-        x = duet_dropout(graph, x, sample_id, o->dropout);
-    return dense(graph, x, "out", head->classes);
+    x = duet_silu(graph, duet_graph_head_dense(graph, x, "hidden", o->hidden));
+    if (sample_id != DUET_NONE && o->dropout > 0) x = duet_dropout(graph, x, sample_id, o->dropout);
+    return duet_graph_head_dense(graph, x, "out", head->classes);
 }
 
 static duet_status make(duet_context *ctx, duet_head *head) {
