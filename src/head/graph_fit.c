@@ -78,8 +78,8 @@ static void fill_batch(const fitting *f, int64_t first) {
     const duet_feature_table *const table = f->fit->train;
     duet_session *const session = duet_program_session(f->program);
     float *const x = duet_session_input(session, "x");
-    int32_t *const y = duet_session_input(session, "y"),
-                   *const id = duet_session_input(session, "sample_id");
+    int32_t *const y = duet_session_input(session, "y"), *const id = duet_session_input(
+                                                             session, "sample_id");
     for (int64_t b = 0; b < f->how->batch; b++) {
         const bool real = first + b < table->rows;
         const int64_t row = f->order[real ? first + b : 0], D = table->dim;
@@ -104,8 +104,9 @@ static duet_status run_epoch(fitting *f, int64_t epoch) {
         DUET_TRY(duet_program_run(f->program, 0));
         const double norm = duet_program_norm(f->program, 0);
         if (!isfinite(norm))
-            return duet_fail(DUET_NUMERIC, "the training of the head diverged in epoch %lld; lower "
-                                           "its 'rate'",
+            return duet_fail(DUET_NUMERIC,
+                             "the training of the head diverged in epoch %lld; lower "
+                             "its 'rate'",
                              (long long)epoch + 1);
         duet_program_update(f->program, 0, norm, factor_of(f), f->step + 1);
         f->step++;

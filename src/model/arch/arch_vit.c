@@ -72,6 +72,17 @@ static duet_value map_of(duet_graph *g, duet_value x, int64_t first, int64_t sid
     return duet_reshape(g, x, 4, (int64_t[]){B, side, side, C});
 }
 
+/* Tap of the patch tokens behind the first; another map that the hook gives takes their place. */
+static duet_value tap_patches(duet_graph *g, int block, const char *name, duet_value x,
+                              int64_t side) {
+    const int64_t B = duet_dim(g, x, 0), T = duet_dim(g, x, 1), C = duet_dim(g, x, 2);
+    const duet_value map = map_of(g, x, 1, side), given = duet_tap(g, block, name, map);
+    if (given == map) return x;
+    const duet_value first = duet_slice(g, duet_reshape(g, x, 2, (int64_t[]){B, T * C}), 0, C);
+    x = duet_concat(g, first, duet_reshape(g, given, 2, (int64_t[]){B, side * side * C}));
+    return duet_reshape(g, x, 3, (int64_t[]){B, T, C});
+}
+
 static duet_value classifier(duet_graph *g, const vit_config *c, duet_value x, duet_value first) {
     const int64_t B = duet_dim(g, x, 0), side = c->image_size / c->patch;
     duet_value h =
@@ -93,7 +104,7 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
         const size_t mark = duet_scope_push(g, "%s", name);
         x = block(g, c, x);
         duet_scope_pop(g, mark);
-        duet_tap(g, (int)i + 1, name, map_of(g, x, 1, side));
+        x = tap_patches(g, (int)i + 1, name, x, side);
     }
     const duet_value all = c->fc_norm ? x : layer_norm(g, "norm", x);
     const duet_value first = duet_tap(g, (int)c->depth + 1, "cls_token", map_of(g, all, 0, 1));
