@@ -406,6 +406,42 @@ static void labels_out_of_range(void **state) {
     assert_true(isnan(d[2]) && !isnan(d[0]));
 }
 
+/* The sums of rows on a backend: 300 columns, an index out of range, one that is never there. */
+static void scatter_on(const char *backend, float *sums) {
+    static float dy[9 * 300];
+    const duet_plan_options options = {.backend = backend, .threads = 2};
+    duet_graph *g = NULL;
+    duet_slots *slots = NULL;
+    duet_plan *plan = NULL;
+    duet_session *session = NULL;
+    for (int i = 0; i < 9 * 300; i++) dy[i] = (float)sin((double)i) / (float)(1 + i % 7);
+    ok(duet_graph_new(&g));
+    const duet_value index = duet_input(g, "index", DUET_I32, 1, (int64_t[]){9}),
+                     d = duet_input(g, "dy", DUET_F32, 2, (int64_t[]){9, 300});
+    const duet_value y = duet_scatter_rows(g, index, d, 4);
+    ok(duet_slots_new(&slots, g));
+    ok(duet_plan_new(&plan, g, slots, &y, 1, NULL, 0, &options));
+    ok(duet_session_new(&session, plan, slots));
+    ok(duet_session_set(session, "index", (int32_t[]){1, 3, 1, -1, 1, 0, 3, 7, 1}));
+    ok(duet_session_set(session, "dy", dy));
+    ok(duet_session_run(session));
+    ok(duet_session_get(session, 0, -1, sums));
+    duet_session_free(session);
+    duet_plan_free(plan);
+    duet_slots_free(slots);
+    duet_graph_free(g);
+}
+
+static void rows_are_added_in_order(void **state) {
+    static float ref[4 * 300], cpu[4 * 300];
+    (void)state;
+    scatter_on("ref", ref);
+    scatter_on("cpu", cpu);
+    assert_memory_equal(ref, cpu, sizeof ref);
+    for (int c = 0; c < 300; c++) assert_true(ref[2 * 300 + c] == 0);
+    assert_true(ref[300] != 0);
+}
+
 static void wrong_shapes_of_attention(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -436,7 +472,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ops_are_those_of_pytorch),  cmocka_unit_test(batch_norm_trains),
         cmocka_unit_test(spectral_norm_iterates),    cmocka_unit_test(labels_out_of_range),
-        cmocka_unit_test(wrong_shapes_of_attention),
+        cmocka_unit_test(wrong_shapes_of_attention), cmocka_unit_test(rows_are_added_in_order),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }
