@@ -109,6 +109,7 @@ static duet_status run_epoch(fitting *f, int64_t epoch) {
                              "its 'rate'",
                              (long long)epoch + 1);
         duet_program_update(f->program, 0, norm, factor_of(f), f->step + 1);
+        duet_program_commit(f->program);
         f->step++;
     }
     return DUET_OK;

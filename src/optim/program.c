@@ -103,6 +103,11 @@ static duet_status compile(duet_program *program, duet_graph *graph,
                            const duet_program_spec *spec) {
     duet_status status = DUET_OK;
     gradients g = {0};
+    if (graph->assign_count > 0 && spec->parts > 1)
+        DUET_FAIL(DUET_UNSUPPORTED,
+                  "'%s' follows the statistics of a batch, so a batch cannot be computed in %lld "
+                  "parts; leave 'accumulate' at 1",
+                  graph->params[graph->assigns[0].param].name, (long long)spec->parts);
     DUET_DO(duet_pass_run(graph, "fuse", spec->outputs, spec->output_count));
     DUET_DO(differentiate(&g, graph, program->slots, spec));
     if (spec->recompute) DUET_DO(run_pass("recompute", &g, graph, spec));
@@ -110,6 +115,7 @@ static duet_status compile(duet_program *program, duet_graph *graph,
     DUET_DO(duet_plan_new(&program->plan, graph, program->slots, spec->outputs, spec->output_count,
                           g.list, g.count, &spec->options));
     DUET_DO(duet_session_new(&program->session, program->plan, program->slots));
+    duet_session_hold(program->session);
 done:
     free_gradients(&g);
     return status;
@@ -244,6 +250,10 @@ void duet_program_update(duet_program *program, int index, double norm, double f
     };
     g->optim->step(&g->choice.options, &call);
     duet_slots_touch(program->slots, -1);
+}
+
+void duet_program_commit(duet_program *program) {
+    duet_session_commit(program->session);
 }
 
 const char *duet_program_first_bad(const duet_program *program, bool *gradient) {

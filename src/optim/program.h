@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * optim/program.h: a program is a training step, planned once: inputs in, loss and other values
  * out. What it changes are slots: the weights of its groups, and what optimisers keep beside them.
- * A step is one or more runs, whose gradients add up, and an update. */
+ * A step is one or more runs, whose gradients add up, an update of each group, and the commit of
+ * states: a run alone changes no slot, so a step whose loss or norms are not finite can be dropped.
+ */
 #ifndef DUET_OPTIM_PROGRAM_H
 #define DUET_OPTIM_PROGRAM_H
 
@@ -55,6 +57,9 @@ double duet_program_norm(duet_program *program, int group);
  * factor: of the learning-rate rule; step: 1, 2, … Touches the slots. */
 void duet_program_update(duet_program *program, int group, double norm, double factor,
                          int64_t step);
+/* After the updates: states (running statistics, vectors of spectral norms) take their values of
+ * the last run. */
+void duet_program_commit(duet_program *program);
 /* The first tensor of the program that is not finite; NULL = none. *gradient: it is its gradient.
  */
 const char *duet_program_first_bad(const duet_program *program, bool *gradient);

@@ -83,6 +83,7 @@ static void update_weights(duet_trainer *trainer, double norm) {
     const double factor =
         trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total);
     duet_program_update(trainer->program, 0, norm, factor, trainer->steps + 1);
+    duet_program_commit(trainer->program);
     duet_ema_update(trainer->slots, duet_ema_decay(trainer->options.ema, trainer->steps),
                     trainer->setup.threads);
     duet_trainer_touch(trainer);

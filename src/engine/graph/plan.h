@@ -78,6 +78,9 @@ bool duet_session_has_input(const duet_session *session, const char *input);
 void *duet_session_input(const duet_session *session, const char *input);
 void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step);
 DUET_NODISCARD duet_status duet_session_run(duet_session *session);
+/* From now on runs leave states as they are; commit gives them the values of the last run. */
+void duet_session_hold(duet_session *session);
+void duet_session_commit(duet_session *session);
 /* Copies output `index` (order of duet_plan_new). `rows` < 0: all; else only the first rows of the
  * first axis. */
 DUET_NODISCARD duet_status duet_session_get(const duet_session *session, int64_t index,

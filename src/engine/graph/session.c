@@ -14,6 +14,7 @@ struct duet_session {
     uint8_t *slab, *scratch, *keep;
     float *grads;
     duet_run *runs; /* [steps] */
+    bool holds;     /* states wait for duet_session_commit */
 };
 
 static void *locate(const duet_session *session, duet_place place) {
@@ -145,15 +146,30 @@ static duet_status run_step(duet_session *session, int64_t s) {
     return status;
 }
 
-static void finish(duet_session *session) {
+/* Gradients that have no place of their own, or states. */
+static void copy_values(duet_session *session, bool states) {
     const duet_plan *plan = session->plan;
     for (int64_t i = 0; i < plan->copy_count; i++) {
         const duet_plan_copy *copy = &plan->copies[i];
+        if ((copy->to.kind == DUET_PLACE_PARAM) != states) continue;
         memcpy(locate(session, copy->to), locate(session, copy->from),
                (size_t)copy->count * sizeof(float));
         if (copy->to.kind == DUET_PLACE_PARAM)
             duet_slots_touch(session->slots, session->slots->list[copy->to.offset].part);
     }
+}
+
+static void finish(duet_session *session) {
+    copy_values(session, false);
+    if (!session->holds) copy_values(session, true);
+}
+
+void duet_session_hold(duet_session *session) {
+    session->holds = true;
+}
+
+void duet_session_commit(duet_session *session) {
+    copy_values(session, true);
 }
 
 duet_status duet_session_run(duet_session *session) {

@@ -149,6 +149,16 @@ static void step_is(const lab *l, int program, int64_t step, float want) {
     if (!(fabsf(loss - want) < 1e-5F))
         fail_msg("%s, step %d: %g, not %g", l->name, (int)step, (double)loss, (double)want);
     duet_program_update(p, 0, duet_program_norm(p, 0), 1.0, step + 1);
+    duet_program_commit(p);
+}
+
+static void free_lab(lab *l) {
+    for (int i = 0; i < l->count; i++) {
+        duet_program_free(l->program[i]);
+        duet_graph_free(l->graph[i]);
+    }
+    duet_slots_free(l->slots);
+    duet_store_close(l->store);
 }
 
 /* Every tensor, states too, is where PyTorch has it, and none is where it was. */
@@ -166,12 +176,7 @@ static void end(lab *l) {
             assert_true(was[i] != slot->own[i]);
         }
     }
-    for (int i = 0; i < l->count; i++) {
-        duet_program_free(l->program[i]);
-        duet_graph_free(l->graph[i]);
-    }
-    duet_slots_free(l->slots);
-    duet_store_close(l->store);
+    free_lab(l);
 }
 
 /* Without a bias at its end, since the batch norm behind it would leave that no gradient. */
@@ -200,19 +205,24 @@ static duet_value discriminator(duet_graph *graph, duet_value x, int pass, bool 
     return x;
 }
 
-static void gan(void **state) {
-    (void)state;
-    lab l = {.name = "gan"};
-    float real[STEPS][ROWS][2], noise[STEPS][2][ROWS][NOISE], losses[STEPS][2];
-    duet_graph *graph = add_graph(&l);
+static void make_gan(lab *l) {
+    *l = (lab){.name = "gan"};
+    duet_graph *graph = add_graph(l);
     const duet_value good = discriminator(graph, rows_of(graph, "real", 2), 0, true),
                      made = generator(graph), bad = discriminator(graph, made, 1, true);
-    add_program(&l, duet_add(graph, squares(graph, good, 1.0), squares(graph, bad, 0.0)), 0.03,
+    add_program(l, duet_add(graph, squares(graph, good, 1.0), squares(graph, bad, 0.0)), 0.03,
                 "discriminator", 0.5);
-    graph = add_graph(&l);
-    add_program(&l, squares(graph, discriminator(graph, generator(graph), 0, false), 1.0), 0.01,
+    graph = add_graph(l);
+    add_program(l, squares(graph, discriminator(graph, generator(graph), 0, false), 1.0), 0.01,
                 "generator", 0.0);
-    begin(&l);
+    begin(l);
+}
+
+static void gan(void **state) {
+    (void)state;
+    lab l;
+    float real[STEPS][ROWS][2], noise[STEPS][2][ROWS][NOISE], losses[STEPS][2];
+    make_gan(&l);
     OK(duet_store_read(l.store, "gan/real", DUET_F32, real));
     OK(duet_store_read(l.store, "gan/noise", DUET_F32, noise));
     OK(duet_store_read(l.store, "gan/losses", DUET_F32, losses));
@@ -224,6 +234,44 @@ static void gan(void **state) {
         }
     }
     end(&l);
+}
+
+/* A run alone changes no slot, so a step that is not finite can be dropped; what follows is as if
+ * it had not been. */
+static void what_is_not_finite_changes_nothing(void **state) {
+    (void)state;
+    lab l;
+    float points[ROWS * NOISE] = {0}, was[64][64];
+    make_gan(&l);
+    for (int64_t k = 0; k < l.slots->count; k++) {
+        assert_true(k < 64 && l.slots->list[k].count <= 64);
+        memcpy(was[k], l.slots->list[k].own, (size_t)l.slots->list[k].count * sizeof(float));
+    }
+    points[3] = NAN;
+    give(&l, 0, "real", points);
+    give(&l, 0, "noise", points);
+    OK(duet_program_run(l.program[0], 0));
+    assert_true(!(duet_program_norm(l.program[0], 0) < 1e30));
+    for (int64_t k = 0; k < l.slots->count; k++)
+        assert_memory_equal(was[k], l.slots->list[k].own,
+                            (size_t)l.slots->list[k].count * sizeof(float));
+    duet_program_commit(l.program[0]); /* only this writes states */
+    const int64_t mean = duet_slots_find(l.slots, "discriminator", "1.running_mean");
+    assert_true(mean >= 0 && isnan(l.slots->list[mean].own[0]));
+    free_lab(&l);
+}
+
+/* Statistics of a batch are not those of its parts. */
+static void states_refuse_parts(void **state) {
+    (void)state;
+    lab l;
+    duet_program *program = NULL;
+    make_gan(&l);
+    duet_program_spec spec = spec_of(&l, 0);
+    spec.parts = 2;
+    assert_int_equal(duet_program_new(&program, l.graph[0], l.slots, &spec), DUET_UNSUPPORTED);
+    assert_non_null(strstr(duet_error_message(), "0.weight_u"));
+    free_lab(&l);
 }
 
 /* Runs a training of one program with two inputs. */
@@ -424,8 +472,12 @@ static void what_diverges_is_named(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gan), cmocka_unit_test(vae), cmocka_unit_test(contrastive),
-        cmocka_unit_test(groups_and_accumulation), cmocka_unit_test(what_diverges_is_named)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gan),
+                                       cmocka_unit_test(what_is_not_finite_changes_nothing),
+                                       cmocka_unit_test(states_refuse_parts),
+                                       cmocka_unit_test(vae),
+                                       cmocka_unit_test(contrastive),
+                                       cmocka_unit_test(groups_and_accumulation),
+                                       cmocka_unit_test(what_diverges_is_named)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
