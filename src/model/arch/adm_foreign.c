@@ -170,11 +170,19 @@ static void refine_size(const duet_guess *guess, const structure *s, adm_config 
         c->attention_resolutions.v[i] = c->attention_resolutions.v[i] * c->image_size / was;
 }
 
+static bool divides_levels(const adm_config *c, int64_t channels) {
+    for (int i = 0; i < c->channel_mult.count; i++)
+        if (c->num_channels * c->channel_mult.v[i] % channels != 0) return false;
+    return true;
+}
+
 /* The number of heads is in no tensor: 64 channels each in the authors' models of 64, 256 and 512
- * pixels, in all classifiers and consistency models; 4 heads in the others. */
+ * pixels, in all classifiers and consistency models; 4 heads in the others, and where 64 is no part
+ * of a level's channels. */
 static void assume_heads(const structure *s, adm_config *c) {
     const bool four = c->small_size > 0 ? c->image_size <= 256 : !s->updown || c->image_size == 128;
-    if (!four || c->classifier_pool[0] != '\0' || c->conv_attention) c->num_head_channels = 64;
+    if ((!four || c->classifier_pool[0] != '\0' || c->conv_attention) && divides_levels(c, 64))
+        c->num_head_channels = 64;
     c->use_new_attention_order =
         c->conv_attention ||
         (s->updown && c->image_size == 64 && c->small_size == 0 && c->classifier_pool[0] == '\0');
