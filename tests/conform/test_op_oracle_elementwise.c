@@ -91,7 +91,7 @@ static const golden goldens[] = {
 /* The tensor as f32; its shape, of rank -1 where the file has none. */
 static duet_shape read_tensor(const char *name, const char *what, int k, float *to) {
     char key[64];
-    char number[8] = "";
+    char number[16] = "";
     if (k >= 0) snprintf(number, sizeof number, "%d", k);
     snprintf(key, sizeof key, "%s/%s%s", name, what, number);
     const duet_store_entry *const entry = duet_store_find(store, key);
@@ -125,7 +125,7 @@ static void check(const golden *test, const char *backend, double *worst) {
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     duet_value x[MOST_INPUTS] = {DUET_NONE, DUET_NONE, DUET_NONE}, outputs[1 + MOST_INPUTS];
-    char name[8];
+    char name[16];
     int inputs = 0;
     OK(duet_graph_new(&graph));
     for (; inputs < MOST_INPUTS; inputs++) {

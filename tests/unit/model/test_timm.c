@@ -63,8 +63,7 @@ static void what_is_wrong_stays_assumed(void **unused) {
         "{\"architecture\": \"x\", \"mean\": [0.5, 0.5], \"std\": [0.5, 0.5, 0.5]}",
         "{\"architecture\": \"x\", \"mean\": [0.5, 0.5, NaN], \"std\": [0.5, 0.5, 0.5]}",
         "{\"architecture\": \"x\", \"mean\": [0.5, 0.5, 0.5], \"std\": [0.5, 0, 0.5]}",
-        "{\"architecture\": \"x\", \"pretrained_cfg\": {}, \"mean\": [0.1, 0.1, 0.1], \"std\": "
-        "[1, 1, 1]}"};
+        "{\"architecture\":\"x\",\"pretrained_cfg\":{},\"mean\":[0.1,0.1,1],\"std\":[1,1,1]}"};
     for (int i = 0; i < DUET_COUNT(configs); i++) {
         duet_model *const model = open_beside("resnet_basic.pt", "pytorch_model.bin", configs[i]);
         const duet_card *const card = duet_model_card(model);
