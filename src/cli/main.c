@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,13 +90,22 @@ static bool wants_json(int argc, char **argv) {
     return false;
 }
 
+/* With room for the options of the command, however large its table is. */
+static duet_status run_with_options(cli_state *cli, int argc, char **argv) {
+    const duet_param_table *const extra = cli->cmd->extra;
+    cli->options = calloc(1, cli->cmd->info.params.options_size + 1);
+    cli->extra = calloc(1, (extra != NULL ? extra->options_size : 0) + 1);
+    const duet_status status = cli->options != NULL && cli->extra != NULL
+                                   ? run_command(cli, argc, argv)
+                                   : cli_fail(DUET_NO_MEMORY, "out of memory");
+    free(cli->extra);
+    free(cli->options);
+    return status;
+}
+
 int main(int argc, char **argv) {
-    static union {
-        long double align;
-        char bytes[16384];
-    } options, extra;
     static const char *args[4096];
-    cli_state cli = {.options = &options, .extra = &extra, .args = args};
+    cli_state cli = {.args = args};
     cli_watch_signals();
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         cli_print_overview();
@@ -107,7 +117,7 @@ int main(int argc, char **argv) {
     }
     cli.cmd = cli_find(argv[1]);
     const duet_status status =
-        cli.cmd != NULL ? run_command(&cli, argc, argv) : unknown_command(argv[1]);
+        cli.cmd != NULL ? run_with_options(&cli, argc, argv) : unknown_command(argv[1]);
     if (status == DUET_OK) return CLI_OK;
     cli.common.json = wants_json(argc, argv); /* parsing may have stopped before it */
     return cli_report_failure(&cli, status);

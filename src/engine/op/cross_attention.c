@@ -51,7 +51,8 @@ static bool fits(duet_graph *g, duet_value q, duet_value k, duet_value v, int64_
 duet_value duet_cross_attention(duet_graph *g, duet_value q, duet_value k, duet_value v,
                                 int64_t heads) {
     if (!fits(g, q, k, v, heads)) return DUET_NONE;
-    const double factor = 1.0 / sqrt((double)(duet_dim(g, q, 2) / heads));
+    const int64_t width = duet_dim(g, q, 2) / heads; /* of a head */
+    const double factor = 1.0 / sqrt((double)width);
     const duet_value scores =
         duet_matmul(g, duet_scale(g, split(g, q, heads), factor), split(g, k, heads), false, true);
     return join(g, duet_matmul(g, duet_softmax(g, scores), split(g, v, heads), false, false),
