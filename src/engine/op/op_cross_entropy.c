@@ -25,7 +25,7 @@ static duet_status check_shape(duet_call *call) {
 /* log(sum over k of exp(z[k])) */
 static double level_of(const float *z, int64_t K) {
     double peak = (double)z[0], total = 0.0;
-    for (int64_t k = 1; k < K; k++) peak = fmax(peak, (double)z[k]);
+    for (int64_t k = 1; k < K; k++) peak = (double)z[k] > peak ? (double)z[k] : peak;
     for (int64_t k = 0; k < K; k++) total += exp((double)z[k] - peak);
     return peak + log(total);
 }

@@ -27,7 +27,7 @@ static void reference(const duet_run *run) {
     for (int64_t b = 0; b < B; b++) {
         const float *z = logits + b * K;
         double peak = (double)z[0], total = 0.0;
-        for (int64_t k = 1; k < K; k++) peak = fmax(peak, (double)z[k]);
+        for (int64_t k = 1; k < K; k++) peak = (double)z[k] > peak ? (double)z[k] : peak;
         for (int64_t k = 0; k < K; k++) total += exp((double)z[k] - peak);
         for (int64_t k = 0; k < K; k++) {
             const double target =

@@ -20,7 +20,9 @@ static void reference(const duet_run *run) {
     for (int64_t r = 0; r < rows; r++) {
         const float *from = x + r * size;
         double peak = (double)from[0], total = 0.0;
-        for (int64_t c = 1; c < size; c++) peak = fmax(peak, (double)from[c]);
+        for (int64_t c = 1; c < size; c++)
+            peak = (double)from[c] > peak ? (double)from[c]
+                                          : peak; /* fmax: GCC 12 fails for aarch64 */
         for (int64_t c = 0; c < size; c++) total += exp((double)from[c] - peak);
         const double level = peak + log(total);
         for (int64_t c = 0; c < size; c++) y[r * size + c] = (float)((double)from[c] - level);

@@ -28,7 +28,8 @@ static void reference(const duet_run *run) {
     for (int64_t b = 0; b < B; b++) {
         const float *z = logits + b * K, *t = targets + b * K;
         double peak = (double)z[0], sum = 0.0, mass = 0.0;
-        for (int64_t k = 1; k < K; k++) peak = fmax(peak, (double)z[k]);
+        for (int64_t k = 1; k < K; k++)
+            peak = (double)z[k] > peak ? (double)z[k] : peak; /* fmax: GCC 12 fails for aarch64 */
         for (int64_t k = 0; k < K; k++) sum += exp((double)z[k] - peak);
         for (int64_t k = 0; k < K; k++) mass += keep * (double)t[k] + even;
         const double level = peak + log(sum);
