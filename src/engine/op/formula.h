@@ -10,6 +10,8 @@
 #ifndef DUET_ENGINE_FORMULA_H
 #define DUET_ENGINE_FORMULA_H
 
+#include <math.h>
+
 #include "base/rng.h"
 #include "engine/op/ops.h"
 
@@ -49,6 +51,17 @@ static inline int64_t duet_qkv_channel(const duet_attention_attr *attr, int64_t 
                                        int64_t head, int part, int64_t c) {
     const int64_t size = channels / attr->heads;
     return attr->legacy ? (head * 3 + part) * size + c : part * channels + head * size + c;
+}
+
+/* Of a row of softmax: *peak = the largest of x[n]; returns the sum of exp(x - *peak), so that
+ * log(sum of exp(x)) = *peak + log(of it). A comparison instead of fmax, whose loop GCC 12 cannot
+ * compile for aarch64 (internal error). */
+static inline double duet_row_total(double *peak, const float *x, int64_t n) {
+    double most = (double)x[0], total = 0.0;
+    for (int64_t i = 1; i < n; i++) most = (double)x[i] > most ? (double)x[i] : most;
+    for (int64_t i = 0; i < n; i++) total += exp((double)x[i] - most);
+    *peak = most;
+    return total;
 }
 
 #endif

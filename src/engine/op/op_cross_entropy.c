@@ -5,8 +5,7 @@
  * A row with a negative label is left out: its per_sample is 0; where all are left out, so is the
  * loss. A label of K or more makes both not a number, so that the step is refused. A gradient flows
  * from `loss` only; per_sample is for curves. */
-#include <math.h>
-
+#include "engine/op/formula.h"
 #include "engine/op/op_list.h"
 
 static duet_status check_shape(duet_call *call) {
@@ -22,14 +21,6 @@ static duet_status check_shape(duet_call *call) {
     return duet_op_out(call, 1, 1, dim);
 }
 
-/* log(sum over k of exp(z[k])) */
-static double level_of(const float *z, int64_t K) {
-    double peak = (double)z[0], total = 0.0;
-    for (int64_t k = 1; k < K; k++) peak = (double)z[k] > peak ? (double)z[k] : peak;
-    for (int64_t k = 0; k < K; k++) total += exp((double)z[k] - peak);
-    return peak + log(total);
-}
-
 static void reference(const duet_run *run) {
     const duet_cross_entropy_attr *attr = run->call->attr;
     const int64_t B = run->call->in[0].shape.dim[0], K = run->call->in[0].shape.dim[1];
@@ -42,8 +33,8 @@ static void reference(const duet_run *run) {
         double value = 0.0;
         if (labels[b] >= 0) {
             const float *z = logits + b * K;
-            const double level = level_of(z, K);
-            double sum = 0.0;
+            double peak = 0.0, sum = 0.0;
+            const double spread = duet_row_total(&peak, z, K), level = peak + log(spread);
             for (int64_t k = 0; k < K; k++) sum += level - (double)z[k];
             value = labels[b] < K ? (1.0 - attr->smoothing) * (level - (double)z[labels[b]]) +
                                         attr->smoothing / (double)K * sum

@@ -2,8 +2,7 @@
  * engine/op/op_cross_entropy_grad.c: dlogits[b,k] = dloss / n (p[k] - t[k]), p =
  * softmax(logits[b]), t[k] = (1 - s) (k = labels[b]) + s / K, n = the rows whose label is not
  * negative; zeros in the others. */
-#include <math.h>
-
+#include "engine/op/formula.h"
 #include "engine/op/op_list.h"
 
 static duet_status check_shape(duet_call *call) {
@@ -26,9 +25,8 @@ static void reference(const duet_run *run) {
     const double factor = (double)dloss[0] / (double)(count > 0 ? count : 1);
     for (int64_t b = 0; b < B; b++) {
         const float *z = logits + b * K;
-        double peak = (double)z[0], total = 0.0;
-        for (int64_t k = 1; k < K; k++) peak = (double)z[k] > peak ? (double)z[k] : peak;
-        for (int64_t k = 0; k < K; k++) total += exp((double)z[k] - peak);
+        double peak = 0.0;
+        const double total = duet_row_total(&peak, z, K);
         for (int64_t k = 0; k < K; k++) {
             const double target =
                 attr->smoothing / (double)K + (k == labels[b] ? 1.0 - attr->smoothing : 0.0);

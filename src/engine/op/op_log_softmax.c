@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * engine/op/op_log_softmax.c: y[r,c] = x[r,c] - m - log(sum over j of exp(x[r,j] - m)), m = the
  * largest of row r: the logarithm of softmax without its underflow. The gradient reads y. */
-#include <math.h>
-
+#include "engine/op/formula.h"
 #include "engine/op/op_list.h"
 
 static duet_status check_shape(duet_call *call) {
@@ -19,11 +18,8 @@ static void reference(const duet_run *run) {
     float *y = run->out[0];      /* […,C]; may be x */
     for (int64_t r = 0; r < rows; r++) {
         const float *from = x + r * size;
-        double peak = (double)from[0], total = 0.0;
-        for (int64_t c = 1; c < size; c++)
-            peak = (double)from[c] > peak ? (double)from[c]
-                                          : peak; /* fmax: GCC 12 fails for aarch64 */
-        for (int64_t c = 0; c < size; c++) total += exp((double)from[c] - peak);
+        double peak = 0.0;
+        const double total = duet_row_total(&peak, from, size);
         const double level = peak + log(total);
         for (int64_t c = 0; c < size; c++) y[r * size + c] = (float)((double)from[c] - level);
     }

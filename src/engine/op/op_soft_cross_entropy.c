@@ -2,8 +2,7 @@
  * engine/op/op_soft_cross_entropy.c: with l = log_softmax(logits[b]) and smoothing s,
  *   per_sample[b] = -sum over k of ((1 - s) targets[b,k] + s / K) l[k],  loss = mean over b.
  * The targets need not sum to one. A gradient flows from `loss` only; per_sample is for curves. */
-#include <math.h>
-
+#include "engine/op/formula.h"
 #include "engine/op/op_list.h"
 
 static duet_status check_shape(duet_call *call) {
@@ -26,11 +25,8 @@ static void reference(const duet_run *run) {
     double total = 0.0;
     for (int64_t b = 0; b < B; b++) {
         const float *z = logits + b * K, *t = targets + b * K;
-        double peak = (double)z[0], sum = 0.0, value = 0.0;
-        for (int64_t k = 1; k < K; k++)
-            peak = (double)z[k] > peak ? (double)z[k] : peak; /* fmax: GCC 12 fails for aarch64 */
-        for (int64_t k = 0; k < K; k++) sum += exp((double)z[k] - peak);
-        const double level = peak + log(sum);
+        double peak = 0.0, value = 0.0;
+        const double sum = duet_row_total(&peak, z, K), level = peak + log(sum);
         for (int64_t k = 0; k < K; k++) {
             value += ((1.0 - attr->smoothing) * (double)t[k] + attr->smoothing / (double)K) *
                      (level - (double)z[k]);

@@ -3,8 +3,7 @@
  * logits[b]:
  *   dlogits[b,k] = dloss / B (exp(l[k]) sum over j of t[j] - t[k]),
  *   dtargets[b,k] = -dloss / B (1 - s) l[k] */
-#include <math.h>
-
+#include "engine/op/formula.h"
 #include "engine/op/op_list.h"
 
 static duet_status check_shape(duet_call *call) {
@@ -27,12 +26,9 @@ static void reference(const duet_run *run) {
                  even = attr->smoothing / (double)K;
     for (int64_t b = 0; b < B; b++) {
         const float *z = logits + b * K, *t = targets + b * K;
-        double peak = (double)z[0], sum = 0.0, mass = 0.0;
-        for (int64_t k = 1; k < K; k++)
-            peak = (double)z[k] > peak ? (double)z[k] : peak; /* fmax: GCC 12 fails for aarch64 */
-        for (int64_t k = 0; k < K; k++) sum += exp((double)z[k] - peak);
+        double peak = 0.0, mass = 0.0;
+        const double sum = duet_row_total(&peak, z, K), level = peak + log(sum);
         for (int64_t k = 0; k < K; k++) mass += keep * (double)t[k] + even;
-        const double level = peak + log(sum);
         for (int64_t k = 0; k < K; k++) {
             const double l = (double)z[k] - level, target = keep * (double)t[k] + even;
             if (dtargets != NULL) dtargets[b * K + k] = (float)(-factor * keep * l);
