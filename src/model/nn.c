@@ -106,18 +106,6 @@ duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, due
     return y;
 }
 
-duet_value duet_nn_layer_norm(duet_graph *g, const char *name, duet_value x, double eps) {
-    const int64_t C = duet_dim(g, x, -1);
-    const size_t mark = duet_scope_push(g, "%s", name);
-    const duet_value gamma =
-        duet_parameter(g, "weight", DUET_WEIGHT, (duet_init){.kind = DUET_INIT_ONE}, 1, &C);
-    const duet_value beta =
-        duet_parameter(g, "bias", DUET_WEIGHT, (duet_init){.kind = DUET_INIT_ZERO}, 1, &C);
-    const duet_value y = duet_layer_norm(g, x, gamma, beta, 1, eps);
-    duet_scope_pop(g, mark);
-    return y;
-}
-
 /* The state becomes (1 - momentum) state + momentum value. */
 static void follow(duet_graph *g, duet_value state, duet_value value, double momentum) {
     duet_assign(g, state,

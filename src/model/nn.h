@@ -29,8 +29,6 @@ duet_value duet_nn_group_norm_eps(duet_graph *g, const char *name, duet_value x,
  * that are not trained here. */
 duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual,
                               double eps, bool relu);
-/* over the last axis: <name>.weight [C], <name>.bias [C] */
-duet_value duet_nn_layer_norm(duet_graph *g, const char *name, duet_value x, double eps);
 /* What a layer with states does in this pass of its network. */
 typedef enum duet_nn_states {
     DUET_NN_UPDATE, /* works by the batch, and its states follow */

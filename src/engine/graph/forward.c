@@ -17,10 +17,3 @@ duet_status duet_forward_passes(duet_context *ctx, duet_graph *graph, const duet
     DUET_TRY(duet_pass_run(graph, "fuse", outputs, count));
     return duet_context_bf16(ctx) ? duet_pass_run(graph, "bf16", outputs, count) : DUET_OK;
 }
-
-duet_status duet_forward_plan(duet_context *ctx, duet_plan **out, duet_graph *graph,
-                              const duet_slots *slots, const duet_value *outputs, int64_t count) {
-    const duet_plan_options options = duet_plan_options_of(ctx);
-    DUET_TRY(duet_forward_passes(ctx, graph, outputs, count));
-    return duet_plan_new(out, graph, slots, outputs, count, NULL, 0, &options);
-}

@@ -37,10 +37,6 @@ duet_plan_options duet_plan_options_of(const duet_context *ctx);
 /* The passes of a forward pass: fuse, and bf16 where the context's precision is that. */
 DUET_NODISCARD duet_status duet_forward_passes(duet_context *ctx, duet_graph *graph,
                                                const duet_value *outputs, int64_t count);
-/* Both, and the plan. */
-DUET_NODISCARD duet_status duet_forward_plan(duet_context *ctx, duet_plan **out, duet_graph *graph,
-                                             const duet_slots *slots, const duet_value *outputs,
-                                             int64_t count);
 
 typedef struct duet_plan_row { /* one node, for `info --plan` and `bench` */
     const char *op, *scope, *kernel, *impl;

@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "model/model.h"
+#include "model/network.h"
 #include "noise/noise.h"
 
 enum { IMAGES = 8, PIXELS = 28 * 28 };
@@ -26,24 +26,17 @@ static void read_values(void *out, size_t bytes, const char *name) {
 
 static void predict(float *eps, duet_model *model, const float *x, const float *t) {
     duet_context *ctx = NULL;
-    duet_graph *graph = NULL;
-    duet_plan *plan = NULL;
-    duet_session *session = NULL;
-    duet_model_inputs in;
-    duet_value out;
+    duet_network *network = NULL;
+    const int64_t count = IMAGES * model->shape.size * model->shape.size;
     OK(duet_context_new(&ctx, NULL));
-    OK(duet_graph_new(&graph));
-    OK(duet_model_build(model, graph, IMAGES, false, &in, &out));
-    OK(duet_forward_plan(ctx, &plan, graph, model->slots, &out, 1));
-    assert_int_equal(duet_plan_fallbacks(plan), 0);
-    OK(duet_session_new(&session, plan, model->slots));
-    OK(duet_session_set(session, "x", x));
-    OK(duet_session_set(session, "net_t", t));
-    OK(duet_session_run(session));
-    OK(duet_session_get(session, 0, -1, eps));
-    duet_session_free(session);
-    duet_plan_free(plan);
-    duet_graph_free(graph);
+    OK(duet_network_open(ctx, &network, model, &(duet_network_spec){.batch = IMAGES}));
+    assert_int_equal(duet_plan_fallbacks(duet_network_plan(network)), 0);
+    memcpy(duet_network_in(network)->x, x, (size_t)(count * model->shape.in_channels) * sizeof *x);
+    memcpy(duet_network_in(network)->net_t, t, IMAGES * sizeof *t);
+    OK(duet_network_run(network));
+    memcpy(eps, duet_network_out(network, 0),
+           (size_t)(count * model->shape.out_channels) * sizeof *eps);
+    duet_network_close(network);
     duet_context_free(ctx);
 }
 
