@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "head/graph_head.h"
 #include "head/graph_state.h"
+#include "optim/lr/lr.h"
 #include "optim/program.h"
 
 typedef struct fitting {
@@ -18,7 +19,8 @@ typedef struct fitting {
     duet_head *head;
     const duet_graph_fit *how;
     const duet_head_fit *fit;
-    duet_choice optim;
+    duet_choice optim, lr;
+    const duet_lr *rule; /* of lr */
     duet_program *program;
     int64_t *order; /* [rows] */
     float *best;    /* all tensors, one after the other, of the best epoch */
@@ -89,13 +91,6 @@ static void fill_batch(const fitting *f, int64_t first) {
     }
 }
 
-/* Half a cosine over the whole schedule, behind a warm-up of a twentieth of it. */
-static double factor_of(const fitting *f) {
-    const double total = (double)f->steps, at = (double)f->step, warm = ceil(total / 20.0);
-    if (at < warm) return (at + 1.0) / warm;
-    return 0.5 * (1.0 + cos(3.14159265358979323846 * (at - warm) / (total - warm)));
-}
-
 static duet_status run_epoch(fitting *f, int64_t epoch) {
     shuffle(f, epoch);
     for (int64_t first = 0; first < f->fit->train->rows; first += f->how->batch) {
@@ -108,7 +103,8 @@ static duet_status run_epoch(fitting *f, int64_t epoch) {
                              "the training of the head diverged in epoch %lld; lower "
                              "its 'rate'",
                              (long long)epoch + 1);
-        duet_program_update(f->program, 0, norm, factor_of(f), f->step + 1);
+        duet_program_update(f->program, 0, norm, f->rule->factor(&f->lr.options, f->step, f->steps),
+                            f->step + 1);
         duet_program_commit(f->program);
         f->step++;
     }
@@ -130,12 +126,16 @@ static void copy_best(const fitting *f, bool back) {
 
 static duet_status prepare(fitting *f) {
     duet_head_tensor list[DUET_HEAD_TENSORS];
+    char rule[64];
     const duet_feature_table *const val = f->fit->val;
     const int64_t rows = f->fit->train->rows, batches = (rows + f->how->batch - 1) / f->how->batch;
     int64_t size = 0;
     const int count = duet_graph_head_tensors(f->head, list);
     for (int i = 0; i < count; i++) size += duet_shape_count(&list[i].shape);
     f->steps = batches * f->how->epochs;
+    duet_format(rule, sizeof rule, "cosine:warmup=%lld,floor=0", (long long)(f->steps + 19) / 20);
+    DUET_TRY(duet_choice_parse(&f->lr, &duet_family_lr, rule));
+    f->rule = (const duet_lr *)(const void *)f->lr.entry; /* info is its first member */
     DUET_TRY(duet_alloc(&f->order, rows, sizeof *f->order));
     DUET_TRY(duet_alloc(&f->best, size, sizeof *f->best));
     return duet_alloc(&f->logits, val != NULL ? val->rows * f->head->classes : 1,

@@ -22,35 +22,27 @@ const duet_family duet_family_head = {.name = "head",
                                       .entries = entries,
                                       .count = DUET_COUNT(entries)};
 
-duet_status duet_head_parse(const duet_head_kind **out, void *options, const char *spec) {
-    const duet_entry *entry = NULL;
-    DUET_TRY(duet_family_parse(&duet_family_head, &entry, options,
-                               options ? DUET_HEAD_OPTIONS_SIZE : 0,
-                               spec && *spec ? spec : "linear"));
-    *out = (const duet_head_kind *)(const void *)entry; /* info is its first member */
-    return DUET_OK;
+duet_status duet_head_parse(duet_choice *out, const char *spec) {
+    return duet_choice_parse(out, &duet_family_head, spec != NULL && *spec ? spec : "linear");
 }
 
-static duet_status begin(duet_head *head, int classes, int64_t dim, const void *options) {
+static duet_status begin(duet_context *ctx, duet_head *head) {
     DUET_TRY(duet_arena_new(&head->arena));
-    head->classes = classes;
-    head->dim = dim;
-    if (options != NULL)
-        memcpy(&head->options, options, sizeof head->options);
-    else
-        duet_params_default(&head->kind->info.params, &head->options);
-    head->mean = duet_arena_alloc(head->arena, dim, sizeof(float));
-    head->scale = duet_arena_alloc(head->arena, dim, sizeof(float));
-    return duet_arena_status(head->arena);
+    head->mean = duet_arena_alloc(head->arena, head->dim, sizeof(float));
+    head->scale = duet_arena_alloc(head->arena, head->dim, sizeof(float));
+    DUET_TRY(duet_arena_status(head->arena));
+    return head->kind->make(ctx, head);
 }
 
-duet_status duet_head_new(duet_context *ctx, duet_head **out, const duet_head_kind *kind,
-                          const void *options, int classes, int64_t dim) {
+duet_status duet_head_new(duet_context *ctx, duet_head **out, const duet_choice *choice,
+                          int classes, int64_t dim) {
     duet_head *head = NULL;
     DUET_TRY(duet_alloc(&head, 1, sizeof *head));
-    head->kind = kind;
-    duet_status status = begin(head, classes, dim, options);
-    if (status == DUET_OK) status = kind->make(ctx, head);
+    head->choice = *choice;
+    head->kind = (const duet_head_kind *)(const void *)choice->entry; /* info is its first member */
+    head->classes = classes;
+    head->dim = dim;
+    const duet_status status = begin(ctx, head);
     if (status != DUET_OK) {
         duet_head_free(head);
         return status;
@@ -151,17 +143,16 @@ duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec
                             const duet_head_fit *fit, duet_head_result *result) {
     duet_status status = DUET_OK;
     duet_head *head = NULL;
-    const duet_head_kind *kind = NULL;
-    union {
-        max_align_t align;
-        uint8_t bytes[DUET_HEAD_OPTIONS_SIZE];
-    } options;
+    duet_choice choice;
     DUET_TRY(check_fit(fit));
-    DUET_TRY(duet_head_parse(&kind, &options, spec));
-    DUET_TRY(duet_head_new(ctx, &head, kind, &options, fit->class_count, fit->train->dim));
+    DUET_TRY(duet_head_parse(&choice, spec));
+    if (fit->start != NULL && fit->start->choice.entry != choice.entry)
+        return duet_fail(DUET_ARG, "the head to start from is of kind '%s', not '%s'",
+                         fit->start->choice.entry->name, choice.entry->name);
+    DUET_TRY(duet_head_new(ctx, &head, &choice, fit->class_count, fit->train->dim));
     DUET_DO(measure_columns(head, fit->train));
-    DUET_DO(kind->fit(ctx, head, fit, result));
-    if (kind->ready != NULL) kind->ready(head);
+    DUET_DO(head->kind->fit(ctx, head, fit, result));
+    if (head->kind->ready != NULL) head->kind->ready(head);
     if (out != NULL) {
         *out = head;
         head = NULL;

@@ -7,22 +7,18 @@
 #include <duet/head.h>
 #include <duet/tensor.h>
 
+#include "base/choice.h"
 #include "base/mem.h"
 
-#define DUET_HEAD_OPTIONS_SIZE 1024 /* room for any member's options */
-
 struct duet_head {
-    const struct duet_head_kind *kind;
-    duet_arena *arena; /* everything below, and the strings of a loaded card */
-    union {
-        max_align_t align;
-        uint8_t bytes[DUET_HEAD_OPTIONS_SIZE];
-    } options;    /* of the kind */
-    int classes;  /* K */
-    int64_t dim;  /* D */
-    float *mean;  /* [D], of the training rows */
-    float *scale; /* [D], 1 / deviation; 0 for constant columns */
-    void *state;  /* of the kind */
+    const struct duet_head_kind *kind; /* of the choice */
+    duet_arena *arena;                 /* everything below, and the strings of a loaded card */
+    duet_choice choice;                /* the member and its options */
+    int classes;                       /* K */
+    int64_t dim;                       /* D */
+    float *mean;                       /* [D], of the training rows */
+    float *scale;                      /* [D], 1 / deviation; 0 for constant columns */
+    void *state;                       /* of the kind */
 };
 
 /* What a head has learnt, one list for saving and loading. */
@@ -47,14 +43,11 @@ typedef struct duet_head_kind {
     void (*logits)(const duet_head *head, const float *x, int64_t rows, float *logits);
 } duet_head_kind;
 
-/* A head without values: its tensors are zero. options: of the kind; NULL = the defaults. */
+/* The member of a spec; an empty one is "linear". */
+DUET_NODISCARD duet_status duet_head_parse(duet_choice *out, const char *spec);
+/* A head without values: its tensors are zero. */
 DUET_NODISCARD duet_status duet_head_new(duet_context *ctx, duet_head **out,
-                                         const duet_head_kind *kind, const void *options,
-                                         int classes, int64_t dim);
-/* The member of a spec; options (DUET_HEAD_OPTIONS_SIZE bytes) may be NULL. An empty spec is
- * "linear". */
-DUET_NODISCARD duet_status duet_head_parse(const duet_head_kind **out, void *options,
-                                           const char *spec);
+                                         const duet_choice *choice, int classes, int64_t dim);
 /* out[rows,D] = (x - mean) scale */
 void duet_head_standardise(const duet_head *head, const float *x, int64_t rows, int threads,
                            float *out);

@@ -186,7 +186,7 @@ static void free_path(path *p) {
 
 static duet_status fit_linear(duet_context *ctx, duet_head *head, const duet_head_fit *fit,
                               duet_head_result *result) {
-    const linear_options *o = (const linear_options *)&head->options;
+    const linear_options *o = (const linear_options *)&head->choice.options;
     duet_status status = DUET_OK;
     double strengths[MOST];
     int count = 1;

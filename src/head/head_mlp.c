@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * head/head_mlp.c: a perceptron with one hidden layer on standardised features:
  *   logits = W2 dropout(silu(W1 x + b1)) + b2,  W1 [H,D], W2 [K,H]. */
-#include <string.h>
-
-#include "base/choice.h"
 #include "base/error.h"
 #include "engine/op/ops.h"
 #include "head/graph_head.h"
@@ -29,7 +26,7 @@ static const duet_param params[] = {
 
 static duet_value build(duet_graph *graph, const duet_head *head, duet_value x,
                         duet_value sample_id) {
-    const mlp_options *o = (const mlp_options *)&head->options;
+    const mlp_options *o = (const mlp_options *)&head->choice.options;
     x = duet_silu(graph, duet_graph_head_dense(graph, x, "hidden", o->hidden));
     if (sample_id != DUET_NONE && o->dropout > 0) x = duet_dropout(graph, x, sample_id, o->dropout);
     return duet_graph_head_dense(graph, x, "out", head->classes);
@@ -41,7 +38,7 @@ static duet_status make(duet_context *ctx, duet_head *head) {
 
 static duet_status fit_mlp(duet_context *ctx, duet_head *head, const duet_head_fit *fit,
                            duet_head_result *result) {
-    mlp_options *o = (mlp_options *)&head->options;
+    const mlp_options *o = (const mlp_options *)&head->choice.options;
     int64_t best = 0;
     const duet_graph_fit how = {.epochs = fit->quick && o->epochs > 6 ? o->epochs / 3 : o->epochs,
                                 .stop = o->stop,
@@ -52,8 +49,7 @@ static duet_status fit_mlp(duet_context *ctx, duet_head *head, const duet_head_f
                                 .seed = o->seed};
     DUET_TRY(duet_graph_head_fit(ctx, head, build, &how, fit, result, &best));
     if (fit->val == NULL) return DUET_OK;
-    duet_choice chosen = {.entry = &head->kind->info};
-    memcpy(&chosen.options, &head->options, sizeof head->options);
+    duet_choice chosen = head->choice;
     ((mlp_options *)&chosen.options)->stop = best;
     return duet_choice_spell(&chosen, result->chosen);
 }

@@ -16,9 +16,7 @@
 
 static char *print_card(const duet_head *head, const duet_head_card *card) {
     char hash[32], spec[DUET_TEXT_SIZE];
-    duet_choice choice = {.entry = &head->kind->info};
-    memcpy(&choice.options, &head->options, sizeof head->options);
-    if (duet_choice_spell(&choice, spec) != DUET_OK) return NULL;
+    if (duet_choice_spell(&head->choice, spec) != DUET_OK) return NULL;
     json_t *names = json_array();
     for (int i = 0; i < card->class_count; i++) {
         if (json_array_append_new(names, json_string(card->class_names[i])) == 0) continue;
@@ -133,13 +131,9 @@ duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *pa
     duet_store *store = NULL;
     duet_head *head = NULL;
     json_t *root = NULL;
-    const duet_head_kind *kind = NULL;
+    duet_choice choice;
     int classes = 0;
     int64_t dim = 0;
-    union {
-        max_align_t align;
-        uint8_t bytes[DUET_HEAD_OPTIONS_SIZE];
-    } options;
     DUET_DO(duet_store_open(&store, path));
     const char *text = duet_store_metadata(store, "duet.head");
     if (text == NULL) DUET_FAIL(DUET_FORMAT, "'%s' is not a head; 'duet probe' makes one", path);
@@ -147,16 +141,16 @@ duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *pa
     const char *name = json_string_value(json_object_get(root, "kind")),
                *spec = json_string_value(json_object_get(root, "options"));
     if (name == NULL) DUET_FAIL(DUET_FORMAT, "the head '%s' does not say what kind it is", path);
-    DUET_DO(duet_head_parse(&kind, &options, spec != NULL ? spec : name));
+    DUET_DO(duet_head_parse(&choice, spec != NULL ? spec : name));
     DUET_DO(find_size(store, root, path, &classes, &dim));
-    DUET_DO(duet_head_new(NULL, &head, kind, &options, classes, dim));
+    DUET_DO(duet_head_new(NULL, &head, &choice, classes, dim));
     DUET_DO(read_tensors(head, store, path));
     read_card(card, head->arena, root);
     DUET_DO(duet_arena_status(head->arena));
     if (card->class_count > 0 && card->class_count != head->classes)
         DUET_FAIL(DUET_FORMAT, "the head '%s' names %d classes, but its tensors have %d", path,
                   card->class_count, head->classes);
-    if (kind->ready != NULL) kind->ready(head);
+    if (head->kind->ready != NULL) head->kind->ready(head);
     *out = head;
     head = NULL;
 done:

@@ -101,7 +101,7 @@ static void every_head(void **unused) {
     for (int i = 0; i < duet_family_head.count; i++) {
         const duet_entry *entry = duet_family_head.entries[i];
         assert_true(strlen(entry->name) > 0 && strlen(entry->help) > 10);
-        assert_true(entry->params.options_size <= DUET_HEAD_OPTIONS_SIZE);
+        assert_true(entry->params.options_size <= sizeof((duet_choice *)NULL)->options);
         check_member(entry->name);
         const duet_context_options options = {.threads = 1, .cancelled = cancelled};
         const duet_head_fit problem = {.train = &train, .val = &val, .class_count = CLASSES};
