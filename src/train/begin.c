@@ -116,69 +116,53 @@ duet_status duet_trainer_make_models(duet_trainer *trainer) {
 
 /* ---- slots ---- */
 
-/* Is the name one of the patterns "a.*+b", joined by '+'? *used gets the bit of each that matches.
- */
-static bool frozen(const char *patterns, const char *name, uint64_t *used) {
-    char pattern[DUET_TEXT_SIZE];
-    bool found = false;
-    for (int i = 0; *patterns != '\0'; i++) {
-        const size_t size = strcspn(patterns, "+");
-        snprintf(pattern, sizeof pattern, "%.*s", (int)size, patterns);
-        patterns += size + (patterns[size] == '+');
-        if (fnmatch(pattern, name, 0) != 0) continue;
-        *used |= (uint64_t)1 << (i & 63);
-        found = true;
+/* Weights that match the pattern stay; returns how many do. */
+static int64_t freeze(duet_trainer *trainer, const char *pattern) {
+    const duet_slots *slots = trainer->slots;
+    int64_t count = 0;
+    for (int64_t k = 0; k < slots->count; k++) {
+        if (slots->list[k].role != DUET_WEIGHT || fnmatch(pattern, slots->list[k].name, 0) != 0)
+            continue;
+        trainer->trains[k] = false;
+        count++;
     }
-    return found;
+    return count;
 }
 
-/* Which weights are trained; a pattern that freezes nothing is a mistake. */
+/* All weights are trained but those that the patterns "a.*+b", joined by '+', name; one that names
+ * none is a mistake. */
 static duet_status choose_trained(duet_trainer *trainer) {
     const duet_slots *slots = trainer->slots;
-    const char *const patterns = trainer->options.freeze;
-    uint64_t used = 0;
-    int64_t kept = 0;
+    char patterns[DUET_TEXT_SIZE], *rest = NULL;
+    int64_t stay = 0;
+    duet_copy_text(patterns, sizeof patterns, trainer->options.freeze);
     DUET_TRY(duet_alloc(&trainer->trains, slots->count, sizeof *trainer->trains));
-    for (int64_t k = 0; k < slots->count; k++) {
-        if (slots->list[k].role != DUET_WEIGHT) continue;
-        const bool stays = frozen(patterns, slots->list[k].name, &used);
-        trainer->trains[k] = !stays;
-        kept += stays;
-    }
-    const char *rest = patterns;
-    for (int i = 0; *rest != '\0'; i++) {
-        const size_t size = strcspn(rest, "+");
-        if ((used >> (i & 63) & 1u) == 0)
+    for (int64_t k = 0; k < slots->count; k++)
+        trainer->trains[k] = slots->list[k].role == DUET_WEIGHT;
+    for (const char *one = strtok_r(patterns, "+", &rest); one != NULL;
+         one = strtok_r(NULL, "+", &rest))
+        if (freeze(trainer, one) == 0)
             return duet_fail(DUET_ARG,
-                             "'freeze': no weight of the network is named '%.*s'; names are such "
+                             "'freeze': no weight of the network is named '%s'; names are such "
                              "as '%s', and '*' stands for any part of one",
-                             (int)size, rest, slots->list[0].name);
-        rest += size + (rest[size] == '+');
-    }
-    if (kept > 0)
+                             one, slots->list[0].name);
+    for (int64_t k = 0; k < slots->count; k++)
+        stay += slots->list[k].role == DUET_WEIGHT && !trainer->trains[k];
+    if (stay > 0)
         duet_log(trainer->ctx, DUET_LOG_INFO, "%lld of %lld tensors stay as they are",
-                 (long long)kept, (long long)slots->count);
+                 (long long)stay, (long long)slots->count);
     return DUET_OK;
 }
 
 /* First values: of the seed, or of the model that is trained on. */
-static duet_status first_values(duet_trainer *trainer, int64_t count) {
+static duet_status first_values(duet_trainer *trainer) {
     const duet_model *const init = trainer->options.init;
     duet_slots *slots = trainer->slots;
     if (init == NULL) {
         duet_slots_init(slots, trainer->options.seed, false);
         return DUET_OK;
     }
-    for (int64_t k = 0; k < count; k++) {
-        const duet_slot *to = &slots->list[k];
-        const int64_t at = duet_slots_find(init->slots, "", to->name);
-        if (at < 0 || init->slots->list[at].count != to->count)
-            return duet_fail(DUET_FORMAT, "the model that is trained on has no weights '%s'",
-                             to->name);
-        const duet_slot *from = &init->slots->list[at];
-        duet_convert(to->own, DUET_F32, duet_slot_data(from), from->dtype, to->count);
-    }
-    return DUET_OK;
+    return duet_slots_copy(slots, "", init->slots);
 }
 
 /* Weights, averages that begin as they do, moments of those that are trained; the two models look
@@ -194,7 +178,7 @@ duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *gra
         DUET_TRY(duet_slots_accompany(slots, k, DUET_AVERAGE, DUET_EMA));
     DUET_TRY(duet_program_add_slots(slots, graph, spec));
     DUET_TRY(duet_slots_alloc(slots));
-    DUET_TRY(first_values(trainer, count));
+    DUET_TRY(first_values(trainer));
     for (int64_t k = count; k < slots->count; k++)
         if (slots->list[k].role == DUET_AVERAGE)
             memcpy(slots->list[k].own, slots->list[slots->list[k].of].own,

@@ -183,15 +183,18 @@ duet_status duet_slots_alloc(duet_slots *slots) {
     return DUET_OK;
 }
 
-duet_status duet_slots_own(duet_slots *slots, int64_t slot) {
-    duet_slot *const own = &slots->list[slot];
-    const void *const from = own->lent;
-    const duet_dtype dtype = own->dtype;
-    if (from == NULL) return DUET_OK;
-    own->lent = NULL;
-    own->dtype = DUET_F32;
-    DUET_TRY(duet_slots_alloc(slots));
-    duet_convert(own->own, DUET_F32, from, dtype, own->count);
+duet_status duet_slots_copy(duet_slots *slots, const char *prefix, const duet_slots *from) {
+    const int part = find_part(slots, prefix);
+    for (int64_t k = 0; k < slots->count; k++) {
+        const duet_slot *to = &slots->list[k];
+        if (to->part != part || to->of >= 0) continue;
+        const int64_t at = duet_slots_find(from, "", to->name);
+        if (at < 0 || from->list[at].count != to->count)
+            return duet_fail(DUET_FORMAT, "the weights '%s' are missing, or have another size",
+                             to->name);
+        duet_convert(to->own, DUET_F32, duet_slot_data(&from->list[at]), from->list[at].dtype,
+                     to->count);
+    }
     return DUET_OK;
 }
 

@@ -67,8 +67,10 @@ DUET_NODISCARD duet_status duet_slots_accompany(duet_slots *slots, int64_t of, d
 void duet_slots_lend(duet_slots *slots, int64_t slot, duet_dtype dtype, const void *content);
 /* Memory, zeros, for all slots that have none and are not lent. */
 DUET_NODISCARD duet_status duet_slots_alloc(duet_slots *slots);
-/* A lent tensor becomes one of the slots' own: copied, as f32. Before anything is planned. */
-DUET_NODISCARD duet_status duet_slots_own(duet_slots *slots, int64_t slot);
+/* The own tensors of part `prefix`, which all have memory, take the values, as f32, of the tensors
+ * of those names in part "" of `from`. DUET_FORMAT where one is missing or has another size. */
+DUET_NODISCARD duet_status duet_slots_copy(duet_slots *slots, const char *prefix,
+                                           const duet_slots *from);
 void duet_slots_free(duet_slots *slots);
 
 /* For one graph: described only, or with memory. */

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "model/network.h"
 #include "train/task/task.h"
 
 static int64_t dim_of(const duet_task_setup *setup) {
@@ -55,11 +56,10 @@ static duet_status feed(const void *options, const duet_task_setup *setup, const
     (void)options;
     const int64_t dim = dim_of(setup), rows = setup->batch;
     const uint64_t seed = duet_rng_u64(duet_rng_make(setup->seed, "train", 0), 0);
-    float *const x = duet_session_input(session, "x"),
-                 *const target = duet_session_input(session, "target"), *const eps = scratch,
-                 *const net_t = duet_session_input(session, "net_t");
-    int32_t *const ids = duet_session_input(session, "sample_id"), *const y = duet_session_input(
-                                                                       session, "y");
+    const duet_network_inputs in = duet_network_inputs_of(session);
+    float *const x = in.x, *const target = duet_session_input(session, "target"),
+                 *const eps = scratch, *const net_t = in.net_t;
+    int32_t *const ids = in.sample_id, *const y = in.y;
     if (x == NULL || target == NULL)
         return duet_fail(DUET_FORMAT, "the plan of the loss does not read its images");
     if (batch->count != rows) {

@@ -155,25 +155,40 @@ static void bindings_choose_averages(void **state) {
     duet_graph_free(graph);
 }
 
-static void lent_tensors_become_own(void **state) {
+static void lent_tensors_are_copied(void **state) {
     (void)state;
     const uint16_t half[2] = {0x3F80, 0xC000}; /* 1 and -2 in bf16 */
-    duet_graph *graph = new_graph();
-    duet_slots *slots = NULL;
+    duet_graph *graph = new_graph(), *part = new_graph(), *more = new_graph();
+    duet_slots *slots = NULL, *lent = NULL, *wrong = NULL;
     weight(graph, "a", 2);
     weight(graph, "b", 2);
-    OK(duet_slots_describe(&slots, graph));
-    duet_slots_lend(slots, 0, DUET_BF16, half);
-    OK(duet_slots_alloc(slots));
-    assert_ptr_equal(duet_slot_data(&slots->list[0]), half);
-    assert_null(slots->list[0].own);
-    OK(duet_slots_own(slots, 0));
+    OK(duet_slots_describe(&lent, graph));
+    duet_slots_lend(lent, 0, DUET_BF16, half);
+    OK(duet_slots_alloc(lent));
+    assert_ptr_equal(duet_slot_data(&lent->list[0]), half);
+    assert_null(lent->list[0].own);
+    lent->list[1].own[0] = 7;
+    const duet_part_mark mark = duet_part_push(part, "head", 0);
+    weight(part, "a", 2);
+    weight(part, "b", 2);
+    duet_part_pop(part, mark);
+    OK(duet_slots_new(&slots, part));
+    OK(duet_slots_copy(slots, "head", lent));
     assert_int_equal(slots->list[0].dtype, DUET_F32);
     assert_ptr_equal(duet_slot_data(&slots->list[0]), slots->list[0].own);
     assert_true(slots->list[0].own[0] == 1 && slots->list[0].own[1] == -2);
+    assert_true(slots->list[1].own[0] == 7);
     for (int i = 0; i < 2; i++) assert_int_equal((uintptr_t)slots->list[i].own % 64, 0);
+    weight(more, "c", 2);
+    OK(duet_slots_new(&wrong, more));
+    assert_int_equal(duet_slots_copy(wrong, "", lent), DUET_FORMAT);
+    assert_non_null(strstr(duet_error_message(), "'c'"));
     duet_slots_free(slots);
+    duet_slots_free(lent);
+    duet_slots_free(wrong);
     duet_graph_free(graph);
+    duet_graph_free(part);
+    duet_graph_free(more);
 }
 
 /* s = 2 s + x in each of two passes: 4 s + 3 x, written once; outside, the old value. */
@@ -212,7 +227,7 @@ int main(void) {
         cmocka_unit_test(parts_have_names_of_their_own),
         cmocka_unit_test(graphs_share_slots),
         cmocka_unit_test(bindings_choose_averages),
-        cmocka_unit_test(lent_tensors_become_own),
+        cmocka_unit_test(lent_tensors_are_copied),
         cmocka_unit_test(states_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,21 +73,15 @@ typedef struct tuning {
     duet_program *program;
 } tuning;
 
-/* The model's mapped weights become the slots' own; those of the head come from the golden. */
+/* The model's mapped weights are copied; those of the head come from the golden. */
 static void first_values(tuning *t) {
+    OK(duet_slots_copy(t->slots, "", t->model->slots));
     for (int64_t k = 0; k < t->slots->count; k++) {
         duet_slot *const slot = &t->slots->list[k];
-        if (slot->of >= 0) continue;
-        if (in_head(t->slots, k, NULL)) {
-            char name[128];
-            snprintf(name, sizeof name, "before/head/%s", slot->name);
-            OK(duet_store_read(t->golden, name, DUET_F32, slot->own));
-            continue;
-        }
-        const int64_t from = duet_slots_find(t->model->slots, "", slot->name);
-        assert_true(from >= 0);
-        const duet_slot *lent = &t->model->slots->list[from];
-        duet_convert(slot->own, DUET_F32, duet_slot_data(lent), lent->dtype, slot->count);
+        if (slot->of >= 0 || !in_head(t->slots, k, NULL)) continue;
+        char name[128];
+        snprintf(name, sizeof name, "before/head/%s", slot->name);
+        OK(duet_store_read(t->golden, name, DUET_F32, slot->own));
     }
 }
 
