@@ -70,4 +70,17 @@ static inline duet_value duet_spread_sum(duet_graph *g, duet_value dy, duet_valu
     return duet_op_reshaped(g, duet_sum_channels(g, sum), b);
 }
 
+/* Every way in which b may be smaller. */
+static const duet_op_case duet_spread_cases[] = {
+    {.in = {DUET_SHAPE_OF(1), DUET_SHAPE_OF(1)}},
+    {.in = {DUET_SHAPE_OF(3, 7), DUET_SHAPE_OF(3, 7)}},
+    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(2, 5, 3, 9)}},
+    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(9)}},
+    {.in = {DUET_SHAPE_OF(3, 7), DUET_SHAPE_OF(7)}},
+    {.in = {DUET_SHAPE_OF(3, 5, 16), DUET_SHAPE_OF(3, 16)}},
+    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(2, 9)}},
+    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(1)}},
+    {.in = {DUET_SHAPE_OF(3, 7, 7, 32), DUET_SHAPE_OF(3, 32)}},
+};
+
 #endif

@@ -39,6 +39,10 @@ int64_t duet_op_middle(const duet_shape *shape); /* product of all but the first
 duet_value duet_op_apply(duet_graph *g, const duet_op *op, const void *attr, duet_value a,
                          duet_value b, duet_value c);
 
+/* Adds a loss of two inputs: out 0 [1], out 1 [B]; either pointer may be NULL. */
+void duet_op_apply_loss(duet_graph *g, const duet_op *op, const void *attr, duet_value a,
+                        duet_value b, duet_value *loss, duet_value *per_sample);
+
 /* x in the shape of `like`, which has as many elements. */
 duet_value duet_op_reshaped(duet_graph *g, duet_value x, duet_value like);
 /* x and y side by side along the last axis, for gradients of ops that read them so: one concat for

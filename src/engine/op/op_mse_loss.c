@@ -48,11 +48,7 @@ static double count_flops(const duet_call *call) {
 
 void duet_mse_loss(duet_graph *g, duet_value pred, duet_value target, duet_value *loss,
                    duet_value *per_sample) {
-    duet_value out[DUET_MAX_OUTPUTS] = {DUET_NONE, DUET_NONE};
-    duet_graph_add(g, &duet_op_mse_loss, NULL, (const duet_value[DUET_MAX_INPUTS]){pred, target},
-                   out);
-    if (loss != NULL) *loss = out[0];
-    if (per_sample != NULL) *per_sample = out[1];
+    duet_op_apply_loss(g, &duet_op_mse_loss, NULL, pred, target, loss, per_sample);
 }
 
 static const duet_op_case cases[] = {

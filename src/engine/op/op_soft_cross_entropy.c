@@ -55,11 +55,7 @@ static double count_flops(const duet_call *call) {
 void duet_soft_cross_entropy(duet_graph *g, duet_value logits, duet_value targets, double smoothing,
                              duet_value *loss, duet_value *per_sample) {
     const duet_cross_entropy_attr attr = {.smoothing = smoothing};
-    duet_value out[DUET_MAX_OUTPUTS] = {DUET_NONE, DUET_NONE};
-    duet_graph_add(g, &duet_op_soft_cross_entropy, &attr,
-                   (const duet_value[DUET_MAX_INPUTS]){logits, targets}, out);
-    if (loss != NULL) *loss = out[0];
-    if (per_sample != NULL) *per_sample = out[1];
+    duet_op_apply_loss(g, &duet_op_soft_cross_entropy, &attr, logits, targets, loss, per_sample);
 }
 
 static const duet_param params[] = {

@@ -25,18 +25,6 @@ duet_value duet_sub(duet_graph *g, duet_value x, duet_value b) {
     return duet_op_apply(g, &duet_op_sub, NULL, x, b, DUET_NONE);
 }
 
-static const duet_op_case cases[] = {
-    {.in = {DUET_SHAPE_OF(1), DUET_SHAPE_OF(1)}},
-    {.in = {DUET_SHAPE_OF(3, 7), DUET_SHAPE_OF(3, 7)}},
-    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(2, 5, 3, 9)}},
-    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(9)}},
-    {.in = {DUET_SHAPE_OF(3, 7), DUET_SHAPE_OF(7)}},
-    {.in = {DUET_SHAPE_OF(3, 5, 16), DUET_SHAPE_OF(3, 16)}},
-    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(2, 9)}},
-    {.in = {DUET_SHAPE_OF(2, 5, 3, 9), DUET_SHAPE_OF(1)}},
-    {.in = {DUET_SHAPE_OF(3, 7, 7, 32), DUET_SHAPE_OF(3, 32)}},
-};
-
 const duet_op duet_op_sub = {
     .info = {.name = "sub", .help = "x - b; b as x, [C], [B,C] or [1]", .params = DUET_TABLE_EMPTY},
     .inputs = 2,
@@ -48,5 +36,5 @@ const duet_op duet_op_sub = {
     .shape = duet_spread_shape,
     .reference = reference,
     .grad = gradient,
-    .cases = cases,
-    .case_count = DUET_COUNT(cases)};
+    .cases = duet_spread_cases,
+    .case_count = DUET_COUNT(duet_spread_cases)};
