@@ -7,7 +7,7 @@
 #include "base/rng.h"
 #include "bench.h"
 #include "model/network.h"
-#include "study/bench.h"
+#include "bench/parts.h"
 
 typedef struct job {
     duet_status (*step)(struct job *job); /* works on one batch */

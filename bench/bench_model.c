@@ -13,7 +13,7 @@
 #include "engine/graph/plan.h"
 #include "model/network.h"
 #include "noise/noise.h"
-#include "study/bench.h"
+#include "bench/parts.h"
 
 enum { ROWS = 2, MOST_ITEMS = 128 };
 

@@ -11,8 +11,10 @@
 #include <duet/head.h>
 #include <duet/metric.h>
 #include <duet/model.h>
+#include <duet/preprocess.h>
 #include <duet/registry.h>
 #include <duet/report.h>
+#include <duet/run.h>
 #include <duet/sample.h>
 #include <duet/store.h>
 #include <duet/study.h>

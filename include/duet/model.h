@@ -6,7 +6,7 @@
 #ifndef DUET_MODEL_H
 #define DUET_MODEL_H
 
-#include <duet/data.h>
+#include <duet/preprocess.h>
 #include <duet/registry.h>
 #include <duet/tensor.h>
 

@@ -4,7 +4,9 @@
 #ifndef DUET_SAMPLE_H
 #define DUET_SAMPLE_H
 
+#include <duet/data.h>
 #include <duet/model.h>
+#include <duet/run.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,25 +41,6 @@ DUET_NODISCARD duet_status duet_denoise_strip(duet_context *ctx, duet_model *mod
                                               const uint8_t *images, int64_t count,
                                               const int64_t *t, int64_t t_count, uint64_t seed,
                                               uint8_t *pixels);
-
-/* Writes pixels (u8, [count,size,size,channels]) in the format of path's extension: '….png' a grid
- * of `columns`, '….npz' arr_0 u8 NHWC (guided-diffusion's sample file; grey is repeated to 3
- * channels), '….zip' PNGs as EDM reads data sets, a folder (name ends in '/' or has no ending)
- * NNNNNN.png. `note` goes into the PNG text chunk "parameters"; may be NULL. */
-DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size,
-                                            int channels, int64_t columns, const char *path,
-                                            const char *note);
-/* The same for images that come in parts, `count` in all. Only a grid is held in memory. A file
- * appears under its name when it is complete, the PNGs of a folder one by one. */
-typedef struct duet_image_sink duet_image_sink;
-DUET_NODISCARD duet_status duet_image_sink_open(duet_image_sink **out, const char *path,
-                                                int64_t count, int64_t size, int channels,
-                                                int64_t columns, const char *note);
-DUET_NODISCARD duet_status duet_image_sink_put(duet_image_sink *sink, const uint8_t *pixels,
-                                               int64_t count);
-/* Frees the sink, also on failure. */
-DUET_NODISCARD duet_status duet_image_sink_commit(duet_image_sink *sink);
-void duet_image_sink_abort(duet_image_sink *sink); /* leaves no file; NULL is accepted */
 
 #ifdef __cplusplus
 }

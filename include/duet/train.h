@@ -4,6 +4,7 @@
 #ifndef DUET_TRAIN_H
 #define DUET_TRAIN_H
 
+#include <duet/data.h>
 #include <duet/model.h>
 
 #ifdef __cplusplus

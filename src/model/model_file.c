@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <duet/report.h>
+#include <duet/run.h>
 #include <duet/store.h>
 
 #include "base/error.h"

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "data/bad_images.h"
-#include "report/grid.h"
+#include "run/grid.h"
 
 static int put(const char *bytes, size_t count, void *writer) {
     duet_writer_put(writer, bytes, (int64_t)count);

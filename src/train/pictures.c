@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "report/grid.h"
+#include "run/grid.h"
 #include "train/trainer.h"
 
 #include <duet/sample.h>

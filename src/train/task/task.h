@@ -5,6 +5,8 @@
 #ifndef DUET_TRAIN_TASK_TASK_H
 #define DUET_TRAIN_TASK_TASK_H
 
+#include <duet/data.h>
+
 #include "diffusion/denoiser.h"
 
 typedef struct duet_task_setup {

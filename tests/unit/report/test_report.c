@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
-#include "report/grid.h"
+#include "run/grid.h"
 #include "unit/report/markup.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * report/grid.c: a sheet of equal images. Sheet width = columns*(width*scale) + (columns+1)*gap,
+ * run/grid.c: a sheet of equal images. Sheet width = columns*(width*scale) + (columns+1)*gap,
  * height likewise with rows = ceil(count/columns); a sheet with fewer images than columns is only
  * as wide as they are. */
-#include "report/grid.h"
+#include "run/grid.h"
 
 #include "base/error.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * diffusion/save.c: writes images, as they are generated, to a grid, an npz in guided-diffusion's
+ * run/save.c: writes images, as they are generated, to a grid, an npz in guided-diffusion's
  * layout, a zip in EDM's, or a folder of PNGs. The size of an archive is known only at the end: its
  * bytes wait in a temporary file, not in memory. Only a grid is held in memory. */
 #include <stdio.h>
 #include <string.h>
 
-#include <duet/sample.h>
+#include <duet/run.h>
 #include <duet/store.h>
 
 #include "base/error.h"
@@ -14,7 +14,7 @@
 #include "base/spool.h"
 #include "base/str.h"
 #include "io/image_zip.h"
-#include "report/grid.h"
+#include "run/grid.h"
 
 typedef struct kind {
     duet_status (*open)(duet_image_sink *sink);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * study/bench_networks.c: the networks that benches run. adm-256 and adm-64: guided-diffusion
+ * bench/bench_networks.c: the networks that benches run. adm-256 and adm-64: guided-diffusion
  * (Dhariwal and Nichol 2021), the unconditional 256 x 256 model and the 64 x 64 one without class
  * conditioning; iddpm-32: improved diffusion for CIFAR-10 (Nichol and Dhariwal 2021); ddpm-cifar:
  * Ho et al. 2020, with upsampling by nearest pixels. The others are the defaults of `duet train`
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "study/bench.h"
+#include "bench/parts.h"
 #include "train/trainer.h"
 
 static const duet_bench_network networks[] = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * report/grid.h: lays images of equal size out on one sheet. Layer 2, so it knows plain pixels
+ * run/grid.h: lays images of equal size out on one sheet. Layer 2, so it knows plain pixels
  * only. */
-#ifndef DUET_REPORT_GRID_H
-#define DUET_REPORT_GRID_H
+#ifndef DUET_RUN_GRID_H
+#define DUET_RUN_GRID_H
 
 #include "io/image.h"
 

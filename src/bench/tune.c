@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * study/tune.c: duet_tune: which plans are tuned. A forward plan needs no weights, only their
+ * bench/tune.c: duet_tune: which plans are tuned. A forward plan needs no weights, only their
  * shapes; a training plan comes from a trainer on random images. */
-#include <duet/tune.h>
-
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +10,7 @@
 #include "base/str.h"
 #include "engine/graph/tuner.h"
 #include "model/network.h"
-#include "study/bench.h"
+#include "bench/parts.h"
 
 typedef struct tuning {
     duet_context *ctx;

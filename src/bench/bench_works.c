@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * study/bench_works.c: whole works of a network with random weights: a forward pass, features of a
+ * bench/bench_works.c: whole works of a network with random weights: a forward pass, features of a
  * tap (noise, network up to the tap, pooling), a training step (loader, noise, gradients, clipping,
  * optimiser, EMA), and a step of DDIM sampling. */
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "model/network.h"
-#include "study/bench.h"
+#include "bench/parts.h"
 
 const char *const duet_bench_works[] = {"ops", "forward", "features", "train", "sample", NULL};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * study/bench.c: duet_bench: which rows are measured, and how: a warm-up run, then repeats until
+ * bench/bench.c: duet_bench: which rows are measured, and how: a warm-up run, then repeats until
  * the seconds are spent (at least 3, at most 101); a repeat shorter than a millisecond runs the
  * work several times, so that the resolution of the clock suffices. */
-#include "study/bench.h"
+#include "bench/parts.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * grow with their number, and nothing left of what was not finished. */
 #include "unit/data/fixtures.h"
 
-#include <duet/sample.h>
+#include <duet/run.h>
 
 #include "base/mem.h"
 

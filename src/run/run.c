@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * report/run.c: numbered folders. A run is PARENT/NNNNN-name, a step of it RUN/<command>-NNN;
+ * run/run.c: numbered folders. A run is PARENT/NNNNN-name, a step of it RUN/<command>-NNN;
  * numbers only grow, and the folder is made with mkdir's own exclusivity, so that two programs
  * started at once never share one. */
-#include <duet/report.h>
+#include <duet/run.h>
 
 #include "base/error.h"
 #include "base/file.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * study/machine.c: the peak performance of the machine. Peak: f32 multiply-adds on 12 vectors in
+ * bench/machine.c: the peak performance of the machine. Peak: f32 multiply-adds on 12 vectors in
  * registers per thread, with the widest vectors available. Memory: a = b + s c over three arrays of
  * 64 MiB, 12 bytes an element counted (as STREAM does: the read before the write is not). The best
  * of several repetitions. */

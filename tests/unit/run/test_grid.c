@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "report/grid.h"
+#include "run/grid.h"
 
 /* What the sheet holds at (x, y): white in gaps, else the pixel of the image whose cell that is. */
 static int expected(const uint8_t *pixels, int64_t count, int64_t h, int64_t w, int c,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * study/bench_ops.c: the nodes of a network's inference pass, each kind and shape once, in a graph
+ * bench/bench_ops.c: the nodes of a network's inference pass, each kind and shape once, in a graph
  * of its own with random inputs and weights, so that the whole network need not fit into memory.
  * Weights are packed before the measurement, as in a pass. */
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "study/bench.h"
+#include "bench/parts.h"
 
 typedef struct single {
     duet_graph *graph;

@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <duet/report.h>
+#include <duet/run.h>
 
 #include "base/file.h"
 #include "base/str.h"

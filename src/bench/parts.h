@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * study/bench.h: the parts of duet_bench: bench.c (choice of rows), bench_networks.c, bench_ops.c
+ * bench/parts.h: the parts of duet_bench: bench.c (choice of rows), bench_networks.c, bench_ops.c
  * (nodes one by one), bench_works.c (whole works). Also for the program duet-bench. */
-#ifndef DUET_STUDY_BENCH_H
-#define DUET_STUDY_BENCH_H
+#ifndef DUET_BENCH_PARTS_H
+#define DUET_BENCH_PARTS_H
 
 #include <duet/bench.h>
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * duet/run.h: run folders (docs/run_folder.md), and pictures written as they come. */
+#ifndef DUET_RUN_H
+#define DUET_RUN_H
+
+#include <duet/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Makes `parent`/NNNNN-name with the next free number; the path goes to out (4096 bytes). */
+DUET_NODISCARD duet_status duet_run_new(char out[4096], const char *parent, const char *name);
+/* Makes `run`/<command>-NNN. */
+DUET_NODISCARD duet_status duet_run_step_new(char out[4096], const char *run, const char *command);
+/* Whether it is a folder with a run.json. */
+bool duet_run_is(const char *path);
+/* Path of the newest file `prefix`NNNNNNNN`suffix` of the folder, DUET_NOT_FOUND when there is
+ * none. */
+DUET_NODISCARD duet_status duet_run_newest(char out[4096], const char *run, const char *prefix,
+                                           const char *suffix);
+
+/* Writes pixels (u8, [count,size,size,channels]) in the format of path's extension: '….png' a grid
+ * of `columns`, '….npz' arr_0 u8 NHWC (guided-diffusion's sample file; grey is repeated to 3
+ * channels), '….zip' PNGs as EDM reads data sets, a folder (name ends in '/' or has no ending)
+ * NNNNNN.png. `note` goes into the PNG text chunk "parameters"; may be NULL. */
+DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size,
+                                            int channels, int64_t columns, const char *path,
+                                            const char *note);
+/* The same for images that come in parts, `count` in all. Only a grid is held in memory. A file
+ * appears under its name when it is complete, the PNGs of a folder one by one. */
+typedef struct duet_image_sink duet_image_sink;
+DUET_NODISCARD duet_status duet_image_sink_open(duet_image_sink **out, const char *path,
+                                                int64_t count, int64_t size, int channels,
+                                                int64_t columns, const char *note);
+DUET_NODISCARD duet_status duet_image_sink_put(duet_image_sink *sink, const uint8_t *pixels,
+                                               int64_t count);
+/* Frees the sink, also on failure. */
+DUET_NODISCARD duet_status duet_image_sink_commit(duet_image_sink *sink);
+void duet_image_sink_abort(duet_image_sink *sink); /* leaves no file; NULL is accepted */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
