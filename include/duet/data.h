@@ -153,6 +153,29 @@ int64_t duet_loader_skipped(
     const duet_loader *loader); /* unreadable images that were replaced so far */
 void duet_loader_close(duet_loader *loader);
 
+/* A source gives batches of images, whatever they come from: rows of a data set, pictures that were
+ * written to a path, a model (duet_source_open_samples of duet/sample.h). */
+typedef struct duet_source duet_source;
+typedef struct duet_source_info {
+    int64_t size; /* of the images: size x size x channels, u8 */
+    int channels;
+    int64_t count; /* images in all, those that cannot be read included; -1 = without end */
+} duet_source_info;
+/* What a loader gives; the set must outlive the source. */
+DUET_NODISCARD duet_status duet_source_open_view(duet_context *ctx, duet_source **out,
+                                                 const duet_dataset *dataset, const duet_view *view,
+                                                 const duet_loader_options *options);
+/* All images of a data set's spec (a folder, a zip, an npz that 'duet sample' has written, or any
+ * other), split after split, numbered as they come. Size 0 and channels 0 of options->preprocess
+ * are those of the set. */
+DUET_NODISCARD duet_status duet_source_open_path(duet_context *ctx, duet_source **out,
+                                                 const char *path,
+                                                 const duet_loader_options *options);
+const duet_source_info *duet_source_describe(const duet_source *source);
+/* Borrowed until the next call; count = 0 at the end. Labels are -1 where there are none. */
+DUET_NODISCARD duet_status duet_source_next(duet_source *source, duet_batch *out);
+void duet_source_close(duet_source *source); /* NULL is accepted */
+
 /* Writes a split as PNGs in order, scaled to size x size as duet_dataset_read does (0 = as they
  * are): a path that ends in .zip gets the format of EDM and StyleGAN (square images of one size,
  * labels in dataset.json), one that ends in .tar gets WebDataset's samples, spread over shards

@@ -16,6 +16,24 @@ extern "C" {
  * (docs/samplers.md). */
 #define DUET_DEFAULT_SAMPLER "ddpm:steps=50"
 
+/* A model that is ready to generate: opened once, run any number of times. Image i depends on
+ * (seed, i) and its label only, whatever the batch and the calls before. The model must outlive
+ * it. */
+typedef struct duet_generator duet_generator;
+typedef struct duet_generator_options {
+    char sampler[DUET_TEXT_SIZE]; /* spec; empty = DUET_DEFAULT_SAMPLER */
+    int64_t batch;                /* most images of a pass; 0 = chosen */
+} duet_generator_options;
+DUET_NODISCARD duet_status duet_generator_open(duet_context *ctx, duet_generator **out,
+                                               duet_model *model,
+                                               const duet_generator_options *options);
+/* Images first .. first+count-1. labels [count]: classes of a conditional model, NULL = image i is
+ * of class i modulo the number of classes. pixels: count*size*size*channels bytes u8 HWC. */
+DUET_NODISCARD duet_status duet_generator_run(duet_generator *generator, int64_t first,
+                                              int64_t count, uint64_t seed, const int32_t *labels,
+                                              uint8_t *pixels);
+void duet_generator_close(duet_generator *generator); /* NULL is accepted */
+
 typedef struct duet_sample_options {
     char sampler[DUET_TEXT_SIZE]; /* spec; empty = DUET_DEFAULT_SAMPLER */
     int64_t count, first;         /* samples first .. first+count-1 */
@@ -35,6 +53,11 @@ typedef duet_status (*duet_sample_take)(const uint8_t *pixels, int64_t first, in
 DUET_NODISCARD duet_status duet_sample_each(duet_context *ctx, duet_model *model,
                                             const duet_sample_options *options,
                                             duet_sample_take take, void *user);
+/* The same as a source: labels are the classes that were asked for, -1 where the model takes none;
+ * index is the number of an image. The model must outlive it. */
+DUET_NODISCARD duet_status duet_source_open_samples(duet_context *ctx, duet_source **out,
+                                                    duet_model *model,
+                                                    const duet_sample_options *options);
 /* A denoising strip: for each image and each t, x_t and the predicted x0. pixels u8 [count, 1 +
  * 2*t_count, S,S,C]: x0 first. */
 DUET_NODISCARD duet_status duet_denoise_strip(duet_context *ctx, duet_model *model,

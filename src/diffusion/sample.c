@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Images from a model, and strips that show what it removes from noisy images. Sample i starts from
- * the noise (seed, i) and draws its step noise from (seed, i, step): nothing depends on how samples
- * are batched. */
+ * Images from a model: a source over a generator, and its images at once; and strips that show what
+ * a model removes from noisy images. */
 #include <duet/sample.h>
 
 #include <string.h>
@@ -9,74 +8,11 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/source.h"
 #include "diffusion/denoiser.h"
+#include "diffusion/generator.h"
 
-#define OPTIONS_SIZE  1024
-#define DEFAULT_BATCH 32
-#define STRIP_BATCH   16
-
-typedef struct sampling {
-    duet_context *ctx;
-    duet_denoiser *denoiser;
-    int64_t rows, ready, count; /* images of this batch; images finished; images wanted */
-    const int32_t *labels;
-} sampling;
-
-static duet_status denoise(void *user, const float *x, duet_level level, float *x0, float *eps) {
-    sampling *s = user;
-    return duet_denoiser_run(s->denoiser, x, level, s->labels, s->rows, x0, eps);
-}
-
-static duet_status after_step(void *user, int64_t done, int64_t total, const double *x,
-                              const float *x0) {
-    const sampling *s = user;
-    (void)x;
-    (void)x0;
-    const double part = (double)s->rows * (double)done / (double)total;
-    duet_progress_report(s->ctx, "sampling", "images", (double)s->ready + part, (double)s->count,
-                         NULL);
-    return duet_check_cancelled(s->ctx);
-}
-
-typedef struct sample_buffers {
-    double *x;       /* [batch, dim] */
-    float *narrow;   /* [batch, dim] */
-    uint8_t *pixels; /* [batch, dim] */
-    int64_t *id;     /* [batch] */
-    int32_t *labels;
-} sample_buffers;
-
-static duet_status buffers_new(sample_buffers *b, int64_t batch, int64_t dim) {
-    DUET_TRY(duet_alloc(&b->x, batch * dim, sizeof *b->x));
-    DUET_TRY(duet_alloc(&b->narrow, batch * dim, sizeof *b->narrow));
-    DUET_TRY(duet_alloc(&b->pixels, batch * dim, sizeof *b->pixels));
-    DUET_TRY(duet_alloc(&b->id, batch, sizeof *b->id));
-    return duet_alloc(&b->labels, batch, sizeof *b->labels);
-}
-
-static void buffers_free(sample_buffers *b) {
-    duet_release(b->x);
-    duet_release(b->narrow);
-    duet_release(b->pixels);
-    duet_release(b->id);
-    duet_release(b->labels);
-}
-
-/* Numbers, labels and initial noise of samples first to first + rows - 1; `spread`, the scale of
- * the noise, is more than 1 for variance-exploding schedules. */
-static void start_rows(sample_buffers *b, const duet_sample_options *options, int64_t classes,
-                       int64_t first, int64_t rows, int64_t dim, double spread) {
-    for (int64_t r = 0; r < rows; r++) {
-        const int64_t id = first + r;
-        b->id[r] = id;
-        b->labels[r] = options->label >= 0 ? (int32_t)options->label
-                       : classes > 0       ? (int32_t)(id % classes)
-                                           : 0;
-        duet_image_noise(b->narrow + r * dim, options->seed, id, dim);
-        for (int64_t i = 0; i < dim; i++)
-            b->x[r * dim + i] = spread * (double)b->narrow[r * dim + i];
-    }
-}
+#define STRIP_BATCH 16
 
 static duet_status check_options(const duet_model *model, const duet_sample_options *options) {
     if (options->count < 1)
@@ -95,51 +31,93 @@ static duet_status check_options(const duet_model *model, const duet_sample_opti
     return DUET_OK;
 }
 
+/* ---- a generator as a source ---- */
+
+typedef struct samples {
+    duet_generator *generator;
+    duet_sample_options options;
+    int64_t classes, ready; /* of the model; images given */
+    uint8_t *pixels;        /* [batch, dim] */
+    int32_t *labels;        /* [batch] */
+    int64_t *index;         /* [batch] */
+} samples;
+
+static duet_status next_samples(void *state, duet_batch *out) {
+    samples *s = state;
+    const int64_t rest = s->options.count - s->ready, batch = s->generator->batch;
+    const int64_t rows = rest < batch ? rest : batch, first = s->options.first + s->ready;
+    *out = (duet_batch){.position = s->ready};
+    if (rows == 0) return DUET_OK;
+    for (int64_t r = 0; r < rows; r++) {
+        s->index[r] = first + r;
+        s->labels[r] = s->classes < 1          ? -1
+                       : s->options.label >= 0 ? (int32_t)s->options.label
+                                               : (int32_t)(s->index[r] % s->classes);
+    }
+    DUET_TRY(duet_generator_go(s->generator, first, rows, s->options.seed, s->labels, s->pixels,
+                               s->ready, s->options.count));
+    *out = (duet_batch){.count = rows,
+                        .pixels = s->pixels,
+                        .labels = s->labels,
+                        .index = s->index,
+                        .position = s->ready};
+    s->ready += rows;
+    return DUET_OK;
+}
+
+static void close_samples(void *state) {
+    samples *s = state;
+    if (s == NULL) return;
+    duet_generator_close(s->generator);
+    duet_release(s->pixels);
+    duet_release(s->labels);
+    duet_release(s->index);
+    duet_release(s);
+}
+
+static duet_status open_samples(duet_context *ctx, samples *s, duet_model *model) {
+    const int64_t count = s->options.count;
+    duet_generator_options options = {.batch = s->options.batch > 0 ? s->options.batch
+                                                                    : DUET_GENERATOR_BATCH};
+    if (options.batch > count) options.batch = count;
+    memcpy(options.sampler, s->options.sampler, sizeof options.sampler);
+    DUET_TRY(duet_generator_open(ctx, &s->generator, model, &options));
+    DUET_TRY(duet_alloc(&s->pixels, options.batch, (size_t)s->generator->dim));
+    DUET_TRY(duet_alloc(&s->labels, options.batch, sizeof *s->labels));
+    return duet_alloc(&s->index, options.batch, sizeof *s->index);
+}
+
+duet_status duet_source_open_samples(duet_context *ctx, duet_source **out, duet_model *model,
+                                     const duet_sample_options *options) {
+    static const duet_source_kind kind = {.next = next_samples, .close = close_samples};
+    const duet_source_info info = {.size = model->shape.size,
+                                   .channels = (int)model->shape.in_channels,
+                                   .count = options->count};
+    samples *s = NULL;
+    DUET_TRY(check_options(model, options));
+    DUET_TRY(duet_alloc(&s, 1, sizeof *s));
+    s->options = *options;
+    s->classes = model->shape.class_count;
+    const duet_status status = open_samples(ctx, s, model);
+    if (status == DUET_OK) return duet_source_new(out, &kind, s, &info);
+    close_samples(s);
+    return status;
+}
+
+/* ---- samples one batch after the other, or at once ---- */
+
 duet_status duet_sample_each(duet_context *ctx, duet_model *model,
                              const duet_sample_options *options, duet_sample_take take,
                              void *user) {
-    duet_status status = DUET_OK;
-    union {
-        max_align_t align;
-        uint8_t bytes[OPTIONS_SIZE];
-    } choice = {0};
-    const duet_entry *entry = NULL;
-    sample_buffers b = {0};
-    sampling s = {.ctx = ctx, .count = options->count};
-    const int64_t dim = model->shape.size * model->shape.size * model->shape.in_channels;
-    const char *spec = options->sampler[0] != '\0' ? options->sampler : DUET_DEFAULT_SAMPLER;
-    DUET_DO(check_options(model, options));
-    DUET_DO(duet_family_parse(&duet_family_sampler, &entry, &choice, sizeof choice, spec));
-    const int64_t wanted = options->batch > 0 ? options->batch : DEFAULT_BATCH;
-    const int64_t batch = wanted < options->count ? wanted : options->count;
-    DUET_DO(duet_denoiser_new(ctx, &s.denoiser, model, batch));
-    DUET_DO(buffers_new(&b, batch, dim));
-    s.labels = b.labels;
-    const duet_noise *noise = duet_denoiser_noise(s.denoiser);
-    const double highest = duet_noise_level(noise, noise->steps - 1).sigma,
-                 spread = highest > 1.0 ? highest : 1.0;
-    for (; s.ready < s.count; s.ready += s.rows) {
-        s.rows = s.count - s.ready < batch ? s.count - s.ready : batch;
-        start_rows(&b, options, model->shape.class_count, options->first + s.ready, s.rows, dim,
-                   spread);
-        duet_sampler_state state = {.user = &s,
-                                    .denoise = denoise,
-                                    .noise = noise,
-                                    .rows = s.rows,
-                                    .dim = dim,
-                                    .x = b.x,
-                                    .seed = options->seed,
-                                    .id = b.id,
-                                    .clip = true,
-                                    .step = after_step};
-        DUET_DO(((const duet_sampler *)(const void *)entry)->run(&choice, &state));
-        for (int64_t i = 0; i < s.rows * dim; i++) b.narrow[i] = (float)b.x[i];
-        duet_float_to_pixels(b.pixels, b.narrow, s.rows * dim);
-        DUET_DO(take(b.pixels, s.ready, s.rows, user));
+    duet_source *source = NULL;
+    duet_batch batch;
+    DUET_TRY(duet_source_open_samples(ctx, &source, model, options));
+    duet_status status = duet_source_next(source, &batch);
+    while (status == DUET_OK && batch.count > 0) {
+        status = take(batch.pixels, batch.position, batch.count, user);
+        if (status == DUET_OK) status = duet_source_next(source, &batch);
     }
-done:
-    duet_denoiser_free(s.denoiser);
-    buffers_free(&b);
+    duet_source_close(source);
     return status;
 }
 
@@ -160,6 +138,8 @@ duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_
                  .bytes = model->shape.size * model->shape.size * model->shape.in_channels};
     return duet_sample_each(ctx, model, options, keep, &k);
 }
+
+/* ---- strips ---- */
 
 typedef struct strip {
     duet_denoiser *denoiser;

@@ -162,4 +162,10 @@ static inline void tar_end(FILE *tar) {
     fclose(tar);
 }
 
+/* The next batch; false at the end. */
+static inline bool more_of(duet_source *source, duet_batch *batch) {
+    OK(duet_source_next(source, batch));
+    return batch->count > 0;
+}
+
 #endif
