@@ -120,6 +120,38 @@ typedef struct duet_family {
     int count;
 } duet_family;
 
+/* ---- making a family ----
+ * A member is a constant of the family's struct, which begins with `duet_entry info`, in a file of
+ * its own: duet_sampler_ddpm in sampler_ddpm.c. The list of all, sampler.def, is a macro:
+ *     #define DUET_SAMPLERS(DUET_MEMBER) \
+ *         DUET_MEMBER(sampler, ddpm) \
+ *         DUET_MEMBER(sampler, ddim)
+ * Two lines make the family of it: in the header, behind the struct, and in one source file:
+ *     DUET_FAMILY_OF(sampler, duet_sampler);
+ *     DUET_FAMILY(sampler, DUET_SAMPLERS, "ways from noise to an image");
+ * Other lists of the members, such as those of their names, are made in the same way. */
+
+/* Declares duet_family_<family>, and duet_<family>_of, which gives the member of an entry. */
+#define DUET_FAMILY_OF(family, type)                                        \
+    typedef type duet_member_of_##family;                                   \
+    extern const duet_family duet_family_##family;                          \
+    static inline const type *duet_##family##_of(const duet_entry *entry) { \
+        return (const type *)(const void *)entry;                           \
+    }                                                                       \
+    _Static_assert(offsetof(type, info) == 0, "a member begins with its entry")
+/* Defines duet_family_<family>. */
+#define DUET_FAMILY(family, list, text)                                                      \
+    list(DUET_MEMBER_DECLARED) static const duet_entry *const duet_entries_of_##family[] = { \
+        list(DUET_MEMBER_ENTRY)};                                                            \
+    const duet_family duet_family_##family = {.name = #family,                               \
+                                              .help = (text),                                \
+                                              .entries = duet_entries_of_##family,           \
+                                              .count = DUET_COUNT(duet_entries_of_##family)}
+/* What DUET_FAMILY makes of a line of its list. */
+#define DUET_MEMBER_DECLARED(family, name) \
+    extern const duet_member_of_##family duet_##family##_##name;
+#define DUET_MEMBER_ENTRY(family, name) &duet_##family##_##name.info,
+
 /* All families of this build, for help and docs. */
 const duet_family *const *duet_families(int *count);
 /* Splits "name:key=value,…", finds the member (nearest match suggested) and fills options
@@ -127,6 +159,10 @@ const duet_family *const *duet_families(int *count);
  * 0. */
 DUET_NODISCARD duet_status duet_family_parse(const duet_family *family, const duet_entry **out,
                                              void *options, size_t size, const char *spec);
+/* The member of a name, in which '-' and '_' are the same; NULL where there is none. */
+const duet_entry *duet_family_find(const duet_family *family, const char *name);
+/* The name of the member whose name is most similar to `word`; NULL where none is similar. */
+const char *duet_family_nearest(const duet_family *family, const char *word);
 /* The word of `words` that is most similar to `word`, or NULL where none is similar. */
 const char *duet_nearest(const char *word, const char *const *words, int count);
 

@@ -59,22 +59,27 @@ const char *duet_nearest(const char *word, const char *const *words, int count) 
     return nearest;
 }
 
-static duet_status unknown_member(const duet_family *family, const char *name) {
+const char *duet_family_nearest(const duet_family *family, const char *word) {
     const char *names[256] = {0};
     const int count = family->count < DUET_COUNT(names) ? family->count : DUET_COUNT(names);
     for (int i = 0; i < count; i++) names[i] = family->entries[i]->name;
-    const char *near = duet_nearest(name, names, count);
+    return duet_nearest(word, names, count);
+}
+
+static duet_status unknown_member(const duet_family *family, const char *name) {
+    const char *const near = duet_family_nearest(family, name);
     if (near != NULL)
         return duet_fail(DUET_ARG, "no %s '%s'; did you mean '%s'?", family->name, name, near);
     char all[512] = "none";
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < family->count; i++) {
         const size_t used = i > 0 ? strlen(all) : 0;
-        snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", names[i]);
+        snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "",
+                 family->entries[i]->name);
     }
     return duet_fail(DUET_ARG, "no %s '%s'; there are: %s", family->name, name, all);
 }
 
-static const duet_entry *find_member(const duet_family *family, const char *name) {
+const duet_entry *duet_family_find(const duet_family *family, const char *name) {
     for (int i = 0; i < family->count; i++) {
         const char *a = family->entries[i]->name, *b = name;
         while (*a != '\0' && (*a == '-' ? '_' : *a) == (*b == '-' ? '_' : *b)) {
@@ -104,7 +109,7 @@ duet_status duet_family_parse(const duet_family *family, const duet_entry **out,
     const size_t kept = name_size < sizeof name ? name_size : sizeof name - 1;
     memcpy(name, spec, kept);
     name[kept] = '\0';
-    const duet_entry *entry = name_size < sizeof name ? find_member(family, name) : NULL;
+    const duet_entry *entry = name_size < sizeof name ? duet_family_find(family, name) : NULL;
     if (entry == NULL) return unknown_member(family, name);
     const char *keys = spec[name_size] == ':' ? spec + name_size + 1 : "";
     const size_t needed = entry->params.options_size;

@@ -42,9 +42,9 @@ typedef struct cli_cmd {
     bool plans; /* runs networks: uses the kernels that 'duet bench --tune' has chosen */
     duet_status (*run)(cli_state *cli);
 } cli_cmd;
+DUET_FAMILY_OF(cmd, cli_cmd);
 
 extern const duet_param_table cli_common_params;
-const cli_cmd *const *cli_commands(int *count);
 const cli_cmd *cli_find(const char *name); /* NULL: unknown */
 
 /* Parses argv[2..] into cli. *help is set by --help. */

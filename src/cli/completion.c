@@ -27,22 +27,22 @@ static void put_choices(const duet_param_table *table) {
 }
 
 void cli_print_completion(void) {
-    int count = 0;
-    const cli_cmd *const *list = cli_commands(&count);
+    const duet_family *const all = &duet_family_cmd;
     printf("# Written by 'duet help --completion'.\n_duet() {\n"
            "    local now=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} words= "
            "flags=\n    case ${COMP_WORDS[1]} in\n");
-    for (int i = 0; i < count; i++) {
-        const duet_param_table *const tables[] = {&list[i]->info.params, list[i]->extra,
+    for (int i = 0; i < all->count; i++) {
+        const cli_cmd *const cmd = duet_cmd_of(all->entries[i]);
+        const duet_param_table *const tables[] = {&cmd->info.params, cmd->extra,
                                                   &cli_common_params};
-        printf("    %s)\n        flags=\"--help", list[i]->info.name);
+        printf("    %s)\n        flags=\"--help", cmd->info.name);
         for (int k = 0; k < DUET_COUNT(tables); k++) put_flags(tables[k]);
         printf("\"\n");
         for (int k = 0; k < DUET_COUNT(tables); k++) put_choices(tables[k]);
         printf("        ;;\n");
     }
     printf("    esac\n    [[ $COMP_CWORD -eq 1 ]] && words=\"");
-    for (int i = 0; i < count; i++) printf("%s%s", i ? " " : "", list[i]->info.name);
+    for (int i = 0; i < all->count; i++) printf("%s%s", i ? " " : "", all->entries[i]->name);
     printf("\"\n    [[ $now == -* ]] && words=$flags\n"
            "    COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n}\n"
            "complete -o default -F _duet duet\n");

@@ -9,32 +9,17 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-
-#define DUET_CMD(name) extern const cli_cmd duet_cmd_##name;
 #include "cli/cmd/cmd.def"
-#undef DUET_CMD
 
-#define DUET_CMD(name) &duet_cmd_##name,
-static const cli_cmd *const commands[] = {
-#include "cli/cmd/cmd.def"
-};
-#undef DUET_CMD
-
-const cli_cmd *const *cli_commands(int *count) {
-    *count = DUET_COUNT(commands);
-    return commands;
-}
+DUET_FAMILY(cmd, DUET_CMDS, "commands");
 
 const cli_cmd *cli_find(const char *name) {
-    for (int i = 0; i < DUET_COUNT(commands); i++)
-        if (strcmp(commands[i]->info.name, name) == 0) return commands[i];
-    return NULL;
+    const duet_entry *const entry = duet_family_find(&duet_family_cmd, name);
+    return entry != NULL ? duet_cmd_of(entry) : NULL;
 }
 
 static duet_status unknown_command(const char *name) {
-    const char *names[DUET_COUNT(commands)];
-    for (int i = 0; i < DUET_COUNT(commands); i++) names[i] = commands[i]->info.name;
-    const char *nearest = duet_nearest(name, names, DUET_COUNT(commands));
+    const char *nearest = duet_family_nearest(&duet_family_cmd, name);
     if (name[0] == '-')
         return cli_wrong("a command comes first, not '%s'; 'duet help' lists the commands", name);
     if (nearest != NULL) return cli_wrong("no command '%s'; did you mean '%s'?", name, nearest);

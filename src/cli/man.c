@@ -97,21 +97,19 @@ static void put_ending(bool pages) {
         printf(".BR duet (1)\n");
         return;
     }
-    int count = 0;
-    const cli_cmd *const *list = cli_commands(&count);
-    for (int i = 0; i < count; i++)
-        printf(".BR duet\\-%s (1)%s\n", list[i]->info.name, i + 1 < count ? "," : "");
+    for (int i = 0; i < duet_family_cmd.count; i++)
+        printf(".BR duet\\-%s (1)%s\n", duet_family_cmd.entries[i]->name,
+               i + 1 < duet_family_cmd.count ? "," : "");
 }
 
 static void put_overview(void) {
     int count = 0;
-    const cli_cmd *const *list = cli_commands(&count);
     put_head("duet", "one diffusion model that both generates images and recognises them");
     printf(".SH SYNOPSIS\n.B duet\n.I COMMAND\n[\\fIarguments\\fR] [\\fIoptions\\fR]\n"
            ".SH COMMANDS\n");
-    for (int i = 0; i < count; i++) {
-        printf(".TP\n.B %s\n", list[i]->info.name);
-        put_line(list[i]->info.help);
+    for (int i = 0; i < duet_family_cmd.count; i++) {
+        printf(".TP\n.B %s\n", duet_family_cmd.entries[i]->name);
+        put_line(duet_family_cmd.entries[i]->help);
     }
     const duet_family *const *family = duet_families(&count);
     printf(".SH CHOICES\nA choice is written NAME:key=value,key=value.\n"

@@ -52,7 +52,7 @@ duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out, duet_model
     DUET_DO(duet_noise_new(&d->noise, card->noise));
     DUET_DO(duet_family_parse(&duet_family_predict, &entry, &d->options, sizeof d->options,
                               card->predict));
-    d->predict = (const duet_predict *)(const void *)entry;
+    d->predict = duet_predict_of(entry);
     DUET_DO(duet_network_open(ctx, &d->network, model, &(duet_network_spec){.batch = batch}));
     *out = d;
     d = NULL;

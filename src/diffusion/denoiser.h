@@ -19,7 +19,7 @@ typedef struct duet_predict {
     void (*target)(const void *options, const float *x0, const float *eps, duet_level level,
                    int64_t count, float *target);
 } duet_predict;
-extern const duet_family duet_family_predict;
+DUET_FAMILY_OF(predict, duet_predict);
 
 /* ---- denoiser ---- */
 typedef struct duet_denoiser duet_denoiser;
@@ -53,7 +53,7 @@ typedef struct duet_sampler {
     duet_entry info;
     duet_status (*run)(const void *options, duet_sampler_state *state);
 } duet_sampler;
-extern const duet_family duet_family_sampler;
+DUET_FAMILY_OF(sampler, duet_sampler);
 /* Respacing of guided-diffusion ("ddimN"/evenly): `steps` values of t out of 0..total-1,
  * descending. */
 DUET_NODISCARD duet_status duet_respace(int64_t *out, int64_t total, int64_t steps);

@@ -69,7 +69,7 @@ static duet_status run(duet_generator *generator, const duet_generator_rows *row
                                 .id = rows->id,
                                 .clip = true,
                                 .step = after_step};
-    const duet_sampler *sampler = (const duet_sampler *)(const void *)w->sampler.entry;
+    const duet_sampler *sampler = duet_sampler_of(w->sampler.entry);
     DUET_TRY(sampler->run(&w->sampler.options, &state));
     for (int64_t i = 0; i < cells; i++) rows->x[i] = (float)w->x[i];
     return DUET_OK;

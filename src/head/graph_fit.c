@@ -135,7 +135,7 @@ static duet_status prepare(fitting *f) {
     f->steps = batches * f->how->epochs;
     duet_format(rule, sizeof rule, "cosine:warmup=%lld,floor=0", (long long)(f->steps + 19) / 20);
     DUET_TRY(duet_choice_parse(&f->lr, &duet_family_lr, rule));
-    f->rule = (const duet_lr *)(const void *)f->lr.entry; /* info is its first member */
+    f->rule = duet_lr_of(f->lr.entry);
     DUET_TRY(duet_alloc(&f->order, rows, sizeof *f->order));
     DUET_TRY(duet_alloc(&f->best, size, sizeof *f->best));
     return duet_alloc(&f->logits, val != NULL ? val->rows * f->head->classes : 1,

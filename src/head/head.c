@@ -6,21 +6,9 @@
 #include <string.h>
 
 #include "base/error.h"
-
-#define DUET_HEAD(name) extern const duet_head_kind duet_head_##name;
 #include "head/head.def"
-#undef DUET_HEAD
 
-#define DUET_HEAD(name) &duet_head_##name.info,
-static const duet_entry *const entries[] = {
-#include "head/head.def"
-};
-#undef DUET_HEAD
-
-const duet_family duet_family_head = {.name = "head",
-                                      .help = "classifiers on feature rows",
-                                      .entries = entries,
-                                      .count = DUET_COUNT(entries)};
+DUET_FAMILY(head, DUET_HEADS, "classifiers on feature rows");
 
 duet_status duet_head_parse(duet_choice *out, const char *spec) {
     return duet_choice_parse(out, &duet_family_head, spec != NULL && *spec ? spec : "linear");
@@ -39,7 +27,7 @@ duet_status duet_head_new(duet_context *ctx, duet_head **out, const duet_choice 
     duet_head *head = NULL;
     DUET_TRY(duet_alloc(&head, 1, sizeof *head));
     head->choice = *choice;
-    head->kind = (const duet_head_kind *)(const void *)choice->entry; /* info is its first member */
+    head->kind = duet_head_of(choice->entry);
     head->classes = classes;
     head->dim = dim;
     const duet_status status = begin(ctx, head);

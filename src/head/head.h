@@ -42,6 +42,7 @@ typedef struct duet_head_kind {
     void (*ready)(duet_head *head);
     void (*logits)(const duet_head *head, const float *x, int64_t rows, float *logits);
 } duet_head_kind;
+DUET_FAMILY_OF(head, duet_head_kind);
 
 /* The member of a spec; an empty one is "linear". */
 DUET_NODISCARD duet_status duet_head_parse(duet_choice *out, const char *spec);

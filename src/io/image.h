@@ -51,5 +51,6 @@ typedef struct duet_image_format {
                           const char *name);
     const char *extensions; /* "jpg|jpeg" */
 } duet_image_format;
+DUET_FAMILY_OF(image, duet_image_format);
 
 #endif

@@ -67,14 +67,12 @@ static void describe(char *out, size_t size, const duet_model *model, const duet
 }
 
 void duet_closest(char *out, size_t size, const duet_store *store) {
-    int count = 0;
     int64_t most = names_of(store) / 10;
-    const duet_arch *const *const all = duet_arch_list(&count);
     out[0] = '\0';
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < duet_family_arch.count; i++) {
         duet_model *model = NULL;
         /* with its usual options */
-        if (duet_model_describe(&model, all[i]->info.name) != DUET_OK) continue;
+        if (duet_model_describe(&model, duet_family_arch.entries[i]->name) != DUET_OK) continue;
         const int64_t found = count_like(model, store);
         if (found > most) {
             most = found;

@@ -48,14 +48,14 @@ static bool among(const char *const *names, int count, const char *name) {
 }
 
 bool duet_model_flag(const char *name) {
-    int count = 0;
-    const duet_arch *const *const all = duet_arch_list(&count);
     if (among(passed_over, DUET_COUNT(passed_over), name) ||
         among(of_diffusion, DUET_COUNT(of_diffusion), name))
         return true;
-    for (int i = 0; i < count; i++)
-        if (all[i]->signature != NULL && duet_params_find(&all[i]->info.params, name) != NULL)
+    for (int i = 0; i < duet_family_arch.count; i++) {
+        const duet_arch *const arch = duet_arch_of(duet_family_arch.entries[i]);
+        if (arch->signature != NULL && duet_params_find(&arch->info.params, name) != NULL)
             return true;
+    }
     return false;
 }
 

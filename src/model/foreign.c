@@ -335,14 +335,13 @@ static duet_status refuse_unknown(const duet_store *store, const duet_place *pla
 
 duet_status duet_foreign_guess(const duet_arch **out, duet_guess *guess, const duet_store *store,
                                const duet_place *place, const char *flags) {
-    int count = 0;
-    const duet_arch *const *const all = duet_arch_list(&count);
     *guess = (duet_guess){.store = store, .place = place};
     duet_foreign_weights(guess->weights, flags);
-    for (int i = 0; i < count; i++) {
-        if (!duet_foreign_find(guess, all[i])) continue;
-        *out = all[i];
-        return infer(guess, all[i]);
+    for (int i = 0; i < duet_family_arch.count; i++) {
+        const duet_arch *const arch = duet_arch_of(duet_family_arch.entries[i]);
+        if (!duet_foreign_find(guess, arch)) continue;
+        *out = arch;
+        return infer(guess, arch);
     }
     return refuse_unknown(store, place);
 }

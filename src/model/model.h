@@ -54,6 +54,7 @@ typedef struct duet_arch {
     /* prefix of tensors in such files that the network does not use */
     const char *idle[4];
 } duet_arch;
+DUET_FAMILY_OF(arch, duet_arch);
 
 /* The last hash of the weights. A model may be read from several threads, so it has a lock of its
  * own. */

@@ -8,19 +8,9 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/rng.h"
-
-#define DUET_NOISE(name) extern const duet_noise_schedule duet_noise_##name;
 #include "noise/noise.def"
-#undef DUET_NOISE
 
-static const duet_entry *const entries[] = {
-#define DUET_NOISE(name) &duet_noise_##name.info,
-#include "noise/noise.def"
-#undef DUET_NOISE
-};
-
-const duet_family duet_family_noise = {
-    .name = "noise", .help = "noise schedules", .entries = entries, .count = DUET_COUNT(entries)};
+DUET_FAMILY(noise, DUET_NOISES, "noise schedules");
 
 #define OPTIONS_SIZE 512
 #define MOST_STEPS   1000000
@@ -35,8 +25,7 @@ duet_status duet_noise_new(duet_noise **out, const char *spec) {
     duet_noise *noise = NULL;
     DUET_DO(duet_family_parse(&duet_family_noise, &entry, &options, sizeof options, spec));
     DUET_DO(duet_alloc(&noise, 1, sizeof *noise));
-    /* info is the first member */
-    noise->schedule = (const duet_noise_schedule *)(const void *)entry;
+    noise->schedule = duet_noise_of(entry);
     noise->steps = noise->schedule->steps(&options);
     if (noise->steps < 1 || noise->steps > MOST_STEPS) {
         DUET_FAIL(DUET_ARG, "noise '%s' has %lld steps; between 1 and %d are possible", spec,

@@ -28,7 +28,7 @@ typedef struct duet_noise {
     duet_level *table;
 } duet_noise;
 
-extern const duet_family duet_family_noise;
+DUET_FAMILY_OF(noise, duet_noise_schedule);
 DUET_NODISCARD duet_status duet_noise_new(duet_noise **out,
                                           const char *spec); /* "linear:steps=1000" */
 void duet_noise_free(duet_noise *noise);

@@ -4,24 +4,9 @@
 
 #include <math.h>
 
-#include "base/choice.h"
-
-#define DUET_OPTIM(name) extern const duet_optim duet_optim_##name;
 #include "optim/optim.def"
-#undef DUET_OPTIM
 
-static const duet_entry *const entries[] = {
-#define DUET_OPTIM(name) &duet_optim_##name.info,
-#include "optim/optim.def"
-#undef DUET_OPTIM
-};
-
-const duet_family duet_family_optim = {
-    .name = "optim", .help = "optimisers", .entries = entries, .count = DUET_COUNT(entries)};
-
-const duet_optim *duet_optim_of(const duet_choice *choice) {
-    return (const duet_optim *)(const void *)choice->entry; /* info is its first member */
-}
+DUET_FAMILY(optim, DUET_OPTIMS, "optimisers");
 
 double duet_optim_norm(const float *grad, const duet_optim_tile *tiles, int64_t count, double *sums,
                        int threads) {

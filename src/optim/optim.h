@@ -7,8 +7,6 @@
 
 #include <duet/registry.h>
 
-struct duet_choice; /* base/choice.h */
-
 #define DUET_OPTIM_MOMENTS 2     /* most moment blocks */
 #define DUET_OPTIM_TILE    16384 /* most elements of a tile */
 
@@ -37,9 +35,7 @@ typedef struct duet_optim {
     double (*rate)(const void *options);
     void (*step)(const void *options, const duet_optim_call *call);
 } duet_optim;
-extern const duet_family duet_family_optim;
-/* The member that was chosen. */
-const duet_optim *duet_optim_of(const struct duet_choice *choice);
+DUET_FAMILY_OF(optim, duet_optim);
 
 /* Euclidean norm of all gradients: a sum in double per tile, then over the tiles in order.
  * sums[tile_count] is scratch. */

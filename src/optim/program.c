@@ -42,7 +42,8 @@ duet_status duet_program_add_slots(duet_slots *slots, const duet_graph *graph,
         for (int64_t i = 0; i < graph->param_count; i++) {
             const int64_t slot = duet_slots_bind(slots, &graph->params[i], &spec->options.bindings);
             const int g = group_of(slots, slot, spec);
-            const duet_optim *const optim = g >= 0 ? duet_optim_of(spec->groups[g].optim) : NULL;
+            const duet_optim *const optim =
+                g >= 0 ? duet_optim_of(spec->groups[g].optim->entry) : NULL;
             if (optim == NULL || m >= optim->moments ||
                 duet_slots_beside(slots, slot, optim->moment_name[m]) >= 0)
                 continue;
@@ -148,7 +149,7 @@ static duet_status make_groups(duet_program *program, const duet_program_spec *s
     int64_t most = 0, all = 0;
     for (int g = 0; g < spec->group_count; g++) {
         program->groups[g] = (group){.choice = *spec->groups[g].optim,
-                                     .optim = duet_optim_of(spec->groups[g].optim),
+                                     .optim = duet_optim_of(spec->groups[g].optim->entry),
                                      .clip = spec->groups[g].clip};
     }
     for (int64_t k = 0; k < slots->count; k++) {

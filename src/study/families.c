@@ -2,17 +2,18 @@
  * study/families.c: duet_families of duet/registry.h: every family of this build, in the order of
  * docs/map.md: what is trained, on what, how it generates and recognises, the formats, the engine.
  * It is in the topmost layer of the library because it refers to all other layers. */
-#include <duet/head.h>
-
+#include "data/augment/augment.h"
+#include "data/dataset/dataset.h"
 #include "diffusion/denoiser.h"
 #include "engine/graph/graph.h"
 #include "engine/op/op.h"
+#include "head/head.h"
+#include "io/image.h"
+#include "io/store/store.h"
 #include "noise/noise.h"
 #include "optim/lr/lr.h"
 #include "optim/optim.h"
 #include "train/task/task.h"
-
-extern const duet_family duet_family_image, duet_family_store;
 
 static const duet_family *const families[] = {
     &duet_family_arch,    &duet_family_noise, &duet_family_predict, &duet_family_task,

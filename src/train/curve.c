@@ -67,7 +67,7 @@ duet_status duet_curve_flush(duet_trainer *trainer) {
     if (curve->steps == 0) return DUET_OK;
     const double now = duet_clock(), steps = (double)curve->steps, spent = now - curve->begun;
     const double rate =
-        duet_optim_of(&trainer->optim_choice)->rate(&trainer->optim_choice.options) *
+        duet_optim_of(trainer->optim_choice.entry)->rate(&trainer->optim_choice.options) *
         trainer->lr->factor(&trainer->lr_choice.options, trainer->steps - 1, trainer->total);
     char path[DUET_PATH_SIZE], quarters[128] = "", line[512];
     size_t used = 0;

@@ -19,8 +19,8 @@ static duet_status choose_members(duet_trainer *trainer) {
     DUET_TRY(duet_choice_parse(&trainer->optim_choice, &duet_family_optim, o->optim));
     DUET_TRY(duet_choice_parse(&trainer->lr_choice, &duet_family_lr, o->lr));
     /* info is the first member of each */
-    trainer->task = (const duet_task *)(const void *)trainer->task_choice.entry;
-    trainer->lr = (const duet_lr *)(const void *)trainer->lr_choice.entry;
+    trainer->task = duet_task_of(trainer->task_choice.entry);
+    trainer->lr = duet_lr_of(trainer->lr_choice.entry);
     return DUET_OK;
 }
 
@@ -71,14 +71,13 @@ duet_status duet_trainer_open(duet_trainer *trainer) {
         return duet_fail(DUET_ARG, "the data set '%s' has no training images",
                          duet_dataset_describe(trainer->dataset)->path);
     }
-    trainer->setup =
-        (duet_task_setup){.model = trainer->model,
-                          .noise = trainer->noise,
-                          .predict = (const duet_predict *)(const void *)trainer->predict.entry,
-                          .predict_options = &trainer->predict.options,
-                          .batch = o->batch / o->accumulate,
-                          .seed = o->seed,
-                          .threads = duet_context_threads(trainer->ctx)};
+    trainer->setup = (duet_task_setup){.model = trainer->model,
+                                       .noise = trainer->noise,
+                                       .predict = duet_predict_of(trainer->predict.entry),
+                                       .predict_options = &trainer->predict.options,
+                                       .batch = o->batch / o->accumulate,
+                                       .seed = o->seed,
+                                       .threads = duet_context_threads(trainer->ctx)};
     DUET_TRY(make_program(trainer));
     DUET_TRY(duet_alloc(&trainer->scratch, trainer->task->room(&trainer->setup), sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->row_loss, o->batch, sizeof(float)));

@@ -33,7 +33,7 @@ export PATH
 
 # ---- all of them ----
 
-for command in $(sed -n 's/^DUET_CMD(\(.*\))$/\1/p' "$source/src/cli/cmd/cmd.def"); do "$duet" help "$command" >"help/$command.help"; done
+for command in $(sed -n 's/^ *DUET_MEMBER(cmd, \(.*\)) .*/\1/p' "$source/src/cli/cmd/cmd.def"); do "$duet" help "$command" >"help/$command.help"; done
 "$duet" help >help/duet.help
 for path in "$source"/README.md "$source"/CONTRIBUTING.md "$source"/docs/*.md "$source"/include/duet.h "$source"/include/duet/*.h help/*.help \
     "$source"/docs/data/*.csv; do

@@ -14,7 +14,7 @@ go
 ok --version
 says 'duet '
 
-commands=$(sed -n 's/^DUET_CMD(\(.*\))$/\1/p' "$source/src/cli/cmd/cmd.def")
+commands=$(sed -n 's/^ *DUET_MEMBER(cmd, \(.*\)) .*/\1/p' "$source/src/cli/cmd/cmd.def")
 for name in $commands; do
     grep -q "^  $name " "$top/overview" || fail "duet help lacks the command $name"
     ok help "$name"

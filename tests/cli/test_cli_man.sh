@@ -1,7 +1,7 @@
 #!/bin/sh
 # Manual pages and completion: from the tables of --help, with every flag and command in them; groff and mandoc find no fault.
 . "$2/tests/cli/common.sh"
-commands=$(sed -n 's/^DUET_CMD(\(.*\))$/\1/p' "$source/src/cli/cmd/cmd.def")
+commands=$(sed -n 's/^ *DUET_MEMBER(cmd, \(.*\)) .*/\1/p' "$source/src/cli/cmd/cmd.def")
 
 ok help --completion
 cp "$top/out" completion

@@ -276,18 +276,16 @@ static inline void fixture_feed(const op_fixture *f, duet_session *session, duet
 typedef void (*case_check)(const op_fixture *f, int index);
 
 static inline void for_each_stored_case(case_check check, unsigned most) {
-    int count = 0;
-    const duet_op *const *ops = duet_op_list(&count);
-    for (int i = 0; i < count; i++) {
-        for (int c = 0; c < ops[i]->case_count; c++) {
+    for (int i = 0; i < duet_family_op.count; i++) {
+        const duet_op *const op = duet_op_of(duet_family_op.entries[i]);
+        for (int c = 0; c < op->case_count; c++) {
             for (unsigned stored = 0; stored <= most; stored++) {
-                if ((stored & 1u) != 0 && ops[i]->bf16_inputs == 0) continue;
-                if ((stored & 2u) != 0 && ops[i]->weight_inputs == 0) continue;
-                if ((stored & DUET_ROUNDED) != 0 &&
-                    ((stored & 1u) != 0 || ops[i]->weight_inputs == 0))
+                if ((stored & 1u) != 0 && op->bf16_inputs == 0) continue;
+                if ((stored & 2u) != 0 && op->weight_inputs == 0) continue;
+                if ((stored & DUET_ROUNDED) != 0 && ((stored & 1u) != 0 || op->weight_inputs == 0))
                     continue;
                 op_fixture f;
-                fixture_open(&f, ops[i], c, stored);
+                fixture_open(&f, op, c, stored);
                 check(&f, c);
                 fixture_close(&f);
             }

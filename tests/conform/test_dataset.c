@@ -48,7 +48,7 @@ static void data_sets(void **state) {
     assert_true(duet_family_dataset.count >= 5);
     for (int i = 0; i < duet_family_dataset.count; i++) {
         const duet_entry *entry = duet_family_dataset.entries[i];
-        const duet_dataset_layout *layout = (const duet_dataset_layout *)(const void *)entry;
+        const duet_dataset_layout *layout = duet_dataset_of(entry);
         check_entry(&duet_family_dataset, entry);
         assert_true(layout->open != NULL && layout->read != NULL);
         duet_dataset *dataset = NULL;

@@ -81,7 +81,7 @@ static duet_status run(const char *spec, fake *f, double *x, const int64_t *id, 
                                 .clip = clip,
                                 .step = step};
     for (int64_t r = 0; r < rows; r++) start(x + r * DIM, id[r]);
-    const duet_status status = ((const duet_sampler *)(const void *)entry)->run(options, &state);
+    const duet_status status = duet_sampler_of(entry)->run(options, &state);
     duet_noise_free(noise);
     return status;
 }

@@ -17,7 +17,7 @@ static const duet_shape shapes[] = {{0, {0}},       {1, {7}},          {2, {2, 3
                                     {3, {2, 3, 4}}, {4, {1, 2, 3, 4}}, {3, {5, 0, 2}}};
 
 static const duet_store_member *member(int index) {
-    return (const duet_store_member *)(const void *)duet_family_store.entries[index];
+    return duet_store_of(duet_family_store.entries[index]);
 }
 
 static bool stores(const duet_store_member *store, duet_dtype dtype) {

@@ -30,9 +30,8 @@ static void members(char *out, size_t size, const duet_family *family, size_t mo
 }
 
 void cli_print_overview(void) {
-    int count = 0, families = 0;
+    int families = 0;
     char names[512];
-    const cli_cmd *const *list = cli_commands(&count);
     const duet_family *const *family = duet_families(&families);
     printf("duet %s: one diffusion model, trained once without labels,\nthat both generates images "
            "and recognises them\n",
@@ -46,7 +45,8 @@ void cli_print_overview(void) {
         "  duet classify RUN image.png           what is in the picture\n"
         "DATA is a path (folder of images, IDX, CIFAR, tar; 'duet data list'), or synth.\n");
     printf("\ncommands ('duet help COMMAND' shows the options)\n");
-    for (int i = 0; i < count; i++) printf("  %-9s %s\n", list[i]->info.name, list[i]->info.help);
+    for (int i = 0; i < duet_family_cmd.count; i++)
+        printf("  %-9s %s\n", duet_family_cmd.entries[i]->name, duet_family_cmd.entries[i]->help);
     printf("\nwhat can be plugged in ('duet help FAMILY' shows members and parameters)\n");
     for (int i = 0; i < families; i++) {
         members(names, sizeof names, family[i], 60);
@@ -147,12 +147,6 @@ static void add_family(answer *a, const duet_family *family, const duet_entry *o
     a->count++;
 }
 
-static const duet_entry *find_member(const duet_family *family, const char *name) {
-    for (int i = 0; i < family->count; i++)
-        if (strcmp(family->entries[i]->name, name) == 0) return family->entries[i];
-    return NULL;
-}
-
 static void find_word(answer *a, const char *word) {
     int count = 0;
     const duet_family *const *families = duet_families(&count);
@@ -163,16 +157,15 @@ static void find_word(answer *a, const char *word) {
     const int before =
         a->count; /* a member's name may occur in several families: all of them are printed */
     for (int i = 0; i < count && !before; i++)
-        if (find_member(families[i], word) != NULL)
-            add_family(a, families[i], find_member(families[i], word));
+        if (duet_family_find(families[i], word) != NULL)
+            add_family(a, families[i], duet_family_find(families[i], word));
 }
 
 static duet_status unknown(const char *word) {
     const char *names[512];
-    int count = 0, families = 0, n = 0;
-    const cli_cmd *const *commands = cli_commands(&count);
+    int families = 0, n = 0;
     const duet_family *const *family = duet_families(&families);
-    for (int i = 0; i < count; i++) names[n++] = commands[i]->info.name;
+    for (int i = 0; i < duet_family_cmd.count; i++) names[n++] = duet_family_cmd.entries[i]->name;
     for (int i = 0; i < families; i++) names[n++] = family[i]->name;
     for (int i = 0; i < families; i++)
         for (int k = 0; k < family[i]->count && n < DUET_COUNT(names); k++)
@@ -188,7 +181,7 @@ static duet_status member_of(answer *a, const char *family_name, const char *nam
     const duet_family *const *families = duet_families(&count);
     for (int i = 0; i < count; i++) {
         if (strcmp(families[i]->name, family_name) != 0) continue;
-        const duet_entry *entry = find_member(families[i], name);
+        const duet_entry *entry = duet_family_find(families[i], name);
         if (entry == NULL && duet_family_parse(families[i], &entry, NULL, 0, name) != DUET_OK)
             return cli_wrong("%s", duet_error_message());
         add_family(a, families[i], entry);
@@ -199,8 +192,8 @@ static duet_status member_of(answer *a, const char *family_name, const char *nam
 
 static void everything(answer *a) {
     int count = 0;
-    const cli_cmd *const *commands = cli_commands(&count);
-    for (int i = 0; i < count; i++) add_command(a, commands[i]);
+    for (int i = 0; i < duet_family_cmd.count; i++)
+        add_command(a, duet_cmd_of(duet_family_cmd.entries[i]));
     const duet_family *const *families = duet_families(&count);
     for (int i = 0; i < count; i++) add_family(a, families[i], NULL);
 }

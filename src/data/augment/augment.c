@@ -6,21 +6,9 @@
 #include <string.h>
 
 #include "base/error.h"
-
-#define DUET_AUGMENT(name) extern const duet_augment duet_augment_##name;
 #include "data/augment/augment.def"
-#undef DUET_AUGMENT
 
-static const duet_entry *const entries[] = {
-#define DUET_AUGMENT(name) &duet_augment_##name.info,
-#include "data/augment/augment.def"
-#undef DUET_AUGMENT
-};
-
-const duet_family duet_family_augment = {.name = "augment",
-                                         .help = "random changes of training images, joined by '+'",
-                                         .entries = entries,
-                                         .count = DUET_COUNT(entries)};
+DUET_FAMILY(augment, DUET_AUGMENTS, "random changes of training images, joined by '+'");
 
 duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec) {
     duet_augment_chain chain = {0};
@@ -38,8 +26,7 @@ duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec) 
         const duet_entry *entry = NULL;
         DUET_TRY(duet_family_parse(&duet_family_augment, &entry, &chain.options[chain.count],
                                    sizeof chain.options[0], text));
-        /* `info` is its first field */
-        chain.member[chain.count++] = (const duet_augment *)(const void *)entry;
+        chain.member[chain.count++] = duet_augment_of(entry);
         if (from[size] == '\0') break;
         from += size + 1;
     }

@@ -14,6 +14,7 @@ typedef struct duet_augment {
     void (*apply)(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch,
                   int64_t size, int channels);
 } duet_augment;
+DUET_FAMILY_OF(augment, duet_augment);
 
 /* A chain "flip+crop:pad=2", parsed once. Member k of the chain draws from its own stream
  * ("augment0", "augment1", …) at index `position`, so a row's augmentation depends on (seed,

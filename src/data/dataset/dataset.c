@@ -11,29 +11,11 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "base/utf8.h"
-
-#define DUET_DATASET(name) extern const duet_dataset_layout duet_dataset_##name;
 #include "data/dataset/dataset.def"
-#undef DUET_DATASET
 
-static const duet_entry *const entries[] = {
-#define DUET_DATASET(name) &duet_dataset_##name.info,
-#include "data/dataset/dataset.def"
-#undef DUET_DATASET
-};
-
-const duet_family duet_family_dataset = {.name = "dataset",
-                                         .help =
-                                             "layouts of data sets; a path's layout is detected",
-                                         .entries = entries,
-                                         .count = DUET_COUNT(entries)};
+DUET_FAMILY(dataset, DUET_DATASETS, "layouts of data sets; a path's layout is detected");
 
 #define LOOKS 8 /* rows decoded at opening */
-
-/* A member's `info` is its first field. */
-static const duet_dataset_layout *layout_of(const duet_entry *entry) {
-    return (const duet_dataset_layout *)(const void *)entry;
-}
 
 /* ---- opening ---- */
 
@@ -187,11 +169,12 @@ done:
 }
 
 static duet_status open_detected(duet_context *ctx, duet_dataset **out, const char *path) {
-    const duet_dataset_layout *best = NULL, *layouts[DUET_COUNT(entries)];
+    const duet_dataset_layout *best = NULL, *layouts[DUET_COUNT(duet_entries_of_dataset)];
     int best_sure = 0;
     bool found = false;
     for (int i = 0; i < duet_family_dataset.count; i++) {
-        const duet_dataset_layout *layout = layouts[i] = layout_of(entries[i]);
+        const duet_dataset_layout *const layout = duet_dataset_of(duet_family_dataset.entries[i]);
+        layouts[i] = layout;
         const int sure = layout->detect != NULL ? layout->detect(path) : 0;
         if (sure > best_sure) {
             best = layout;
@@ -226,13 +209,9 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
     if (duet_path_exists(spec) || names_shards(spec)) return open_detected(ctx, out, spec);
     char word[64];
     const size_t length = strcspn(spec, ":");
-    const char *names[DUET_COUNT(entries)];
-    const duet_dataset_layout *layout = NULL;
-    for (int i = 0; i < DUET_COUNT(entries); i++) {
-        names[i] = entries[i]->name;
-        if (strlen(names[i]) == length && memcmp(names[i], spec, length) == 0)
-            layout = layout_of(entries[i]);
-    }
+    snprintf(word, sizeof word, "%.*s", length < 63 ? (int)length : 63, spec);
+    const duet_entry *const known = duet_family_find(&duet_family_dataset, word);
+    const duet_dataset_layout *const layout = known != NULL ? duet_dataset_of(known) : NULL;
     if (layout != NULL && layout->detect == NULL) {
         union {
             max_align_t align;
@@ -251,8 +230,7 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
     }
     if (layout != NULL)
         return duet_fail(DUET_NOT_FOUND, "no file or folder '%s'", spec + length + 1);
-    snprintf(word, sizeof word, "%.*s", length < 63 ? (int)length : 63, spec);
-    const char *near = duet_nearest(word, names, DUET_COUNT(entries));
+    const char *near = duet_family_nearest(&duet_family_dataset, word);
     return duet_fail(DUET_NOT_FOUND,
                      "no file or folder '%s'%s%s%s; a data set is a folder of images, a folder of "
                      "IDX or CIFAR files, "

@@ -39,6 +39,7 @@ typedef struct duet_dataset_layout {
                      size_t size); /* optional */
     bool inner; /* also found one or two folders below the path, as in torchvision's roots */
 } duet_dataset_layout;
+DUET_FAMILY_OF(dataset, duet_dataset_layout);
 
 /* Nothing is left out silently: counts one more of `reason`, a plural ("links that lead nowhere"),
  * with its name and what to do about it ("" = nothing). When the set is opened, each reason is

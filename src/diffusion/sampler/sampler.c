@@ -8,21 +8,9 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/rng.h"
-
-#define DUET_SAMPLER(name) extern const duet_sampler duet_sampler_##name;
 #include "diffusion/sampler/sampler.def"
-#undef DUET_SAMPLER
 
-static const duet_entry *const entries[] = {
-#define DUET_SAMPLER(name) &duet_sampler_##name.info,
-#include "diffusion/sampler/sampler.def"
-#undef DUET_SAMPLER
-};
-
-const duet_family duet_family_sampler = {.name = "sampler",
-                                         .help = "ways from noise to an image",
-                                         .entries = entries,
-                                         .count = DUET_COUNT(entries)};
+DUET_FAMILY(sampler, DUET_SAMPLERS, "ways from noise to an image");
 
 typedef struct buffers { /* each [rows, dim] */
     float *x, *x0, *noise;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/backend/widen.h"
+#include "engine/op/op.def"
 
 static duet_status plan_reference(const duet_call *call, const duet_kernel_options *options,
                                   duet_kernel_plan *out) {
@@ -29,12 +30,9 @@ static duet_status run_reference(const duet_run *run) {
     return DUET_OK;
 }
 
-static const duet_kernel reference_kernels[] = {
-#define DUET_OP(name_) \
+#define REFERENCE_KERNEL(family, name_) \
     {.op = #name_, .name = "reference", .plan = plan_reference, .run = run_reference},
-#include "engine/op/op.def"
-#undef DUET_OP
-};
+static const duet_kernel reference_kernels[] = {DUET_OPS(REFERENCE_KERNEL)};
 
 const duet_kernel *duet_kernel_reference(const duet_op *op) {
     if (op == NULL || op->reference == NULL) return NULL;

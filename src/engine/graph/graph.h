@@ -167,7 +167,7 @@ typedef struct duet_pass {
 } duet_pass;
 DUET_NODISCARD duet_status duet_pass_run(duet_graph *graph, const char *name,
                                          const duet_value *keep, int64_t keep_count);
-extern const duet_family duet_family_pass;
+DUET_FAMILY_OF(pass, duet_pass);
 
 /* One line a node, for debugging and tests. */
 struct duet_str;

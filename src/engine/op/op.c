@@ -11,33 +11,11 @@
 
 #define MOST_ELEMENTS (INT64_C(1) << 48)
 
-#define DUET_OP(name) &duet_op_##name,
-static const duet_op *const ops[] = {
-#include "engine/op/op.def"
-};
-#undef DUET_OP
-
-#define DUET_OP(name) &duet_op_##name.info,
-static const duet_entry *const entries[] = {
-#include "engine/op/op.def"
-};
-#undef DUET_OP
-
-const duet_family duet_family_op = {.name = "op",
-                                    .help = "what a graph's nodes compute",
-                                    .entries = entries,
-                                    .count = DUET_COUNT(entries)};
-
-const duet_op *const *duet_op_list(int *count) {
-    *count = DUET_COUNT(ops);
-    return ops;
-}
+DUET_FAMILY(op, DUET_OPS, "what a graph's nodes compute");
 
 const duet_op *duet_op_find(const char *name) {
-    for (int i = 0; i < DUET_COUNT(ops); i++) {
-        if (strcmp(ops[i]->info.name, name) == 0) return ops[i];
-    }
-    return NULL;
+    const duet_entry *const entry = duet_family_find(&duet_family_op, name);
+    return entry != NULL ? duet_op_of(entry) : NULL;
 }
 
 duet_status duet_op_fail(const duet_call *call, const char *format, ...) {

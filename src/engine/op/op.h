@@ -107,9 +107,8 @@ struct duet_op {
     int case_count;
 };
 
-extern const duet_family duet_family_op;
+DUET_FAMILY_OF(op, duet_op);
 const duet_op *duet_op_find(const char *name);
-const duet_op *const *duet_op_list(int *count);
 
 /* May input k be stored so? */
 bool duet_op_stores(const duet_op *op, int k, duet_dtype dtype);

@@ -6,11 +6,10 @@
 
 #include "base/error.h"
 #include "engine/graph/graph.h"
+#include "engine/op/op.def"
 #include "engine/op/ops_grad.h"
 
-#define DUET_OP(name) extern const duet_op duet_op_##name;
-#include "engine/op/op.def"
-#undef DUET_OP
+DUET_OPS(DUET_MEMBER_DECLARED)
 
 /* First line of every shape rule: required inputs are there, types as declared, no empty axis.
  * names: one an input. */

@@ -14,33 +14,15 @@
 #include "io/exif.h"
 #include "io/kind.h"
 #include "io/image/pixels.h"
-
-#define DUET_IMAGE(name) extern const duet_image_format duet_image_##name;
 #include "io/image/image.def"
-#undef DUET_IMAGE
 
-static const duet_image_format *const formats[] = {
-#define DUET_IMAGE(name) &duet_image_##name,
-#include "io/image/image.def"
-#undef DUET_IMAGE
-};
-
-static const duet_entry *const entries[] = {
-#define DUET_IMAGE(name) &duet_image_##name.info,
-#include "io/image/image.def"
-#undef DUET_IMAGE
-};
-
-const duet_family duet_family_image = {
-    .name = "image",
-    .help = "image file formats",
-    .entries = entries,
-    .count = DUET_COUNT(entries),
-};
+DUET_FAMILY(image, DUET_IMAGES, "image file formats");
 
 static const duet_image_format *format_of(const uint8_t *bytes, int64_t size) {
-    for (int i = 0; i < DUET_COUNT(formats); i++)
-        if (formats[i]->detect(bytes, size)) return formats[i];
+    for (int i = 0; i < duet_family_image.count; i++) {
+        const duet_image_format *const format = duet_image_of(duet_family_image.entries[i]);
+        if (format->detect(bytes, size)) return format;
+    }
     return NULL;
 }
 
@@ -61,8 +43,8 @@ static bool listed(const char *list, const char *extension) {
 bool duet_image_name_known(const char *name) {
     const char *dot = strrchr(name, '.');
     if (dot == NULL || !dot[1] || strchr(dot, '/') != NULL) return false;
-    for (int i = 0; i < DUET_COUNT(formats); i++)
-        if (listed(formats[i]->extensions, dot + 1)) return true;
+    for (int i = 0; i < duet_family_image.count; i++)
+        if (listed(duet_image_of(duet_family_image.entries[i])->extensions, dot + 1)) return true;
     return false;
 }
 

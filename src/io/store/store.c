@@ -12,31 +12,11 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "io/kind.h"
-
-#define HEAD_SIZE        1024 /* the first name in a zip archive is seen whole */
-
-#define DUET_STORE(name) extern const duet_store_member duet_store_##name;
 #include "io/store/store.def"
-#undef DUET_STORE
 
-static const duet_store_member *const formats[] = {
-#define DUET_STORE(name) &duet_store_##name,
-#include "io/store/store.def"
-#undef DUET_STORE
-};
+#define HEAD_SIZE 1024 /* the first name in a zip archive is seen whole */
 
-static const duet_entry *const entries[] = {
-#define DUET_STORE(name) &duet_store_##name.info,
-#include "io/store/store.def"
-#undef DUET_STORE
-};
-
-const duet_family duet_family_store = {
-    .name = "store",
-    .help = "formats of named tensors on disk",
-    .entries = entries,
-    .count = DUET_COUNT(entries),
-};
+DUET_FAMILY(store, DUET_STORES, "formats of named tensors on disk");
 
 /* Before version 0.1.10 PyTorch wrote a tar of these. */
 static bool is_old_torch(const uint8_t *head, size_t size) {
@@ -107,8 +87,6 @@ static duet_status open_as(duet_store *store, const char *path) {
                : status;
 }
 
-extern const duet_store_member duet_store_shards;
-
 /* whole: a list of shards is a store too. */
 static duet_status open_store(duet_store **out, const char *path, bool whole) {
     duet_status status = DUET_OK;
@@ -119,10 +97,11 @@ static duet_status open_store(duet_store **out, const char *path, bool whole) {
     DUET_TRY(read_head(head, &size, &file_size, path));
     DUET_DO(duet_alloc(&store, 1, sizeof *store));
     DUET_DO(duet_arena_new(&store->arena));
-    for (int i = 0; i < DUET_COUNT(formats) && store->format == NULL; i++)
-        if ((whole || formats[i] != &duet_store_shards) &&
-            formats[i]->detect(head, size, file_size))
-            store->format = formats[i];
+    for (int i = 0; i < duet_family_store.count && store->format == NULL; i++) {
+        const duet_store_member *const format = duet_store_of(duet_family_store.entries[i]);
+        if ((whole || format != &duet_store_shards) && format->detect(head, size, file_size))
+            store->format = format;
+    }
     if (store->format == NULL) {
         char text[128];
         bool advises = false;
@@ -234,13 +213,12 @@ done:
 
 duet_status duet_store_write(const char *path, const char *format, const duet_store_item *items,
                              int64_t count, const duet_store_pair *pairs, int64_t pair_count) {
-    const duet_store_member *found = NULL;
-    for (int i = 0; i < DUET_COUNT(formats); i++)
-        if (strcmp(formats[i]->info.name, format) == 0) found = formats[i];
-    if (found == NULL)
+    const duet_entry *const entry = duet_family_find(&duet_family_store, format);
+    if (entry == NULL)
         return duet_fail(DUET_ARG,
                          "unknown store format '%s'; there are safetensors, npz and torch_zip",
                          format);
+    const duet_store_member *const found = duet_store_of(entry);
     if (found->write == NULL)
         return duet_fail(DUET_UNSUPPORTED, "format '%s' can be read but not written", format);
     for (int64_t i = 0; i < count; i++) DUET_TRY(check_item(&items[i]));

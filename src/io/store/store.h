@@ -32,6 +32,7 @@ typedef struct duet_store_member {
     duet_status (*write)(const char *path, const duet_store_item *items, int64_t count,
                          const duet_store_pair *pairs, int64_t pair_count); /* optional */
 } duet_store_member;
+DUET_FAMILY_OF(store, duet_store_member);
 
 /* For `shards`: a file of tensors, and no list of such files. */
 DUET_NODISCARD duet_status duet_store_open_shard(duet_store **out, const char *path);

@@ -5,30 +5,9 @@
 #include <stdio.h>
 
 #include "base/error.h"
-
-#define DUET_ARCH(name) extern const duet_arch duet_arch_##name;
 #include "model/arch/arch.def"
-#undef DUET_ARCH
 
-#define DUET_ARCH(name) &duet_arch_##name,
-static const duet_arch *const members[] = {
-#include "model/arch/arch.def"
-};
-#undef DUET_ARCH
-
-#define DUET_ARCH(name) &duet_arch_##name.info,
-static const duet_entry *const entries[] = {
-#include "model/arch/arch.def"
-};
-#undef DUET_ARCH
-
-const duet_family duet_family_arch = {
-    .name = "arch", .help = "architectures", .entries = entries, .count = DUET_COUNT(entries)};
-
-const duet_arch *const *duet_arch_list(int *count) {
-    *count = DUET_COUNT(members);
-    return members;
-}
+DUET_FAMILY(arch, DUET_ARCHS, "architectures");
 
 void duet_arch_print(const duet_arch *arch, const void *config, char text[1024]) {
     const duet_param_table *const table = &arch->info.params;
@@ -47,7 +26,6 @@ void duet_arch_print(const duet_arch *arch, const void *config, char text[1024])
 duet_status duet_arch_parse(const duet_arch **out, void *config, const char *spec) {
     const duet_entry *entry = NULL;
     DUET_TRY(duet_family_parse(&duet_family_arch, &entry, config, DUET_CONFIG_SIZE, spec));
-    for (int i = 0; i < DUET_COUNT(members); i++)
-        if (entries[i] == entry) *out = members[i];
+    *out = duet_arch_of(entry);
     return (*out)->check(config);
 }

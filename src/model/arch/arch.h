@@ -9,7 +9,6 @@
 /* config: DUET_CONFIG_SIZE bytes. */
 DUET_NODISCARD duet_status duet_arch_parse(const duet_arch **out, void *config, const char *spec);
 
-const duet_arch *const *duet_arch_list(int *count);
 /* Writes a configuration as spec text; the numbers of a list are separated by '/'. */
 void duet_arch_print(const duet_arch *arch, const void *config, char text[1024]);
 

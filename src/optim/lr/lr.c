@@ -2,21 +2,9 @@
  * The family `lr`: how the learning rate changes over training, and the warm-up its members share.
  */
 #include "optim/lr/lr.h"
-
-#define DUET_LR(name) extern const duet_lr duet_lr_##name;
 #include "optim/lr/lr.def"
-#undef DUET_LR
 
-static const duet_entry *const entries[] = {
-#define DUET_LR(name) &duet_lr_##name.info,
-#include "optim/lr/lr.def"
-#undef DUET_LR
-};
-
-const duet_family duet_family_lr = {.name = "lr",
-                                    .help = "learning rate over training",
-                                    .entries = entries,
-                                    .count = DUET_COUNT(entries)};
+DUET_FAMILY(lr, DUET_LRS, "learning rate over training");
 
 int64_t duet_lr_warmup_steps(int64_t warmup, int64_t total) {
     const int64_t most = total / 10;

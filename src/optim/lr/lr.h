@@ -12,7 +12,7 @@ typedef struct duet_lr {
      * the speed is measured). */
     double (*factor)(const void *options, int64_t step, int64_t total);
 } duet_lr;
-extern const duet_family duet_family_lr;
+DUET_FAMILY_OF(lr, duet_lr);
 
 /* Linear warm-up: (step+1)/warmup in the first `warmup` steps, 1 after them. At most a tenth of the
  * training is warm-up. */

@@ -29,6 +29,6 @@ typedef struct duet_task {
     duet_status (*feed)(const void *options, const duet_task_setup *setup, const duet_batch *batch,
                         float *scratch, duet_session *session, int64_t *t);
 } duet_task;
-extern const duet_family duet_family_task;
+DUET_FAMILY_OF(task, duet_task);
 
 #endif

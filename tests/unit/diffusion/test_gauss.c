@@ -16,7 +16,7 @@
 static const duet_sampler *find(const char *spec, void *options, size_t size) {
     const duet_entry *entry = NULL;
     assert_int_equal(duet_family_parse(&duet_family_sampler, &entry, options, size, spec), DUET_OK);
-    return (const duet_sampler *)(const void *)entry;
+    return duet_sampler_of(entry);
 }
 
 static void sample(const char *spec, const duet_noise *noise, gauss *g, double *x, int64_t rows,

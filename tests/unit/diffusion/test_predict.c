@@ -31,7 +31,7 @@ static void targets_are_decoded(void **unused) {
                              member < duet_family_predict.count
                                  ? duet_family_predict.entries[member]->name
                                  : more[member - duet_family_predict.count]));
-        const duet_predict *const p = (const duet_predict *)(const void *)entry;
+        const duet_predict *const p = duet_predict_of(entry);
         const double sigma = levels[k % DUET_COUNT(levels)];
         const duet_level level = {
             .alpha = sqrt(1.0 - sigma * sigma), .sigma = sigma, .in_scale = 1.0};
@@ -63,7 +63,7 @@ static void the_lowest_level_stays(void **unused) {
     OK(duet_family_parse(&duet_family_predict, &entry, edm, sizeof edm, "edm"));
     OK(duet_family_parse(&duet_family_predict, &entry, consistency, sizeof consistency,
                          "edm:low=0.002"));
-    const duet_predict *const p = (const duet_predict *)(const void *)entry;
+    const duet_predict *const p = duet_predict_of(entry);
     const float x[COUNT] = {0.5f, -0.25f, 1.0f}, raw[COUNT] = {3.0f, -2.0f, 1.0f};
     float a[COUNT], b[COUNT];
     static const double low[] = {0.0, 0.001, 0.002};

@@ -37,8 +37,7 @@ static void test_round_trip(void **state) {
     duet_noise *noise = NULL;
     assert_int_equal(duet_noise_new(&noise, "linear"), DUET_OK);
     for (int m = 0; m < duet_family_predict.count; m++) {
-        const duet_predict *predict =
-            (const duet_predict *)(const void *)duet_family_predict.entries[m];
+        const duet_predict *predict = duet_predict_of(duet_family_predict.entries[m]);
         max_align_t options[64];
         const duet_entry *entry = NULL;
         assert_int_equal(duet_family_parse(&duet_family_predict, &entry, options, sizeof options,

@@ -344,7 +344,7 @@ static void close_trained(trained *t) {
 static double step_weights(const golden *g, const compiled *c, const trained *t, int64_t step) {
     duet_slots *slots = g->model->slots;
     /* info is its first member */
-    const duet_optim *optim = (const duet_optim *)(const void *)t->optim.entry;
+    const duet_optim *optim = duet_optim_of(t->optim.entry);
     const float *grad = duet_session_gradients(c->session);
     const double norm = duet_optim_norm(grad, t->tiles, slots->count, t->sums, 2);
     const duet_optim_call call = {.grad = grad,

@@ -16,7 +16,7 @@ static double factor(const char *spec, int64_t step, int64_t total) {
     assert_int_equal(duet_family_parse(&duet_family_lr, &choice.entry, &choice.options,
                                        sizeof choice.options, spec),
                      DUET_OK);
-    return ((const duet_lr *)(const void *)choice.entry)->factor(&choice.options, step, total);
+    return duet_lr_of(choice.entry)->factor(&choice.options, step, total);
 }
 
 static bool near(double a, double b) {

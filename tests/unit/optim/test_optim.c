@@ -16,7 +16,7 @@ enum { N = 1000 };
 static const duet_optim *find(const char *spec, void *options, size_t size) {
     const duet_entry *entry = NULL;
     assert_int_equal(duet_family_parse(&duet_family_optim, &entry, options, size, spec), DUET_OK);
-    return (const duet_optim *)(const void *)entry;
+    return duet_optim_of(entry);
 }
 
 static double gradient_at(int i, int step) {
