@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * duet/metric.h: measures of logits, feature tables and images; never of models. Sums are in double
- * or integer, so partial results of shards merge exactly. */
+ * duet/metric.h: measures of logits, feature tables and images; never of models. What is summed are
+ * whole numbers, so partial results of shards merge exactly, in any order. */
 #ifndef DUET_METRIC_H
 #define DUET_METRIC_H
 
@@ -51,14 +51,91 @@ DUET_NODISCARD duet_status duet_damage_new(duet_damage *out, int64_t size, int c
 DUET_NODISCARD duet_status duet_damage_real(duet_damage *damage, const uint8_t *pixels,
                                             int64_t count);
 DUET_NODISCARD duet_status duet_damage_limits(duet_damage *damage);
-/* All three at once, from up to 4,000 training rows drawn at random (fewer where images are large,
- * at least 1,000), prepared like the model's input. */
+/* Real images to compare with: up to 4,000 training rows drawn at random (fewer where images are
+ * large, at least 1,000), prepared like the model's input. The set must outlive the source. */
+DUET_NODISCARD duet_status duet_damage_source(duet_context *ctx, duet_source **out,
+                                              const duet_dataset *dataset,
+                                              const duet_preprocess *how);
+/* All three at once, from these. */
 DUET_NODISCARD duet_status duet_damage_open(duet_context *ctx, duet_damage *out,
                                             const duet_dataset *dataset,
                                             const duet_preprocess *how);
 void duet_damage_add(duet_damage *damage, const uint8_t *pixels, int64_t count);
 double duet_damage_percent(const duet_damage *damage); /* NaN where nothing was judged */
 void duet_damage_free(duet_damage *damage);
+
+/* ---- the family `metric`: several members over the same batches ---- */
+
+/* What batches may hold, and what a metric may compare with. */
+typedef enum duet_metric_input {
+    DUET_METRIC_LABELS = 1,
+    DUET_METRIC_LOGITS = 2,
+    DUET_METRIC_IMAGES = 4,
+    DUET_METRIC_FEATURES = 8,
+    DUET_METRIC_REAL = 16 /* real images, given before */
+} duet_metric_input;
+
+typedef struct duet_metric_batch { /* NULL = not given */
+    int64_t rows;
+    const int32_t *labels; /* [rows]; metrics of logits do not count rows with a label < 0 */
+    const float *logits;   /* [rows, classes] */
+    const uint8_t *pixels; /* [rows,size,size,channels] */
+    const float *features; /* [rows, dim] */
+} duet_metric_batch;
+
+typedef struct duet_metric_setup { /* of all batches */
+    unsigned given;                /* of duet_metric_input: what is at hand */
+    int classes;
+    const char *const *class_names; /* [classes], borrowed as long as the metrics; NULL = none */
+    int64_t size, dim;
+    int channels;
+} duet_metric_setup;
+
+typedef struct duet_metric_value {
+    const char *metric; /* the member: "accuracy" */
+    const char *name;   /* "top1": unique among all members */
+    const char *title;  /* "top-1" */
+    const char *unit;   /* "%", "nats", … or "" */
+    int better;         /* 1: larger is better, -1: smaller */
+    double value;       /* NaN where nothing was counted */
+} duet_metric_value;
+
+typedef struct duet_metric_table {
+    const char *metric, *name; /* "accuracy", "confusion" */
+    int64_t rows, columns;
+    const char *const *row_names, *const *column_names; /* NULL = their numbers */
+    const double *cells;   /* [rows, columns], NaN = no value; or NULL: */
+    const int64_t *counts; /* [rows, columns] */
+} duet_metric_table;
+
+/* What metrics say, value by value and table by table: printed without knowing the metrics. */
+typedef struct duet_metric_result {
+    const duet_metric_value *values;
+    const duet_metric_table *tables;
+    int value_count, table_count;
+} duet_metric_result;
+
+extern const duet_family duet_family_metric; /* all metrics */
+typedef struct duet_metrics duet_metrics;
+/* list: specs joined by ',' or '+': "accuracy,ece:bins=10". A metric that needs what is not given
+ * is refused by name. */
+DUET_NODISCARD duet_status duet_metrics_open(duet_metrics **out, const char *list,
+                                             const duet_metric_setup *setup);
+/* Whether duet_metrics_open would take the list with these inputs. */
+DUET_NODISCARD duet_status duet_metrics_check(const char *list, unsigned given);
+void duet_metrics_close(duet_metrics *metrics); /* NULL is accepted */
+/* Reads the real images to compare with, to the end; before anything is added. */
+DUET_NODISCARD duet_status duet_metrics_real(duet_metrics *metrics, duet_source *real);
+DUET_NODISCARD duet_status duet_metrics_add(duet_metrics *metrics, const duet_metric_batch *batch);
+/* Adds all images of a source. */
+DUET_NODISCARD duet_status duet_metrics_measure(duet_metrics *metrics, duet_source *source);
+/* As if the rows that were added to `other` had been added here, bit for bit. Both are of the same
+ * members, options, classes and real images. */
+DUET_NODISCARD duet_status duet_metrics_merge(duet_metrics *metrics, const duet_metrics *other);
+/* The result so far, borrowed until the next call with these metrics. */
+DUET_NODISCARD duet_status duet_metrics_finish(duet_metrics *metrics, duet_metric_result *out);
+/* The value of this name, or `otherwise` where the result has none. */
+double duet_metric_find(const duet_metric_result *result, const char *name, double otherwise);
 
 #ifdef __cplusplus
 }

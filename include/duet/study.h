@@ -131,19 +131,22 @@ duet_classify_each(duet_context *ctx, duet_model *model, duet_head *head,
 /* How the classes of a data set correspond to the outputs of a classifier: by name where both have
  * names (ignoring case, blanks, '_' and '-'), else by number, where there are equally many. */
 typedef struct duet_evaluation {
-    duet_accuracy accuracy; /* rows of classes without an output are not counted */
+    duet_metrics *metrics; /* owned; rows of classes without an output are not counted */
+    duet_metric_result result;
+    int64_t rows; /* counted */
+    int outputs;
     bool by_name;
     int matched;       /* classes of the set that have an output */
     int64_t unmatched; /* rows of the other classes, which are not counted */
     char others[200];  /* names of those classes: "'boat', 'train'" */
 } duet_evaluation;
-/* The accuracy of a head, or of the model's own classifier (head and card NULL), on all rows of a
- * split. Refused where no class matches, or where the correspondence is not known. bad may be
- * NULL. */
+/* Metrics of a head, or of the model's own classifier (head and card NULL), on all rows of a split:
+ * a list for duet_metrics_open, "" = accuracy. Refused where no class matches, or where the
+ * correspondence is not known. bad may be NULL. */
 DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *model,
                                          duet_head *head, const duet_head_card *card,
                                          const duet_dataset *dataset, duet_split split,
-                                         duet_bad_images *bad);
+                                         const char *metrics, duet_bad_images *bad);
 void duet_evaluation_free(duet_evaluation *evaluation);
 
 #ifdef __cplusplus

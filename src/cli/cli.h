@@ -172,6 +172,11 @@ void cli_damage_say(const cli_state *cli, const cli_damage *damage);
 void cli_damage_json(const cli_damage *damage, json_t *result); /* sets "damaged" */
 void cli_damage_free(cli_damage *damage);
 
+/* "top-1 91.33 %, top-5 99.70 %": the values of any metrics, without a line end. */
+void cli_metrics_say(const cli_state *cli, const duet_metric_result *result);
+/* Sets a key for each value, null where it is not a number, and "tables". */
+void cli_metrics_json(const duet_metric_result *result, json_t *out);
+
 bool cli_exists(const char *path);
 /* with its contents; only for folders that this program has just made */
 void cli_remove_folder(const char *path);

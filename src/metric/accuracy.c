@@ -2,21 +2,23 @@
  * metric/accuracy.c: top-1, top-5, confusion and mean-per-class accuracy. Only integers are summed,
  * so partial results merge exactly in any order. A logit that is not a number counts as minus
  * infinity: it never wins. */
-#include <duet/metric.h>
+#include "metric/metric.h"
 
 #include <math.h>
 
 #include "base/error.h"
-#include "base/mem.h"
 
 #define MOST_CLASSES 32768 /* classes^2 counters stay below 8 GiB */
 
+duet_status duet_accuracy_check(int classes) {
+    if (classes >= 1 && classes <= MOST_CLASSES) return DUET_OK;
+    return duet_fail(DUET_ARG, "accuracy is counted for 1 to %d classes, not %d", MOST_CLASSES,
+                     classes);
+}
+
 duet_status duet_accuracy_new(duet_accuracy *out, int classes) {
-    if (classes < 1 || classes > MOST_CLASSES) {
-        return duet_fail(DUET_ARG, "accuracy is counted for 1 to %d classes, not %d", MOST_CLASSES,
-                         classes);
-    }
     int64_t *confusion = NULL;
+    DUET_TRY(duet_accuracy_check(classes));
     DUET_TRY(duet_alloc(&confusion, (int64_t)classes * classes, sizeof *confusion));
     *out = (duet_accuracy){.classes = classes, .confusion = confusion};
     return DUET_OK;

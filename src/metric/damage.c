@@ -67,42 +67,50 @@ duet_status duet_damage_limits(duet_damage *damage) {
     return DUET_OK;
 }
 
-static duet_status read_all(duet_damage *damage, duet_loader *loader) {
+static duet_status read_all(duet_damage *damage, duet_source *source) {
     duet_batch batch = {0};
     do {
-        DUET_TRY(duet_loader_next(loader, &batch));
+        DUET_TRY(duet_source_next(source, &batch));
         DUET_TRY(duet_damage_real(damage, batch.pixels, batch.count));
     } while (batch.count > 0);
     return duet_damage_limits(damage);
 }
 
-duet_status duet_damage_open(duet_context *ctx, duet_damage *out, const duet_dataset *dataset,
-                             const duet_preprocess *how) {
+duet_status duet_damage_source(duet_context *ctx, duet_source **out, const duet_dataset *dataset,
+                               const duet_preprocess *how) {
     duet_status status = DUET_OK;
-    duet_damage damage = {0};
     duet_view all = {0}, some = {0};
-    duet_loader *loader = NULL;
     const int64_t fit = MOST_PIXELS / (how->size * how->size + 1);
     const int64_t most = fit > MOST_REAL ? MOST_REAL : fit < LEAST_REAL ? LEAST_REAL : fit;
     const duet_loader_options options = {.preprocess = *how,
                                          .batch = READ_BATCH,
                                          .on_bad = "skip",
                                          .workers = duet_context_threads(ctx)};
-    DUET_DO(duet_damage_new(&damage, how->size, how->channels));
     DUET_DO(duet_view_all(&all, dataset, DUET_TRAIN));
     if (all.count < 1)
         DUET_FAIL(DUET_ARG, "'%s' has no training images to compare with",
                   duet_dataset_describe(dataset)->path);
     DUET_DO(
         duet_view_divide(&some, NULL, dataset, &all, most < all.count ? most : all.count, 0, 0));
-    DUET_DO(duet_loader_open(ctx, &loader, dataset, &some, &options));
-    DUET_DO(read_all(&damage, loader));
+    DUET_DO(duet_source_open_view(ctx, out, dataset, &some, &options));
+done:
+    duet_view_free(&some);
+    duet_view_free(&all);
+    return status;
+}
+
+duet_status duet_damage_open(duet_context *ctx, duet_damage *out, const duet_dataset *dataset,
+                             const duet_preprocess *how) {
+    duet_status status = DUET_OK;
+    duet_damage damage = {0};
+    duet_source *source = NULL;
+    DUET_DO(duet_damage_new(&damage, how->size, how->channels));
+    DUET_DO(duet_damage_source(ctx, &source, dataset, how));
+    DUET_DO(read_all(&damage, source));
     *out = damage;
     damage.steps = NULL;
 done:
-    duet_loader_close(loader);
-    duet_view_free(&some);
-    duet_view_free(&all);
+    duet_source_close(source);
     duet_damage_free(&damage);
     return status;
 }

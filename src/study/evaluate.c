@@ -101,17 +101,24 @@ static void map_labels(evaluate *e, duet_feature_table *table) {
 }
 
 static duet_status add_rows(evaluate *e, const duet_feature_table *table) {
-    duet_accuracy *accuracy = &e->out->accuracy;
     float *logits = NULL;
-    if (e->head == NULL) {
-        duet_accuracy_add(accuracy, table->x, table->labels, table->rows);
-        return DUET_OK;
-    }
+    duet_metric_batch batch = {.rows = table->rows, .labels = table->labels, .logits = table->x};
+    for (int64_t i = 0; i < table->rows; i++) e->out->rows += table->labels[i] >= 0;
+    if (e->head == NULL) return duet_metrics_add(e->out->metrics, &batch);
     DUET_TRY(duet_alloc(&logits, table->rows * e->output_count, sizeof *logits));
     duet_head_logits(e->head, table->x, table->rows, logits);
-    duet_accuracy_add(accuracy, logits, table->labels, table->rows);
+    batch.logits = logits;
+    const duet_status status = duet_metrics_add(e->out->metrics, &batch);
     duet_release(logits);
-    return DUET_OK;
+    return status;
+}
+
+static duet_status open_metrics(evaluate *e, const char *metrics) {
+    const duet_metric_setup setup = {.given = DUET_METRIC_LABELS | DUET_METRIC_LOGITS,
+                                     .classes = e->output_count,
+                                     .class_names = e->outputs};
+    e->out->outputs = e->output_count;
+    return duet_metrics_open(&e->out->metrics, metrics[0] != '\0' ? metrics : "accuracy", &setup);
 }
 
 static duet_status count(evaluate *e, const duet_view *view, duet_bad_images *bad) {
@@ -135,7 +142,7 @@ done:
 
 duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *model,
                           duet_head *head, const duet_head_card *card, const duet_dataset *dataset,
-                          duet_split split, duet_bad_images *bad) {
+                          duet_split split, const char *metrics, duet_bad_images *bad) {
     duet_status status = DUET_OK;
     const duet_dataset_info *info = duet_dataset_describe(dataset);
     duet_view view = {0};
@@ -158,9 +165,10 @@ duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *m
     DUET_TRY(duet_classifier_setting(&setting, model, head, card));
     take_outputs(&e);
     DUET_DO(match(&e));
-    DUET_DO(duet_accuracy_new(&result.accuracy, e.output_count));
+    DUET_DO(open_metrics(&e, metrics));
     DUET_DO(duet_view_all(&view, dataset, split));
     DUET_DO(count(&e, &view, bad));
+    DUET_DO(duet_metrics_finish(result.metrics, &result.result));
     *out = result;
     result = (duet_evaluation){.by_name = false};
 done:
@@ -172,6 +180,6 @@ done:
 
 void duet_evaluation_free(duet_evaluation *evaluation) {
     if (evaluation == NULL) return;
-    duet_accuracy_free(&evaluation->accuracy);
+    duet_metrics_close(evaluation->metrics);
     *evaluation = (duet_evaluation){.by_name = false};
 }

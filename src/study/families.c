@@ -10,6 +10,7 @@
 #include "head/head.h"
 #include "io/image.h"
 #include "io/store/store.h"
+#include "metric/metric.h"
 #include "noise/noise.h"
 #include "optim/lr/lr.h"
 #include "optim/optim.h"
@@ -18,8 +19,8 @@
 static const duet_family *const families[] = {
     &duet_family_arch,    &duet_family_noise, &duet_family_predict, &duet_family_task,
     &duet_family_optim,   &duet_family_lr,    &duet_family_dataset, &duet_family_augment,
-    &duet_family_sampler, &duet_family_head,  &duet_family_store,   &duet_family_image,
-    &duet_family_pass,    &duet_family_op,
+    &duet_family_sampler, &duet_family_head,  &duet_family_metric,  &duet_family_store,
+    &duet_family_image,   &duet_family_pass,  &duet_family_op,
 };
 
 const duet_family *const *duet_families(int *count) {

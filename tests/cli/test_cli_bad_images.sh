@@ -93,6 +93,24 @@ wrong 1 "none of the 2 classes of data set 'good'" classify "$vit" --data good -
 printf 'a\nb\n' >names
 wrong 1 "has 2 names, but the model has 5 outputs" classify "$vit" --data good --classes names
 wrong 1 "which this model does not have" classify run --data good --classes names
+
+# metrics of the head: any list, printed without knowing them; what is not at hand is refused before the work
+ok classify run --data good --metrics accuracy,ece:bins=5,nll
+says 'top-1 ' 'mean of the classes' 'expected calibration error 0.' 'negative log-likelihood ' ' nats on 6 rows'
+ok classify run --data good --metrics nll,ece:bins=5 --json
+object nll ece mce tables rows matched_by
+tr -d ' \n' <"$top/out" | grep -q '"tables":{"reliability":{"columns":\["from","to","rows","accuracy","confidence"\],"cells":\[\[0.0,0.2' ||
+    fail "the table of the calibration: $(cat "$top/out")"
+! grep -q top1 "$top/out" || fail 'a metric that was not asked for is printed'
+ok classify run --data good --json
+object top1 top5 mean_class
+tr -d ' \n' <"$top/out" | grep -q '"confusion":{"columns":\["one","two"\],"rows":\["one","two"\],"cells":\[\[' ||
+    fail "the confusion matrix: $(cat "$top/out")"
+wrong 1 "metric 'damaged' needs images and real images" classify run --data good --metrics accuracy,damaged
+wrong 1 "did you mean 'accuracy'" classify run --data good --metrics acuracy
+wrong 1 "no key 'bin' in metric 'ece'" classify run --data good --metrics ece:bin=3
+ok help metric
+says accuracy nll damaged 'bins=N'
 printf 'ash\noak\nelm\nfir\nyew\n' >names
 ok classify "$vit" good/test/one/21.png --classes names
 grep -qE ' (ash|oak|elm|fir|yew) [0-9]' "$top/out" || fail "outputs are not named: $(cat "$top/out")"

@@ -12,7 +12,7 @@
 
 typedef struct classify_options {
     char head[CLI_PATH], data[CLI_PATH], split[DUET_TEXT_SIZE], classes[CLI_PATH],
-        on_bad[DUET_TEXT_SIZE];
+        metrics[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     int64_t top;
 } classify_options;
 
@@ -23,6 +23,8 @@ static const duet_param params[] = {
               "labelled data set: the accuracy on it, of --head, of the model's own classifier, or "
               "of the default head; classes are matched by name"),
     DUET_TEXT(classify_options, split, "test", "train|val|test", "its split"),
+    DUET_TEXT(classify_options, metrics, "accuracy", NULL,
+              "what to measure on it, joined by ',' ('duet help metric')"),
     DUET_TEXT(classify_options, classes, "", NULL,
               "names of the outputs of the model's own classifier: a file with a name a line"),
     DUET_INT(classify_options, top, "3", 1, 5, "classes to show"),
@@ -256,27 +258,23 @@ static duet_status classify(cli_state *cli, const classify_options *o, const pat
     return status;
 }
 
-static void show_accuracy(cli_state *cli, const classify_options *o, const duet_dataset *dataset,
-                          const duet_evaluation *e) {
+static void show_metrics(cli_state *cli, const classify_options *o, const duet_dataset *dataset,
+                         const duet_evaluation *e) {
     const duet_dataset_info *info = duet_dataset_describe(dataset);
-    const duet_accuracy *accuracy = &e->accuracy;
-    const double top1 = duet_accuracy_top1(accuracy), top5 = duet_accuracy_top5(accuracy),
-                 mean = duet_accuracy_mean_class(accuracy);
-    cli_say(cli,
-            "%s, %s split: top-1 %.2f %%, top-5 %.2f %%, mean of the classes %.2f %% on %lld "
-            "rows",
-            info->name, o->split, top1, top5, mean, (long long)accuracy->rows);
-    cli_say(cli, " (%d of the %d classes of the set, %d outputs, matched by %s)", e->matched,
-            info->class_count, accuracy->classes, e->by_name ? "name" : "number");
+    cli_say(cli, "%s, %s split: ", info->name, o->split);
+    cli_metrics_say(cli, &e->result);
+    cli_say(cli, " on %lld rows (%d of the %d classes of the set, %d outputs, matched by %s)",
+            (long long)e->rows, e->matched, info->class_count, e->outputs,
+            e->by_name ? "name" : "number");
     if (cli_bad_count(cli) > 0) cli_say(cli, ", %lld left out", (long long)cli_bad_count(cli));
     cli_say(cli, "\n");
-    cli_json(cli, json_pack("{s:s,s:s,s:I,s:f,s:f,s:f,s:i,s:i,s:i,s:s,s:I,s:s,s:o}", "data",
-                            info->name, "split", o->split, "rows", (json_int_t)accuracy->rows,
-                            "top1", top1, "top5", top5, "mean_class", mean, "classes",
-                            info->class_count, "outputs", accuracy->classes, "matched", e->matched,
-                            "matched_by", e->by_name ? "name" : "number", "rows_not_measured",
-                            (json_int_t)e->unmatched, "classes_not_measured", e->others, "left_out",
-                            cli_bad_json(cli)));
+    json_t *result = json_pack(
+        "{s:s,s:s,s:I,s:i,s:i,s:i,s:s,s:I,s:s,s:o}", "data", info->name, "split", o->split, "rows",
+        (json_int_t)e->rows, "classes", info->class_count, "outputs", e->outputs, "matched",
+        e->matched, "matched_by", e->by_name ? "name" : "number", "rows_not_measured",
+        (json_int_t)e->unmatched, "classes_not_measured", e->others, "left_out", cli_bad_json(cli));
+    cli_metrics_json(&e->result, result);
+    cli_json(cli, result);
 }
 
 static duet_status evaluate(cli_state *cli, const classify_options *o) {
@@ -287,12 +285,15 @@ static duet_status evaluate(cli_state *cli, const classify_options *o) {
     duet_evaluation result = {0};
     duet_split split = DUET_TEST;
     duet_status status = duet_split_parse(&split, o->split);
+    if (status == DUET_OK)
+        status = duet_metrics_check(o->metrics, DUET_METRIC_LABELS | DUET_METRIC_LOGITS);
     if (status == DUET_OK) status = cli_on_bad(cli, o->on_bad);
     if (status == DUET_OK) status = open_both(cli, o, &model, &head, &card);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK)
-        status = duet_evaluate(cli->ctx, &result, model, head, &card, dataset, split, cli->bad);
-    if (status == DUET_OK) show_accuracy(cli, o, dataset, &result);
+        status = duet_evaluate(cli->ctx, &result, model, head, &card, dataset, split, o->metrics,
+                               cli->bad);
+    if (status == DUET_OK) show_metrics(cli, o, dataset, &result);
     duet_evaluation_free(&result);
     duet_head_free(head);
     duet_dataset_close(dataset);

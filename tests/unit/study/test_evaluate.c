@@ -68,33 +68,33 @@ static void classes_are_matched_by_name(void **state) {
     duet_dataset *set = open_data(folder);
     assert_int_equal(duet_dataset_describe(set)->class_count, classes);
     FAILS(DUET_SHAPE, "--classes FILE",
-          duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, NULL));
+          duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
     OK(duet_card_set_classes(model, names, OUTPUTS));
-    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, NULL));
+    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
     assert_true(e.by_name);
     assert_int_equal(e.matched, classes);
     assert_int_equal(e.unmatched, 0);
-    assert_int_equal(e.accuracy.rows, rows);
-    assert_int_equal(e.accuracy.correct1, rows);
-    assert_int_equal(e.accuracy.classes, OUTPUTS);
+    assert_int_equal(e.rows, rows);
+    assert_true(duet_metric_find(&e.result, "top1", -1) == 100.0);
+    assert_int_equal(e.outputs, OUTPUTS);
     duet_evaluation_free(&e);
     /* Of a class that the model does not know no row counts. */
     put_image("test/willow/1.png", 1);
     put_image("test/willow/2.png", 2);
     duet_dataset_close(set);
     set = open_data(folder);
-    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, NULL));
+    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
     assert_int_equal(e.matched, classes);
     assert_int_equal(e.unmatched, 2);
     assert_string_equal(e.others, "'willow'");
-    assert_int_equal(e.accuracy.rows, rows);
-    assert_int_equal(e.accuracy.correct1, rows);
+    assert_int_equal(e.rows, rows);
+    assert_true(duet_metric_find(&e.result, "top1", -1) == 100.0);
     duet_evaluation_free(&e);
     /* No name in common, as many classes or not. */
     static const char *const others[OUTPUTS] = {"a", "b", "c", "d", "e"};
     OK(duet_card_set_classes(model, others, OUTPUTS));
     FAILS(DUET_ARG, "is among the 5",
-          duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, NULL));
+          duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
     duet_dataset_close(set);
     duet_model_close(model);
     duet_context_free(ctx);
@@ -107,13 +107,13 @@ static void numbers_go_by_their_order_where_all_are_there(void **state) {
     duet_evaluation e = {0};
     duet_dataset *set = open_data("synth:size=16,classes=5,train=4,test=20"),
                  *fewer = open_data("synth:size=16,classes=4,train=4,test=20");
-    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, NULL));
+    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
     assert_false(e.by_name);
     assert_int_equal(e.matched, OUTPUTS);
-    assert_int_equal(e.accuracy.rows, 20);
+    assert_int_equal(e.rows, 20);
     duet_evaluation_free(&e);
     FAILS(DUET_SHAPE, "5 outputs and data set 'synth' 4 classes",
-          duet_evaluate(ctx, &e, model, NULL, NULL, fewer, DUET_TEST, NULL));
+          duet_evaluate(ctx, &e, model, NULL, NULL, fewer, DUET_TEST, "", NULL));
     duet_dataset_close(fewer);
     duet_dataset_close(set);
     duet_model_close(model);
@@ -139,14 +139,16 @@ static void a_saved_head_is_measured(void **state) {
     OK(duet_probe(ctx, &r, model, set, &options, inside));
     OK(duet_path_join(path, run, "head.safetensors"));
     OK(duet_head_load(&head, &card, path));
-    OK(duet_evaluate(ctx, &e, model, head, &card, set, DUET_TEST, NULL));
+    OK(duet_evaluate(ctx, &e, model, head, &card, set, DUET_TEST, "", NULL));
     assert_true(e.by_name); /* "0", "1", "2" in the head and in the set */
-    assert_int_equal(e.accuracy.rows, 24);
-    assert_true(duet_accuracy_top1(&e.accuracy) == r.top1_seeds[0]);
-    assert_memory_equal(e.accuracy.confusion, r.confusion, 9 * sizeof *r.confusion);
+    assert_int_equal(e.rows, 24);
+    assert_true(duet_metric_find(&e.result, "top1", -1) == r.top1_seeds[0]);
+    assert_int_equal(e.result.table_count, 2);
+    assert_string_equal(e.result.tables[1].name, "confusion");
+    assert_memory_equal(e.result.tables[1].counts, r.confusion, 9 * sizeof *r.confusion);
     duet_evaluation_free(&e);
     FAILS(DUET_ARG, "another model's features",
-          duet_evaluate(ctx, &e, other, head, &card, set, DUET_TEST, NULL));
+          duet_evaluate(ctx, &e, other, head, &card, set, DUET_TEST, "", NULL));
     duet_probe_result_free(&r);
     duet_head_free(head);
     duet_dataset_close(set);

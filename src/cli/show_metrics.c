@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * cli/show_metrics.c: the values and tables of any metrics, as text and as JSON. */
+#include <math.h>
+
+#include "cli/cli.h"
+
+void cli_metrics_say(const cli_state *cli, const duet_metric_result *result) {
+    for (int i = 0; i < result->value_count; i++) {
+        const duet_metric_value *v = &result->values[i];
+        const bool percent = v->unit[0] == '%';
+        cli_say(cli, percent ? "%s%s %.2f" : "%s%s %.4g", i > 0 ? ", " : "", v->title, v->value);
+        if (v->unit[0] != '\0') cli_say(cli, " %s", v->unit);
+    }
+}
+
+static json_t *number(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* {"columns": [names], "rows": [names], "cells": [[…], …]}; names only where there are some. */
+static json_t *table_json(const duet_metric_table *t) {
+    json_t *out = json_object(), *cells = json_array(), *rows = json_array(),
+           *columns = json_array();
+    for (int64_t i = 0; i < t->rows; i++) {
+        json_t *row = json_array();
+        for (int64_t k = 0; k < t->columns; k++)
+            json_array_append_new(row, t->counts != NULL
+                                           ? json_integer(t->counts[i * t->columns + k])
+                                           : number(t->cells[i * t->columns + k]));
+        json_array_append_new(cells, row);
+        if (t->row_names != NULL) json_array_append_new(rows, cli_name(t->row_names[i]));
+    }
+    for (int64_t k = 0; t->column_names != NULL && k < t->columns; k++)
+        json_array_append_new(columns, cli_name(t->column_names[k]));
+    if (t->column_names != NULL) json_object_set(out, "columns", columns);
+    if (t->row_names != NULL) json_object_set(out, "rows", rows);
+    json_decref(columns);
+    json_decref(rows);
+    json_object_set_new(out, "cells", cells);
+    return out;
+}
+
+void cli_metrics_json(const duet_metric_result *result, json_t *out) {
+    json_t *tables = json_object();
+    for (int i = 0; i < result->value_count; i++)
+        json_object_set_new(out, result->values[i].name, number(result->values[i].value));
+    for (int i = 0; i < result->table_count; i++)
+        json_object_set_new(tables, result->tables[i].name, table_json(&result->tables[i]));
+    json_object_set_new(out, "tables", tables);
+}
