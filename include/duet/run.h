@@ -35,9 +35,11 @@ DUET_NODISCARD duet_status duet_image_sink_open(duet_image_sink **out, const cha
                                                 int64_t columns, const char *note);
 DUET_NODISCARD duet_status duet_image_sink_put(duet_image_sink *sink, const uint8_t *pixels,
                                                int64_t count);
+/* Images that stay where they are when the sink is aborted: those of a folder so far, else 0. */
+int64_t duet_image_sink_kept(const duet_image_sink *sink);
 /* Frees the sink, also on failure. */
 DUET_NODISCARD duet_status duet_image_sink_commit(duet_image_sink *sink);
-void duet_image_sink_abort(duet_image_sink *sink); /* leaves no file; NULL is accepted */
+void duet_image_sink_abort(duet_image_sink *sink); /* leaves no half file; NULL is accepted */
 
 #ifdef __cplusplus
 }

@@ -19,7 +19,7 @@
 typedef struct kind {
     duet_status (*open)(duet_image_sink *sink);
     duet_status (*put)(duet_image_sink *sink, const uint8_t *pixels); /* one image */
-    duet_status (*commit)(duet_image_sink *sink);                     /* NULL = nothing to do */
+    duet_status (*commit)(duet_image_sink *sink); /* NULL: each image is final */
 } kind;
 
 struct duet_image_sink {
@@ -186,6 +186,10 @@ duet_status duet_image_sink_put(duet_image_sink *sink, const uint8_t *pixels, in
     for (int64_t i = 0; i < count; i++, sink->done++)
         DUET_TRY(sink->kind->put(sink, pixels + i * image_bytes(sink)));
     return DUET_OK;
+}
+
+int64_t duet_image_sink_kept(const duet_image_sink *sink) {
+    return sink->kind->commit == NULL ? sink->done : 0;
 }
 
 duet_status duet_image_sink_commit(duet_image_sink *sink) {

@@ -53,20 +53,36 @@ typedef struct outputs {
     int64_t shown, bytes; /* bytes of an image */
     int64_t done;
     cli_damage damage;
-    double seconds; /* seconds spent here and not in sampling */
 } outputs;
 
-static duet_status take(const uint8_t *pixels, int64_t first, int64_t count, void *user) {
-    outputs *to = user;
-    const double start = duet_clock();
-    const int64_t rest = to->shown - first, kept = rest < count ? rest : count;
+static duet_status put(outputs *to, const duet_batch *batch) {
+    const int64_t rest = to->shown - to->done, kept = rest < batch->count ? rest : batch->count;
     if (to->grid != NULL && kept > 0)
-        memcpy(to->grid + first * to->bytes, pixels, (size_t)(kept * to->bytes));
-    cli_damage_add(&to->damage, pixels, count);
+        memcpy(to->grid + to->done * to->bytes, batch->pixels, (size_t)(kept * to->bytes));
+    cli_damage_add(&to->damage, batch->pixels, batch->count);
     const duet_status status =
-        to->out != NULL ? duet_image_sink_put(to->out, pixels, count) : DUET_OK;
-    if (status == DUET_OK) to->done += count;
-    to->seconds += duet_clock() - start;
+        to->out != NULL ? duet_image_sink_put(to->out, batch->pixels, batch->count) : DUET_OK;
+    if (status == DUET_OK) to->done += batch->count;
+    return status;
+}
+
+/* Only sampling counts as seconds. */
+static duet_status draw(cli_state *cli, outputs *to, duet_model *model, double *seconds) {
+    const sample_options *o = to->o;
+    duet_sample_options options = {
+        .count = o->count, .seed = o->seed, .batch = o->batch, .label = o->label};
+    duet_source *source = NULL;
+    duet_batch batch = {.count = 1};
+    snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
+    double start = duet_clock();
+    duet_status status = duet_source_open_samples(cli->ctx, &source, model, &options);
+    while (status == DUET_OK && batch.count > 0) {
+        status = duet_source_next(source, &batch);
+        *seconds += duet_clock() - start;
+        if (status == DUET_OK) status = put(to, &batch);
+        start = duet_clock();
+    }
+    duet_source_close(source);
     return status;
 }
 
@@ -88,12 +104,10 @@ static duet_status open_outputs(cli_state *cli, outputs *to, duet_model *model, 
 
 /* Reports what an interrupted command leaves: whole images in a folder, no file otherwise. */
 static duet_status stopped(const outputs *to, duet_status status) {
-    const char *out = to->o->out, *dot = strrchr(out, '.');
-    const bool file = dot != NULL && (strcmp(dot, ".png") == 0 || strcmp(dot, ".npz") == 0 ||
-                                      strcmp(dot, ".zip") == 0);
-    if (status != DUET_CANCELLED || to->out == NULL || file || to->done == 0) return status;
+    const int64_t kept = to->out != NULL ? duet_image_sink_kept(to->out) : 0;
+    if (status != DUET_CANCELLED || kept == 0) return status;
     return cli_fail(DUET_CANCELLED, "%lld of %lld images are in '%s', 000000.png to %06lld.png",
-                    (long long)to->done, (long long)to->o->count, out, (long long)to->done - 1);
+                    (long long)kept, (long long)to->o->count, to->o->out, (long long)kept - 1);
 }
 
 static duet_status save_step(cli_state *cli, const outputs *to, duet_model *model, const char *note,
@@ -138,16 +152,12 @@ static duet_status save(cli_state *cli, outputs *to, duet_model *model, const ch
 static duet_status sample(cli_state *cli, outputs *to, duet_model *model) {
     const sample_options *o = to->o;
     char note[512];
-    duet_sample_options options = {
-        .count = o->count, .seed = o->seed, .batch = o->batch, .label = o->label};
-    snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
+    double seconds = 0;
     snprintf(note, sizeof note, "duet %s; %s; seed %llu; model %.200s", DUET_VERSION, o->sampler,
              (unsigned long long)o->seed, duet_model_path(model));
     duet_status status = open_outputs(cli, to, model, note);
-    const double start = duet_clock();
-    if (status == DUET_OK) status = duet_sample_each(cli->ctx, model, &options, take, to);
+    if (status == DUET_OK) status = draw(cli, to, model, &seconds);
     if (status != DUET_OK) return stopped(to, status);
-    const double seconds = duet_clock() - start - to->seconds;
     cli_damage_say(cli, &to->damage);
     json_t *result = describe(o, model, seconds, &to->damage);
     status = save(cli, to, model, note, result);

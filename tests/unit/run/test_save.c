@@ -116,12 +116,14 @@ static void unfinished_files_are_not_there(void **unused) {
         assert_int_equal(entries(folder), 0);
         OK(duet_image_sink_open(&sink, path, 10, SIDE, 1, 4, NULL));
         OK(duet_image_sink_put(sink, pixels, 8));
+        assert_int_equal(duet_image_sink_kept(sink), 0);
         duet_image_sink_abort(sink);
         assert_int_equal(entries(folder), 0);
     }
     OK(duet_path_join(path, folder, "images"));
     OK(duet_image_sink_open(&sink, path, 10, SIDE, 1, 4, NULL));
     OK(duet_image_sink_put(sink, pixels, 8));
+    assert_int_equal(duet_image_sink_kept(sink), 8);
     duet_image_sink_abort(sink);
     assert_int_equal(entries(path), 8); /* whole ones stay */
     OK(duet_path_join(path, folder, "a.gif"));
