@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * bench_steps.c: where the time of a training step goes. The parts of a step as train/loop.c does
- * them, each with a clock: loader, feed (noise and copies), session by op kind, norm of the
- * gradients, optimiser, average. Odd steps run with a clock around every node, even ones whole, so
- * that what the clocks cost is seen too. Medians over the steps, in milliseconds; of steps, op
- * kinds and nodes the best too, which a busy machine disturbs less. */
+ * them, each with a clock: loader, feed (noise and copies), session by op kind, of it the updates
+ * (norm of the gradients, optimiser, averages). Odd steps run with a clock around every node, even
+ * ones whole, so that what the clocks cost is seen too. Medians over the steps, in milliseconds; of
+ * steps, op kinds and nodes the best too, which a busy machine disturbs less. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,8 @@
 #include "train/trainer.h"
 
 enum { STEPS = 15, WARM = 3, MOST_KINDS = 64 };
-enum { PART_LOADER, PART_FEED, PART_SESSION, PART_NORM, PART_OPTIM, PART_EMA, PARTS };
-static const char *const part_names[PARTS] = {"loader", "feed", "session", "norm", "optim", "ema"};
+enum { PART_LOADER, PART_FEED, PART_SESSION, PART_UPDATES, PARTS };
+static const char *const part_names[PARTS] = {"loader", "feed", "session", "updates"};
 
 typedef struct kind {
     const char *op;
@@ -54,19 +54,7 @@ static void add_nodes(record *r, const duet_plan *plan, int step) {
     }
 }
 
-static void update(duet_trainer *t, double *part[PARTS]) {
-    double clock = duet_clock();
-    const double norm = duet_program_norm(t->program, 0);
-    *part[PART_NORM] = duet_clock() - clock;
-    clock = duet_clock();
-    duet_program_update(t->program, 0, norm, 1.0, t->steps + 1);
-    *part[PART_OPTIM] = duet_clock() - clock;
-    clock = duet_clock();
-    duet_ema_update(t->slots, 0.999, t->setup.threads);
-    *part[PART_EMA] = duet_clock() - clock;
-}
-
-/* seconds: NULL = the session runs without clocks. */
+/* seconds: NULL = the session runs without clocks; otherwise the updates have one too. */
 static duet_status one_step(duet_trainer *t, double *seconds, double *part[PARTS]) {
     duet_session *const session = duet_program_session(t->program);
     duet_batch batch = {0};
@@ -79,9 +67,10 @@ static duet_status one_step(duet_trainer *t, double *seconds, double *part[PARTS
     *part[PART_FEED] = duet_clock() - clock;
     duet_session_seed(session, t->options.seed, (uint64_t)t->steps);
     clock = duet_clock();
-    DUET_TRY(seconds != NULL ? duet_session_profile(session, seconds) : duet_session_run(session));
-    *part[PART_SESSION] = duet_clock() - clock;
-    update(t, part);
+    duet_program_prepare(t->program, 0, (double[]){1.0}, t->steps + 1);
+    DUET_TRY(seconds != NULL ? duet_session_profile(session, seconds, part[PART_UPDATES])
+                             : duet_session_run(session));
+    if (seconds == NULL) *part[PART_SESSION] = duet_clock() - clock;
     t->steps++;
     return DUET_OK;
 }
@@ -97,8 +86,9 @@ static duet_status measure(duet_trainer *t, record *r) {
         const double began = duet_clock();
         DUET_TRY(one_step(t, NULL, part));
         r->whole[step] = 1e3 * (duet_clock() - began);
-        for (int p = 0; p < PARTS; p++) r->part[p][step] *= 1e3;
+        nowhere[PART_UPDATES] = part[PART_UPDATES];
         DUET_TRY(one_step(t, r->seconds, nowhere));
+        for (int p = 0; p < PARTS; p++) r->part[p][step] *= 1e3;
         add_nodes(r, duet_program_plan(t->program), step);
     }
     return DUET_OK;

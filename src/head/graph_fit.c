@@ -96,16 +96,13 @@ static duet_status run_epoch(fitting *f, int64_t epoch) {
     for (int64_t first = 0; first < f->fit->train->rows; first += f->how->batch) {
         fill_batch(f, first);
         duet_session_seed(duet_program_session(f->program), f->how->seed, (uint64_t)f->step);
-        DUET_TRY(duet_program_run(f->program, 0));
-        const double norm = duet_program_norm(f->program, 0);
-        if (!isfinite(norm))
+        const double factor = f->rule->factor(&f->lr.options, f->step, f->steps);
+        DUET_TRY(duet_program_run(f->program, 0, &factor, f->step + 1));
+        if (!duet_program_ok(f->program))
             return duet_fail(DUET_NUMERIC,
                              "the training of the head diverged in epoch %lld; lower "
                              "its 'rate'",
                              (long long)epoch + 1);
-        duet_program_update(f->program, 0, norm, f->rule->factor(&f->lr.options, f->step, f->steps),
-                            f->step + 1);
-        duet_program_commit(f->program);
         f->step++;
     }
     return DUET_OK;

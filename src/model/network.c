@@ -107,5 +107,5 @@ const duet_plan *duet_network_plan(const duet_network *network) {
 }
 
 duet_status duet_network_profile(duet_network *network, double *seconds) {
-    return duet_session_profile(network->session, seconds);
+    return duet_session_profile(network->session, seconds, NULL);
 }

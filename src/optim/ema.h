@@ -3,13 +3,17 @@
 #ifndef DUET_OPTIM_EMA_H
 #define DUET_OPTIM_EMA_H
 
-#include "engine/graph/slots.h"
+#include "engine/graph/update.h"
 
 #define DUET_EMA "ema" /* the kind of the slots that hold averages */
 
+typedef struct duet_ema_options {
+    double decay; /* 0 … 1: the largest */
+} duet_ema_options;
+/* The rule: averages of weights follow, those of states are copies. */
+extern const duet_rule duet_rule_ema;
+
 /* The decay at step k = 0, 1, …: min(decay, (1 + k) / (10 + k)). */
 double duet_ema_decay(double decay, int64_t step);
-/* All slots that are averages: those of weights are averaged; states and constants are copied. */
-void duet_ema_update(const duet_slots *slots, double decay, int threads);
 
 #endif

@@ -26,15 +26,25 @@ static double rate_of(const void *options) {
     return ((const adamw_options *)options)->rate;
 }
 
-typedef struct coefficients {
-    float scale, keep1, take1, keep2, take2, shrink, move, root, eps;
-} coefficients;
+enum { KEEP1, TAKE1, KEEP2, TAKE2, SHRINK, MOVE, ROOT, EPS, COEFFICIENTS };
 
-static void run_tile(const coefficients *c, const float *restrict g, float *restrict w,
-                     float *restrict m, float *restrict v, int64_t count) {
-    const float scale = c->scale, keep1 = c->keep1, take1 = c->take1, keep2 = c->keep2,
-                take2 = c->take2;
-    const float shrink = c->shrink, move = c->move, root = c->root, eps = c->eps;
+static void prepare(const void *options, double factor, int64_t step, float *c) {
+    const adamw_options *o = options;
+    const double rate = o->rate * factor, k = (double)step;
+    c[KEEP1] = (float)o->beta1;
+    c[TAKE1] = (float)(1.0 - o->beta1);
+    c[KEEP2] = (float)o->beta2;
+    c[TAKE2] = (float)(1.0 - o->beta2);
+    c[SHRINK] = (float)(1.0 - rate * o->weight_decay);
+    c[MOVE] = (float)(rate / (1.0 - pow(o->beta1, k)));
+    c[ROOT] = (float)(1.0 / sqrt(1.0 - pow(o->beta2, k)));
+    c[EPS] = (float)o->eps;
+}
+
+static void run_tile(const float *c, float scale, float shrink, const float *restrict g,
+                     float *restrict w, float *restrict m, float *restrict v, int64_t count) {
+    const float keep1 = c[KEEP1], take1 = c[TAKE1], keep2 = c[KEEP2], take2 = c[TAKE2];
+    const float move = c[MOVE], root = c[ROOT], eps = c[EPS];
 #pragma omp simd
     for (int64_t i = 0; i < count; i++) {
         const float d = scale * g[i];
@@ -44,36 +54,25 @@ static void run_tile(const coefficients *c, const float *restrict g, float *rest
     }
 }
 
-static void step(const void *options, const duet_optim_call *call) {
-    const adamw_options *o = options;
-    const double rate = o->rate * call->factor, k = (double)call->step;
-    coefficients plain = {
-        .scale = (float)call->grad_scale,
-        .keep1 = (float)o->beta1,
-        .take1 = (float)(1.0 - o->beta1),
-        .keep2 = (float)o->beta2,
-        .take2 = (float)(1.0 - o->beta2),
-        .shrink = 1.0F,
-        .move = (float)(rate / (1.0 - pow(o->beta1, k))),
-        .root = (float)(1.0 / sqrt(1.0 - pow(o->beta2, k))),
-        .eps = (float)o->eps,
-    };
-    coefficients decayed = plain;
-    decayed.shrink = (float)(1.0 - rate * o->weight_decay);
+static void run(const duet_update_call *call) {
+    const float *const c = call->coefficients;
 #pragma omp parallel for schedule(static) num_threads(call->threads)
     for (int64_t n = 0; n < call->tile_count; n++) {
-        const duet_optim_tile *t = &call->tiles[n];
-        run_tile(t->decay ? &decayed : &plain, call->grad + t->grad, t->weight, t->moment[0],
-                 t->moment[1], t->count);
+        const duet_update_tile *t = &call->tiles[n];
+        run_tile(c, call->scale, t->decay ? c[SHRINK] : 1.0F, call->grad + t->grad, t->weight,
+                 t->beside[0], t->beside[1], t->count);
     }
 }
 
 const duet_optim duet_optim_adamw = {
-    .info = {.name = "adamw",
-             .help = "Adam with decoupled weight decay",
-             .params = DUET_TABLE(rows, adamw_options)},
-    .moments = 2,
-    .moment_name = {"adamw.m", "adamw.v"},
+    .rule = {.info = {.name = "adamw",
+                      .help = "Adam with decoupled weight decay",
+                      .params = DUET_TABLE(rows, adamw_options)},
+             .gradient = true,
+             .beside_count = 2,
+             .beside = {"adamw.m", "adamw.v"},
+             .coefficients = COEFFICIENTS,
+             .prepare = prepare,
+             .run = run},
     .rate = rate_of,
-    .step = step,
 };

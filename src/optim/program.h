@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * optim/program.h: a program is a training step, planned once: inputs in, loss and other values
- * out. What it changes are slots: the weights of its groups, and what optimisers keep beside them.
- * A step is one or more runs, whose gradients add up, an update of each group, and the commit of
- * states: a run alone changes no slot, so a step whose loss or norms are not finite can be dropped.
+ * out. What it changes are slots: the weights of its groups, what optimisers keep beside them,
+ * states and averages. A step is one or more runs, whose gradients add up; the last one ends with
+ * the updates of the graph (engine/graph/update.h), which leave everything as it was where a loss
+ * or a norm is not finite.
  */
 #ifndef DUET_OPTIM_PROGRAM_H
 #define DUET_OPTIM_PROGRAM_H
 
 #include "base/choice.h"
 #include "engine/graph/plan.h"
+#include "optim/ema.h"
 #include "optim/optim.h"
 
 /* Weights that are trained in the same way. */
@@ -29,8 +31,9 @@ typedef struct duet_program_spec {
     int64_t output_count;
     const duet_group *groups;
     int group_count;
-    bool recompute, bf16; /* passes behind the gradient */
-    int64_t parts;        /* runs of a step, whose gradients add up and are divided by it */
+    const duet_ema_options *average; /* of what it changes and has averages; NULL = none follow */
+    bool recompute, bf16;            /* passes behind the gradient */
+    int64_t parts; /* runs of a step, whose gradients add up and are divided by it */
     duet_plan_options options;
 } duet_program_spec;
 
@@ -49,17 +52,16 @@ void duet_program_free(duet_program *program);
 duet_session *duet_program_session(const duet_program *program);
 const duet_plan *duet_program_plan(const duet_program *program);
 
-/* Run number `part` of a step: values and gradients. */
-DUET_NODISCARD duet_status duet_program_run(duet_program *program, int64_t part);
-/* Norm of the gradient of group `group`, over its parts; NaN or infinite where the gradient is. */
-double duet_program_norm(duet_program *program, int group);
-/* After all parts: clips, and changes the weights of group `group`. norm: of duet_program_norm;
- * factor: of the learning-rate rule; step: 1, 2, … Touches the slots. */
-void duet_program_update(duet_program *program, int group, double norm, double factor,
-                         int64_t step);
-/* After the updates: states (running statistics, vectors of spectral norms) take their values of
- * the last run. */
-void duet_program_commit(duet_program *program);
+/* Run number `part` of step `step` (1, 2, …); the last of its runs changes the slots. factors: of
+ * the learning-rate rule of each group. */
+DUET_NODISCARD duet_status duet_program_run(duet_program *program, int64_t part,
+                                            const double *factors, int64_t step);
+/* The inputs of such a run, for those who run the session themselves. */
+void duet_program_prepare(duet_program *program, int64_t part, const double *factors, int64_t step);
+/* Were the losses and norms of the step that ended last finite? Otherwise no slot has changed. */
+bool duet_program_ok(const duet_program *program);
+/* Norm of the gradient of group `group` in that step; NaN or infinite where the gradient is. */
+double duet_program_norm(const duet_program *program, int group);
 /* The first tensor of the program that is not finite; NULL = none. *gradient: it is its gradient.
  */
 const char *duet_program_first_bad(const duet_program *program, bool *gradient);

@@ -4,7 +4,6 @@
  * estimated once from the measured speed (after 20 seconds or 3 % of the budget) and then kept, in
  * the state too, so that a resumed run follows the same learning-rate schedule; when the time is
  * up, the run ends in any case. */
-#include <math.h>
 #include <stdio.h>
 
 #include "base/context.h"
@@ -79,16 +78,6 @@ static duet_status fail_diverged(const duet_trainer *trainer) {
                      gradient ? "is" : "are", advice);
 }
 
-static void update_weights(duet_trainer *trainer, double norm) {
-    const double factor =
-        trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total);
-    duet_program_update(trainer->program, 0, norm, factor, trainer->steps + 1);
-    duet_program_commit(trainer->program);
-    duet_ema_update(trainer->slots, duet_ema_decay(trainer->options.ema, trainer->steps),
-                    trainer->setup.threads);
-    duet_trainer_touch(trainer);
-}
-
 /* Part `part` of a batch: its rows with their positions, so that they draw the same random numbers
  * as in the whole batch. */
 static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, int64_t part) {
@@ -102,15 +91,17 @@ static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, 
                         .position = batch->position + first};
 }
 
-/* Loss and gradient of one part. */
+/* One part of a step; the last one changes the weights. */
 static duet_status run_part(duet_trainer *trainer, const duet_batch *batch, int64_t part,
                             float *loss) {
+    const double factor =
+        trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total);
     const int64_t first = part * trainer->setup.batch;
     const duet_batch rows = part_of(trainer, batch, part);
     duet_session *const session = duet_program_session(trainer->program);
     DUET_TRY(trainer->task->feed(&trainer->task_choice.options, &trainer->setup, &rows,
                                  trainer->scratch, session, trainer->row_t + first));
-    DUET_TRY(duet_program_run(trainer->program, part));
+    DUET_TRY(duet_program_run(trainer->program, part, &factor, trainer->steps + 1));
     DUET_TRY(duet_session_get(session, 0, -1, loss));
     return duet_session_get(session, 1, -1, trainer->row_loss + first);
 }
@@ -124,6 +115,8 @@ duet_status duet_trainer_step(duet_trainer *trainer) {
         return duet_fail(DUET_SHAPE, "the batch has %lld rows, but %lld were requested",
                          (long long)batch.count, (long long)trainer->options.batch);
     }
+    DUET_TRY(duet_grow(&trainer->losses, &trainer->loss_capacity, trainer->steps + 1,
+                       sizeof *trainer->losses));
     duet_session_seed(duet_program_session(trainer->program), trainer->options.seed,
                       (uint64_t)trainer->steps);
     for (int64_t part = 0; part < parts; part++) {
@@ -131,14 +124,11 @@ duet_status duet_trainer_step(duet_trainer *trainer) {
         DUET_TRY(run_part(trainer, &batch, part, &loss));
         total += (double)loss;
     }
+    if (!duet_program_ok(trainer->program)) return fail_diverged(trainer);
     const float loss = (float)(total / (double)parts);
-    const double norm = duet_program_norm(trainer->program, 0);
-    if (!isfinite(loss) || !isfinite(norm)) return fail_diverged(trainer);
-    DUET_TRY(duet_grow(&trainer->losses, &trainer->loss_capacity, trainer->steps + 1,
-                       sizeof *trainer->losses));
-    update_weights(trainer, norm);
+    duet_trainer_touch(trainer);
     trainer->losses[trainer->steps++] = loss;
-    duet_curve_add(trainer, (double)loss, norm);
+    duet_curve_add(trainer, (double)loss, duet_program_norm(trainer->program, 0));
     return DUET_OK;
 }
 

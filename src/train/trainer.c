@@ -39,7 +39,9 @@ static duet_status make_program(duet_trainer *trainer) {
     duet_value out[2] = {DUET_NONE, DUET_NONE}; /* loss, per sample */
     const duet_group group = {
         .optim = &trainer->optim_choice, .has = is_trained, .user = trainer, .clip = o->clip};
-    duet_program_spec spec = {.outputs = out,
+    const duet_ema_options average = {.decay = o->ema};
+    duet_program_spec spec = {.average = &average,
+                              .outputs = out,
                               .output_count = 2,
                               .groups = &group,
                               .group_count = 1,

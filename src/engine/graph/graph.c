@@ -31,6 +31,7 @@ void duet_graph_free(duet_graph *graph) {
     duet_release(graph->inputs);
     duet_release(graph->assigns);
     duet_release(graph->taps);
+    duet_release(graph->tail.updates);
     duet_arena_free(graph->arena);
     duet_release(graph);
 }
@@ -324,25 +325,4 @@ void duet_graph_add(duet_graph *graph, const duet_op *op, const void *attr, cons
         return;
     graph->nodes[graph->node_count++] = node;
     for (int k = 0; k < op->outputs; k++) out[k] = node.out[k];
-}
-
-void duet_graph_dump(const duet_graph *graph, void *duet_str_out) {
-    duet_str *str = duet_str_out;
-    for (int64_t n = 0; n < graph->node_count; n++) {
-        const duet_node *node = &graph->nodes[n];
-        if (node->dead) continue;
-        char shape[96];
-        duet_str_format(str, "%%%d = %s(", node->out[0], node->op->info.name);
-        for (int k = 0; k < node->op->inputs; k++) {
-            if (node->in[k] == DUET_NONE) continue;
-            const char *name = graph->values[node->in[k]].name;
-            if (name != NULL)
-                duet_str_format(str, "%s%s", k ? ", " : "", name);
-            else
-                duet_str_format(str, "%s%%%d", k ? ", " : "", node->in[k]);
-        }
-        duet_str_format(str, ") %s @%s\n",
-                        duet_shape_text(&duet_value_arg(graph, node->out[0])->shape, shape),
-                        node->scope);
-    }
 }

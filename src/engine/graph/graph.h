@@ -6,6 +6,7 @@
 #define DUET_ENGINE_GRAPH_H
 
 #include "base/mem.h"
+#include "engine/graph/update.h"
 #include "engine/op/op.h"
 #include "engine/op/ops.h"
 
@@ -91,6 +92,7 @@ struct duet_graph {
         duet_value value;
     } * assigns;
     int64_t assign_count, assign_capacity;
+    duet_tail tail; /* updates: what ends a training step */
     char scope[256];
     const char *part; /* of the parameters asked for now */
     int pass;         /* of the network built now: 0, 1, … */
@@ -168,9 +170,5 @@ typedef struct duet_pass {
 DUET_NODISCARD duet_status duet_pass_run(duet_graph *graph, const char *name,
                                          const duet_value *keep, int64_t keep_count);
 DUET_FAMILY_OF(pass, duet_pass);
-
-/* One line a node, for debugging and tests. */
-struct duet_str;
-void duet_graph_dump(const duet_graph *graph, void *duet_str_out);
 
 #endif

@@ -211,7 +211,7 @@ duet_kernel_options duet_step_options(const duet_plan *plan, const duet_step *st
 static duet_status choose_kernel(duet_step *step, const duet_plan *plan) {
     const duet_kernel_options options = duet_step_options(plan, step);
     DUET_TRY(duet_tuning_choose(&step->kernel, plan->options.tuning, plan->backend, &step->call,
-                                &options, plan->grad_size > 0));
+                                &options, plan->trains));
     step->tuned = step->kernel != NULL;
     if (step->kernel == NULL) step->kernel = plan->backend->find(&step->call, &options);
     if (step->kernel != NULL && step->kernel->plan != NULL) {
@@ -247,7 +247,7 @@ static duet_status take_stored_types(compile *c, const duet_node *node, const du
  * run, in one place for all. */
 static void place_kept(duet_plan *plan, duet_step *step) {
     const int64_t bytes = (step->plan.keep + 63) / 64 * 64;
-    step->keep_offset = duet_plan_trains(plan) ? 0 : plan->keep_bytes;
+    step->keep_offset = plan->trains ? 0 : plan->keep_bytes;
     if (step->keep_offset + bytes > plan->keep_bytes) plan->keep_bytes = step->keep_offset + bytes;
 }
 
@@ -311,6 +311,45 @@ static duet_status make_ends(compile *c, const duet_slots *slots, const duet_val
     return duet_arena_status(plan->arena);
 }
 
+/* ---- updates ---- */
+
+static duet_value numbers_of(const duet_graph *graph) {
+    for (int64_t i = 0; i < graph->input_count; i++)
+        if (strcmp(graph->values[graph->inputs[i]].name, DUET_UPDATE_INPUT) == 0)
+            return graph->inputs[i];
+    return DUET_NONE;
+}
+
+static void want_tail(compile *c) {
+    c->live[c->graph->tail.loss] = true;
+    c->live[numbers_of(c->graph)] = true;
+}
+
+static duet_status make_tail(compile *c) {
+    const duet_tail *tail = &c->graph->tail;
+    duet_plan *plan = c->plan;
+    plan->updates = duet_arena_alloc(plan->arena, tail->count + 1, sizeof *plan->updates);
+    DUET_TRY(duet_arena_status(plan->arena));
+    if (tail->count == 0) return DUET_OK;
+    plan->parts = tail->parts;
+    plan->loss = place_of(c, tail->loss);
+    plan->numbers = place_of(c, numbers_of(c->graph));
+    for (int64_t u = 0; u < tail->count; u++) {
+        const duet_update *from = &tail->updates[u];
+        duet_plan_update *to = &plan->updates[plan->update_count++];
+        *to = (duet_plan_update){
+            .rule = from->rule,
+            .clip = from->clip,
+            .at = from->at,
+            .slots = duet_arena_alloc(plan->arena, from->count + 1, sizeof *to->slots),
+            .count = from->count};
+        DUET_TRY(duet_arena_status(plan->arena));
+        for (int64_t i = 0; i < from->count; i++)
+            to->slots[i] = c->place[from->operands[i].param].offset;
+    }
+    return DUET_OK;
+}
+
 duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_slots *slots,
                           const duet_value *outputs, int64_t output_count,
                           const duet_plan_grad *grads, int64_t grad_count,
@@ -323,6 +362,7 @@ duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_s
     c.plan = plan;
     plan->options = *options;
     plan->bf16 = graph->bf16;
+    plan->trains = graph->tail.count > 0;
     plan->l2_bytes = duet_near_cache();
     if (plan->options.threads < 1) plan->options.threads = 1;
     DUET_DO(duet_arena_new(&plan->arena));
@@ -332,16 +372,19 @@ duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_s
     for (int64_t i = 0; i < grad_count; i++)
         if (grads[i].value != DUET_NONE) c.live[grads[i].value] = true;
     for (int64_t i = 0; i < graph->assign_count; i++) c.live[graph->assigns[i].value] = true;
+    if (plan->trains) want_tail(&c);
     find_steps(&c);
     find_lifetimes(&c);
     for (int64_t i = 0; i < output_count; i++) keep_to_end(&c, outputs[i]);
     for (int64_t i = 0; i < graph->assign_count; i++) keep_to_end(&c, graph->assigns[i].value);
+    if (plan->trains) keep_to_end(&c, graph->tail.loss);
     DUET_DO(place_gradients(&c, slots, grads, grad_count));
     DUET_DO(place_values(&c, slots));
     plan->steps = duet_arena_alloc(plan->arena, plan->step_count + 1, sizeof *plan->steps);
     DUET_DO(duet_arena_status(plan->arena));
     for (int64_t s = 0; s < plan->step_count; s++) DUET_DO(make_step(&c, s, slots));
     DUET_DO(make_ends(&c, slots, outputs, output_count));
+    DUET_DO(make_tail(&c));
     *out = plan;
     plan = NULL;
 done:

@@ -15,6 +15,7 @@ typedef struct duet_plan_options {
     bool exact;
     const duet_tuning *tuning; /* read while planning; NULL = none */
     duet_bindings bindings;    /* of the parts of the graph; read while planning */
+    const duet_comm *comm;     /* ranks that train together; NULL = this one alone */
 } duet_plan_options;
 
 typedef struct duet_plan_grad { /* gradient `value` of the parameter slot `slot` */
@@ -74,17 +75,22 @@ bool duet_session_has_input(const duet_session *session, const char *input);
 void *duet_session_input(const duet_session *session, const char *input);
 void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step);
 DUET_NODISCARD duet_status duet_session_run(duet_session *session);
-/* From now on runs leave states as they are; commit gives them the values of the last run. */
-void duet_session_hold(duet_session *session);
-void duet_session_commit(duet_session *session);
+/* Of a graph with updates, after a run that ended a step: were the losses and norms finite, so that
+ * slots have changed? */
+bool duet_session_ok(const duet_session *session);
+/* Norm of the gradient of update `index`, before clipping. */
+double duet_session_norm(const duet_session *session, int64_t index);
 /* Copies output `index` (order of duet_plan_new). `rows` < 0: all; else only the first rows of the
  * first axis. */
 DUET_NODISCARD duet_status duet_session_get(const duet_session *session, int64_t index,
                                             int64_t rows, void *data);
 /* The place of an output, until the next run or the next writing of an input. */
 const void *duet_session_output(const duet_session *session, int64_t index);
-float *duet_session_gradients(duet_session *session); /* the gradient block */
-/* Runs with a clock around each node: seconds[duet_plan_rows]. */
-DUET_NODISCARD duet_status duet_session_profile(duet_session *session, double *seconds);
+/* The gradient block; of a step in several runs, their sum. */
+float *duet_session_gradients(duet_session *session);
+/* Runs with a clock around each node, seconds[duet_plan_rows], and around the updates,
+ * *updates_seconds, which may be NULL. */
+DUET_NODISCARD duet_status duet_session_profile(duet_session *session, double *seconds,
+                                                double *updates_seconds);
 
 #endif

@@ -38,6 +38,12 @@ typedef struct duet_plan_copy { /* after the last step: to = from, `count` float
     int64_t count;
 } duet_plan_copy;
 
+typedef struct duet_plan_update { /* of duet_update: what outlives the graph */
+    const duet_rule *rule;
+    double clip;
+    int64_t at, *slots, count; /* slots: those that it changes, or whose averages follow */
+} duet_plan_update;
+
 typedef struct duet_plan_output {
     duet_arg arg;
     duet_place place;
@@ -55,19 +61,18 @@ struct duet_plan {
     int64_t output_count;
     duet_plan_copy *copies;
     int64_t copy_count;
+    duet_plan_update *updates;
+    int64_t update_count, parts;
+    duet_place loss, numbers; /* of the updates; numbers: their input */
     int64_t slab_bytes, scratch_bytes, keep_bytes;
     bool bf16;            /* of the graph */
+    bool trains;          /* weights change between runs */
     int64_t l2_bytes;     /* of a processor's L2 cache */
     int64_t *grad_offset; /* [slots], -1 = none */
     int64_t slots, grad_size;
 };
 
-/* Do weights change between runs? */
-static inline bool duet_plan_trains(const duet_plan *plan) {
-    return plan->grad_size > 0;
-}
-
-/* What a kernel is told of step `step`; weights of a plan with gradients change with every run. */
+/* What a kernel is told of step `step`. */
 duet_kernel_options duet_step_options(const duet_plan *plan, const duet_step *step);
 
 size_t duet_arg_bytes(const duet_arg *arg);

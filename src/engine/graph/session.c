@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * engine/graph/session.c: a plan with its memory. Every pointer is settled when the session is
  * made; running only walks the steps, so it allocates nothing. */
-#include "engine/graph/plan_internal.h"
+#include "engine/graph/updating.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@ struct duet_session {
     uint8_t *slab, *scratch, *keep;
     float *grads;
     duet_run *runs; /* [steps] */
-    bool holds;     /* states wait for duet_session_commit */
+    duet_updating updating;
 };
 
 static void *locate(const duet_session *session, duet_place place) {
@@ -59,6 +59,7 @@ duet_status duet_session_new(duet_session **out, const duet_plan *plan, duet_slo
     DUET_DO(duet_alloc(&session->grads, plan->grad_size, sizeof *session->grads));
     DUET_DO(duet_alloc(&session->runs, plan->step_count, sizeof *session->runs));
     for (int64_t s = 0; s < plan->step_count; s++) DUET_DO(bind_step(session, s));
+    DUET_DO(duet_updating_open(&session->updating, plan, slots));
     *out = session;
     session = NULL;
 done:
@@ -73,6 +74,7 @@ void duet_session_free(duet_session *session) {
         if (kernel != NULL && kernel->close != NULL && session->runs[s].local != NULL)
             kernel->close(session->runs[s].local);
     }
+    if (session->updating.plan != NULL) duet_updating_close(&session->updating);
     duet_release(session->slab);
     duet_release(session->scratch);
     duet_release(session->keep);
@@ -136,7 +138,7 @@ static duet_status run_step(duet_session *session, int64_t s) {
         fresh |= (uint32_t)(version != run->in_version[k]) << k;
         run->in_version[k] = version;
     }
-    if (run->keep != NULL && duet_plan_trains(session->plan))
+    if (run->keep != NULL && session->plan->trains)
         memset(run->keep, 0, DUET_KEEP_HEADER); /* another step was there */
     const duet_status status = step->kernel->run(run);
     for (int k = 0; k < step->call.inputs && session->slots->mapped; k++)
@@ -159,33 +161,46 @@ static void copy_values(duet_session *session, bool states) {
     }
 }
 
-static void finish(duet_session *session) {
+/* Behind the steps: what a run leaves in slots. */
+static duet_status finish(duet_session *session) {
+    const duet_plan *plan = session->plan;
+    duet_updating *u = &session->updating;
     copy_values(session, false);
-    if (!session->holds) copy_values(session, true);
+    if (plan->update_count == 0) {
+        copy_values(session, true);
+        return DUET_OK;
+    }
+    const float *const numbers = locate(session, plan->numbers), *const loss =
+                                                                     locate(session, plan->loss);
+    DUET_TRY(duet_updating_run(u, *loss, session->grads, numbers));
+    if (u->ok) copy_values(session, true);
+    duet_updating_average(u, numbers);
+    return DUET_OK;
 }
 
-void duet_session_hold(duet_session *session) {
-    session->holds = true;
+bool duet_session_ok(const duet_session *session) {
+    return session->updating.ok;
 }
 
-void duet_session_commit(duet_session *session) {
-    copy_values(session, true);
+double duet_session_norm(const duet_session *session, int64_t index) {
+    return session->updating.norms[index];
 }
 
 duet_status duet_session_run(duet_session *session) {
     for (int64_t s = 0; s < session->plan->step_count; s++) DUET_TRY(run_step(session, s));
-    finish(session);
-    return DUET_OK;
+    return finish(session);
 }
 
-duet_status duet_session_profile(duet_session *session, double *seconds) {
+duet_status duet_session_profile(duet_session *session, double *seconds, double *updates_seconds) {
     for (int64_t s = 0; s < session->plan->step_count; s++) {
         const double start = duet_clock();
         DUET_TRY(run_step(session, s));
         seconds[s] = duet_clock() - start;
     }
-    finish(session);
-    return DUET_OK;
+    const double start = duet_clock();
+    const duet_status status = finish(session);
+    if (updates_seconds != NULL) *updates_seconds = duet_clock() - start;
+    return status;
 }
 
 duet_status duet_session_get(const duet_session *session, int64_t index, int64_t rows, void *data) {
@@ -205,5 +220,5 @@ const void *duet_session_output(const duet_session *session, int64_t index) {
 }
 
 float *duet_session_gradients(duet_session *session) {
-    return session->grads;
+    return session->updating.total != NULL ? session->updating.total : session->grads;
 }

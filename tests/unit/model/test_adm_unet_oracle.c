@@ -306,7 +306,7 @@ static void test_reference(void **state) {
 
 typedef struct trained {
     duet_choice optim;
-    duet_optim_tile *tiles; /* one a tensor */
+    duet_update_tile *tiles; /* one a tensor */
     int64_t count;
     double *sums;
     double clip;
@@ -321,21 +321,21 @@ static trained open_trained(const golden *g, const compiled *c) {
     ok(duet_alloc(&t.sums, slots->count, sizeof *t.sums));
     for (int64_t k = 0; k < slots->count; k++) {
         const duet_slot *slot = &slots->list[k];
-        assert_true(slot->count <= DUET_OPTIM_TILE);
-        t.tiles[k] = (duet_optim_tile){.slot = k,
-                                       .weight = slot->own,
-                                       .grad = duet_plan_grad_offset(c->plan, k),
-                                       .count = slot->count,
-                                       .decay = slot->shape.rank >= 2};
-        for (int i = 0; i < DUET_OPTIM_MOMENTS; i++)
-            ok(duet_alloc(&t.tiles[k].moment[i], slot->count, sizeof(float)));
+        assert_true(slot->count <= DUET_UPDATE_TILE);
+        t.tiles[k] = (duet_update_tile){.slot = k,
+                                        .weight = slot->own,
+                                        .grad = duet_plan_grad_offset(c->plan, k),
+                                        .count = slot->count,
+                                        .decay = slot->shape.rank >= 2};
+        for (int i = 0; i < DUET_UPDATE_BESIDE; i++)
+            ok(duet_alloc(&t.tiles[k].beside[i], slot->count, sizeof(float)));
     }
     return t;
 }
 
 static void close_trained(trained *t) {
     for (int64_t k = 0; k < t->count; k++)
-        for (int i = 0; i < DUET_OPTIM_MOMENTS; i++) duet_release(t->tiles[k].moment[i]);
+        for (int i = 0; i < DUET_UPDATE_BESIDE; i++) duet_release(t->tiles[k].beside[i]);
     duet_release(t->tiles);
     duet_release(t->sums);
 }
@@ -343,19 +343,19 @@ static void close_trained(trained *t) {
 /* Clips as the loop of training does; returns the norm before. */
 static double step_weights(const golden *g, const compiled *c, const trained *t, int64_t step) {
     duet_slots *slots = g->model->slots;
-    /* info is its first member */
-    const duet_optim *optim = duet_optim_of(t->optim.entry);
+    const duet_rule *rule = &duet_optim_of(&t->optim)->rule;
     const float *grad = duet_session_gradients(c->session);
-    const double norm = duet_optim_norm(grad, t->tiles, slots->count, t->sums, 2);
-    const duet_optim_call call = {.grad = grad,
-                                  .tiles = t->tiles,
-                                  .tile_count = slots->count,
-                                  .factor = 1.0,
-                                  .grad_scale =
-                                      t->clip > 0.0 && norm > t->clip ? t->clip / norm : 1.0,
-                                  .step = step,
-                                  .threads = 2};
-    optim->step(&t->optim.options, &call);
+    float coefficients[16];
+    const double norm = duet_update_norm(grad, t->tiles, slots->count, t->sums, 2);
+    const duet_update_call call = {
+        .grad = grad,
+        .tiles = t->tiles,
+        .tile_count = slots->count,
+        .scale = (float)(t->clip > 0.0 && norm > t->clip ? t->clip / norm : 1.0),
+        .coefficients = coefficients,
+        .threads = 2};
+    rule->prepare(&t->optim.options, 1.0, step, coefficients);
+    rule->run(&call);
     duet_slots_touch(slots, -1);
     return norm;
 }

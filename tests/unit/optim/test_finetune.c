@@ -136,13 +136,11 @@ static void train(tuning *t) {
         OK(duet_session_set(session, "target", target[k]));
         OK(duet_session_set(session, "net_t", level[k]));
         OK(duet_session_set(session, "labels", y[k]));
-        OK(duet_program_run(t->program, 0));
+        OK(duet_program_run(t->program, 0, (double[]){1.0, 1.0}, k + 1));
+        assert_true(duet_program_ok(t->program));
         OK(duet_session_get(session, 0, -1, &loss));
         if (!(fabsf(loss - want[k]) < 1e-4F))
             fail_msg("step %d: %g, not %g", k, (double)loss, (double)want[k]);
-        for (int g = 0; g < 2; g++)
-            duet_program_update(t->program, g, duet_program_norm(t->program, g), 1.0, k + 1);
-        duet_program_commit(t->program);
     }
 }
 

@@ -65,19 +65,21 @@ static void test_ema_decay(void **state) {
 
 static void test_ema_update(void **state) {
     (void)state;
-    float a[32] = {0}, b[32];
+    float a[32] = {0}, b[32], take = 0.0F;
     for (int i = 0; i < 32; i++) b[i] = (float)i;
-    duet_slot list[] = {
-        {.name = "w", .role = DUET_WEIGHT, .of = -1, .own = b, .count = 10},
-        {.name = "s", .role = DUET_STATE, .of = -1, .own = b + 16, .count = 5},
-        {.name = "w", .role = DUET_AVERAGE, .of = 0, .kind = "ema", .own = a, .count = 10},
-        {.name = "s", .role = DUET_AVERAGE, .of = 1, .kind = "ema", .own = a + 16, .count = 5}};
-    const duet_slots slots = {.list = list, .count = 4};
-    duet_ema_update(&slots, 0.75, 2);
+    const duet_update_tile tiles[] = {{.weight = b, .beside = {a}, .count = 10, .averaged = true},
+                                      {.weight = b + 16, .beside = {a + 16}, .count = 5}};
+    const duet_ema_options options = {.decay = 0.75};
+    const duet_update_call call = {
+        .tiles = tiles, .tile_count = 2, .coefficients = &take, .threads = 2};
+    duet_rule_ema.prepare(&options, 1.0, 1, &take);
+    assert_true(near((double)take, (double)0.9F)); /* the warm-up */
+    duet_rule_ema.prepare(&options, 1.0, 1000, &take);
+    duet_rule_ema.run(&call);
     for (int i = 0; i < 10; i++) assert_true(a[i] == 0.25F * (float)i);
     for (int i = 16; i < 21; i++) assert_true(a[i] == (float)i); /* states are copied */
     assert_true(a[10] == 0.0F && a[21] == 0.0F);
-    duet_ema_update(&slots, 0.75, 1);
+    duet_rule_ema.run(&call);
     for (int i = 0; i < 10; i++) assert_true(fabsf(a[i] - 0.4375F * (float)i) < 1e-6F);
 }
 

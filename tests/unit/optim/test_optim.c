@@ -19,6 +19,15 @@ static const duet_optim *find(const char *spec, void *options, size_t size) {
     return duet_optim_of(entry);
 }
 
+static void step(const duet_optim *optim, const void *options, duet_update_call *call,
+                 double factor, int64_t k) {
+    float coefficients[16];
+    assert_true(optim->rule.coefficients <= 16);
+    optim->rule.prepare(options, factor, k, coefficients);
+    call->coefficients = coefficients;
+    optim->rule.run(call);
+}
+
 static double gradient_at(int i, int step) {
     return sin(1.7 * i + 0.3 * step) * exp(0.01 * (i % 400) - 2.0);
 }
@@ -30,10 +39,10 @@ static void test_formula(void **state) {
                                    options, sizeof options);
     static float w[N], m[N], v[N], g[N];
     static double dw[N], dm[N], dv[N];
-    const duet_optim_tile tiles[2] = {
-        {.weight = w, .moment = {m, v}, .count = 600, .decay = true},
-        {.weight = w + 600, .moment = {m + 600, v + 600}, .grad = 600, .count = 400}};
-    assert_int_equal(adamw->moments, 2);
+    const duet_update_tile tiles[2] = {
+        {.weight = w, .beside = {m, v}, .count = 600, .decay = true},
+        {.weight = w + 600, .beside = {m + 600, v + 600}, .grad = 600, .count = 400}};
+    assert_int_equal(adamw->rule.beside_count, 2);
     assert_true(adamw->rate(options) == 0.01);
     for (int i = 0; i < N; i++) dw[i] = w[i] = (float)cos(i);
     for (int k = 1; k <= 20; k++) {
@@ -47,14 +56,10 @@ static void test_formula(void **state) {
             dw[i] -=
                 rate * (dm[i] / (1.0 - pow(0.8, k))) / (sqrt(dv[i] / (1.0 - pow(0.95, k))) + 1e-6);
         }
-        const duet_optim_call call = {.grad = g,
-                                      .tiles = tiles,
-                                      .tile_count = 2,
-                                      .factor = factor,
-                                      .grad_scale = scale,
-                                      .step = k,
-                                      .threads = 2};
-        adamw->step(options, &call);
+        step(adamw, options,
+             &(duet_update_call){
+                 .grad = g, .tiles = tiles, .tile_count = 2, .scale = (float)scale, .threads = 2},
+             factor, k);
     }
     for (int i = 0; i < N; i++) {
         assert_true(fabs((double)w[i] - dw[i]) < 2e-6);
@@ -71,15 +76,11 @@ static void test_first_step(void **state) {
     const duet_optim *adamw = find("adamw:rate=0.5,weight_decay=0", options, sizeof options);
     float w[3] = {1.0F, 1.0F, 1.0F}, m[3] = {0}, v[3] = {0};
     const float g[3] = {100.0F, -0.25F, 0.0F};
-    const duet_optim_tile tile = {.weight = w, .moment = {m, v}, .count = 3, .decay = true};
-    const duet_optim_call call = {.grad = g,
-                                  .tiles = &tile,
-                                  .tile_count = 1,
-                                  .factor = 1.0,
-                                  .grad_scale = 1.0,
-                                  .step = 1,
-                                  .threads = 1};
-    adamw->step(options, &call);
+    const duet_update_tile tile = {.weight = w, .beside = {m, v}, .count = 3, .decay = true};
+    step(adamw, options,
+         &(duet_update_call){
+             .grad = g, .tiles = &tile, .tile_count = 1, .scale = (float)1.0, .threads = 1},
+         1.0, 1);
     assert_true(fabsf(w[0] - 0.5F) < 1e-6F && fabsf(w[1] - 1.5F) < 1e-6F && w[2] == 1.0F);
 }
 
@@ -87,7 +88,7 @@ static void run_tiled(float *w, int64_t tile, int threads) {
     max_align_t options[64];
     const duet_optim *adamw = find("adamw", options, sizeof options);
     static float m[N], v[N], g[N];
-    duet_optim_tile tiles[N];
+    duet_update_tile tiles[N];
     int64_t count = 0;
     memset(m, 0, sizeof m);
     memset(v, 0, sizeof v);
@@ -96,21 +97,20 @@ static void run_tiled(float *w, int64_t tile, int threads) {
         g[i] = (float)gradient_at(i, 1);
     }
     for (int64_t at = 0; at < N; at += tile) {
-        tiles[count++] = (duet_optim_tile){.weight = w + at,
-                                           .moment = {m + at, v + at},
-                                           .grad = at,
-                                           .count = N - at < tile ? N - at : tile,
-                                           .decay = true};
+        tiles[count++] = (duet_update_tile){.weight = w + at,
+                                            .beside = {m + at, v + at},
+                                            .grad = at,
+                                            .count = N - at < tile ? N - at : tile,
+                                            .decay = true};
     }
     for (int k = 1; k <= 5; k++) {
-        const duet_optim_call call = {.grad = g,
-                                      .tiles = tiles,
-                                      .tile_count = count,
-                                      .factor = 1.0,
-                                      .grad_scale = 1.0,
-                                      .step = k,
-                                      .threads = threads};
-        adamw->step(options, &call);
+        step(adamw, options,
+             &(duet_update_call){.grad = g,
+                                 .tiles = tiles,
+                                 .tile_count = count,
+                                 .scale = (float)1.0,
+                                 .threads = threads},
+             1.0, k);
     }
 }
 
@@ -129,18 +129,18 @@ static void test_norm(void **state) {
     static float g[N + 100];
     double sums[3], exact = 0.0;
     for (int i = 0; i < N + 100; i++) g[i] = (float)gradient_at(i, 2);
-    const duet_optim_tile tiles[3] = {
+    const duet_update_tile tiles[3] = {
         {.grad = 0, .count = 300}, {.grad = 400, .count = 600}, {.grad = 1000, .count = 1}};
     for (int k = 0; k < 3; k++) {
         for (int64_t i = 0; i < tiles[k].count; i++)
             exact += pow((double)g[tiles[k].grad + i], 2.0);
     }
-    const double one = duet_optim_norm(g, tiles, 3, sums, 1),
-                 four = duet_optim_norm(g, tiles, 3, sums, 4);
+    const double one = duet_update_norm(g, tiles, 3, sums, 1),
+                 four = duet_update_norm(g, tiles, 3, sums, 4);
     assert_true(fabs(one - sqrt(exact)) < 1e-12 * sqrt(exact));
     assert_memory_equal(&one, &four, sizeof one);
     g[450] = NAN;
-    assert_true(!isfinite(duet_optim_norm(g, tiles, 3, sums, 2)));
+    assert_true(!isfinite(duet_update_norm(g, tiles, 3, sums, 2)));
     assert_int_equal(duet_optim_first_bad(g, N), 450);
     g[450] = 0.0F;
     assert_int_equal(duet_optim_first_bad(g, N), -1);

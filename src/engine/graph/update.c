@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * engine/graph/update.c: the updates of a graph, and the norm of a gradient. */
+#include "engine/graph/graph.h"
+
+#include <math.h>
+#include <string.h>
+
+static void *keep(duet_graph *graph, const void *from, int64_t count, size_t size) {
+    void *copy = duet_arena_alloc(graph->arena, count + 1, size);
+    if (copy != NULL && count > 0) memcpy(copy, from, (size_t)count * size);
+    return copy;
+}
+
+void duet_graph_tail(duet_graph *graph, duet_value loss, int64_t parts) {
+    graph->tail.loss = loss;
+    graph->tail.parts = parts;
+    graph->tail.numbers = DUET_UPDATE_FIRST;
+}
+
+void duet_graph_update(duet_graph *graph, const duet_rule *rule, const void *options, double clip,
+                       const duet_operand *operands, int64_t count) {
+    duet_tail *tail = &graph->tail;
+    if (graph->status != DUET_OK) return;
+    const duet_update update = {
+        .rule = rule,
+        .options = keep(graph, options, 1, rule->info.params.options_size),
+        .clip = clip,
+        .at = tail->numbers,
+        .operands = keep(graph, operands, count, sizeof *operands),
+        .count = count,
+    };
+    tail->numbers += rule->coefficients;
+    duet_status status = duet_arena_status(graph->arena);
+    if (status == DUET_OK)
+        status = duet_grow(&tail->updates, &tail->capacity, tail->count + 1, sizeof *tail->updates);
+    if (status != DUET_OK) {
+        duet_graph_fail(graph, status, "no memory for the update '%s'", rule->info.name);
+        return;
+    }
+    tail->updates[tail->count++] = update;
+}
+
+void duet_graph_close_tail(duet_graph *graph) {
+    duet_input(graph, DUET_UPDATE_INPUT, DUET_F32, 1, &graph->tail.numbers);
+}
+
+double duet_update_norm(const float *grad, const duet_update_tile *tiles, int64_t count,
+                        double *sums, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t k = 0; k < count; k++) {
+        const float *g = grad + tiles[k].grad;
+        double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < tiles[k].count; i++) sum += (double)g[i] * (double)g[i];
+        sums[k] = sum;
+    }
+    double total = 0.0;
+    for (int64_t k = 0; k < count; k++) total += sums[k];
+    return sqrt(total);
+}

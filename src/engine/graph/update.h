@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * engine/graph/update.h: updates, the nodes that end a training step. They are no ordinary nodes:
+ * their operands are lists of slots, which they change in place, and they run last:
+ *   the gradients of a step's runs add up → all-reduce over ranks → norm of each update's gradient
+ *   → nothing further unless the loss and the norms are finite → optimisers → states (duet_assign)
+ *   → averages, which read the new weights and states.
+ * They work on tiles: short stretches of one tensor, fixed by the shapes alone, so that sums over
+ * them do not depend on the number of threads. */
+#ifndef DUET_ENGINE_UPDATE_H
+#define DUET_ENGINE_UPDATE_H
+
+#include "engine/op/op.h"
+
+#define DUET_UPDATE_BESIDE 2     /* most slots that accompany one */
+#define DUET_UPDATE_TILE   16384 /* most elements of a tile */
+#define DUET_UPDATE_INPUT  "update"
+
+/* The input DUET_UPDATE_INPUT, f32: these, then the coefficients of each update. */
+enum {
+    DUET_UPDATE_ADDS,    /* 0: this run's gradient begins the sum of a step; else it is added */
+    DUET_UPDATE_APPLIES, /* not 0: the step ends with this run, slots change */
+    DUET_UPDATE_FIRST    /* where coefficients begin */
+};
+
+typedef struct duet_update_tile {
+    int64_t slot;                               /* index of what is changed, or averaged */
+    float *weight, *beside[DUET_UPDATE_BESIDE]; /* [count] each; zero at first */
+    int64_t grad;                               /* offset in floats into the gradient block */
+    int64_t count;
+    bool decay;    /* weight decay applies: tensors of rank >= 2 */
+    bool averaged; /* its average follows slowly; that of a state is a copy */
+} duet_update_tile;
+
+typedef struct duet_update_call {
+    const float *grad; /* gradient block; NULL where the rule reads none */
+    const duet_update_tile *tiles;
+    int64_t tile_count;
+    float scale;               /* of the gradient: clipping, number of runs */
+    const float *coefficients; /* [coefficients of the rule] */
+    int threads;
+} duet_update_call;
+
+/* What an update does: an optimiser, or averaging. */
+typedef struct duet_rule {
+    duet_entry info;
+    bool gradient;                          /* reads gradients */
+    int beside_count;                       /* slots that accompany one that is changed */
+    const char *beside[DUET_UPDATE_BESIDE]; /* their kinds, in state files too */
+    int coefficients;
+    /* Computes them in double: factor of the learning-rate rule, step 1, 2, … */
+    void (*prepare)(const void *options, double factor, int64_t step, float *coefficients);
+    void (*run)(const duet_update_call *call);
+} duet_rule;
+
+typedef struct duet_operand {
+    duet_value param;
+    duet_value gradient; /* DUET_NONE where the rule reads none */
+} duet_operand;
+
+typedef struct duet_update {
+    const duet_rule *rule;
+    const void *options; /* of the rule, for prepare and for the text */
+    double clip;         /* largest norm of its gradient; 0 = any */
+    int64_t at;          /* where its coefficients begin in the input */
+    const duet_operand *operands;
+    int64_t count;
+} duet_update;
+
+/* What ends the runs of a graph. */
+typedef struct duet_tail {
+    duet_value loss; /* [1] */
+    int64_t parts;   /* runs of a step, by whose number the gradient is divided */
+    duet_update *updates;
+    int64_t count, capacity;
+    int64_t numbers; /* of the input */
+} duet_tail;
+
+/* The graph ends with updates, which follow in their order. */
+void duet_graph_tail(duet_graph *graph, duet_value loss, int64_t parts);
+/* Adds one; options and operands are copied. */
+void duet_graph_update(duet_graph *graph, const duet_rule *rule, const void *options, double clip,
+                       const duet_operand *operands, int64_t count);
+/* The input of a graph whose updates are complete. */
+void duet_graph_close_tail(duet_graph *graph);
+
+/* Euclidean norm of all gradients: a sum in double per tile, then over the tiles in order.
+ * sums[tile_count] is scratch. */
+double duet_update_norm(const float *grad, const duet_update_tile *tiles, int64_t count,
+                        double *sums, int threads);
+
+/* The ranks of a training on several machines, or processes. */
+typedef struct duet_comm {
+    int rank, size;
+    /* block[count] becomes its sum over the ranks, in the order of the ranks, on each of them. */
+    duet_status (*all_reduce)(void *user, float *block, int64_t count);
+    void *user;
+} duet_comm;
+
+#endif
