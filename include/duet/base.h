@@ -89,6 +89,7 @@ typedef struct duet_context_options {
     void (*progress)(const duet_progress *progress, void *user);
     bool (*cancelled)(void *user); /* polled between steps of long tasks */
     void *user;
+    const char *device; /* where networks run, of the family `backend`; NULL = "cpu" */
 } duet_context_options;
 
 /* No option is set. */
@@ -108,6 +109,7 @@ void duet_context_free(duet_context *ctx);
 int duet_context_threads(const duet_context *ctx);
 bool duet_context_exact(const duet_context *ctx);
 bool duet_context_bf16(const duet_context *ctx);
+const char *duet_context_device(const duet_context *ctx);
 /* Plans made from now on take their kernels from this table where it has the case. Borrowed; NULL =
  * no table, the initial state. */
 void duet_context_set_tuning(duet_context *ctx, const duet_tuning *tuning);

@@ -23,6 +23,7 @@ struct duet_context {
     duet_context_options options;
     int threads;
     const duet_tuning *tuning;
+    char device[64];
 };
 
 duet_status duet_context_new(duet_context **out, const duet_context_options *options) {
@@ -34,6 +35,8 @@ duet_status duet_context_new(duet_context **out, const duet_context_options *opt
     duet_context *ctx = NULL;
     DUET_TRY(duet_alloc(&ctx, 1, sizeof *ctx));
     ctx->options = wanted;
+    duet_copy_text(ctx->device, sizeof ctx->device, wanted.device != NULL ? wanted.device : "cpu");
+    ctx->options.device = ctx->device;
     ctx->threads = wanted.threads > 0 ? wanted.threads : duet_processors();
 #ifdef _OPENMP
     omp_set_num_threads(ctx->threads);
@@ -57,6 +60,10 @@ bool duet_context_exact(const duet_context *ctx) {
 
 bool duet_context_bf16(const duet_context *ctx) {
     return ctx != NULL && ctx->options.bf16;
+}
+
+const char *duet_context_device(const duet_context *ctx) {
+    return ctx != NULL ? ctx->device : "cpu";
 }
 
 void duet_context_set_tuning(duet_context *ctx, const duet_tuning *tuning) {

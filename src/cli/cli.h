@@ -12,7 +12,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130, CLI_PAT
 typedef struct cli_common { /* options of every command */
     int64_t threads;
     bool exact, json, quiet, tuned;
-    char precision[DUET_TEXT_SIZE];
+    char precision[DUET_TEXT_SIZE], device[DUET_TEXT_SIZE];
 } cli_common;
 
 typedef struct cli_state {

@@ -57,7 +57,8 @@ static duet_status run_command(cli_state *cli, int argc, char **argv) {
                                           .log = cli_log,
                                           .progress = cli->common.quiet ? NULL : cli_progress,
                                           .cancelled = cancelled,
-                                          .user = cli};
+                                          .user = cli,
+                                          .device = cli->common.device};
     status = duet_context_new(&cli->ctx, &context);
     if (status == DUET_OK && cli->cmd->plans && cli->common.tuned) status = cli_tuning_load(cli);
     if (status == DUET_OK) status = cli_advise(cli, cli->cmd->run(cli));

@@ -13,6 +13,8 @@ static const duet_param common_rows[] = {
                  "same bits for any number of threads and any batch size"),
     DUET_TEXT(cli_common, precision, "f32", "f32|bf16",
               "storage of activations; bf16: half the memory, and AMX where there is one"),
+    DUET_TEXT(cli_common, device, "cpu", "cpu|ref",
+              "where networks run; ref: the obvious code, slow, to check against"),
     DUET_BOOLEAN(cli_common, tuned, "true",
                  "kernels as 'duet bench --tune' measured them, if it did"),
     DUET_BOOLEAN(cli_common, json, "false", "one JSON object on stdout"),

@@ -278,7 +278,7 @@ const char *duet_program_first_bad(const duet_program *program, bool *gradient) 
     *gradient = true;
     for (int64_t k = 0; k < slots->count; k++) {
         const int64_t at = duet_plan_grad_offset(program->plan, k);
-        if (at >= 0 && duet_optim_first_bad(block + at, slots->list[k].count) >= 0)
+        if (at >= 0 && block != NULL && duet_optim_first_bad(block + at, slots->list[k].count) >= 0)
             return slots->list[k].name;
     }
     return NULL;

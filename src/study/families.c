@@ -5,6 +5,7 @@
 #include "data/augment/augment.h"
 #include "data/dataset/dataset.h"
 #include "diffusion/denoiser.h"
+#include "engine/backend/backend.h"
 #include "engine/graph/graph.h"
 #include "engine/op/op.h"
 #include "head/head.h"
@@ -20,7 +21,7 @@ static const duet_family *const families[] = {
     &duet_family_arch,    &duet_family_noise, &duet_family_predict, &duet_family_task,
     &duet_family_optim,   &duet_family_lr,    &duet_family_dataset, &duet_family_augment,
     &duet_family_sampler, &duet_family_head,  &duet_family_metric,  &duet_family_store,
-    &duet_family_image,   &duet_family_pass,  &duet_family_op,
+    &duet_family_image,   &duet_family_pass,  &duet_family_backend, &duet_family_op,
 };
 
 const duet_family *const *duet_families(int *count) {

@@ -182,6 +182,7 @@ static duet_status save_model(duet_trainer *trainer, int64_t images) {
 duet_status duet_checkpoint_save(duet_trainer *trainer) {
     duet_status status = DUET_OK;
     const int64_t images = trainer->steps * trainer->options.batch;
+    DUET_DO(duet_slots_pull(trainer->slots));
     DUET_CONTEXT(save_state(trainer, images), "cannot save the checkpoint of %lld images",
                  (long long)images);
     DUET_CONTEXT(save_model(trainer, images), "cannot save the checkpoint of %lld images",

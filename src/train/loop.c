@@ -69,6 +69,7 @@ static duet_status fail_diverged(const duet_trainer *trainer) {
     static const char advice[] = "the last checkpoint is kept; lower 'rate' of the optimiser or "
                                  "raise 'warmup' of the learning rate";
     bool gradient = false;
+    DUET_TRY(duet_slots_pull(trainer->slots));
     const char *const name = duet_program_first_bad(trainer->program, &gradient);
     if (name == NULL)
         return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the loss is not finite; %s",

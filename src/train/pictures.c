@@ -76,6 +76,7 @@ duet_status duet_picture_denoise(duet_trainer *trainer) {
     uint8_t *images = NULL, *strip = NULL;
     const duet_preprocess *how = &duet_model_card(trainer->ema)->preprocess;
     const int64_t columns = 1 + 2 * duet_denoise_t_count(trainer->noise);
+    DUET_DO(duet_slots_pull(trainer->slots));
     DUET_DO(some_images(trainer, &count, &images));
     DUET_DO(duet_alloc(&strip, count * columns * how->size * how->size * how->channels, 1));
     DUET_DO(duet_denoise_strip(trainer->ctx, trainer->ema, images, count, duet_denoise_t,

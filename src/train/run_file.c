@@ -67,7 +67,7 @@ static json_t *machine_of(const duet_context *ctx) {
     char cpu[128];
     duet_cpu_name(cpu);
     return json_pack("{s:s, s:i, s:s}", "cpu", cpu, "threads", duet_context_threads(ctx), "isa",
-                     duet_backend_cpu()->isa);
+                     duet_cpu_backend()->isa);
 }
 
 /* The model that is trained on. */

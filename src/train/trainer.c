@@ -48,9 +48,8 @@ static duet_status make_program(duet_trainer *trainer) {
                               .recompute = strcmp(o->recompute, "blocks") == 0,
                               .bf16 = strcmp(o->precision, "bf16") == 0,
                               .parts = o->accumulate,
-                              .options = {.threads = duet_context_threads(trainer->ctx),
-                                          .exact = duet_context_exact(trainer->ctx),
-                                          .tuning = trainer->tuning}};
+                              .options = duet_plan_options_of(trainer->ctx)};
+    spec.options.tuning = trainer->tuning;
     DUET_DO(duet_graph_new(&graph));
     DUET_DO(trainer->task->build(&trainer->task_choice.options, &trainer->setup, graph, &out[0],
                                  &out[1]));

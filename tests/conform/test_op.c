@@ -223,7 +223,7 @@ static void for_each_kernel(const op_fixture *f, int index, kernel_check check) 
         plain.in[k].dtype = plain.in[k].dtype == DUET_BF16 ? DUET_F32 : plain.in[k].dtype;
     for (int k = 0; k < plain.outputs; k++) plain.out[k].dtype = DUET_F32;
     const bool widens =
-        duet_backend_cpu()->find(&plain, &(duet_kernel_options){.threads = 1}) != NULL;
+        duet_cpu_backend()->find(&plain, &(duet_kernel_options){.threads = 1}) != NULL;
     if ((bf16 || f->stored != 0) && widens) check(f, index, &duet_kernel_widened);
     if (!bf16) check_list(f, index, &duet_onednn_candidates, check);
 #define DUET_CPU(name) \
@@ -239,7 +239,7 @@ static void for_each_kernel(const op_fixture *f, int index, kernel_check check) 
     if (bf16) check_list(f, index, &duet_cpu_##name##_bf16_avx2, check);
 #include "engine/backend/cpu/cpu.def"
 #ifndef DUET_NO_AVX512
-    if (strcmp(duet_backend_cpu()->isa, "avx512") != 0) return;
+    if (strcmp(duet_cpu_backend()->isa, "avx512") != 0) return;
 #define DUET_CPU(name) \
     if (!bf16) check_list(f, index, &duet_cpu_##name##_avx512, check);
 #define DUET_CPU_BF16(name) \
@@ -250,13 +250,13 @@ static void for_each_kernel(const op_fixture *f, int index, kernel_check check) 
 }
 
 static bool rounding_kernels(void) {
-    return strcmp(duet_backend_cpu()->isa, "avx512") == 0 && duet_has_amx();
+    return strcmp(duet_cpu_backend()->isa, "avx512") == 0 && duet_has_amx();
 }
 
 static void check_kernels(const op_fixture *f, int index) {
     if (f->op->alias) return;
     const duet_kernel_options options = {.threads = 1};
-    if (duet_backend_cpu()->find(&f->call, &options) == NULL) {
+    if (duet_cpu_backend()->find(&f->call, &options) == NULL) {
         print_message("    %s case %d: no cpu kernel\n", f->op->info.name, index);
         fallback_count++;
     }
@@ -267,7 +267,7 @@ static void test_kernels(void **state) {
     (void)state;
     for_each_stored_case(check_kernels, rounding_kernels() ? DUET_ROUNDED : 3);
     print_message("    %d uses of kernels up to '%s', %d cases without one\n", kernel_count,
-                  duet_backend_cpu()->isa, fallback_count);
+                  duet_cpu_backend()->isa, fallback_count);
     print_message("    worst: %.2f (%s) of the tolerance forward, %.2f (%s) of gradients\n",
                   worst[0], worst_name[0], worst[1], worst_name[1]);
     assert_true(kernel_count > fallback_count);
@@ -297,7 +297,7 @@ static void check_session(const op_fixture *f, int index, const char *backend,
         fail_msg("%s case %d: %s", f->op->info.name, index, duet_error_message());
     int64_t wanted = 0;
     for (int k = 0; k < f->op->outputs; k++) wanted += arg_count(&f->call.out[k]) > 0;
-    const duet_plan_options options = {.backend = backend, .threads = 2};
+    const duet_plan_options options = {.device = backend, .threads = 2};
     assert_int_equal(duet_slots_describe(&slots, graph), DUET_OK);
     lend_stored(f, slots);
     assert_int_equal(duet_slots_alloc(slots), DUET_OK);
@@ -342,7 +342,7 @@ static void check_expand(const op_fixture *f, int index) {
     f->op->expand(graph, &f->attr, in, out);
     assert_int_equal(duet_graph_status(graph), DUET_OK);
     assert_int_equal(duet_slots_new(&slots, graph), DUET_OK);
-    const duet_plan_options options = {.backend = "ref", .threads = 1};
+    const duet_plan_options options = {.device = "ref", .threads = 1};
     assert_int_equal(duet_plan_new(&plan, graph, slots, out, f->op->outputs, NULL, 0, &options),
                      DUET_OK);
     duet_graph_free(graph);
@@ -436,8 +436,8 @@ static void check_bits(const op_fixture *f, int index) {
         if (call.has_in[k] && (shared_inputs_of(f) >> k & 1u) == 0) call.in[k].shape.dim[0] = 1;
     }
     assert_int_equal(f->op->shape(&call), DUET_OK);
-    const duet_kernel *kernel = duet_backend_cpu()->find(&f->call, &exact);
-    assert_ptr_equal(duet_backend_cpu()->find(&call, &exact), kernel);
+    const duet_kernel *kernel = duet_cpu_backend()->find(&f->call, &exact);
+    assert_ptr_equal(duet_cpu_backend()->find(&call, &exact), kernel);
     if (kernel != NULL) assert_string_not_equal(kernel->name, "winograd");
     for_each_kernel(f, index, check_kernel_bits);
 }

@@ -107,7 +107,7 @@ static void graph_gradients(const op_fixture *f, const float *cotangent, guarded
             fail_msg("%s: no gradient for input %d", f->op->info.name, source[i]);
         outputs[found++] = d[i];
     }
-    const duet_plan_options options = {.backend = "ref", .threads = 1};
+    const duet_plan_options options = {.device = "ref", .threads = 1};
     assert_int_equal(duet_slots_new(&slots, graph), DUET_OK);
     assert_int_equal(duet_plan_new(&plan, graph, slots, outputs, found, NULL, 0, &options),
                      DUET_OK);

@@ -144,7 +144,7 @@ static void check(const golden *test, const char *backend, double *worst) {
         duet_linear(graph, duet_reshape(graph, y, 2, row_shape), weight, DUET_NONE);
     OK(duet_grad(graph, loss, x, inputs, outputs + 1));
     OK(duet_slots_new(&slots, graph));
-    const duet_plan_options options = {.backend = backend, .threads = 2};
+    const duet_plan_options options = {.device = backend, .threads = 2};
     OK(duet_plan_new(&plan, graph, slots, outputs, 1 + inputs, NULL, 0, &options));
     duet_graph_free(graph);
     OK(duet_session_new(&session, plan, slots));
@@ -216,7 +216,7 @@ static void test_ends(void **state) {
         OK(call.op->shape(&call));
         const duet_kernel *const kernels[] = {
             duet_kernel_reference(call.op),
-            duet_backend_cpu()->find(&call, &(duet_kernel_options){.threads = 1})};
+            duet_cpu_backend()->find(&call, &(duet_kernel_options){.threads = 1})};
         for (int k = 0; k < 2; k++) {
             float y = 7.0f;
             const duet_run run = {.call = &call, .in = {&x}, .out = {&y}, .threads = 1};

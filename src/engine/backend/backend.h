@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * engine/backend/backend.h: a backend is a list of kernels; a kernel computes one op in one way, in
- * f32 registers, on activations stored as f32 or as bf16. */
+ * engine/backend/backend.h: a backend is a list of kernels, or compiles whole graphs. A kernel
+ * computes one op in one way, in f32 registers, on activations stored as f32 or as bf16. */
 #ifndef DUET_ENGINE_BACKEND_H
 #define DUET_ENGINE_BACKEND_H
 
@@ -41,8 +41,29 @@ typedef struct duet_kernel {
 
 #define DUET_MAX_CANDIDATES 8
 
+struct duet_slots; /* engine/graph/slots.h */
+
+/* A backend that compiles whole programs: networks, gradients and updates. It gets the text of a
+ * graph (engine/graph/text.h), whose parameters are numbers of slots, keeps the slots in memory of
+ * its own and gives back what it is asked for. */
+typedef struct duet_compiler {
+    duet_status (*compile)(void **program, const char *text, const struct duet_slots *slots);
+    void (*release)(void *program);
+    /* A session. Sessions over the same slots share what the backend keeps of them, which hangs at
+     * the slots' mirror; parts whose version has changed on the host are taken anew before a run.
+     */
+    duet_status (*open)(void **state, const void *program, struct duet_slots *slots);
+    void (*close)(void *state);
+    duet_status (*feed)(void *state, const char *input, const void *data, int64_t bytes);
+    duet_status (*run)(void *state, uint64_t seed, uint64_t step);
+    duet_status (*read)(void *state, int64_t output, void *data, int64_t bytes);
+    /* Of a graph with updates: *ok and norms[updates], as duet_session_ok and duet_session_norm. */
+    duet_status (*ended)(void *state, bool *ok, double *norms);
+} duet_compiler;
+
+/* A list of kernels, or a compiler. */
 typedef struct duet_backend {
-    duet_entry info;
+    const duet_compiler *compiler; /* NULL = a list of kernels */
     /* The best kernel for the call, NULL = none. */
     const duet_kernel *(*find)(const duet_call *call, const duet_kernel_options *options);
     /* All kernels that can take its place, at most `most`; of one name only, if `name` is given.
@@ -53,10 +74,17 @@ typedef struct duet_backend {
     const char *isa; /* "avx512", "avx2", "base"; what the machine runs */
 } duet_backend;
 
-/* "ref" (the references) or "cpu". NULL = "cpu". */
+/* A member of the family `backend`. */
+typedef struct duet_device {
+    duet_entry info;
+    const duet_backend *(*backend)(void); /* as this machine has it */
+} duet_device;
+DUET_FAMILY_OF(backend, duet_device);
+
+/* A member of the family; NULL or "" = "cpu". */
 DUET_NODISCARD duet_status duet_backend_find(const duet_backend **out, const char *name);
-const duet_backend *duet_backend_cpu(void);
-const duet_backend *duet_backend_ref(void);
+const duet_backend *duet_cpu_backend(void);
+const duet_backend *duet_ref_backend(void);
 /* The fall-back that runs the op's reference. */
 const duet_kernel *duet_kernel_reference(const duet_op *op);
 

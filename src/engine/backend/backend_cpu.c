@@ -127,9 +127,6 @@ static int all_candidates(const kernel_lists *lists, const duet_kernel **out, in
         return all_candidates(&lists_##isa_, out, most, call, options, name);                  \
     }                                                                                          \
     static const duet_backend backend_##isa_ = {                                               \
-        .info = {.name = "cpu",                                                                \
-                 .help = "own vectorised kernels, oneDNN for some convolutions",               \
-                 .params = DUET_TABLE_EMPTY},                                                  \
         .find = find_##isa_,                                                                   \
         .candidates = candidates_##isa_,                                                       \
         .isa = #isa_,                                                                          \
@@ -159,7 +156,7 @@ static const duet_kernel_list *const bf16_avx512[] = {
 DUET_BACKEND_OF(avx512);
 #endif
 
-const duet_backend *duet_backend_cpu(void) {
+const duet_backend *duet_cpu_backend(void) {
 #ifndef DUET_NO_AVX512
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
@@ -171,7 +168,14 @@ const duet_backend *duet_backend_cpu(void) {
     return &backend_base;
 }
 #else
-const duet_backend *duet_backend_cpu(void) {
+const duet_backend *duet_cpu_backend(void) {
     return &backend_base;
 }
 #endif
+
+const duet_device duet_backend_cpu = {
+    .info = {.name = "cpu",
+             .help = "own vectorised kernels, oneDNN for some convolutions",
+             .params = DUET_TABLE_EMPTY},
+    .backend = duet_cpu_backend,
+};

@@ -48,7 +48,7 @@ int64_t duet_tuning_count(const duet_tuning *tuning) {
 
 uint64_t duet_tuning_hash(const duet_tuning *tuning) {
     if (duet_tuning_count(tuning) == 0) return 0;
-    uint64_t hash = duet_hash_text(duet_backend_cpu()->isa,
+    uint64_t hash = duet_hash_text(duet_cpu_backend()->isa,
                                    duet_hash_text(tuning->cpu, duet_hash_text(VERSION, 0)));
     for (int64_t i = 0; i < tuning->count; i++)
         hash = duet_hash_text(tuning->rows[i].kernel, duet_hash_text(tuning->rows[i].key, hash));
@@ -155,7 +155,7 @@ static json_t *to_json(const duet_tuning *tuning) {
                                               row->seconds, "usual_seconds", row->usual_seconds));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:o}", "format", FORMAT, "version", VERSION, "cpu",
-                     tuning->cpu, "isa", duet_backend_cpu()->isa, "rows", rows);
+                     tuning->cpu, "isa", duet_cpu_backend()->isa, "rows", rows);
 }
 
 duet_status duet_tuning_save(const duet_tuning *tuning, const char *path) {
@@ -208,9 +208,9 @@ static duet_status read_file(duet_tuning *tuning, const duet_bytes *bytes) {
     if (!is(root, "version", VERSION))
         DUET_FAIL(DUET_FORMAT, "it was made by version '%.40s', this is '%s'",
                   text_of(root, "version"), VERSION);
-    if (!is(root, "cpu", tuning->cpu) || !is(root, "isa", duet_backend_cpu()->isa)) {
+    if (!is(root, "cpu", tuning->cpu) || !is(root, "isa", duet_cpu_backend()->isa)) {
         DUET_FAIL(DUET_FORMAT, "it was made on '%.128s' (%.16s), this is '%s' (%s)",
-                  text_of(root, "cpu"), text_of(root, "isa"), tuning->cpu, duet_backend_cpu()->isa);
+                  text_of(root, "cpu"), text_of(root, "isa"), tuning->cpu, duet_cpu_backend()->isa);
     }
     status = read_rows(tuning, json_object_get(root, "rows"));
 done:

@@ -82,11 +82,11 @@ static duet_status plan(const duet_call *call, const duet_kernel_options *option
                         duet_kernel_plan *out) {
     duet_widened w;
     duet_widen(&w, call, call->op->weight_inputs);
-    const duet_kernel *kernel = duet_backend_cpu()->find(&w.call, options);
+    const duet_kernel *kernel = duet_cpu_backend()->find(&w.call, options);
     if (kernel == NULL ||
         kernel == &duet_kernel_widened) { /* no kernel reads its weights as they are */
         duet_widen(&w, call, 0);
-        kernel = duet_backend_cpu()->find(&w.call, options);
+        kernel = duet_cpu_backend()->find(&w.call, options);
     }
     if (kernel == NULL) return DUET_UNSUPPORTED; /* the reference widens by itself */
     widened_kernel *s = NULL;

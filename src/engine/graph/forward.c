@@ -7,7 +7,8 @@
 #include "base/error.h"
 
 duet_plan_options duet_plan_options_of(const duet_context *ctx) {
-    return (duet_plan_options){.threads = duet_context_threads(ctx),
+    return (duet_plan_options){.device = duet_context_device(ctx),
+                               .threads = duet_context_threads(ctx),
                                .exact = duet_context_exact(ctx),
                                .tuning = duet_context_tuning(ctx)};
 }

@@ -10,7 +10,9 @@
 #include "base/error.h"
 #include "base/system.h"
 #include "engine/backend/tuning.h"
+#include "engine/graph/compiled.h"
 #include "engine/graph/memory.h"
+#include "engine/graph/text.h"
 
 size_t duet_arg_bytes(const duet_arg *arg) {
     return (size_t)duet_shape_count(&arg->shape) * duet_dtype_size(arg->dtype);
@@ -58,18 +60,13 @@ static void compile_free(compile *c) {
 /* Which nodes run: those that a kept value needs. */
 static void find_steps(compile *c) {
     const duet_graph *graph = c->graph;
-    int64_t at = graph->node_count;
-    for (int64_t n = graph->node_count - 1; n >= 0; n--) {
+    duet_graph_live(graph, c->live);
+    for (int64_t n = 0; n < graph->node_count; n++) {
         const duet_node *node = &graph->nodes[n];
         bool used = false;
         for (int k = 0; k < node->op->outputs && !node->dead; k++) used |= c->live[node->out[k]];
-        if (!used) continue;
-        for (int k = 0; k < node->op->inputs; k++)
-            if (node->in[k] != DUET_NONE) c->live[node->in[k]] = true;
-        c->step_node[--at] = n;
+        if (used) c->step_node[c->plan->step_count++] = n;
     }
-    c->plan->step_count = graph->node_count - at;
-    memmove(c->step_node, c->step_node + at, (size_t)c->plan->step_count * sizeof *c->step_node);
 }
 
 /* Views share buffers; last reads count for the root. */
@@ -224,7 +221,7 @@ static duet_status choose_kernel(duet_step *step, const duet_plan *plan) {
     if (step->kernel != NULL) return DUET_OK;
     memset(&step->plan, 0, sizeof step->plan);
     step->kernel = duet_kernel_reference(step->call.op);
-    step->fallback = plan->backend != duet_backend_ref();
+    step->fallback = plan->backend != duet_ref_backend();
     step->tuned = false;
     return step->kernel->plan(&step->call, &options, &step->plan);
 }
@@ -313,18 +310,6 @@ static duet_status make_ends(compile *c, const duet_slots *slots, const duet_val
 
 /* ---- updates ---- */
 
-static duet_value numbers_of(const duet_graph *graph) {
-    for (int64_t i = 0; i < graph->input_count; i++)
-        if (strcmp(graph->values[graph->inputs[i]].name, DUET_UPDATE_INPUT) == 0)
-            return graph->inputs[i];
-    return DUET_NONE;
-}
-
-static void want_tail(compile *c) {
-    c->live[c->graph->tail.loss] = true;
-    c->live[numbers_of(c->graph)] = true;
-}
-
 static duet_status make_tail(compile *c) {
     const duet_tail *tail = &c->graph->tail;
     duet_plan *plan = c->plan;
@@ -333,7 +318,7 @@ static duet_status make_tail(compile *c) {
     if (tail->count == 0) return DUET_OK;
     plan->parts = tail->parts;
     plan->loss = place_of(c, tail->loss);
-    plan->numbers = place_of(c, numbers_of(c->graph));
+    plan->numbers = place_of(c, duet_graph_numbers(c->graph));
     for (int64_t u = 0; u < tail->count; u++) {
         const duet_update *from = &tail->updates[u];
         duet_plan_update *to = &plan->updates[plan->update_count++];
@@ -350,29 +335,16 @@ static duet_status make_tail(compile *c) {
     return DUET_OK;
 }
 
-duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_slots *slots,
-                          const duet_value *outputs, int64_t output_count,
-                          const duet_plan_grad *grads, int64_t grad_count,
-                          const duet_plan_options *options) {
+static duet_status compile_steps(duet_plan *plan, const duet_graph *graph, const duet_slots *slots,
+                                 const duet_value *outputs, int64_t output_count,
+                                 const duet_plan_grad *grads, int64_t grad_count) {
     duet_status status = DUET_OK;
-    duet_plan *plan = NULL;
-    compile c = {.graph = graph};
-    DUET_TRY(duet_graph_status(graph));
-    DUET_DO(duet_alloc(&plan, 1, sizeof *plan));
-    c.plan = plan;
-    plan->options = *options;
-    plan->bf16 = graph->bf16;
-    plan->trains = graph->tail.count > 0;
-    plan->l2_bytes = duet_near_cache();
-    if (plan->options.threads < 1) plan->options.threads = 1;
-    DUET_DO(duet_arena_new(&plan->arena));
-    DUET_DO(duet_backend_find(&plan->backend, options->backend));
+    compile c = {.graph = graph, .plan = plan};
     DUET_DO(compile_alloc(&c));
     for (int64_t i = 0; i < output_count; i++) c.live[outputs[i]] = true;
     for (int64_t i = 0; i < grad_count; i++)
         if (grads[i].value != DUET_NONE) c.live[grads[i].value] = true;
-    for (int64_t i = 0; i < graph->assign_count; i++) c.live[graph->assigns[i].value] = true;
-    if (plan->trains) want_tail(&c);
+    duet_graph_keep(graph, c.live);
     find_steps(&c);
     find_lifetimes(&c);
     for (int64_t i = 0; i < output_count; i++) keep_to_end(&c, outputs[i]);
@@ -385,16 +357,41 @@ duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_s
     for (int64_t s = 0; s < plan->step_count; s++) DUET_DO(make_step(&c, s, slots));
     DUET_DO(make_ends(&c, slots, outputs, output_count));
     DUET_DO(make_tail(&c));
+done:
+    compile_free(&c);
+    return status;
+}
+
+duet_status duet_plan_new(duet_plan **out, const duet_graph *graph, const duet_slots *slots,
+                          const duet_value *outputs, int64_t output_count,
+                          const duet_plan_grad *grads, int64_t grad_count,
+                          const duet_plan_options *options) {
+    duet_status status = DUET_OK;
+    duet_plan *plan = NULL;
+    DUET_TRY(duet_graph_status(graph));
+    DUET_DO(duet_alloc(&plan, 1, sizeof *plan));
+    plan->options = *options;
+    plan->bf16 = graph->bf16;
+    plan->trains = graph->tail.count > 0;
+    plan->l2_bytes = duet_near_cache();
+    if (plan->options.threads < 1) plan->options.threads = 1;
+    DUET_DO(duet_arena_new(&plan->arena));
+    plan->backend = options->backend;
+    if (plan->backend == NULL) DUET_DO(duet_backend_find(&plan->backend, options->device));
+    if (plan->backend->compiler != NULL)
+        DUET_DO(duet_compiled_plan(plan, graph, slots, outputs, output_count));
+    else
+        DUET_DO(compile_steps(plan, graph, slots, outputs, output_count, grads, grad_count));
     *out = plan;
     plan = NULL;
 done:
-    compile_free(&c);
     duet_plan_free(plan);
     return status;
 }
 
 void duet_plan_free(duet_plan *plan) {
     if (plan == NULL) return;
+    if (plan->program != NULL) plan->backend->compiler->release(plan->program);
     for (int64_t s = 0; plan->steps != NULL && s < plan->step_count; s++) {
         const duet_step *step = &plan->steps[s];
         if (step->kernel != NULL && step->kernel->release != NULL && step->plan.state != NULL)

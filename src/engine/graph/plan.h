@@ -10,7 +10,8 @@
 
 /* ---- plan ---- */
 typedef struct duet_plan_options {
-    const char *backend; /* NULL = "cpu" */
+    const char *device;          /* of the family `backend`; NULL = "cpu" */
+    const duet_backend *backend; /* that one instead; NULL = the device */
     int threads;
     bool exact;
     const duet_tuning *tuning; /* read while planning; NULL = none */
@@ -84,9 +85,10 @@ double duet_session_norm(const duet_session *session, int64_t index);
  * first axis. */
 DUET_NODISCARD duet_status duet_session_get(const duet_session *session, int64_t index,
                                             int64_t rows, void *data);
-/* The place of an output, until the next run or the next writing of an input. */
+/* The place of an output, until the next run or the next writing of an input; NULL where a device
+ * could not be read. */
 const void *duet_session_output(const duet_session *session, int64_t index);
-/* The gradient block; of a step in several runs, their sum. */
+/* The gradient block; of a step in several runs, their sum. Not of backends that compile. */
 float *duet_session_gradients(duet_session *session);
 /* Runs with a clock around each node, seconds[duet_plan_rows], and around the updates,
  * *updates_seconds, which may be NULL. */

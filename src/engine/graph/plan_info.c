@@ -56,7 +56,8 @@ int64_t duet_plan_tuned(const duet_plan *plan) {
 }
 
 int64_t duet_plan_grad_offset(const duet_plan *plan, int64_t slot) {
-    return slot < 0 || slot >= plan->slots ? -1 : plan->grad_offset[slot];
+    return slot < 0 || plan->grad_offset == NULL || slot >= plan->slots ? -1
+                                                                        : plan->grad_offset[slot];
 }
 
 int64_t duet_plan_grad_size(const duet_plan *plan) {

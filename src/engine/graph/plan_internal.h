@@ -52,6 +52,7 @@ typedef struct duet_plan_output {
 struct duet_plan {
     duet_arena *arena;
     const duet_backend *backend;
+    void *program; /* of a backend that compiles */
     duet_plan_options options;
     duet_step *steps;
     int64_t step_count;

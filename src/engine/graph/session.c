@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * engine/graph/session.c: a plan with its memory. Every pointer is settled when the session is
  * made; running only walks the steps, so it allocates nothing. */
+#include "engine/graph/compiled.h"
 #include "engine/graph/updating.h"
 
 #include <string.h>
@@ -15,6 +16,8 @@ struct duet_session {
     float *grads;
     duet_run *runs; /* [steps] */
     duet_updating updating;
+    void *state; /* of a backend that compiles */
+    uint64_t seed, step;
 };
 
 static void *locate(const duet_session *session, duet_place place) {
@@ -47,6 +50,14 @@ static duet_status bind_step(duet_session *session, int64_t s) {
                : DUET_OK;
 }
 
+static duet_status open_compiled(duet_session *session) {
+    const duet_plan *plan = session->plan;
+    session->updating.plan = plan;
+    DUET_TRY(duet_alloc(&session->updating.norms, plan->update_count + 1,
+                        sizeof *session->updating.norms));
+    return plan->backend->compiler->open(&session->state, plan->program, session->slots);
+}
+
 duet_status duet_session_new(duet_session **out, const duet_plan *plan, duet_slots *slots) {
     duet_status status = DUET_OK;
     duet_session *session = NULL;
@@ -59,7 +70,10 @@ duet_status duet_session_new(duet_session **out, const duet_plan *plan, duet_slo
     DUET_DO(duet_alloc(&session->grads, plan->grad_size, sizeof *session->grads));
     DUET_DO(duet_alloc(&session->runs, plan->step_count, sizeof *session->runs));
     for (int64_t s = 0; s < plan->step_count; s++) DUET_DO(bind_step(session, s));
-    DUET_DO(duet_updating_open(&session->updating, plan, slots));
+    if (plan->program == NULL)
+        DUET_DO(duet_updating_open(&session->updating, plan, slots));
+    else
+        DUET_DO(open_compiled(session));
     *out = session;
     session = NULL;
 done:
@@ -74,6 +88,7 @@ void duet_session_free(duet_session *session) {
         if (kernel != NULL && kernel->close != NULL && session->runs[s].local != NULL)
             kernel->close(session->runs[s].local);
     }
+    if (session->state != NULL) session->plan->backend->compiler->close(session->state);
     if (session->updating.plan != NULL) duet_updating_close(&session->updating);
     duet_release(session->slab);
     duet_release(session->scratch);
@@ -106,6 +121,8 @@ void *duet_session_input(const duet_session *session, const char *input) {
 }
 
 void duet_session_seed(duet_session *session, uint64_t seed, uint64_t step) {
+    session->seed = seed;
+    session->step = step;
     for (int64_t s = 0; s < session->plan->step_count; s++) {
         session->runs[s].seed = seed;
         session->runs[s].step = step;
@@ -186,12 +203,23 @@ double duet_session_norm(const duet_session *session, int64_t index) {
     return session->updating.norms[index];
 }
 
+static duet_status run_compiled(duet_session *session) {
+    const duet_plan *plan = session->plan;
+    DUET_TRY(duet_compiled_run(plan, session->state, session->slab, session->seed, session->step));
+    return plan->update_count > 0
+               ? plan->backend->compiler->ended(session->state, &session->updating.ok,
+                                                session->updating.norms)
+               : DUET_OK;
+}
+
 duet_status duet_session_run(duet_session *session) {
+    if (session->state != NULL) return run_compiled(session);
     for (int64_t s = 0; s < session->plan->step_count; s++) DUET_TRY(run_step(session, s));
     return finish(session);
 }
 
 duet_status duet_session_profile(duet_session *session, double *seconds, double *updates_seconds) {
+    if (session->state != NULL) return run_compiled(session);
     for (int64_t s = 0; s < session->plan->step_count; s++) {
         const double start = duet_clock();
         DUET_TRY(run_step(session, s));
@@ -203,7 +231,18 @@ duet_status duet_session_profile(duet_session *session, double *seconds, double 
     return status;
 }
 
+/* The place of output `index`, which a backend that compiles is asked for. */
+static duet_status read_output(const duet_session *session, int64_t index, const void **out) {
+    const duet_plan_output *output = &session->plan->outputs[index];
+    void *const place = locate(session, output->place);
+    *out = place;
+    if (session->state == NULL) return DUET_OK;
+    return session->plan->backend->compiler->read(session->state, index, place,
+                                                  (int64_t)duet_arg_bytes(&output->arg));
+}
+
 duet_status duet_session_get(const duet_session *session, int64_t index, int64_t rows, void *data) {
+    const void *from = NULL;
     if (index < 0 || index >= session->plan->output_count)
         return duet_fail(DUET_ARG, "no output %lld; the plan has %lld", (long long)index,
                          (long long)session->plan->output_count);
@@ -211,12 +250,14 @@ duet_status duet_session_get(const duet_session *session, int64_t index, int64_t
     size_t bytes = duet_arg_bytes(&output->arg);
     if (rows >= 0 && output->arg.shape.rank > 0 && rows <= output->arg.shape.dim[0])
         bytes = bytes / (size_t)output->arg.shape.dim[0] * (size_t)rows;
-    memcpy(data, locate(session, output->place), bytes);
+    DUET_TRY(read_output(session, index, &from));
+    memcpy(data, from, bytes);
     return DUET_OK;
 }
 
 const void *duet_session_output(const duet_session *session, int64_t index) {
-    return locate(session, session->plan->outputs[index].place);
+    const void *from = NULL;
+    return read_output(session, index, &from) == DUET_OK ? from : NULL;
 }
 
 float *duet_session_gradients(duet_session *session) {

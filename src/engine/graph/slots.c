@@ -26,6 +26,7 @@ done:
 
 void duet_slots_free(duet_slots *slots) {
     if (slots == NULL) return;
+    if (slots->mirror != NULL) slots->mirror->free(slots->mirror);
     for (int64_t i = 0; i < slots->block_count; i++) duet_release(slots->blocks[i]);
     duet_release(slots->blocks);
     duet_release(slots->list);
@@ -151,6 +152,10 @@ duet_status duet_slots_accompany(duet_slots *slots, int64_t of, duet_role role, 
 }
 
 /* ---- memory ---- */
+
+duet_status duet_slots_pull(duet_slots *slots) {
+    return slots->mirror != NULL ? slots->mirror->pull(slots->mirror, slots) : DUET_OK;
+}
 
 void duet_slots_lend(duet_slots *slots, int64_t slot, duet_dtype dtype, const void *content) {
     slots->list[slot].dtype = dtype;

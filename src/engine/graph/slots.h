@@ -28,7 +28,16 @@ typedef struct duet_part {
     uint64_t version;   /* of the content: bumped by duet_slots_touch */
 } duet_part;
 
-typedef struct duet_slots {
+typedef struct duet_slots duet_slots;
+
+/* What a backend that compiles keeps of slots in memory of its own. */
+typedef struct duet_mirror {
+    duet_status (*pull)(struct duet_mirror *mirror,
+                        duet_slots *slots); /* its content to the host */
+    void (*free)(struct duet_mirror *mirror);
+} duet_mirror;
+
+struct duet_slots {
     duet_arena *arena;
     duet_slot *list;
     int64_t count, capacity;
@@ -39,7 +48,8 @@ typedef struct duet_slots {
     /* what is lent lies in the mapping of a file: pages that nobody reads any more may leave
      * memory */
     bool mapped;
-} duet_slots;
+    duet_mirror *mirror; /* owned; NULL = the host's content is all there is */
+};
 
 /* Which part a part of a graph uses, and which of its tensors. A part without a binding uses the
  * part of its own name, as it is trained. */
@@ -76,6 +86,10 @@ void duet_slots_free(duet_slots *slots);
 /* For one graph: described only, or with memory. */
 DUET_NODISCARD duet_status duet_slots_describe(duet_slots **out, const duet_graph *graph);
 DUET_NODISCARD duet_status duet_slots_new(duet_slots **out, const duet_graph *graph);
+
+/* To be called before the host reads what sessions have changed: content that a device keeps comes
+ * to the host. */
+DUET_NODISCARD duet_status duet_slots_pull(duet_slots *slots);
 
 const void *duet_slot_data(const duet_slot *slot);
 /* Index of a tensor of a part, -1 = none. */

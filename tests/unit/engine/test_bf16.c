@@ -130,7 +130,7 @@ static void close_to_f32(void **state) {
         run(&plain, model, 3, 0, &(duet_plan_options){.threads = 2, .exact = true}, &count);
     float *have = run(&half, model, 3, 0, &(duet_plan_options){.threads = 2}, &count);
     float *oracle =
-        run(&half, model, 3, 0, &(duet_plan_options){.threads = 1, .backend = "ref"}, &count);
+        run(&half, model, 3, 0, &(duet_plan_options){.threads = 1, .device = "ref"}, &count);
     double worst[2] = {0};
     for (int64_t i = 0, at = 0; i < plain.kept; i++) {
         const int64_t size = duet_shape_count(&duet_value_arg(plain.graph, plain.keep[i])->shape);

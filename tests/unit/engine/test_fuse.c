@@ -202,7 +202,7 @@ static void run(const fuse_case *use, const char *backend, bool fused, results *
     assert_true(count <= WRT);
     memcpy(values, made.keep, sizeof made.keep);
     assert_int_equal(duet_grad(graph, loss, wrt, count, values + made.count), DUET_OK);
-    const duet_plan_options options = {.backend = backend, .threads = 2};
+    const duet_plan_options options = {.device = backend, .threads = 2};
     assert_int_equal(duet_slots_new(&slots, graph), DUET_OK);
     duet_slots_init(slots, 3, true);
     assert_int_equal(

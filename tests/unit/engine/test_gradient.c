@@ -46,7 +46,7 @@ static void feed(duet_session *session, const char *name) {
 /* Gradients of the losses (a: the output, b: its double) by all weights, [losses][LAYERS]. Returns
  * how many nodes run. */
 static int64_t gradients(float *out, bool a, bool b, bool recompute) {
-    const duet_plan_options options = {.backend = "ref", .threads = 1};
+    const duet_plan_options options = {.device = "ref", .threads = 1};
     duet_graph *graph = NULL;
     duet_slots *slots = NULL;
     duet_plan *plan = NULL;

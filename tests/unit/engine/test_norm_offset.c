@@ -21,7 +21,7 @@ static void run(const char *backend, int threads, const float *x, const float *d
                 float *dx) {
     const int64_t four[] = {BATCH, SIDE, SIDE, CHANNELS}, one[] = {CHANNELS},
                   two[] = {BATCH, 2 * CHANNELS};
-    const duet_plan_options options = {.backend = backend, .threads = threads};
+    const duet_plan_options options = {.device = backend, .threads = threads};
     float small[2 * BATCH * CHANNELS];
     duet_graph *graph = NULL;
     duet_slots *slots = NULL;

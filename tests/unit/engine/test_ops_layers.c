@@ -102,7 +102,7 @@ static void feed(const bench *b, duet_session *session) {
 
 static void run_on(const bench *b, const char *backend, duet_slots *slots) {
     static float have[MOST];
-    const duet_plan_options options = {.backend = backend, .threads = 2};
+    const duet_plan_options options = {.device = backend, .threads = 2};
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     ok(duet_plan_new(&plan, b->graph, slots, b->out, b->output_count, NULL, 0, &options));
@@ -409,7 +409,7 @@ static void labels_out_of_range(void **state) {
 /* The sums of rows on a backend: 300 columns, an index out of range, one that is never there. */
 static void scatter_on(const char *backend, float *sums) {
     static float dy[9 * 300];
-    const duet_plan_options options = {.backend = backend, .threads = 2};
+    const duet_plan_options options = {.device = backend, .threads = 2};
     duet_graph *g = NULL;
     duet_slots *slots = NULL;
     duet_plan *plan = NULL;

@@ -38,7 +38,7 @@ static duet_value layer(duet_graph *graph, duet_value x, const char *scope) {
 /* Runs y of the graph once on x = 0 [1,2]. */
 static void run(float out[2], duet_graph *graph, duet_slots *slots, duet_value y,
                 duet_bindings bindings) {
-    const duet_plan_options options = {.backend = "ref", .threads = 1, .bindings = bindings};
+    const duet_plan_options options = {.device = "ref", .threads = 1, .bindings = bindings};
     duet_plan *plan = NULL;
     duet_session *session = NULL;
     OK(duet_plan_new(&plan, graph, slots, &y, 1, NULL, 0, &options));

@@ -131,7 +131,7 @@ static void see(const duet_call *call, const duet_tuning_row *row, int64_t count
     snprintf(s->usual, sizeof s->usual, "%s", row->usual);
     const duet_kernel *kernel = NULL;
     const duet_kernel_options options = {.threads = 2};
-    s->onednn = duet_backend_cpu()->candidates(&kernel, 1, call, &options, "onednn") > 0;
+    s->onednn = duet_cpu_backend()->candidates(&kernel, 1, call, &options, "onednn") > 0;
     s->rows++;
     s->candidates = candidates;
     s->count = count;
@@ -254,7 +254,7 @@ static void test_exact_candidates(void **state) {
     network n = network_new();
     duet_call call;
     const duet_kernel *kernels[DUET_MAX_CANDIDATES];
-    const duet_backend *cpu = duet_backend_cpu();
+    const duet_backend *cpu = duet_cpu_backend();
     duet_graph_call(n.graph, &n.graph->nodes[n.graph->node_count - 1], 1, &call);
     const duet_kernel_options fast = {.threads = 2, .param_inputs = 2},
                               exact = {.threads = 2, .exact = true, .param_inputs = 2};

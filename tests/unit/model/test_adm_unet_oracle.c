@@ -147,7 +147,7 @@ static void differentiate(const golden *g, duet_graph *graph, duet_value loss,
 
 static compiled compile(const golden *g, const mode *m,
                         void (*build)(const golden *g, duet_graph *graph, duet_value out[2])) {
-    const duet_plan_options options = {.backend = m->backend, .threads = 2, .exact = m->exact};
+    const duet_plan_options options = {.device = m->backend, .threads = 2, .exact = m->exact};
     duet_slots *slots = g->model->slots;
     duet_graph *graph = NULL;
     duet_plan_grad *list = NULL;

@@ -50,7 +50,7 @@ static twice build(const char *spec, int block, double share) {
     duet_graph *graph = NULL;
     duet_value out[2], loss = DUET_NONE, rows = DUET_NONE, wrt[MOST], grad[MOST];
     duet_plan_grad list[MOST];
-    const duet_plan_options options = {.backend = "ref", .threads = 1};
+    const duet_plan_options options = {.device = "ref", .threads = 1};
     OK(duet_model_describe(&t.model, spec));
     OK(duet_graph_new(&graph));
     duet_graph_set_tap_hook(graph, inject, &in);
