@@ -142,7 +142,7 @@ static const duet_rule *rule_of(const char *name) {
     if (strcmp(name, duet_rule_ema.info.name) == 0) return &duet_rule_ema;
     for (int i = 0; i < duet_family_optim.count; i++)
         if (strcmp(duet_family_optim.entries[i]->name, name) == 0)
-            return (const duet_rule *)(const void *)duet_family_optim.entries[i];
+            return duet_optim_of(duet_family_optim.entries[i]);
     return NULL;
 }
 

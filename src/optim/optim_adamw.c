@@ -64,15 +64,15 @@ static void run(const duet_update_call *call) {
     }
 }
 
-const duet_optim duet_optim_adamw = {
-    .rule = {.info = {.name = "adamw",
-                      .help = "Adam with decoupled weight decay",
-                      .params = DUET_TABLE(rows, adamw_options)},
-             .gradient = true,
-             .beside_count = 2,
-             .beside = {"adamw.m", "adamw.v"},
-             .coefficients = COEFFICIENTS,
-             .prepare = prepare,
-             .run = run},
+const duet_rule duet_optim_adamw = {
+    .info = {.name = "adamw",
+             .help = "Adam with decoupled weight decay",
+             .params = DUET_TABLE(rows, adamw_options)},
+    .gradient = true,
+    .beside_count = 2,
+    .beside = {"adamw.m", "adamw.v"},
+    .coefficients = COEFFICIENTS,
     .rate = rate_of,
+    .prepare = prepare,
+    .run = run,
 };

@@ -37,11 +37,12 @@ duet_status duet_program_add_slots(duet_slots *slots, const duet_graph *graph,
         for (int64_t i = 0; i < graph->param_count; i++) {
             const int64_t slot = duet_slots_bind(slots, &graph->params[i], &spec->options.bindings);
             const int g = group_of(slots, slot, spec);
-            const duet_optim *const optim = g >= 0 ? duet_optim_of(spec->groups[g].optim) : NULL;
-            if (optim == NULL || m >= optim->rule.beside_count ||
-                duet_slots_beside(slots, slot, optim->rule.beside[m]) >= 0)
+            const duet_rule *const optim =
+                g >= 0 ? duet_optim_of(spec->groups[g].optim->entry) : NULL;
+            if (optim == NULL || m >= optim->beside_count ||
+                duet_slots_beside(slots, slot, optim->beside[m]) >= 0)
                 continue;
-            DUET_TRY(duet_slots_accompany(slots, slot, DUET_MOMENT, optim->rule.beside[m]));
+            DUET_TRY(duet_slots_accompany(slots, slot, DUET_MOMENT, optim->beside[m]));
         }
     }
     return DUET_OK;
@@ -116,7 +117,7 @@ static void update_group(const gradients *g, duet_graph *graph, duet_program *pr
         if (i >= 0 && g->group[i] == index && g->grad[i] != DUET_NONE)
             g->operands[count++] = (duet_operand){graph->params[i].value, g->grad[i]};
     }
-    duet_graph_update(graph, &duet_optim_of(choice)->rule, &choice->options, group->clip,
+    duet_graph_update(graph, duet_optim_of(choice->entry), &choice->options, group->clip,
                       g->operands, count);
 }
 
@@ -143,7 +144,7 @@ static duet_status add_updates(const gradients *g, duet_graph *graph, duet_progr
     duet_graph_tail(graph, spec->loss, spec->parts);
     for (int i = 0; i < spec->group_count; i++) {
         program->optim[i] = *spec->groups[i].optim;
-        program->rules[i] = &duet_optim_of(&program->optim[i])->rule;
+        program->rules[i] = duet_optim_of(program->optim[i].entry);
         program->options[i] = &program->optim[i].options;
         update_group(g, graph, program, spec, i);
     }

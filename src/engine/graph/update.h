@@ -47,6 +47,7 @@ typedef struct duet_rule {
     int beside_count;                       /* slots that accompany one that is changed */
     const char *beside[DUET_UPDATE_BESIDE]; /* their kinds, in state files too */
     int coefficients;
+    double (*rate)(const void *options); /* of learning; NULL = it has none */
     /* Computes them in double: factor of the learning-rate rule, step 1, 2, … */
     void (*prepare)(const void *options, double factor, int64_t step, float *coefficients);
     void (*run)(const duet_update_call *call);

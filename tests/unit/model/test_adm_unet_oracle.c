@@ -343,7 +343,7 @@ static void close_trained(trained *t) {
 /* Clips as the loop of training does; returns the norm before. */
 static double step_weights(const golden *g, const compiled *c, const trained *t, int64_t step) {
     duet_slots *slots = g->model->slots;
-    const duet_rule *rule = &duet_optim_of(&t->optim)->rule;
+    const duet_rule *rule = duet_optim_of(t->optim.entry);
     const float *grad = duet_session_gradients(c->session);
     float coefficients[16];
     const double norm = duet_update_norm(grad, t->tiles, slots->count, t->sums, 2);

@@ -13,19 +13,19 @@
 
 enum { N = 1000 };
 
-static const duet_optim *find(const char *spec, void *options, size_t size) {
+static const duet_rule *find(const char *spec, void *options, size_t size) {
     const duet_entry *entry = NULL;
     assert_int_equal(duet_family_parse(&duet_family_optim, &entry, options, size, spec), DUET_OK);
     return duet_optim_of(entry);
 }
 
-static void step(const duet_optim *optim, const void *options, duet_update_call *call,
-                 double factor, int64_t k) {
+static void step(const duet_rule *optim, const void *options, duet_update_call *call, double factor,
+                 int64_t k) {
     float coefficients[16];
-    assert_true(optim->rule.coefficients <= 16);
-    optim->rule.prepare(options, factor, k, coefficients);
+    assert_true(optim->coefficients <= 16);
+    optim->prepare(options, factor, k, coefficients);
     call->coefficients = coefficients;
-    optim->rule.run(call);
+    optim->run(call);
 }
 
 static double gradient_at(int i, int step) {
@@ -35,14 +35,14 @@ static double gradient_at(int i, int step) {
 static void test_formula(void **state) {
     (void)state;
     max_align_t options[64];
-    const duet_optim *adamw = find("adamw:rate=0.01,beta1=0.8,beta2=0.95,eps=1e-6,weight_decay=0.1",
-                                   options, sizeof options);
+    const duet_rule *adamw = find("adamw:rate=0.01,beta1=0.8,beta2=0.95,eps=1e-6,weight_decay=0.1",
+                                  options, sizeof options);
     static float w[N], m[N], v[N], g[N];
     static double dw[N], dm[N], dv[N];
     const duet_update_tile tiles[2] = {
         {.weight = w, .beside = {m, v}, .count = 600, .decay = true},
         {.weight = w + 600, .beside = {m + 600, v + 600}, .grad = 600, .count = 400}};
-    assert_int_equal(adamw->rule.beside_count, 2);
+    assert_int_equal(adamw->beside_count, 2);
     assert_true(adamw->rate(options) == 0.01);
     for (int i = 0; i < N; i++) dw[i] = w[i] = (float)cos(i);
     for (int k = 1; k <= 20; k++) {
@@ -73,7 +73,7 @@ static void test_formula(void **state) {
 static void test_first_step(void **state) {
     (void)state;
     max_align_t options[64];
-    const duet_optim *adamw = find("adamw:rate=0.5,weight_decay=0", options, sizeof options);
+    const duet_rule *adamw = find("adamw:rate=0.5,weight_decay=0", options, sizeof options);
     float w[3] = {1.0F, 1.0F, 1.0F}, m[3] = {0}, v[3] = {0};
     const float g[3] = {100.0F, -0.25F, 0.0F};
     const duet_update_tile tile = {.weight = w, .beside = {m, v}, .count = 3, .decay = true};
@@ -86,7 +86,7 @@ static void test_first_step(void **state) {
 
 static void run_tiled(float *w, int64_t tile, int threads) {
     max_align_t options[64];
-    const duet_optim *adamw = find("adamw", options, sizeof options);
+    const duet_rule *adamw = find("adamw", options, sizeof options);
     static float m[N], v[N], g[N];
     duet_update_tile tiles[N];
     int64_t count = 0;
