@@ -49,18 +49,14 @@ static duet_status read_batch(job *j) {
 static duet_status prepare_reader(job *j, duet_context *ctx, duet_model *model,
                                   const bench_options *o) {
     const duet_card *card = duet_model_card(model);
-    const duet_reader_options options = {.t = o->t,
-                                         .taps = {.count = 1, .v = {o->tap}},
-                                         .pools = {.count = 1, .v = {o->pool}},
+    const duet_reader_options options = {.settings = duet_settings_of(o->t, o->tap, o->pool),
                                          .batch = o->batch};
     const int64_t bytes =
         o->batch * card->preprocess.size * card->preprocess.size * card->preprocess.channels;
     const duet_rng random = duet_rng_make(1, "pixels", 0);
-    int tap = 0, pool = 0;
-    int64_t dim = 0;
-    duet_status status = duet_reader_new(ctx, &j->reader, model, &options);
+    duet_status status = duet_reader_open(ctx, &j->reader, "model", model, NULL, &options);
     if (status != DUET_OK) return status;
-    duet_reader_column(j->reader, 0, &tap, &pool, &dim);
+    const int64_t dim = duet_reader_dim(j->reader);
     status = duet_alloc(&j->pixels, bytes, 1);
     if (status == DUET_OK) status = duet_alloc(&j->index, o->batch, sizeof *j->index);
     if (status == DUET_OK) status = duet_alloc(&j->rows, o->batch * dim, sizeof *j->rows);
@@ -76,7 +72,7 @@ duet_status bench_features(duet_context *ctx, const bench_options *o) {
     duet_status status = duet_model_open(ctx, &model, o->model);
     if (status == DUET_OK) status = prepare_reader(&j, ctx, model, o);
     if (status == DUET_OK) status = serve(&j);
-    duet_reader_free(j.reader);
+    duet_reader_close(j.reader);
     duet_release(j.pixels);
     duet_release(j.index);
     duet_release(j.rows);

@@ -109,9 +109,7 @@ done:
 /* A pool as large as the map is the map itself. */
 static duet_status record_tap(record *r, duet_context *ctx, duet_model *model,
                               const duet_tap_row *tap, int64_t t, const uint8_t *pixels) {
-    const duet_reader_options options = {.t = t,
-                                         .taps = {.count = 1, .v = {tap->block}},
-                                         .pools = {.count = 1, .v = {tap->height}},
+    const duet_reader_options options = {.settings = duet_settings_of(t, tap->block, tap->height),
                                          .batch = ROWS};
     const int64_t index[ROWS] = {0, 1};
     duet_status status = DUET_OK;
@@ -119,11 +117,11 @@ static duet_status record_tap(record *r, duet_context *ctx, duet_model *model,
     float *map = NULL;
     char name[16];
     snprintf(name, sizeof name, "read.%d", tap->block);
-    DUET_DO(duet_reader_new(ctx, &reader, model, &options));
+    DUET_DO(duet_reader_open(ctx, &reader, "model", model, NULL, &options));
     DUET_DO(add(r, &map, name, 4, (int64_t[]){ROWS, tap->height, tap->width, tap->channels}));
     DUET_DO(duet_reader_run(reader, pixels, index, ROWS, &map));
 done:
-    duet_reader_free(reader);
+    duet_reader_close(reader);
     return status;
 }
 

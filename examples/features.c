@@ -13,13 +13,14 @@ typedef struct setting {
     duet_context *ctx;
     duet_model *model;
     duet_dataset *dataset;
-    duet_features_options options;
+    duet_reader *reader;
 } setting;
 
-/* The table of one view: one tap and one pool give exactly one. */
+/* The table of one view: one setting gives exactly one. */
 static duet_status read_table(const setting *s, const duet_view *view, duet_feature_table **out) {
+    const duet_features_options options = {.label = "features"};
     int64_t tables = 0;
-    return duet_features(s->ctx, out, &tables, s->model, NULL, s->dataset, view, &s->options);
+    return duet_features(s->ctx, out, &tables, s->reader, s->dataset, view, &options);
 }
 
 static duet_status evaluate(const duet_head *head, const duet_feature_table *test) {
@@ -84,15 +85,18 @@ int main(int argc, char **argv) {
     if (status == DUET_OK) status = duet_model_open(s.ctx, &s.model, argv[1]);
     if (status == DUET_OK) status = duet_dataset_open(s.ctx, &s.dataset, argv[2]);
     if (status == DUET_OK) {
-        const duet_recommendation *best = &duet_model_card(s.model)->recommended;
-        s.options.reader.t = best->valid ? best->t : 10;
-        s.options.reader.taps = (duet_int_list){
-            .count = 1, .v = {best->valid ? best->tap : duet_model_tap_count(s.model) / 2}};
-        s.options.reader.pools = (duet_int_list){.count = 1, .v = {best->valid ? best->pool : 2}};
-        status = probe(&s, rows);
+        duet_reader_options reading = {.settings = {.count = 0}};
+        const char *from = NULL; /* the card's setting, or a guess */
+        status = duet_settings_find(s.ctx, &reading.settings, &from, s.model);
+        if (status == DUET_OK && *from == '\0')
+            status = duet_settings_guess(s.ctx, &reading.settings, s.model);
+        if (status == DUET_OK)
+            status = duet_reader_open(s.ctx, &s.reader, "model", s.model, NULL, &reading);
     }
+    if (status == DUET_OK) status = probe(&s, rows);
     if (status != DUET_OK)
         fprintf(stderr, "features: %s: %s\n", duet_status_name(status), duet_error_message());
+    duet_reader_close(s.reader);
     duet_dataset_close(s.dataset);
     duet_model_close(s.model);
     duet_context_free(s.ctx);

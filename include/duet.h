@@ -16,6 +16,7 @@
 #include <duet/report.h>
 #include <duet/run.h>
 #include <duet/sample.h>
+#include <duet/setting.h>
 #include <duet/store.h>
 #include <duet/study.h>
 #include <duet/tensor.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * duet/head.h: a head classifies feature rows. It contains the standardisation of its input (mean
- * and 1/std of the training rows) and the setting it was made for, so that it is all that is needed
- * to classify later. */
+ * and 1/std of the training rows) and the settings it was made for, so that it is all that is
+ * needed to classify later. */
 #ifndef DUET_HEAD_H
 #define DUET_HEAD_H
 
@@ -47,8 +47,7 @@ void duet_head_logits(const duet_head *head, const float *x, int64_t rows, float
 /* What a saved head says about itself. */
 typedef struct duet_head_card {
     char head[DUET_TEXT_SIZE];
-    int64_t t;
-    int tap, pool;
+    duet_settings settings; /* whose features, joined, it takes */
     uint64_t noise_seed, model_hash;
     double top1; /* test accuracy, percent; NaN unknown */
     char data[DUET_TEXT_SIZE];

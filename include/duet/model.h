@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * duet/model.h: a model is an architecture with its configuration, weights and a card. The card is
  * what the file says about itself, so that it cannot be run with wrong flags: architecture, noise,
- * prediction, preprocessing, class names, recommended (t, tap, pool), training. It travels in the
+ * prediction, preprocessing, class names, recommended settings, training. It travels in the
  * safetensors metadata under the key "duet.card" (JSON). */
 #ifndef DUET_MODEL_H
 #define DUET_MODEL_H
 
 #include <duet/preprocess.h>
 #include <duet/registry.h>
+#include <duet/setting.h>
 #include <duet/tensor.h>
 
 #ifdef __cplusplus
@@ -17,12 +18,9 @@ extern "C" {
 extern const duet_family duet_family_arch; /* all architectures */
 
 typedef struct duet_recommendation {
-    bool valid;
-    int64_t t;
-    int tap;
-    int pool;
-    double top1;     /* validation accuracy in percent where it was chosen */
-    double strength; /* of the linear head there */
+    duet_settings settings; /* none = nothing is recommended */
+    double top1;            /* validation accuracy in percent where they were chosen */
+    double strength;        /* of the linear head there */
     char data[DUET_TEXT_SIZE];
 } duet_recommendation;
 

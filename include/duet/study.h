@@ -11,10 +11,28 @@
 extern "C" {
 #endif
 
+/* ---- settings and baselines ---- */
+
+/* Where the settings of a study come from: "given", "card" (what is not given is what the model
+ * recommends), or "" (something is missing that the model does not recommend either). Levels by
+ * sigma are resolved, and the settings checked. */
+DUET_NODISCARD duet_status duet_settings_find(duet_context *ctx, duet_settings *settings,
+                                              const char **from, duet_model *model);
+/* Fills in what is missing without looking at data: t 10, the tap in the middle, pool 2. */
+DUET_NODISCARD duet_status duet_settings_guess(duet_context *ctx, duet_settings *settings,
+                                               duet_model *model);
+
+/* Readers beside the model in results: names of the family `reader`, joined by '+'. */
+#define DUET_BASELINES "random+pixels"
+enum { DUET_MOST_READERS = 8 };
+
+/* ---- sweep ---- */
+
 typedef struct duet_sweep_options {
     duet_int_list t, pools, taps; /* empty taps = all */
     int64_t fit_rows, val_rows;   /* at most, from the training split; 0 fit_rows = all rows */
-    bool random_row, pixels_row;  /* baselines: random at the winner's t over all taps and pools */
+    /* "" = none; those of settings are read at the winner's t over all taps and pools */
+    char baselines[DUET_TEXT_SIZE];
     uint64_t seed;
     int64_t batch;
     char head[DUET_TEXT_SIZE];
@@ -29,8 +47,7 @@ typedef struct duet_sweep_options {
 
 typedef struct duet_sweep_row {
     char reader[16];
-    int64_t t;
-    int tap, pool;
+    duet_setting setting; /* zeros where the reader has none */
     int64_t dim;
     double strength, top1; /* validation, percent */
 } duet_sweep_row;
@@ -38,7 +55,9 @@ typedef struct duet_sweep_row {
 typedef struct duet_sweep_result {
     duet_sweep_row *rows; /* owned */
     int64_t count;
-    duet_sweep_row best, best_random, pixels;
+    duet_sweep_row best;                         /* of the model */
+    duet_sweep_row baselines[DUET_MOST_READERS]; /* the best of each */
+    int baseline_count;
     int64_t fit_rows, val_rows;
     double seconds, seconds_heads;
     duet_features_work features;
@@ -53,16 +72,24 @@ DUET_NODISCARD duet_status duet_sweep_save(const duet_sweep_result *result,
                                            const duet_sweep_options *options,
                                            const duet_model *model, const duet_dataset *dataset,
                                            const char *folder);
+/* Writes the best setting into the model's card, and the card into its file; which file that is, or
+ * that there is none, is added to FOLDER/result.json. *file: NULL where the setting is in the card
+ * in memory only: the file is of another program, or cannot be written; why it cannot is the
+ * message of *wrote. */
+DUET_NODISCARD duet_status duet_sweep_recommend(const duet_sweep_result *result, duet_model *model,
+                                                const duet_dataset *dataset, const char *folder,
+                                                const char **file, duet_status *wrote);
+
+/* ---- probe ---- */
 
 typedef struct duet_probe_options {
-    int64_t t;
-    int tap, pool;
+    duet_settings settings;    /* joined; their draws and views are those of the test rows */
     const char *setting_from;  /* "given", "sweep" or "card"; part of the result */
     char head[DUET_TEXT_SIZE]; /* "linear" */
     /* 0 = the whole training split; a tenth of it (at most 10,000) chooses the strength */
     int64_t train_rows;
     int noise_seeds; /* noise seeds of the test, from which top1_std is computed; 1..16 */
-    bool random_row, pixels_row;
+    char baselines[DUET_TEXT_SIZE]; /* "" = none */
     uint64_t seed;
     int64_t batch;
     char cache[4096];
@@ -76,8 +103,7 @@ typedef struct duet_probe_options {
 /* A row of the result: the model or a baseline. top1 on the test split, percent. */
 typedef struct duet_probe_row {
     char reader[16];
-    int64_t t;
-    int tap, pool;
+    duet_settings settings; /* none where the reader has none */
     int64_t dim;
     double strength, top1, val_top1;
     char chosen[DUET_TEXT_SIZE]; /* the head's spec with what validation chose; "" = the strength */
@@ -89,14 +115,18 @@ typedef struct duet_probe_result {
     double top1_seeds[16];
     int seeds;
     int classes;
-    double *per_class;  /* [classes]; owned */
-    int64_t *confusion; /* [classes, classes]; owned */
-    duet_probe_row rows[3];
-    int row_count; /* model, random, pixels */
+    double *per_class;                      /* [classes]; owned */
+    int64_t *confusion;                     /* [classes, classes]; owned */
+    duet_probe_row rows[DUET_MOST_READERS]; /* the model, then its baselines */
+    int row_count;
     int64_t train_rows, test_rows;
     double seconds, seconds_head;
     duet_features_work features;
 } duet_probe_result;
+/* Completes the settings by a short sweep, for a model that recommends none: options->settings and
+ * setting_from; its time is taken from options->minutes. */
+DUET_NODISCARD duet_status duet_probe_sweep(duet_context *ctx, duet_probe_options *options,
+                                            duet_model *model, const duet_dataset *dataset);
 /* Trains on the split train and tests once on test, or on val where there is no test. Writes
  * result.json, head.safetensors and neighbours.png into folder. */
 DUET_NODISCARD duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *model,
@@ -104,7 +134,7 @@ DUET_NODISCARD duet_status duet_probe(duet_context *ctx, duet_probe_result *out,
                                       const duet_probe_options *options, const char *folder);
 void duet_probe_result_free(duet_probe_result *result);
 
-/* For unlabelled data sets: FOLDER/neighbours.png from features at (t, tap, pool). */
+/* For unlabelled data sets: FOLDER/neighbours.png from features of the settings. */
 DUET_NODISCARD duet_status duet_neighbours(duet_context *ctx, duet_model *model,
                                            const duet_dataset *dataset,
                                            const duet_probe_options *options, const char *folder);

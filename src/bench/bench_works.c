@@ -66,15 +66,13 @@ static duet_status bench_features(duet_bench_run *run, duet_bench_row *row, duet
                                   int64_t tap) {
     duet_status status = DUET_OK;
     reading r = {.batch = row->batch};
-    const duet_reader_options options = {.t = 10,
-                                         .taps = {.count = 1, .v = {tap}},
-                                         .pools = {.count = 1, .v = {1}},
+    const duet_reader_options options = {.settings = duet_settings_of(10, tap, 1),
                                          .batch = row->batch};
     const int64_t bytes =
         row->batch * model->shape.size * model->shape.size * model->shape.in_channels;
     const duet_rng random = duet_rng_make(1, "pixels", 0);
     char what[64];
-    DUET_DO(duet_reader_new(run->ctx, &r.reader, model, &options));
+    DUET_DO(duet_reader_open(run->ctx, &r.reader, "model", model, NULL, &options));
     DUET_DO(duet_alloc(&r.pixels, bytes, 1));
     DUET_DO(duet_alloc(&r.index, row->batch, sizeof *r.index));
     DUET_DO(duet_alloc(&r.rows, row->batch * duet_model_tap(model, (int)tap - 1)->channels,
@@ -87,7 +85,7 @@ static duet_status bench_features(duet_bench_run *run, duet_bench_row *row, duet
     row->flops = 2 * duet_model_tap(model, (int)tap - 1)->macs * (double)row->batch;
     DUET_DO(duet_bench_time(run, row, read_batch, &r));
 done:
-    duet_reader_free(r.reader);
+    duet_reader_close(r.reader);
     duet_release(r.pixels);
     duet_release(r.index);
     duet_release(r.rows);

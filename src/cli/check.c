@@ -71,13 +71,9 @@ duet_status cli_check_setting(duet_model *model, const duet_int_list *taps,
                                     "shows their sizes)");
 }
 
-duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool) {
+duet_status cli_check_tap(duet_model *model, int64_t tap) {
     const duet_int_list taps = {.count = tap > 0, .v = {tap}}, none = {0};
-    const duet_status status = cli_check_setting(model, &taps, &none);
-    const duet_tap_row *row = find_tap(model, tap);
-    if (status != DUET_OK || row == NULL || fits(row, pool)) return status;
-    return cli_fail(DUET_ARG, "pool %lld is larger than the map of tap %lld, which is %lld x %lld",
-                    (long long)pool, (long long)tap, (long long)row->height, (long long)row->width);
+    return cli_check_setting(model, &taps, &none);
 }
 
 duet_status cli_check_head(const char *spec) {

@@ -103,7 +103,7 @@ duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *p
 /* Checks that the model has these taps and pools. Zero and an empty list stand for "not given". */
 duet_status cli_check_setting(duet_model *model, const duet_int_list *taps,
                               const duet_int_list *pools);
-duet_status cli_check_one(duet_model *model, int64_t tap, int64_t pool);
+duet_status cli_check_tap(duet_model *model, int64_t tap);
 duet_status cli_check_head(const char *spec); /* of the family `head` */
 /* --on-bad of every command that reads a data set: a field `on_bad` and its row, and cli_on_bad()
  * before the set is opened. The record is cli->bad; main.c tells for all commands what it holds in
@@ -150,8 +150,17 @@ duet_status cli_step_drop(const cli_step *step, duet_status status);
 /* The folder of cached features: `given`, else RUN/cache. fresh: the features in it are removed. */
 duet_status cli_cache(char out[CLI_PATH], const char *given, const char *run, bool fresh);
 duet_dtype cli_dtype(const char *name); /* "f16", else f32 */
-void cli_say_setting(const cli_state *cli, int64_t t, int tap,
-                     int pool); /* "t 10, tap 9, pool 2"; "clean images" for t -1 */
+/* --setting of commands whose extra table is duet_setting_params: its text, else the flags of one
+ * setting; none where nothing is given. */
+#define CLI_SETTING_ROW(type)          \
+    DUET_TEXT(type, setting, "", NULL, \
+              "t=10,tap=9,pool=2 instead of the flags below; several are joined by '+'")
+duet_status cli_settings(const cli_state *cli, const char *text, duet_settings *out);
+enum { CLI_SETTINGS = 2048 };
+/* "t 10, tap 9, pool 2"; "clean images" for t -1; several with '+' between them. Returns out. */
+const char *cli_settings_text(const duet_settings *settings, char out[CLI_SETTINGS]);
+/* Adds t, tap and pool to the object, or the list "settings" of several; returns the object. */
+json_t *cli_settings_json(json_t *object, const duet_settings *settings);
 /* "600 of 900 feature rows were in the cache" */
 void cli_say_cached(const cli_state *cli, const duet_features_work *work);
 

@@ -144,14 +144,6 @@ duet_dtype cli_dtype(const char *name) {
     return strcmp(name, "f16") == 0 ? DUET_F16 : DUET_F32;
 }
 
-void cli_say_setting(const cli_state *cli, int64_t t, int tap, int pool) {
-    if (t < 0)
-        cli_say(cli, "clean images");
-    else
-        cli_say(cli, "t %lld", (long long)t);
-    cli_say(cli, ", tap %d, pool %d", tap, pool);
-}
-
 void cli_say_cached(const cli_state *cli, const duet_features_work *work) {
     if (work->cached > 0)
         cli_say(cli, "%lld of %lld feature rows were in the cache (--fresh computes them again)\n",

@@ -9,14 +9,16 @@
 
 struct duet_feature_set {
     duet_context *ctx;
-    duet_model *model; /* NULL = pixels */
-    duet_preprocess how;
+    duet_reader *reader;
+    duet_reader_info info; /* of the reader */
+    uint64_t noise_seed;
     const duet_dataset *dataset;
     duet_split split;
     duet_features_options options;
-    duet_column *columns; /* [count], the columns of one level after those of the other */
+    duet_column *columns; /* [count] */
     duet_shelf *shelves;  /* [count] */
     int64_t count;
+    int *level; /* [count]: columns with the same inputs of the network have the same number */
     int levels;
     /* number of places on a shelf: the rows of the split, or of the view where nothing is cached */
     int64_t rows;

@@ -12,9 +12,10 @@
 #include "base/str.h"
 #include "data/bad_images.h"
 #include "feature/feature_set.h"
-#include "model/model.h"
+#include "feature/reader/reader.h"
 
 enum { MOST_BYTES_LOG2 = 34 }; /* limit of tables in memory: 16 GiB */
+enum { JOINED_ROWS = 1024 };   /* rows of a column that are read at a time to be joined */
 
 int64_t duet_feature_set_place(const duet_feature_set *set, int64_t row) {
     if (set->place == NULL) return row;
@@ -58,26 +59,29 @@ static void print_colours(char text[160], const duet_preprocess *how) {
                     how->mean[2], how->std[0], how->std[1], how->std[2]);
 }
 
-static void print_key(const duet_feature_set *set, const duet_column *column,
+static void print_key(const duet_feature_set *set, const duet_setting *setting,
                       char key[DUET_SHELF_KEY]) {
-    char colours[160];
-    print_colours(colours, &set->how);
-    snprintf(
-        key, DUET_SHELF_KEY,
-        "model %016llx data %016llx %s image %lldx%d %s%s t %lld tap %d pool %d noise %llu %s%s %s",
-        (unsigned long long)duet_model_hash(set->model),
-        (unsigned long long)duet_dataset_describe(set->dataset)->hash, duet_split_name(set->split),
-        (long long)set->how.size, set->how.channels, set->how.fit, colours, (long long)column->t,
-        column->tap, column->pool, (unsigned long long)set->options.reader.noise_seed,
-        duet_context_exact(set->ctx) ? "exact" : "fast", duet_context_bf16(set->ctx) ? " bf16" : "",
-        duet_dtype_name(set->options.stored));
+    const duet_preprocess *how = &set->info.preprocess;
+    char colours[160], draws[32] = "";
+    print_colours(colours, how);
+    if (setting->draws > 1) snprintf(draws, sizeof draws, " draws %lld", (long long)setting->draws);
+    snprintf(key, DUET_SHELF_KEY,
+             "model %016llx data %016llx %s image %lldx%d %s%s t %lld tap %lld pool %lld%s%s noise "
+             "%llu %s%s %s",
+             (unsigned long long)set->info.hash,
+             (unsigned long long)duet_dataset_describe(set->dataset)->hash,
+             duet_split_name(set->split), (long long)how->size, how->channels, how->fit, colours,
+             (long long)setting->t, (long long)setting->tap, (long long)setting->pool, draws,
+             setting->flip ? " flip" : "", (unsigned long long)set->noise_seed,
+             duet_context_exact(set->ctx) ? "exact" : "fast",
+             duet_context_bf16(set->ctx) ? " bf16" : "", duet_dtype_name(set->options.stored));
 }
 
 /* A file that is not what its name says is replaced. */
 static duet_status open_file(duet_feature_set *set, int64_t c) {
     const duet_column *column = &set->columns[c];
     char key[DUET_SHELF_KEY], name[40], path[DUET_PATH_SIZE];
-    print_key(set, column, key);
+    print_key(set, &column->setting, key);
     snprintf(name, sizeof name, "%016llx.safetensors", (unsigned long long)duet_hash_text(key, 8));
     DUET_TRY(duet_path_join(path, set->options.cache, name));
     const duet_status status =
@@ -91,13 +95,13 @@ static duet_status open_file(duet_feature_set *set, int64_t c) {
 }
 
 static duet_status open_shelves(duet_feature_set *set, const duet_view *view) {
-    const bool cached = set->options.cache[0] && set->model != NULL;
+    const bool cached = set->options.cache[0] && set->info.network;
     DUET_TRY(duet_alloc(&set->shelves, set->count, sizeof *set->shelves));
     if (!cached) {
         DUET_TRY(make_places(set, view));
         for (int64_t c = 0; c < set->count; c++)
             DUET_TRY(duet_shelf_open(&set->shelves[c], "", "", set->rows, set->columns[c].dim,
-                                     set->model ? set->options.stored : DUET_F32));
+                                     set->info.network ? set->options.stored : DUET_F32));
         return DUET_OK;
     }
     set->rows = duet_dataset_describe(set->dataset)->count[set->split];
@@ -106,45 +110,35 @@ static duet_status open_shelves(duet_feature_set *set, const duet_view *view) {
     return DUET_OK;
 }
 
-/* Images must have the size of the network. */
-static duet_status check_size(const duet_model *model, const duet_preprocess *how) {
-    if (how->size == model->shape.size && how->channels == model->shape.in_channels) return DUET_OK;
-    return duet_fail(DUET_ARG,
-                     "images of %lld x %lld with %d channels were requested, but the model takes "
-                     "%lld x %lld with %lld",
-                     (long long)how->size, (long long)how->size, how->channels,
-                     (long long)model->shape.size, (long long)model->shape.size,
-                     (long long)model->shape.in_channels);
-}
-
+/* Copies the columns of the reader and numbers their inputs. */
 static duet_status make_columns(duet_feature_set *set) {
-    set->levels = set->model != NULL ? duet_reader_times(&set->options.reader).count : 1;
-    if (set->model != NULL) {
-        DUET_TRY(check_size(set->model, &set->how));
-        return duet_columns_new(&set->columns, &set->count, set->model, &set->options.reader);
+    set->count = duet_reader_columns(set->reader);
+    DUET_TRY(duet_alloc(&set->columns, set->count, sizeof *set->columns));
+    DUET_TRY(duet_alloc(&set->level, set->count, sizeof *set->level));
+    for (int64_t c = 0; c < set->count; c++) {
+        duet_column *column = &set->columns[c];
+        int64_t k = 0;
+        duet_reader_column(set->reader, c, &column->setting, &column->dim);
+        while (k < c && !duet_same_inputs(&set->columns[k].setting, &column->setting)) k++;
+        set->level[c] = k < c ? set->level[k] : set->levels++;
     }
-    DUET_TRY(duet_alloc(&set->columns, 1, sizeof *set->columns));
-    set->columns[0].dim = set->how.size * set->how.size * set->how.channels;
-    set->count = 1;
     return DUET_OK;
 }
 
-duet_status duet_feature_set_open(duet_context *ctx, duet_feature_set **out, duet_model *model,
-                                  const duet_preprocess *how, const duet_dataset *dataset,
-                                  const duet_view *view, const duet_features_options *options) {
+duet_status duet_feature_set_open(duet_context *ctx, duet_feature_set **out, duet_reader *reader,
+                                  const duet_dataset *dataset, const duet_view *view,
+                                  const duet_features_options *options) {
     duet_status status = DUET_OK;
     duet_feature_set *set = NULL;
     const double start = duet_clock();
-    if (how == NULL && model != NULL) how = &duet_model_card(model)->preprocess;
-    if (how == NULL)
-        return duet_fail(DUET_ARG, "raw pixels have no size; give 'how' where there is no model");
     if (options->stored != DUET_F32 && options->stored != DUET_F16)
         return duet_fail(DUET_ARG, "features are kept as f32 or f16, not as %s",
                          duet_dtype_name(options->stored));
     DUET_DO(duet_alloc(&set, 1, sizeof *set));
     *set = (duet_feature_set){.ctx = ctx,
-                              .model = model,
-                              .how = *how,
+                              .reader = reader,
+                              .info = duet_reader_describe(reader),
+                              .noise_seed = reader->options.noise_seed,
                               .dataset = dataset,
                               .split = view->split,
                               .options = *options};
@@ -169,6 +163,7 @@ void duet_feature_set_close(duet_feature_set *set) {
         duet_shelf_close(&set->shelves[c]);
     duet_release(set->shelves);
     duet_release(set->columns);
+    duet_release(set->level);
     duet_release(set->place);
     duet_release(set);
 }
@@ -176,26 +171,29 @@ void duet_feature_set_close(duet_feature_set *set) {
 int64_t duet_feature_set_columns(const duet_feature_set *set) {
     return set->count;
 }
-int64_t duet_feature_set_dim(const duet_feature_set *set, int64_t column) {
-    return set->columns[column].dim;
+void duet_feature_set_column(const duet_feature_set *set, int64_t column, duet_setting *setting,
+                             int64_t *dim) {
+    if (setting != NULL) *setting = set->columns[column].setting;
+    if (dim != NULL) *dim = set->columns[column].dim;
 }
 duet_features_work duet_feature_set_work(const duet_feature_set *set) {
     return set->work;
 }
 
-static duet_status describe(const duet_feature_set *set, const duet_column *column,
+/* A table of the columns from .. from + count, without values. */
+static duet_status describe(const duet_feature_set *set, int64_t from, int64_t count,
                             const duet_view *view, duet_feature_table *t) {
     *t = (duet_feature_table){.rows = view->count,
-                              .dim = column->dim,
-                              .t = column->t,
-                              .tap = column->tap,
-                              .pool = column->pool,
-                              .noise_seed = set->options.reader.noise_seed,
+                              .noise_seed = set->noise_seed,
                               .split = view->split,
-                              .bf16 = set->model != NULL && duet_context_bf16(set->ctx),
+                              .bf16 = set->info.network && duet_context_bf16(set->ctx),
                               .data_hash = duet_dataset_describe(set->dataset)->hash,
-                              .model_hash = set->model != NULL ? duet_model_hash(set->model) : 0};
-    (void)duet_copy_text(t->reader, sizeof t->reader, set->model != NULL ? "model" : "pixels");
+                              .model_hash = set->info.hash};
+    (void)duet_copy_text(t->reader, sizeof t->reader, set->info.name);
+    for (int64_t c = from; c < from + count; c++) {
+        t->dim += set->columns[c].dim;
+        if (set->info.settings) t->settings.v[t->settings.count++] = set->columns[c].setting;
+    }
     DUET_TRY(duet_alloc(&t->labels, view->count, sizeof *t->labels));
     DUET_TRY(duet_alloc(&t->index, view->count, sizeof *t->index));
     for (int64_t i = 0; i < view->count; i++) {
@@ -228,20 +226,45 @@ static duet_status get_rows(duet_feature_set *set, int64_t column, const duet_vi
                : duet_fail(DUET_IO, "'%s' does not keep what is written to it", shelf->path);
 }
 
-/* Reads a table of rows that are all on the shelf, unless one is found to be damaged. */
-static duet_status read_table(duet_feature_set *set, int64_t column, const duet_view *view,
-                              duet_feature_table *out) {
+/* Reads a column into places `stride` apart, some rows at a time where it does not stand alone. */
+static duet_status get_column(duet_feature_set *set, int64_t column, const duet_view *view,
+                              const int64_t *place, float *x, int64_t stride) {
+    const int64_t dim = set->columns[column].dim;
+    duet_status status = DUET_OK;
+    float *some = NULL;
+    if (dim == stride) return get_rows(set, column, view, place, x);
+    DUET_TRY(duet_alloc(&some, JOINED_ROWS * dim, sizeof *some));
+    for (int64_t from = 0; from < view->count; from += JOINED_ROWS) {
+        const int64_t left = view->count - from;
+        const duet_view part = {.split = view->split,
+                                .index = view->index + from,
+                                .count = left < JOINED_ROWS ? left : JOINED_ROWS};
+        DUET_DO(get_rows(set, column, &part, place + from, some));
+        for (int64_t i = 0; i < part.count; i++)
+            memcpy(x + (from + i) * stride, some + i * dim, (size_t)dim * sizeof *x);
+    }
+done:
+    duet_release(some);
+    return status;
+}
+
+/* Reads a table of rows that are all on the shelves, unless one is found to be damaged. */
+static duet_status read_table(duet_feature_set *set, int64_t from, int64_t count,
+                              const duet_view *view, duet_feature_table *out) {
     duet_status status = DUET_OK;
     duet_feature_table table = {0};
-    int64_t *place = NULL;
+    int64_t *place = NULL, at = 0;
     DUET_DO(duet_alloc(&place, view->count, sizeof *place));
     for (int64_t i = 0; i < view->count; i++) {
         place[i] = duet_feature_set_place(set, view->index[i]);
         if (place[i] < 0 || place[i] >= set->rows)
             DUET_FAIL(DUET_ARG, "row %lld is not in the feature set", (long long)view->index[i]);
     }
-    DUET_DO(describe(set, &set->columns[column], view, &table));
-    DUET_DO(get_rows(set, column, view, place, table.x));
+    DUET_DO(describe(set, from, count, view, &table));
+    for (int64_t c = from; c < from + count; c++) {
+        DUET_DO(get_column(set, c, view, place, table.x + at, table.dim));
+        at += set->columns[c].dim;
+    }
     *out = table;
     table = (duet_feature_table){0};
 done:
@@ -250,15 +273,15 @@ done:
     return status;
 }
 
-duet_status duet_feature_set_table(duet_feature_set *set, int64_t column, const duet_view *view,
-                                   duet_feature_table *out) {
+static duet_status good_table(duet_feature_set *set, int64_t from, int64_t count,
+                              const duet_view *view, duet_feature_table *out) {
     duet_bad_images *bad = set->options.bad;
     for (;;) {
         const int64_t before = duet_bad_images_count(bad, view->split);
         duet_feature_table table = {0};
         duet_view good = {0};
         DUET_TRY(duet_bad_images_without(&good, bad, view));
-        const duet_status status = read_table(set, column, &good, &table);
+        const duet_status status = read_table(set, from, count, &good, &table);
         duet_view_free(&good);
         DUET_TRY(status);
         if (duet_bad_images_count(bad, view->split) == before) {
@@ -269,14 +292,26 @@ duet_status duet_feature_set_table(duet_feature_set *set, int64_t column, const 
     }
 }
 
+duet_status duet_feature_set_table(duet_feature_set *set, int64_t column, const duet_view *view,
+                                   duet_feature_table *out) {
+    return good_table(set, column, 1, view, out);
+}
+
+duet_status duet_feature_set_join(duet_feature_set *set, const duet_view *view,
+                                  duet_feature_table *out) {
+    if (set->count > DUET_MOST_SETTINGS)
+        return duet_fail(DUET_ARG, "%lld columns cannot be joined; at most %d",
+                         (long long)set->count, DUET_MOST_SETTINGS);
+    return good_table(set, 0, set->count, view, out);
+}
+
 duet_status duet_features(duet_context *ctx, duet_feature_table **out, int64_t *count,
-                          duet_model *model, const duet_preprocess *how,
-                          const duet_dataset *dataset, const duet_view *view,
+                          duet_reader *reader, const duet_dataset *dataset, const duet_view *view,
                           const duet_features_options *options) {
     duet_status status = DUET_OK;
     duet_feature_set *set = NULL;
     duet_feature_table *tables = NULL;
-    DUET_TRY(duet_feature_set_open(ctx, &set, model, how, dataset, view, options));
+    DUET_TRY(duet_feature_set_open(ctx, &set, reader, dataset, view, options));
     const int64_t columns = set->count;
     DUET_DO(check_memory(set, view->count));
     DUET_DO(duet_alloc(&tables, columns, sizeof *tables));

@@ -9,15 +9,13 @@
 #include "base/mem.h"
 #include "data/bad_images.h"
 #include "feature/feature_set.h"
-#include "model/model.h"
 
-enum { PIXEL_BATCH = 64, HELD_ROWS = 256, LARGE_IMAGE = 64 };
+enum { HELD_ROWS = 256, LARGE_IMAGE = 64 };
 static const double held_bytes = 64 << 20, held_seconds = 2;
 
 typedef struct filling {
     duet_feature_set *set;
-    duet_reader *reader; /* NULL = pixels */
-    int64_t *column;     /* [count] of the set, for each column read */
+    int64_t *column; /* [count] of the set, for each column read */
     int64_t count;
     int64_t most, held;  /* rows in x */
     int64_t read;        /* rows done so far */
@@ -68,10 +66,7 @@ static duet_status read_batch(filling *f, const duet_batch *batch) {
         f->id[i] = (int64_t)set->split << 40 | batch->index[i];
     }
     f->held += batch->count;
-    if (f->reader != NULL)
-        return duet_reader_run(f->reader, batch->pixels, f->id, batch->count, f->out);
-    duet_pixels_to_float(f->out[0], batch->pixels, batch->count * set->columns[0].dim);
-    return DUET_OK;
+    return duet_reader_run(set->reader, batch->pixels, f->id, batch->count, f->out);
 }
 
 /* Reads all batches of the view. */
@@ -80,7 +75,7 @@ static duet_status read_view(filling *f, const duet_view *view, int64_t batch) {
     duet_status status = DUET_OK;
     duet_loader *loader = NULL;
     const duet_loader_options options = {
-        .preprocess = set->how, .batch = batch, .bad = set->options.bad};
+        .preprocess = set->info.preprocess, .batch = batch, .bad = set->options.bad};
     DUET_DO(duet_loader_open(set->ctx, &loader, set->dataset, view, &options));
     f->since = duet_clock();
     for (;;) {
@@ -104,28 +99,23 @@ done:
 }
 
 /* Computes the rows of the view at some levels of the set. */
-static duet_status compute(duet_feature_set *set, const int *levels, int count,
+static duet_status compute(duet_feature_set *set, const bool *wanted, int levels,
                            const duet_view *view) {
-    const int64_t each = set->count / set->levels;
     duet_status status = DUET_OK;
-    filling f = {.set = set, .count = count * each};
-    duet_reader_options options = set->options.reader;
-    int64_t batch = PIXEL_BATCH;
-    DUET_DO(duet_alloc(&f.column, f.count, sizeof *f.column));
-    for (int64_t c = 0; c < f.count; c++) f.column[c] = levels[c / each] * each + c % each;
-    options.times.count = count;
-    for (int l = 0; l < count; l++) options.times.v[l] = set->columns[levels[l] * each].t;
-    if (set->model != NULL) {
-        DUET_DO(duet_reader_new(set->ctx, &f.reader, set->model, &options));
-        batch = duet_reader_batch(f.reader);
-    }
+    filling f = {.set = set};
+    const double before = duet_reader_seconds(set->reader);
+    DUET_DO(duet_alloc(&f.column, set->count, sizeof *f.column));
+    for (int64_t c = 0; c < set->count; c++)
+        if (wanted[set->level[c]]) f.column[f.count++] = c;
+    DUET_DO(duet_reader_select(set->reader, f.column, f.count));
+    const int64_t batch = duet_reader_batch(set->reader);
     DUET_DO(make_buffers(&f, batch));
     DUET_DO(read_view(&f, view, batch));
-    set->work.computed += f.read * count;
-    if (f.reader != NULL) set->work.seconds_network += duet_reader_seconds(f.reader);
+    set->work.computed += f.read * levels;
+    set->work.seconds_network += duet_reader_seconds(set->reader) - before;
 done:
     free_buffers(&f);
-    duet_reader_free(f.reader);
+    duet_reader_rest(set->reader);
     return status;
 }
 
@@ -133,15 +123,14 @@ done:
  * Rows that are left out count as neither. */
 static duet_status find_missing(duet_feature_set *set, int level, const duet_view *view,
                                 duet_view *out) {
-    const int64_t each = set->count / set->levels;
     duet_status status = DUET_OK;
     uint8_t *present = NULL;
     *out = (duet_view){.split = view->split};
     DUET_DO(duet_alloc(&out->index, view->count, sizeof *out->index));
     DUET_DO(duet_alloc(&present, set->rows, 1));
     memset(present, 1, (size_t)set->rows);
-    for (int64_t c = 0; c < each; c++)
-        DUET_DO(duet_shelf_present(&set->shelves[level * each + c], present));
+    for (int64_t c = 0; c < set->count; c++)
+        if (set->level[c] == level) DUET_DO(duet_shelf_present(&set->shelves[c], present));
     for (int64_t i = 0; i < view->count; i++) {
         if (duet_bad_images_reason(set->options.bad, view->split, view->index[i]) != NULL) continue;
         if (present[duet_feature_set_place(set, view->index[i])])
@@ -161,17 +150,21 @@ static bool same_rows(const duet_view *a, const duet_view *b) {
 
 duet_status duet_feature_set_fill(duet_feature_set *set, const duet_view *view) {
     /* levels of a pass; each takes a row of the batch per image */
-    const int most = set->how.size > LARGE_IMAGE ? 4 : 8;
+    const int most = set->info.preprocess.size > LARGE_IMAGE ? 4 : 8;
     duet_status status = DUET_OK;
     duet_view missing[DUET_LIST_SIZE] = {{0}};
     for (int l = 0; l < set->levels; l++) DUET_DO(find_missing(set, l, view, &missing[l]));
     for (int l = 0; l < set->levels; l++) {
-        int group[DUET_LIST_SIZE], count = 0;
-        for (int k = l; k < set->levels && count < most && missing[l].count > 0; k++)
-            if (same_rows(&missing[k], &missing[l])) group[count++] = k;
+        bool wanted[DUET_LIST_SIZE] = {false};
+        int count = 0;
+        for (int k = l; k < set->levels && count < most && missing[l].count > 0; k++) {
+            wanted[k] = same_rows(&missing[k], &missing[l]);
+            count += wanted[k];
+        }
         if (count == 0) continue;
-        DUET_DO(compute(set, group, count, &missing[l]));
-        for (int k = count - 1; k >= 0; k--) missing[group[k]].count = 0;
+        DUET_DO(compute(set, wanted, count, &missing[l]));
+        for (int k = set->levels - 1; k >= 0; k--)
+            if (wanted[k]) missing[k].count = 0;
     }
 done:
     for (int l = 0; l < set->levels; l++) duet_view_free(&missing[l]);

@@ -20,10 +20,19 @@ void duet_feature_table_free(duet_feature_table *table) {
     memset(table, 0, sizeof *table);
 }
 
+/* Where the rows come from, with the first setting; of others than a plain one the text is written
+ * beside it. */
 static void provenance(const duet_feature_table *t, char out[256]) {
-    snprintf(out, 256, "%s %lld %d %d %llu %016llx %016llx %d %s", t->reader, (long long)t->t,
-             t->tap, t->pool, (unsigned long long)t->noise_seed, (unsigned long long)t->model_hash,
-             (unsigned long long)t->data_hash, (int)t->split, t->bf16 ? "bf16" : "f32");
+    const duet_setting none = {.t = 0}, *s = t->settings.count > 0 ? &t->settings.v[0] : &none;
+    snprintf(out, 256, "%s %lld %lld %lld %llu %016llx %016llx %d %s", t->reader, (long long)s->t,
+             (long long)s->tap, (long long)s->pool, (unsigned long long)t->noise_seed,
+             (unsigned long long)t->model_hash, (unsigned long long)t->data_hash, (int)t->split,
+             t->bf16 ? "bf16" : "f32");
+}
+
+static bool plain(const duet_settings *settings) {
+    return settings->count == 0 ||
+           (settings->count == 1 && settings->v[0].draws <= 1 && !settings->v[0].flip);
 }
 
 /* The labels of x.npy are in x.labels.npy, since a .npy holds one array. */
@@ -38,7 +47,7 @@ static duet_status save_two(const char *path, const duet_store_item items[2]) {
 
 duet_status duet_feature_table_save(const duet_feature_table *table, const char *path,
                                     duet_dtype stored) {
-    char text[256];
+    char text[256], settings[DUET_SETTINGS_SIZE];
     const bool npz = duet_ends_with(path, ".npz"), npy = duet_ends_with(path, ".npy");
     if (!npz && !npy && !duet_ends_with(path, ".safetensors"))
         return duet_fail(DUET_ARG, "unknown format of '%s'; end it in .npz, .npy or .safetensors",
@@ -53,8 +62,32 @@ duet_status duet_feature_table_save(const duet_feature_table *table, const char 
                                      {"index", DUET_I64, DUET_I64, rows, table->index}};
     if (npy) return save_two(path, items);
     provenance(table, text);
-    const duet_store_pair pair = {"duet.features", text};
-    return duet_store_write(path, npz ? "npz" : "safetensors", items, 3, &pair, npz ? 0 : 1);
+    duet_settings_print(&table->settings, settings, sizeof settings);
+    const duet_store_pair pairs[] = {{"duet.features", text}, {"duet.settings", settings}};
+    return duet_store_write(path, npz ? "npz" : "safetensors", items, 3, pairs,
+                            npz                       ? 0
+                            : plain(&table->settings) ? 1
+                                                      : 2);
+}
+
+static duet_status load_provenance(duet_feature_table *t, const duet_store *store) {
+    const char *text = duet_store_metadata(store, "duet.features"),
+               *settings = duet_store_metadata(store, "duet.settings");
+    long long level = 0, tap = 0, pool = 0;
+    unsigned long long seed = 0, model = 0, data = 0;
+    int split = 0;
+    char precision[8] = "f32";
+    if (text == NULL || sscanf(text, "%15s %lld %lld %lld %llu %llx %llx %d %7s", t->reader, &level,
+                               &tap, &pool, &seed, &model, &data, &split, precision) < 8)
+        return DUET_OK;
+    t->noise_seed = seed;
+    t->model_hash = model;
+    t->data_hash = data;
+    t->bf16 = strcmp(precision, "bf16") == 0;
+    t->split = split >= 0 && split < DUET_SPLIT_COUNT ? (duet_split)split : DUET_TRAIN;
+    if (settings != NULL) return duet_settings_parse(&t->settings, settings);
+    if (tap > 0) t->settings = duet_settings_of(level, tap, pool);
+    return DUET_OK;
 }
 
 static duet_status load(duet_feature_table *t, const duet_store *store, const char *path) {
@@ -73,21 +106,7 @@ static duet_status load(duet_feature_table *t, const duet_store *store, const ch
     DUET_TRY(duet_store_read(store, "X", DUET_F32, t->x));
     DUET_TRY(duet_store_read(store, "y", DUET_I32, t->labels));
     DUET_TRY(duet_store_read(store, "index", DUET_I64, t->index));
-    const char *text = duet_store_metadata(store, "duet.features");
-    long long step = 0;
-    unsigned long long seed = 0, model = 0, data = 0;
-    int split = 0;
-    char precision[8] = "f32";
-    if (text != NULL && sscanf(text, "%15s %lld %d %d %llu %llx %llx %d %7s", t->reader, &step,
-                               &t->tap, &t->pool, &seed, &model, &data, &split, precision) >= 8) {
-        t->t = step;
-        t->noise_seed = seed;
-        t->model_hash = model;
-        t->data_hash = data;
-        t->bf16 = strcmp(precision, "bf16") == 0;
-        t->split = split >= 0 && split < DUET_SPLIT_COUNT ? (duet_split)split : DUET_TRAIN;
-    }
-    return DUET_OK;
+    return load_provenance(t, store);
 }
 
 duet_status duet_feature_table_load(duet_feature_table *out, const char *path) {

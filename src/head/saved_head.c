@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "head/head.h"
+#include "model/setting.h"
 
 static char *print_card(const duet_head *head, const duet_head_card *card) {
     char hash[32], spec[DUET_TEXT_SIZE];
@@ -25,11 +26,11 @@ static char *print_card(const duet_head *head, const duet_head_card *card) {
     }
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)card->model_hash);
     json_t *root = json_pack(
-        "{s:s,s:s,s:s,s:i,s:I,s:I,s:i,s:i,s:o,s:s,s:f,s:s,s:o}", "kind", head->kind->info.name,
-        "options", spec, "head", card->head, "count", head->classes, "dim", (json_int_t)head->dim,
-        "t", (json_int_t)card->t, "tap", card->tap, "pool", card->pool, "noise_seed",
+        "{s:s,s:s,s:s,s:i,s:I,s:o,s:s,s:f,s:s,s:o}", "kind", head->kind->info.name, "options", spec,
+        "head", card->head, "count", head->classes, "dim", (json_int_t)head->dim, "noise_seed",
         duet_json_u64(card->noise_seed), "model_hash", hash, "top1",
         isfinite(card->top1) ? card->top1 : -1.0, "data", card->data, "classes", names);
+    if (root != NULL) duet_settings_put(root, &card->settings);
     char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;
@@ -69,14 +70,11 @@ duet_status duet_head_save(const duet_head *head, const duet_head_card *card, co
     return status;
 }
 
-static void read_card(duet_head_card *card, duet_arena *arena, const json_t *root) {
+static duet_status read_card(duet_head_card *card, duet_arena *arena, const json_t *root) {
     const json_t *names = json_object_get(root, "classes");
     const char *text = json_string_value(json_object_get(root, "head"));
     unsigned long long hash = 0;
-    *card = (duet_head_card){.t = json_integer_value(json_object_get(root, "t")),
-                             .tap = (int)json_integer_value(json_object_get(root, "tap")),
-                             .pool = (int)json_integer_value(json_object_get(root, "pool")),
-                             .noise_seed = duet_json_u64_value(json_object_get(root, "noise_seed")),
+    *card = (duet_head_card){.noise_seed = duet_json_u64_value(json_object_get(root, "noise_seed")),
                              .top1 = json_number_value(json_object_get(root, "top1")),
                              .class_count = (int)json_array_size(names)};
     if (text != NULL) (void)duet_copy_text(card->head, sizeof card->head, text);
@@ -91,6 +89,8 @@ static void read_card(duet_head_card *card, duet_arena *arena, const json_t *roo
         list[i] = duet_arena_text(arena, name != NULL ? name : "?");
     }
     card->class_names = list;
+    DUET_TRY(duet_settings_get(&card->settings, root));
+    return duet_arena_status(arena);
 }
 
 enum { MOST_CLASSES = 1000000 };
@@ -145,8 +145,7 @@ duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *pa
     DUET_DO(find_size(store, root, path, &classes, &dim));
     DUET_DO(duet_head_new(NULL, &head, &choice, classes, dim));
     DUET_DO(read_tensors(head, store, path));
-    read_card(card, head->arena, root);
-    DUET_DO(duet_arena_status(head->arena));
+    DUET_DO(read_card(card, head->arena, root));
     if (card->class_count > 0 && card->class_count != head->classes)
         DUET_FAIL(DUET_FORMAT, "the head '%s' names %d classes, but its tensors have %d", path,
                   card->class_count, head->classes);

@@ -7,13 +7,20 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "model/setting.h"
 
 #define FORMAT "duet model 1" /* docs/format.md */
 
 static json_t *recommendation_json(const duet_recommendation *r) {
-    if (!r->valid) return json_null();
-    return json_pack("{s:I,s:i,s:i,s:f,s:f,s:s}", "t", (json_int_t)r->t, "tap", r->tap, "pool",
-                     r->pool, "val_top1", r->top1, "strength", r->strength, "data", r->data);
+    if (r->settings.count == 0) return json_null();
+    json_t *object = json_object();
+    duet_settings_put(object, &r->settings);
+    json_t *rest =
+        json_pack("{s:f,s:f,s:s}", "val_top1", r->top1, "strength", r->strength, "data", r->data);
+    if (rest != NULL) json_object_update(object, rest);
+    if (rest == NULL) json_decref(object);
+    json_decref(rest);
+    return rest != NULL ? object : NULL;
 }
 
 /* NULL where mean and deviation are not set; then nothing is written. */
@@ -69,14 +76,12 @@ static void get_colours(double out[3], const json_t *list) {
 }
 
 static void parse_recommendation(duet_recommendation *out, const json_t *object) {
-    if (!json_is_object(object)) return;
-    out->t = json_integer_value(json_object_get(object, "t"));
-    out->tap = (int)json_integer_value(json_object_get(object, "tap"));
-    out->pool = (int)json_integer_value(json_object_get(object, "pool"));
+    if (!json_is_object(object) || duet_settings_get(&out->settings, object) != DUET_OK) return;
+    for (int i = 0; i < out->settings.count; i++)
+        if (out->settings.v[i].tap < 1 || out->settings.v[i].pool < 1) out->settings.count = 0;
     out->top1 = json_number_value(json_object_get(object, "val_top1"));
     out->strength = json_number_value(json_object_get(object, "strength"));
     get_text(out->data, sizeof out->data, object, "data");
-    out->valid = out->tap >= 1 && out->pool >= 1;
 }
 
 static duet_status parse_classes(duet_card *out, duet_arena *arena, const json_t *classes) {

@@ -184,7 +184,7 @@ duet_status duet_model_random(duet_context *ctx, duet_model **out, const duet_mo
     made->card = model->card;
     made->card.class_names = NULL;
     made->card.class_count = 0;
-    made->card.recommended.valid = false;
+    made->card.recommended.settings.count = 0;
     const duet_status status = duet_card_set_classes(
         made, (const char *const *)model->card.class_names, model->card.class_count);
     if (status != DUET_OK) {

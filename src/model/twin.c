@@ -208,7 +208,7 @@ static duet_status copy_card(duet_model *to, const duet_model *from) {
     memcpy(to->card.arch, arch, sizeof arch);
     to->card.class_names = NULL;
     to->card.class_count = 0;
-    to->card.recommended.valid = false;
+    to->card.recommended.settings.count = 0;
     to->stored = from->stored;
     return duet_card_set_classes(to, (const char *const *)from->card.class_names,
                                  from->card.class_count);

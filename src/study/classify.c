@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * study/classify.c: image files → loader → features at the head's setting → probabilities, batch by
- * batch. The noise is that of image 0 under the head's seed, so that the prediction of an image
+ * study/classify.c: image files → loader → features at the head's settings → probabilities, batch
+ * by batch. The noise is that of image 0 under the head's seed, so that the prediction of an image
  * does not depend on the other images. */
 #include <math.h>
 #include <string.h>
@@ -31,24 +31,44 @@ static void predict(duet_prediction *out, float *logits, int classes) {
     }
 }
 
-duet_status duet_classifier_setting(duet_reader_options *out, const duet_model *model,
-                                    const duet_head *head, const duet_head_card *card) {
-    if (head == NULL) return duet_own_setting(out, model);
-    if (card->model_hash != duet_model_hash(model))
+/* The setting at which the model's own classifier is read. */
+static duet_status own_setting(duet_settings *out, const duet_model *model) {
+    if (duet_model_logits(model) == 0)
         return duet_fail(
-            DUET_ARG,
-            "the head was trained on another model's features; run 'duet probe' with this model");
-    *out = (duet_reader_options){.t = card->t,
-                                 .taps = {.count = 1, .v = {card->tap}},
-                                 .pools = {.count = 1, .v = {card->pool}},
-                                 .noise_seed = card->noise_seed};
+            DUET_ARG, "the model has no classifier of its own; 'duet probe' makes a head for it");
+    const duet_tap_row *last = duet_model_tap(model, duet_model_tap_count(model) - 1);
+    *out = duet_settings_of(-1, last->block, 1);
     return DUET_OK;
 }
 
-duet_status duet_classifier_check(const duet_head *head, int tap, int pool, int64_t dim) {
-    if (head == NULL || dim == duet_head_dim(head)) return DUET_OK;
-    return duet_fail(DUET_SHAPE, "the head takes %lld features, but tap %d with pool %d gives %lld",
-                     (long long)duet_head_dim(head), tap, pool, (long long)dim);
+duet_status duet_classifier_open(duet_context *ctx, duet_reader **out, duet_model *model,
+                                 const duet_head *head, const duet_head_card *card, int64_t rows) {
+    duet_reader_options options = {.rows = rows};
+    duet_reader *reader = NULL;
+    char text[DUET_SETTINGS_SIZE];
+    if (head == NULL) {
+        DUET_TRY(own_setting(&options.settings, model));
+    } else if (card->model_hash != duet_model_hash(model)) {
+        return duet_fail(
+            DUET_ARG,
+            "the head was trained on another model's features; run 'duet probe' with this model");
+    } else {
+        options.settings = card->settings;
+        options.noise_seed = card->noise_seed;
+    }
+    if (options.settings.count == 0)
+        return duet_fail(DUET_FORMAT, "the head does not say which features it takes");
+    DUET_TRY(duet_reader_open(ctx, &reader, "model", model, NULL, &options));
+    const int64_t dim = duet_reader_dim(reader);
+    if (head != NULL && dim != duet_head_dim(head)) {
+        duet_reader_close(reader);
+        duet_settings_print(&options.settings, text, sizeof text);
+        return duet_fail(DUET_SHAPE,
+                         "the head takes %lld features, but its settings '%s' give %lld",
+                         (long long)duet_head_dim(head), text, (long long)dim);
+    }
+    *out = reader;
+    return DUET_OK;
 }
 
 typedef struct classifier {
@@ -67,14 +87,9 @@ typedef struct classifier {
 
 static duet_status open_reader(classifier *c, duet_context *ctx, duet_model *model,
                                const duet_head_card *card, int64_t count) {
-    duet_reader_options options;
-    int tap = 0, pool = 0;
     c->classes = c->head != NULL ? duet_head_classes(c->head) : (int)duet_model_logits(model);
-    DUET_TRY(duet_classifier_setting(&options, model, c->head, card));
-    options.rows = count;
-    DUET_TRY(duet_reader_new(ctx, &c->reader, model, &options));
-    duet_reader_column(c->reader, 0, &tap, &pool, &c->dim);
-    DUET_TRY(duet_classifier_check(c->head, tap, pool, c->dim));
+    DUET_TRY(duet_classifier_open(ctx, &c->reader, model, c->head, card, count));
+    c->dim = duet_reader_dim(c->reader);
     const int64_t batch = duet_reader_batch(c->reader);
     DUET_TRY(duet_alloc(&c->rows, batch * c->dim, sizeof *c->rows));
     DUET_TRY(duet_alloc(&c->noise, batch, sizeof *c->noise));
@@ -109,7 +124,7 @@ static duet_status read_all(classifier *c, duet_loader *loader, int64_t count) {
     for (;;) {
         DUET_TRY(duet_loader_next(loader, &batch));
         if (batch.count == 0) break;
-        DUET_TRY(duet_reader_run(c->reader, batch.pixels, c->noise, batch.count, &c->rows));
+        DUET_TRY(duet_reader_join(c->reader, batch.pixels, c->noise, batch.count, c->rows));
         for (int64_t i = 0; i < batch.count; i++) tell_row(c, batch.index[i], c->rows + i * c->dim);
     }
     tell_bad(c, count);
@@ -142,7 +157,7 @@ done:
     duet_release(c.rows);
     duet_release(c.noise);
     duet_release(c.logits);
-    duet_reader_free(c.reader);
+    duet_reader_close(c.reader);
     return status;
 }
 

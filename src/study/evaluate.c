@@ -10,16 +10,6 @@
 #include "data/classes.h"
 #include "study/study.h"
 
-duet_status duet_own_setting(duet_reader_options *out, const duet_model *model) {
-    if (duet_model_logits(model) == 0)
-        return duet_fail(
-            DUET_ARG, "the model has no classifier of its own; 'duet probe' makes a head for it");
-    const duet_tap_row *last = duet_model_tap(model, duet_model_tap_count(model) - 1);
-    *out = (duet_reader_options){
-        .t = -1, .taps = {.count = 1, .v = {last->block}}, .pools = {.count = 1, .v = {1}}};
-    return DUET_OK;
-}
-
 typedef struct evaluate {
     duet_context *ctx;
     duet_model *model;
@@ -121,22 +111,23 @@ static duet_status open_metrics(evaluate *e, const char *metrics) {
     return duet_metrics_open(&e->out->metrics, metrics[0] != '\0' ? metrics : "accuracy", &setup);
 }
 
-static duet_status count(evaluate *e, const duet_view *view, duet_bad_images *bad) {
+static duet_status count(evaluate *e, duet_reader *reader, const duet_view *view,
+                         duet_bad_images *bad) {
     duet_status status = DUET_OK;
-    duet_feature_table *tables = NULL;
-    int64_t columns = 0;
-    duet_features_options options = {.label = "classes", .bad = bad};
-    DUET_DO(duet_classifier_setting(&options.reader, e->model, e->head, e->card));
-    DUET_DO(duet_features(e->ctx, &tables, &columns, e->model, NULL, e->dataset, view, &options));
-    if (tables[0].rows == 0)
+    duet_feature_set *set = NULL;
+    duet_feature_table table = {0};
+    const duet_features_options options = {.label = "classes", .bad = bad};
+    DUET_DO(duet_feature_set_open(e->ctx, &set, reader, e->dataset, view, &options));
+    DUET_DO(duet_feature_set_join(set, view, &table));
+    if (table.rows == 0)
         DUET_FAIL(DUET_FORMAT, "none of the %lld images of split %s of '%s' can be read: %s",
                   (long long)view->count, duet_split_name(view->split), e->info->name,
                   duet_bad_images_first(bad));
-    DUET_DO(duet_classifier_check(e->head, tables[0].tap, tables[0].pool, tables[0].dim));
-    map_labels(e, &tables[0]);
-    DUET_DO(add_rows(e, &tables[0]));
+    map_labels(e, &table);
+    DUET_DO(add_rows(e, &table));
 done:
-    duet_features_free(tables, columns);
+    duet_feature_table_free(&table);
+    duet_feature_set_close(set);
     return status;
 }
 
@@ -147,7 +138,7 @@ duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *m
     const duet_dataset_info *info = duet_dataset_describe(dataset);
     duet_view view = {0};
     duet_evaluation result = {.by_name = false};
-    duet_reader_options setting;
+    duet_reader *reader = NULL;
     evaluate e = {.ctx = ctx,
                   .model = model,
                   .head = head,
@@ -162,16 +153,17 @@ duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *m
     if (info->count[split] == 0)
         return duet_fail(DUET_ARG, "data set '%s' has no '%s' split", info->name,
                          duet_split_name(split));
-    DUET_TRY(duet_classifier_setting(&setting, model, head, card));
+    DUET_TRY(duet_classifier_open(ctx, &reader, model, head, card, 0));
     take_outputs(&e);
     DUET_DO(match(&e));
     DUET_DO(open_metrics(&e, metrics));
     DUET_DO(duet_view_all(&view, dataset, split));
-    DUET_DO(count(&e, &view, bad));
+    DUET_DO(count(&e, reader, &view, bad));
     DUET_DO(duet_metrics_finish(result.metrics, &result.result));
     *out = result;
     result = (duet_evaluation){.by_name = false};
 done:
+    duet_reader_close(reader);
     duet_release(e.to);
     duet_view_free(&view);
     duet_evaluation_free(&result);

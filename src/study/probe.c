@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "feature/reader/reader.h"
 #include "study/budget.h"
 #include "study/probe_save.h"
 #include "study/study.h"
@@ -19,8 +20,10 @@ enum { PILOT_ROWS = 1000, FEWEST_ROWS = 50 };
 
 typedef struct probe {
     duet_context *ctx;
+    duet_model *model;
     const duet_dataset *dataset;
     const duet_probe_options *options;
+    duet_baselines baselines;
     duet_preprocess how;
     duet_view train, test, part, held; /* part + held = train */
     duet_probe_result *out;
@@ -39,21 +42,36 @@ static void compare_bad(probe *p, duet_split split) {
     if (bad != p->bad[split]) p->again = true;
 }
 
-static duet_status features(probe *p, duet_feature_table *out, duet_model *model,
+/* The settings of the training rows: one draw, not mirrored. Means over draws and views are those
+ * of the rows that are classified. */
+static duet_settings single(const duet_settings *settings) {
+    duet_settings out = *settings;
+    for (int i = 0; i < out.count; i++) {
+        out.v[i].draws = 1;
+        out.v[i].flip = false;
+    }
+    return out;
+}
+
+static duet_reader_options reading(const probe *p, const duet_view *view, uint64_t seed) {
+    const duet_probe_options *o = p->options;
+    return (duet_reader_options){.settings = view == &p->test ? o->settings : single(&o->settings),
+                                 .noise_seed = seed,
+                                 .weight_seed = o->seed + 1,
+                                 .batch = o->batch};
+}
+
+static duet_status features(probe *p, duet_feature_table *out, duet_reader *reader,
                             const duet_view *view, uint64_t seed, const char *label) {
-    duet_features_options options = {.reader = {.t = p->options->t,
-                                                .taps = {.count = 1, .v = {p->options->tap}},
-                                                .pools = {.count = 1, .v = {p->options->pool}},
-                                                .noise_seed = seed,
-                                                .batch = p->options->batch},
-                                     .stored = p->options->stored,
-                                     .label = label,
-                                     .bad = p->options->bad};
+    const duet_reader_options how = reading(p, view, seed);
+    duet_features_options options = {
+        .stored = p->options->stored, .label = label, .bad = p->options->bad};
     duet_feature_set *set = NULL;
     (void)duet_copy_text(options.cache, sizeof options.cache, p->options->cache);
     const double start = duet_clock();
-    DUET_TRY(duet_feature_set_open(p->ctx, &set, model, &p->how, p->dataset, view, &options));
-    const duet_status status = duet_feature_set_table(set, 0, view, out);
+    DUET_TRY(duet_reader_change(reader, &how));
+    DUET_TRY(duet_feature_set_open(p->ctx, &set, reader, p->dataset, view, &options));
+    const duet_status status = duet_feature_set_join(set, view, out);
     duet_features_work work = duet_feature_set_work(set);
     work.seconds = duet_clock() - start;
     duet_study_add_work(&p->out->features, work);
@@ -139,9 +157,16 @@ static duet_status keep_details(duet_probe_result *out, const duet_accuracy *acc
     return DUET_OK;
 }
 
+/* Clean images have no noise. */
+static bool noisy(const duet_settings *settings) {
+    bool any = false;
+    for (int i = 0; i < settings->count; i++) any |= settings->v[i].t >= 0;
+    return any;
+}
+
 /* The row of the model itself: several draws of the noise of the test images, details, neighbours,
  * the saved head. */
-static duet_status probe_model(probe *p, duet_model *model, const duet_feature_table *train,
+static duet_status probe_model(probe *p, duet_reader *reader, const duet_feature_table *train,
                                const duet_head *head, duet_probe_row *row) {
     duet_probe_result *out = p->out;
     duet_status status = DUET_OK;
@@ -149,11 +174,11 @@ static duet_status probe_model(probe *p, duet_model *model, const duet_feature_t
     out->seeds = p->options->noise_seeds < 1    ? 1
                  : p->options->noise_seeds > 16 ? 16
                                                 : p->options->noise_seeds;
-    if (p->options->t < 0) out->seeds = 1; /* clean images have no noise */
+    if (!noisy(&p->options->settings)) out->seeds = 1;
     for (int s = 0; s < out->seeds; s++) {
         duet_feature_table test = {0};
         duet_accuracy accuracy = {0};
-        DUET_DO(features(p, &test, model, &p->test, p->options->seed + (uint64_t)s,
+        DUET_DO(features(p, &test, reader, &p->test, p->options->seed + (uint64_t)s,
                          "features of the test images"));
         status = test_head(head, &test, &accuracy);
         if (status == DUET_OK) out->top1_seeds[s] = duet_accuracy_top1(&accuracy);
@@ -173,32 +198,37 @@ static duet_status probe_model(probe *p, duet_model *model, const duet_feature_t
         square += (out->top1_seeds[s] - out->top1) * (out->top1_seeds[s] - out->top1);
     out->top1_std = out->seeds > 1 ? sqrt(square / (out->seeds - 1)) : 0.0;
     row->top1 = out->top1;
-    DUET_DO(duet_probe_save_head(p->out, p->options, model, p->dataset, head, p->folder));
+    DUET_DO(duet_probe_save_head(p->out, p->options, p->model, p->dataset, head, p->folder));
 done:
     return status;
 }
 
-/* reader: "model", "random" or "pixels" */
-static duet_status probe_reader(probe *p, duet_model *model, const char *reader) {
+static duet_status open_reader(const probe *p, duet_reader **out, const char *name) {
+    const duet_reader_options how = reading(p, &p->train, p->options->seed);
+    return duet_reader_open(p->ctx, out, name, p->model, &p->how, &how);
+}
+
+static duet_status probe_reader(probe *p, const char *name) {
     duet_status status = DUET_OK;
+    duet_reader *reader = NULL;
     duet_feature_table train = {0}, test = {0};
     duet_head *head = NULL;
     duet_accuracy accuracy = {0};
     duet_probe_row *row = &p->out->rows[p->out->row_count];
-    *row = (duet_probe_row){.t = model != NULL ? p->options->t : 0,
-                            .tap = model != NULL ? p->options->tap : 0,
-                            .pool = model != NULL ? p->options->pool : 0};
-    (void)duet_copy_text(row->reader, sizeof row->reader, reader);
     char label[64];
-    snprintf(label, sizeof label, "features of the training images, %s", reader);
-    DUET_DO(features(p, &train, model, &p->train, p->options->seed, label));
+    *row = (duet_probe_row){.dim = 0};
+    (void)duet_copy_text(row->reader, sizeof row->reader, name);
+    snprintf(label, sizeof label, "features of the training images, %.16s", name);
+    DUET_DO(open_reader(p, &reader, name));
+    if (duet_reader_describe(reader).settings) row->settings = p->options->settings;
+    DUET_DO(features(p, &train, reader, &p->train, p->options->seed, label));
     DUET_DO(train_head(p, &head, &train, row));
-    if (strcmp(reader, "model") == 0) {
+    if (strcmp(name, "model") == 0) {
         p->out->train_rows = train.rows;
-        DUET_DO(probe_model(p, model, &train, head, row));
+        DUET_DO(probe_model(p, reader, &train, head, row));
     } else {
         DUET_DO(
-            features(p, &test, model, &p->test, p->options->seed, "features of the test images"));
+            features(p, &test, reader, &p->test, p->options->seed, "features of the test images"));
         DUET_DO(test_head(head, &test, &accuracy));
         row->top1 = duet_accuracy_top1(&accuracy);
     }
@@ -208,6 +238,7 @@ done:
     duet_head_free(head);
     duet_feature_table_free(&train);
     duet_feature_table_free(&test);
+    duet_reader_close(reader);
     return status;
 }
 
@@ -247,53 +278,82 @@ static void free_views(probe *p) {
 
 /* Computes features of `rows` training rows and, with `seconds_row`, measures the cost of a head on
  * them. */
-static duet_status measure(probe *p, duet_model *model, duet_probe_options *own, int64_t rows,
+static duet_status measure(probe *p, const char *name, duet_probe_options *own, int64_t rows,
                            double *seconds_row) {
     duet_status status = DUET_OK;
+    duet_reader *reader = NULL;
     duet_feature_table table = {0};
     duet_head *head = NULL;
     duet_probe_row row = {.reader = "measured"};
     own->train_rows = rows;
     free_views(p);
     DUET_DO(make_views(p));
-    DUET_DO(features(p, &table, model, &p->train, own->seed, "first features, measured"));
+    DUET_DO(open_reader(p, &reader, name));
+    DUET_DO(features(p, &table, reader, &p->train, own->seed, "first features, measured"));
     const double began = duet_clock();
     if (seconds_row != NULL) DUET_DO(train_head(p, &head, &table, &row));
     if (seconds_row != NULL) *seconds_row = (duet_clock() - began) / (double)table.rows;
 done:
     duet_head_free(head);
     duet_feature_table_free(&table);
+    duet_reader_close(reader);
     return status;
 }
 
+/* Seconds of a head on a row of the baselines that are no networks, whose cost does not follow from
+ * that of the model: pixels are wide. */
+static duet_status measure_others(probe *p, duet_probe_options *own, int64_t few, double *out) {
+    *out = 0;
+    for (int i = 0; i < p->baselines.count; i++) {
+        double seconds = 0;
+        if (duet_reader_is_network(p->baselines.v[i])) continue;
+        DUET_TRY(measure(p, p->baselines.v[i]->name, own, few < FEWEST_ROWS ? few : FEWEST_ROWS,
+                         &seconds));
+        *out += seconds;
+    }
+    return DUET_OK;
+}
+
+/* The passes through a network that a row takes. */
+static double passes_of(const duet_settings *settings) {
+    double passes = 0;
+    for (int i = 0; i < settings->count; i++) {
+        bool first = true;
+        for (int k = 0; k < i; k++) first &= settings->v[k].t != settings->v[i].t;
+        const double draws = settings->v[i].draws > 1 ? (double)settings->v[i].draws : 1.0;
+        if (first) passes += draws * (settings->v[i].flip ? 2.0 : 1.0);
+    }
+    return passes;
+}
+
 /* Chooses the number of training rows for which there is time. Features and heads of few rows are
- * timed; these features are in the cache then. Heads on pixels are timed on their own, on fewer
- * rows: they are wide, and their cost does not follow from that of a narrow one. `start`: when the
- * probe began. */
-static duet_status keep_time(probe *p, duet_model *model, duet_probe_options *own, double start) {
+ * timed; these features are in the cache then. `start`: when the probe began. */
+static duet_status keep_time(probe *p, duet_probe_options *own, double start) {
     duet_status status = DUET_OK;
-    double head = 0, pixels = 0;
+    double head = 0, others = 0, readers = 1.0;
     const int64_t most = p->train.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS,
                   few = pilot / 5 + 1 < 20 ? most : pilot / 5 + 1, tests = p->test.count;
     const duet_features_work none = p->out->features;
-    DUET_DO(measure(p, model, own, few, &head));
+    const duet_settings trained = single(&own->settings);
+    for (int i = 0; i < p->baselines.count; i++)
+        readers += duet_reader_is_network(p->baselines.v[i]) ? 1.0 : 0.0;
+    DUET_DO(measure(p, "model", own, few, &head));
     const duet_features_work first = p->out->features;
-    if (own->pixels_row)
-        DUET_DO(measure(p, NULL, own, few < FEWEST_ROWS ? few : FEWEST_ROWS, &pixels));
+    DUET_DO(measure_others(p, own, few, &others));
     const duet_features_work before = p->out->features;
-    DUET_DO(measure(p, model, own, pilot, NULL));
+    DUET_DO(measure(p, "model", own, pilot, NULL));
     const duet_features_work all = p->out->features;
     const double pass =
                      duet_cost_of_row(first.seconds, first.computed, all.seconds - before.seconds,
                                       all.computed - before.computed),
-                 readers = own->random_row ? 2.0 : 1.0,
-                 draws = (double)(own->t < 0 ? 1 : own->noise_seeds) + readers - 1.0;
+                 row = pass * passes_of(&trained), test = pass * passes_of(&own->settings),
+                 draws = (double)(noisy(&own->settings) ? own->noise_seeds : 1) + readers - 1.0;
     own->train_rows =
-        duet_rows_within(60.0 * own->minutes - (duet_clock() - start), (double)tests * draws * pass,
-                         readers * (pass + head) + pixels, FEWEST_ROWS, most);
+        duet_rows_within(60.0 * own->minutes - (duet_clock() - start), (double)tests * draws * test,
+                         readers * (row + head) + others, FEWEST_ROWS, most);
     duet_log(p->ctx, DUET_LOG_DEBUG,
-             "a row: %.2g s a pass, %.2g s a head, %.2g s pixels: %lld rows", pass, head, pixels,
-             (long long)own->train_rows);
+             "a row: %.2g s a pass, %.2g s a head, %.2g s other heads: %lld rows", pass, head,
+             others, (long long)own->train_rows);
     free_views(p);
     DUET_DO(make_views(p));
 done:
@@ -304,14 +364,14 @@ done:
 
 /* All readers use the same images. Where one of them finds an image unreadable that others could
  * read, all start again without it; what they have computed is in the cache. */
-static duet_status probe_readers(probe *p, duet_model *model, duet_model *random) {
+static duet_status probe_readers(probe *p) {
     do {
         p->again = false;
         memset(p->read, 0, sizeof p->read);
         p->out->row_count = 0;
-        DUET_TRY(probe_reader(p, model, "model"));
-        if (random != NULL) DUET_TRY(probe_reader(p, random, "random"));
-        if (p->options->pixels_row) DUET_TRY(probe_reader(p, NULL, "pixels"));
+        DUET_TRY(probe_reader(p, "model"));
+        for (int i = 0; i < p->baselines.count; i++)
+            DUET_TRY(probe_reader(p, p->baselines.v[i]->name));
     } while (p->again);
     return DUET_OK;
 }
@@ -321,9 +381,9 @@ duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *mo
                        const char *folder) {
     duet_status status = DUET_OK;
     duet_probe_result result = {0};
-    duet_model *random = NULL;
     duet_probe_options own = *options;
     probe p = {.ctx = ctx,
+               .model = model,
                .dataset = dataset,
                .options = &own,
                .how = duet_model_card(model)->preprocess,
@@ -332,17 +392,16 @@ duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *mo
     const double start = duet_clock();
     if (!duet_dataset_describe(dataset)->labelled)
         return duet_fail(DUET_ARG, "the data set has no labels to probe with");
+    DUET_DO(duet_baselines_parse(&p.baselines, options->baselines));
     DUET_DO(make_views(&p));
-    if (own.minutes > 0) DUET_DO(keep_time(&p, model, &own, start));
-    if (options->random_row) DUET_DO(duet_model_random(ctx, &random, model, options->seed + 1));
-    DUET_DO(probe_readers(&p, model, random));
+    if (own.minutes > 0) DUET_DO(keep_time(&p, &own, start));
+    DUET_DO(probe_readers(&p));
     result.seconds = duet_clock() - start;
     DUET_DO(duet_probe_save(&result, &own, model, dataset, folder));
     *out = result;
     memset(&result, 0, sizeof result);
 done:
     duet_probe_result_free(&result);
-    duet_model_close(random);
     free_views(&p);
     return status;
 }
@@ -359,31 +418,29 @@ duet_status duet_neighbours(duet_context *ctx, duet_model *model, const duet_dat
     duet_status status = DUET_OK;
     duet_probe_result result = {0};
     duet_feature_table table = {0};
+    duet_reader *reader = NULL;
     probe p = {.ctx = ctx,
+               .model = model,
                .dataset = dataset,
                .options = options,
                .how = duet_model_card(model)->preprocess,
                .out = &result,
                .folder = folder};
     DUET_DO(duet_view_all(&p.train, dataset, DUET_TRAIN));
+    DUET_DO(open_reader(&p, &reader, "model"));
     do {
         p.again = false;
         memset(p.read, 0, sizeof p.read);
         duet_feature_table_free(&table);
-        DUET_DO(features(&p, &table, model, &p.train, options->seed, "features"));
+        DUET_DO(features(&p, &table, reader, &p.train, options->seed, "features"));
         DUET_DO(duet_study_neighbours(dataset, &p.how, &table, &table,
                                       options->neighbours > 0 ? options->neighbours : 6, folder,
                                       options->bad));
         compare_bad(&p, DUET_TRAIN);
     } while (p.again);
-    DUET_DO(duet_study_write(folder, "result.json",
-                             json_pack("{s:s,s:s,s:{s:I,s:i,s:i},s:s,s:i,s:o}", "command",
-                                       "neighbours", "data", duet_dataset_describe(dataset)->name,
-                                       "setting", "t", (json_int_t)options->t, "tap", options->tap,
-                                       "pool", options->pool, "neighbours", "neighbours.png",
-                                       "neighbours_k", DUET_STUDY_NEIGHBOURS, "left_out",
-                                       duet_study_bad_json(options->bad))));
+    DUET_DO(duet_neighbours_save(options, dataset, folder));
 done:
+    duet_reader_close(reader);
     duet_feature_table_free(&table);
     duet_view_free(&p.train);
     return status;

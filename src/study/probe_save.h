@@ -17,5 +17,8 @@ DUET_NODISCARD duet_status duet_probe_save(const duet_probe_result *r,
                                            const duet_probe_options *options,
                                            const duet_model *model, const duet_dataset *dataset,
                                            const char *folder);
+/* The same for a data set without labels. */
+DUET_NODISCARD duet_status duet_neighbours_save(const duet_probe_options *options,
+                                                const duet_dataset *dataset, const char *folder);
 
 #endif

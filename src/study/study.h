@@ -18,16 +18,18 @@ DUET_NODISCARD duet_status duet_study_neighbours(const duet_dataset *dataset,
                                                  const char *folder, duet_bad_images *bad);
 /* "left_out": images of each split that cannot be read, and why the first of them cannot. */
 json_t *duet_study_bad_json(duet_bad_images *bad);
-/* The setting at which the model's own classifier is read; DUET_ARG where it has none. */
-DUET_NODISCARD duet_status duet_own_setting(duet_reader_options *out, const duet_model *model);
-/* The setting of a classifier: of a head, or of the model's own (head and card NULL). DUET_ARG
- * where the head belongs to another model. */
-DUET_NODISCARD duet_status duet_classifier_setting(duet_reader_options *out,
-                                                   const duet_model *model, const duet_head *head,
-                                                   const duet_head_card *card);
-/* DUET_SHAPE where the head takes another number of features. */
-DUET_NODISCARD duet_status duet_classifier_check(const duet_head *head, int tap, int pool,
-                                                 int64_t dim);
+/* A reader with the columns of a classifier: of a head, or of the model's own (head and card NULL).
+ * DUET_ARG where there is none, or the head belongs to another model; DUET_SHAPE where the head
+ * takes another number of features. rows: of images in all, 0 = many. */
+DUET_NODISCARD duet_status duet_classifier_open(duet_context *ctx, duet_reader **out,
+                                                duet_model *model, const duet_head *head,
+                                                const duet_head_card *card, int64_t rows);
+/* The readers named by "random+pixels". */
+typedef struct duet_baselines {
+    int count;
+    const duet_entry *v[DUET_MOST_READERS];
+} duet_baselines;
+DUET_NODISCARD duet_status duet_baselines_parse(duet_baselines *out, const char *text);
 /* Rows order[0..count) of a table. */
 DUET_NODISCARD duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table,
                                            const int64_t *order, int64_t count);

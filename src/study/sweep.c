@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "feature/feature_set.h"
+#include "feature/reader/reader.h"
 #include "study/budget.h"
 #include "study/study.h"
 
@@ -23,8 +24,10 @@ static const double most_bytes = 4294967296.0; /* bytes of tables in memory at o
 
 typedef struct sweep {
     duet_context *ctx;
+    duet_model *model;
     const duet_dataset *dataset;
     const duet_sweep_options *options;
+    duet_baselines baselines;
     duet_sweep_result *out;
     int64_t capacity;
     duet_view fit, val, rows; /* rows: both */
@@ -36,7 +39,7 @@ typedef struct sweep {
 /* Better accuracy; on ties the smaller feature, then the smaller t. */
 static bool better(const duet_sweep_row *a, const duet_sweep_row *b) {
     if (b->dim == 0 || a->top1 != b->top1) return b->dim == 0 || a->top1 > b->top1;
-    return a->dim != b->dim ? a->dim < b->dim : a->t < b->t;
+    return a->dim != b->dim ? a->dim < b->dim : a->setting.t < b->setting.t;
 }
 
 /* The head of one column, fitted in a thread of its own. */
@@ -101,17 +104,21 @@ static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64
 
 static duet_status add_row(sweep *s, const char *reader, const task *t, duet_sweep_row *best) {
     const duet_feature_table *fit = &t->fit;
-    duet_sweep_row row = {.t = fit->t,
-                          .tap = fit->tap,
-                          .pool = fit->pool,
-                          .dim = fit->dim,
-                          .strength = t->result.strength,
-                          .top1 = t->result.val_top1};
+    duet_sweep_row row = {
+        .dim = fit->dim, .strength = t->result.strength, .top1 = t->result.val_top1};
+    if (fit->settings.count > 0) row.setting = fit->settings.v[0];
     (void)duet_copy_text(row.reader, sizeof row.reader, reader);
     DUET_TRY(duet_grow(&s->out->rows, &s->capacity, s->out->count + 1, sizeof *s->out->rows));
     s->out->rows[s->out->count++] = row;
     if (better(&row, best)) *best = row;
     return DUET_OK;
+}
+
+static void list_tasks(const duet_feature_set *set, task *tasks, int64_t count) {
+    for (int64_t c = 0; c < count; c++) {
+        tasks[c] = (task){.column = c};
+        duet_feature_set_column(set, c, NULL, &tasks[c].dim);
+    }
 }
 
 /* A head for each column of the set; the rows of the result in the order of the columns. */
@@ -123,8 +130,7 @@ static duet_status fit_heads(sweep *s, duet_feature_set *set, const char *reader
     char label[64];
     snprintf(label, sizeof label, "heads, %s", reader);
     DUET_TRY(duet_alloc(&tasks, count, sizeof *tasks));
-    for (int64_t c = 0; c < count; c++)
-        tasks[c] = (task){.column = c, .dim = duet_feature_set_dim(set, c)};
+    list_tasks(set, tasks, count);
     qsort(tasks, (size_t)count, sizeof *tasks, wider);
     DUET_DO(run_tasks(s, set, tasks, count, label));
     for (int64_t c = 0; c < count; c++)
@@ -139,37 +145,46 @@ done:
     return status;
 }
 
-/* The columns of the sweep at the levels `times`, over the rows of both views. */
-static duet_status open_set(const sweep *s, duet_feature_set **out, duet_model *model,
-                            const duet_int_list *times, const char *label) {
-    duet_features_options options = {.reader = {.times = *times,
-                                                .taps = s->options->taps,
-                                                .pools = s->options->pools,
-                                                .noise_seed = s->options->seed,
-                                                .batch = s->options->batch},
-                                     .stored = s->options->stored,
-                                     .label = label,
-                                     .bad = s->options->bad};
-    (void)duet_copy_text(options.cache, sizeof options.cache, s->options->cache);
-    return duet_feature_set_open(s->ctx, out, model, &s->how, s->dataset, &s->rows, &options);
+/* The columns of the sweep at the levels `times`. */
+static duet_status open_reader(const sweep *s, duet_reader **out, const char *name,
+                               const duet_int_list *times) {
+    const duet_reader_options options = {.times = *times,
+                                         .taps = s->options->taps,
+                                         .pools = s->options->pools,
+                                         .noise_seed = s->options->seed,
+                                         .weight_seed = s->options->seed + 1,
+                                         .batch = s->options->batch};
+    return duet_reader_open(s->ctx, out, name, s->model, &s->how, &options);
 }
 
-/* Features of both views at all levels in one pass, then the heads. model NULL = pixels. */
-static duet_status sweep_reader(sweep *s, duet_model *model, const char *reader,
-                                const duet_int_list *times, duet_sweep_row *best) {
+/* Their rows of both views. */
+static duet_status open_set(const sweep *s, duet_feature_set **out, duet_reader *reader,
+                            const char *label) {
+    duet_features_options options = {
+        .stored = s->options->stored, .label = label, .bad = s->options->bad};
+    (void)duet_copy_text(options.cache, sizeof options.cache, s->options->cache);
+    return duet_feature_set_open(s->ctx, out, reader, s->dataset, &s->rows, &options);
+}
+
+/* Features of both views at all levels in one pass, then the heads. */
+static duet_status sweep_reader(sweep *s, const char *name, const duet_int_list *times,
+                                duet_sweep_row *best) {
     duet_status status = DUET_OK;
+    duet_reader *reader = NULL;
     duet_feature_set *set = NULL;
     char label[64];
-    snprintf(label, sizeof label, "features, %s", reader);
-    DUET_DO(open_set(s, &set, model, times, label));
+    snprintf(label, sizeof label, "features, %.16s", name);
+    DUET_DO(open_reader(s, &reader, name, times));
+    DUET_DO(open_set(s, &set, reader, label));
     if (!s->read) s->bad = duet_bad_images_count(s->options->bad, DUET_TRAIN);
     s->read = true;
     const double start = duet_clock();
-    DUET_DO(fit_heads(s, set, reader, best));
+    DUET_DO(fit_heads(s, set, name, best));
     s->out->seconds_heads += duet_clock() - start;
     duet_study_add_work(&s->out->features, duet_feature_set_work(set));
 done:
     duet_feature_set_close(set);
+    duet_reader_close(reader);
     return status;
 }
 
@@ -180,30 +195,25 @@ static int64_t good_rows(const sweep *s, const duet_view *view) {
     return rows;
 }
 
-static duet_status baselines(sweep *s, duet_model *model) {
-    if (s->options->random_row) {
-        duet_model *random = NULL;
-        DUET_TRY(duet_model_random(s->ctx, &random, model, s->options->seed + 1));
-        const duet_int_list winner = {.count = 1, .v = {s->out->best.t}};
-        const duet_status status = sweep_reader(s, random, "random", &winner, &s->out->best_random);
-        duet_model_close(random);
-        DUET_TRY(status);
-    }
-    return s->options->pixels_row
-               ? sweep_reader(s, NULL, "pixels", &(duet_int_list){0}, &s->out->pixels)
-               : DUET_OK;
+static duet_status sweep_baselines(sweep *s) {
+    const duet_int_list winner = {.count = 1, .v = {s->out->best.setting.t}};
+    for (int i = 0; i < s->baselines.count; i++)
+        DUET_TRY(sweep_reader(s, s->baselines.v[i]->name, &winner, &s->out->baselines[i]));
+    s->out->baseline_count = s->baselines.count;
+    return DUET_OK;
 }
 
 /* All readers use the same images: where one of them finds an image unreadable that others could
  * read, all start again without it; what they have computed is in the cache. */
-static duet_status sweep_readers(sweep *s, duet_model *model) {
+static duet_status sweep_readers(sweep *s) {
     duet_sweep_result *out = s->out;
     do {
         s->read = false;
         out->count = 0;
-        out->best = out->best_random = out->pixels = (duet_sweep_row){.dim = 0};
-        DUET_TRY(sweep_reader(s, model, "model", &s->options->t, &out->best));
-        DUET_TRY(baselines(s, model));
+        out->best = (duet_sweep_row){.dim = 0};
+        memset(out->baselines, 0, sizeof out->baselines);
+        DUET_TRY(sweep_reader(s, "model", &s->options->t, &out->best));
+        DUET_TRY(sweep_baselines(s));
     } while (duet_bad_images_count(s->options->bad, DUET_TRAIN) != s->bad);
     out->fit_rows = good_rows(s, &s->fit);
     out->val_rows = good_rows(s, &s->val);
@@ -245,9 +255,9 @@ static duet_status divide(sweep *s, int64_t fit, int64_t val) {
 }
 
 /* Opens the set over the present rows; *seconds and *rows receive its cost. */
-static duet_status open_timed(sweep *s, duet_feature_set **out, duet_model *model, double *seconds,
-                              int64_t *rows) {
-    DUET_TRY(open_set(s, out, model, &s->options->t, "first features, measured"));
+static duet_status open_timed(sweep *s, duet_feature_set **out, duet_reader *reader,
+                              double *seconds, int64_t *rows) {
+    DUET_TRY(open_set(s, out, reader, "first features, measured"));
     const duet_features_work work = duet_feature_set_work(*out);
     *seconds = work.seconds;
     *rows = work.computed;
@@ -262,8 +272,7 @@ static duet_status time_heads(sweep *s, duet_feature_set *set, double *out) {
     task *tasks = NULL;
     double features = 0;
     DUET_TRY(duet_alloc(&tasks, count, sizeof *tasks));
-    for (int64_t c = 0; c < count; c++)
-        tasks[c] = (task){.column = c, .dim = duet_feature_set_dim(set, c)};
+    list_tasks(set, tasks, count);
     qsort(tasks, (size_t)count, sizeof *tasks, wider);
     for (int64_t i = 0; i < taken; i++) {
         tasks[i] = tasks[i * count / taken];
@@ -290,27 +299,31 @@ static void sort_pools(duet_int_list *pools) {
         }
 }
 
-/* Counts the features of all heads with the first, the first two, … of the sorted pools; random
- * weights are read at one t. */
+/* Counts the features of all heads with the first, the first two, … of the sorted pools. Baselines
+ * that are networks are read at one t, the others have the width of the images. */
 static void count_features(const sweep *s, const duet_feature_set *set, const duet_int_list *pools,
                            duet_sweep_cost *cost) {
     const duet_sweep_options *o = s->options;
-    const double often = 1.0 + (o->random_row ? 1.0 / (double)o->t.count : 0.0),
-                 pixels = (double)(s->how.size * s->how.size * s->how.channels);
+    const double pixels = (double)(s->how.size * s->how.size * s->how.channels);
+    int networks = 0;
+    for (int i = 0; i < s->baselines.count; i++)
+        networks += duet_reader_is_network(s->baselines.v[i]);
+    const double often = 1.0 + (double)networks / (double)o->t.count;
     cost->pools = pools->count;
-    cost->passes = o->t.count + (o->random_row ? 1 : 0);
+    cost->passes = o->t.count + networks;
     for (int n = 0; n < pools->count; n++) {
-        cost->features[n] = o->pixels_row ? pixels : 0.0;
+        cost->features[n] = (double)(s->baselines.count - networks) * pixels;
         for (int64_t c = 0; c < set->count; c++)
-            if (set->columns[c].pool <= pools->v[n])
+            if (set->columns[c].setting.pool <= pools->v[n])
                 cost->features[n] += often * (double)set->columns[c].dim;
     }
 }
 
 /* Chooses the pools and rows for which there is time. What was timed is in the cache; the time that
  * remains is counted from `start`. */
-static duet_status keep_time(sweep *s, duet_model *model, duet_sweep_options *own, double start) {
+static duet_status keep_time(sweep *s, duet_sweep_options *own, double start) {
     duet_status status = DUET_OK;
+    duet_reader *reader = NULL;
     duet_feature_set *set = NULL;
     duet_sweep_cost cost = {0};
     double few = 0, more = 0;
@@ -318,13 +331,14 @@ static duet_status keep_time(sweep *s, duet_model *model, duet_sweep_options *ow
     const int64_t most = s->fit.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS;
     if (own->pools.count == 0) own->pools = (duet_int_list){.count = 1, .v = {1}};
     sort_pools(&own->pools);
+    DUET_DO(open_reader(s, &reader, "model", &own->t));
     DUET_DO(divide(s, pilot / 5 + 1, pilot / 10 + 1));
-    DUET_DO(open_timed(s, &set, model, &few, &few_rows));
+    DUET_DO(open_timed(s, &set, reader, &few, &few_rows));
     if (5.0 * few < 60.0 * own->minutes / 8.0) { /* otherwise the first measurement suffices */
         duet_feature_set_close(set);
         set = NULL;
         DUET_DO(divide(s, pilot, pilot / 2 + 1));
-        DUET_DO(open_timed(s, &set, model, &more, &more_rows));
+        DUET_DO(open_timed(s, &set, reader, &more, &more_rows));
     } else {
         more = few;
         more_rows = few_rows;
@@ -346,6 +360,7 @@ static duet_status keep_time(sweep *s, duet_model *model, duet_sweep_options *ow
     DUET_DO(divide(s, own->fit_rows, own->val_rows));
 done:
     duet_feature_set_close(set);
+    duet_reader_close(reader);
     return status;
 }
 
@@ -355,6 +370,7 @@ duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *mo
     duet_sweep_result result = {0};
     duet_sweep_options own = *options;
     sweep s = {.ctx = ctx,
+               .model = model,
                .dataset = dataset,
                .options = &own,
                .out = &result,
@@ -363,10 +379,11 @@ duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *mo
     if (!duet_dataset_describe(dataset)->labelled)
         return duet_fail(DUET_ARG, "the data set has no labels, so there is no accuracy to sweep");
     if (options->t.count < 1) return duet_fail(DUET_ARG, "no levels of noise to sweep; give --t");
+    DUET_DO(duet_baselines_parse(&s.baselines, options->baselines));
     DUET_DO(divide(&s, own.fit_rows, own.val_rows));
-    if (own.minutes > 0) DUET_DO(keep_time(&s, model, &own, start));
+    if (own.minutes > 0) DUET_DO(keep_time(&s, &own, start));
     result.pools = own.pools;
-    DUET_DO(sweep_readers(&s, model));
+    DUET_DO(sweep_readers(&s));
     result.seconds = duet_clock() - start;
     *out = result;
     result.rows = NULL;

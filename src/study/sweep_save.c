@@ -2,13 +2,19 @@
  * study/sweep_save.c: result.json of a sweep (docs/run_folder.md). */
 #include <stdio.h>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
+#include "base/str.h"
+#include "model/setting.h"
 #include "study/study.h"
 
 static json_t *row_json(const duet_sweep_row *row) {
-    return json_pack("{s:s,s:I,s:i,s:i,s:I,s:f,s:f}", "reader", row->reader, "t",
-                     (json_int_t)row->t, "tap", row->tap, "pool", row->pool, "dim",
-                     (json_int_t)row->dim, "strength", row->strength, "top1", row->top1);
+    const duet_settings settings = {.count = 1, .v = {row->setting}};
+    json_t *object = json_pack("{s:s,s:I,s:f,s:f}", "reader", row->reader, "dim",
+                               (json_int_t)row->dim, "strength", row->strength, "top1", row->top1);
+    duet_settings_put(object, &settings);
+    return object;
 }
 
 static json_t *list_json(const duet_int_list *list) {
@@ -42,7 +48,42 @@ duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_op
         row_json(&result->best), "features", duet_study_work_json(&result->features), "timings",
         "features", result->features.seconds, "heads", result->seconds_heads);
     if (root != NULL) json_object_set_new(root, "left_out", duet_study_bad_json(options->bad));
-    if (root != NULL && result->best_random.dim > 0)
-        json_object_set_new(root, "best_random", row_json(&result->best_random));
+    for (int i = 0; root != NULL && i < result->baseline_count; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "best_%s", result->baselines[i].reader);
+        json_object_set_new(root, key, row_json(&result->baselines[i]));
+    }
     return duet_study_write(folder, "result.json", root);
+}
+
+/* "recommended_in" of the result: the file of the model, or null. */
+static duet_status note(const char *folder, const char *file) {
+    char path[DUET_PATH_SIZE];
+    json_error_t error;
+    DUET_TRY(duet_path_join(path, folder, "result.json"));
+    json_t *const root = json_load_file(path, 0, &error);
+    if (root == NULL) return duet_fail(DUET_IO, "cannot read '%s': %s", path, error.text);
+    json_object_set_new(root, "recommended_in", file != NULL ? duet_json_name(file) : json_null());
+    return duet_study_write(folder, "result.json", root);
+}
+
+duet_status duet_sweep_recommend(const duet_sweep_result *result, duet_model *model,
+                                 const duet_dataset *dataset, const char *folder, const char **file,
+                                 duet_status *wrote) {
+    duet_card *card = duet_model_card(model);
+    card->recommended = (duet_recommendation){.settings = {.count = 1, .v = {result->best.setting}},
+                                              .top1 = result->best.top1,
+                                              .strength = result->best.strength};
+    (void)duet_copy_text(card->recommended.data, sizeof card->recommended.data,
+                         duet_dataset_describe(dataset)->name);
+    *file = NULL;
+    *wrote = DUET_OK;
+    if (duet_model_foreign(model)) return note(folder, NULL);
+    *wrote = duet_model_update_card(duet_model_file(model), card);
+    if (*wrote == DUET_OK) *file = duet_model_file(model);
+    duet_failure kept;
+    duet_failure_take(&kept);
+    const duet_status status = note(folder, *file);
+    if (status == DUET_OK) duet_failure_put(&kept);
+    return status;
 }

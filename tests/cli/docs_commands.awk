@@ -122,9 +122,9 @@ function complete(command,   more) {
     if (command ~ /^(sweep|probe|features)$/ && !given["--data"]) more = more " --data " data
     if (command == "features" && !given["--out"]) more = more " --out rows.npz"
     if (command ~ /^(export|convert)$/ && !given["--out"]) more = more " --out again.safetensors"
-    if (command ~ /^(sweep|probe|features)$/ && !given["--t"]) more = more " --t 5"
-    if (command ~ /^(sweep|probe|features)$/ && !given["--tap"]) more = more " --tap 3"
-    if (command ~ /^(sweep|probe|features)$/ && !given["--pool"]) more = more " --pool 2"
+    if (command ~ /^(sweep|probe|features)$/ && !given["--setting"] && !given["--t"]) more = more " --t 5"
+    if (command ~ /^(sweep|probe|features)$/ && !given["--setting"] && !given["--tap"]) more = more " --tap 3"
+    if (command ~ /^(sweep|probe|features)$/ && !given["--setting"] && !given["--pool"]) more = more " --pool 2"
     if (command ~ /^(sweep|probe)$/ && !given["--rows"]) more = more " --rows 40"
     if (command == "probe") more = more " --seeds 1 --no-baselines --neighbours 0"
     if (command == "sweep" && !given["--baselines"]) more = more " --no-baselines"

@@ -9,8 +9,8 @@
 
 typedef struct features_options {
     char data[CLI_PATH], split[DUET_TEXT_SIZE], out[CLI_PATH], type[DUET_TEXT_SIZE],
-        cache[CLI_PATH], on_bad[DUET_TEXT_SIZE];
-    int64_t t, tap, pool, batch;
+        cache[CLI_PATH], on_bad[DUET_TEXT_SIZE], setting[DUET_SETTINGS_SIZE];
+    int64_t batch;
     uint64_t seed;
     bool fresh;
 } features_options;
@@ -18,11 +18,7 @@ typedef struct features_options {
 static const duet_param params[] = {
     DUET_TEXT(features_options, data, "", NULL, "data set"),
     DUET_TEXT(features_options, split, "test", "train|val|test", "which images"),
-    DUET_INT(features_options, t, "-2", -2, 100000,
-             "level of noise; -1 = clean; default: the model's recommendation"),
-    DUET_INT(features_options, tap, "0", 0, 1000, "block b; default: the model's recommendation"),
-    DUET_INT(features_options, pool, "0", 0, 64,
-             "side of the pooled map; default: the model's recommendation"),
+    CLI_SETTING_ROW(features_options),
     DUET_SEED(features_options, seed, "0", "seed of the noise"),
     DUET_INT(features_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
     DUET_TEXT(features_options, out, "", NULL, "f.npz (X, y, index) or f.safetensors"),
@@ -36,19 +32,19 @@ static const duet_param params[] = {
 };
 
 /* Rows go to the cache when their batch ends, so that a stopped command continues where it was. */
-static duet_status compute(cli_state *cli, const features_options *o, duet_model *model,
+static duet_status compute(cli_state *cli, const features_options *o, duet_reader *reader,
                            const duet_dataset *dataset, const duet_view *view,
                            duet_features_options *options) {
     const bool own = !*o->cache && !duet_run_is(cli->args[0]); /* a cache for this file only */
     const duet_dtype type = cli_dtype(o->type);
-    char rows[CLI_PATH];
+    char rows[CLI_PATH], text[CLI_SETTINGS];
     duet_feature_set *set = NULL;
     duet_feature_table table = {0};
     snprintf(rows, sizeof rows, "%.4000s.rows", o->out);
     duet_status status = cli_cache(options->cache, own ? rows : o->cache, cli->args[0], o->fresh);
     if (status == DUET_OK)
-        status = duet_feature_set_open(cli->ctx, &set, model, NULL, dataset, view, options);
-    if (status == DUET_OK) status = duet_feature_set_table(set, 0, view, &table);
+        status = duet_feature_set_open(cli->ctx, &set, reader, dataset, view, options);
+    if (status == DUET_OK) status = duet_feature_set_join(set, view, &table);
     if (status == DUET_OK && table.rows == 0)
         status = cli_fail(DUET_FORMAT, "none of the %lld images can be read: %s",
                           (long long)view->count, duet_bad_images_first(cli->bad));
@@ -58,15 +54,14 @@ static duet_status compute(cli_state *cli, const features_options *o, duet_model
         if (own) status = cli_cache(options->cache, rows, "", true);
         if (own) rmdir(rows);
         cli_say_cached(cli, &work);
-        cli_say(cli, "wrote %s: %lld rows x %lld (t %lld, tap %d, pool %d)\n", o->out,
-                (long long)table.rows, (long long)table.dim, (long long)table.t, table.tap,
-                table.pool);
-        cli_json(cli,
-                 json_pack("{s:o,s:I,s:I,s:s,s:I,s:i,s:i,s:I,s:I,s:f,s:o}", "out", cli_name(o->out),
-                           "rows", (json_int_t)table.rows, "dim", (json_int_t)table.dim, "type",
-                           o->type, "t", (json_int_t)table.t, "tap", table.tap, "pool", table.pool,
-                           "computed", (json_int_t)work.computed, "cached", (json_int_t)work.cached,
-                           "seconds", work.seconds, "left_out", cli_bad_json(cli)));
+        cli_say(cli, "wrote %s: %lld rows x %lld (%s)\n", o->out, (long long)table.rows,
+                (long long)table.dim, cli_settings_text(&table.settings, text));
+        json_t *out =
+            json_pack("{s:o,s:I,s:I,s:s,s:I,s:I,s:f,s:o}", "out", cli_name(o->out), "rows",
+                      (json_int_t)table.rows, "dim", (json_int_t)table.dim, "type", o->type,
+                      "computed", (json_int_t)work.computed, "cached", (json_int_t)work.cached,
+                      "seconds", work.seconds, "left_out", cli_bad_json(cli));
+        cli_json(cli, cli_settings_json(out, &table.settings));
     }
     duet_feature_table_free(&table);
     duet_feature_set_close(set);
@@ -75,23 +70,18 @@ static duet_status compute(cli_state *cli, const features_options *o, duet_model
 
 static duet_status features(cli_state *cli, const features_options *o, duet_model *model,
                             const duet_dataset *dataset) {
-    const duet_recommendation *best = &duet_model_card(model)->recommended;
+    duet_reader_options reading = {.noise_seed = o->seed, .batch = o->batch};
     duet_features_options options = {
-        .reader = {.t = o->t, .noise_seed = o->seed, .batch = o->batch},
-        .stored = cli_dtype(o->type),
-        .label = "features",
-        .bad = cli->bad};
-    const bool clean = duet_model_recogniser(model);
-    if (((o->t == -2 && !clean) || o->tap == 0 || o->pool == 0) && !best->valid)
-        return cli_fail(DUET_ARG, "the model has no recommended setting yet; give --t, --tap and "
-                                  "--pool, or run 'duet sweep' first");
-    if (o->t == -2) options.reader.t = best->t;
-    if (clean) options.reader.t = -1;
-    options.reader.taps = (duet_int_list){.count = 1, .v = {o->tap ? o->tap : best->tap}};
-    options.reader.pools = (duet_int_list){.count = 1, .v = {o->pool ? o->pool : best->pool}};
+        .stored = cli_dtype(o->type), .label = "features", .bad = cli->bad};
+    duet_reader *reader = NULL;
+    const char *from = NULL;
     duet_split split = DUET_TEST;
     duet_view view = {0};
-    duet_status status = cli_check_one(model, options.reader.taps.v[0], options.reader.pools.v[0]);
+    duet_status status = cli_settings(cli, o->setting, &reading.settings);
+    if (status == DUET_OK) status = duet_settings_find(cli->ctx, &reading.settings, &from, model);
+    if (status == DUET_OK && *from == '\0')
+        status = cli_fail(DUET_ARG, "the model has no recommended setting yet; give --t, --tap and "
+                                    "--pool, or run 'duet sweep' first");
     if (status == DUET_OK) status = duet_split_parse(&split, o->split);
     if (status == DUET_OK) status = duet_view_all(&view, dataset, split);
     if (status == DUET_OK && view.count == 0)
@@ -99,7 +89,10 @@ static duet_status features(cli_state *cli, const features_options *o, duet_mode
             DUET_ARG,
             "'%s' has no split '%s'; give another with --split ('duet data info' shows them)",
             o->data, o->split);
-    if (status == DUET_OK) status = compute(cli, o, model, dataset, &view, &options);
+    if (status == DUET_OK)
+        status = duet_reader_open(cli->ctx, &reader, "model", model, NULL, &reading);
+    if (status == DUET_OK) status = compute(cli, o, reader, dataset, &view, &options);
+    duet_reader_close(reader);
     duet_view_free(&view);
     return status;
 }
@@ -130,6 +123,7 @@ const cli_cmd duet_cmd_features = {
         "f.labels.npy y. Rows are kept as they are computed: the same\n"
         "command goes on where a stopped one was.\n"
         "  duet features RUN --data fashion-mnist --split test --t 10 --tap 9 --pool 2 --out f.npz",
+    .extra = &duet_setting_params,
     .min_args = 1,
     .max_args = 1,
     .missing = "no model; give a run folder or a model file",

@@ -233,7 +233,7 @@ static void show_flags(const cli_state *cli, const char *assumed) {
 static void show_card(const cli_state *cli, duet_model *model) {
     const duet_card *card = duet_model_card(model);
     const duet_recommendation *best = &card->recommended;
-    char parameters[32], macs[32];
+    char parameters[32], macs[32], text[CLI_SETTINGS];
     cli_human(parameters, (double)duet_model_parameters(model));
     cli_human(macs, duet_model_macs(model));
     cli_say(cli, "%s: %s, %s parameters, %s multiply-adds an image\n",
@@ -265,11 +265,11 @@ static void show_card(const cli_state *cli, duet_model *model) {
     if (card->says[0]) cli_say(cli, "  file says   %s\n", card->says);
     if (card->origin[0]) cli_say(cli, "  origin      %s\n", card->origin);
     if (card->licence[0]) cli_say(cli, "  licence     %s\n", card->licence);
-    if (!best->valid)
+    if (best->settings.count == 0)
         cli_say(cli, "  recommends  no (t, tap, pool) yet: 'duet sweep' finds one\n");
     else
-        cli_say(cli, "  recommends  t %lld, tap %d, pool %d (%.2f %% validation on %s)\n",
-                (long long)best->t, best->tap, best->pool, best->top1, best->data);
+        cli_say(cli, "  recommends  %s (%.2f %% validation on %s)\n",
+                cli_settings_text(&best->settings, text), best->top1, best->data);
 }
 
 static json_t *show_taps(const cli_state *cli, duet_model *model) {
@@ -301,9 +301,10 @@ static json_t *model_json(duet_model *model, json_t *taps) {
     const duet_card *card = duet_model_card(model);
     const duet_recommendation *best = &card->recommended;
     json_t *recommended =
-        best->valid ? json_pack("{s:I,s:i,s:i,s:f,s:s}", "t", (json_int_t)best->t, "tap", best->tap,
-                                "pool", best->pool, "top1", best->top1, "data", best->data)
-                    : json_null();
+        best->settings.count > 0
+            ? cli_settings_json(json_pack("{s:f,s:s}", "top1", best->top1, "data", best->data),
+                                &best->settings)
+            : json_null();
     return json_pack(
         "{s:o,s:b,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}",
         "path", cli_name(duet_model_path(model)), "averaged", card->ema, "assumed", card->assumed,
@@ -350,7 +351,7 @@ static duet_status run(cli_state *cli) {
     duet_model *model = NULL;
     duet_status status = cli_model_open(cli, &model, cli->args[0]);
     if (status != DUET_OK) return other_than_model(cli, cli->args[0], o->tensors, status);
-    status = cli_check_one(model, o->tap, 0);
+    status = cli_check_tap(model, o->tap);
     if (status != DUET_OK) {
         duet_model_close(model);
         return status;

@@ -8,8 +8,8 @@
 
 typedef struct probe_options {
     char data[CLI_PATH], head[DUET_TEXT_SIZE], cache[CLI_PATH], cache_type[DUET_TEXT_SIZE],
-        on_bad[DUET_TEXT_SIZE];
-    int64_t t, tap, pool, rows, seeds, batch, neighbours;
+        on_bad[DUET_TEXT_SIZE], setting[DUET_SETTINGS_SIZE];
+    int64_t rows, seeds, batch, neighbours;
     uint64_t seed;
     double minutes;
     bool baselines, fresh;
@@ -17,11 +17,7 @@ typedef struct probe_options {
 
 static const duet_param params[] = {
     DUET_TEXT(probe_options, data, "", NULL, "data set"),
-    DUET_INT(probe_options, t, "-2", -2, 100000,
-             "level of noise; default: the model's recommendation"),
-    DUET_INT(probe_options, tap, "0", 0, 1000, "block b; default: the model's recommendation"),
-    DUET_INT(probe_options, pool, "0", 0, 64,
-             "side of the pooled map; default: the model's recommendation"),
+    CLI_SETTING_ROW(probe_options),
     DUET_TEXT(probe_options, head, "linear", NULL, "head"),
     DUET_INT(probe_options, rows, "0", 0, 1e9, "training rows; 0 = all"),
     DUET_FLOAT(probe_options, minutes, "0", 0, 1e6,
@@ -34,53 +30,13 @@ static const duet_param params[] = {
     CLI_FEATURE_ROWS(probe_options),
 };
 
-/* Runs a short sweep where no setting is known, so that probe works without one. */
-static duet_status setting(const cli_state *cli, const probe_options *o, duet_probe_options *out,
-                           duet_model *model, const duet_dataset *dataset) {
-    duet_recommendation *best = &duet_model_card(model)->recommended;
-    const bool clean = duet_model_recogniser(model),
-               given = (o->t != -2 || clean) && o->tap > 0 && o->pool > 0;
-    out->setting_from = given ? "given" : "card";
-    if (!given && !best->valid) {
-        duet_sweep_options options = {.t = {.count = 4, .v = {1, 5, 10, 25}},
-                                      .pools = {.count = 3, .v = {1, 2, 4}},
-                                      .fit_rows = 8000,
-                                      .val_rows = 4000,
-                                      .seed = o->seed,
-                                      .minutes = o->minutes / 2,
-                                      .batch = o->batch,
-                                      .head = "linear",
-                                      .stored = out->stored,
-                                      .bad = out->bad};
-        duet_sweep_result result = {0};
-        if (clean) options.t = (duet_int_list){.count = 1, .v = {-1}};
-        cli_say(cli, "no recommended setting yet: sweeping first ('duet sweep' does it in full)\n");
-        snprintf(options.cache, sizeof options.cache, "%s", out->cache);
-        const duet_status status = duet_sweep(cli->ctx, &result, model, dataset, &options);
-        if (status != DUET_OK) return status;
-        *best = (duet_recommendation){.valid = true,
-                                      .t = result.best.t,
-                                      .tap = result.best.tap,
-                                      .pool = result.best.pool,
-                                      .top1 = result.best.top1};
-        const double left = out->minutes - result.seconds / 60.0;
-        if (out->minutes > 0) out->minutes = left > 1e-9 ? left : 1e-9;
-        duet_sweep_result_free(&result);
-        out->setting_from = "sweep";
-    }
-    out->t = clean ? -1 : o->t != -2 ? o->t : best->t;
-    out->tap = o->tap > 0 ? (int)o->tap : best->tap;
-    out->pool = o->pool > 0 ? (int)o->pool : best->pool;
-    return cli_check_one(model, out->tap, out->pool);
-}
-
 static void say_result(const cli_state *cli, const duet_probe_options *options,
                        const duet_probe_result *r) {
+    char text[CLI_SETTINGS];
     cli_say(cli, "test accuracy %.2f %%", r->top1);
     if (r->seeds > 1) cli_say(cli, " ± %.2f over %d noise seeds", r->top1_std, r->seeds);
-    cli_say(cli, " (");
-    cli_say_setting(cli, options->t, options->tap, options->pool);
-    cli_say(cli, "; %lld training rows, %lld test rows)\n", (long long)r->train_rows,
+    cli_say(cli, " (%s; %lld training rows, %lld test rows)\n",
+            cli_settings_text(&options->settings, text), (long long)r->train_rows,
             (long long)r->test_rows);
     for (int i = 0; i < r->row_count; i++)
         cli_say(cli, "  %-8s %6.2f %%   validation %6.2f %%   %lld features\n", r->rows[i].reader,
@@ -91,34 +47,31 @@ static void say_result(const cli_state *cli, const duet_probe_options *options,
 static duet_status neighbours(cli_state *cli, const probe_options *o, duet_model *model,
                               const duet_dataset *dataset, duet_probe_options *options,
                               const cli_step *step) {
-    const duet_recommendation *best = &duet_model_card(model)->recommended;
     char path[CLI_PATH];
     cli_say(cli, "'%s' has no labels: no accuracy; nearest neighbours instead\n", o->data);
-    options->t = duet_model_recogniser(model) ? -1 : o->t != -2 ? o->t : best->valid ? best->t : 10;
-    options->tap = o->tap > 0    ? (int)o->tap
-                   : best->valid ? best->tap
-                                 : duet_model_tap_count(model) / 2 + 1;
-    options->pool = o->pool > 0 ? (int)o->pool : best->valid ? best->pool : 2;
-    duet_status status = cli_check_one(model, options->tap, options->pool);
+    duet_status status = duet_settings_guess(cli->ctx, &options->settings, model);
     if (status == DUET_OK)
         status = duet_neighbours(cli->ctx, model, dataset, options, step->folder);
     if (status != DUET_OK) return status;
     snprintf(path, sizeof path, "%.4000s/neighbours.png", step->folder);
     cli_say(cli, "neighbours: %s\n", path);
     status = cli_step_done(cli, step);
-    cli_json(cli, json_pack("{s:s,s:o,s:b,s:{s:I,s:i,s:i},s:o,s:o}", "command", "probe", "data",
-                            cli_name(o->data), "labelled", 0, "setting", "t",
-                            (json_int_t)options->t, "tap", options->tap, "pool", options->pool,
-                            "neighbours", cli_name(path), "left_out", cli_bad_json(cli)));
+    cli_json(cli, json_pack("{s:s,s:o,s:b,s:o,s:o,s:o}", "command", "probe", "data",
+                            cli_name(o->data), "labelled", 0, "setting",
+                            cli_settings_json(json_object(), &options->settings), "neighbours",
+                            cli_name(path), "left_out", cli_bad_json(cli)));
     return status;
 }
 
-static duet_status labelled(cli_state *cli, const probe_options *o, duet_model *model,
-                            const duet_dataset *dataset, duet_probe_options *options,
-                            const cli_step *step) {
+static duet_status labelled(cli_state *cli, duet_model *model, const duet_dataset *dataset,
+                            duet_probe_options *options, const cli_step *step) {
     duet_probe_result result = {0};
     char path[CLI_PATH];
-    duet_status status = setting(cli, o, options, model, dataset);
+    duet_status status = DUET_OK;
+    if (*options->setting_from == '\0') {
+        cli_say(cli, "no recommended setting yet: sweeping first ('duet sweep' does it in full)\n");
+        status = duet_probe_sweep(cli->ctx, options, model, dataset);
+    }
     if (status == DUET_OK)
         status = duet_probe(cli->ctx, &result, model, dataset, options, step->folder);
     if (status == DUET_OK) {
@@ -136,8 +89,6 @@ static duet_status probe(cli_state *cli, const probe_options *o, duet_model *mod
                          const duet_dataset *dataset) {
     duet_probe_options options = {.train_rows = o->rows,
                                   .noise_seeds = (int)o->seeds,
-                                  .random_row = o->baselines,
-                                  .pixels_row = o->baselines,
                                   .seed = o->seed,
                                   .minutes = o->minutes,
                                   .batch = o->batch,
@@ -146,14 +97,17 @@ static duet_status probe(cli_state *cli, const probe_options *o, duet_model *mod
                                   .bad = cli->bad};
     cli_step step;
     snprintf(options.head, sizeof options.head, "%s", o->head);
-    duet_status status = cli_check_one(model, o->tap, o->pool);
+    snprintf(options.baselines, sizeof options.baselines, "%s", o->baselines ? DUET_BASELINES : "");
+    duet_status status = cli_settings(cli, o->setting, &options.settings);
+    if (status == DUET_OK)
+        status = duet_settings_find(cli->ctx, &options.settings, &options.setting_from, model);
     if (status == DUET_OK) status = cli_check_head(o->head);
     if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "probe");
     if (status != DUET_OK) return status;
     status = cli_cache(options.cache, o->cache, step.run, o->fresh);
     if (status != DUET_OK) return cli_step_drop(&step, status);
     if (duet_dataset_describe(dataset)->labelled)
-        status = labelled(cli, o, model, dataset, &options, &step);
+        status = labelled(cli, model, dataset, &options, &step);
     else
         status = neighbours(cli, o, model, dataset, &options, &step);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
@@ -180,7 +134,10 @@ const cli_cmd duet_cmd_probe = {
     .usage = "MODEL --data DATA [options]",
     .details = "MODEL is a run folder or a model file.\n"
                "Without --t, --tap and --pool it uses what 'duet sweep' found (sweeping first "
-               "where there is nothing).",
+               "where there is nothing). --draws and --flip are\nof the test images, and of "
+               "'duet classify' with the head that is saved.\n"
+               "  duet probe RUN --data DATA --setting t=5,tap=7,pool=7+t=5,tap=10,pool=4",
+    .extra = &duet_setting_params,
     .min_args = 1,
     .max_args = 1,
     .missing = "no model; give a run folder or a model file",

@@ -44,13 +44,12 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
                                 .taps = o->tap,
                                 .fit_rows = 8000,
                                 .val_rows = 4000,
-                                .random_row = o->baselines,
-                                .pixels_row = o->baselines,
                                 .seed = o->seed,
                                 .minutes = o->minutes,
                                 .batch = o->batch,
                                 .stored = cli_dtype(o->cache_type)};
     snprintf(out->head, sizeof out->head, "%s", o->head);
+    snprintf(out->baselines, sizeof out->baselines, "%s", o->baselines ? DUET_BASELINES : "");
     const duet_status status = cli_cache(out->cache, o->cache, run, o->fresh);
     if (status != DUET_OK) return status;
     if (strcmp(o->rows, "all") == 0) {
@@ -65,47 +64,27 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
     return DUET_OK;
 }
 
-/* "recommended_in" of the result: the file of the model, or null. */
-static duet_status note(const char *path, const char *file) {
-    json_error_t error;
-    json_t *const root = json_load_file(path, 0, &error);
-    if (root == NULL) return cli_fail(DUET_IO, "cannot read '%s': %s", path, error.text);
-    json_object_set_new(root, "recommended_in", file != NULL ? cli_name(file) : json_null());
-    return cli_write_json(path, root);
-}
-
 /* The sweep is done and saved: where its best setting cannot be written into the model, that is
  * said, and no failure. */
 static void remember(const cli_state *cli, duet_model *model, const duet_sweep_result *result,
-                     const duet_dataset *dataset, const char *saved) {
-    duet_card *card = duet_model_card(model);
-    const duet_sweep_row *best = &result->best;
-    const char *const file = duet_model_file(model);
+                     const duet_dataset *dataset, const char *folder, const char *saved) {
+    const char *file = NULL;
     char line[4 * CLI_PATH];
-    bool written = false;
-    card->recommended = (duet_recommendation){.valid = true,
-                                              .t = best->t,
-                                              .tap = best->tap,
-                                              .pool = best->pool,
-                                              .top1 = best->top1,
-                                              .strength = best->strength};
-    snprintf(card->recommended.data, sizeof card->recommended.data, "%s",
-             duet_dataset_describe(dataset)->name);
-    if (duet_model_foreign(model)) {
+    duet_status wrote = DUET_OK;
+    const duet_status status = duet_sweep_recommend(result, model, dataset, folder, &file, &wrote);
+    snprintf(line, sizeof line, "the setting is in '%.4000s' only, not in the model: %s", saved,
+             duet_error_message());
+    if (status != DUET_OK)
+        cli_log(DUET_LOG_WARNING, duet_error_message(), NULL);
+    else if (wrote != DUET_OK)
+        cli_log(DUET_LOG_WARNING, line, NULL);
+    else if (file != NULL)
+        cli_say(cli, "'%s' now recommends this setting\n", file);
+    else
         cli_say(cli,
                 "the setting is in '%s' only: a file of another program keeps no recommendation; "
                 "'duet export' it, and sweep that\n",
                 saved);
-    } else if (duet_model_update_card(file, card) == DUET_OK) {
-        cli_say(cli, "'%s' now recommends this setting\n", file);
-        written = true;
-    } else {
-        snprintf(line, sizeof line, "the setting is in '%.4000s' only, not in the model: %s", saved,
-                 duet_error_message());
-        cli_log(DUET_LOG_WARNING, line, NULL);
-    }
-    if (note(saved, written ? file : NULL) != DUET_OK)
-        cli_log(DUET_LOG_WARNING, cli_message(), NULL);
 }
 
 /* The number of rows of the model itself, without the baselines. */
@@ -117,21 +96,21 @@ static int64_t settings(const duet_sweep_result *result) {
 }
 
 static void say_best(const cli_state *cli, const sweep_options *o,
-                     const duet_sweep_options *options, const duet_sweep_result *result) {
+                     const duet_sweep_result *result) {
     const int64_t count = settings(result);
-    char time_text[32];
+    const duet_settings best = {.count = 1, .v = {result->best.setting}};
+    char time_text[32], text[CLI_SETTINGS];
     cli_duration(time_text, result->seconds);
     cli_say(cli, "best of %lld setting%s in %s: ", (long long)count, count == 1 ? "" : "s",
             time_text);
-    cli_say_setting(cli, result->best.t, result->best.tap, result->best.pool);
-    cli_say(cli, ": %.2f %% on %lld validation rows\n", result->best.top1,
-            (long long)result->val_rows);
+    cli_say(cli, "%s: %.2f %% on %lld validation rows\n", cli_settings_text(&best, text),
+            result->best.top1, (long long)result->val_rows);
     if (result->pools.count < o->pool.count)
         cli_say(cli, "%.3g minutes were too short for all pools: of %d only the %d smallest\n",
                 o->minutes, o->pool.count, result->pools.count);
-    if (options->random_row)
+    if (result->baseline_count == 2)
         cli_say(cli, "random weights at their best: %.2f %%   raw pixels: %.2f %%\n",
-                result->best_random.top1, result->pixels.top1);
+                result->baselines[0].top1, result->baselines[1].top1);
     cli_say_cached(cli, &result->features);
 }
 
@@ -152,8 +131,8 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
     if (status == DUET_OK) status = duet_sweep_save(&result, &options, model, dataset, step.folder);
     snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
     if (status == DUET_OK) {
-        say_best(cli, o, &options, &result);
-        remember(cli, model, &result, dataset, path);
+        say_best(cli, o, &result);
+        remember(cli, model, &result, dataset, step.folder, path);
         status = cli_step_done(cli, &step);
     }
     if (status == DUET_OK) cli_json_file(cli, path);

@@ -28,7 +28,8 @@ typedef struct setup {
     duet_model *model;
     duet_dataset *dataset;
     duet_view view;
-    duet_features_options options; /* t 20, tap 5, pool 1 */
+    duet_reader_options reading; /* t 20, tap 5, pool 1 */
+    duet_features_options options;
 } setup;
 
 static void note(duet_log_level level, const char *message, void *user) {
@@ -40,10 +41,10 @@ static setup make_setup(bool exact, int *warnings) {
     const duet_context_options options = {
         .threads = 1, .exact = exact, .log = warnings != NULL ? note : NULL, .user = warnings};
     setup s = {.dataset = open_data(DATA),
-               .options = {.reader = {.t = 20,
-                                      .taps = {.count = 1, .v = {5}},
-                                      .pools = {.count = 1, .v = {1}},
-                                      .batch = 3}}};
+               .reading = {.times = {.count = 1, .v = {20}},
+                           .taps = {.count = 1, .v = {5}},
+                           .pools = {.count = 1, .v = {1}},
+                           .batch = 3}};
     OK(duet_context_new(&s.ctx, &options));
     s.model = make_model(s.ctx, TINY_ARCH, 1);
     s.view = (duet_view){.split = DUET_TRAIN, .count = ROWS};
@@ -59,18 +60,36 @@ static void end(setup *s) {
     duet_context_free(s->ctx);
 }
 
+static duet_reader *open_reader(const setup *s) {
+    duet_reader *reader = NULL;
+    OK(duet_reader_open(s->ctx, &reader, "model", s->model, NULL, &s->reading));
+    return reader;
+}
+
+/* The tables of the setup. */
+static int64_t read_tables(const setup *s, duet_feature_table **tables) {
+    duet_reader *reader = open_reader(s);
+    int64_t count = 0;
+    OK(duet_features(s->ctx, tables, &count, reader, s->dataset, &s->view, &s->options));
+    duet_reader_close(reader);
+    return count;
+}
+
 /* The one table of the setup. */
 static duet_feature_table read_table(const setup *s) {
     duet_feature_table *tables = NULL, table;
-    int64_t count = 0;
-    OK(duet_features(s->ctx, &tables, &count, s->model, &duet_model_card(s->model)->preprocess,
-                     s->dataset, &s->view, &s->options));
+    const int64_t count = read_tables(s, &tables);
     assert_int_equal(count, 1);
     table = tables[0];
     tables[0] = (duet_feature_table){0};
     duet_features_free(tables, count);
     assert_true(table.rows == s->view.count && table.dim == DIM);
     return table;
+}
+
+static bool is_setting(const duet_feature_table *t, int64_t level, int64_t tap, int64_t pool) {
+    const duet_settings want = duet_settings_of(level, tap, pool);
+    return t->settings.count == 1 && duet_setting_equal(&t->settings.v[0], &want.v[0]);
 }
 
 static void assert_same_rows(const duet_feature_table *a, const duet_feature_table *b) {
@@ -87,8 +106,7 @@ static void rows_are_those_of_the_reader(void **unused) {
         s.view.split = split == 0 ? DUET_TRAIN : DUET_TEST;
         s.view.count = split == 0 ? ROWS : 3;
         duet_feature_table table = read_table(&s);
-        duet_reader *reader = NULL;
-        OK(duet_reader_new(s.ctx, &reader, s.model, &s.options.reader));
+        duet_reader *reader = open_reader(&s);
         for (int64_t i = 0; i < table.rows; i++) {
             uint8_t pixels[PIXELS];
             float want[DIM], *out = want;
@@ -102,13 +120,12 @@ static void rows_are_those_of_the_reader(void **unused) {
                              duet_dataset_label(s.dataset, s.view.split, s.view.index[i]));
             assert_int_equal(table.index[i], s.view.index[i]);
         }
-        assert_true(table.t == 20 && table.tap == 5 && table.pool == 1 &&
-                    table.split == s.view.split);
+        assert_true(is_setting(&table, 20, 5, 1) && table.split == s.view.split);
         assert_true(table.model_hash == duet_model_hash(s.model) &&
                     table.data_hash == duet_dataset_describe(s.dataset)->hash);
         assert_string_equal(table.reader, "model");
         duet_feature_table_free(&table);
-        duet_reader_free(reader);
+        duet_reader_close(reader);
     }
     end(&s);
 }
@@ -118,7 +135,7 @@ static void batches_and_views_do_not_matter(void **unused) {
     setup s = make_setup(true, NULL);
     duet_feature_table want = read_table(&s); /* 7 rows in batches of 3: the last is padded */
     for (int64_t batch = 1; batch <= 8; batch += 7) {
-        s.options.reader.batch = batch;
+        s.reading.batch = batch;
         duet_feature_table table = read_table(&s);
         assert_same_rows(&table, &want);
         duet_feature_table_free(&table);
@@ -139,8 +156,11 @@ static void pixels_are_the_images(void **unused) {
     setup s = make_setup(false, NULL);
     const duet_preprocess how = {.size = 8, .channels = 3, .fit = "auto"};
     duet_feature_table *tables = NULL;
+    duet_reader *reader = NULL;
     int64_t count = 0;
-    OK(duet_features(s.ctx, &tables, &count, NULL, &how, s.dataset, &s.view, &s.options));
+    OK(duet_reader_open(s.ctx, &reader, "pixels", NULL, &how, &s.reading));
+    OK(duet_features(s.ctx, &tables, &count, reader, s.dataset, &s.view, &s.options));
+    duet_reader_close(reader);
     assert_int_equal(count, 1);
     assert_true(tables->rows == ROWS && tables->dim == PIXELS && tables->model_hash == 0);
     assert_string_equal(tables->reader, "pixels");
@@ -159,21 +179,18 @@ static void preprocessing_must_be_the_models(void **unused) {
     (void)unused;
     setup s = make_setup(false, NULL);
     const duet_preprocess small = {.size = 4, .channels = 3}, grey = {.size = 8, .channels = 1};
-    duet_feature_table *tables = NULL;
-    int64_t count = 0;
+    duet_reader *reader = NULL;
     FAILS(DUET_ARG, "4 x 4 with 3 channels",
-          duet_features(s.ctx, &tables, &count, s.model, &small, s.dataset, &s.view, &s.options));
+          duet_reader_open(s.ctx, &reader, "model", s.model, &small, &s.reading));
     FAILS(DUET_ARG, "8 x 8 with 1 channels",
-          duet_features(s.ctx, &tables, &count, s.model, &grey, s.dataset, &s.view, &s.options));
-    FAILS(DUET_ARG, "no model",
-          duet_features(s.ctx, &tables, &count, NULL, NULL, s.dataset, &s.view, &s.options));
-    assert_null(tables);
-    OK(duet_features(s.ctx, &tables, &count, s.model, NULL, s.dataset, &s.view,
-                     &s.options)); /* NULL: the card's */
-    duet_feature_table want = read_table(&s);
-    assert_same_rows(&tables[0], &want);
-    duet_feature_table_free(&want);
-    duet_features_free(tables, count);
+          duet_reader_open(s.ctx, &reader, "random", s.model, &grey, &s.reading));
+    FAILS(DUET_ARG, "there is no model",
+          duet_reader_open(s.ctx, &reader, "model", NULL, &small, &s.reading));
+    FAILS(DUET_ARG, "where there is no model",
+          duet_reader_open(s.ctx, &reader, "pixels", NULL, NULL, &s.reading));
+    FAILS(DUET_ARG, "did you mean 'pixels'",
+          duet_reader_open(s.ctx, &reader, "pixel", s.model, NULL, &s.reading));
+    assert_null(reader);
     end(&s);
 }
 
@@ -210,10 +227,12 @@ static void plant(const char *file, int64_t at, bool fitting) {
 }
 
 static duet_features_work work_of(const setup *s) {
+    duet_reader *reader = open_reader(s);
     duet_feature_set *set = NULL;
-    OK(duet_feature_set_open(s->ctx, &set, s->model, NULL, s->dataset, &s->view, &s->options));
+    OK(duet_feature_set_open(s->ctx, &set, reader, s->dataset, &s->view, &s->options));
     const duet_features_work work = duet_feature_set_work(set);
     duet_feature_set_close(set);
+    duet_reader_close(reader);
     return work;
 }
 
@@ -224,13 +243,12 @@ static void weights_are_hashed_once(void **unused) {
     duet_feature_table *tables = NULL;
     int64_t count = 0;
     const int64_t bytes = 4 * duet_model_parameters(s.model);
-    s.options.reader.taps = (duet_int_list){.count = 0};
-    s.options.reader.times = (duet_int_list){.count = 3, .v = {5, 20, 40}};
-    s.options.reader.pools = (duet_int_list){.count = 2, .v = {1, 2}};
+    s.reading.taps = (duet_int_list){.count = 0};
+    s.reading.times = (duet_int_list){.count = 3, .v = {5, 20, 40}};
+    s.reading.pools = (duet_int_list){.count = 2, .v = {1, 2}};
     fresh_folder(s.options.cache, "features-hashed");
     for (int turn = 0; turn < 2; turn++) {
-        OK(duet_features(s.ctx, &tables, &count, s.model, &duet_model_card(s.model)->preprocess,
-                         s.dataset, &s.view, &s.options));
+        count = read_tables(&s, &tables);
         assert_true(count > 20);
         assert_int_equal(s.model->hashed->bytes, bytes);
         assert_true(tables[0].model_hash == duet_model_hash(s.model));
@@ -259,8 +277,7 @@ static void the_second_read_comes_from_the_cache(void **unused) {
     assert_int_equal(files_in(s.options.cache, file), 1);
     duet_feature_table again = read_table(&s);
     assert_same_rows(&again, &want);
-    assert_true(again.model_hash == want.model_hash && again.t == 20 && again.tap == 5 &&
-                again.pool == 1);
+    assert_true(again.model_hash == want.model_hash && is_setting(&again, 20, 5, 1));
     duet_feature_table_free(&again);
     duet_features_work work = work_of(&s);
     assert_true(work.computed == 0 && work.cached == ROWS && work.seconds_network == 0);
@@ -285,39 +302,38 @@ static void steps_together_are_steps_alone(void **unused) {
     static const int64_t times[] = {20, -1, 5};
     setup s = make_setup(true, NULL);
     duet_feature_table *all = NULL, *one = NULL;
-    int64_t count = 0, own = 0;
-    s.options.reader.taps = (duet_int_list){.count = 2, .v = {5, 2}};
-    s.options.reader.pools = (duet_int_list){.count = 2, .v = {2, 1}};
-    s.options.reader.times = (duet_int_list){.count = 3, .v = {20, -1, 5}};
-    OK(duet_features(s.ctx, &all, &count, s.model, NULL, s.dataset, &s.view, &s.options));
+    s.reading.taps = (duet_int_list){.count = 2, .v = {5, 2}};
+    s.reading.pools = (duet_int_list){.count = 2, .v = {2, 1}};
+    s.reading.times = (duet_int_list){.count = 3, .v = {20, -1, 5}};
+    const int64_t count = read_tables(&s, &all);
     assert_int_equal(count, 12);
-    s.options.reader.times.count = 0;
+    s.reading.times.count = 1;
     for (int l = 0; l < 3; l++) {
-        s.options.reader.t = times[l];
-        OK(duet_features(s.ctx, &one, &own, s.model, NULL, s.dataset, &s.view, &s.options));
+        s.reading.times.v[0] = times[l];
+        const int64_t own = read_tables(&s, &one);
         assert_int_equal(own, 4);
         for (int c = 0; c < 4; c++) {
             assert_same_rows(&one[c], &all[4 * l + c]);
-            assert_true(all[4 * l + c].t == times[l] && all[4 * l + c].tap == one[c].tap &&
-                        all[4 * l + c].pool == one[c].pool);
+            assert_true(all[4 * l + c].settings.v[0].t == times[l] &&
+                        duet_setting_equal(&all[4 * l + c].settings.v[0], &one[c].settings.v[0]));
         }
         duet_features_free(one, own);
     }
     duet_features_free(all, count);
     /* In the cache step 5 is known for some rows: the others are read without it. */
     fresh_folder(s.options.cache, "features-steps");
-    s.options.reader.t = 5;
+    s.reading.times.v[0] = 5;
     s.view.count = 3;
     duet_features_work work = work_of(&s);
     assert_true(work.computed == 3 && work.cached == 0);
-    s.options.reader.times.count = 3;
+    s.reading.times = (duet_int_list){.count = 3, .v = {20, -1, 5}};
     s.view.count = ROWS;
     work = work_of(&s);
     assert_true(work.computed == 3 * ROWS - 3 && work.cached == 3);
-    s.options.reader.times = (duet_int_list){.count = 2, .v = {7, 7}};
-    duet_feature_set *set = NULL;
+    s.reading.times = (duet_int_list){.count = 2, .v = {7, 7}};
+    duet_reader *reader = NULL;
     FAILS(DUET_ARG, "t 7 is given twice",
-          duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
+          duet_reader_open(s.ctx, &reader, "model", s.model, NULL, &s.reading));
     end(&s);
 }
 
@@ -336,9 +352,9 @@ static void settings_have_files_of_their_own(void **unused) {
         duet_feature_table_free(&table);                            \
         undo;                                                       \
     } while (0)
-    APART(s.options.reader.t = 21, s.options.reader.t = 20);
-    APART(s.options.reader.noise_seed = 1, s.options.reader.noise_seed = 0);
-    APART(s.options.reader.taps.v[0] = 4, s.options.reader.taps.v[0] = 5);
+    APART(s.reading.times.v[0] = 21, s.reading.times.v[0] = 20);
+    APART(s.reading.noise_seed = 1, s.reading.noise_seed = 0);
+    APART(s.reading.taps.v[0] = 4, s.reading.taps.v[0] = 5);
     APART(s.options.stored = DUET_F16, s.options.stored = DUET_F32);
     APART(s.view.split = DUET_TEST; s.view.count = 3, s.view.split = DUET_TRAIN;
           s.view.count = ROWS);
@@ -410,7 +426,7 @@ static void a_killed_run_goes_on(void **unused) {
     (void)unused;
     setup s = make_setup(true, NULL);
     s.view.count = 20;
-    s.options.reader.batch = 1;
+    s.reading.batch = 1;
     duet_release(s.view.index);
     OK(duet_alloc(&s.view.index, 20, sizeof *s.view.index));
     for (int64_t i = 0; i < 20; i++) s.view.index[i] = i;
@@ -423,8 +439,8 @@ static void a_killed_run_goes_on(void **unused) {
         if (child == 0) {
             s.view.count = written * (written + 1) / 2;
             duet_feature_set *set = NULL;
-            if (duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options) !=
-                DUET_OK)
+            if (duet_feature_set_open(s.ctx, &set, open_reader(&s), s.dataset, &s.view,
+                                      &s.options) != DUET_OK)
                 _exit(1);
             char file[DUET_PATH_SIZE];
             if (files_in(s.options.cache, file) != 1) _exit(1);
@@ -455,6 +471,7 @@ static void a_full_disk_is_told(void **unused) {
     setup s = make_setup(true, NULL);
     duet_feature_table want = read_table(&s), table;
     struct rlimit before, small;
+    duet_reader *reader = open_reader(&s);
     duet_feature_set *set = NULL;
     fresh_folder(s.options.cache, "features-full");
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -464,7 +481,8 @@ static void a_full_disk_is_told(void **unused) {
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     const duet_status status =
-        duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options);
+        duet_feature_set_open(s.ctx, &set, reader, s.dataset, &s.view, &s.options);
+    duet_reader_close(reader);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     signal(SIGXFSZ, SIG_DFL);
     assert_int_equal(status, DUET_IO);
@@ -502,10 +520,12 @@ static void half_precision_is_kept_and_read(void **unused) {
                            " t 20 tap 5 pool 1 noise 0 exact f16"));
     duet_store_close(store);
     duet_feature_table_free(&want);
+    duet_reader *reader = open_reader(&s);
     duet_feature_set *set = NULL;
     s.options.stored = DUET_BF16;
     FAILS(DUET_ARG, "f32 or f16, not as bf16",
-          duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
+          duet_feature_set_open(s.ctx, &set, reader, s.dataset, &s.view, &s.options));
+    duet_reader_close(reader);
     duet_shelf shelf;
     const float large[2] = {1, 70000};
     OK(duet_shelf_open(&shelf, "", "", 1, 2, DUET_F16));
@@ -520,9 +540,10 @@ static void a_table_has_rows_of_its_set_only(void **unused) {
     setup s = make_setup(true, NULL);
     duet_feature_table want = read_table(&s), table;
     for (int way = 0; way < 2; way++) {
+        duet_reader *reader = open_reader(&s);
         duet_feature_set *set = NULL;
         if (way == 1) fresh_folder(s.options.cache, "features-part");
-        OK(duet_feature_set_open(s.ctx, &set, s.model, NULL, s.dataset, &s.view, &s.options));
+        OK(duet_feature_set_open(s.ctx, &set, reader, s.dataset, &s.view, &s.options));
         int64_t part[2] = {12, 3}, other[1] = {1};
         const duet_view some = {.split = DUET_TRAIN, .count = 2, .index = part},
                         none = {.split = DUET_TRAIN, .count = 1, .index = other};
@@ -535,6 +556,7 @@ static void a_table_has_rows_of_its_set_only(void **unused) {
             FAILS(DUET_ARG, "row 1 is not in the feature set",
                   duet_feature_set_table(set, 0, &none, &table));
         duet_feature_set_close(set);
+        duet_reader_close(reader);
     }
     duet_feature_table_free(&want);
     end(&s);
@@ -553,9 +575,7 @@ static void tables_go_through_files(void **unused) {
                                       .labels = labels,
                                       .index = index,
                                       .reader = "random",
-                                      .t = -1,
-                                      .tap = 3,
-                                      .pool = 2,
+                                      .settings = duet_settings_of(-1, 3, 2),
                                       .noise_seed = 0xFFFFFFFFFFFFFFFFu,
                                       .model_hash = 0x8000000000000001u,
                                       .data_hash = 5,
@@ -565,7 +585,7 @@ static void tables_go_through_files(void **unused) {
     OK(duet_feature_table_load(&read, DUET_TEST_TMP "/table.safetensors"));
     assert_same_rows(&read, &table);
     assert_string_equal(read.reader, "random");
-    assert_true(read.t == -1 && read.tap == 3 && read.pool == 2 && read.split == DUET_TEST);
+    assert_true(is_setting(&read, -1, 3, 2) && read.split == DUET_TEST);
     assert_true(read.noise_seed == table.noise_seed && read.model_hash == table.model_hash &&
                 read.data_hash == 5);
     duet_feature_table_free(&read);

@@ -32,12 +32,11 @@ static int64_t read_rows(float *out, duet_context *ctx, duet_model *model,
                          const duet_reader_options *options, int64_t count) {
     duet_reader *reader = NULL;
     int64_t width = 0;
-    OK(duet_reader_new(ctx, &reader, model, options));
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, options));
     const int64_t columns = duet_reader_columns(reader), batch = duet_reader_batch(reader);
     for (int64_t c = 0; c < columns; c++) {
-        int tap, pool;
         int64_t dim;
-        duet_reader_column(reader, c, &tap, &pool, &dim);
+        duet_reader_column(reader, c, NULL, &dim);
         width += dim;
     }
     assert_true(width <= MOST);
@@ -47,9 +46,8 @@ static int64_t read_rows(float *out, duet_context *ctx, duet_model *model,
         OK(duet_alloc(&block, rows * width, sizeof *block));
         float *at = block;
         for (int64_t c = 0; c < columns; c++) {
-            int tap, pool;
             int64_t dim;
-            duet_reader_column(reader, c, &tap, &pool, &dim);
+            duet_reader_column(reader, c, NULL, &dim);
             into[c] = at;
             at += rows * dim;
         }
@@ -57,16 +55,15 @@ static int64_t read_rows(float *out, duet_context *ctx, duet_model *model,
         for (int64_t i = 0; i < rows; i++) {
             float *to = out + (row + i) * width;
             for (int64_t c = 0; c < columns; c++) {
-                int tap, pool;
                 int64_t dim;
-                duet_reader_column(reader, c, &tap, &pool, &dim);
+                duet_reader_column(reader, c, NULL, &dim);
                 memcpy(to, into[c] + i * dim, (size_t)dim * sizeof *to);
                 to += dim;
             }
         }
         duet_release(block);
     }
-    duet_reader_free(reader);
+    duet_reader_close(reader);
     return width;
 }
 
@@ -133,12 +130,15 @@ static void a_tap_has_its_bits_whatever_else_is_read(void **unused) {
     static float all[IMAGES * MOST], one[IMAGES * MOST];
     duet_context *ctx = make_context(2, true);
     duet_model *model = make_model(ctx, TINY_ARCH, 1);
-    const duet_reader_options every = {.t = 20, .pools = {.count = 2, .v = {1, 2}}, .batch = 4};
+    const duet_reader_options every = {
+        .times = {.count = 1, .v = {20}}, .pools = {.count = 2, .v = {1, 2}}, .batch = 4};
     const int64_t width = read_rows(all, ctx, model, &every, IMAGES);
     int64_t at = 0;
     for (int b = 1; b <= TINY_TAPS; b++) {
-        const duet_reader_options single = {
-            .t = 20, .taps = {.count = 1, .v = {b}}, .pools = every.pools, .batch = 4};
+        const duet_reader_options single = {.times = {.count = 1, .v = {20}},
+                                            .taps = {.count = 1, .v = {b}},
+                                            .pools = every.pools,
+                                            .batch = 4};
         const int64_t own = read_rows(one, ctx, model, &single, IMAGES);
         for (int64_t i = 0; i < IMAGES; i++)
             assert_memory_equal(one + i * own, all + i * width + at, (size_t)own * sizeof *one);
@@ -159,8 +159,9 @@ static void exact_bits_do_not_depend_on_batch_and_threads(void **unused) {
          batch = batch == 1 ? 3 : batch + 5) { /* 1, 3 (8 rows leave 2 in a padded batch), 8 */
         for (int threads = 1; threads <= 2; threads++) {
             const bool first = batch == 1 && threads == 1;
-            const duet_reader_options options = {
-                .t = 30, .pools = {.count = 2, .v = {1, 4}}, .batch = batch};
+            const duet_reader_options options = {.times = {.count = 1, .v = {30}},
+                                                 .pools = {.count = 2, .v = {1, 4}},
+                                                 .batch = batch};
             duet_context *ctx = make_context(threads, true);
             duet_model *model = make_model(ctx, TINY_ARCH, 2);
             width = read_rows(first ? want : have, ctx, model, &options, IMAGES);
@@ -172,7 +173,8 @@ static void exact_bits_do_not_depend_on_batch_and_threads(void **unused) {
     /* Without it they may differ in rounding only. */
     duet_context *ctx = make_context(2, false);
     duet_model *model = make_model(ctx, TINY_ARCH, 2);
-    const duet_reader_options options = {.t = 30, .pools = {.count = 2, .v = {1, 4}}, .batch = 5};
+    const duet_reader_options options = {
+        .times = {.count = 1, .v = {30}}, .pools = {.count = 2, .v = {1, 4}}, .batch = 5};
     assert_int_equal(read_rows(have, ctx, model, &options, IMAGES), width);
     double square = 0, most = 0;
     for (int64_t i = 0; i < IMAGES * width; i++) {
@@ -188,12 +190,14 @@ static void exact_bits_do_not_depend_on_batch_and_threads(void **unused) {
 
 static void read_one(float *out, duet_context *ctx, duet_model *model, int64_t t, uint64_t seed,
                      int64_t id) {
-    const duet_reader_options options = {
-        .t = t, .taps = {.count = 1, .v = {5}}, .noise_seed = seed, .batch = 2};
+    const duet_reader_options options = {.times = {.count = 1, .v = {t}},
+                                         .taps = {.count = 1, .v = {5}},
+                                         .noise_seed = seed,
+                                         .batch = 2};
     duet_reader *reader = NULL;
-    OK(duet_reader_new(ctx, &reader, model, &options));
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, &options));
     OK(duet_reader_run(reader, images, &id, 1, &out));
-    duet_reader_free(reader);
+    duet_reader_close(reader);
 }
 
 static void noise_belongs_to_seed_and_image(void **unused) {
@@ -211,16 +215,18 @@ static void noise_belongs_to_seed_and_image(void **unused) {
     read_one(b, ctx, model, 41, 7, 5);
     assert_memory_not_equal(a, b, sizeof a);
     /* The same image as the second of a batch. */
-    const duet_reader_options options = {
-        .t = 40, .taps = {.count = 1, .v = {5}}, .noise_seed = 7, .batch = 2};
+    const duet_reader_options options = {.times = {.count = 1, .v = {40}},
+                                         .taps = {.count = 1, .v = {5}},
+                                         .noise_seed = 7,
+                                         .batch = 2};
     duet_reader *reader = NULL;
     uint8_t pair[2 * PIXELS];
     memcpy(pair, images + PIXELS, PIXELS);
     memcpy(pair + PIXELS, images, PIXELS);
-    OK(duet_reader_new(ctx, &reader, model, &options));
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, &options));
     OK(duet_reader_run(reader, pair, (int64_t[]){9, 5}, 2, &out));
     assert_memory_equal(rows + 16, a, sizeof a);
-    duet_reader_free(reader);
+    duet_reader_close(reader);
     /* A clean image has none. */
     read_one(a, ctx, model, -1, 7, 5);
     read_one(b, ctx, model, -1, 8, 6);
@@ -256,7 +262,7 @@ static void input_is_the_noised_image(void **unused) {
     duet_noise *noise = NULL;
     OK(duet_noise_new(&noise, duet_model_card(model)->noise));
     for (int64_t t = -1; t < 100; t += 50) {
-        const duet_reader_options options = {.t = t,
+        const duet_reader_options options = {.times = {.count = 1, .v = {t}},
                                              .taps = {.count = 1, .v = {1}},
                                              .pools = {.count = 1, .v = {SIZE}},
                                              .noise_seed = 11,
@@ -271,7 +277,7 @@ static void input_is_the_noised_image(void **unused) {
             x[i] =
                 level.alpha * (images[i] / 127.5 - 1) + (t < 0 ? 0 : level.sigma * (double)eps[i]);
         convolve(want, model, x);
-        OK(duet_reader_new(ctx, &reader, model, &options));
+        OK(duet_reader_open(ctx, &reader, "model", model, NULL, &options));
         assert_int_equal(duet_reader_columns(reader), 1);
         OK(duet_reader_run(reader, images, &id, 1, &out));
         for (int i = 0; i < SIZE * SIZE * 8; i++) {
@@ -279,7 +285,7 @@ static void input_is_the_noised_image(void **unused) {
             most = fmax(most, fabs((double)have[i] - want[i]));
         }
         assert_true(most < TOLERANCE_FORWARD * sqrt(square / (SIZE * SIZE * 8)));
-        duet_reader_free(reader);
+        duet_reader_close(reader);
     }
     duet_noise_free(noise);
     duet_model_close(model);
@@ -292,7 +298,7 @@ static void pools_are_means_of_windows(void **unused) {
     (void)unused;
     duet_context *ctx = make_context(1, false);
     duet_model *model = make_model(ctx, TINY_ARCH, 5);
-    const duet_reader_options options = {.t = 10,
+    const duet_reader_options options = {.times = {.count = 1, .v = {10}},
                                          .taps = {.count = 1, .v = {2}},
                                          .pools = {.count = 5, .v = {8, 1, 2, 3, 16}},
                                          .batch = 1};
@@ -300,13 +306,14 @@ static void pools_are_means_of_windows(void **unused) {
     duet_reader *reader = NULL;
     static float map[64 * 8], one[8], two[4 * 8], three[9 * 8];
     float *out[] = {map, one, two, three};
-    OK(duet_reader_new(ctx, &reader, model, &options));
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, &options));
     assert_int_equal(duet_reader_columns(reader), 4); /* 16 is larger than the map */
     for (int c = 0; c < 4; c++) {
-        int tap, pool;
+        duet_setting setting;
         int64_t dim;
-        duet_reader_column(reader, c, &tap, &pool, &dim);
-        assert_true(tap == 2 && pool == options.pools.v[c] && dim == 8 * pool * pool);
+        duet_reader_column(reader, c, &setting, &dim);
+        assert_true(setting.tap == 2 && setting.pool == options.pools.v[c] &&
+                    dim == 8 * setting.pool * setting.pool);
     }
     OK(duet_reader_run(reader, images, &id, 1, out));
     for (int c = 1; c < 4; c++) {
@@ -323,7 +330,7 @@ static void pools_are_means_of_windows(void **unused) {
             }
         }
     }
-    duet_reader_free(reader);
+    duet_reader_close(reader);
     duet_model_close(model);
     duet_context_free(ctx);
 }
@@ -335,31 +342,32 @@ static void refuses_what_is_not_there(void **unused) {
     duet_context *ctx = make_context(1, false);
     duet_model *model = make_model(ctx, TINY_ARCH, 6);
     duet_reader *reader = NULL;
-    duet_reader_options options = {.t = 100, .taps = {.count = 1, .v = {5}}, .batch = 2};
+    duet_reader_options options = {
+        .times = {.count = 1, .v = {100}}, .taps = {.count = 1, .v = {5}}, .batch = 2};
     FAILS(DUET_ARG, "t is 100; the levels of the model's noise are 0 to 99",
-          duet_reader_new(ctx, &reader, model, &options));
-    options.t = -2;
-    FAILS(DUET_ARG, "t is -2", duet_reader_new(ctx, &reader, model, &options));
-    options.t = 0;
+          duet_reader_open(ctx, &reader, "model", model, NULL, &options));
+    options.times.v[0] = -2;
+    FAILS(DUET_ARG, "t is -2", duet_reader_open(ctx, &reader, "model", model, NULL, &options));
+    options.times.v[0] = 0;
     options.taps = (duet_int_list){.count = 2, .v = {5, 10}};
     FAILS(DUET_ARG, "no tap 10; the model has taps 1 to 9",
-          duet_reader_new(ctx, &reader, model, &options));
+          duet_reader_open(ctx, &reader, "model", model, NULL, &options));
     options.taps.v[1] = 0;
-    FAILS(DUET_ARG, "no tap 0", duet_reader_new(ctx, &reader, model, &options));
+    FAILS(DUET_ARG, "no tap 0", duet_reader_open(ctx, &reader, "model", model, NULL, &options));
     options.taps.count = 1;
     options.pools = (duet_int_list){.count = 1, .v = {5}};
     FAILS(DUET_ARG, "the pool must not be larger",
-          duet_reader_new(ctx, &reader, model, &options)); /* the map is 4x4 */
+          duet_reader_open(ctx, &reader, "model", model, NULL, &options)); /* the map is 4x4 */
     options.pools.v[0] = 0;
-    assert_int_not_equal(duet_reader_new(ctx, &reader, model, &options), DUET_OK);
+    assert_int_not_equal(duet_reader_open(ctx, &reader, "model", model, NULL, &options), DUET_OK);
     assert_null(reader);
     options.pools.count = 0;
     float out[3 * 16], *into = out;
-    OK(duet_reader_new(ctx, &reader, model, &options));
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, &options));
     FAILS(DUET_ARG, "3 rows do not fit; the reader takes 1 to 2",
           duet_reader_run(reader, images, ids, 3, &into));
     FAILS(DUET_ARG, "0 rows", duet_reader_run(reader, images, ids, 0, &into));
-    duet_reader_free(reader);
+    duet_reader_close(reader);
     duet_model_close(model);
     duet_context_free(ctx);
 }

@@ -35,9 +35,7 @@ static duet_head *make_head(void) {
 
 static duet_head_card make_card(void) {
     return (duet_head_card){.head = "linear:iterations=50",
-                            .t = -1,
-                            .tap = 9,
-                            .pool = 2,
+                            .settings = duet_settings_of(-1, 9, 2),
                             .noise_seed = 0x8000000000000005u,
                             .model_hash = 0xFEDCBA9876543210u,
                             .top1 = 87.5,
@@ -68,7 +66,8 @@ static void comes_back_bit_for_bit(void **unused) {
     assert_int_equal(duet_head_dim(loaded), DIM);
     assert_string_equal(read.head, card.head);
     assert_string_equal(read.data, card.data);
-    assert_true(read.t == -1 && read.tap == 9 && read.pool == 2);
+    assert_true(read.settings.count == 1 &&
+                duet_setting_equal(&read.settings.v[0], &card.settings.v[0]));
     assert_true(read.noise_seed == card.noise_seed && read.model_hash == card.model_hash);
     assert_true(read.top1 == 87.5);
     assert_int_equal(read.class_count, CLASSES);

@@ -154,7 +154,7 @@ static void the_baseline_has_no_zero_layer(void **unused) {
     duet_copy_text(duet_model_card(fresh)->noise, DUET_TEXT_SIZE, "linear");
     duet_copy_text(duet_model_card(fresh)->name, DUET_TEXT_SIZE, "some name");
     duet_model_card(fresh)->recommended =
-        (duet_recommendation){.valid = true, .t = 1, .tap = 2, .pool = 1};
+        (duet_recommendation){.settings = duet_settings_of(1, 2, 1)};
     OK(duet_card_set_classes(fresh, (const char *const[]){"a", "b"}, 2));
     /* zero_module: the last convolutions of blocks, and of the network */
     assert_true(zero_tensors(fresh, ".weight") > 0);
@@ -166,7 +166,8 @@ static void the_baseline_has_no_zero_layer(void **unused) {
     assert_string_equal(duet_model_card(random)->name, "some name");
     assert_int_equal(duet_model_card(random)->class_count, 2);
     assert_string_equal(duet_model_card(random)->class_names[1], "b");
-    assert_false(duet_model_card(random)->recommended.valid); /* that was another network's */
+    assert_int_equal(duet_model_card(random)->recommended.settings.count,
+                     0); /* that was another network's */
     assert_true(duet_model_hash(random) == duet_model_hash(again));
     assert_true(duet_model_hash(random) != duet_model_hash(other) &&
                 duet_model_hash(random) != duet_model_hash(fresh));

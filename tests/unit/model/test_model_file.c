@@ -22,13 +22,8 @@ static void fill_card(duet_model *model) {
     card->images = 5000000000;
     card->steps = 123;
     card->seconds = 12.25;
-    card->recommended = (duet_recommendation){.valid = true,
-                                              .t = 10,
-                                              .tap = 9,
-                                              .pool = 2,
-                                              .top1 = 88.125,
-                                              .strength = 0.01,
-                                              .data = "set"};
+    card->recommended = (duet_recommendation){
+        .settings = duet_settings_of(10, 9, 2), .top1 = 88.125, .strength = 0.01, .data = "set"};
     OK(duet_card_set_classes(model, (const char *const[]){"T-shirt/top", "\xE7\x8C\xAB", "c"}, 3));
 }
 
@@ -53,10 +48,11 @@ static void assert_same_card(const duet_card *a, const duet_card *b) {
     assert_int_equal(a->class_count, b->class_count);
     for (int i = 0; i < a->class_count; i++)
         assert_string_equal(a->class_names[i], b->class_names[i]);
-    assert_true(a->recommended.valid == b->recommended.valid);
-    if (!a->recommended.valid) return;
-    assert_true(a->recommended.t == b->recommended.t && a->recommended.tap == b->recommended.tap &&
-                a->recommended.pool == b->recommended.pool);
+    assert_int_equal(a->recommended.settings.count, b->recommended.settings.count);
+    for (int i = 0; i < a->recommended.settings.count; i++)
+        assert_true(
+            duet_setting_equal(&a->recommended.settings.v[i], &b->recommended.settings.v[i]));
+    if (a->recommended.settings.count == 0) return;
     assert_true(a->recommended.top1 == b->recommended.top1 &&
                 a->recommended.strength == b->recommended.strength);
     assert_string_equal(a->recommended.data, b->recommended.data);
@@ -69,10 +65,11 @@ static void card_comes_back(void **unused) {
     duet_model *model = tiny(1);
     duet_arena *arena = NULL;
     OK(duet_arena_new(&arena));
-    for (int valid = 1; valid >= 0; valid--) {
+    duet_settings *const settings = &duet_model_card(model)->recommended.settings;
+    settings->v[1] = (duet_setting){.t = 50, .tap = 3, .pool = 1, .draws = 4, .flip = true};
+    for (settings->count = 2; settings->count >= 0; settings->count--) {
         duet_card read = {0};
         char config[1024] = "", *text = NULL;
-        duet_model_card(model)->recommended.valid = valid;
         OK(duet_card_print(&text, duet_model_card(model), duet_model_config(model)));
         OK(duet_card_parse(&read, config, arena, text));
         assert_same_card(&read, duet_model_card(model));
@@ -93,10 +90,10 @@ static void card_takes_what_is_there(void **unused) {
         &card, config, arena,
         "{\"future\":[1,{}],\"arch\":\"adm_unet\",\"images\":\"many\",\"classes\":[\"a\",7]}"));
     assert_string_equal(card.arch, "adm_unet");
-    assert_true(card.images == 0 && !card.recommended.valid && card.class_count == 2);
+    assert_true(card.images == 0 && card.recommended.settings.count == 0 && card.class_count == 2);
     assert_string_equal(card.class_names[1], "?");
     OK(duet_card_parse(&card, config, arena, "{\"recommended\":{\"t\":3,\"tap\":0,\"pool\":1}}"));
-    assert_false(card.recommended.valid);
+    assert_int_equal(card.recommended.settings.count, 0);
     FAILS(DUET_FORMAT, "the card is not JSON", duet_card_parse(&card, config, arena, ""));
     FAILS(DUET_FORMAT, "the card is not JSON", duet_card_parse(&card, config, arena, "{\"arch\":"));
     FAILS(DUET_FORMAT, "not a JSON object", duet_card_parse(&card, config, arena, "[1]"));
@@ -193,7 +190,7 @@ static void the_card_is_replaced_and_nothing_else(void **unused) {
     OK(duet_model_open(NULL, &read, PATH));
     const uint64_t hash = duet_model_hash(read);
     duet_card *card = duet_model_card(read);
-    card->recommended.t = 77;
+    card->recommended.settings.v[0].t = 77;
     duet_copy_text(card->licence, sizeof card->licence,
                    "a much longer licence text than there was before, so that everything moves");
     OK(duet_model_update_card(PATH, card));

@@ -33,9 +33,7 @@ static double distance(const float *have, const float *want, int64_t count) {
 static double check_tap(duet_context *ctx, duet_model *model, duet_store *golden, const char *name,
                         const duet_tap_row *tap, const uint8_t *pixels) {
     const int64_t side = tap->height < 2 ? 1 : 2, count = side * side * tap->channels, index = 0;
-    const duet_reader_options options = {.t = -1,
-                                         .taps = {.count = 1, .v = {tap->block}},
-                                         .pools = {.count = 1, .v = {side}},
+    const duet_reader_options options = {.settings = duet_settings_of(-1, tap->block, side),
                                          .batch = 1};
     duet_reader *reader = NULL;
     float *have = NULL, *want = NULL;
@@ -43,12 +41,12 @@ static double check_tap(duet_context *ctx, duet_model *model, duet_store *golden
     snprintf(key, sizeof key, "%s.%d", name, tap->block);
     OK(duet_alloc(&have, count, sizeof *have));
     OK(duet_alloc(&want, count, sizeof *want));
-    OK(duet_reader_new(ctx, &reader, model, &options));
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, &options));
     OK(duet_reader_run(reader, pixels, &index, 1, &have));
     assert_int_equal(duet_shape_count(&duet_store_find(golden, key)->shape), count);
     OK(duet_store_read(golden, key, DUET_F32, want));
     const double error = distance(have, want, count);
-    duet_reader_free(reader);
+    duet_reader_close(reader);
     duet_release(have);
     duet_release(want);
     return error;

@@ -127,7 +127,8 @@ static void a_saved_head_is_measured(void **state) {
     duet_context *ctx = make_context(1, true);
     duet_model *model = make_model(ctx, TINY_ARCH, 1), *other = make_model(ctx, TINY_ARCH, 2);
     duet_dataset *set = open_data("synth:size=8,classes=3,train=60,test=24");
-    duet_probe_options options = {.t = 20, .tap = 5, .pool = 2, .noise_seeds = 2, .seed = 7};
+    duet_probe_options options = {
+        .settings = duet_settings_of(20, 5, 2), .noise_seeds = 2, .seed = 7};
     duet_copy_text(options.head, sizeof options.head, "linear");
     duet_probe_result r;
     duet_evaluation e = {0};

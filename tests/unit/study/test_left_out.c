@@ -32,12 +32,9 @@ static duet_dataset *make_set(const char *name, bool damaged) {
 }
 
 static duet_probe_options options_of(duet_bad_images *bad) {
-    duet_probe_options o = {.t = 10,
-                            .tap = 5,
-                            .pool = 1,
+    duet_probe_options o = {.settings = duet_settings_of(10, 5, 1),
                             .noise_seeds = 2,
-                            .random_row = true,
-                            .pixels_row = true,
+                            .baselines = DUET_BASELINES,
                             .neighbours = 3,
                             .bad = bad};
     duet_copy_text(o.head, sizeof o.head, "linear");
@@ -107,7 +104,7 @@ static void late_ones_leave_all_rows_the_same(void **state) {
     fresh_folder(cache, "left-out-late-cache");
     duet_probe_options options = options_of(NULL);
     options.neighbours = 0;
-    options.random_row = false;
+    duet_copy_text(options.baselines, sizeof options.baselines, "pixels");
     duet_copy_text(options.cache, sizeof options.cache, cache);
     OK(duet_probe(ctx, &r, model, set, &options, step));
     assert_int_equal(r.train_rows, TRAIN);
@@ -138,8 +135,7 @@ static void sweeps_leave_them_out(void **state) {
     duet_sweep_options options = {.t = {.count = 2, .v = {0, 20}},
                                   .taps = {.count = 2, .v = {4, 5}},
                                   .pools = {.count = 1, .v = {1}},
-                                  .random_row = true,
-                                  .pixels_row = true};
+                                  .baselines = DUET_BASELINES};
     duet_copy_text(options.head, sizeof options.head, "linear");
     FAILS(DUET_FORMAT, "04.png", duet_sweep(ctx, &r, model, set, &options));
     OK(duet_bad_images_new(&bad));
@@ -167,17 +163,20 @@ static void tables_have_the_same_rows(void **state) {
     duet_feature_table *tables = NULL;
     int64_t count = 0;
     fresh_folder(cache, "left-out-tables-cache");
-    duet_features_options options = {
-        .reader = {.t = 10, .taps = {.count = 1, .v = {5}}, .pools = {.count = 1, .v = {1}}}};
+    duet_reader_options reading = {.settings = duet_settings_of(10, 5, 1)};
+    duet_features_options options = {.stored = DUET_F32};
+    duet_reader *reader = NULL;
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, &reading));
     duet_copy_text(options.cache, sizeof options.cache, cache);
     OK(duet_view_all(&view, set, DUET_TRAIN));
-    OK(duet_features(ctx, &tables, &count, model, NULL, set, &view, &options));
+    OK(duet_features(ctx, &tables, &count, reader, set, &view, &options));
     assert_int_equal(tables[0].rows, TRAIN);
     duet_features_free(tables, count);
     put_bad("train/a/04.png"); /* row 2: kept at t 10, not at t 20 */
     OK(duet_bad_images_new(&options.bad));
-    options.reader.times = (duet_int_list){.count = 2, .v = {10, 20}};
-    OK(duet_features(ctx, &tables, &count, model, NULL, set, &view, &options));
+    reading.settings.v[reading.settings.count++] = (duet_setting){.t = 20, .tap = 5, .pool = 1};
+    OK(duet_reader_change(reader, &reading));
+    OK(duet_features(ctx, &tables, &count, reader, set, &view, &options));
     assert_int_equal(count, 2);
     for (int c = 0; c < 2; c++) {
         assert_int_equal(tables[c].rows, TRAIN - 1);
@@ -188,6 +187,7 @@ static void tables_have_the_same_rows(void **state) {
         }
     }
     duet_features_free(tables, count);
+    duet_reader_close(reader);
     duet_bad_images_free(options.bad);
     duet_view_free(&view);
     duet_dataset_close(set);

@@ -84,7 +84,7 @@ static void models(void **state) {
     (void)duet_copy_text(card->noise, sizeof card->noise, NOISE);
     (void)duet_copy_text(card->predict, sizeof card->predict, "eps");
     card->recommended = (duet_recommendation){
-        .valid = true, .t = 5, .tap = 2, .pool = 1, .top1 = 61.25, .strength = 0.125};
+        .settings = duet_settings_of(5, 2, 1), .top1 = 61.25, .strength = 0.125};
     for (int comma = 0; comma < 2; comma++) {
         char path[DUET_PATH_SIZE];
         in_comma(comma == 1);

@@ -19,8 +19,7 @@ static duet_sweep_options sweep_options(void) {
                             .pools = {.count = POOLS, .v = {1, 2}},
                             .fit_rows = 60,
                             .val_rows = 30,
-                            .random_row = true,
-                            .pixels_row = true,
+                            .baselines = DUET_BASELINES,
                             .seed = 3,
                             .batch = 16};
     duet_copy_text(o.head, sizeof o.head, "linear");
@@ -41,6 +40,15 @@ static duet_sweep_result sweep_on(const char *data, const duet_sweep_options *op
     return result;
 }
 
+static bool same_sweep(const duet_sweep_row *a, const duet_sweep_row *b, int64_t count) {
+    bool same = true;
+    for (int64_t i = 0; i < count; i++)
+        same &= strcmp(a[i].reader, b[i].reader) == 0 &&
+                duet_setting_equal(&a[i].setting, &b[i].setting) && a[i].dim == b[i].dim &&
+                a[i].strength == b[i].strength && a[i].top1 == b[i].top1;
+    return same;
+}
+
 /* The rows of one reader: each (t, tap, pool) once. Returns the best by the rule: accuracy, then
  * the smaller feature, then t. */
 static const duet_sweep_row *check_rows(const duet_sweep_result *result, const char *reader,
@@ -52,16 +60,17 @@ static const duet_sweep_row *check_rows(const duet_sweep_result *result, const c
         const duet_sweep_row *row = &result->rows[i];
         if (strcmp(row->reader, reader) != 0) continue;
         int t = 0;
-        while (t < time_count && times[t] != row->t) t++;
-        assert_true(t < time_count && row->tap >= 1 && row->tap <= TINY_TAPS &&
-                    (row->pool == 1 || row->pool == 2));
-        seen[t][row->tap - 1][row->pool - 1]++;
-        assert_int_equal(row->dim, channels[row->tap - 1] * row->pool * row->pool);
+        while (t < time_count && times[t] != row->setting.t) t++;
+        assert_true(t < time_count && row->setting.tap >= 1 && row->setting.tap <= TINY_TAPS &&
+                    (row->setting.pool == 1 || row->setting.pool == 2));
+        seen[t][row->setting.tap - 1][row->setting.pool - 1]++;
+        assert_int_equal(row->dim,
+                         channels[row->setting.tap - 1] * row->setting.pool * row->setting.pool);
         assert_true(row->top1 >= 0 && row->top1 <= 100 && row->strength > 0);
         rows++;
         if (best == NULL || row->top1 > best->top1 ||
             (row->top1 == best->top1 &&
-             (row->dim < best->dim || (row->dim == best->dim && row->t < best->t))))
+             (row->dim < best->dim || (row->dim == best->dim && row->setting.t < best->setting.t))))
             best = row;
     }
     assert_int_equal(rows, time_count * TINY_TAPS * POOLS);
@@ -76,14 +85,14 @@ static void sweep_is_complete_and_names_the_best(void **unused) {
     duet_sweep_result r = sweep_on(DATA, &options, NULL);
     assert_int_equal(r.count, TIMES * TINY_TAPS * POOLS + TINY_TAPS * POOLS + 1);
     const duet_sweep_row *best = check_rows(&r, "model", options.t.v, TIMES);
-    assert_memory_equal(best, &r.best, sizeof r.best);
+    assert_true(same_sweep(best, &r.best, 1));
     /* the untrained network at the winner's t */
-    const duet_sweep_row *random = check_rows(&r, "random", &r.best.t, 1);
-    assert_memory_equal(random, &r.best_random, sizeof r.best_random);
-    assert_string_equal(r.pixels.reader, "pixels");
-    assert_true(r.pixels.t == 0 && r.pixels.tap == 0 && r.pixels.pool == 0 &&
-                r.pixels.dim == 8 * 8 * 3);
-    assert_memory_equal(&r.rows[r.count - 1], &r.pixels, sizeof r.pixels);
+    const duet_sweep_row *random = check_rows(&r, "random", &r.best.setting.t, 1);
+    assert_true(same_sweep(random, &r.baselines[0], 1));
+    assert_string_equal(r.baselines[1].reader, "pixels");
+    assert_true(r.baselines[1].setting.t == 0 && r.baselines[1].setting.tap == 0 &&
+                r.baselines[1].setting.pool == 0 && r.baselines[1].dim == 8 * 8 * 3);
+    assert_true(same_sweep(&r.rows[r.count - 1], &r.baselines[1], 1));
     assert_true(r.fit_rows == 60 && r.val_rows == 30);
     duet_sweep_result_free(&r);
 }
@@ -104,7 +113,7 @@ static void sweep_keeps_to_its_minutes(void **unused) {
     duet_sweep_result none = sweep_on(data, &options, NULL);
     assert_true(ample.fit_rows == 200 && ample.val_rows == 100 && ample.pools.count == POOLS);
     assert_int_equal(ample.count, unlimited.count);
-    assert_memory_equal(ample.rows, unlimited.rows, (size_t)ample.count * sizeof *ample.rows);
+    assert_true(same_sweep(ample.rows, unlimited.rows, ample.count));
     assert_true(none.fit_rows == 50 && none.val_rows == 25);
     assert_true(none.pools.count == 1 && none.pools.v[0] == 1);
     assert_int_equal(none.count, TIMES * 2 + 2 + 1);
@@ -120,13 +129,13 @@ static void sweep_does_not_look_at_the_test_split(void **unused) {
     duet_sweep_result with = sweep_on(DATA, &options, NULL),
                       without = sweep_on("synth:size=8,classes=3,train=90,test=0", &options, NULL);
     assert_int_equal(with.count, without.count);
-    assert_memory_equal(with.rows, without.rows, (size_t)with.count * sizeof *with.rows);
-    assert_memory_equal(&with.best, &without.best, sizeof with.best);
+    assert_true(same_sweep(with.rows, without.rows, with.count));
+    assert_true(same_sweep(&with.best, &without.best, 1));
     /* That the rows can tell other data apart. */
     duet_sweep_result other =
         sweep_on("synth:size=8,classes=3,train=90,test=24,seed=9", &options, NULL);
     assert_int_equal(with.count, other.count);
-    assert_memory_not_equal(with.rows, other.rows, (size_t)with.count * sizeof *with.rows);
+    assert_false(same_sweep(with.rows, other.rows, with.count));
     duet_sweep_result_free(&with);
     duet_sweep_result_free(&without);
     duet_sweep_result_free(&other);
@@ -174,11 +183,13 @@ static void sweep_writes_its_result(void **unused) {
     for (int64_t i = 0; i < r.count; i++) {
         const json_t *row = json_array_get(rows, (size_t)i);
         assert_keys(row, "reader t tap pool dim strength top1");
-        assert_true(number(row, "t") == (double)r.rows[i].t &&
-                    number(row, "tap") == r.rows[i].tap && number(row, "pool") == r.rows[i].pool);
+        assert_true(number(row, "t") == (double)r.rows[i].setting.t &&
+                    number(row, "tap") == r.rows[i].setting.tap &&
+                    number(row, "pool") == r.rows[i].setting.pool);
         assert_true(fabs(number(row, "top1") - r.rows[i].top1) < 1e-6);
     }
-    assert_true(number(best, "tap") == r.best.tap && number(best, "t") == (double)r.best.t &&
+    assert_true(number(best, "tap") == r.best.setting.tap &&
+                number(best, "t") == (double)r.best.setting.t &&
                 fabs(number(best, "top1") - r.best.top1) < 1e-6);
     json_decref(root);
     duet_sweep_result_free(&r);
@@ -187,13 +198,10 @@ static void sweep_writes_its_result(void **unused) {
 /* ---- probe ---- */
 
 static duet_probe_options probe_options(void) {
-    duet_probe_options o = {.t = 10,
-                            .tap = 9,
-                            .pool = 2,
+    duet_probe_options o = {.settings = duet_settings_of(10, 9, 2),
                             .setting_from = "given",
                             .noise_seeds = 3,
-                            .random_row = true,
-                            .pixels_row = true,
+                            .baselines = DUET_BASELINES,
                             .seed = 4,
                             .batch = 16,
                             .neighbours = 3};
@@ -209,21 +217,22 @@ static void check_head(duet_context *ctx, duet_model *model, const duet_dataset 
     duet_head_card card;
     duet_view view;
     duet_feature_table *test = NULL;
+    duet_reader *reader = NULL;
     int64_t count = 0, confusion[CLASSES * CLASSES] = {0};
     float logits[TEST * CLASSES];
     OK(duet_path_join(path, folder, "head.safetensors"));
     OK(duet_head_load(&head, &card, path));
-    assert_true(card.t == 10 && card.tap == 9 && card.pool == 2 && card.noise_seed == 4 &&
-                card.model_hash == duet_model_hash(model));
+    assert_true(card.settings.count == 1 && card.settings.v[0].t == 10 &&
+                card.settings.v[0].tap == 9 && card.settings.v[0].pool == 2 &&
+                card.noise_seed == 4 && card.model_hash == duet_model_hash(model));
     assert_true(card.class_count == CLASSES && fabs(card.top1 - r->top1) < 1e-9);
     assert_string_equal(card.class_names[1], "ring");
     OK(duet_view_all(&view, dataset, DUET_TEST));
-    const duet_features_options options = {.reader = {.t = 10,
-                                                      .taps = {.count = 1, .v = {9}},
-                                                      .pools = {.count = 1, .v = {2}},
-                                                      .noise_seed = 4}};
-    OK(duet_features(ctx, &test, &count, model, &duet_model_card(model)->preprocess, dataset, &view,
-                     &options));
+    const duet_reader_options reading = {.settings = duet_settings_of(10, 9, 2), .noise_seed = 4};
+    const duet_features_options options = {.stored = DUET_F32};
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, &reading));
+    OK(duet_features(ctx, &test, &count, reader, dataset, &view, &options));
+    duet_reader_close(reader);
     duet_head_logits(head, test->x, TEST, logits);
     for (int i = 0; i < TEST; i++) {
         int best = 0;
@@ -284,7 +293,8 @@ static void probe_has_three_rows_and_their_details(void **unused) {
     const char *const readers[] = {"model", "random", "pixels"};
     for (int i = 0; i < 3; i++) {
         assert_string_equal(r.rows[i].reader, readers[i]);
-        assert_true(r.rows[i].tap == (i < 2 ? 9 : 0) &&
+        assert_true(r.rows[i].settings.count == (i < 2) &&
+                    r.rows[i].settings.v[0].tap == (i < 2 ? 9 : 0) &&
                     r.rows[i].dim == (i < 2 ? 8 * 4 : 8 * 8 * 3));
         assert_true(r.rows[i].top1 >= 0 && r.rows[i].top1 <= 100 && r.rows[i].val_top1 >= 0 &&
                     r.rows[i].strength > 0);
@@ -332,14 +342,15 @@ static void probe_does_what_it_is_told(void **unused) {
     fresh_folder(folder, "study-told");
     OK(duet_path_join(inside, folder, "probe-001"));
     OK(duet_folder_make(inside));
-    options.random_row = options.pixels_row = false;
+    options.baselines[0] = '\0';
     options.noise_seeds = 0; /* one all the same */
     options.neighbours = 0;
     options.train_rows = 45;
     OK(duet_probe(ctx, &a, model, dataset, &options, inside));
     OK(duet_probe(ctx, &b, model, dataset, &options, inside));
     assert_true(a.row_count == 1 && a.seeds == 1 && a.train_rows == 45 && a.top1_std == 0);
-    assert_memory_equal(&a.rows[0], &b.rows[0], sizeof a.rows[0]);
+    assert_true(a.rows[0].strength == b.rows[0].strength && a.rows[0].top1 == b.rows[0].top1 &&
+                a.rows[0].val_top1 == b.rows[0].val_top1);
     assert_memory_equal(a.confusion, b.confusion, CLASSES * CLASSES * sizeof *a.confusion);
     duet_probe_result_free(&a);
     duet_probe_result_free(&b);
@@ -397,7 +408,7 @@ static void classify_uses_the_head(void **unused) {
     fresh_folder(folder, "study-classify");
     OK(duet_path_join(inside, folder, "probe-001"));
     OK(duet_folder_make(inside));
-    options.random_row = options.pixels_row = false;
+    options.baselines[0] = '\0';
     OK(duet_probe(ctx, &r, model, dataset, &options, inside));
     OK(duet_path_join(path, folder, "head.safetensors"));
     OK(duet_head_load(&head, &card, path));
@@ -423,10 +434,10 @@ static void classify_uses_the_head(void **unused) {
                         sizeof out[0].probability); /* whatever stands beside it */
     FAILS(DUET_ARG, "trained on another model's features; run 'duet probe'",
           duet_classify(ctx, out, other, head, &card, paths, 3));
-    card.pool = 1;
-    FAILS(DUET_SHAPE, "takes 32 features, but tap 9 with pool 1 gives 8",
+    card.settings.v[0].pool = 1;
+    FAILS(DUET_SHAPE, "takes 32 features, but its settings 't=10,tap=9,pool=1' give 8",
           duet_classify(ctx, out, model, head, &card, paths, 3));
-    card.tap = 99;
+    card.settings.v[0].tap = 99;
     FAILS(DUET_ARG, "no tap 99", duet_classify(ctx, out, model, head, &card, paths, 3));
     duet_image_free(&image);
     duet_head_free(head);

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT
+ * feature/reader/passes.c: a pass is one inference plan whose outputs are pooled taps; nothing
+ * after the last tap is part of it. Its rows are the images of a batch at each level, one level
+ * after the other: row l*B + i is image i at level l. The input is x_t with the noise that belongs
+ * to (seed, image, draw), drawn once for all levels. Settings share a pass where they differ in
+ * nothing but the level, or where level, draws and views are the same. The last batch is padded;
+ * padded rows are dropped. features = mean over draws and views of the pooled tap */
+#include "feature/reader/passes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "model/low_res.h"
+#include "model/network.h"
+#include "noise/noise.h"
+
+typedef struct pass {
+    duet_reader *reader;
+    int64_t levels, outputs; /* L, O */
+    /* [L*O] columns, as numbers among the chosen ones: of level l and output o at l*O + o */
+    int64_t *column;
+    duet_level *level; /* [L] */
+    int64_t draws, views;
+    duet_network *network; /* NULL: not compiled yet */
+    /* Its inputs: x [L,B,S,S,C], net_t [L,B], y [L,B] zeros (class-conditional models are read with
+     * class 0), low_res [L,B,S,S,C] the clean images made small and enlarged again. */
+    duet_network_inputs in;
+    duet_value *values; /* [O] */
+    int64_t found;
+} pass;
+
+typedef struct passes {
+    pass *pass;
+    int64_t count, size; /* values of an image */
+    int threads;
+    float gain[3], offset[3]; /* colours v gain + offset, instead of v/127.5 - 1; 0 = unused */
+    uint8_t *mirrored;        /* [B,S,S,C] */
+} passes;
+
+static const duet_column *column_of(const pass *p, int64_t level, int64_t output) {
+    const duet_reader *reader = p->reader;
+    return &reader->columns[reader->chosen[p->column[level * p->outputs + output]]];
+}
+
+duet_status duet_passes_columns(duet_reader *reader) {
+    return duet_columns_new(&reader->columns, &reader->count, reader->model, &reader->options);
+}
+
+void duet_passes_release(duet_reader *reader) {
+    passes *all = reader->state;
+    if (all == NULL) return;
+    for (int64_t i = 0; i < all->count; i++) {
+        duet_network_close(all->pass[i].network);
+        duet_release(all->pass[i].column);
+        duet_release(all->pass[i].level);
+        duet_release(all->pass[i].values);
+    }
+    duet_release(all->pass);
+    duet_release(all->mirrored);
+    duet_release(all);
+    reader->state = NULL;
+}
+
+/* ---- which settings share a pass ---- */
+
+typedef struct place { /* a chosen column */
+    const duet_setting *setting;
+    int64_t at;    /* its number among the chosen ones */
+    int64_t group; /* of settings with the same inputs, in the order of the first of each */
+} place;
+
+static int by_group_and_tap(const void *a, const void *b) {
+    const place *x = a, *y = b;
+    if (x->group != y->group) return x->group < y->group ? -1 : 1;
+    if (x->setting->tap != y->setting->tap) return x->setting->tap < y->setting->tap ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Sorts the chosen columns by their inputs, then by tap; returns the number of different inputs. */
+static int64_t sort_places(const duet_reader *reader, place *list) {
+    int64_t groups = 0;
+    for (int64_t k = 0; k < reader->chosen_count; k++) {
+        list[k] = (place){&reader->columns[reader->chosen[k]].setting, k, groups};
+        for (int64_t i = 0; i < k && list[k].group == groups; i++)
+            if (duet_same_inputs(list[i].setting, list[k].setting)) list[k].group = list[i].group;
+        groups += list[k].group == groups;
+    }
+    qsort(list, (size_t)reader->chosen_count, sizeof *list, by_group_and_tap);
+    return groups;
+}
+
+/* Whether the settings list[0..count), all of the same inputs, are those of the pass at another
+ * level. */
+static bool belongs(const pass *p, const place *list, int64_t count) {
+    if (p->outputs != count || p->draws != list->setting->draws ||
+        p->views != 1 + list->setting->flip)
+        return false;
+    for (int64_t o = 0; o < count; o++) {
+        const duet_setting *own = &column_of(p, 0, o)->setting;
+        if (own->tap != list[o].setting->tap || own->pool != list[o].setting->pool) return false;
+    }
+    return true;
+}
+
+/* Adds a level to a pass. */
+static duet_status add_level(pass *p, const place *list, int64_t most) {
+    if (p->column == NULL) {
+        DUET_TRY(duet_alloc(&p->column, most * p->outputs, sizeof *p->column));
+        DUET_TRY(duet_alloc(&p->level, most, sizeof *p->level));
+        DUET_TRY(duet_alloc(&p->values, p->outputs, sizeof *p->values));
+    }
+    for (int64_t o = 0; o < p->outputs; o++) p->column[p->levels * p->outputs + o] = list[o].at;
+    p->level[p->levels++].t = (double)list->setting->t;
+    return DUET_OK;
+}
+
+static duet_status make_passes(duet_reader *reader, passes *all, const place *list,
+                               int64_t groups) {
+    DUET_TRY(duet_alloc(&all->pass, groups, sizeof *all->pass));
+    for (int64_t from = 0, end; from < reader->chosen_count; from = end) {
+        for (end = from; end < reader->chosen_count && list[end].group == list[from].group;) end++;
+        int64_t i = 0;
+        while (i < all->count && !belongs(&all->pass[i], list + from, end - from)) i++;
+        if (i == all->count)
+            all->pass[all->count++] = (pass){.reader = reader,
+                                             .outputs = end - from,
+                                             .draws = list[from].setting->draws,
+                                             .views = 1 + list[from].setting->flip};
+        DUET_TRY(add_level(&all->pass[i], list + from, groups));
+    }
+    return DUET_OK;
+}
+
+static duet_status read_levels(const duet_reader *reader, passes *all) {
+    duet_noise *noise = NULL;
+    DUET_TRY(duet_noise_new(&noise, reader->model->card.noise));
+    for (int64_t i = 0; i < all->count; i++)
+        for (int64_t l = 0; l < all->pass[i].levels; l++)
+            all->pass[i].level[l] = duet_noise_level(noise, (int64_t)all->pass[i].level[l].t);
+    duet_noise_free(noise);
+    return DUET_OK;
+}
+
+/* (v/255 - mean) / std as v gain + offset. */
+static void set_colours(passes *all, const duet_preprocess *how) {
+    for (int c = 0; c < 3 && how->std[0] > 0 && how->std[1] > 0 && how->std[2] > 0; c++) {
+        all->gain[c] = (float)(1.0 / (255.0 * how->std[c]));
+        all->offset[c] = (float)(-how->mean[c] / how->std[c]);
+    }
+}
+
+/* All levels of a pass are rows of one batch. */
+static void choose_batch(duet_reader *reader, const passes *all) {
+    const duet_reader_options *o = &reader->options;
+    const int64_t chosen = reader->model->shape.size <= 64 ? 32 : 4; /* rows per pass */
+    int64_t most = 1;
+    for (int64_t i = 0; i < all->count; i++)
+        if (all->pass[i].levels > most) most = all->pass[i].levels;
+    reader->batch = o->batch > 0 ? o->batch : (chosen + most / 2) / most;
+    if (o->batch == 0 && o->rows > 0 && reader->batch > o->rows) reader->batch = o->rows;
+    if (reader->batch < 1) reader->batch = 1;
+}
+
+duet_status duet_passes_select(duet_reader *reader) {
+    const duet_arch_shape *shape = &reader->model->shape;
+    duet_status status = DUET_OK;
+    passes *all = NULL;
+    place *list = NULL;
+    bool flip = false;
+    DUET_TRY(duet_alloc(&all, 1, sizeof *all));
+    reader->state = all; /* released with the reader */
+    all->size = shape->size * shape->size * shape->in_channels;
+    all->threads = duet_context_threads(reader->ctx);
+    set_colours(all, &reader->how);
+    DUET_DO(duet_alloc(&list, reader->chosen_count, sizeof *list));
+    const int64_t groups = sort_places(reader, list);
+    DUET_DO(make_passes(reader, all, list, groups));
+    DUET_DO(read_levels(reader, all));
+    choose_batch(reader, all);
+    for (int64_t i = 0; i < all->count; i++) flip |= all->pass[i].views > 1;
+    if (flip) DUET_DO(duet_alloc(&all->mirrored, reader->batch * all->size, 1));
+done:
+    duet_release(list);
+    return status;
+}
+
+/* ---- the network ---- */
+
+static duet_value add_pools(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
+    pass *p = user;
+    while (p->found < p->outputs && column_of(p, 0, p->found)->setting.tap == tap->block) {
+        p->values[p->found] =
+            duet_adaptive_pool(graph, x, (int)column_of(p, 0, p->found)->setting.pool);
+        p->found++;
+    }
+    return x;
+}
+
+static duet_status give_pools(duet_graph *graph, duet_value raw, void *user, const duet_value **out,
+                              int64_t *count) {
+    const pass *p = user;
+    (void)graph;
+    (void)raw;
+    if (p->found != p->outputs)
+        return duet_fail(DUET_FORMAT,
+                         "the order of the taps in the network differs from that in its table");
+    *out = p->values;
+    *count = p->outputs;
+    return DUET_OK;
+}
+
+static duet_status compile(pass *p) {
+    const duet_network_spec spec = {
+        .batch = p->levels * p->reader->batch, .tap = add_pools, .outputs = give_pools, .user = p};
+    p->found = 0;
+    DUET_TRY(duet_network_open(p->reader->ctx, &p->network, p->reader->model, &spec));
+    p->in = *duet_network_in(p->network);
+    return DUET_OK;
+}
+
+/* ---- its inputs ---- */
+
+/* x0 from bytes and the noise of the image; x_t of all levels. eps stands where the last level's
+ * x_t goes: it is read there before it is overwritten. */
+static void prepare_image(const pass *p, const passes *all, const uint8_t *pixels, int64_t id,
+                          int64_t i) {
+    const duet_arch_shape *shape = &p->reader->model->shape;
+    const int64_t size = all->size, step = p->reader->batch * size, last = p->levels - 1;
+    const int channels = p->reader->how.channels;
+    float *eps = p->in.x + last * step + i * size;
+    bool noisy = false;
+    for (int64_t l = 0; l <= last; l++) noisy |= p->level[l].sigma > 0;
+    for (int64_t l = 0; l <= last && p->in.low_res != NULL; l++)
+        duet_low_res(p->in.low_res + l * step + i * size, pixels, shape->size, shape->in_channels,
+                     shape->low_res);
+    if (noisy) duet_image_noise(eps, p->reader->options.noise_seed, id, size);
+    for (int64_t l = 0; l <= last; l++) {
+        const duet_level *level = &p->level[l];
+        const float alpha = (float)(level->alpha * level->in_scale),
+                    sigma = (float)(level->sigma * level->in_scale);
+        float *x = p->in.x + l * step + i * size;
+        if (all->gain[0] > 0) {
+            for (int64_t e = 0; e < size; e++)
+                x[e] = (float)pixels[e] * all->gain[e % channels] + all->offset[e % channels];
+            continue;
+        }
+        for (int64_t e = 0; e < size; e++)
+            x[e] = alpha * ((float)pixels[e] / 127.5f - 1.0f) + (sigma > 0 ? sigma * eps[e] : 0.0f);
+    }
+}
+
+/* Sets the inputs that do not depend on the images, and zeros where a batch is not full. */
+static void prepare_rest(const pass *p, int64_t size, int64_t rows) {
+    const int64_t batch = p->reader->batch, all = p->levels * batch;
+    for (int64_t i = 0; i < all && p->in.net_t != NULL; i++)
+        p->in.net_t[i] = (float)p->level[i / batch].net_t;
+    if (p->in.y != NULL) memset(p->in.y, 0, (size_t)all * sizeof *p->in.y);
+    for (int64_t l = 0; l < p->levels; l++) {
+        const int64_t from = (l * batch + rows) * size;
+        const size_t bytes = (size_t)((batch - rows) * size) * sizeof(float);
+        memset(p->in.x + from, 0, bytes);
+        if (p->in.low_res != NULL) memset(p->in.low_res + from, 0, bytes);
+    }
+}
+
+static void mirror(const passes *all, const duet_reader *reader, const uint8_t *pixels,
+                   int64_t rows) {
+    const int64_t S = reader->how.size, C = reader->how.channels;
+    for (int64_t line = 0; line < rows * S; line++)
+        for (int64_t j = 0; j < S; j++)
+            memcpy(all->mirrored + (line * S + j) * C, pixels + (line * S + S - 1 - j) * C,
+                   (size_t)C);
+}
+
+/* ---- its outputs ---- */
+
+/* Output o of the plan, [L,B,D]: rows of level l go to its column. The first of several passes
+ * writes, the others add, and the last divides. */
+static void hand_out(const pass *p, int64_t o, int64_t rows, float *const *out,
+                     const int64_t *stride, int64_t turn) {
+    const int64_t dim = column_of(p, 0, o)->dim, turns = p->draws * p->views;
+    const float *const from = duet_network_out(p->network, o);
+    for (int64_t l = 0; l < p->levels; l++) {
+        const int64_t k = p->column[l * p->outputs + o];
+        for (int64_t i = 0; i < rows; i++) {
+            const float *const row = from + (l * p->reader->batch + i) * dim;
+            float *const to = out[k] + i * stride[k];
+            if (turn == 0) memcpy(to, row, (size_t)dim * sizeof *to);
+            for (int64_t c = 0; turn > 0 && c < dim; c++) to[c] += row[c];
+            for (int64_t c = 0; turns > 1 && turn == turns - 1 && c < dim; c++)
+                to[c] /= (float)turns;
+        }
+    }
+}
+
+/* The draws of an image have streams of their own; the first is that of (seed, image). */
+static int64_t noise_of(int64_t index, int64_t draw) {
+    return index + (draw << 48);
+}
+
+static duet_status run_pass(pass *p, const passes *all, const uint8_t *pixels, const int64_t *index,
+                            int64_t rows, float *const *out, const int64_t *stride) {
+    duet_reader *reader = p->reader;
+    if (p->network == NULL) DUET_TRY(compile(p));
+    for (int64_t turn = 0; turn < p->draws * p->views; turn++) {
+        const uint8_t *const from = turn % p->views == 0 ? pixels : all->mirrored;
+#pragma omp parallel for num_threads(all->threads) schedule(static)
+        for (int64_t i = 0; i < rows; i++)
+            prepare_image(p, all, from + i * all->size, noise_of(index[i], turn / p->views), i);
+        prepare_rest(p, all->size, rows);
+        const double start = duet_clock();
+        DUET_TRY(duet_network_run(p->network));
+        reader->seconds += duet_clock() - start;
+        for (int64_t o = 0; o < p->outputs; o++) hand_out(p, o, rows, out, stride, turn);
+    }
+    return DUET_OK;
+}
+
+duet_status duet_passes_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index,
+                            int64_t rows, float *const *out, const int64_t *stride) {
+    if (reader->state == NULL) DUET_TRY(duet_passes_select(reader));
+    const passes *all = reader->state;
+    if (all->mirrored != NULL) mirror(all, reader, pixels, rows);
+    for (int64_t i = 0; i < all->count; i++)
+        DUET_TRY(run_pass(&all->pass[i], all, pixels, index, rows, out, stride));
+    return DUET_OK;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ * feature/reader/passes.h: what readers of a network share: reader->model is run up to the last of
+ * the taps, once for settings that can share it. */
+#ifndef DUET_FEATURE_READER_PASSES_H
+#define DUET_FEATURE_READER_PASSES_H
+
+#include "feature/reader/reader.h"
+
+duet_status duet_passes_columns(duet_reader *reader);
+duet_status duet_passes_select(duet_reader *reader);
+void duet_passes_release(duet_reader *reader);
+duet_status duet_passes_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index,
+                            int64_t rows, float *const *out, const int64_t *stride);
+
+#endif
