@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * study/find_settings.c: the settings of a study: given, else the card's, else those of a short sweep;
- * and the names of its baselines. */
+ * study/find_settings.c: the settings of a study: given, else the card's, else those of a short
+ * sweep; and the names of its baselines. */
 #include <string.h>
 
 #include "base/context.h"
