@@ -183,7 +183,8 @@ void cli_damage_free(cli_damage *damage);
 
 /* "top-1 91.33 %, top-5 99.70 %": the values of any metrics, without a line end. */
 void cli_metrics_say(const cli_state *cli, const duet_metric_result *result);
-/* Sets a key for each value, null where it is not a number, and "tables". */
+/* Sets a key for each value, null where it is not a number; "metrics", the values with what is said
+ * about them; and "tables". */
 void cli_metrics_json(const duet_metric_result *result, json_t *out);
 
 bool cli_exists(const char *path);

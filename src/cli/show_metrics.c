@@ -41,9 +41,16 @@ static json_t *table_json(const duet_metric_table *t) {
 }
 
 void cli_metrics_json(const duet_metric_result *result, json_t *out) {
-    json_t *tables = json_object();
-    for (int i = 0; i < result->value_count; i++)
-        json_object_set_new(out, result->values[i].name, number(result->values[i].value));
+    json_t *metrics = json_array(), *tables = json_object();
+    for (int i = 0; i < result->value_count; i++) {
+        const duet_metric_value *v = &result->values[i];
+        json_object_set_new(out, v->name, number(v->value));
+        json_array_append_new(
+            metrics, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "metric", v->metric, "name", v->name,
+                               "title", v->title, "unit", v->unit, "better",
+                               v->better > 0 ? "higher" : "lower", "value", number(v->value)));
+    }
+    json_object_set_new(out, "metrics", metrics);
     for (int i = 0; i < result->table_count; i++)
         json_object_set_new(tables, result->tables[i].name, table_json(&result->tables[i]));
     json_object_set_new(out, "tables", tables);
