@@ -98,7 +98,9 @@ wrong 1 "which this model does not have" classify run --data good --classes name
 ok classify run --data good --metrics accuracy,ece:bins=5,nll
 says 'top-1 ' 'mean of the classes' 'expected calibration error 0.' 'negative log-likelihood ' ' nats on 6 rows'
 ok classify run --data good --metrics nll,ece:bins=5 --json
-object nll ece mce tables rows matched_by
+object nll ece mce metrics tables rows matched_by
+tr -d ' \n' <"$top/out" | grep -q '{"metric":"nll","name":"nll","title":"negativelog-likelihood","unit":"nats","better":"lower","value":[0-9]' ||
+    fail "what is said about a value: $(cat "$top/out")"
 tr -d ' \n' <"$top/out" | grep -q '"tables":{"reliability":{"columns":\["from","to","rows","accuracy","confidence"\],"cells":\[\[0.0,0.2' ||
     fail "the table of the calibration: $(cat "$top/out")"
 ! grep -q top1 "$top/out" || fail 'a metric that was not asked for is printed'
