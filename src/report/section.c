@@ -83,18 +83,30 @@ const char *duet_report_reader_name(duet_report *report, const char *reader) {
     return duet_report_escape(report, reader);
 }
 
-const char *duet_report_setting(duet_report *report, const json_t *object) {
-    static const char *const key[] = {"t", "tap", "pool"}, *const before[] = {"t = ", "tap ",
-                                                                              "pool "};
-    duet_str str = {0};
-    for (int i = 0; i < 3; i++) {
+static void add_setting(duet_report *report, duet_str *str, const json_t *object) {
+    static const char *const key[] = {"t", "tap", "pool", "draws"}, *const before[] = {
+                                                                        "t = ", "tap ", "pool ",
+                                                                        "draws "};
+    const int64_t start = str->size;
+    for (int i = 0; i < 4; i++) {
         const double value = duet_report_number(object, key[i]);
         if (isnan(value)) continue;
         if (i == 0 && value < 0)
-            duet_str_add(&str, " on clean images");
+            duet_str_add(str, " on clean images");
         else
-            duet_str_format(&str, "%s%s%s", str.size > 0 ? ", " : " at ", before[i],
+            duet_str_format(str, "%s%s%s", str->size > start ? ", " : " at ", before[i],
                             duet_quantity_plain(report->arena, value));
+    }
+    if (json_is_true(json_object_get(object, "flip"))) duet_str_add(str, ", mirrored too");
+}
+
+const char *duet_report_setting(duet_report *report, const json_t *object) {
+    const json_t *list = json_object_get(object, "settings");
+    duet_str str = {0};
+    if (json_array_size(list) == 0) add_setting(report, &str, object);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (i > 0) duet_str_add(&str, " and");
+        add_setting(report, &str, json_array_get(list, i));
     }
     const char *text = str.text != NULL ? duet_arena_text(report->arena, str.text) : "";
     duet_str_free(&str);

@@ -50,6 +50,21 @@ static double class_accuracy(const probe *p, int64_t k) {
     return isfinite(value) ? value : sum > 0 ? 100 * cell(p, k, k) / sum : NAN;
 }
 
+/* The cell of t, tap or pool; "5 + 10" where several settings are joined. */
+static void write_part(probe *p, duet_str *out, const json_t *row, const char *key) {
+    const json_t *list = json_object_get(row, "settings");
+    const size_t count = json_array_size(list);
+    const bool level = strcmp(key, "t") == 0;
+    duet_str_add(out, "<td class=\"n\">");
+    for (size_t i = 0; i < (count > 0 ? count : 1); i++) {
+        const double value = duet_report_number(count > 0 ? json_array_get(list, i) : row, key);
+        duet_str_format(out, "%s%s", i > 0 ? " + " : "",
+                        level ? duet_report_t(p->report, value)
+                              : duet_quantity_plain(p->report->arena, value));
+    }
+    duet_str_add(out, "</td>");
+}
+
 static void write_reader(probe *p, duet_str *out, const json_t *row, double base) {
     duet_arena *arena = p->report->arena;
     const char *reader = duet_report_text(row, "reader");
@@ -60,10 +75,7 @@ static void write_reader(probe *p, duet_str *out, const json_t *row, double base
                     duet_report_reader_name(p->report, reader));
     static const char *const key[] = {"t", "tap", "pool"};
     for (int i = 0; i < 3; i++) {
-        const double value = pixels ? NAN : duet_report_number(row, key[i]);
-        duet_str_format(out, "<td class=\"n\">%s</td>",
-                        i == 0 ? duet_report_t(p->report, value)
-                               : duet_quantity_plain(arena, value));
+        write_part(p, out, pixels ? NULL : row, key[i]);
     }
     duet_str_format(out,
                     "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td "

@@ -132,6 +132,38 @@ static void assert_refused(const char *words) {
     assert_null(head);
 }
 
+/* Heads of several settings, and files from before there were several. */
+static void settings_come_back(void **unused) {
+    (void)unused;
+    const float zeros[64] = {0};
+    const duet_shape K = {.rank = 1, .dim = {2}}, D = {.rank = 1, .dim = {4}},
+                     KD = {.rank = 2, .dim = {2, 4}};
+    const duet_store_item items[] = {{"mean", DUET_F32, DUET_F32, D, zeros},
+                                     {"scale", DUET_F32, DUET_F32, D, zeros},
+                                     {"bias", DUET_F32, DUET_F32, K, zeros},
+                                     {"weight", DUET_F32, DUET_F32, KD, zeros}};
+    duet_head_card card = make_card(), read;
+    duet_head *head = make_head(), *loaded = NULL;
+    OK(duet_settings_parse(&card.settings, "t=5,tap=7,pool=7+t=-1,tap=10,pool=4,flip=true"));
+    OK(duet_head_save(head, &card, PATH));
+    OK(duet_head_load(&loaded, &read, PATH));
+    assert_int_equal(read.settings.count, 2);
+    for (int i = 0; i < 2; i++)
+        assert_true(duet_setting_equal(&read.settings.v[i], &card.settings.v[i]));
+    duet_head_free(head);
+    duet_head_free(loaded);
+    write_file(items, 4, "duet.head",
+               "{\"kind\":\"linear\",\"head\":\"linear\",\"dim\":4,\"t\":10,\"tap\":9,\"pool\":2,"
+               "\"noise_seed\":7,\"model_hash\":\"fedcba9876543210\",\"top1\":87.5,"
+               "\"data\":\"set\",\"classes\":[\"a\",\"b\"]}");
+    OK(duet_head_load(&loaded, &read, PATH));
+    assert_int_equal(read.settings.count, 1);
+    assert_true(read.settings.v[0].t == 10 && read.settings.v[0].tap == 9 &&
+                read.settings.v[0].pool == 2 && read.settings.v[0].draws == 1 &&
+                read.noise_seed == 7);
+    duet_head_free(loaded);
+}
+
 static void wrong_files_are_named(void **unused) {
     (void)unused;
     const float zeros[64] = {0};
@@ -177,7 +209,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back_bit_for_bit), cmocka_unit_test(unknown_accuracy_stays_unknown),
         cmocka_unit_test(names_must_be_text),     cmocka_unit_test(every_truncation_is_refused),
-        cmocka_unit_test(wrong_files_are_named),
+        cmocka_unit_test(settings_come_back),     cmocka_unit_test(wrong_files_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,16 +120,47 @@ static void numbers_go_by_their_order_where_all_are_there(void **state) {
     duet_context_free(ctx);
 }
 
+/* An image file has the probabilities of the head on the joined features of the card's settings,
+ * with the noise of image 0. */
+static void check_file(duet_context *ctx, duet_model *model, const duet_dataset *set,
+                       duet_head *head, const duet_head_card *card, const char *run) {
+    const duet_reader_options reading = {.settings = card->settings,
+                                         .noise_seed = card->noise_seed};
+    const int64_t none = 0;
+    duet_image image = {0};
+    duet_reader *reader = NULL;
+    duet_prediction p;
+    char path[DUET_PATH_SIZE];
+    const char *const paths[] = {path};
+    float x[512], logits[3];
+    double total = 0;
+    OK(duet_path_join(path, run, "one.png"));
+    OK(duet_image_new(&image, 8, 8, 3));
+    OK(duet_dataset_read(set, DUET_TEST, 5, &duet_model_card(model)->preprocess, image.pixels));
+    OK(duet_image_write_png(path, &image, NULL, 0));
+    OK(duet_classify(ctx, &p, model, head, card, paths, 1));
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, &reading));
+    assert_true(duet_reader_dim(reader) <= 512);
+    assert_int_equal(duet_reader_dim(reader), duet_head_dim(head));
+    OK(duet_reader_join(reader, image.pixels, &none, 1, x));
+    duet_head_logits(head, x, 1, logits);
+    for (int k = 0; k < 3; k++) total += exp((double)logits[k] - (double)logits[p.label[0]]);
+    for (int k = 0; k < 3; k++)
+        assert_true(p.probability[k] ==
+                    exp((double)logits[p.label[k]] - (double)logits[p.label[0]]) / total);
+    duet_reader_close(reader);
+    duet_image_free(&image);
+}
+
 /* The head of a probe reaches on its own set what the probe says. */
-static void a_saved_head_is_measured(void **state) {
-    (void)state;
+static void check_head(const char *settings, const char *name) {
     char run[DUET_PATH_SIZE], inside[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
     duet_context *ctx = make_context(1, true);
     duet_model *model = make_model(ctx, TINY_ARCH, 1), *other = make_model(ctx, TINY_ARCH, 2);
     duet_dataset *set = open_data("synth:size=8,classes=3,train=60,test=24");
-    duet_probe_options options = {
-        .settings = duet_settings_of(20, 5, 2), .noise_seeds = 2, .seed = 7};
-    duet_copy_text(options.head, sizeof options.head, "linear");
+    duet_probe_options options = {.noise_seeds = 2, .seed = 7};
+    OK(duet_settings_parse(&options.settings, settings));
+    duet_copy_text(options.head, sizeof options.head, name);
     duet_probe_result r;
     duet_evaluation e = {0};
     duet_head *head = NULL;
@@ -148,6 +179,7 @@ static void a_saved_head_is_measured(void **state) {
     assert_string_equal(e.result.tables[1].name, "confusion");
     assert_memory_equal(e.result.tables[1].counts, r.confusion, 9 * sizeof *r.confusion);
     duet_evaluation_free(&e);
+    check_file(ctx, model, set, head, &card, run);
     FAILS(DUET_ARG, "another model's features",
           duet_evaluate(ctx, &e, other, head, &card, set, DUET_TEST, "", NULL));
     duet_probe_result_free(&r);
@@ -156,6 +188,18 @@ static void a_saved_head_is_measured(void **state) {
     duet_model_close(other);
     duet_model_close(model);
     duet_context_free(ctx);
+}
+
+static void a_saved_head_is_measured(void **state) {
+    (void)state;
+    check_head("t=20,tap=5,pool=2", "linear");
+}
+
+/* Settings of one level and of others, means over draws and views of the test rows. */
+static void a_head_of_several_settings_is_measured(void **state) {
+    (void)state;
+    check_head("t=20,tap=5,pool=2+t=20,tap=8,pool=1+t=4,tap=3,pool=2", "linear");
+    check_head("t=20,tap=5,pool=2,draws=2+t=4,tap=8,pool=1,flip=true", "mlp:epochs=3");
 }
 
 typedef struct told {
@@ -210,6 +254,7 @@ int main(void) {
         cmocka_unit_test(classes_are_matched_by_name),
         cmocka_unit_test(numbers_go_by_their_order_where_all_are_there),
         cmocka_unit_test(a_saved_head_is_measured),
+        cmocka_unit_test(a_head_of_several_settings_is_measured),
         cmocka_unit_test(many_files_are_answered_as_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
