@@ -67,8 +67,8 @@ const char *duet_report_reader_name(duet_report *report, const char *reader);
 /* is it the run of a training, not of a file */
 bool duet_report_trained(const duet_report *report);
 const char *duet_report_t(duet_report *report, double t); /* a step of noise; "clean" for -1 */
-/* " at t = 10, tap 9, pool 2", " on clean images, tap 9, pool 2" as far as the object has them, else "";
- * several settings with " and" between them. */
+/* " at t = 10, tap 9, pool 2", " on clean images, tap 9, pool 2" as far as the object has them,
+ * else ""; several settings with " and" between them. */
 const char *duet_report_setting(duet_report *report, const json_t *object);
 /* One dt/dd pair of a facts list; left out when value is "–". */
 void duet_report_fact(duet_str *out, const char *name, const char *value);
