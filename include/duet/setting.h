@@ -42,6 +42,9 @@ bool duet_setting_equal(const duet_setting *a, const duet_setting *b);
 DUET_NODISCARD duet_status duet_settings_parse(duet_settings *out, const char *text);
 /* The text of them, without what is usual (one draw, not mirrored). Returns what snprintf would. */
 int duet_settings_print(const duet_settings *settings, char *out, size_t size);
+/* As a JSON object: {"t":10,"tap":9,"pool":2}, of several {"settings":[{"t":5,…},…]}. Returns what
+ * snprintf would. */
+int duet_settings_print_json(const duet_settings *settings, char *out, size_t size);
 
 #ifdef __cplusplus
 }

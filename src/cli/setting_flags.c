@@ -39,23 +39,11 @@ const char *cli_settings_text(const duet_settings *settings, char out[CLI_SETTIN
     return out;
 }
 
-static void put_one(json_t *object, const duet_setting *s) {
-    json_object_set_new(object, "t", json_integer((json_int_t)s->t));
-    json_object_set_new(object, "tap", json_integer((json_int_t)s->tap));
-    json_object_set_new(object, "pool", json_integer((json_int_t)s->pool));
-    if (s->draws > 1) json_object_set_new(object, "draws", json_integer((json_int_t)s->draws));
-    if (s->flip) json_object_set_new(object, "flip", json_true());
-}
-
 json_t *cli_settings_json(json_t *object, const duet_settings *settings) {
-    json_t *list = json_array();
-    for (int i = 0; i < settings->count; i++) {
-        json_t *one = json_object();
-        put_one(one, &settings->v[i]);
-        json_array_append_new(list, one);
-    }
-    if (settings->count == 1) put_one(object, &settings->v[0]);
-    if (settings->count > 1) json_object_set(object, "settings", list);
-    json_decref(list);
+    char text[4 * DUET_SETTINGS_SIZE];
+    duet_settings_print_json(settings, text, sizeof text);
+    json_t *keys = json_loads(text, 0, NULL);
+    json_object_update(object, keys);
+    json_decref(keys);
     return object;
 }

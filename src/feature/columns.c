@@ -4,7 +4,6 @@
 #include "feature/columns.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"

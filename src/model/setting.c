@@ -126,6 +126,15 @@ void duet_settings_put(json_t *object, const duet_settings *settings) {
     json_object_set_new(object, "settings", list);
 }
 
+int duet_settings_print_json(const duet_settings *settings, char *out, size_t size) {
+    json_t *object = json_object();
+    duet_settings_put(object, settings);
+    const size_t used = json_dumpb(object, out, size > 0 ? size - 1 : 0, JSON_COMPACT);
+    if (size > 0) out[used < size ? used : size - 1] = '\0';
+    json_decref(object);
+    return (int)used;
+}
+
 static duet_status get_one(duet_setting *out, const json_t *object) {
     duet_params_default(&duet_setting_params, out);
     for (int k = 0; k < duet_setting_params.count; k++) {

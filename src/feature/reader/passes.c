@@ -183,6 +183,7 @@ duet_status duet_passes_select(duet_reader *reader) {
     if (flip) DUET_DO(duet_alloc(&all->mirrored, reader->batch * all->size, 1));
 done:
     duet_release(list);
+    if (status != DUET_OK) duet_passes_release(reader);
     return status;
 }
 

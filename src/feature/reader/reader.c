@@ -140,6 +140,7 @@ double duet_reader_seconds(const duet_reader *reader) {
 
 static duet_status run(duet_reader *reader, const uint8_t *pixels, const int64_t *index,
                        int64_t rows, float *const *out) {
+    if (reader->chosen_count == 0) return duet_fail(DUET_ARG, "the reader has no columns");
     if (rows < 1 || rows > reader->batch)
         return duet_fail(DUET_ARG, "%lld rows do not fit; the reader takes 1 to %lld",
                          (long long)rows, (long long)reader->batch);

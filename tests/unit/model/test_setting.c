@@ -71,6 +71,14 @@ static void assert_keys(const duet_settings *settings, const char *want) {
     char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal(text, want);
     free(text);
+    char printed[512];
+    json_t *again = NULL;
+    assert_true(duet_settings_print_json(settings, printed, sizeof printed) ==
+                (int)strlen(printed));
+    again = json_loads(printed, 0, NULL);
+    assert_true(json_equal(again, object));
+    json_decref(again);
+    assert_true(duet_settings_print_json(settings, printed, 8) > 8 && strlen(printed) < 8);
     OK(duet_settings_get(&read, object));
     if (settings->count > 0) assert_same(&read, settings);
     json_decref(object);
