@@ -120,6 +120,11 @@ const duet_tap_row *duet_model_tap(const duet_model *model,
 /* The configuration as spec text. */
 const char *duet_model_config(const duet_model *model);
 
+/* A run for the results of `command` on the file of a model: PARENT/NNNNN-<command>-<file> with a
+ * run.json that says so. The path goes to out. */
+DUET_NODISCARD duet_status duet_run_new_of(char out[4096], const char *parent, const char *command,
+                                           const duet_model *model, const char *file);
+
 /* Kernels, time and bytes of one forward pass (info --plan): calls row() for each node that runs.
  * Times are medians of a few passes after a first one, which packs the weights. */
 typedef struct duet_model_plan_row {

@@ -29,7 +29,10 @@ typedef enum duet_param_type {
     DUET_PARAM_BOOL,  /* bool; true/false/yes/no/1/0/True/False; a bare flag means true */
     DUET_PARAM_TEXT,  /* char[size] */
     DUET_PARAM_INTS,  /* duet_int_list; "1,2,4" */
-    DUET_PARAM_SEED   /* uint64_t, 0 … 2^64 - 1 */
+    DUET_PARAM_SEED,  /* uint64_t, 0 … 2^64 - 1 */
+    /* only of what is printed and read as JSON (base/record.h): */
+    DUET_PARAM_JSON,  /* a value of any kind, or NULL */
+    DUET_PARAM_RECORD /* a struct with a table of its own */
 } duet_param_type;
 
 typedef struct duet_param {
@@ -41,6 +44,7 @@ typedef struct duet_param {
     double min, max;          /* range of numbers (each number of a list); both 0 = any */
     const char *choices;      /* "a|b|c" for text, else NULL */
     const char *help;
+    const struct duet_param_table *record; /* of a DUET_PARAM_RECORD */
 } duet_param;
 
 /* The parameters of an options struct; the macros below write one. */

@@ -20,6 +20,11 @@ bool duet_run_is(const char *path);
 DUET_NODISCARD duet_status duet_run_newest(char out[4096], const char *run, const char *prefix,
                                            const char *suffix);
 
+/* A whole number of RUN/run.json, such as "steps"; 0 where there is none. */
+int64_t duet_run_number(const char *run, const char *key);
+/* Writes STEP/result.json; `json` is the text of an object. */
+DUET_NODISCARD duet_status duet_result_write(const char *step, const char *json);
+
 /* Writes pixels (u8, [count,size,size,channels]) in the format of path's extension: '….png' a grid
  * of `columns`, '….npz' arr_0 u8 NHWC (guided-diffusion's sample file; grey is repeated to 3
  * channels), '….zip' PNGs as EDM reads data sets, a folder (name ends in '/' or has no ending)

@@ -5,7 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 json_t *duet_json_u64(uint64_t value) {
@@ -28,4 +30,20 @@ json_t *duet_json_name(const char *text) {
     char shown[4 * DUET_PATH_SIZE];
     duet_text_shown(shown, sizeof shown, text);
     return json_string(shown);
+}
+
+duet_status duet_json_text(char **out, const json_t *root, bool indent) {
+    const size_t flags = indent ? JSON_INDENT(1) : JSON_COMPACT,
+                 size = root != NULL ? json_dumpb(root, NULL, 0, flags) : 0;
+    char *text = NULL;
+    if (size == 0) return duet_fail(DUET_FORMAT, "a name or a setting is not UTF-8");
+    DUET_TRY(duet_alloc(&text, (int64_t)size + 2,
+                        1)); /* zeroed: room for the end of a line and of the text */
+    if (json_dumpb(root, text, size, flags) != size) {
+        duet_release(text);
+        return duet_fail(DUET_FORMAT, "JSON came out in two sizes");
+    }
+    if (indent) text[size] = '\n';
+    *out = text;
+    return DUET_OK;
 }

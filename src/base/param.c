@@ -205,6 +205,9 @@ static duet_status set_row(const duet_param *row, void *options, const char *whe
         return set_text(row, field(row, options), where, text);
     case DUET_PARAM_INTS:
         return set_ints(row, field(row, options), where, text);
+    case DUET_PARAM_JSON:
+    case DUET_PARAM_RECORD:
+        break;
     }
     return duet_fail(DUET_ARG, "'%s' has no known type", row->name);
 }
@@ -287,6 +290,9 @@ int duet_params_print(const duet_param_table *table, const void *options, int ro
         return snprintf(out, size, "%s", (const char *)value);
     case DUET_PARAM_INTS:
         return print_ints(value, out, size);
+    case DUET_PARAM_JSON:
+    case DUET_PARAM_RECORD:
+        break;
     }
     return snprintf(out, size, "%s", "");
 }

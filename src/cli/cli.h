@@ -141,6 +141,8 @@ typedef struct cli_step {
     bool own_run; /* the run was made for this step */
 } cli_step;
 duet_status cli_step_new(cli_step *out, duet_model *model, const char *path, const char *command);
+/* Writes result.json of the step; takes ownership. */
+duet_status cli_result_write(const cli_step *step, json_t *result);
 /* Rebuilds the report and prints where the results are. */
 duet_status cli_step_done(const cli_state *cli, const cli_step *step);
 /* Removes the files of a failed step, unless its result.json is there: then only the report, or
@@ -194,8 +196,6 @@ void cli_remove_folder(const char *path);
 json_t *cli_seed(uint64_t seed);
 /* A path, a name or a message as JSON takes it: bytes that are no UTF-8 become \xNN. */
 json_t *cli_name(const char *text);
-duet_status cli_write_json(const char *path,
-                           json_t *object);      /* takes ownership of the object; atomic */
 void cli_human(char out[32], double value);      /* 606.9k, 1.19M */
 void cli_duration(char out[32], double seconds); /* 1 h 05 min, 3 min 12 s, 4.2 s */
 

@@ -29,48 +29,14 @@ json_t *cli_name(const char *text) {
     return json_string(shown);
 }
 
-duet_status cli_write_json(const char *path, json_t *object) {
-    char temporary[CLI_PATH];
-    const int n = snprintf(temporary, sizeof temporary, "%s.tmp.%d", path, (int)getpid());
-    const bool written = n > 0 && n < (int)sizeof temporary &&
-                         json_dump_file(object, temporary, JSON_INDENT(2)) == 0;
-    json_decref(object);
-    if (written && rename(temporary, path) == 0) return DUET_OK;
-    const int reason = errno;
-    unlink(temporary);
-    return cli_fail(DUET_IO, "cannot write '%s': %s", path, strerror(reason));
-}
-
-static json_t *model_json(duet_model *model) {
-    const duet_card *card = duet_model_card(model);
-    json_t *object =
-        json_pack("{s:s,s:s,s:I,s:f,s:i,s:I,s:i}", "arch", card->arch, "config",
-                  duet_model_config(model), "parameters", (json_int_t)duet_model_parameters(model),
-                  "macs", duet_model_macs(model), "taps", duet_model_tap_count(model), "size",
-                  (json_int_t)card->preprocess.size, "channels", card->preprocess.channels);
-    if (duet_model_refusal(model) != NULL)
-        json_object_set_new(object, "makes_no_images", json_string(duet_model_refusal(model)));
-    return object;
-}
-
-/* A run for the results of one command on a model file. */
-static duet_status run_for_file(char out[CLI_PATH], duet_model *model, const char *file,
-                                const char *command) {
-    char name[256], path[CLI_PATH + 16], created[32];
-    const char *base = strrchr(file, '/');
-    snprintf(name, sizeof name, "%s-%.200s", command, base != NULL ? base + 1 : file);
-    char *dot = strrchr(name, '.');
-    if (dot != NULL) *dot = '\0';
-    const duet_status status = duet_run_new(out, "runs", name);
-    if (status != DUET_OK) return status;
-    const time_t now = time(NULL);
-    struct tm utc;
-    (void)strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    snprintf(path, sizeof path, "%s/run.json", out);
-    return cli_write_json(path, json_pack("{s:s,s:o,s:s,s:s,s:s,s:{s:o},s:o}", "command", command,
-                                          "name", cli_name(name), "version", DUET_VERSION, "status",
-                                          "done", "created", created, "settings", "model",
-                                          cli_name(file), "model", model_json(model)));
+duet_status cli_result_write(const cli_step *step, json_t *result) {
+    char *const text = result != NULL ? json_dumps(result, JSON_COMPACT) : NULL;
+    json_decref(result);
+    const duet_status status = text != NULL
+                                   ? duet_result_write(step->folder, text)
+                                   : cli_fail(DUET_FORMAT, "a name in the result is not UTF-8");
+    free(text);
+    return status;
 }
 
 duet_status cli_step_new(cli_step *out, duet_model *model, const char *path, const char *command) {
@@ -80,7 +46,7 @@ duet_status cli_step_new(cli_step *out, duet_model *model, const char *path, con
         for (size_t n = strlen(out->run); n > 1 && out->run[n - 1] == '/'; n--)
             out->run[n - 1] = '\0';
     } else {
-        const duet_status status = run_for_file(out->run, model, path, command);
+        const duet_status status = duet_run_new_of(out->run, "runs", command, model, path);
         if (status != DUET_OK) return status;
     }
     const duet_status status = duet_run_step_new(out->folder, out->run, command);

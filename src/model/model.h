@@ -89,6 +89,8 @@ DUET_NODISCARD duet_status duet_model_describe(duet_model **out, const char *arc
  * them as `average`; the slots must outlive it. */
 DUET_NODISCARD duet_status duet_model_lend(duet_model *model, const duet_slots *slots,
                                            const char *prefix, const char *average);
+/* "model" of run.json; NULL where memory is short. */
+struct json_t *duet_model_record(const duet_model *model);
 /* DUET_UNSUPPORTED with the reason where only features of the network can be read. */
 DUET_NODISCARD duet_status duet_model_check_denoises(const duet_model *model);
 /* Builds with fresh inputs for `batch` images; inputs are named x, net_t, y (where conditional),

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "report/section.h"
+#include "run/run_record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,34 +25,6 @@ static const section sections[] = {{"summary", NULL, duet_section_summary},
                                    {"settings", "Settings", duet_section_settings}};
 enum { SECTIONS = (int)(sizeof sections / sizeof sections[0]) };
 
-/* NULL with a sentence in *why when the file is missing or no JSON object. */
-static json_t *read_json(duet_report *report, const char *folder, const char *file,
-                         const char **why) {
-    char path[DUET_PATH_SIZE], name[DUET_PATH_SIZE] = "";
-    duet_bytes bytes = {0};
-    json_error_t error;
-    duet_status status = duet_path_join(name, folder, file);
-    if (status == DUET_OK) status = duet_path_join(path, report->run, *folder != 0 ? name : file);
-    if (status == DUET_OK) status = duet_file_read(&bytes, path);
-    if (status != DUET_OK) {
-        *why = duet_report_escape(report, duet_error_message());
-        return NULL;
-    }
-    json_t *value = json_loadb((const char *)bytes.data, (size_t)bytes.size, 0, &error);
-    duet_bytes_free(&bytes);
-    if (json_is_object(value)) return value;
-    duet_str text = {0};
-    if (value != NULL)
-        duet_str_format(&text, "'%s' holds no JSON object", *folder != 0 ? name : file);
-    else
-        duet_str_format(&text, "'%s' is damaged: line %d: %s", *folder != 0 ? name : file,
-                        error.line, error.text);
-    *why = duet_report_escape(report, text.text);
-    duet_str_free(&text);
-    json_decref(value);
-    return NULL;
-}
-
 static int64_t step_number(const char *folder) {
     const char *dash = strrchr(folder, '-');
     return dash != NULL ? strtoll(dash + 1, NULL, 10) : 0;
@@ -69,13 +42,15 @@ static void load_steps(duet_report *report, duet_report_steps *steps, const duet
         if (!duet_starts_with(folder, prefix) || *digits == 0 ||
             strspn(digits, "0123456789") != strlen(digits))
             continue;
-        const char *file =
-                       duet_arena_format(report->arena, "%s/%s/result.json", report->run, folder),
-                   *why = NULL;
-        if (file == NULL || !duet_path_exists(file)) continue;
-        json_t *result = read_json(report, folder, "result.json", &why);
-        if (result == NULL) {
-            steps->damaged = why;
+        const char *const place = duet_arena_format(report->arena, "%s/%s", report->run, folder),
+                          *const shown =
+                              duet_arena_format(report->arena, "%s/" DUET_RESULT_FILE, folder);
+        char file[DUET_PATH_SIZE];
+        json_t *result = NULL;
+        if (place == NULL || shown == NULL || !duet_path_in(file, place, DUET_RESULT_FILE))
+            continue;
+        if (duet_result_record_read(&result, place, shown) != DUET_OK) {
+            steps->damaged = duet_report_escape(report, duet_error_message());
             continue;
         }
         int64_t at = steps->count++;
@@ -133,7 +108,8 @@ duet_status duet_report_write(char *out, const char *run) {
     DUET_TRY(duet_path_absolute(absolute, run));
     DUET_DO(duet_arena_new(&report.arena));
     DUET_DO(duet_folder_list(&listing, absolute));
-    report.info = read_json(&report, "", "run.json", &report.info_damaged);
+    if (duet_run_record_read(&report.info, absolute, DUET_RUN_FILE) != DUET_OK)
+        report.info_damaged = duet_report_escape(&report, duet_error_message());
     report.name = duet_report_text(report.info, "name") != NULL
                       ? duet_report_text(report.info, "name")
                       : duet_path_base(absolute);

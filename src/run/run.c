@@ -2,11 +2,10 @@
  * run/run.c: numbered folders. A run is PARENT/NNNNN-name, a step of it RUN/<command>-NNN;
  * numbers only grow, and the folder is made with mkdir's own exclusivity, so that two programs
  * started at once never share one. */
-#include <duet/run.h>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "run/run_record.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -103,7 +102,7 @@ duet_status duet_run_step_new(char out[4096], const char *run, const char *comma
 bool duet_run_is(const char *path) {
     char file[DUET_PATH_SIZE];
     if (path == NULL || !duet_path_is_folder(path)) return false;
-    if (duet_path_join(file, path, "run.json") != DUET_OK) return false;
+    if (duet_path_join(file, path, DUET_RUN_FILE) != DUET_OK) return false;
     return duet_path_exists(file) && !duet_path_is_folder(file);
 }
 

@@ -86,15 +86,15 @@ duet_status duet_probe_save(const duet_probe_result *r, const duet_probe_options
                   DUET_STUDY_NEIGHBOURS, "features", duet_study_work_json(&r->features), "left_out",
                   duet_study_bad_json(options->bad), "timings", "features", r->features.seconds,
                   "head", r->seconds_head, "seconds", r->seconds);
-    return duet_study_write(folder, "result.json", root);
+    return duet_result_record_write(folder, root);
 }
 
 duet_status duet_neighbours_save(const duet_probe_options *options, const duet_dataset *dataset,
                                  const char *folder) {
-    return duet_study_write(folder, "result.json",
-                            json_pack("{s:s,s:s,s:o,s:s,s:i,s:o}", "command", "neighbours", "data",
-                                      duet_dataset_describe(dataset)->name, "setting",
-                                      settings_json(&options->settings), "neighbours",
-                                      "neighbours.png", "neighbours_k", DUET_STUDY_NEIGHBOURS,
-                                      "left_out", duet_study_bad_json(options->bad)));
+    return duet_result_record_write(
+        folder,
+        json_pack("{s:s,s:s,s:o,s:s,s:i,s:o}", "command", "neighbours", "data",
+                  duet_dataset_describe(dataset)->name, "setting",
+                  settings_json(&options->settings), "neighbours", "neighbours.png", "neighbours_k",
+                  DUET_STUDY_NEIGHBOURS, "left_out", duet_study_bad_json(options->bad)));
 }

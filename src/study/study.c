@@ -11,26 +11,6 @@
 #include "data/bad_images.h"
 #include "run/grid.h"
 
-static int put(const char *bytes, size_t count, void *writer) {
-    duet_writer_put(writer, bytes, (int64_t)count);
-    return 0;
-}
-
-duet_status duet_study_write(const char *folder, const char *name, json_t *object) {
-    char path[DUET_PATH_SIZE];
-    duet_writer *writer = NULL;
-    duet_status status = object != NULL
-                             ? duet_path_join(path, folder, name)
-                             : duet_fail(DUET_FORMAT, "a name in the result is not UTF-8");
-    if (status == DUET_OK) status = duet_writer_open(&writer, path);
-    if (status == DUET_OK) {
-        json_dump_callback(object, put, writer, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
-        status = duet_writer_commit(writer);
-    }
-    json_decref(object);
-    return status;
-}
-
 duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table,
                             const int64_t *order, int64_t count) {
     duet_feature_table t = *table;

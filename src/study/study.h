@@ -7,8 +7,8 @@
 #include <duet/metric.h>
 #include <jansson.h>
 
-/* Writes the object, of which it takes ownership, to FOLDER/name, atomically. */
-DUET_NODISCARD duet_status duet_study_write(const char *folder, const char *name, json_t *object);
+#include "run/run_record.h"
+
 /* Writes the sheet of neighbours, FOLDER/neighbours.png: images of some rows of `query` beside
  * their nearest rows of `base`. */
 DUET_NODISCARD duet_status duet_study_neighbours(const duet_dataset *dataset,

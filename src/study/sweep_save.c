@@ -53,18 +53,15 @@ duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_op
         snprintf(key, sizeof key, "best_%s", result->baselines[i].reader);
         json_object_set_new(root, key, row_json(&result->baselines[i]));
     }
-    return duet_study_write(folder, "result.json", root);
+    return duet_result_record_write(folder, root);
 }
 
 /* "recommended_in" of the result: the file of the model, or null. */
 static duet_status note(const char *folder, const char *file) {
-    char path[DUET_PATH_SIZE];
-    json_error_t error;
-    DUET_TRY(duet_path_join(path, folder, "result.json"));
-    json_t *const root = json_load_file(path, 0, &error);
-    if (root == NULL) return duet_fail(DUET_IO, "cannot read '%s': %s", path, error.text);
+    json_t *root = NULL;
+    DUET_TRY(duet_result_record_read(&root, folder, NULL));
     json_object_set_new(root, "recommended_in", file != NULL ? duet_json_name(file) : json_null());
-    return duet_study_write(folder, "result.json", root);
+    return duet_result_record_write(folder, root);
 }
 
 duet_status duet_sweep_recommend(const duet_sweep_result *result, duet_model *model,

@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: MIT
- * run.json (docs/run_folder.md): the settings of a run and its progress. The settings are the
- * parameter table's rows as text, so that they read back into the same options. */
+ * train/run_file.c: what run.json says of a training: its settings and its progress. The settings
+ * are the parameter table's rows as text, so that they read back into the same options. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/mem.h"
+#include "base/record.h"
 #include "base/str.h"
 #include "base/system.h"
 #include "base/utf8.h"
 #include "engine/backend/backend.h"
+#include "run/run_record.h"
 #include "train/trainer.h"
 
+/* What the call that began the run has written; NULL = none. */
+static json_t *before(const char *run) {
+    json_t *root = NULL;
+    return duet_run_record_read(&root, run, NULL) == DUET_OK ? root : NULL;
+}
+
 void duet_run_file_created(char out[32], const char *run) {
-    char path[DUET_PATH_SIZE];
-    json_error_t error;
-    const time_t now = time(NULL);
-    struct tm utc = {0};
-    gmtime_r(&now, &utc);
-    (void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    if (duet_path_join(path, run, "run.json") != DUET_OK) return;
-    json_t *old = json_load_file(path, 0, &error);
+    json_t *old = before(run);
     const char *created = json_string_value(json_object_get(old, "created"));
+    duet_run_now(out);
     if (created != NULL) duet_copy_text(out, 32, created);
     json_decref(old);
 }
@@ -42,25 +42,38 @@ json_t *duet_settings_json(const duet_train_options *options) {
     return settings;
 }
 
+typedef struct data_record {
+    const char *name, *layout;
+    json_t *path;
+    int64_t height, width, train, val, test;
+    int channels, classes;
+} data_record;
+
+static const duet_param data_rows[] = {
+    DUET_FIELD_WORD(data_record, name),   DUET_FIELD_JSON(data_record, path),
+    DUET_FIELD_WORD(data_record, layout), DUET_FIELD_INT(data_record, height),
+    DUET_FIELD_INT(data_record, width),   DUET_FIELD_INT(data_record, channels),
+    DUET_FIELD_INT(data_record, classes), DUET_FIELD_INT(data_record, train),
+    DUET_FIELD_INT(data_record, val),     DUET_FIELD_INT(data_record, test),
+};
+
 static json_t *data_of(const duet_dataset_info *info) {
+    static const duet_param_table table = DUET_TABLE(data_rows, data_record);
     char path[DUET_PATH_SIZE];
     const char *shown = info->path;
     if (duet_path_exists(info->path) && duet_path_absolute(path, info->path) == DUET_OK)
         shown = path;
-    return json_pack("{s:s, s:o, s:s, s:I, s:I, s:i, s:i, s:I, s:I, s:I}", "name", info->name,
-                     "path", duet_json_name(shown), "layout", info->layout, "height",
-                     (json_int_t)info->height, "width", (json_int_t)info->width, "channels",
-                     info->channels, "classes", info->class_count, "train",
-                     (json_int_t)info->count[DUET_TRAIN], "val", (json_int_t)info->count[DUET_VAL],
-                     "test", (json_int_t)info->count[DUET_TEST]);
-}
-
-static json_t *model_of(const duet_model *model) {
-    return json_pack("{s:s, s:s, s:I, s:f, s:i, s:I, s:I}", "arch", model->arch->info.name,
-                     "config", duet_model_config(model), "parameters",
-                     (json_int_t)duet_model_parameters(model), "macs", duet_model_macs(model),
-                     "taps", duet_model_tap_count(model), "size", (json_int_t)model->shape.size,
-                     "channels", (json_int_t)model->shape.in_channels);
+    const data_record one = {.name = info->name,
+                             .path = duet_json_name(shown),
+                             .layout = info->layout,
+                             .height = info->height,
+                             .width = info->width,
+                             .channels = info->channels,
+                             .classes = info->class_count,
+                             .train = info->count[DUET_TRAIN],
+                             .val = info->count[DUET_VAL],
+                             .test = info->count[DUET_TEST]};
+    return duet_record_json(&table, &one);
 }
 
 static json_t *machine_of(const duet_context *ctx) {
@@ -80,10 +93,7 @@ static json_t *init_of(const duet_trainer *trainer) {
 
 /* The same, as the call that began the run has written it; NULL = none. */
 static json_t *init_before(const duet_trainer *trainer) {
-    char path[DUET_PATH_SIZE];
-    json_error_t error;
-    if (duet_path_join(path, trainer->run, "run.json") != DUET_OK) return NULL;
-    json_t *root = json_load_file(path, 0, &error);
+    json_t *root = before(trainer->run);
     json_t *init = json_incref(json_object_get(root, "init"));
     json_decref(root);
     return init;
@@ -98,58 +108,30 @@ static json_t *tuning_of(const duet_trainer *trainer) {
                      (json_int_t)duet_plan_rows(duet_program_plan(trainer->program)));
 }
 
-static json_t *make_json(const duet_trainer *trainer, const char *run_status) {
-    const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
+duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status) {
+    const bool tuned = duet_plan_tuned(duet_program_plan(trainer->program)) > 0;
     json_t *t = json_array();
     for (int i = 0; i < duet_denoise_t_count(trainer->noise); i++)
         json_array_append_new(t, json_integer(duet_denoise_t[i]));
-    json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "command", "train", "name",
-        info->name, "version", DUET_VERSION, "status", run_status, "created", trainer->created,
-        "settings", duet_settings_json(&trainer->options), "data", data_of(info), "model",
-        model_of(trainer->model), "denoise_t", t, "machine", machine_of(trainer->ctx));
-    if (root == NULL) return NULL;
-    json_t *const init = trainer->options.init != NULL ? init_of(trainer) : init_before(trainer);
-    if (init != NULL) json_object_set_new(root, "init", init);
-    json_object_set_new(root, "images", json_integer(trainer->steps * trainer->options.batch));
-    json_object_set_new(root, "steps", json_integer(trainer->steps));
-    json_object_set_new(root, "seconds", json_real(duet_trainer_seconds(trainer)));
-    if (trainer->steps > 0)
-        json_object_set_new(root, "final_loss", json_real(duet_trainer_final_loss(trainer)));
-    if (duet_plan_tuned(duet_program_plan(trainer->program)) > 0)
-        json_object_set_new(root, "tuning", tuning_of(trainer));
-    json_object_set_new(root, "peak_memory", json_integer(duet_peak_memory()));
-    return root;
-}
-
-duet_status duet_json_text(char **out, const json_t *root, bool indent) {
-    const size_t flags = indent ? JSON_INDENT(1) : JSON_COMPACT,
-                 size = root != NULL ? json_dumpb(root, NULL, 0, flags) : 0;
-    char *text = NULL;
-    if (size == 0) return duet_fail(DUET_FORMAT, "a name or a setting is not UTF-8");
-    DUET_TRY(duet_alloc(&text, (int64_t)size + 2,
-                        1)); /* zeroed: room for the end of a line and of the text */
-    if (json_dumpb(root, text, size, flags) != size) {
-        duet_release(text);
-        return duet_fail(DUET_FORMAT, "JSON came out in two sizes");
-    }
-    if (indent) text[size] = '\n';
-    *out = text;
-    return DUET_OK;
-}
-
-duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status) {
-    duet_status status = DUET_OK;
-    char path[DUET_PATH_SIZE];
-    char *text = NULL;
-    json_t *root = make_json(trainer, run_status);
-    DUET_CONTEXT(duet_json_text(&text, root, true), "cannot write run.json");
-    DUET_DO(duet_path_join(path, trainer->run, "run.json"));
-    DUET_DO(duet_file_write(path, text, (int64_t)strlen(text)));
-done:
-    duet_release(text);
-    json_decref(root);
-    return status;
+    const duet_run_record record = {
+        .command = "train",
+        .name = duet_dataset_describe(trainer->dataset)->name,
+        .version = DUET_VERSION,
+        .status = run_status,
+        .created = trainer->created,
+        .settings = duet_settings_json(&trainer->options),
+        .data = data_of(duet_dataset_describe(trainer->dataset)),
+        .model = duet_model_record(trainer->model),
+        .denoise_t = t,
+        .machine = machine_of(trainer->ctx),
+        .init = trainer->options.init != NULL ? init_of(trainer) : init_before(trainer),
+        .images = json_integer(trainer->steps * trainer->options.batch),
+        .steps = json_integer(trainer->steps),
+        .seconds = json_real(duet_trainer_seconds(trainer)),
+        .final_loss = trainer->steps > 0 ? json_real(duet_trainer_final_loss(trainer)) : NULL,
+        .tuning = tuned ? tuning_of(trainer) : NULL,
+        .peak_memory = json_integer(duet_peak_memory())};
+    return duet_run_record_write(trainer->run, &record);
 }
 
 static duet_status read_settings(duet_train_options *out, const json_t *settings,
@@ -166,10 +148,7 @@ static duet_status read_settings(duet_train_options *out, const json_t *settings
 }
 
 duet_status duet_run_file_tuning(const char *run, uint64_t *out) {
-    char path[DUET_PATH_SIZE];
-    json_error_t error;
-    DUET_TRY(duet_path_join(path, run, "run.json"));
-    json_t *root = json_load_file(path, 0, &error);
+    json_t *root = before(run);
     const char *hash = json_string_value(json_object_get(json_object_get(root, "tuning"), "hash"));
     *out = hash != NULL ? (uint64_t)strtoull(hash, NULL, 16) : 0;
     json_decref(root);
@@ -180,15 +159,10 @@ duet_status duet_train_options_load(duet_train_options *out, char data_path[4096
                                     const char *run) {
     duet_status status = DUET_OK;
     char path[DUET_PATH_SIZE];
-    duet_bytes bytes = {0};
     json_t *root = NULL;
-    json_error_t error;
     duet_train_options options = {0};
-    DUET_DO(duet_path_join(path, run, "run.json"));
-    DUET_DO(duet_file_read(&bytes, path));
-    root = json_loadb((const char *)bytes.data, (size_t)bytes.size, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL)
-        DUET_FAIL(DUET_FORMAT, "'%s' is damaged: line %d: %s", path, error.line, error.text);
+    DUET_DO(duet_path_join(path, run, DUET_RUN_FILE));
+    DUET_DO(duet_run_record_read(&root, run, NULL));
     const char *data = json_string_value(json_object_get(json_object_get(root, "data"), "path"));
     const json_t *settings = json_object_get(root, "settings");
     if (data == NULL || !json_is_object(settings)) {
@@ -201,6 +175,5 @@ duet_status duet_train_options_load(duet_train_options *out, char data_path[4096
     *out = options;
 done:
     json_decref(root);
-    duet_bytes_free(&bytes);
     return status;
 }

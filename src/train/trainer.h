@@ -94,9 +94,6 @@ DUET_NODISCARD duet_status duet_checkpoint_any(const char *run, bool *found);
 /* ---- run_file.c ---- */
 struct json_t;
 struct json_t *duet_settings_json(const duet_train_options *options); /* every parameter as text */
-/* The text of a JSON value, to be released; DUET_FORMAT for NULL (what json_pack gives for text
- * that is not UTF-8). */
-DUET_NODISCARD duet_status duet_json_text(char **out, const struct json_t *root, bool indent);
 DUET_NODISCARD duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status);
 /* Writes the table of the run's kernels into the run folder, where there is one. */
 #define DUET_RUN_TUNING "tuning.json"

@@ -123,7 +123,7 @@ static duet_status save_step(cli_state *cli, const outputs *to, duet_model *mode
     json_object_set_new(result, "grid", json_string("grid.png"));
     json_object_set_new(result, "grid_columns", json_integer(columns));
     snprintf(path, sizeof path, "%.4000s/result.json", step->folder);
-    status = cli_write_json(path, json_incref(result));
+    status = cli_result_write(step, json_incref(result));
     if (status == DUET_OK) status = cli_step_done(cli, step);
     if (status == DUET_OK) cli_json_file(cli, path);
     return status;

@@ -99,16 +99,6 @@ static duet_status check_flags(const train_options *o, const duet_train_options 
     return DUET_OK;
 }
 
-static json_int_t steps_of(const char *run) {
-    char path[CLI_PATH + 16];
-    json_error_t error;
-    snprintf(path, sizeof path, "%s/run.json", run);
-    json_t *root = json_load_file(path, 0, &error);
-    const json_int_t steps = json_integer_value(json_object_get(root, "steps"));
-    json_decref(root);
-    return steps;
-}
-
 static duet_status go_on(training *t, cli_state *cli, const train_options *o,
                          duet_train_options *train) {
     const duet_train_options given = *train;
@@ -132,7 +122,7 @@ static duet_status go_on(training *t, cli_state *cli, const train_options *o,
     }
     duet_params_default(&duet_train_params, &defaults);
     if (given.save_minutes != defaults.save_minutes) train->save_minutes = given.save_minutes;
-    t->steps_before = steps_of(t->run);
+    t->steps_before = duet_run_number(t->run, "steps");
     status = duet_dataset_open(cli->ctx, &t->dataset, o->data[0] ? o->data : data);
     if (status == DUET_NOT_FOUND && !o->data[0] && !cli_exists(data))
         return cli_fail(status,
@@ -171,7 +161,8 @@ static duet_status finish(cli_state *cli, const training *t, const duet_train_re
 
 /* A training that fails before its first step leaves no folder. */
 static void clear_away(const training *t, bool named) {
-    if (t->resume || !t->run[0] || (duet_run_is(t->run) && steps_of(t->run) > 0)) return;
+    if (t->resume || !t->run[0] || (duet_run_is(t->run) && duet_run_number(t->run, "steps") > 0))
+        return;
     cli_remove_folder(t->run);
     if (!named) rmdir("runs"); /* goes only when it is empty */
 }
