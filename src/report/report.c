@@ -5,25 +5,16 @@
 #include <duet/report.h>
 
 #include "base/error.h"
+#include "report/section.def"
 #include "report/section.h"
 #include "run/run_record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct section {
-    const char *id, *title; /* title NULL: the headline, not in the contents line */
-    void (*write)(duet_report *report, duet_str *out);
-} section;
+DUET_FAMILY(section, DUET_SECTIONS, "sections of the page");
 
-static const section sections[] = {{"summary", NULL, duet_section_summary},
-                                   {"samples", "Samples", duet_section_samples},
-                                   {"denoising", "Denoising", duet_section_denoise},
-                                   {"readings", "Where to read", duet_section_sweep},
-                                   {"recognition", "Recognition", duet_section_probe},
-                                   {"training", "Training", duet_section_training},
-                                   {"settings", "Settings", duet_section_settings}};
-enum { SECTIONS = (int)(sizeof sections / sizeof sections[0]) };
+enum { SECTIONS = DUET_COUNT(duet_entries_of_section) };
 
 static int64_t step_number(const char *folder) {
     const char *dash = strrchr(folder, '-');
@@ -60,6 +51,48 @@ static void load_steps(duet_report *report, duet_report_steps *steps, const duet
     }
 }
 
+/* The length of "command" in "command-NNN"; 0 where a name is no such. */
+static size_t command_of(const char *folder) {
+    const char *const dash = strrchr(folder, '-');
+    if (dash == NULL || dash[1] == '\0' || strspn(dash + 1, "0123456789") != strlen(dash + 1))
+        return 0;
+    return (size_t)(dash - folder);
+}
+
+static bool known(const duet_report *report, const char *command) {
+    for (int64_t i = 0; i < report->kind_count; i++)
+        if (strcmp(report->kinds[i].command, command) == 0) return true;
+    return false;
+}
+
+static void load_kind(duet_report *report, const duet_listing *listing, const char *command) {
+    if (command == NULL || known(report, command)) return;
+    duet_report_steps *const steps = &report->kinds[report->kind_count++];
+    *steps = (duet_report_steps){.command = command};
+    load_steps(report, steps, listing, command);
+}
+
+/* Every command that has left a step here: none has to be known by name. */
+static void load_kinds(duet_report *report, const duet_listing *listing) {
+    const int64_t most = SECTIONS + listing->count;
+    report->kinds = duet_arena_alloc(report->arena, most, sizeof *report->kinds);
+    for (int i = 0; i < SECTIONS && report->kinds != NULL; i++)
+        load_kind(report, listing, duet_section_of(duet_family_section.entries[i])->command);
+    for (int64_t i = 0; i < listing->count && report->kinds != NULL; i++) {
+        const size_t size = command_of(listing->name[i]);
+        if (size > 0)
+            load_kind(report, listing,
+                      duet_arena_format(report->arena, "%.*s", (int)size, listing->name[i]));
+    }
+}
+
+const duet_report_steps *duet_report_steps_of(const duet_report *report, const char *command) {
+    static const duet_report_steps none = {.count = 0};
+    for (int64_t i = 0; i < report->kind_count; i++)
+        if (strcmp(report->kinds[i].command, command) == 0) return &report->kinds[i];
+    return &none;
+}
+
 static void free_steps(duet_report_steps *steps) {
     for (int64_t i = 0; i < steps->count; i++)
         json_decref((json_t *)(uintptr_t)steps->item[i].result);
@@ -67,21 +100,27 @@ static void free_steps(duet_report_steps *steps) {
 }
 
 static void write_page(duet_report *report, duet_str *page) {
+    const duet_section *sections[SECTIONS];
     duet_str body[SECTIONS] = {{0}};
     bool failed = false;
-    for (int i = 0; i < SECTIONS; i++) sections[i].write(report, &body[i]);
+    for (int i = 0; i < SECTIONS; i++) {
+        sections[i] = duet_section_of(duet_family_section.entries[i]);
+        const char *const command = sections[i]->command;
+        sections[i]->write(report, command != NULL ? duet_report_steps_of(report, command) : NULL,
+                           &body[i]);
+    }
     duet_html_head(page, report->name);
     if (body[0].text != NULL) duet_str_add(page, body[0].text);
     duet_str_add(page, "<nav aria-label=\"Contents\">");
     for (int i = 1; i < SECTIONS; i++) {
         if (body[i].size > 0)
-            duet_str_format(page, "<a href=\"#%s\">%s</a>", sections[i].id, sections[i].title);
+            duet_str_format(page, "<a href=\"#%s\">%s</a>", sections[i]->id, sections[i]->title);
     }
     duet_str_add(page, "</nav>\n");
     for (int i = 1; i < SECTIONS; i++) {
         if (body[i].size == 0) continue;
-        duet_str_format(page, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[i].id,
-                        sections[i].title);
+        duet_str_format(page, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[i]->id,
+                        sections[i]->title);
         duet_str_add(page, body[i].text);
         duet_str_add(page, "</section>\n");
     }
@@ -113,10 +152,7 @@ duet_status duet_report_write(char *out, const char *run) {
     report.name = duet_report_text(report.info, "name") != NULL
                       ? duet_report_text(report.info, "name")
                       : duet_path_base(absolute);
-    load_steps(&report, &report.sample, &listing, "sample");
-    load_steps(&report, &report.sweep, &listing, "sweep");
-    load_steps(&report, &report.probe, &listing, "probe");
-    load_steps(&report, &report.features, &listing, "features");
+    load_kinds(&report, &listing);
     write_page(&report, &page);
     DUET_DO(duet_arena_status(report.arena));
     DUET_DO(duet_str_status(&page));
@@ -124,10 +160,7 @@ duet_status duet_report_write(char *out, const char *run) {
     DUET_DO(duet_file_write(path, page.text, page.size));
     if (out != NULL) memcpy(out, path, sizeof path);
 done:
-    free_steps(&report.sample);
-    free_steps(&report.sweep);
-    free_steps(&report.probe);
-    free_steps(&report.features);
+    for (int64_t i = 0; i < report.kind_count; i++) free_steps(&report.kinds[i]);
     duet_html_picture_free(&report.grid);
     duet_html_picture_free(&report.neighbours);
     json_decref(report.info);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * report/section.h: what the sections of the page share. A section writes its HTML to `out` or
- * nothing, and never fails: a file may be missing, damaged or of another shape than
+ * report/section.h: the family `section`, and what its members share. A section writes its HTML to
+ * `out` or nothing, and never fails: a file may be missing, damaged or of another shape than
  * docs/run_folder.md says, and then the section says so in a line or is left out. All text from
  * files goes through duet_report_escape or duet_html_text. */
 #ifndef DUET_REPORT_SECTION_H
 #define DUET_REPORT_SECTION_H
+
+#include <duet/registry.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -19,7 +21,9 @@ typedef struct duet_report_step {
     const json_t *result;
 } duet_report_step;
 
+/* The steps of one command. */
 typedef struct duet_report_steps {
+    const char *command;
     duet_report_step *item; /* newest first */
     int64_t count;
     const char *damaged; /* escaped sentence about results that could not be read, or NULL */
@@ -30,20 +34,25 @@ typedef struct duet_report {
     duet_arena *arena;
     json_t *info; /* run.json; NULL when damaged */
     const char *info_damaged;
-    duet_report_steps sample, sweep, probe, features;
+    duet_report_steps *kinds; /* those that sections show, in page order, then others by name */
+    int64_t kind_count;
     duet_html_picture grid,
         neighbours; /* of the newest sample and probe, once the headline has shown them */
     bool has_grid, has_neighbours;
 } duet_report;
 
-/* Headline and sections in page order. */
-void duet_section_summary(duet_report *report, duet_str *out);
-void duet_section_training(duet_report *report, duet_str *out);
-void duet_section_samples(duet_report *report, duet_str *out);
-void duet_section_denoise(duet_report *report, duet_str *out);
-void duet_section_sweep(duet_report *report, duet_str *out);
-void duet_section_probe(duet_report *report, duet_str *out);
-void duet_section_settings(duet_report *report, duet_str *out);
+/* A section of the page; the list has them in page order. */
+typedef struct duet_section {
+    duet_entry info;
+    const char *id, *title; /* title NULL: the head of the page, not in the line of contents */
+    const char *command;    /* whose steps it shows; NULL = none */
+    /* steps: of the command, perhaps none; NULL without a command */
+    void (*write)(duet_report *report, const duet_report_steps *steps, duet_str *out);
+} duet_section;
+DUET_FAMILY_OF(section, duet_section);
+
+/* The steps of a command, perhaps none. */
+const duet_report_steps *duet_report_steps_of(const duet_report *report, const char *command);
 
 /* Reading JSON without trust: a missing key, a wrong type and a NULL object give NaN, NULL or
  * fallback. */

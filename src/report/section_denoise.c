@@ -23,7 +23,8 @@ static void write_captions(duet_report *report, duet_str *out, const json_t *lev
     duet_str_add(out, "</div>");
 }
 
-void duet_section_denoise(duet_report *report, duet_str *out) {
+static void write(duet_report *report, const duet_report_steps *steps, duet_str *out) {
+    (void)steps;
     char path[DUET_PATH_SIZE];
     duet_html_picture picture = {0};
     const char *why = NULL;
@@ -51,3 +52,12 @@ void duet_section_denoise(duet_report *report, duet_str *out) {
                       "like the data where t is large.</figcaption></figure>\n");
     duet_html_picture_free(&picture);
 }
+
+const duet_section duet_section_denoise = {
+    .info = {.name = "denoise",
+             .help = "images, their noised versions and what the model makes of them",
+             .params = DUET_TABLE_EMPTY},
+    .id = "denoising",
+    .title = "Denoising",
+    .write = write,
+};

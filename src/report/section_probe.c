@@ -13,6 +13,7 @@ enum { MATRIX_CLASSES = 25, MOST_CLASSES = 20000, BARS = 30, WORST = 20, FEW = 5
 
 typedef struct probe {
     duet_report *report;
+    const duet_report_steps *steps;
     const json_t *result, *confusion;
     int64_t classes;
 } probe;
@@ -253,8 +254,7 @@ static void write_neighbours(probe *p, duet_str *out) {
     if (file == NULL) return;
     duet_str_add(out, "<h3>Nearest neighbours</h3>\n");
     if (!p->report->has_neighbours) {
-        if (!duet_report_picture(p->report, &picture, p->report->probe.item[0].folder, file,
-                                 &why)) {
+        if (!duet_report_picture(p->report, &picture, p->steps->item[0].folder, file, &why)) {
             duet_str_format(out, "<p class=\"missing\">%s</p>\n", why);
         }
         duet_html_picture_free(&picture);
@@ -273,7 +273,7 @@ static void write_neighbours(probe *p, duet_str *out) {
 }
 
 static void write_earlier(probe *p, duet_str *out) {
-    const duet_report_steps *steps = &p->report->probe;
+    const duet_report_steps *const steps = p->steps;
     if (steps->count < 2) return;
     duet_str_add(out,
                  "<h3>Earlier measurements</h3>\n<div "
@@ -318,12 +318,12 @@ static void write_lead(probe *p, duet_str *out) {
     duet_str_add(out, ".</p>\n");
 }
 
-void duet_section_probe(duet_report *report, duet_str *out) {
-    probe p = {.report = report};
-    if (report->probe.damaged != NULL)
-        duet_str_format(out, "<p class=\"missing\">%s</p>\n", report->probe.damaged);
-    if (report->probe.count == 0) return;
-    p.result = report->probe.item[0].result;
+static void write(duet_report *report, const duet_report_steps *steps, duet_str *out) {
+    probe p = {.report = report, .steps = steps};
+    if (steps->damaged != NULL)
+        duet_str_format(out, "<p class=\"missing\">%s</p>\n", steps->damaged);
+    if (steps->count == 0) return;
+    p.result = steps->item[0].result;
     p.confusion = duet_report_get(p.result, "confusion");
     if (!json_is_array(p.confusion) || json_array_size(p.confusion) == 0) p.confusion = NULL;
     const size_t matrix = json_array_size(p.confusion),
@@ -338,3 +338,13 @@ void duet_section_probe(duet_report *report, duet_str *out) {
     write_neighbours(&p, out);
     write_earlier(&p, out);
 }
+
+const duet_section duet_section_probe = {
+    .info = {.name = "probe",
+             .help = "test accuracy, classes, confusions, nearest neighbours",
+             .params = DUET_TABLE_EMPTY},
+    .id = "recognition",
+    .title = "Recognition",
+    .command = "probe",
+    .write = write,
+};

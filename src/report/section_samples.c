@@ -8,8 +8,8 @@
 enum { MOST_GRIDS = 4 };
 
 /* "12 of 200 (6 %) damaged: 8 too rough, 4 too flat", where it was counted. */
-static void write_damage(duet_report *report, duet_str *out) {
-    const json_t *damage = duet_report_get(report->sample.item[0].result, "damaged");
+static void write_damage(duet_report *report, const duet_report_steps *steps, duet_str *out) {
+    const json_t *damage = duet_report_get(steps->item[0].result, "damaged");
     const double count = duet_report_number(damage, "count"), of = duet_report_number(damage, "of"),
                  rough = duet_report_number(damage, "rough"),
                  flat = duet_report_number(damage, "flat"),
@@ -57,10 +57,10 @@ static void write_real(duet_report *report, duet_str *out) {
     duet_html_picture_free(&picture);
 }
 
-static void write_older(duet_report *report, duet_str *out) {
+static void write_older(duet_report *report, const duet_report_steps *steps, duet_str *out) {
     int64_t shown = 0;
-    for (int64_t i = 1; i < report->sample.count && shown < MOST_GRIDS; i++) {
-        const duet_report_step *step = &report->sample.item[i];
+    for (int64_t i = 1; i < steps->count && shown < MOST_GRIDS; i++) {
+        const duet_report_step *step = &steps->item[i];
         duet_html_picture picture = {0};
         if (!duet_report_picture(report, &picture, step->folder,
                                  duet_report_text(step->result, "grid"), NULL))
@@ -76,10 +76,10 @@ static void write_older(duet_report *report, duet_str *out) {
     if (shown > 0) duet_str_add(out, "</div>\n");
 }
 
-void duet_section_samples(duet_report *report, duet_str *out) {
-    if (report->sample.damaged != NULL && report->sample.count > 0)
-        duet_str_format(out, "<p class=\"missing\">%s</p>\n", report->sample.damaged);
-    if (report->sample.count == 0 && report->sample.damaged == NULL) return;
+static void write(duet_report *report, const duet_report_steps *steps, duet_str *out) {
+    if (steps->damaged != NULL && steps->count > 0)
+        duet_str_format(out, "<p class=\"missing\">%s</p>\n", steps->damaged);
+    if (steps->count == 0 && steps->damaged == NULL) return;
     duet_str_add(out, "<p class=\"note\">Do the drawn images have the variety and the detail of "
                       "the real ones? Judge shape first, then "
                       "texture.</p>\n<div class=\"two\">");
@@ -90,21 +90,30 @@ void duet_section_samples(duet_report *report, duet_str *out) {
             out,
             "<figcaption><b>Generated.</b> %s, <code>%s</code>, model "
             "<code>%s</code>.</figcaption></figure>",
-            duet_report_escape(report, report->sample.item[0].folder),
-            duet_report_value(report, duet_report_get(report->sample.item[0].result, "sampler")),
-            duet_report_value(report, duet_report_get(report->sample.item[0].result, "model")));
+            duet_report_escape(report, steps->item[0].folder),
+            duet_report_value(report, duet_report_get(steps->item[0].result, "sampler")),
+            duet_report_value(report, duet_report_get(steps->item[0].result, "model")));
     }
     write_real(report, out);
     duet_str_add(out, "</div>\n");
-    if (report->sample.count > 0) write_damage(report, out);
-    write_older(report, out);
-    if (report->sample.count == 0) return;
+    if (steps->count > 0) write_damage(report, steps, out);
+    write_older(report, steps, out);
+    if (steps->count == 0) return;
     duet_str_add(out, "<h3>How they were made</h3>\n<div "
                       "class=\"scroll\"><table><thead><tr><th>step</th><th>sampler</th><th "
                       "class=\"n\">images</th>"
                       "<th class=\"n\">seed</th><th class=\"n\">time</th><th "
                       "class=\"n\">images/s</th></tr></thead><tbody>");
-    for (int64_t i = 0; i < report->sample.count && i < 50; i++)
-        write_facts(report, out, &report->sample.item[i]);
+    for (int64_t i = 0; i < steps->count && i < 50; i++) write_facts(report, out, &steps->item[i]);
     duet_str_add(out, "</tbody></table></div>\n");
 }
+
+const duet_section duet_section_samples = {
+    .info = {.name = "samples",
+             .help = "generated images beside real ones, and how they were made",
+             .params = DUET_TABLE_EMPTY},
+    .id = "samples",
+    .title = "Samples",
+    .command = "sample",
+    .write = write,
+};

@@ -122,14 +122,13 @@ static void time_row(duet_report *report, duet_str *out, const char *name, doubl
 }
 
 static void write_times(duet_report *report, duet_str *out) {
-    const duet_report_steps *const all[] = {&report->sample, &report->sweep, &report->probe,
-                                            &report->features};
     duet_str rows = {0};
     time_row(report, &rows, "train", duet_report_number(report->info, "seconds"), NULL);
-    for (int i = 0; i < 4; i++) {
-        for (int64_t k = 0; k < all[i]->count && k < 8; k++) {
-            const json_t *result = all[i]->item[k].result;
-            time_row(report, &rows, all[i]->item[k].folder, duet_report_number(result, "seconds"),
+    for (int64_t i = 0; i < report->kind_count; i++) {
+        const duet_report_steps *const steps = &report->kinds[i];
+        for (int64_t k = 0; k < steps->count && k < 8; k++) {
+            const json_t *result = steps->item[k].result;
+            time_row(report, &rows, steps->item[k].folder, duet_report_number(result, "seconds"),
                      duet_report_get(result, "timings"));
         }
     }
@@ -142,7 +141,8 @@ static void write_times(duet_report *report, duet_str *out) {
     duet_str_free(&rows);
 }
 
-void duet_section_settings(duet_report *report, duet_str *out) {
+static void write(duet_report *report, const duet_report_steps *steps, duet_str *out) {
+    (void)steps;
     duet_str tables = {0};
     write_data(report, &tables);
     write_model(report, &tables);
@@ -157,3 +157,12 @@ void duet_section_settings(duet_report *report, duet_str *out) {
     duet_str_free(&tables);
     write_settings(report, out);
 }
+
+const duet_section duet_section_settings = {
+    .info = {.name = "settings",
+             .help = "every parameter, the data, the network, the machine, where time went",
+             .params = DUET_TABLE_EMPTY},
+    .id = "settings",
+    .title = "Settings",
+    .write = write,
+};

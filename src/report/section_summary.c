@@ -68,25 +68,25 @@ static void write_status(duet_report *report, duet_str *out) {
 
 /* A result that is missing, and the command that makes it: of a run that was trained, or of the
  * file that the run is about. */
-static void write_missing(duet_report *report, duet_str *out, const char *damaged,
-                          const char *command) {
+static void write_missing(duet_report *report, duet_str *out, const duet_report_steps *steps) {
     const char *file = duet_report_text(duet_report_get(report->info, "settings"), "model");
-    if (damaged != NULL)
-        duet_str_format(out, "<p class=\"note\">%s</p></div>\n", damaged);
+    if (steps->damaged != NULL)
+        duet_str_format(out, "<p class=\"note\">%s</p></div>\n", steps->damaged);
     else
         duet_str_format(out,
                         "<p class=\"note\">Not yet: <code>duet %s %s</code> does it.</p></div>\n",
-                        command, file != NULL ? duet_report_escape(report, file) : "RUN");
+                        steps->command, file != NULL ? duet_report_escape(report, file) : "RUN");
 }
 
 static void write_generates(duet_report *report, duet_str *out) {
     const char *why = NULL;
     duet_str_add(out, "<div class=\"result\"><h2>It generates</h2>");
-    if (report->sample.count == 0) {
-        write_missing(report, out, report->sample.damaged, "sample");
+    const duet_report_steps *const steps = duet_report_steps_of(report, "sample");
+    if (steps->count == 0) {
+        write_missing(report, out, steps);
         return;
     }
-    const duet_report_step *step = &report->sample.item[0];
+    const duet_report_step *step = &steps->item[0];
     report->has_grid = duet_report_picture(report, &report->grid, step->folder,
                                            duet_report_text(step->result, "grid"), &why);
     if (!report->has_grid) {
@@ -115,7 +115,7 @@ static void write_bar(duet_report *report, duet_str *out, const char *reader, do
 }
 
 static void write_neighbours(duet_report *report, duet_str *out) {
-    const duet_report_step *step = &report->probe.item[0];
+    const duet_report_step *step = &duet_report_steps_of(report, "probe")->item[0];
     const char *file = duet_report_text(step->result, "neighbours");
     report->has_neighbours =
         file != NULL && duet_report_picture(report, &report->neighbours, step->folder, file, NULL);
@@ -129,12 +129,12 @@ static void write_neighbours(duet_report *report, duet_str *out) {
 
 static void write_recognises(duet_report *report, duet_str *out) {
     duet_str_add(out, "<div class=\"result\"><h2>It recognises</h2>");
-    if (report->probe.count == 0) {
-        write_missing(report, out, report->probe.damaged, "probe");
+    const duet_report_steps *const steps = duet_report_steps_of(report, "probe");
+    if (steps->count == 0) {
+        write_missing(report, out, steps);
         return;
     }
-    const json_t *result = report->probe.item[0].result,
-                 *model = duet_report_reader_row(result, "model");
+    const json_t *result = steps->item[0].result, *model = duet_report_reader_row(result, "model");
     const double top1 = duet_report_number(result, "top1"),
                  spread = duet_report_number(result, "top1_std");
     const size_t seeds = json_array_size(duet_report_get(result, "noise_seeds"));
@@ -162,7 +162,8 @@ static void write_recognises(duet_report *report, duet_str *out) {
     duet_str_add(out, "</div>\n");
 }
 
-void duet_section_summary(duet_report *report, duet_str *out) {
+static void write(duet_report *report, const duet_report_steps *steps, duet_str *out) {
+    (void)steps;
     const char *created = duet_report_text(report->info, "created");
     duet_str_add(out, "<header>\n<p class=\"over\">duet run</p>\n<h1>");
     duet_html_text(out, report->name);
@@ -181,3 +182,11 @@ void duet_section_summary(duet_report *report, duet_str *out) {
     write_recognises(report, out);
     duet_str_add(out, "</section>\n");
 }
+
+const duet_section duet_section_summary = {
+    .info = {.name = "summary",
+             .help = "what the model draws and recognises, and the head of the page",
+             .params = DUET_TABLE_EMPTY},
+    .id = "summary",
+    .write = write,
+};

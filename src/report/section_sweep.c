@@ -252,15 +252,15 @@ static void write_others(sweep *s, duet_str *out, double best_pool) {
     duet_str_add(out, "</div>\n");
 }
 
-void duet_section_sweep(duet_report *report, duet_str *out) {
+static void write(duet_report *report, const duet_report_steps *steps, duet_str *out) {
     sweep s = {.report = report};
-    if (report->sweep.damaged != NULL)
-        duet_str_format(out, "<p class=\"missing\">%s</p>\n", report->sweep.damaged);
-    if (report->sweep.count == 0) return;
-    s.result = report->sweep.item[0].result;
+    if (steps->damaged != NULL)
+        duet_str_format(out, "<p class=\"missing\">%s</p>\n", steps->damaged);
+    if (steps->count == 0) return;
+    s.result = steps->item[0].result;
     if (!load(&s)) {
         duet_str_format(out, "<p class=\"missing\">%s has no row of the model to draw.</p>\n",
-                        duet_report_escape(report, report->sweep.item[0].folder));
+                        duet_report_escape(report, steps->item[0].folder));
         return;
     }
     double pool = duet_report_number(s.best, "pool");
@@ -275,3 +275,11 @@ void duet_section_sweep(duet_report *report, duet_str *out) {
     write_others(&s, out, pool);
     write_best(&s, out);
 }
+
+const duet_section duet_section_sweep = {
+    .info = {.name = "sweep", .help = "accuracy over (t, tap, pool)", .params = DUET_TABLE_EMPTY},
+    .id = "readings",
+    .title = "Where to read",
+    .command = "sweep",
+    .write = write,
+};

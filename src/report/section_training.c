@@ -204,7 +204,8 @@ static void write_facts(duet_report *report, duet_str *out, const curve *c) {
     duet_str_add(out, "</dl>\n");
 }
 
-void duet_section_training(duet_report *report, duet_str *out) {
+static void write(duet_report *report, const duet_report_steps *steps, duet_str *out) {
+    (void)steps;
     char path[DUET_PATH_SIZE];
     duet_bytes file = {0};
     curve c = {0};
@@ -218,3 +219,10 @@ void duet_section_training(duet_report *report, duet_str *out) {
     }
     duet_bytes_free(&file);
 }
+
+const duet_section duet_section_training = {
+    .info = {.name = "training", .help = "the curve of the training", .params = DUET_TABLE_EMPTY},
+    .id = "training",
+    .title = "Training",
+    .write = write,
+};

@@ -191,6 +191,24 @@ static void test_empty(void **state) {
 }
 
 /* A network that makes no images is not said to, and its step of noise is in words. */
+/* A command that no section shows has its time all the same. */
+static void test_other_commands(void **state) {
+    (void)state;
+    open_run();
+    put("run.json", good_run);
+    put("swim-far-003/result.json", "{\"command\":\"swim-far\",\"seconds\":4}");
+    put("swim-far-012/result.json", "{\"command\":\"swim-far\",\"seconds\":5}");
+    put("dive-001/result.json", "{\"seconds\":6}");
+    put("dive-/result.json", "{\"seconds\":7}");
+    put("dive-1a/result.json", "{\"seconds\":8}");
+    const char *html = build();
+    const char *const dive = strstr(html, "dive-001"), *const newest = strstr(html, "swim-far-012"),
+                      *const older = strstr(html, "swim-far-003");
+    assert_true(dive != NULL && dive < newest && newest < older);
+    assert_null(strstr(html, "dive-1a"));
+    assert_null(strstr(html, "dive-:"));
+}
+
 static void test_recogniser(void **state) {
     (void)state;
     open_run();
@@ -366,6 +384,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_complete, clean),
         cmocka_unit_test_teardown(test_empty, clean),
+        cmocka_unit_test_teardown(test_other_commands, clean),
         cmocka_unit_test_teardown(test_recogniser, clean),
         cmocka_unit_test_teardown(test_damaged, clean),
         cmocka_unit_test_teardown(test_newest_damaged_falls_back, clean),
