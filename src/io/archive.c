@@ -21,14 +21,15 @@ duet_status duet_archive_open(zip_t **out, const char *path) {
     if (zip == NULL) {
         zip_error_t error;
         zip_error_init_with_code(&error, code);
-        const char *const words = code == ZIP_ER_NOZIP ? duet_kind_of_file(path) : NULL;
-        const bool other = words != NULL && strstr(words, "zip archive") == NULL;
+        duet_file_kind kind = {DUET_FILE_UNKNOWN, NULL};
+        if (code == ZIP_ER_NOZIP) kind = duet_kind_of_file(path);
+        const bool other = kind.is != DUET_FILE_UNKNOWN && kind.is != DUET_FILE_ZIP;
         char cut[400] = "";
         if (!other) duet_archive_cut(cut, sizeof cut, path);
         const duet_status status =
             duet_fail(DUET_FORMAT, "%s: %s",
                       other ? "it is not a zip archive" : "damaged or cut-off zip archive",
-                      other    ? words
+                      other    ? kind.words
                       : cut[0] ? cut
                                : zip_error_strerror(&error));
         zip_error_fini(&error);

@@ -7,10 +7,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "a GIF image", "an HTML page, …"; NULL where the bytes do not tell. */
-const char *duet_kind_of_bytes(const uint8_t *bytes, int64_t size);
-/* The same for a file; NULL also where it cannot be read. */
-const char *duet_kind_of_file(const char *path);
+/* What callers tell apart. */
+typedef enum duet_file_is {
+    DUET_FILE_UNKNOWN, /* the bytes do not tell, or the file cannot be read */
+    DUET_FILE_OTHER,
+    DUET_FILE_IMAGE, /* of any format */
+    DUET_FILE_HTML,
+    DUET_FILE_LFS, /* a Git LFS pointer */
+    DUET_FILE_ZIP,
+    DUET_FILE_GZIP,
+    DUET_FILE_TAR,
+    DUET_FILE_HDF5,
+    DUET_FILE_GGUF
+} duet_file_is;
+
+typedef struct duet_file_kind {
+    duet_file_is is;
+    const char *words; /* "a GIF image", "an HTML page, …"; NULL where it is unknown */
+} duet_file_kind;
+duet_file_kind duet_kind_of_bytes(const uint8_t *bytes, int64_t size);
+duet_file_kind duet_kind_of_file(const char *path);
 
 typedef enum duet_name_kind {
     DUET_NAME_IMAGE,       /* an image of a format that is read */

@@ -33,10 +33,10 @@ static const char *reason(struct archive *archive) {
 
 /* "; it is an HTML page, …": what a file that does not open as an archive is. */
 static const char *what_it_is(char text[160], const char *path) {
-    const char *words = duet_kind_of_file(path);
-    if (words != NULL && (strstr(words, "gzip") != NULL || strstr(words, "tar") != NULL))
-        words = NULL;
-    snprintf(text, 160, "%s%s", words != NULL ? "; it is " : "", words != NULL ? words : "");
+    const duet_file_kind kind = duet_kind_of_file(path);
+    const bool other =
+        kind.is != DUET_FILE_UNKNOWN && kind.is != DUET_FILE_GZIP && kind.is != DUET_FILE_TAR;
+    snprintf(text, 160, "%s%s", other ? "; it is " : "", other ? kind.words : "");
     return text;
 }
 

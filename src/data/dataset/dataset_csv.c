@@ -339,12 +339,12 @@ static duet_status csv_open(duet_context *ctx, duet_dataset *dataset, const char
     if (bytes.size > MOST_BYTES)
         DUET_FAIL(DUET_UNSUPPORTED, "it has %lld bytes; the limit is %d", (long long)bytes.size,
                   MOST_BYTES);
-    const char *const words = duet_kind_of_bytes(bytes.data, bytes.size);
-    if (words != NULL && (strstr(words, "HTML") != NULL || strstr(words, "LFS") != NULL))
-        DUET_FAIL(DUET_FORMAT, "it is not a list but %s", words);
+    const duet_file_kind kind = duet_kind_of_bytes(bytes.data, bytes.size);
+    if (kind.is == DUET_FILE_HTML || kind.is == DUET_FILE_LFS)
+        DUET_FAIL(DUET_FORMAT, "it is not a list but %s", kind.words);
     if (bytes.size > 0 && memchr(bytes.data, '\0', (size_t)bytes.size) != NULL)
-        DUET_FAIL(DUET_FORMAT, "it is no text%s%s", words != NULL ? ", but " : "",
-                  words != NULL ? words : "");
+        DUET_FAIL(DUET_FORMAT, "it is no text%s%s", kind.words != NULL ? ", but " : "",
+                  kind.words != NULL ? kind.words : "");
     DUET_DO(duet_alloc(&state->text, bytes.size + 2, 1));
     if (bytes.size > 0) memcpy(state->text, bytes.data, (size_t)bytes.size);
     DUET_DO(read_rows(ctx, dataset, duet_name_ends(path, ".tsv") ? '\t' : ','));

@@ -74,11 +74,10 @@ duet_files_say duet_files_wants(duet_dataset *dataset, const char *name) {
 bool duet_files_wants_bytes(duet_dataset *dataset, const char *name, const uint8_t *bytes,
                             int64_t size) {
     if (duet_image_known(bytes, size)) return true;
-    const char *const words = duet_kind_of_bytes(bytes, size);
-    const bool image = words != NULL && strstr(words, " image") != NULL;
-    if (image && duet_kind_of_name(name) == DUET_NAME_UNKNOWN) {
+    const duet_file_kind kind = duet_kind_of_bytes(bytes, size);
+    if (kind.is == DUET_FILE_IMAGE && duet_kind_of_name(name) == DUET_NAME_UNKNOWN) {
         char reason[120];
-        snprintf(reason, sizeof reason, "files that are %s, a format that is not read", words);
+        snprintf(reason, sizeof reason, "files that are %s, a format that is not read", kind.words);
         duet_dataset_left_out(dataset, false, reason, name, "convert them to PNG or JPEG");
     } else {
         leave_out(dataset, name, duet_kind_of_name(name));

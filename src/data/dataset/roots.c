@@ -85,7 +85,7 @@ static duet_status refuse_folder(const char *path) {
 duet_status duet_dataset_refuse(const char *path) {
     if (access(path, R_OK) != 0) return duet_fail_system(errno, "read", path);
     if (duet_path_is_folder(path)) return refuse_folder(path);
-    const char *const words = duet_kind_of_file(path);
+    const char *const words = duet_kind_of_file(path).words;
     return duet_fail(
         DUET_FORMAT,
         "file '%s' is not a data set: %s%sneither a .tar, .zip or .npz of images, an IDX "

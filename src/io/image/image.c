@@ -55,7 +55,7 @@ duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t siz
     if (size <= 0) return duet_fail(DUET_FORMAT, "image '%s' is empty", name);
     const duet_image_format *format = format_of(bytes, size);
     if (format == NULL) {
-        const char *const words = duet_kind_of_bytes(bytes, size);
+        const char *const words = duet_kind_of_bytes(bytes, size).words;
         return duet_fail(DUET_FORMAT, "'%s' is not a JPEG, PNG, PPM or WebP image%s%s", name,
                          words != NULL ? ": it is " : "", words != NULL ? words : "");
     }

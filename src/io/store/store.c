@@ -30,13 +30,14 @@ static bool is_old_torch(const uint8_t *head, size_t size) {
 
 /* What is not only no model: how the kinds of kind.h end here. */
 static const struct {
-    const char *kind, *end;
-} ends[] = {{"an HTML page", ""},
-            {"a Git LFS pointer", ""},
-            {"a gzip file", "; unpack it first"},
-            {"a tar archive", ", not a model; unpack it first"},
-            {"an HDF5 file", ": not supported by this version"},
-            {"a GGUF file", ": not supported by this version"}};
+    duet_file_is kind;
+    const char *end;
+} ends[] = {{DUET_FILE_HTML, ""},
+            {DUET_FILE_LFS, ""},
+            {DUET_FILE_GZIP, "; unpack it first"},
+            {DUET_FILE_TAR, ", not a model; unpack it first"},
+            {DUET_FILE_HDF5, ": not supported by this version"},
+            {DUET_FILE_GGUF, ": not supported by this version"}};
 
 const char *duet_store_describe(const uint8_t *head, size_t size, char text[128], bool *advises) {
     if (size == 0) return "empty";
@@ -53,12 +54,12 @@ const char *duet_store_describe(const uint8_t *head, size_t size, char text[128]
                         "torch.save(model.state_dict(), 'weights.pt')"
                       : "a zip archive without numpy arrays";
     }
-    const char *const kind = duet_kind_of_bytes(head, (int64_t)size);
+    const duet_file_kind kind = duet_kind_of_bytes(head, (int64_t)size);
     const char *end = ", not a model";
-    for (int i = 0; kind != NULL && i < DUET_COUNT(ends); i++)
-        if (duet_starts_with(kind, ends[i].kind)) end = ends[i].end;
-    if (kind != NULL)
-        snprintf(text, 128, "%s%s", kind, end);
+    for (int i = 0; i < DUET_COUNT(ends); i++)
+        if (kind.is == ends[i].kind) end = ends[i].end;
+    if (kind.is != DUET_FILE_UNKNOWN)
+        snprintf(text, 128, "%s%s", kind.words, end);
     else
         snprintf(text, 128, "of no known format (it starts with %02x %02x %02x %02x)", head[0],
                  size > 1 ? head[1] : 0u, size > 2 ? head[2] : 0u, size > 3 ? head[3] : 0u);
