@@ -124,6 +124,7 @@ duet_status duet_source_open_path(duet_context *ctx, duet_source **out, const ch
     duet_preprocess *how = &p->options.preprocess;
     if (how->size == 0) how->size = set->height < set->width ? set->height : set->width;
     if (how->channels == 0) how->channels = set->channels;
+    DUET_DO(open_split(p));
     DUET_DO(duet_alloc(&p->index, options->batch, sizeof *p->index));
     const duet_source_info info = {.size = how->size,
                                    .channels = how->channels,

@@ -98,6 +98,8 @@ static void splits_are_one_sequence(void **state) {
     duet_loader_options shuffled = by(4);
     shuffled.shuffle = true;
     FAILS(DUET_ARG, "in order", duet_source_open_path(NULL, &source, "synth", &shuffled));
+    const duet_loader_options nothing = by(0);
+    FAILS(DUET_ARG, "batch size 0", duet_source_open_path(NULL, &source, "synth", &nothing));
     FAILS(DUET_NOT_FOUND, "nowhere", duet_source_open_path(NULL, &source, "nowhere", &options));
 }
 
