@@ -26,7 +26,7 @@ struct duet_denoiser {
 
 static duet_status check_model(const duet_model *model) {
     const duet_arch_shape *shape = &model->shape;
-    DUET_TRY(duet_model_check_denoises(model));
+    DUET_TRY(duet_model_check(model, DUET_DENOISES));
     if (shape->out_channels < shape->in_channels) {
         return duet_fail(
             DUET_UNSUPPORTED,

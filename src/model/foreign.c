@@ -120,7 +120,7 @@ static bool is_head(const duet_arch *arch, const char *name) {
     const size_t length = strcspn(name, ".");
     if (length >= sizeof word) return false;
     snprintf(word, sizeof word, "%.*s", (int)length, name);
-    if (!arch->recogniser) return false;
+    if (duet_arch_takes_noise(arch)) return false;
     for (int i = 0; i < DUET_COUNT(whole); i++)
         if (strcmp(word, whole[i]) == 0) return true;
     for (int i = 0; i < DUET_COUNT(within); i++)

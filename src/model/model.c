@@ -56,20 +56,67 @@ static duet_value survey_tap(duet_graph *graph, const duet_tap_info *tap, duet_v
     return x;
 }
 
+/* ---- parts ---- */
+
+static const struct {
+    uint32_t takes, gives; /* at least */
+    const char *verb, *from_to;
+} abilities[] = {
+    [DUET_DENOISES] = {DUET_BIT(X) | DUET_BIT(NET_T), DUET_BIT(RAW), "denoises", "x, net_t: raw"},
+    [DUET_CLASSIFIES] = {DUET_BIT(X), DUET_BIT(LOGITS), "classifies", "x: logits"},
+    [DUET_ENCODES] = {DUET_BIT(X), DUET_BIT(MEAN) | DUET_BIT(LOG_VAR), "encodes",
+                      "x: mean, log_var"},
+    [DUET_GENERATES] = {DUET_BIT(Z), DUET_BIT(IMAGE), "generates", "z: image"},
+    [DUET_DISCRIMINATES] = {DUET_BIT(X), DUET_BIT(SCORES), "discriminates", "x: scores"},
+};
+
+const duet_arch_part *duet_shape_part(const duet_arch_shape *shape, duet_ability ability) {
+    for (int i = 0; i < shape->part_count; i++) {
+        const duet_arch_part *part = &shape->parts[i];
+        if ((part->takes & abilities[ability].takes) == abilities[ability].takes &&
+            (part->gives & abilities[ability].gives) == abilities[ability].gives)
+            return part;
+    }
+    return NULL;
+}
+
+bool duet_shape_takes_noise(const duet_arch_shape *shape) {
+    for (int i = 0; i < shape->part_count; i++)
+        if ((shape->parts[i].takes & DUET_BIT(NET_T)) != 0) return true;
+    return false;
+}
+
+void duet_model_inputs_make(const duet_model *model, duet_graph *graph, int64_t batch,
+                            uint32_t takes, bool training, duet_model_inputs *in) {
+    const duet_arch_shape *shape = &model->shape;
+    const int64_t images[] = {batch, shape->size, shape->size, shape->in_channels};
+    *in = (duet_model_inputs){DUET_NONE, DUET_NONE, DUET_NONE, DUET_NONE,
+                              DUET_NONE, DUET_NONE, training};
+    if ((takes & DUET_BIT(X)) != 0) in->x = duet_input(graph, "x", DUET_F32, 4, images);
+    if ((takes & DUET_BIT(NET_T)) != 0) in->net_t = duet_input(graph, "net_t", DUET_F32, 1, &batch);
+    if ((takes & DUET_BIT(Y)) != 0) in->y = duet_input(graph, "y", DUET_I32, 1, &batch);
+    if (training) in->sample_id = duet_input(graph, "sample_id", DUET_I32, 1, &batch);
+    if ((takes & DUET_BIT(LOW_RES)) != 0)
+        in->low_res = duet_input(graph, "low_res", DUET_F32, 4, images);
+    if ((takes & DUET_BIT(Z)) != 0)
+        in->z = duet_input(graph, "z", DUET_F32, 2, (int64_t[]){batch, shape->latents});
+}
+
 duet_status duet_model_build(const duet_model *model, duet_graph *graph, int64_t batch,
                              bool training, duet_model_inputs *in, duet_value *out) {
-    const duet_arch_shape *shape = &model->shape;
-    in->x = duet_input(graph, "x", DUET_F32, 4,
-                       (int64_t[]){batch, shape->size, shape->size, shape->in_channels});
-    in->net_t = duet_input(graph, "net_t", DUET_F32, 1, &batch);
-    in->y = shape->class_count > 0 ? duet_input(graph, "y", DUET_I32, 1, &batch) : DUET_NONE;
-    in->sample_id = training ? duet_input(graph, "sample_id", DUET_I32, 1, &batch) : DUET_NONE;
-    in->low_res = shape->low_res > 0
-                      ? duet_input(graph, "low_res", DUET_F32, 4,
-                                   (int64_t[]){batch, shape->size, shape->size, shape->in_channels})
-                      : DUET_NONE;
-    in->training = training;
-    *out = model->arch->build(graph, model->config, in);
+    const duet_arch_part *part = &model->shape.parts[0];
+    duet_value gives[DUET_PART_GIVES] = {DUET_NONE, DUET_NONE, DUET_NONE, DUET_NONE};
+    duet_model_inputs_make(model, graph, batch, part->takes, training, in);
+    part->build(graph, model->config, in, gives);
+    *out = gives[0];
+    return duet_graph_status(graph);
+}
+
+duet_status duet_model_build_part(const duet_model *model, duet_graph *graph, duet_ability ability,
+                                  const duet_model_inputs *in, duet_value *out) {
+    DUET_TRY(duet_model_check(model, ability));
+    for (int i = 0; i < DUET_PART_GIVES; i++) out[i] = DUET_NONE;
+    duet_shape_part(&model->shape, ability)->build(graph, model->config, in, out);
     return duet_graph_status(graph);
 }
 
@@ -77,10 +124,27 @@ const char *duet_model_refusal(const duet_model *model) {
     return model->shape.refusal;
 }
 
-duet_status duet_model_check_denoises(const duet_model *model) {
-    if (model->shape.refusal == NULL) return DUET_OK;
-    return duet_fail(DUET_UNSUPPORTED, "%s; its features can be read: duet features, sweep, probe",
-                     model->shape.refusal);
+duet_status duet_model_check(const duet_model *model, duet_ability ability) {
+    const char *const refusal = ability == DUET_DENOISES ? model->shape.refusal : NULL;
+    if (refusal != NULL)
+        return duet_fail(DUET_UNSUPPORTED,
+                         "%s; its features can be read: duet features, sweep, probe", refusal);
+    if (duet_shape_part(&model->shape, ability) != NULL) return DUET_OK;
+    return duet_fail(DUET_UNSUPPORTED, "the architecture '%s' has no part that %s (%s)",
+                     model->arch->info.name, abilities[ability].verb, abilities[ability].from_to);
+}
+
+/* The taps are those of the first part; the tensors those of all. */
+static duet_status build_others(const duet_model *model, duet_graph *graph) {
+    duet_graph_set_tap_hook(graph, NULL, NULL);
+    for (int i = 1; i < model->shape.part_count; i++) {
+        const duet_arch_part *part = &model->shape.parts[i];
+        duet_model_inputs in;
+        duet_value out[DUET_PART_GIVES];
+        duet_model_inputs_make(model, graph, 1, part->takes, false, &in);
+        part->build(graph, model->config, &in, out);
+    }
+    return duet_graph_status(graph);
 }
 
 static duet_status measure(duet_model *model) {
@@ -95,6 +159,7 @@ static duet_status measure(duet_model *model) {
     DUET_DO(s.status);
     survey_up_to(&s, graph, graph->node_count);
     model->macs = s.macs;
+    DUET_DO(build_others(model, graph));
     DUET_DO(duet_slots_describe(&model->slots, graph));
 done:
     duet_graph_free(graph);
@@ -114,7 +179,8 @@ duet_status duet_model_describe(duet_model **out, const char *arch_spec) {
     model->hashed = hashed;
     DUET_DO(duet_arch_parse(&model->arch, model->config, arch_spec));
     model->arch->shape(model->config, &model->shape);
-    if (model->arch->recogniser)
+    if (duet_shape_part(&model->shape, DUET_DENOISES) == NULL && model->shape.refusal == NULL &&
+        duet_shape_part(&model->shape, DUET_GENERATES) == NULL)
         model->shape.refusal = "this network recognises images and cannot generate them";
     duet_arch_print(model->arch, model->config, model->config_text);
     (void)duet_copy_text(model->card.arch, sizeof model->card.arch, model->arch->info.name);
@@ -219,7 +285,7 @@ const char *duet_model_file(const duet_model *model) {
     return model->file;
 }
 bool duet_model_recogniser(const duet_model *model) {
-    return model->arch->recogniser;
+    return !duet_shape_takes_noise(&model->shape);
 }
 int64_t duet_model_logits(const duet_model *model) {
     return model->shape.logits;

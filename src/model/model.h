@@ -15,12 +15,52 @@ struct duet_guess; /* foreign.h */
 
 #define DUET_CONFIG_SIZE 2048 /* room for any arch's configuration struct */
 
-/* Values a build may use; DUET_NONE = not given. Shapes: x[B,S,S,C] f32, net_t[B] f32, y i32[B],
- * sample_id i32[B], low_res[B,S,S,C] f32. */
+/* What goes into the parts of an architecture, and what comes out of them; Z of the shape. */
+typedef enum duet_port {
+    DUET_PORT_X,       /* [B,S,S,C] images; with net_t: with noise of that level */
+    DUET_PORT_NET_T,   /* [B] what the network is told of the level */
+    DUET_PORT_Y,       /* i32[B] classes */
+    DUET_PORT_LOW_RES, /* [B,S,S,C] small images, enlarged */
+    DUET_PORT_Z,       /* [B,Z] latents */
+    DUET_PORT_RAW,     /* [B,S,S,out_channels] what `predict` reads */
+    DUET_PORT_LOGITS,  /* [B,K] */
+    DUET_PORT_FEATURE, /* [B,D] of a network without a classifier */
+    DUET_PORT_MEAN,    /* [B,Z] of z given x */
+    DUET_PORT_LOG_VAR, /* [B,Z] */
+    DUET_PORT_IMAGE,   /* [B,S,S,C] generated */
+    DUET_PORT_SCORES,  /* [B,1] of a discriminator */
+    DUET_PORTS
+} duet_port;
+#define DUET_BIT(port) (1u << (DUET_PORT_##port))
+
+/* Values a build may use; DUET_NONE = not given. */
 typedef struct duet_model_inputs {
-    duet_value x, net_t, y, sample_id, low_res;
-    bool training; /* dropout is active */
+    duet_value x, net_t, y, low_res, z;
+    duet_value sample_id; /* i32[B], of dropout */
+    bool training;        /* dropout is active */
 } duet_model_inputs;
+
+/* A part of an architecture: a network of its own, such as the encoder of a VAE. */
+typedef struct duet_arch_part {
+    const char *name;      /* "unet", "encoder"; the scope of its parameters where there are several
+                              parts */
+    uint32_t takes, gives; /* ports */
+    /* Adds it to the graph; parameters carry the checkpoint's own names. out: what it gives, in the
+     * order of the ports. */
+    void (*build)(duet_graph *graph, const void *config, const duet_model_inputs *in,
+                  duet_value *out);
+} duet_arch_part;
+
+enum { DUET_ARCH_PARTS = 4, DUET_PART_GIVES = 4 }; /* at most */
+
+/* What a model can do follows from its parts. */
+typedef enum duet_ability {
+    DUET_DENOISES,     /* x, net_t → raw */
+    DUET_CLASSIFIES,   /* x → logits */
+    DUET_ENCODES,      /* x → mean, log_var */
+    DUET_GENERATES,    /* z → image */
+    DUET_DISCRIMINATES /* x → scores */
+} duet_ability;
 
 typedef struct duet_arch_shape {
     int64_t size, in_channels, out_channels;
@@ -29,9 +69,11 @@ typedef struct duet_arch_shape {
     int64_t logits;
     /* side of a small image that the network also gets, enlarged to S (low_res.h); 0 = none */
     int64_t low_res;
-    int64_t scores;      /* of a classifier: the raw output is [B,scores]; else 0 */
-    const char *refusal; /* why its features can be read but it can neither be sampled nor trained;
-                            NULL = it can */
+    int64_t latents;     /* Z; 0 = none */
+    const char *refusal; /* why it cannot be sampled although it denoises; NULL = it can */
+    /* taps are those of the first */
+    duet_arch_part parts[DUET_ARCH_PARTS];
+    int part_count;
 } duet_arch_shape;
 
 typedef struct duet_arch {
@@ -39,9 +81,6 @@ typedef struct duet_arch {
     /* reports impossible options; the message names the option to change */
     duet_status (*check)(const void *config);
     void (*shape)(const void *config, duet_arch_shape *out);
-    /* Builds the network; parameters carry the checkpoint's own names. Returns the raw output
-     * [B,S,S,out_channels]. */
-    duet_value (*build)(duet_graph *graph, const void *config, const duet_model_inputs *in);
     /* Files of other programs (foreign.h): a tensor that only this architecture has, and options
      * from shapes. NULL = none. */
     const char *signature;
@@ -50,7 +89,6 @@ typedef struct duet_arch {
      * is the same there. config is NULL as long as it is unknown. NULL = no other names. */
     bool (*alias)(char *out, size_t size, const void *config, const char *name, int scheme);
     int schemes;
-    bool recogniser; /* takes no noise and generates no images */
     /* prefix of tensors in such files that the network does not use */
     const char *idle[4];
 } duet_arch;
@@ -91,12 +129,23 @@ DUET_NODISCARD duet_status duet_model_lend(duet_model *model, const duet_slots *
                                            const char *prefix, const char *average);
 /* "model" of run.json; NULL where memory is short. */
 struct json_t *duet_model_record(const duet_model *model);
-/* DUET_UNSUPPORTED with the reason where only features of the network can be read. */
-DUET_NODISCARD duet_status duet_model_check_denoises(const duet_model *model);
-/* Builds with fresh inputs for `batch` images; inputs are named x, net_t, y (where conditional),
- * sample_id (where training). */
+/* The part that makes it able, NULL = it is not. */
+const duet_arch_part *duet_shape_part(const duet_arch_shape *shape, duet_ability ability);
+/* No part takes noise: its features are read at t = -1. */
+bool duet_shape_takes_noise(const duet_arch_shape *shape);
+/* DUET_UNSUPPORTED with the reason where the model is not able. */
+DUET_NODISCARD duet_status duet_model_check(const duet_model *model, duet_ability ability);
+/* Builds the first part with fresh inputs for `batch` images; inputs are named x, net_t, y (where
+ * conditional), sample_id (where training). out: the first of what it gives. */
 DUET_NODISCARD duet_status duet_model_build(const duet_model *model, duet_graph *graph,
                                             int64_t batch, bool training, duet_model_inputs *in,
                                             duet_value *out);
+/* The inputs alone, of the ports in `takes`. */
+void duet_model_inputs_make(const duet_model *model, duet_graph *graph, int64_t batch,
+                            uint32_t takes, bool training, duet_model_inputs *in);
+/* Adds the part of an ability; out[DUET_PART_GIVES]: what it gives, in the order of the ports. */
+DUET_NODISCARD duet_status duet_model_build_part(const duet_model *model, duet_graph *graph,
+                                                 duet_ability ability, const duet_model_inputs *in,
+                                                 duet_value *out);
 
 #endif

@@ -2,6 +2,8 @@
  * model/timm.c: see timm.h. */
 #include "model/timm.h"
 
+#include "model/arch/arch.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +43,7 @@ static duet_status take(duet_guess *guess, const duet_arch *arch, const json_t *
 duet_status duet_timm_read(duet_guess *guess, const duet_arch *arch) {
     char path[DUET_PATH_SIZE];
     json_t *root = NULL;
-    if (!duet_starts_with(guess->place->program, "timm") || !arch->recogniser ||
+    if (!duet_starts_with(guess->place->program, "timm") || duet_arch_takes_noise(arch) ||
         !duet_path_in(path, guess->place->folder, "config.json"))
         return DUET_OK;
     DUET_TRY(duet_json_read(&root, path, MOST_BYTES));

@@ -19,7 +19,7 @@ static void fill(char *text, size_t size, const char *usual) {
 duet_status duet_trainer_fill_options(duet_trainer *trainer) {
     duet_train_options *o = &trainer->options;
     if (o->init != NULL) {
-        DUET_TRY(duet_model_check_denoises(o->init));
+        DUET_TRY(duet_model_check(o->init, DUET_DENOISES));
         fill(o->noise, sizeof o->noise, o->init->card.noise);
         fill(o->predict, sizeof o->predict, o->init->card.predict);
     }
@@ -98,7 +98,7 @@ duet_status duet_trainer_make_models(duet_trainer *trainer) {
     if (o->size == 0) o->size = duet_preset_size(info);
     DUET_TRY(complete_arch(o->arch, o->size, info->channels));
     DUET_TRY(duet_model_describe(&trainer->model, o->arch));
-    DUET_TRY(duet_model_check_denoises(trainer->model));
+    DUET_TRY(duet_model_check(trainer->model, DUET_DENOISES));
     DUET_TRY(duet_model_describe(&trainer->ema, o->arch));
     const int64_t channels = trainer->model->shape.in_channels;
     if (channels != 1 && channels != 3) {

@@ -29,3 +29,11 @@ duet_status duet_arch_parse(const duet_arch **out, void *config, const char *spe
     *out = duet_arch_of(entry);
     return (*out)->check(config);
 }
+
+bool duet_arch_takes_noise(const duet_arch *arch) {
+    _Alignas(16) uint8_t config[DUET_CONFIG_SIZE];
+    duet_arch_shape shape = {0};
+    duet_params_default(&arch->info.params, config);
+    arch->shape(config, &shape);
+    return duet_shape_takes_noise(&shape);
+}

@@ -9,6 +9,9 @@
 /* config: DUET_CONFIG_SIZE bytes. */
 DUET_NODISCARD duet_status duet_arch_parse(const duet_arch **out, void *config, const char *spec);
 
+/* Do its networks, as usually configured, take noise? */
+bool duet_arch_takes_noise(const duet_arch *arch);
+
 /* Writes a configuration as spec text; the numbers of a list are separated by '/'. */
 void duet_arch_print(const duet_arch *arch, const void *config, char text[1024]);
 

@@ -211,7 +211,7 @@ static duet_value time_embedding(const builder *b, const duet_model_inputs *in) 
     return duet_silu(g, emb); /* the emb_layers of every residual block begin with this SiLU */
 }
 
-static duet_value build(duet_graph *g, const void *config, const duet_model_inputs *in) {
+static void build(duet_graph *g, const void *config, const duet_model_inputs *in, duet_value *out) {
     const adm_config *c = config;
     builder b = {.g = g, .c = c, .sample_id = in->sample_id, .training = in->training, .block = 1};
     duet_value kept[16 * 20];
@@ -220,17 +220,19 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
     duet_value h =
         encoder(&b, c->small_size > 0 ? duet_concat(g, in->x, in->low_res) : in->x, kept, &count);
     kept[count] = h = middle(&b, h);
-    if (c->classifier_pool[0] != '\0')
-        return duet_adm_classifier(g, &(duet_adm_end){c->classifier_pool, kept, count + 1,
+    if (c->classifier_pool[0] != '\0') {
+        *out = duet_adm_classifier(g, &(duet_adm_end){c->classifier_pool, kept, count + 1,
                                                       c->num_classes, c->num_head_channels,
                                                       c->norm_groups});
+        return;
+    }
     h = decoder(&b, h, kept, count);
     const size_t mark = duet_scope_push(g, "out");
     h = duet_silu(g, duet_nn_group_norm(g, "0", h, c->norm_groups));
     h = duet_nn_conv2d(g, "2", h, c->learn_sigma ? 2 * c->in_channels : c->in_channels, 3, 1, 1,
                        true);
     duet_scope_pop(g, mark);
-    return h;
+    *out = h;
 }
 
 static duet_status check_level(const adm_config *c, int level) {
@@ -292,16 +294,22 @@ static void shape(const void *config, duet_arch_shape *out) {
         *out = (duet_arch_shape){
             .size = c->image_size,
             .in_channels = c->in_channels,
-            .scores = c->num_classes,
             .refusal =
-                "it is a classifier of noisy images: its output is scores of classes, not images"};
+                "it is a classifier of noisy images: its output is scores of classes, not images",
+            .parts = {{"classifier", DUET_BIT(X) | DUET_BIT(NET_T), DUET_BIT(LOGITS), build}},
+            .part_count = 1};
         return;
     }
-    *out = (duet_arch_shape){.size = c->image_size,
-                             .in_channels = c->in_channels,
-                             .out_channels = c->learn_sigma ? 2 * c->in_channels : c->in_channels,
-                             .class_count = c->class_cond ? c->num_classes : 0,
-                             .low_res = c->small_size};
+    *out =
+        (duet_arch_shape){.size = c->image_size,
+                          .in_channels = c->in_channels,
+                          .out_channels = c->learn_sigma ? 2 * c->in_channels : c->in_channels,
+                          .class_count = c->class_cond ? c->num_classes : 0,
+                          .low_res = c->small_size,
+                          .parts = {{"unet", DUET_BIT(X) | DUET_BIT(NET_T), DUET_BIT(RAW), build}},
+                          .part_count = 1};
+    if (c->class_cond) out->parts[0].takes |= DUET_BIT(Y);
+    if (c->small_size > 0) out->parts[0].takes |= DUET_BIT(LOW_RES);
     if (c->small_size > 0)
         out->refusal = "it enlarges a small image, for which this command has no option";
 }
@@ -312,7 +320,6 @@ const duet_arch duet_arch_adm_unet = {
              .params = DUET_TABLE(params, adm_config)},
     .check = check,
     .shape = shape,
-    .build = build,
     .signature = "input_blocks.0.0.weight",
     .infer = duet_adm_infer,
 };

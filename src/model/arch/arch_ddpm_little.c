@@ -91,7 +91,7 @@ static duet_value time_embedding(const builder *b, duet_value t) {
                        DUET_NONE);
 }
 
-static duet_value build(duet_graph *g, const void *config, const duet_model_inputs *in) {
+static void build(duet_graph *g, const void *config, const duet_model_inputs *in, duet_value *out) {
     const little_config *const c = config;
     const int64_t n = c->base_channels;
     builder b = {.g = g, .c = c, .block = 1};
@@ -113,7 +113,7 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
               n);
     h = stage(&b, "_out", "b_out",
               duet_concat(g, out1, duet_nn_conv_transpose2d(g, "up3", h, n, 4, 2, 1)), n, n, n);
-    return duet_nn_conv2d(g, "conv_out", h, c->in_channels, 3, 1, 1, false);
+    *out = duet_nn_conv2d(g, "conv_out", h, c->in_channels, 3, 1, 1, false);
 }
 
 static duet_status check(const void *config) {
@@ -127,8 +127,12 @@ static duet_status check(const void *config) {
 
 static void shape(const void *config, duet_arch_shape *out) {
     const little_config *const c = config;
-    *out = (duet_arch_shape){
-        .size = c->image_size, .in_channels = c->in_channels, .out_channels = c->in_channels};
+    *out =
+        (duet_arch_shape){.size = c->image_size,
+                          .in_channels = c->in_channels,
+                          .out_channels = c->in_channels,
+                          .parts = {{"unet", DUET_BIT(X) | DUET_BIT(NET_T), DUET_BIT(RAW), build}},
+                          .part_count = 1};
 }
 
 static duet_status infer(duet_guess *guess) {
@@ -155,7 +159,6 @@ const duet_arch duet_arch_ddpm_little = {
              .params = DUET_TABLE(params, little_config)},
     .check = check,
     .shape = shape,
-    .build = build,
     .signature = "b1.0.ln.weight",
     .infer = infer,
     .idle = {"b_out.2.ln."},

@@ -241,7 +241,7 @@ static duet_value time_embedding(const builder *b, const duet_model_inputs *in) 
     return duet_silu(g, emb);
 }
 
-static duet_value build(duet_graph *g, const void *config, const duet_model_inputs *in) {
+static void build(duet_graph *g, const void *config, const duet_model_inputs *in, duet_value *out) {
     const unet_config *const c = config;
     builder b = {.g = g, .c = c, .sample_id = in->sample_id, .training = in->training, .block = 1};
     kind downs[MOST_LEVELS], ups[MOST_LEVELS];
@@ -261,7 +261,7 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
     h = middle(&b, h);
     h = up(&b, h, ups);
     h = duet_silu(g, norm(&b, "conv_norm_out", h));
-    return duet_nn_conv2d(g, "conv_out", h, c->out_channels, 3, 1, 1, false);
+    *out = duet_nn_conv2d(g, "conv_out", h, c->out_channels, 3, 1, 1, false);
 }
 
 static duet_status check(const void *config) {
@@ -300,10 +300,14 @@ static duet_status check(const void *config) {
 
 static void shape(const void *config, duet_arch_shape *out) {
     const unet_config *const c = config;
-    *out = (duet_arch_shape){.size = c->sample_size,
-                             .in_channels = c->in_channels,
-                             .out_channels = c->out_channels,
-                             .class_count = c->num_class_embeds};
+    *out =
+        (duet_arch_shape){.size = c->sample_size,
+                          .in_channels = c->in_channels,
+                          .out_channels = c->out_channels,
+                          .class_count = c->num_class_embeds,
+                          .parts = {{"unet", DUET_BIT(X) | DUET_BIT(NET_T), DUET_BIT(RAW), build}},
+                          .part_count = 1};
+    if (c->num_class_embeds > 0) out->parts[0].takes |= DUET_BIT(Y);
 }
 
 /* The names of the parts of attention in older files, and in DDPM's networks from before
@@ -351,7 +355,6 @@ const duet_arch duet_arch_diffusers_unet = {
              .params = DUET_TABLE(params, unet_config)},
     .check = check,
     .shape = shape,
-    .build = build,
     .signature = "down_blocks.0.resnets.0.time_emb_proj.weight",
     .infer = infer,
     .alias = alias,

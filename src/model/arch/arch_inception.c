@@ -157,7 +157,7 @@ static duet_value block(duet_graph *g, duet_value x, char kind, int64_t option) 
     }
 }
 
-static duet_value build(duet_graph *g, const void *config, const duet_model_inputs *in) {
+static void build(duet_graph *g, const void *config, const duet_model_inputs *in, duet_value *out) {
     const inception_config *const c = config;
     int number = 1;
     duet_value x = conv(g, "Conv2d_1a_3x3", in->x, 32, 3, 2, 0);
@@ -171,11 +171,12 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
         duet_scope_pop(g, mark);
         x = duet_tap(g, number++, blocks[i].name, x);
     }
-    if (c->classes == 0) return x;
+    *out = x;
+    if (c->classes == 0) return;
     const int64_t B = duet_dim(g, x, 0);
     x = duet_reshape(g, duet_adaptive_pool(g, x, 1), 2, (int64_t[]){B, -1});
     x = duet_nn_linear(g, "fc", x, c->classes, 0, false);
-    return duet_tap(g, number, "fc", duet_reshape(g, x, 4, (int64_t[]){B, 1, 1, c->classes}));
+    *out = duet_tap(g, number, "fc", duet_reshape(g, x, 4, (int64_t[]){B, 1, 1, c->classes}));
 }
 
 static duet_status check(const void *config) {
@@ -185,10 +186,14 @@ static duet_status check(const void *config) {
 
 static void shape(const void *config, duet_arch_shape *out) {
     const inception_config *const c = config;
-    *out = (duet_arch_shape){.size = c->image_size,
-                             .in_channels = c->in_channels,
-                             .out_channels = c->classes > 0 ? c->classes : 2048,
-                             .logits = c->classes};
+    *out =
+        (duet_arch_shape){.size = c->image_size,
+                          .in_channels = c->in_channels,
+                          .out_channels = c->classes > 0 ? c->classes : 2048,
+                          .logits = c->classes,
+                          .parts = {{"classifier", DUET_BIT(X),
+                                     c->classes > 0 ? DUET_BIT(LOGITS) : DUET_BIT(FEATURE), build}},
+                          .part_count = 1};
 }
 
 /* torchvision's own network has the same names, except for its second classifier, but computes
@@ -217,8 +222,6 @@ const duet_arch duet_arch_inception = {
              .params = DUET_TABLE(params, inception_config)},
     .check = check,
     .shape = shape,
-    .build = build,
     .signature = "Mixed_6e.branch7x7dbl_5.bn.running_mean",
     .infer = infer,
-    .recogniser = true,
 };

@@ -81,7 +81,7 @@ static duet_value classifier(duet_graph *g, const resnet_config *c, duet_value x
     return duet_tap(g, number, c->head, duet_reshape(g, x, 4, (int64_t[]){B, 1, 1, c->classes}));
 }
 
-static duet_value build(duet_graph *g, const void *config, const duet_model_inputs *in) {
+static void build(duet_graph *g, const void *config, const duet_model_inputs *in, duet_value *out) {
     const resnet_config *const c = config;
     int number = 1;
     char name[64];
@@ -98,7 +98,7 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
             x = duet_tap(g, number++, name, x);
         }
     }
-    return c->classes > 0 ? classifier(g, c, x, number) : x;
+    *out = c->classes > 0 ? classifier(g, c, x, number) : x;
 }
 
 static duet_status check(const void *config) {
@@ -118,10 +118,14 @@ static int64_t last_channels(const resnet_config *c) {
 
 static void shape(const void *config, duet_arch_shape *out) {
     const resnet_config *const c = config;
-    *out = (duet_arch_shape){.size = c->image_size,
-                             .in_channels = c->in_channels,
-                             .out_channels = c->classes > 0 ? c->classes : last_channels(c),
-                             .logits = c->classes};
+    *out =
+        (duet_arch_shape){.size = c->image_size,
+                          .in_channels = c->in_channels,
+                          .out_channels = c->classes > 0 ? c->classes : last_channels(c),
+                          .logits = c->classes,
+                          .parts = {{"classifier", DUET_BIT(X),
+                                     c->classes > 0 ? DUET_BIT(LOGITS) : DUET_BIT(FEATURE), build}},
+                          .part_count = 1};
 }
 
 static int64_t count_blocks(const duet_guess *guess, int stage) {
@@ -195,8 +199,6 @@ const duet_arch duet_arch_resnet = {
              .params = DUET_TABLE(params, resnet_config)},
     .check = check,
     .shape = shape,
-    .build = build,
     .signature = "layer1.0.bn1.running_mean",
     .infer = infer,
-    .recogniser = true,
 };

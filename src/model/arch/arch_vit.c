@@ -94,7 +94,7 @@ static duet_value classifier(duet_graph *g, const vit_config *c, duet_value x, d
                     duet_reshape(g, h, 4, (int64_t[]){B, 1, 1, c->classes}));
 }
 
-static duet_value build(duet_graph *g, const void *config, const duet_model_inputs *in) {
+static void build(duet_graph *g, const void *config, const duet_model_inputs *in, duet_value *out) {
     const vit_config *const c = config;
     const int64_t side = c->image_size / c->patch;
     char name[32];
@@ -108,7 +108,7 @@ static duet_value build(duet_graph *g, const void *config, const duet_model_inpu
     }
     const duet_value all = c->fc_norm ? x : layer_norm(g, "norm", x);
     const duet_value first = duet_tap(g, (int)c->depth + 1, "cls_token", map_of(g, all, 0, 1));
-    return c->classes > 0 ? classifier(g, c, all, first) : first;
+    *out = c->classes > 0 ? classifier(g, c, all, first) : first;
 }
 
 static duet_status check(const void *config) {
@@ -126,10 +126,14 @@ static duet_status check(const void *config) {
 
 static void shape(const void *config, duet_arch_shape *out) {
     const vit_config *const c = config;
-    *out = (duet_arch_shape){.size = c->image_size,
-                             .in_channels = c->in_channels,
-                             .out_channels = c->classes > 0 ? c->classes : c->width,
-                             .logits = c->classes};
+    *out =
+        (duet_arch_shape){.size = c->image_size,
+                          .in_channels = c->in_channels,
+                          .out_channels = c->classes > 0 ? c->classes : c->width,
+                          .logits = c->classes,
+                          .parts = {{"classifier", DUET_BIT(X),
+                                     c->classes > 0 ? DUET_BIT(LOGITS) : DUET_BIT(FEATURE), build}},
+                          .part_count = 1};
 }
 
 /* torchvision's names. */
@@ -228,11 +232,9 @@ const duet_arch duet_arch_vit = {
              .params = DUET_TABLE(params, vit_config)},
     .check = check,
     .shape = shape,
-    .build = build,
     .signature = "patch_embed.proj.weight",
     .infer = infer,
     .alias = alias,
     .schemes = 1,
-    .recogniser = true,
     .idle = {"decoder_", "mask_token", "norm."},
 };

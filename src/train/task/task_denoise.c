@@ -22,7 +22,7 @@ static duet_status build(const void *options, const duet_task_setup *setup, duet
     const int64_t side = setup->model->shape.size, channels = setup->model->shape.in_channels;
     duet_model_inputs in = {0};
     duet_value out = DUET_NONE;
-    DUET_TRY(duet_model_check_denoises(setup->model));
+    DUET_TRY(duet_model_check(setup->model, DUET_DENOISES));
     DUET_TRY(duet_model_build(setup->model, graph, setup->batch, true, &in, &out));
     const duet_value target =
         duet_input(graph, "target", DUET_F32, 4, (int64_t[]){setup->batch, side, side, channels});
