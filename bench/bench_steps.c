@@ -56,18 +56,20 @@ static void add_nodes(record *r, const duet_plan *plan, int step) {
 
 /* seconds: NULL = the session runs without clocks; otherwise the updates have one too. */
 static duet_status one_step(duet_trainer *t, double *seconds, double *part[PARTS]) {
-    duet_session *const session = duet_program_session(t->program);
+    duet_session *const session = duet_program_session(duet_trainer_program(t));
     duet_batch batch = {0};
     double clock = duet_clock();
     DUET_TRY(duet_loader_next(t->loader, &batch));
     *part[PART_LOADER] = duet_clock() - clock;
     clock = duet_clock();
-    DUET_TRY(
-        t->task->feed(&t->task_choice.options, &t->setup, &batch, t->scratch, session, t->row_t));
+    DUET_TRY(t->task->feed(
+        &t->task_choice.options, &t->setup, 0,
+        &(duet_task_feed){
+            .batch = &batch, .scratch = t->scratch, .session = session, .column = t->row_column}));
     *part[PART_FEED] = duet_clock() - clock;
     duet_session_seed(session, t->options.seed, (uint64_t)t->steps);
     clock = duet_clock();
-    duet_program_prepare(t->program, 0, (double[]){1.0}, t->steps + 1);
+    duet_program_prepare(duet_trainer_program(t), 0, (double[]){1.0}, t->steps + 1);
     DUET_TRY(seconds != NULL ? duet_session_profile(session, seconds, part[PART_UPDATES])
                              : duet_session_run(session));
     if (seconds == NULL) *part[PART_SESSION] = duet_clock() - clock;
@@ -89,7 +91,7 @@ static duet_status measure(duet_trainer *t, record *r) {
         nowhere[PART_UPDATES] = part[PART_UPDATES];
         DUET_TRY(one_step(t, r->seconds, nowhere));
         for (int p = 0; p < PARTS; p++) r->part[p][step] *= 1e3;
-        add_nodes(r, duet_program_plan(t->program), step);
+        add_nodes(r, duet_program_plan(duet_trainer_program(t)), step);
     }
     return DUET_OK;
 }
@@ -163,12 +165,13 @@ duet_status bench_steps(duet_context *ctx, const bench_options *o) {
     DUET_DO(duet_dataset_open(ctx, &dataset, o->data));
     trainer.dataset = dataset;
     DUET_DO(open_trainer(&trainer, o));
-    DUET_DO(duet_alloc(&r->seconds, duet_plan_rows(duet_program_plan(trainer.program)),
+    DUET_DO(duet_alloc(&r->seconds,
+                       duet_plan_rows(duet_program_plan(duet_trainer_program(&trainer))),
                        sizeof *r->seconds));
-    DUET_DO(
-        duet_alloc(&r->best, duet_plan_rows(duet_program_plan(trainer.program)), sizeof *r->best));
+    DUET_DO(duet_alloc(&r->best, duet_plan_rows(duet_program_plan(duet_trainer_program(&trainer))),
+                       sizeof *r->best));
     DUET_DO(measure(&trainer, r));
-    say(r, duet_program_plan(trainer.program), o);
+    say(r, duet_program_plan(duet_trainer_program(&trainer)), o);
 done:
     duet_trainer_close(&trainer);
     duet_dataset_close(dataset);

@@ -39,6 +39,9 @@ typedef struct duet_train_options {
     /* names of weights that stay as they are, joined by '+', with '*' for any part of a name:
      * "input_blocks.*+time_embed.*" */
     char freeze[DUET_TEXT_SIZE];
+    /* weights with an optimiser of their own, "PATTERN=SPEC+PATTERN=SPEC"; the first pattern that
+     * fits a name counts, all others are trained by `optim`; at most 7 */
+    char groups[DUET_SPEC_SIZE];
     /* a model that makes images, to be trained on: its weights, architecture, size of images and,
      * unless other ones are given, noise and predict are those to begin with; NULL = new weights.
      * It must stay open during the call; resuming needs it no more. */

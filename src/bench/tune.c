@@ -67,7 +67,8 @@ static duet_status tune_train(tuning *t, const char *arch, int64_t size, int64_t
     duet_bench_trainer open = {0};
     duet_status status = duet_bench_trainer_open(&open, t->ctx, arch, size, channels, batch);
     if (status == DUET_OK)
-        status = tune_plan(t, "train", batch, duet_program_plan(open.trainer.program));
+        status =
+            tune_plan(t, "train", batch, duet_program_plan(duet_trainer_program(&open.trainer)));
     duet_bench_trainer_close(&open);
     return status;
 }

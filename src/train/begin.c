@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * train/begin.c: what a training begins with: the architecture and the card, from the data or from
  * a model that is trained on; the slots with their first values; which of them are trained. */
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +17,14 @@ static void fill(char *text, size_t size, const char *usual) {
 
 duet_status duet_trainer_fill_options(duet_trainer *trainer) {
     duet_train_options *o = &trainer->options;
+    if (trainer->task->needs != DUET_DENOISES) {
+        if (o->noise[0] != '\0' || o->predict[0] != '\0')
+            return duet_fail(DUET_ARG,
+                             "the task '%s' trains without noise; leave 'noise' and 'predict' out",
+                             trainer->task->info.name);
+        fill(o->noise, sizeof o->noise, "none");
+        return DUET_OK;
+    }
     if (o->init != NULL) {
         DUET_TRY(duet_model_check(o->init, DUET_DENOISES));
         fill(o->noise, sizeof o->noise, o->init->card.noise);
@@ -63,7 +70,8 @@ static duet_status fill_card(duet_trainer *trainer, duet_model *model) {
     duet_choice noise = {0};
     DUET_TRY(duet_choice_parse(&noise, &duet_family_noise, trainer->options.noise));
     DUET_TRY(duet_choice_spell(&noise, card->noise));
-    DUET_TRY(duet_choice_spell(&trainer->predict, card->predict));
+    if (trainer->predict.entry != NULL)
+        DUET_TRY(duet_choice_spell(&trainer->predict, card->predict));
     card->preprocess = (duet_preprocess){
         .size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
     duet_copy_text(card->name, sizeof card->name, info->name);
@@ -96,16 +104,17 @@ duet_status duet_trainer_make_models(duet_trainer *trainer) {
     const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
     if (o->init != NULL) DUET_TRY(take_arch(o));
     if (o->size == 0) o->size = duet_preset_size(info);
+    if (trainer->task->arch != NULL) fill(o->arch, sizeof o->arch, trainer->task->arch);
     DUET_TRY(complete_arch(o->arch, o->size, info->channels));
     DUET_TRY(duet_model_describe(&trainer->model, o->arch));
-    DUET_TRY(duet_model_check(trainer->model, DUET_DENOISES));
+    DUET_TRY(duet_model_check(trainer->model, trainer->task->needs));
     DUET_TRY(duet_model_describe(&trainer->ema, o->arch));
     const int64_t channels = trainer->model->shape.in_channels;
     if (channels != 1 && channels != 3) {
         return duet_fail(DUET_ARG, "the architecture takes %lld channels, but images have 1 or 3",
                          (long long)channels);
     }
-    if (trainer->model->shape.out_channels < channels) {
+    if (trainer->task->needs == DUET_DENOISES && trainer->model->shape.out_channels < channels) {
         return duet_fail(DUET_ARG, "the architecture takes %lld channels but gives %lld",
                          (long long)channels, (long long)trainer->model->shape.out_channels);
     }
@@ -115,44 +124,6 @@ duet_status duet_trainer_make_models(duet_trainer *trainer) {
 }
 
 /* ---- slots ---- */
-
-/* Weights that match the pattern stay; returns how many do. */
-static int64_t freeze(duet_trainer *trainer, const char *pattern) {
-    const duet_slots *slots = trainer->slots;
-    int64_t count = 0;
-    for (int64_t k = 0; k < slots->count; k++) {
-        if (slots->list[k].role != DUET_WEIGHT || fnmatch(pattern, slots->list[k].name, 0) != 0)
-            continue;
-        trainer->trains[k] = false;
-        count++;
-    }
-    return count;
-}
-
-/* All weights are trained but those that the patterns "a.*+b", joined by '+', name; one that names
- * none is a mistake. */
-static duet_status choose_trained(duet_trainer *trainer) {
-    const duet_slots *slots = trainer->slots;
-    char patterns[DUET_TEXT_SIZE], *rest = NULL;
-    int64_t stay = 0;
-    duet_copy_text(patterns, sizeof patterns, trainer->options.freeze);
-    DUET_TRY(duet_alloc(&trainer->trains, slots->count, sizeof *trainer->trains));
-    for (int64_t k = 0; k < slots->count; k++)
-        trainer->trains[k] = slots->list[k].role == DUET_WEIGHT;
-    for (const char *one = strtok_r(patterns, "+", &rest); one != NULL;
-         one = strtok_r(NULL, "+", &rest))
-        if (freeze(trainer, one) == 0)
-            return duet_fail(DUET_ARG,
-                             "'freeze': no weight of the network is named '%s'; names are such "
-                             "as '%s', and '*' stands for any part of one",
-                             one, slots->list[0].name);
-    for (int64_t k = 0; k < slots->count; k++)
-        stay += slots->list[k].role == DUET_WEIGHT && !trainer->trains[k];
-    if (stay > 0)
-        duet_log(trainer->ctx, DUET_LOG_INFO, "%lld of %lld tensors stay as they are",
-                 (long long)stay, (long long)slots->count);
-    return DUET_OK;
-}
 
 /* First values: of the seed, or of the model that is trained on. */
 static duet_status first_values(duet_trainer *trainer) {
@@ -165,21 +136,25 @@ static duet_status first_values(duet_trainer *trainer) {
     return duet_slots_copy(slots, "", init->slots);
 }
 
-/* Weights, averages that begin as they do, moments of those that are trained; the two models look
- * at them. */
-duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *graph,
-                                    const duet_program_spec *spec) {
-    duet_slots *slots = NULL;
-    DUET_TRY(duet_slots_describe(&trainer->slots, graph));
-    slots = trainer->slots;
-    const int64_t count = slots->count;
-    DUET_TRY(choose_trained(trainer));
+/* Those of all programs, and averages of them. */
+duet_status duet_trainer_describe_slots(duet_trainer *trainer, duet_graph *const *graphs) {
+    DUET_TRY(duet_slots_describe(&trainer->slots, graphs[0]));
+    for (int p = 1; p < trainer->task->program_count; p++)
+        DUET_TRY(duet_slots_add(trainer->slots, graphs[p], NULL));
+    const int64_t count = trainer->slots->count;
+    DUET_TRY(duet_train_groups_choose(&trainer->groups, trainer->ctx, &trainer->options,
+                                      trainer->slots));
     for (int64_t k = 0; k < count; k++)
-        DUET_TRY(duet_slots_accompany(slots, k, DUET_AVERAGE, DUET_EMA));
-    DUET_TRY(duet_program_add_slots(slots, graph, spec));
+        DUET_TRY(duet_slots_accompany(trainer->slots, k, DUET_AVERAGE, DUET_EMA));
+    return DUET_OK;
+}
+
+/* Averages begin as what they follow; the two models look at the slots. */
+duet_status duet_trainer_fill_slots(duet_trainer *trainer) {
+    duet_slots *const slots = trainer->slots;
     DUET_TRY(duet_slots_alloc(slots));
     DUET_TRY(first_values(trainer));
-    for (int64_t k = count; k < slots->count; k++)
+    for (int64_t k = 0; k < slots->count; k++)
         if (slots->list[k].role == DUET_AVERAGE)
             memcpy(slots->list[k].own, slots->list[slots->list[k].of].own,
                    (size_t)slots->list[k].count * sizeof(float));

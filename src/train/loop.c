@@ -65,12 +65,12 @@ static bool finished(const duet_trainer *trainer) {
 /* ---- one step ---- */
 
 /* Names the first tensor that holds a NaN or an infinity. */
-static duet_status fail_diverged(const duet_trainer *trainer) {
+static duet_status fail_diverged(const duet_trainer *trainer, int program) {
     static const char advice[] = "the last checkpoint is kept; lower 'rate' of the optimiser or "
                                  "raise 'warmup' of the learning rate";
     bool gradient = false;
     DUET_TRY(duet_slots_pull(trainer->slots));
-    const char *const name = duet_program_first_bad(trainer->program, &gradient);
+    const char *const name = duet_program_first_bad(trainer->programs[program].program, &gradient);
     if (name == NULL)
         return duet_fail(DUET_NUMERIC, "training diverged at step %lld: the loss is not finite; %s",
                          (long long)trainer->steps, advice);
@@ -92,25 +92,51 @@ static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, 
                         .position = batch->position + first};
 }
 
-/* One part of a step; the last one changes the weights. */
-static duet_status run_part(duet_trainer *trainer, const duet_batch *batch, int64_t part,
-                            float *loss) {
+/* Part `part` of run number `run` of a program; the last part changes the weights. */
+static duet_status run_part(duet_trainer *trainer, int program, int run, const duet_batch *batch,
+                            int64_t part, float *loss) {
+    const duet_task *task = trainer->task;
+    const duet_batch rows = part_of(trainer, batch, part);
+    duet_program *const to = trainer->programs[program].program;
+    const duet_task_feed feed = {.batch = &rows,
+                                 .run = run,
+                                 .scratch = trainer->scratch,
+                                 .session = duet_program_session(to),
+                                 .column = trainer->row_column};
     const double factor =
         trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total);
-    const int64_t first = part * trainer->setup.batch;
-    const duet_batch rows = part_of(trainer, batch, part);
-    duet_session *const session = duet_program_session(trainer->program);
-    DUET_TRY(trainer->task->feed(&trainer->task_choice.options, &trainer->setup, &rows,
-                                 trainer->scratch, session, trainer->row_t + first));
-    DUET_TRY(duet_program_run(trainer->program, part, &factor, trainer->steps + 1));
-    DUET_TRY(duet_session_get(session, 0, -1, loss));
-    return duet_session_get(session, 1, -1, trainer->row_loss + first);
+    double factors[DUET_PROGRAM_GROUPS];
+    for (int g = 0; g < DUET_PROGRAM_GROUPS; g++) factors[g] = factor;
+    for (int64_t r = 0; r < rows.count; r++) trainer->row_column[r] = -1;
+    DUET_TRY(task->feed(&trainer->task_choice.options, &trainer->setup, program, &feed));
+    DUET_TRY(duet_program_run(to, part, factors,
+                              trainer->steps * duet_task_runs(task, program) + run + 1));
+    DUET_TRY(duet_session_get(feed.session, 0, -1, loss));
+    return duet_curve_add_run(trainer, program);
+}
+
+/* All parts of a run; *loss: their mean. */
+static duet_status run_program(duet_trainer *trainer, int program, int run, const duet_batch *batch,
+                               float *loss) {
+    const int64_t parts = trainer->options.accumulate;
+    double total = 0.0;
+    duet_session_seed(duet_program_session(trainer->programs[program].program),
+                      trainer->options.seed + (uint64_t)run, (uint64_t)trainer->steps);
+    for (int64_t part = 0; part < parts; part++) {
+        float one = 0.0F;
+        DUET_TRY(run_part(trainer, program, run, batch, part, &one));
+        total += (double)one;
+    }
+    *loss = (float)(total / (double)parts);
+    if (!duet_program_ok(trainer->programs[program].program))
+        return fail_diverged(trainer, program);
+    duet_trainer_touch(trainer);
+    return DUET_OK;
 }
 
 duet_status duet_trainer_step(duet_trainer *trainer) {
-    const int64_t parts = trainer->options.accumulate;
     duet_batch batch = {0};
-    double total = 0.0;
+    float loss = 0.0F, first = 0.0F;
     DUET_TRY(duet_loader_next(trainer->loader, &batch));
     if (batch.count != trainer->options.batch) {
         return duet_fail(DUET_SHAPE, "the batch has %lld rows, but %lld were requested",
@@ -118,18 +144,13 @@ duet_status duet_trainer_step(duet_trainer *trainer) {
     }
     DUET_TRY(duet_grow(&trainer->losses, &trainer->loss_capacity, trainer->steps + 1,
                        sizeof *trainer->losses));
-    duet_session_seed(duet_program_session(trainer->program), trainer->options.seed,
-                      (uint64_t)trainer->steps);
-    for (int64_t part = 0; part < parts; part++) {
-        float loss = 0.0F;
-        DUET_TRY(run_part(trainer, &batch, part, &loss));
-        total += (double)loss;
+    for (int p = 0; p < trainer->task->program_count; p++) {
+        for (int run = 0; run < duet_task_runs(trainer->task, p); run++)
+            DUET_TRY(run_program(trainer, p, run, &batch, &loss));
+        if (p == 0) first = loss;
     }
-    if (!duet_program_ok(trainer->program)) return fail_diverged(trainer);
-    const float loss = (float)(total / (double)parts);
-    duet_trainer_touch(trainer);
-    trainer->losses[trainer->steps++] = loss;
-    duet_curve_add(trainer, (double)loss, duet_program_norm(trainer->program, 0));
+    trainer->losses[trainer->steps++] = first;
+    duet_curve_add_step(trainer, (double)first);
     return DUET_OK;
 }
 

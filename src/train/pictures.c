@@ -70,13 +70,12 @@ done:
     return status;
 }
 
-duet_status duet_picture_denoise(duet_trainer *trainer) {
+static duet_status picture_denoise(duet_trainer *trainer) {
     duet_status status = DUET_OK;
     int64_t count = STRIP_IMAGES;
     uint8_t *images = NULL, *strip = NULL;
     const duet_preprocess *how = &duet_model_card(trainer->ema)->preprocess;
     const int64_t columns = 1 + 2 * duet_denoise_t_count(trainer->noise);
-    DUET_DO(duet_slots_pull(trainer->slots));
     DUET_DO(some_images(trainer, &count, &images));
     DUET_DO(duet_alloc(&strip, count * columns * how->size * how->size * how->channels, 1));
     DUET_DO(duet_denoise_strip(trainer->ctx, trainer->ema, images, count, duet_denoise_t,
@@ -86,4 +85,9 @@ done:
     duet_release(images);
     duet_release(strip);
     return status;
+}
+
+duet_status duet_picture_result(duet_trainer *trainer) {
+    DUET_TRY(duet_slots_pull(trainer->slots));
+    return trainer->task->needs == DUET_DENOISES ? picture_denoise(trainer) : DUET_OK;
 }

@@ -103,15 +103,16 @@ static json_t *tuning_of(const duet_trainer *trainer) {
     char hash[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, duet_tuning_hash(trainer->tuning));
     return json_pack("{s:s, s:s, s:I, s:I}", "file", DUET_RUN_TUNING, "hash", hash, "nodes",
-                     (json_int_t)duet_plan_tuned(duet_program_plan(trainer->program)),
+                     (json_int_t)duet_plan_tuned(duet_program_plan(duet_trainer_program(trainer))),
                      "nodes_in_all",
-                     (json_int_t)duet_plan_rows(duet_program_plan(trainer->program)));
+                     (json_int_t)duet_plan_rows(duet_program_plan(duet_trainer_program(trainer))));
 }
 
 duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status) {
-    const bool tuned = duet_plan_tuned(duet_program_plan(trainer->program)) > 0;
+    const bool tuned = duet_plan_tuned(duet_program_plan(duet_trainer_program(trainer))) > 0;
     json_t *t = json_array();
-    for (int i = 0; i < duet_denoise_t_count(trainer->noise); i++)
+    for (int i = 0;
+         trainer->task->needs == DUET_DENOISES && i < duet_denoise_t_count(trainer->noise); i++)
         json_array_append_new(t, json_integer(duet_denoise_t[i]));
     const duet_run_record record = {
         .command = "train",

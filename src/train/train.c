@@ -48,6 +48,8 @@ static const duet_param rows[] = {
     DUET_SEED(duet_train_options, seed, "0", "seed of weights, order and noise"),
     DUET_TEXT(duet_train_options, on_bad, "stop", "stop|skip",
               "images that cannot be read: stop at the first, or leave them out and say so"),
+    DUET_TEXT(duet_train_options, groups, "", NULL,
+              "weights with an optimiser of their own, joined by '+': out.*=adamw:rate=1e-4"),
     DUET_TEXT(duet_train_options, freeze, "", NULL,
               "weights that stay as they are, joined by '+': input_blocks.*+time_embed.*"),
 };
@@ -113,7 +115,7 @@ static duet_status load_tuning(duet_trainer *trainer, duet_tuning **own) {
 
 static duet_status save_tuning(const duet_trainer *trainer) {
     char path[DUET_PATH_SIZE];
-    if (duet_plan_tuned(duet_program_plan(trainer->program)) == 0) return DUET_OK;
+    if (duet_plan_tuned(duet_program_plan(duet_trainer_program(trainer))) == 0) return DUET_OK;
     DUET_TRY(duet_path_join(path, trainer->run, DUET_RUN_TUNING));
     return duet_tuning_save(trainer->tuning, path);
 }
@@ -139,7 +141,7 @@ static void fill_result(const duet_trainer *trainer, duet_train_result *out) {
         .seconds = duet_trainer_seconds(trainer),
         .loss = trainer->steps > 0 ? duet_trainer_final_loss(trainer) : NAN,
         .interrupted = trainer->interrupted,
-        .fallbacks = duet_plan_fallbacks(duet_program_plan(trainer->program)),
+        .fallbacks = duet_plan_fallbacks(duet_program_plan(duet_trainer_program(trainer))),
         .left_out = trainer->loader != NULL ? duet_loader_skipped(trainer->loader) : 0};
 }
 
@@ -149,7 +151,7 @@ static duet_status train(duet_trainer *trainer, bool resume) {
     trainer->seconds = duet_trainer_seconds(trainer); /* pictures do not count as training time */
     trainer->started = 0.0;
     if (trainer->interrupted) return DUET_OK;
-    return duet_picture_denoise(trainer);
+    return duet_picture_result(trainer);
 }
 
 /* The failure that ended the run remains the message, whatever happens while the status is

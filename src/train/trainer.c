@@ -12,53 +12,112 @@
 
 static duet_status choose_members(duet_trainer *trainer) {
     const duet_train_options *o = &trainer->options;
+    DUET_TRY(duet_choice_parse(&trainer->task_choice, &duet_family_task, o->task));
+    trainer->task = duet_task_of(trainer->task_choice.entry);
     DUET_TRY(duet_trainer_fill_options(trainer));
     DUET_TRY(duet_noise_new(&trainer->noise, o->noise));
-    DUET_TRY(duet_choice_parse(&trainer->predict, &duet_family_predict, o->predict));
-    DUET_TRY(duet_choice_parse(&trainer->task_choice, &duet_family_task, o->task));
-    DUET_TRY(duet_choice_parse(&trainer->optim_choice, &duet_family_optim, o->optim));
+    if (o->predict[0] != '\0')
+        DUET_TRY(duet_choice_parse(&trainer->predict, &duet_family_predict, o->predict));
+    DUET_TRY(duet_train_groups_parse(&trainer->groups, o));
     DUET_TRY(duet_choice_parse(&trainer->lr_choice, &duet_family_lr, o->lr));
-    /* info is the first member of each */
-    trainer->task = duet_task_of(trainer->task_choice.entry);
     trainer->lr = duet_lr_of(trainer->lr_choice.entry);
     return DUET_OK;
 }
 
-/* ---- program ---- */
+/* ---- programs ---- */
 
-static bool is_trained(const duet_slots *slots, int64_t slot, const void *user) {
-    const duet_trainer *trainer = user;
-    (void)slots;
-    return trainer->trains[slot];
+/* A program of the task while it is put together. */
+typedef struct building {
+    duet_graph *graph;
+    duet_task_values values;
+    duet_value outputs[2 + DUET_TASK_COLUMNS];
+    duet_group groups[DUET_PROGRAM_GROUPS];
+    duet_ema_options average;
+    duet_program_spec spec;
+} building;
+
+static int add_output(building *b, duet_value value) {
+    if (value == DUET_NONE) return -1;
+    b->outputs[b->spec.output_count] = value;
+    return (int)b->spec.output_count++;
 }
 
-static duet_status make_program(duet_trainer *trainer) {
+static void describe_program(duet_trainer *trainer, int index, building *b) {
     const duet_train_options *o = &trainer->options;
+    duet_training *to = &trainer->programs[index];
+    for (int g = 0; g < trainer->groups.count; g++) {
+        to->members[g] =
+            (duet_train_members){&trainer->groups, g, trainer->task->programs[index].trains};
+        b->groups[g] = (duet_group){.optim = &trainer->groups.optim[g],
+                                    .has = duet_train_has,
+                                    .user = &to->members[g],
+                                    .clip = o->clip};
+    }
+    b->average = (duet_ema_options){.decay = o->ema};
+    b->spec = (duet_program_spec){.loss = b->values.loss,
+                                  .outputs = b->outputs,
+                                  .groups = b->groups,
+                                  .group_count = trainer->groups.count,
+                                  .average = &b->average,
+                                  .recompute = strcmp(o->recompute, "blocks") == 0,
+                                  .bf16 = strcmp(o->precision, "bf16") == 0,
+                                  .parts = o->accumulate,
+                                  .options = duet_plan_options_of(trainer->ctx)};
+    b->spec.options.tuning = trainer->tuning;
+    (void)add_output(b, b->values.loss);
+    to->rows = add_output(b, b->values.rows);
+    for (int k = 0; k < DUET_TASK_COLUMNS; k++)
+        to->scalars[k] = add_output(b, b->values.scalars[k]);
+}
+
+static duet_status build_program(duet_trainer *trainer, int index, building *b) {
+    b->values.loss = b->values.rows = DUET_NONE;
+    for (int k = 0; k < DUET_TASK_COLUMNS; k++) b->values.scalars[k] = DUET_NONE;
+    DUET_TRY(duet_graph_new(&b->graph));
+    DUET_TRY(trainer->task->build(&trainer->task_choice.options, &trainer->setup, index, b->graph,
+                                  &b->values));
+    describe_program(trainer, index, b);
+    return DUET_OK;
+}
+
+static duet_status make_programs(duet_trainer *trainer) {
+    const int count = trainer->task->program_count;
     duet_status status = DUET_OK;
-    duet_graph *graph = NULL;
-    duet_value out[2] = {DUET_NONE, DUET_NONE}; /* loss, per sample */
-    const duet_group group = {
-        .optim = &trainer->optim_choice, .has = is_trained, .user = trainer, .clip = o->clip};
-    const duet_ema_options average = {.decay = o->ema};
-    duet_program_spec spec = {.average = &average,
-                              .outputs = out,
-                              .output_count = 2,
-                              .groups = &group,
-                              .group_count = 1,
-                              .recompute = strcmp(o->recompute, "blocks") == 0,
-                              .bf16 = strcmp(o->precision, "bf16") == 0,
-                              .parts = o->accumulate,
-                              .options = duet_plan_options_of(trainer->ctx)};
-    spec.options.tuning = trainer->tuning;
-    DUET_DO(duet_graph_new(&graph));
-    DUET_DO(trainer->task->build(&trainer->task_choice.options, &trainer->setup, graph, &out[0],
-                                 &out[1]));
-    spec.loss = out[0];
-    DUET_DO(duet_trainer_make_slots(trainer, graph, &spec));
-    DUET_DO(duet_program_new(&trainer->program, graph, trainer->slots, &spec));
+    building *list = NULL;
+    duet_graph *graphs[DUET_TASK_PROGRAMS] = {NULL};
+    DUET_DO(duet_alloc(&list, count, sizeof *list));
+    for (int p = 0; p < count; p++) {
+        DUET_DO(build_program(trainer, p, &list[p]));
+        graphs[p] = list[p].graph;
+    }
+    DUET_DO(duet_trainer_describe_slots(trainer, graphs));
+    for (int p = 0; p < count; p++)
+        DUET_DO(duet_program_add_slots(trainer->slots, graphs[p], &list[p].spec));
+    DUET_DO(duet_trainer_fill_slots(trainer));
+    for (int p = 0; p < count; p++)
+        DUET_DO(duet_program_new(&trainer->programs[p].program, graphs[p], trainer->slots,
+                                 &list[p].spec));
 done:
-    duet_graph_free(graph);
+    for (int p = 0; list != NULL && p < count; p++) duet_graph_free(list[p].graph);
+    duet_release(list);
     return status;
+}
+
+duet_program *duet_trainer_program(const duet_trainer *trainer) {
+    return trainer->programs[0].program;
+}
+
+static void tell_fallbacks(const duet_trainer *trainer) {
+    int64_t slow = 0, nodes = 0;
+    for (int p = 0; p < trainer->task->program_count; p++) {
+        const duet_plan *const plan = duet_program_plan(trainer->programs[p].program);
+        slow += duet_plan_fallbacks(plan);
+        nodes += duet_plan_rows(plan);
+    }
+    if (slow > 0)
+        duet_log(trainer->ctx, DUET_LOG_WARNING,
+                 "%lld of %lld nodes are run by slow reference code", (long long)slow,
+                 (long long)nodes);
 }
 
 /* ---- whole ---- */
@@ -72,42 +131,37 @@ duet_status duet_trainer_open(duet_trainer *trainer) {
         return duet_fail(DUET_ARG, "the data set '%s' has no training images",
                          duet_dataset_describe(trainer->dataset)->path);
     }
-    trainer->setup = (duet_task_setup){.model = trainer->model,
-                                       .noise = trainer->noise,
-                                       .predict = duet_predict_of(trainer->predict.entry),
-                                       .predict_options = &trainer->predict.options,
-                                       .batch = o->batch / o->accumulate,
-                                       .seed = o->seed,
-                                       .threads = duet_context_threads(trainer->ctx)};
-    DUET_TRY(make_program(trainer));
+    trainer->setup = (duet_task_setup){
+        .model = trainer->model,
+        .noise = trainer->noise,
+        .predict = trainer->predict.entry != NULL ? duet_predict_of(trainer->predict.entry) : NULL,
+        .predict_options = &trainer->predict.options,
+        .batch = o->batch / o->accumulate,
+        .seed = o->seed,
+        .threads = duet_context_threads(trainer->ctx)};
+    DUET_TRY(make_programs(trainer));
     DUET_TRY(duet_alloc(&trainer->scratch, trainer->task->room(&trainer->setup), sizeof(float)));
-    DUET_TRY(duet_alloc(&trainer->row_loss, o->batch, sizeof(float)));
-    DUET_TRY(duet_alloc(&trainer->row_t, o->batch, sizeof(int64_t)));
+    DUET_TRY(duet_alloc(&trainer->row_loss, trainer->setup.batch, sizeof(float)));
+    DUET_TRY(duet_alloc(&trainer->row_column, trainer->setup.batch, sizeof *trainer->row_column));
     trainer->saved = -1;
     trainer->measure_step = -1;
     trainer->total = o->minutes > 0.0 ? 0 : duet_budget_steps(o);
-    const duet_plan *const plan = duet_program_plan(trainer->program);
-    const int64_t fallbacks = duet_plan_fallbacks(plan);
-    if (fallbacks > 0) {
-        duet_log(trainer->ctx, DUET_LOG_WARNING,
-                 "%lld of %lld nodes are run by slow reference code", (long long)fallbacks,
-                 (long long)duet_plan_rows(plan));
-    }
+    tell_fallbacks(trainer);
     return DUET_OK;
 }
 
 void duet_trainer_close(duet_trainer *trainer) {
     duet_loader_close(trainer->loader);
-    duet_program_free(trainer->program);
+    for (int p = 0; p < DUET_TASK_PROGRAMS; p++) duet_program_free(trainer->programs[p].program);
+    duet_train_groups_free(&trainer->groups);
     duet_model_close(trainer->model);
     duet_model_close(trainer->ema);
     duet_slots_free(trainer->slots);
     duet_noise_free(trainer->noise);
     duet_view_free(&trainer->view);
-    duet_release(trainer->trains);
     duet_release(trainer->scratch);
     duet_release(trainer->row_loss);
-    duet_release(trainer->row_t);
+    duet_release(trainer->row_column);
     duet_release(trainer->losses);
 }
 

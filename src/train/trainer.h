@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * train/trainer.h: the internals of a training. A trainer owns everything a run needs; its parts
- * are in one file each: trainer.c (assembly), begin.c (first weights), loop.c (steps and budget),
+ * are in one file each: trainer.c (assembly), begin.c (first weights), groups.c (who is
+ * trained by what), loop.c (steps and budget),
  * checkpoint.c, run_file.c (run.json), curve.c (loss.csv), pictures.c (real.png, denoise.png),
  * preset.c. */
 #ifndef DUET_TRAIN_TRAINER_H
@@ -12,15 +13,24 @@
 #include "optim/ema.h"
 #include "optim/lr/lr.h"
 #include "optim/program.h"
+#include "train/groups.h"
 #include "train/task/task.h"
 
-/* Mean values since the last line of loss.csv. */
+/* Sums since the last line of loss.csv. */
 typedef struct duet_curve {
     double begun; /* clock */
     int64_t steps;
-    double loss, grad_norm, quarter[4];
-    int64_t quarter_rows[4];
+    double loss, grad_norm[DUET_TASK_PROGRAMS];
+    double column[DUET_TASK_COLUMNS]; /* and the number of summands */
+    int64_t summands[DUET_TASK_COLUMNS];
 } duet_curve;
+
+/* A program of the task. */
+typedef struct duet_training {
+    duet_program *program;
+    duet_train_members members[DUET_PROGRAM_GROUPS];
+    int rows, scalars[DUET_TASK_COLUMNS]; /* indices of outputs; -1 = none. The loss is output 0 */
+} duet_training;
 
 typedef struct duet_trainer {
     duet_context *ctx;
@@ -31,21 +41,21 @@ typedef struct duet_trainer {
     duet_train_options options; /* complete options: arch, size and budget are filled in */
     char created[32];           /* UTC, of run.json */
 
-    duet_choice predict, task_choice, optim_choice, lr_choice;
+    duet_choice predict, task_choice, lr_choice;
+    duet_train_groups groups;
     const duet_task *task;
     const duet_lr *lr;
     duet_noise *noise;
     duet_slots *slots; /* weights, their averages, the optimiser's moments */
-    bool *trains;      /* [slots of the network] those that are trained; others stay */
     duet_model *model; /* the weights */
     duet_model *ema;   /* their averages: what is saved as the model */
     duet_task_setup setup;
     duet_view view; /* training rows */
     duet_loader *loader;
 
-    duet_program *program;
-    float *scratch, *row_loss; /* of the task; [batch] */
-    int64_t *row_t;            /* [batch] */
+    duet_training programs[DUET_TASK_PROGRAMS]; /* those of the task */
+    float *scratch, *row_loss;                  /* of the task; [rows of a run] */
+    int32_t *row_column;                        /* [rows of a run] */
 
     int64_t steps, total;    /* steps done; steps in all, 0 = not known yet */
     double seconds, started; /* seconds spent before this call; clock at the start of training */
@@ -73,8 +83,11 @@ double duet_trainer_final_loss(const duet_trainer *trainer); /* mean of the last
  * graph of the loss, the slots. */
 DUET_NODISCARD duet_status duet_trainer_fill_options(duet_trainer *trainer);
 DUET_NODISCARD duet_status duet_trainer_make_models(duet_trainer *trainer);
-DUET_NODISCARD duet_status duet_trainer_make_slots(duet_trainer *trainer, const duet_graph *graph,
-                                                   const duet_program_spec *spec);
+DUET_NODISCARD duet_status duet_trainer_describe_slots(duet_trainer *trainer,
+                                                       duet_graph *const *graphs);
+DUET_NODISCARD duet_status duet_trainer_fill_slots(duet_trainer *trainer);
+/* The first of the task's programs. */
+duet_program *duet_trainer_program(const duet_trainer *trainer);
 
 /* ---- loop.c ---- */
 DUET_NODISCARD duet_status duet_trainer_loop(duet_trainer *trainer);
@@ -105,14 +118,18 @@ void duet_run_file_created(char out[32],
 /* ---- curve.c ---- */
 /* Writes the header, or keeps the lines up to and including step `steps`. */
 DUET_NODISCARD duet_status duet_curve_begin(duet_trainer *trainer);
-void duet_curve_add(duet_trainer *trainer, double loss, double grad_norm);
+/* Behind a run of program `program`: what its rows and scalars add to the columns. */
+DUET_NODISCARD duet_status duet_curve_add_run(duet_trainer *trainer, int program);
+/* Behind a step. */
+void duet_curve_add_step(duet_trainer *trainer, double loss);
 DUET_NODISCARD duet_status duet_curve_flush(duet_trainer *trainer);
 
 /* ---- pictures.c ---- */
 extern const int64_t duet_denoise_t[6];
 int duet_denoise_t_count(const duet_noise *noise); /* levels within the schedule */
 DUET_NODISCARD duet_status duet_picture_real(duet_trainer *trainer);
-DUET_NODISCARD duet_status duet_picture_denoise(duet_trainer *trainer);
+/* What the trained model does with some images. */
+DUET_NODISCARD duet_status duet_picture_result(duet_trainer *trainer);
 
 /* ---- preset.c ---- */
 /* The side to which the images of this data set are scaled: their smaller side, rounded to a

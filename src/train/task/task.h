@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * train/task/task.h: a task is a training objective: the graph of its loss, and how a batch becomes
- * the inputs of the graph. All random numbers are drawn from (seed, position of the row), so that a
+ * train/task/task.h: a task is a training objective. A step of it runs one or more programs in
+ * order (a GAN: discriminator, discriminator, generator), each a graph of its own over the same
+ * slots. The task builds their losses, says how a batch becomes their inputs, and which numbers are
+ * columns of the curve. All random numbers are drawn from (seed, position of the row), so that a
  * resumed run gets the same ones as an uninterrupted run. */
 #ifndef DUET_TRAIN_TASK_TASK_H
 #define DUET_TRAIN_TASK_TASK_H
@@ -9,26 +11,59 @@
 
 #include "diffusion/denoiser.h"
 
+enum { DUET_TASK_PROGRAMS = 4, DUET_TASK_COLUMNS = 8 }; /* at most */
+
 typedef struct duet_task_setup {
     const duet_model *model;
     const duet_noise *noise;
-    const duet_predict *predict;
+    const duet_predict *predict; /* NULL where the task does not denoise */
     const void *predict_options;
     int64_t batch;
     uint64_t seed;
     int threads;
 } duet_task_setup;
 
+/* What a program computes. A column of the curve is the mean of a scalar over the steps, or of the
+ * losses of those rows that feed gave its number. */
+typedef struct duet_task_values {
+    duet_value loss;                       /* [1] */
+    duet_value rows;                       /* [B] losses; DUET_NONE = not told */
+    duet_value scalars[DUET_TASK_COLUMNS]; /* [1] of column k; DUET_NONE = another makes it */
+} duet_task_values;
+
+typedef struct duet_task_program {
+    const char *name;   /* "d"; stands in the curve's columns where there are several programs */
+    const char *trains; /* weights, joined by '+': "generator.*"; NULL = all */
+    int runs;           /* in a step, one after the other; 0 = 1 */
+} duet_task_program;
+
+/* A batch on its way into a program. */
+typedef struct duet_task_feed {
+    const duet_batch *batch;
+    int run;        /* of the program in this step: 0, 1, … */
+    float *scratch; /* [room] */
+    duet_session *session;
+    int32_t *column; /* [B] number of the column of each row's loss; -1, as it comes, = none */
+} duet_task_feed;
+
 typedef struct duet_task {
     duet_entry info;
-    /* loss[1] and per_sample[B] */
-    duet_status (*build)(const void *options, const duet_task_setup *setup, duet_graph *graph,
-                         duet_value *loss, duet_value *per_sample);
+    duet_ability needs; /* of the model */
+    const char *arch;   /* what is usually trained; NULL = a U-Net for the size of the images */
+    duet_task_program programs[DUET_TASK_PROGRAMS];
+    int program_count;
+    const char *columns[DUET_TASK_COLUMNS]; /* behind 'loss'; NULL ends them */
+    duet_status (*build)(const void *options, const duet_task_setup *setup, int program,
+                         duet_graph *graph, duet_task_values *out);
     int64_t (*room)(const duet_task_setup *setup); /* floats of scratch memory that feed needs */
-    /* Sets the session's inputs from a full batch; t[B] = the level of each row. */
-    duet_status (*feed)(const void *options, const duet_task_setup *setup, const duet_batch *batch,
-                        float *scratch, duet_session *session, int64_t *t);
+    /* Sets the inputs of program `program` from a full batch. */
+    duet_status (*feed)(const void *options, const duet_task_setup *setup, int program,
+                        const duet_task_feed *to);
 } duet_task;
 DUET_FAMILY_OF(task, duet_task);
+
+static inline int duet_task_runs(const duet_task *task, int program) {
+    return task->programs[program].runs > 1 ? task->programs[program].runs : 1;
+}
 
 #endif

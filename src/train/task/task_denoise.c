@@ -16,9 +16,9 @@ static int64_t dim_of(const duet_task_setup *setup) {
     return setup->model->shape.size * setup->model->shape.size * setup->model->shape.in_channels;
 }
 
-static duet_status build(const void *options, const duet_task_setup *setup, duet_graph *graph,
-                         duet_value *loss, duet_value *per_sample) {
-    (void)options;
+static duet_status build(const void *options, const duet_task_setup *setup, int program,
+                         duet_graph *graph, duet_task_values *to) {
+    (void)options, (void)program;
     const int64_t side = setup->model->shape.size, channels = setup->model->shape.in_channels;
     duet_model_inputs in = {0};
     duet_value out = DUET_NONE;
@@ -28,7 +28,7 @@ static duet_status build(const void *options, const duet_task_setup *setup, duet
         duet_input(graph, "target", DUET_F32, 4, (int64_t[]){setup->batch, side, side, channels});
     const duet_value pred =
         setup->model->shape.out_channels > channels ? duet_slice(graph, out, 0, channels) : out;
-    duet_mse_loss(graph, pred, target, loss, per_sample);
+    duet_mse_loss(graph, pred, target, &to->loss, &to->rows);
     return duet_graph_status(graph);
 }
 
@@ -51,28 +51,26 @@ static duet_status set_labels(const duet_task_setup *setup, const duet_batch *ba
     return DUET_OK;
 }
 
-static duet_status feed(const void *options, const duet_task_setup *setup, const duet_batch *batch,
-                        float *scratch, duet_session *session, int64_t *t) {
-    (void)options;
+static duet_status feed(const void *options, const duet_task_setup *setup, int program,
+                        const duet_task_feed *to) {
+    (void)options, (void)program;
+    const duet_batch *batch = to->batch;
     const int64_t dim = dim_of(setup), rows = setup->batch;
     const uint64_t seed = duet_rng_u64(duet_rng_make(setup->seed, "train", 0), 0);
-    const duet_network_inputs in = duet_network_inputs_of(session);
-    float *const x = in.x, *const target = duet_session_input(session, "target"),
-                 *const eps = scratch, *const net_t = in.net_t;
+    const duet_network_inputs in = duet_network_inputs_of(to->session);
+    float *const x = in.x, *const target = duet_session_input(to->session, "target"),
+                 *const eps = to->scratch, *const net_t = in.net_t;
     int32_t *const ids = in.sample_id, *const y = in.y;
     if (x == NULL || target == NULL)
         return duet_fail(DUET_FORMAT, "the plan of the loss does not read its images");
-    if (batch->count != rows) {
-        return duet_fail(DUET_SHAPE, "the batch has %lld rows, but the plan takes %lld",
-                         (long long)batch->count, (long long)rows);
-    }
 #pragma omp parallel for schedule(static) num_threads(setup->threads)
     for (int64_t r = 0; r < rows; r++) {
         const uint64_t position = (uint64_t)(batch->position + r);
         float *xr = x + r * dim, *er = eps + r * dim;
-        t[r] = (int64_t)duet_rng_below(duet_rng_make(seed, "t", position), 0,
-                                       (uint64_t)setup->noise->steps);
-        const duet_level level = duet_noise_level(setup->noise, t[r]);
+        const int64_t t = (int64_t)duet_rng_below(duet_rng_make(seed, "t", position), 0,
+                                                  (uint64_t)setup->noise->steps);
+        const duet_level level = duet_noise_level(setup->noise, t);
+        to->column[r] = (int32_t)(4 * t / setup->noise->steps);
         duet_pixels_to_float(xr, batch->pixels + r * dim, dim);
         duet_image_noise(er, seed, (int64_t)position, dim);
         setup->predict->target(setup->predict_options, xr, er, level, dim, target + r * dim);
@@ -87,6 +85,10 @@ const duet_task duet_task_denoise = {
     .info = {.name = "denoise",
              .help = "predict the noise in images, without labels",
              .params = DUET_TABLE_EMPTY},
+    .needs = DUET_DENOISES,
+    .programs = {{.name = "denoise"}},
+    .program_count = 1,
+    .columns = {"loss_q0", "loss_q1", "loss_q2", "loss_q3"}, /* quarters of the levels */
     .build = build,
     .room = room,
     .feed = feed,

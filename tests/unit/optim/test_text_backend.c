@@ -32,7 +32,10 @@ static void build_unet(duet_graph *graph, duet_value out[2]) {
     duet_model *model = NULL;
     OK(duet_model_describe(&model, TINY_ARCH ",dropout=0.2"));
     const duet_task_setup setup = {.model = model, .batch = ROWS, .threads = 1};
-    OK(duet_task_denoise.build(NULL, &setup, graph, &out[0], &out[1]));
+    duet_task_values values = {0};
+    OK(duet_task_denoise.build(NULL, &setup, 0, graph, &values));
+    out[0] = values.loss;
+    out[1] = values.rows;
     duet_model_close(model);
 }
 

@@ -570,9 +570,9 @@ static void test_recompute_plan(void **state) {
         if (i == 1)
             duet_copy_text(trainer.options.recompute, sizeof trainer.options.recompute, "blocks");
         assert_int_equal(duet_trainer_open(&trainer), DUET_OK);
-        slab[i] = duet_plan_slab(duet_program_plan(trainer.program));
-        whole[i] = duet_plan_memory(duet_program_plan(trainer.program));
-        rows[i] = duet_plan_rows(duet_program_plan(trainer.program));
+        slab[i] = duet_plan_slab(duet_program_plan(duet_trainer_program(&trainer)));
+        whole[i] = duet_plan_memory(duet_program_plan(duet_trainer_program(&trainer)));
+        rows[i] = duet_plan_rows(duet_program_plan(duet_trainer_program(&trainer)));
         duet_context *ctx = trainer.ctx;
         duet_trainer_close(&trainer);
         duet_dataset_close(dataset);
