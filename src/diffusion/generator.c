@@ -7,10 +7,10 @@
 #include "base/mem.h"
 #include "model/model.h"
 
-/* What the parts of an architecture allow; today all that generates is a denoiser. */
+/* What the parts of the architecture allow. */
 static const duet_generator_kind *kind_of(const duet_model *model) {
-    (void)model;
-    return &duet_generator_denoise;
+    return duet_shape_part(&model->shape, DUET_GENERATES) != NULL ? &duet_generator_decode
+                                                                  : &duet_generator_denoise;
 }
 
 duet_status duet_generator_open(duet_context *ctx, duet_generator **out, duet_model *model,

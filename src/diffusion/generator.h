@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * diffusion/generator.h: what is behind duet_generator. A kind draws images of given numbers from a
- * seed; the one there is walks a sampler over a denoiser. An architecture with a part that maps z
- * to an image has a kind of its own: `open` makes the network of that part and its prior, `run`
- * draws z of image i from duet_rng_make(seed, "z", i) and runs the network on `rows` of them. */
+ * seed: one walks a sampler over a denoiser, one maps latents from a prior to images. */
 #ifndef DUET_DIFFUSION_GENERATOR_H
 #define DUET_DIFFUSION_GENERATOR_H
 
@@ -25,7 +23,7 @@ typedef struct duet_generator_kind {
     duet_status (*run)(duet_generator *generator, const duet_generator_rows *rows);
     void (*close)(duet_generator *generator); /* state may be incomplete or NULL */
 } duet_generator_kind;
-extern const duet_generator_kind duet_generator_denoise;
+extern const duet_generator_kind duet_generator_denoise, duet_generator_decode;
 
 struct duet_generator {
     duet_context *ctx;

@@ -20,20 +20,33 @@ duet_network_inputs duet_network_inputs_of(duet_session *session) {
                                  .net_t = duet_session_input(session, "net_t"),
                                  .y = duet_session_input(session, "y"),
                                  .sample_id = duet_session_input(session, "sample_id"),
-                                 .low_res = duet_session_input(session, "low_res")};
+                                 .low_res = duet_session_input(session, "low_res"),
+                                 .z = duet_session_input(session, "z")};
+}
+
+static duet_status build_part(duet_graph *graph, const duet_model *model,
+                              const duet_network_spec *spec, duet_value *raw) {
+    duet_model_inputs in = {0};
+    duet_value out[DUET_PART_GIVES];
+    if (spec->part == NULL) return duet_model_build(model, graph, spec->batch, false, &in, raw);
+    DUET_TRY(duet_model_check(model, *spec->part));
+    duet_model_inputs_make(model, graph, spec->batch,
+                           duet_shape_part(&model->shape, *spec->part)->takes, false, &in);
+    DUET_TRY(duet_model_build_part(model, graph, *spec->part, &in, out));
+    *raw = out[0];
+    return DUET_OK;
 }
 
 static duet_status build(duet_context *ctx, duet_plan **out, const duet_model *model,
                          const duet_network_spec *spec, const duet_plan_options *options) {
     duet_status status = DUET_OK;
     duet_graph *graph = NULL;
-    duet_model_inputs in = {0};
     duet_value raw = DUET_NONE;
     const duet_value *outputs = &raw;
     int64_t count = 1;
     DUET_DO(duet_graph_new(&graph));
     duet_graph_set_tap_hook(graph, spec->tap, spec->user);
-    DUET_DO(duet_model_build(model, graph, spec->batch, false, &in, &raw));
+    DUET_DO(build_part(graph, model, spec, &raw));
     if (spec->outputs != NULL) DUET_DO(spec->outputs(graph, raw, spec->user, &outputs, &count));
     DUET_DO(duet_forward_passes(ctx, graph, outputs, count));
     DUET_DO(duet_plan_new(out, graph, model->slots, outputs, count, NULL, 0, options));
@@ -58,7 +71,8 @@ duet_status duet_network_open(duet_context *ctx, duet_network **out, duet_model 
     DUET_DO(build(ctx, &network->plan, model, spec, &options));
     DUET_DO(duet_session_new(&network->session, network->plan, model->slots));
     network->in = duet_network_inputs_of(network->session);
-    if (network->in.x == NULL) DUET_FAIL(DUET_FORMAT, "the network does not read its images");
+    if (network->in.x == NULL && network->in.z == NULL)
+        DUET_FAIL(DUET_FORMAT, "the network does not read its images");
     *out = network;
     network = NULL;
 done:

@@ -15,12 +15,14 @@ typedef struct duet_network_inputs {
     int32_t *y;         /* [batch] */
     int32_t *sample_id; /* [batch] */
     float *low_res;     /* [batch,S,S,C] */
+    float *z;           /* [batch,Z] */
 } duet_network_inputs;
 duet_network_inputs duet_network_inputs_of(duet_session *session);
 
 typedef struct duet_network_spec {
     int64_t batch;
-    duet_tap_hook tap; /* sees the taps while the graph is built; NULL = none */
+    const duet_ability *part; /* NULL = the first of the model's parts */
+    duet_tap_hook tap;        /* sees the taps while the graph is built; NULL = none */
     /* Says what the network gives, once the graph is built, with the raw output at hand; NULL = the
      * raw output. *out stays the caller's. */
     duet_status (*outputs)(duet_graph *graph, duet_value raw, void *user, const duet_value **out,

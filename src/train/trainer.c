@@ -13,7 +13,7 @@
 static duet_status choose_members(duet_trainer *trainer) {
     const duet_train_options *o = &trainer->options;
     DUET_TRY(duet_choice_parse(&trainer->task_choice, &duet_family_task, o->task));
-    trainer->task = duet_task_of(trainer->task_choice.entry);
+    if (trainer->task == NULL) trainer->task = duet_task_of(trainer->task_choice.entry);
     DUET_TRY(duet_trainer_fill_options(trainer));
     DUET_TRY(duet_noise_new(&trainer->noise, o->noise));
     if (o->predict[0] != '\0')
@@ -107,14 +107,22 @@ duet_program *duet_trainer_program(const duet_trainer *trainer) {
     return trainer->programs[0].program;
 }
 
+/* Nodes without a kernel, where they move more than 1 % of the bytes of a step. */
 static void tell_fallbacks(const duet_trainer *trainer) {
     int64_t slow = 0, nodes = 0;
+    double bytes = 0.0, all = 0.0;
     for (int p = 0; p < trainer->task->program_count; p++) {
         const duet_plan *const plan = duet_program_plan(trainer->programs[p].program);
         slow += duet_plan_fallbacks(plan);
         nodes += duet_plan_rows(plan);
+        for (int64_t i = 0; i < duet_plan_rows(plan); i++) {
+            duet_plan_row row;
+            duet_plan_row_at(plan, i, &row);
+            all += (double)row.bytes;
+            if (row.fallback) bytes += (double)row.bytes;
+        }
     }
-    if (slow > 0)
+    if (bytes > 0.01 * all)
         duet_log(trainer->ctx, DUET_LOG_WARNING,
                  "%lld of %lld nodes are run by slow reference code", (long long)slow,
                  (long long)nodes);

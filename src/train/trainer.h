@@ -43,7 +43,7 @@ typedef struct duet_trainer {
 
     duet_choice predict, task_choice, lr_choice;
     duet_train_groups groups;
-    const duet_task *task;
+    const duet_task *task; /* NULL = that of the options; one that is no member may stand here */
     const duet_lr *lr;
     duet_noise *noise;
     duet_slots *slots; /* weights, their averages, the optimiser's moments */

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ * Tasks: a variational autoencoder trains, resumes to the bit, draws and reconstructs; a task of
+ * two programs runs them in its order, each on its own weights; groups have rates of their own. */
+#include "tiny_model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <duet/sample.h>
+#include <duet/train.h>
+
+#include "base/file.h"
+#include "train/trainer.h"
+
+#define DATA "synth:size=8,classes=3,train=40,test=4"
+#define ARCH "vae:channels=8,channel_mult=1/2,latents=4,norm_groups=4"
+enum { BATCH = 12, LONGEST = 4096 };
+
+static char folder[4096];
+
+static void empty_folder(void) {
+    duet_listing listing = {0};
+    char path[DUET_PATH_SIZE];
+    OK(duet_folder_list(&listing, folder));
+    for (int64_t i = 0; i < listing.count; i++) {
+        OK(duet_path_join(path, folder, listing.name[i]));
+        OK(duet_folder_remove_file(path));
+    }
+    duet_listing_free(&listing);
+}
+
+static int setup(void **state) {
+    (void)state;
+    snprintf(folder, sizeof folder, "%s/tasks", DUET_TEST_TMP);
+    OK(duet_folder_make(folder));
+    empty_folder();
+    return 0;
+}
+
+static duet_train_options options_of(int64_t steps) {
+    duet_train_options o;
+    duet_params_default(&duet_train_params, &o);
+    duet_copy_text(o.task, sizeof o.task, "vae");
+    duet_copy_text(o.arch, sizeof o.arch, ARCH);
+    duet_copy_text(o.optim, sizeof o.optim, "adamw:rate=0.01");
+    duet_copy_text(o.lr, sizeof o.lr, "constant");
+    o.ema = 0.5;
+    o.batch = BATCH;
+    o.steps = steps;
+    o.seed = 5;
+    return o;
+}
+
+static duet_status train(const duet_train_options *o, duet_train_result *result, bool resume) {
+    duet_context *ctx = make_context(1, false);
+    duet_dataset *dataset = open_data(DATA);
+    const duet_status status = duet_train(ctx, result, dataset, o, folder, resume);
+    duet_dataset_close(dataset);
+    duet_context_free(ctx);
+    return status;
+}
+
+static void read_text(char out[LONGEST], const char *name) {
+    char path[DUET_PATH_SIZE];
+    duet_bytes file = {0};
+    OK(duet_path_join(path, folder, name));
+    OK(duet_file_read(&file, path));
+    assert_true(file.size < LONGEST);
+    memcpy(out, file.data, (size_t)file.size);
+    out[file.size] = '\0';
+    duet_bytes_free(&file);
+}
+
+/* ---- one program ---- */
+
+static void a_vae_learns(void **state) {
+    (void)state;
+    char curve[LONGEST], path[DUET_PATH_SIZE];
+    duet_train_result short_run, result;
+    duet_train_options o = options_of(1);
+    OK(train(&o, &short_run, false));
+    empty_folder();
+    o = options_of(120);
+    OK(train(&o, &result, false));
+    assert_true(result.loss < 0.6 * short_run.loss);
+    read_text(curve, "loss.csv");
+    static const char header[] =
+        "step,images,seconds,loss,squared_error,divergence,grad_norm,lr,images_per_second\n";
+    assert_memory_equal(curve, header, strlen(header));
+    OK(duet_path_join(path, folder, "reconstruction.png"));
+    assert_true(duet_path_exists(path));
+    read_text(curve, "run.json");
+    assert_non_null(strstr(curve, "\"task\": \"vae\""));
+    OK(duet_path_join(path, folder, "denoise.png"));
+    assert_false(duet_path_exists(path));
+}
+
+/* Image i depends on (seed, i) alone. */
+static void a_vae_draws(void **state) {
+    (void)state;
+    enum { IMAGE = 8 * 8 * 3 };
+    uint8_t all[6 * IMAGE], part[6 * IMAGE];
+    duet_train_options o = options_of(20);
+    duet_model *model = NULL;
+    duet_context *ctx = make_context(2, true);
+    OK(train(&o, NULL, false));
+    OK(duet_model_open(ctx, &model, folder));
+    assert_null(duet_model_refusal(model));
+    duet_sample_options wanted = {.count = 6, .seed = 3};
+    OK(duet_sample(ctx, model, &wanted, all));
+    wanted = (duet_sample_options){.first = 2, .count = 3, .seed = 3, .batch = 2};
+    OK(duet_sample(ctx, model, &wanted, part));
+    assert_memory_equal(all + 2 * IMAGE, part, 3 * IMAGE);
+    assert_memory_not_equal(all, all + IMAGE, IMAGE);
+    wanted.seed = 4;
+    OK(duet_sample(ctx, model, &wanted, part));
+    assert_memory_not_equal(all + 2 * IMAGE, part, 3 * IMAGE);
+    duet_copy_text(wanted.sampler, sizeof wanted.sampler, "ddim");
+    assert_int_equal(duet_sample(ctx, model, &wanted, part), DUET_ARG);
+    duet_model_close(model);
+    duet_context_free(ctx);
+}
+
+static void a_vae_resumes(void **state) {
+    (void)state;
+    duet_model *whole = NULL, *resumed = NULL;
+    duet_train_options o = options_of(9);
+    OK(train(&o, NULL, false));
+    OK(duet_model_open(NULL, &whole, folder));
+    const uint64_t hash = duet_model_hash(whole); /* before its file goes */
+    duet_model_close(whole);
+    empty_folder();
+    o = options_of(4);
+    OK(train(&o, NULL, false));
+    o = options_of(9);
+    OK(train(&o, NULL, true));
+    OK(duet_model_open(NULL, &resumed, folder));
+    assert_true(duet_model_hash(resumed) == hash);
+    duet_model_close(resumed);
+}
+
+static void refusals(void **state) {
+    (void)state;
+    duet_train_options o = options_of(1);
+    duet_copy_text(o.noise, sizeof o.noise, "cosine");
+    assert_int_equal(train(&o, NULL, false), DUET_ARG);
+    assert_non_null(strstr(duet_error_message(), "'vae' trains without noise"));
+    o = options_of(1);
+    duet_copy_text(o.arch, sizeof o.arch, "adm_unet");
+    assert_int_equal(train(&o, NULL, false), DUET_UNSUPPORTED);
+    assert_non_null(strstr(duet_error_message(), "no part that generates"));
+    o = options_of(1);
+    duet_copy_text(o.task, sizeof o.task, "denoise");
+    assert_int_equal(train(&o, NULL, false), DUET_UNSUPPORTED);
+    assert_non_null(strstr(duet_error_message(), "no part that denoises"));
+    o = options_of(1);
+    duet_copy_text(o.groups, sizeof o.groups, "nothing*=adamw");
+    assert_int_equal(train(&o, NULL, false), DUET_ARG);
+    assert_non_null(strstr(duet_error_message(), "'nothing*'"));
+}
+
+/* ---- two programs ---- */
+
+extern const duet_task duet_task_vae;
+
+typedef struct call {
+    int program, run;
+    float encoder, decoder; /* a weight of each as the program begins */
+} call;
+static call calls[16];
+static int call_count;
+static const duet_trainer *watched;
+
+static float weight_of(const char *name) {
+    const int64_t k = duet_slots_find(watched->slots, "", name);
+    assert_true(k >= 0);
+    return watched->slots->list[k].own[0];
+}
+
+static duet_status watch_feed(const void *options, const duet_task_setup *setup, int program,
+                              const duet_task_feed *to) {
+    assert_true(call_count < 16);
+    calls[call_count++] =
+        (call){program, to->run, weight_of("encoder.mean.bias"), weight_of("decoder.out.bias")};
+    return duet_task_vae.feed(options, setup, program, to);
+}
+
+/* Both programs have the loss of the autoencoder; the first trains its encoder, twice a step, the
+ * second its decoder. */
+static duet_task make_alternating(void) {
+    duet_task task = duet_task_vae;
+    task.programs[0] = (duet_task_program){.name = "code", .trains = "encoder.*", .runs = 2};
+    task.programs[1] = (duet_task_program){.name = "draw", .trains = "decoder.*"};
+    task.program_count = 2;
+    task.feed = watch_feed;
+    return task;
+}
+
+static void programs_in_order(void **state) {
+    (void)state;
+    char curve[LONGEST];
+    const duet_task task = make_alternating();
+    duet_context *ctx = make_context(1, false);
+    duet_dataset *dataset = open_data(DATA);
+    duet_trainer trainer = {
+        .ctx = ctx, .dataset = dataset, .run = folder, .options = options_of(2), .task = &task};
+    trainer.options.accumulate = 1;
+    watched = &trainer;
+    call_count = 0;
+    OK(duet_trainer_open(&trainer));
+    const float encoder = weight_of("encoder.mean.bias"), decoder = weight_of("decoder.out.bias");
+    OK(duet_trainer_loop(&trainer));
+    static const int order[][2] = {{0, 0}, {0, 1}, {1, 0}, {0, 0}, {0, 1}, {1, 0}};
+    assert_int_equal(call_count, 6);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(calls[i].program, order[i][0]);
+        assert_int_equal(calls[i].run, order[i][1]);
+    }
+    assert_true(calls[0].encoder == encoder && calls[0].decoder == decoder);
+    assert_true(calls[1].encoder != encoder && calls[1].decoder == decoder);
+    assert_true(calls[2].encoder != calls[1].encoder && calls[2].decoder == decoder);
+    assert_true(calls[3].encoder == calls[2].encoder && calls[3].decoder != decoder);
+    read_text(curve, "loss.csv");
+    static const char header[] = "step,images,seconds,loss,squared_error,divergence,grad_norm,"
+                                 "grad_norm_draw,lr,images_per_second\n";
+    assert_memory_equal(curve, header, strlen(header));
+    duet_trainer_close(&trainer);
+    duet_dataset_close(dataset);
+    duet_context_free(ctx);
+}
+
+/* ---- groups ---- */
+
+static void groups_have_their_rates(void **state) {
+    (void)state;
+    duet_context *ctx = make_context(1, false);
+    duet_dataset *dataset = open_data(DATA);
+    duet_trainer trainer = {
+        .ctx = ctx, .dataset = dataset, .run = folder, .options = options_of(1)};
+    trainer.options.accumulate = 1;
+    duet_copy_text(trainer.options.groups, sizeof trainer.options.groups,
+                   "encoder.mean.*=adamw:rate=0.001+encoder.*=adamw:rate=0.1");
+    duet_copy_text(trainer.options.freeze, sizeof trainer.options.freeze, "decoder.z.*");
+    watched = &trainer;
+    OK(duet_trainer_open(&trainer));
+    static const struct {
+        const char *name;
+        float step;
+    } moved[] = {{"encoder.mean.bias", 0.001F}, /* the first pattern counts */
+                 {"encoder.1.1.conv.bias", 0.1F},
+                 {"decoder.out.bias", 0.01F},
+                 {"decoder.z.bias", 0.0F}};
+    float before[4];
+    for (int i = 0; i < 4; i++) before[i] = weight_of(moved[i].name);
+    OK(duet_trainer_loop(&trainer));
+    for (int i = 0; i < 4; i++) /* Adam's first step is the rate */
+        if (!(fabsf(fabsf(weight_of(moved[i].name) - before[i]) - moved[i].step) <=
+              0.02F * moved[i].step))
+            fail_msg("%s: %g, not %g", moved[i].name,
+                     (double)(weight_of(moved[i].name) - before[i]), (double)moved[i].step);
+    duet_trainer_close(&trainer);
+    duet_dataset_close(dataset);
+    duet_context_free(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_vae_learns, setup),
+        cmocka_unit_test_setup(a_vae_draws, setup),
+        cmocka_unit_test_setup(a_vae_resumes, setup),
+        cmocka_unit_test_setup(refusals, setup),
+        cmocka_unit_test_setup(programs_in_order, setup),
+        cmocka_unit_test_setup(groups_have_their_rates, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
