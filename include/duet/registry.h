@@ -100,8 +100,9 @@ void duet_params_default(const duet_param_table *table, void *options);
  */
 DUET_NODISCARD duet_status duet_params_set(const duet_param_table *table, void *options,
                                            const char *where, const char *key, const char *text);
-/* Sets many from "key=value,key=value" (a list value's numbers are separated by '/' or ';' here,
- * since ',' ends the pair). */
+/* Sets many from "key=value,key=value". A list value's numbers are separated by '/' or ';' here,
+ * since ',' ends the pair; a value in parentheses may hold anything in which parentheses match,
+ * such as a spec of another family: "head=(attention:heads=4,dim=64),epochs=3". */
 DUET_NODISCARD duet_status duet_params_parse(const duet_param_table *table, void *options,
                                              const char *where, const char *text);
 /* Writes the value of row `row` as text that duet_params_set reads back. Returns what snprintf

@@ -15,8 +15,8 @@ typedef struct duet_train_options {
     char arch[DUET_SPEC_SIZE];    /* spec; empty = chosen for the data set's size */
     char noise[DUET_TEXT_SIZE];   /* spec; empty = that of init, else "linear" */
     char predict[DUET_TEXT_SIZE]; /* spec; empty = that of init, else "eps" */
-    char task[DUET_TEXT_SIZE];    /* "denoise" */
-    char optim[DUET_TEXT_SIZE];   /* "adamw:rate=0.0015,…" */
+    char task[DUET_SPEC_SIZE];    /* "denoise" */
+    char optim[DUET_SPEC_SIZE];   /* "adamw:rate=0.0015,…" */
     char lr[DUET_TEXT_SIZE];      /* "cosine:warmup=200" */
     char augment[DUET_TEXT_SIZE]; /* "" or "flip+crop:pad=2" */
     int64_t size;                 /* image side; 0 = the data set's (at most 64) */

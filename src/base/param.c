@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #define NAME_SIZE   64
@@ -246,21 +247,66 @@ duet_status duet_params_set(const duet_param_table *table, void *options, const 
     return row != NULL ? set_row(row, options, where, text) : unknown_key(table, where, key);
 }
 
+/* Cuts the next pair off at the ',' that stands outside of parentheses. */
+static duet_status next_pair(char **out, char **rest, const char *where) {
+    int depth = 0;
+    char *at = *rest;
+    for (; *at != '\0' && (depth > 0 || *at != ','); at++) {
+        depth += *at == '(' ? 1 : *at == ')' ? -1 : 0;
+        if (depth < 0)
+            return duet_fail(DUET_ARG, "a '(' is missing before the ')' of '%.80s' in %s", *rest,
+                             where);
+    }
+    if (depth > 0)
+        return duet_fail(DUET_ARG, "the ')' is missing behind '%.80s' in %s", *rest, where);
+    *out = *rest;
+    *rest = *at == ',' ? at + 1 : NULL;
+    *at = '\0';
+    return DUET_OK;
+}
+
+/* Takes the parentheses off a value that stands in them. */
+static duet_status open_value(char **value, const char *key, const char *where) {
+    int depth = 0;
+    char *at = *value;
+    if (at == NULL || *at != '(') return DUET_OK;
+    do {
+        depth += *at == '(' ? 1 : *at == ')' ? -1 : 0;
+        at++;
+    } while (depth > 0);
+    if (*at != '\0')
+        return duet_fail(DUET_ARG, "'%.80s' stands behind the ')' of '%.40s' in %s; write a ','",
+                         at, key, where);
+    at[-1] = '\0';
+    (*value)++;
+    return DUET_OK;
+}
+
+static duet_status set_pair(const duet_param_table *table, void *options, const char *where,
+                            char *pair, const char *text) {
+    char *const equals = strchr(pair, '='), *value = equals != NULL ? equals + 1 : NULL;
+    if (equals != NULL) *equals = '\0';
+    if (pair[0] == '\0')
+        return duet_fail(DUET_ARG, "a key is missing in '%s' of %s; write key=value,key=value",
+                         text, where);
+    DUET_TRY(open_value(&value, pair, where));
+    return duet_params_set(table, options, where, pair, value);
+}
+
 duet_status duet_params_parse(const duet_param_table *table, void *options, const char *where,
                               const char *text) {
-    const char *rest = text == NULL || text[0] == '\0' ? NULL : text;
-    char pair[NAME_SIZE + DUET_TEXT_SIZE];
-    bool fits = true;
-    while (next_word(pair, sizeof pair, &rest, ",", &fits)) {
-        if (!fits) return duet_fail(DUET_ARG, "'%.40s…' in %s is too long", pair, where);
-        char *equals = strchr(pair, '=');
-        if (equals != NULL) *equals = '\0';
-        if (pair[0] == '\0')
-            return duet_fail(DUET_ARG, "a key is missing in '%s' of %s; write key=value,key=value",
-                             text, where);
-        DUET_TRY(duet_params_set(table, options, where, pair, equals != NULL ? equals + 1 : NULL));
+    duet_status status = DUET_OK;
+    char *copy = NULL;
+    if (text == NULL || text[0] == '\0') return DUET_OK;
+    DUET_TRY(duet_alloc(&copy, (int64_t)strlen(text) + 1, 1));
+    memcpy(copy, text, strlen(text));
+    for (char *rest = copy, *pair = NULL; rest != NULL;) {
+        DUET_DO(next_pair(&pair, &rest, where));
+        DUET_DO(set_pair(table, options, where, pair, text));
     }
-    return DUET_OK;
+done:
+    duet_release(copy);
+    return status;
 }
 
 static int print_ints(const duet_int_list *list, char *out, size_t size) {

@@ -7,6 +7,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "base/choice.h"
 #include "base/str.h"
 #include "engine/graph/tuner.h"
 #include "model/network.h"
@@ -115,22 +116,13 @@ static duet_status arch_of(char out[DUET_TEXT_SIZE], duet_model *model) {
         char bytes[4096];
     } options, usual;
     duet_str text = {0};
-    char sep = ':';
     duet_str_format(&text, "%s:%s", duet_model_card(model)->arch, duet_model_config(model));
     DUET_DO(duet_str_status(&text));
     DUET_DO(duet_family_parse(&duet_family_arch, &entry, &options, sizeof options, text.text));
     duet_params_default(&entry->params, &usual);
     text.size = 0;
     duet_str_add(&text, entry->name);
-    for (int i = 0; i < entry->params.count; i++) {
-        char value[DUET_LIST_SIZE * 24], other[DUET_LIST_SIZE * 24];
-        duet_params_print(&entry->params, &options, i, value, sizeof value);
-        duet_params_print(&entry->params, &usual, i, other, sizeof other);
-        if (strcmp(value, other) == 0) continue;
-        for (char *c = value; *c; c++) *c = *c == ',' ? '/' : *c;
-        duet_str_format(&text, "%c%s=%s", sep, entry->params.rows[i].name, value);
-        sep = ',';
-    }
+    duet_params_spell(&entry->params, &options, &usual, &text);
     DUET_DO(duet_str_status(&text));
     if (!duet_copy_text(out, DUET_TEXT_SIZE, text.text))
         DUET_FAIL(DUET_ARG, "the configuration '%s' is too long for training", text.text);

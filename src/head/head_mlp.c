@@ -51,7 +51,7 @@ static duet_status fit_mlp(duet_context *ctx, duet_head *head, const duet_head_f
     if (fit->val == NULL) return DUET_OK;
     duet_choice chosen = head->choice;
     ((mlp_options *)&chosen.options)->stop = best;
-    return duet_choice_spell(&chosen, result->chosen);
+    return duet_choice_spell(&chosen, result->chosen, sizeof result->chosen);
 }
 
 const duet_head_kind duet_head_mlp = {

@@ -16,8 +16,8 @@
 #include "model/setting.h"
 
 static char *print_card(const duet_head *head, const duet_head_card *card) {
-    char hash[32], spec[DUET_TEXT_SIZE];
-    if (duet_choice_spell(&head->choice, spec) != DUET_OK) return NULL;
+    char hash[32], spec[DUET_SPEC_SIZE];
+    if (duet_choice_spell(&head->choice, spec, sizeof spec) != DUET_OK) return NULL;
     json_t *names = json_array();
     for (int i = 0; i < card->class_count; i++) {
         if (json_array_append_new(names, json_string(card->class_names[i])) == 0) continue;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/record.h"
 #include "base/str.h"
 #include "model/setting.h"
 
@@ -36,22 +37,64 @@ bool duet_card_takes(const char *text) {
     return takes;
 }
 
+typedef struct preprocess_record {
+    duet_preprocess how;
+    json_t *mean, *std;
+} preprocess_record;
+
+static const duet_param preprocess_rows[] = {
+    DUET_FIELD(preprocess_record, how.size, "size", DUET_PARAM_INT),
+    DUET_FIELD(preprocess_record, how.channels, "channels", DUET_PARAM_INT),
+    DUET_FIELD(preprocess_record, how.fit, "fit", DUET_PARAM_TEXT),
+    DUET_FIELD_JSON(preprocess_record, mean),
+    DUET_FIELD_JSON(preprocess_record, std),
+};
+static const duet_param_table preprocess_table = DUET_TABLE(preprocess_rows, preprocess_record);
+
+typedef struct card_record {
+    char format[64], config[1024];
+    duet_card card;
+    preprocess_record preprocess;
+    json_t *classes, *recommended;
+} card_record;
+
+#define OF_CARD(field, kind) DUET_FIELD(card_record, card.field, #field, kind)
+static const duet_param card_rows[] = {
+    DUET_FIELD_TEXT(card_record, format),
+    OF_CARD(arch, DUET_PARAM_TEXT),
+    DUET_FIELD_TEXT(card_record, config),
+    OF_CARD(noise, DUET_PARAM_TEXT),
+    OF_CARD(predict, DUET_PARAM_TEXT),
+    OF_CARD(name, DUET_PARAM_TEXT),
+    OF_CARD(data, DUET_PARAM_TEXT),
+    OF_CARD(licence, DUET_PARAM_TEXT),
+    OF_CARD(origin, DUET_PARAM_TEXT),
+    OF_CARD(says, DUET_PARAM_TEXT),
+    OF_CARD(assumed, DUET_PARAM_TEXT),
+    OF_CARD(ema, DUET_PARAM_BOOL),
+    OF_CARD(images, DUET_PARAM_INT),
+    OF_CARD(steps, DUET_PARAM_INT),
+    OF_CARD(seconds, DUET_PARAM_FLOAT),
+    DUET_FIELD_RECORD(card_record, preprocess, &preprocess_table),
+    DUET_FIELD_JSON(card_record, classes),
+    DUET_FIELD_JSON(card_record, recommended),
+};
+static const duet_param_table card_table = DUET_TABLE(card_rows, card_record);
+
 duet_status duet_card_print(char **out, const duet_card *card, const char *config) {
-    json_t *classes = json_array();
-    for (int i = 0; classes != NULL && i < card->class_count; i++)
-        json_array_append_new(classes, json_string(card->class_names[i]));
-    json_t *root = json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:f,s:{s:I,s:i,s:s,s:o*,s:o*},s:"
-        "o,s:o}",
-        "format", FORMAT, "arch", card->arch, "config", config, "noise", card->noise, "predict",
-        card->predict, "name", card->name, "data", card->data, "licence", card->licence, "origin",
-        card->origin, "says", card->says, "assumed", card->assumed, "ema", card->ema, "images",
-        (json_int_t)card->images, "steps", (json_int_t)card->steps, "seconds", card->seconds,
-        "preprocess", "size", (json_int_t)card->preprocess.size, "channels",
-        card->preprocess.channels, "fit", card->preprocess.fit, "mean",
-        colours_json(card->preprocess.mean), "std", colours_json(card->preprocess.std), "classes",
-        classes, "recommended", recommendation_json(&card->recommended));
-    char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    card_record record = {.format = FORMAT,
+                          .card = *card,
+                          .preprocess = {.how = card->preprocess,
+                                         .mean = colours_json(card->preprocess.mean),
+                                         .std = colours_json(card->preprocess.std)},
+                          .classes = json_array(),
+                          .recommended = recommendation_json(&card->recommended)};
+    const bool whole = record.recommended != NULL;
+    (void)duet_copy_text(record.config, sizeof record.config, config);
+    for (int i = 0; record.classes != NULL && i < card->class_count; i++)
+        json_array_append_new(record.classes, json_string(card->class_names[i]));
+    json_t *root = duet_record_json(&card_table, &record);
+    char *text = root != NULL && whole ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     if (text == NULL)
         return duet_fail(DUET_FORMAT, "the card of the model holds text that is not UTF-8");
@@ -106,36 +149,22 @@ duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena
         return other ? duet_fail(DUET_FORMAT, "the card is not a JSON object")
                      : duet_fail(DUET_FORMAT, "the card is not JSON: %s", error.text);
     }
-    const char *format = json_string_value(json_object_get(root, "format"));
-    if (format != NULL && strcmp(format, FORMAT) != 0) {
-        (void)duet_fail(DUET_UNSUPPORTED,
-                        "the card is of the format '%.40s', but this version reads '%s'", format,
-                        FORMAT);
+    card_record record = {.format = FORMAT, .card = *out, .preprocess = {.how = out->preprocess}};
+    duet_record_read(&card_table, &record, root);
+    if (strcmp(record.format, FORMAT) != 0) {
         json_decref(root);
-        return DUET_UNSUPPORTED;
+        return duet_fail(DUET_UNSUPPORTED,
+                         "the card is of the format '%.40s', but this version reads '%s'",
+                         record.format, FORMAT);
     }
-    get_text(out->arch, sizeof out->arch, root, "arch");
-    get_text(config, 1024, root, "config");
-    get_text(out->noise, sizeof out->noise, root, "noise");
-    get_text(out->predict, sizeof out->predict, root, "predict");
-    get_text(out->name, sizeof out->name, root, "name");
-    get_text(out->data, sizeof out->data, root, "data");
-    get_text(out->licence, sizeof out->licence, root, "licence");
-    get_text(out->origin, sizeof out->origin, root, "origin");
-    get_text(out->says, sizeof out->says, root, "says");
-    get_text(out->assumed, sizeof out->assumed, root, "assumed");
-    out->ema = json_is_true(json_object_get(root, "ema"));
-    out->images = json_integer_value(json_object_get(root, "images"));
-    out->steps = json_integer_value(json_object_get(root, "steps"));
-    out->seconds = json_number_value(json_object_get(root, "seconds"));
-    const json_t *preprocess = json_object_get(root, "preprocess");
-    out->preprocess.size = json_integer_value(json_object_get(preprocess, "size"));
-    out->preprocess.channels = (int)json_integer_value(json_object_get(preprocess, "channels"));
-    get_text(out->preprocess.fit, sizeof out->preprocess.fit, preprocess, "fit");
-    get_colours(out->preprocess.mean, json_object_get(preprocess, "mean"));
-    get_colours(out->preprocess.std, json_object_get(preprocess, "std"));
-    parse_recommendation(&out->recommended, json_object_get(root, "recommended"));
-    const duet_status status = parse_classes(out, arena, json_object_get(root, "classes"));
+    *out = record.card;
+    out->preprocess = record.preprocess.how;
+    get_colours(out->preprocess.mean, record.preprocess.mean);
+    get_colours(out->preprocess.std, record.preprocess.std);
+    if (json_is_string(json_object_get(root, "config")))
+        memcpy(config, record.config, sizeof record.config);
+    parse_recommendation(&out->recommended, record.recommended);
+    const duet_status status = parse_classes(out, arena, record.classes);
     json_decref(root);
     return status;
 }

@@ -69,9 +69,9 @@ static duet_status fill_card(duet_trainer *trainer, duet_model *model) {
     duet_card *card = duet_model_card(model);
     duet_choice noise = {0};
     DUET_TRY(duet_choice_parse(&noise, &duet_family_noise, trainer->options.noise));
-    DUET_TRY(duet_choice_spell(&noise, card->noise));
+    DUET_TRY(duet_choice_spell(&noise, card->noise, sizeof card->noise));
     if (trainer->predict.entry != NULL)
-        DUET_TRY(duet_choice_spell(&trainer->predict, card->predict));
+        DUET_TRY(duet_choice_spell(&trainer->predict, card->predict, sizeof card->predict));
     card->preprocess = (duet_preprocess){
         .size = model->shape.size, .channels = (int)model->shape.in_channels, .fit = "auto"};
     duet_copy_text(card->name, sizeof card->name, info->name);

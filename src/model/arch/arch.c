@@ -2,25 +2,17 @@
  * model/arch/arch.c: the family `arch`. Members: arch.def. */
 #include "model/arch/arch.h"
 
-#include <stdio.h>
-
+#include "base/choice.h"
 #include "base/error.h"
 #include "model/arch/arch.def"
 
 DUET_FAMILY(arch, DUET_ARCHS, "architectures");
 
 void duet_arch_print(const duet_arch *arch, const void *config, char text[1024]) {
-    const duet_param_table *const table = &arch->info.params;
-    size_t at = 0;
-    for (int row = 0; row < table->count && at < 1024; row++) {
-        char value[512];
-        duet_params_print(table, config, row, value, sizeof value);
-        for (char *p = value; table->rows[row].type == DUET_PARAM_INTS && *p; p++)
-            if (*p == ',') *p = '/';
-        const int n =
-            snprintf(text + at, 1024 - at, "%s%s=%s", row ? "," : "", table->rows[row].name, value);
-        at += n > 0 ? (size_t)n : 0;
-    }
+    duet_str spelled = {0};
+    duet_params_spell(&arch->info.params, config, NULL, &spelled);
+    (void)duet_copy_text(text, 1024, spelled.size > 0 ? spelled.text + 1 : ""); /* without ':' */
+    duet_str_free(&spelled);
 }
 
 duet_status duet_arch_parse(const duet_arch **out, void *config, const char *spec) {
