@@ -132,6 +132,7 @@ typedef struct duet_loader_options {
     /* Instead of on_bad, without shuffle: the rows that are in the record, or are added to it, are
      * missing from the batches. */
     duet_bad_images *bad;
+    int views; /* of each row, augmented by draws of their own, 1 … 8; 0 = 1 */
 } duet_loader_options;
 
 typedef struct duet_batch {
@@ -140,6 +141,8 @@ typedef struct duet_batch {
     const int32_t *labels; /* [batch], -1 unlabelled */
     const int64_t *index;  /* [batch], row in the split */
     int64_t position;      /* of the first row, counted over all epochs */
+    int views;             /* of each row; pixels are those of view 0, as without views */
+    int64_t view_size;     /* view v begins v view_size bytes behind pixels */
 } duet_batch;
 
 DUET_NODISCARD duet_status duet_loader_open(duet_context *ctx, duet_loader **out,

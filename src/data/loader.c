@@ -18,6 +18,7 @@
 
 #define CACHE_LIMIT  ((int64_t)1 << 30)
 #define MOST_WORKERS 64
+#define MOST_VIEWS   8
 #define SLOTS_AHEAD  2 /* more slots than workers */
 
 /* ---- workers ---- */
@@ -170,6 +171,8 @@ duet_status duet_loader_next(duet_loader *loader, duet_batch *out) {
     }
     *out = (duet_batch){.count = slot->count,
                         .pixels = slot->pixels,
+                        .views = loader->options.views,
+                        .view_size = loader->options.batch * loader->row_bytes,
                         .labels = slot->labels,
                         .index = slot->index,
                         .position = slot->position};
@@ -189,6 +192,8 @@ static duet_status check_options(const duet_loader_options *o, const duet_view *
         return duet_fail(DUET_ARG, "batch size %lld is outside 1..%d", (long long)o->batch,
                          1 << 20);
     if (o->start < 0) return duet_fail(DUET_ARG, "start row %lld is negative", (long long)o->start);
+    if (o->views < 0 || o->views > MOST_VIEWS)
+        return duet_fail(DUET_ARG, "%d views of a row are outside 0..%d", o->views, MOST_VIEWS);
     if (o->workers < 0 || o->workers > MOST_WORKERS)
         return duet_fail(DUET_ARG, "%d workers are outside 0..%d", o->workers, MOST_WORKERS);
     if (o->on_bad[0] != '\0' && strcmp(o->on_bad, "stop") != 0 && strcmp(o->on_bad, "skip") != 0) {
@@ -216,7 +221,8 @@ static duet_status make_slots(duet_loader *loader) {
     DUET_TRY(duet_alloc(&loader->slots, loader->depth, sizeof *loader->slots));
     for (int64_t i = 0; i < loader->depth; i++) {
         loader_slot *slot = &loader->slots[i];
-        DUET_TRY(duet_alloc(&slot->pixels, batch, (size_t)loader->row_bytes));
+        DUET_TRY(
+            duet_alloc(&slot->pixels, loader->options.views * batch, (size_t)loader->row_bytes));
         DUET_TRY(duet_alloc(&slot->scratch, loader->row_bytes, 1));
         DUET_TRY(duet_alloc(&slot->labels, batch, sizeof *slot->labels));
         DUET_TRY(duet_alloc(&slot->index, batch, sizeof *slot->index));
@@ -258,6 +264,7 @@ duet_status duet_loader_open(duet_context *ctx, duet_loader **out, const duet_da
     loader->count = view->count;
     loader->epoch = -1;
     loader->options = *options;
+    if (loader->options.views < 1) loader->options.views = 1;
     loader->skip = strcmp(options->on_bad, "skip") == 0;
     loader->next_position = options->start;
     loader->row_bytes = duet_preprocess_bytes(&options->preprocess);

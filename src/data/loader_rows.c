@@ -4,6 +4,7 @@
  * or is left out (with a record of bad images). */
 #include <string.h>
 
+#include "base/rng.h"
 #include "data/bad_images.h"
 #include "data/loader_ring.h"
 #include "data/preprocess.h"
@@ -41,6 +42,22 @@ static void note_losses(const duet_loader *loader, loader_slot *slot, int64_t po
     }
 }
 
+/* The views of a row whose image stands in its place of view 0. Those of a row draw from seeds of
+ * their own; view 0 from the loader's. */
+static void augment_views(const duet_loader *loader, const loader_slot *slot, uint8_t *out,
+                          int64_t position) {
+    const duet_preprocess *how = &loader->options.preprocess;
+    for (int v = loader->options.views - 1; v >= 0; v--) {
+        uint8_t *const view = out + v * loader->options.batch * loader->row_bytes;
+        const uint64_t seed =
+            v == 0 ? loader->options.seed
+                   : duet_rng_u64(duet_rng_make(loader->options.seed, "view", (uint64_t)v), 0);
+        if (v > 0) memcpy(view, out, (size_t)loader->row_bytes);
+        duet_augment_chain_apply(&loader->chain, seed, (uint64_t)position, view, slot->scratch,
+                                 how->size, how->channels);
+    }
+}
+
 /* Reads row i of the slot behind the *filled ones before it; a bad image is left out. */
 static duet_status fill_good_row(duet_loader *loader, loader_slot *slot, int64_t i,
                                  int64_t *filled) {
@@ -55,9 +72,7 @@ static duet_status fill_good_row(duet_loader *loader, loader_slot *slot, int64_t
     if (lost != 0) note_losses(loader, slot, slot->position + i, index, lost);
     slot->index[*filled] = index;
     slot->labels[*filled] = duet_dataset_label(loader->dataset, loader->split, index);
-    duet_augment_chain_apply(&loader->chain, loader->options.seed, (uint64_t)(slot->position + i),
-                             out, slot->scratch, loader->options.preprocess.size,
-                             loader->options.preprocess.channels);
+    augment_views(loader, slot, out, slot->position + i);
     ++*filled;
     return DUET_OK;
 }
@@ -74,10 +89,7 @@ static duet_status fill_row(duet_loader *loader, loader_slot *slot, int64_t i) {
             if (lost != 0) note_losses(loader, slot, slot->position + i, loader->view[k], lost);
             slot->index[i] = loader->view[k];
             slot->labels[i] = duet_dataset_label(loader->dataset, loader->split, loader->view[k]);
-            duet_augment_chain_apply(&loader->chain, loader->options.seed,
-                                     (uint64_t)(slot->position + i), out, slot->scratch,
-                                     loader->options.preprocess.size,
-                                     loader->options.preprocess.channels);
+            augment_views(loader, slot, out, slot->position + i);
             return DUET_OK;
         }
         if (known_bad) continue;

@@ -89,7 +89,9 @@ static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, 
                             batch->pixels + first * shape->size * shape->size * shape->in_channels,
                         .labels = batch->labels + first,
                         .index = batch->index + first,
-                        .position = batch->position + first};
+                        .position = batch->position + first,
+                        .views = batch->views,
+                        .view_size = batch->view_size};
 }
 
 /* Part `part` of run number `run` of a program; the last part changes the weights. */
@@ -179,7 +181,8 @@ static duet_status open_loader(duet_trainer *trainer) {
                                    .shuffle = true,
                                    .seed = o->seed,
                                    .start = trainer->steps * o->batch,
-                                   .workers = 1};
+                                   .workers = 1,
+                                   .views = trainer->task->views};
     snprintf(options.augment, sizeof options.augment, "%s", o->augment);
     snprintf(options.on_bad, sizeof options.on_bad, "%s", o->on_bad);
     return duet_loader_open(trainer->ctx, &trainer->loader, trainer->dataset, &trainer->view,

@@ -52,6 +52,7 @@ typedef struct duet_task {
     const char *arch;   /* what is usually trained; NULL = a U-Net for the size of the images */
     duet_task_program programs[DUET_TASK_PROGRAMS];
     int program_count;
+    int views; /* of each row of a batch, augmented by draws of their own; 0 = 1 */
     const char *columns[DUET_TASK_COLUMNS]; /* behind 'loss'; NULL ends them */
     duet_status (*build)(const void *options, const duet_task_setup *setup, int program,
                          duet_graph *graph, duet_task_values *out);

@@ -228,6 +228,49 @@ static void nothing_readable_is_an_error(void **state) {
     duet_dataset_close(dataset);
 }
 
+/* View 0 is what a loader without views gives; the others are the same rows under other draws. */
+static void views_of_rows(void **state) {
+    (void)state;
+    enum { VIEWS = 3 };
+    duet_dataset *dataset = synth();
+    duet_view view = {0};
+    record *plain = calloc(1, sizeof *plain), *got = calloc(1, sizeof *got);
+    duet_loader_options options = options_of(true, 2, 0);
+    duet_loader *loader = NULL;
+    snprintf(options.augment, sizeof options.augment, "crop:pad=4");
+    take(plain, dataset, &options, 4);
+    options.views = VIEWS;
+    take(got, dataset, &options, 4);
+    assert_same(plain, 0, got, 32);
+    OK(duet_view_all(&view, dataset, DUET_TRAIN));
+    OK(duet_loader_open(NULL, &loader, dataset, &view, &options));
+    int64_t other[VIEWS] = {0}; /* rows that differ from view 0 */
+    for (int b = 0; b < 4; b++) {
+        duet_batch batch = {0};
+        OK(duet_loader_next(loader, &batch));
+        assert_int_equal(batch.views, VIEWS);
+        assert_int_equal(batch.view_size, 8 * ROW);
+        for (int v = 0; v < VIEWS; v++)
+            for (int64_t i = 0; i < batch.count; i++)
+                other[v] += memcmp(batch.pixels + i * ROW,
+                                   batch.pixels + v * batch.view_size + i * ROW, ROW) != 0;
+    }
+    assert_true(other[0] == 0 && other[1] > 24 && other[2] > 24);
+    duet_loader_close(loader);
+    options.augment[0] = '\0'; /* without augmentation all views are the image */
+    OK(duet_loader_open(NULL, &loader, dataset, &view, &options));
+    duet_batch batch = {0};
+    OK(duet_loader_next(loader, &batch));
+    assert_memory_equal(batch.pixels, batch.pixels + 2 * batch.view_size, 8 * ROW);
+    duet_loader_close(loader);
+    options.views = 9;
+    assert_int_equal(duet_loader_open(NULL, &loader, dataset, &view, &options), DUET_ARG);
+    duet_view_free(&view);
+    free(plain);
+    free(got);
+    duet_dataset_close(dataset);
+}
+
 /* ---- refusals ---- */
 
 static void options_are_checked(void **state) {
@@ -291,6 +334,7 @@ static void cancelling_ends_it(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(views_of_rows),
         cmocka_unit_test(order_is_the_permutation),
         cmocka_unit_test(workers_and_start_change_nothing),
         cmocka_unit_test(pass_ends_short),
