@@ -117,7 +117,7 @@ typedef struct duet_metric_result {
 
 extern const duet_family duet_family_metric; /* all metrics */
 typedef struct duet_metrics duet_metrics;
-/* list: specs joined by ',' or '+': "accuracy,ece:bins=10". A metric that needs what is not given
+/* list: specs joined by ',': "accuracy,ece:bins=10". A metric that needs what is not given
  * is refused by name. */
 DUET_NODISCARD duet_status duet_metrics_open(duet_metrics **out, const char *list,
                                              const duet_metric_setup *setup);

@@ -26,29 +26,42 @@ struct duet_metrics {
 
 /* ---- opening ---- */
 
+/* Characters before the ',' that stands outside of parentheses, or the end. */
+static size_t piece_size(const char *text) {
+    int depth = 0;
+    size_t size = 0;
+    for (; text[size] != '\0' && (depth > 0 || text[size] != ','); size++)
+        depth += text[size] == '(' ? 1 : text[size] == ')' ? -1 : 0;
+    return size;
+}
+
 /* The length of the first spec of a list. A piece without a name, "key=value", belongs to the spec
  * before it. */
 static size_t spec_size(const char *list) {
-    size_t size = strcspn(list, ",+");
+    size_t size = piece_size(list);
     while (list[size] == ',') {
         const char *piece = list + size + 1;
-        const size_t more = strcspn(piece, ",+"), name = strcspn(piece, ":=");
+        const size_t more = piece_size(piece), name = strcspn(piece, ":=");
         if (name >= more || piece[name] == ':') break;
         size += 1 + more;
     }
     return size;
 }
 
+static duet_status parse_spec(duet_choice *out, const char *list, size_t size) {
+    char *spec = NULL;
+    DUET_TRY(duet_alloc(&spec, (int64_t)size + 1, 1));
+    memcpy(spec, list, size);
+    const duet_status status = duet_choice_parse(out, &duet_family_metric, spec);
+    duet_release(spec);
+    return status;
+}
+
 static duet_status add_member(duet_metrics *m, const char *list, size_t size) {
-    char spec[DUET_TEXT_SIZE];
     if (m->count == MOST_METRICS)
         return duet_fail(DUET_ARG, "more than %d metrics in '%s'", MOST_METRICS, list);
-    if (size >= sizeof spec)
-        return duet_fail(DUET_ARG, "a metric of %zu characters is too long", size);
-    memcpy(spec, list, size);
-    spec[size] = '\0';
     duet_metric *metric = &m->item[m->count];
-    DUET_TRY(duet_choice_parse(&metric->choice, &duet_family_metric, spec));
+    DUET_TRY(parse_spec(&metric->choice, list, size));
     metric->kind = duet_metric_of(metric->choice.entry);
     for (int i = 0; i < m->count; i++)
         if (m->item[i].kind == metric->kind)

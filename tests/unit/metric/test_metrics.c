@@ -115,7 +115,8 @@ static void lists(void **state) {
     check_list("accuracy", "accuracy", "accuracy");
     check_list("nll,accuracy", "nll", "accuracy");
     check_list("ece:bins=3,nll", "ece", "nll");
-    check_list("accuracy+ece:bins=3", "accuracy", "ece");
+    check_list("accuracy,ece:bins=(3)", "accuracy", "ece");
+    FAILS(DUET_ARG, "no metric '(nll", duet_metrics_check("ece,(nll,accuracy),nll", LOGITS));
     FAILS(DUET_ARG, "did you mean 'accuracy'", duet_metrics_check("acuracy", LOGITS));
     FAILS(DUET_ARG, "no key 'bin'", duet_metrics_check("nll,ece:bins=4,bin=2", LOGITS));
     FAILS(DUET_ARG, "given twice", duet_metrics_check("nll,ece,nll", LOGITS));
