@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/record.h"
 #include "base/str.h"
 #include "model/setting.h"
 
@@ -51,42 +52,113 @@ static json_t *rows_json(const duet_probe_result *r) {
     return rows;
 }
 
-duet_status duet_probe_save(const duet_probe_result *r, const duet_probe_options *options,
-                            const duet_model *model, const duet_dataset *dataset,
-                            const char *folder) {
-    const duet_dataset_info *info = duet_dataset_describe(dataset);
-    json_t *seeds = json_array(), *top1 = json_array(), *names = json_array(),
-           *classes = json_array(), *confusion = json_array();
-    char hash[32];
-    for (int s = 0; s < r->seeds; s++) {
-        json_array_append_new(seeds, duet_json_u64(options->seed + (uint64_t)s));
-        json_array_append_new(top1, json_real(r->top1_seeds[s]));
-    }
+typedef struct timing_record {
+    double features, head;
+} timing_record;
+
+static const duet_param timing_rows[] = {DUET_FIELD_FLOAT(timing_record, features),
+                                         DUET_FIELD_FLOAT(timing_record, head)};
+static const duet_param_table timing_table = DUET_TABLE(timing_rows, timing_record);
+
+typedef struct probe_record {
+    const char *command, *data, *model_hash, *head, *setting_from, *neighbours;
+    double top1, top1_std, top5, mean_class, seconds;
+    int64_t train_rows, test_rows;
+    int neighbours_k;
+    json_t *setting, *noise_seeds, *top1_seeds, *class_names, *per_class, *confusion, *rows,
+        *features, *left_out;
+    timing_record timings;
+} probe_record;
+
+static const duet_param probe_rows[] = {
+    DUET_FIELD_WORD(probe_record, command),
+    DUET_FIELD_WORD(probe_record, data),
+    DUET_FIELD_WORD(probe_record, model_hash),
+    DUET_FIELD_WORD(probe_record, head),
+    DUET_FIELD_JSON(probe_record, setting),
+    DUET_FIELD_WORD(probe_record, setting_from),
+    DUET_FIELD_FLOAT(probe_record, top1),
+    DUET_FIELD_FLOAT(probe_record, top1_std),
+    DUET_FIELD_FLOAT(probe_record, top5),
+    DUET_FIELD_FLOAT(probe_record, mean_class),
+    DUET_FIELD_JSON(probe_record, noise_seeds),
+    DUET_FIELD_JSON(probe_record, top1_seeds),
+    DUET_FIELD_INT(probe_record, train_rows),
+    DUET_FIELD_INT(probe_record, test_rows),
+    DUET_FIELD_JSON(probe_record, class_names),
+    DUET_FIELD_JSON(probe_record, per_class),
+    DUET_FIELD_JSON(probe_record, confusion),
+    DUET_FIELD_JSON(probe_record, rows),
+    DUET_FIELD_WORD(probe_record, neighbours),
+    DUET_FIELD_INT(probe_record, neighbours_k),
+    DUET_FIELD_JSON(probe_record, features),
+    DUET_FIELD_JSON(probe_record, left_out),
+    DUET_FIELD_RECORD(probe_record, timings, &timing_table),
+    DUET_FIELD_FLOAT(probe_record, seconds),
+};
+static const duet_param_table probe_table = DUET_TABLE(probe_rows, probe_record);
+
+static json_t *seeds_json(const duet_probe_result *r, uint64_t first) {
+    json_t *seeds = json_array();
+    for (int s = 0; s < r->seeds; s++)
+        json_array_append_new(seeds, duet_json_u64(first + (uint64_t)s));
+    return seeds;
+}
+
+/* A number that is not finite is null. */
+static json_t *numbers_json(const double *values, int count) {
+    json_t *numbers = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(numbers, isfinite(values[i]) ? json_real(values[i]) : json_null());
+    return numbers;
+}
+
+static json_t *confusion_json(const duet_probe_result *r) {
+    json_t *confusion = json_array();
     for (int k = 0; k < r->classes; k++) {
         json_t *row = json_array();
-        json_array_append_new(names, json_string(info->class_names[k]));
-        json_array_append_new(classes,
-                              isfinite(r->per_class[k]) ? json_real(r->per_class[k]) : json_null());
         for (int j = 0; j < r->classes; j++)
             json_array_append_new(row, json_integer((json_int_t)r->confusion[k * r->classes + j]));
         json_array_append_new(confusion, row);
     }
+    return confusion;
+}
+
+duet_status duet_probe_save(const duet_probe_result *r, const duet_probe_options *options,
+                            const duet_model *model, const duet_dataset *dataset,
+                            const char *folder) {
+    const duet_dataset_info *info = duet_dataset_describe(dataset);
+    json_t *names = json_array();
+    char hash[32];
+    for (int k = 0; k < r->classes; k++)
+        json_array_append_new(names, json_string(info->class_names[k]));
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
-    json_t *root =
-        json_pack("{s:s,s:s,s:s,s:s,s:o,s:s,s:f,s:f,s:f,s:f,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,s:s,"
-                  "s:i,s:o,s:o,s:{s:f,s:f},s:f}",
-                  "command", "probe", "data", info->name, "model_hash", hash, "head", options->head,
-                  "setting", settings_json(&options->settings), "setting_from",
-                  options->setting_from != NULL ? options->setting_from : "given", "top1", r->top1,
-                  "top1_std", r->top1_std, "top5", r->top5, "mean_class", r->mean_class,
-                  "noise_seeds", seeds, "top1_seeds", top1, "train_rows", (json_int_t)r->train_rows,
-                  "test_rows", (json_int_t)r->test_rows, "class_names", names, "per_class", classes,
-                  "confusion", confusion, "rows", rows_json(r), "neighbours",
-                  options->neighbours > 0 ? "neighbours.png" : "", "neighbours_k",
-                  DUET_STUDY_NEIGHBOURS, "features", duet_study_work_json(&r->features), "left_out",
-                  duet_study_bad_json(options->bad), "timings", "features", r->features.seconds,
-                  "head", r->seconds_head, "seconds", r->seconds);
-    return duet_result_record_write(folder, root);
+    const probe_record record = {
+        .command = "probe",
+        .data = info->name,
+        .model_hash = hash,
+        .head = options->head,
+        .setting = settings_json(&options->settings),
+        .setting_from = options->setting_from != NULL ? options->setting_from : "given",
+        .top1 = r->top1,
+        .top1_std = r->top1_std,
+        .top5 = r->top5,
+        .mean_class = r->mean_class,
+        .noise_seeds = seeds_json(r, options->seed),
+        .top1_seeds = numbers_json(r->top1_seeds, r->seeds),
+        .train_rows = r->train_rows,
+        .test_rows = r->test_rows,
+        .class_names = names,
+        .per_class = numbers_json(r->per_class, r->classes),
+        .confusion = confusion_json(r),
+        .rows = rows_json(r),
+        .neighbours = options->neighbours > 0 ? "neighbours.png" : "",
+        .neighbours_k = DUET_STUDY_NEIGHBOURS,
+        .features = duet_study_work_json(&r->features),
+        .left_out = duet_study_bad_json(options->bad),
+        .timings = {.features = r->features.seconds, .head = r->seconds_head},
+        .seconds = r->seconds};
+    return duet_result_record_write(folder, duet_record_json(&probe_table, &record));
 }
 
 duet_status duet_neighbours_save(const duet_probe_options *options, const duet_dataset *dataset,

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/record.h"
 #include "base/str.h"
 #include "model/setting.h"
 #include "study/study.h"
@@ -17,12 +18,48 @@ static json_t *row_json(const duet_sweep_row *row) {
     return object;
 }
 
-static json_t *list_json(const duet_int_list *list) {
-    json_t *out = json_array();
-    for (int i = 0; i < list->count; i++)
-        json_array_append_new(out, json_integer((json_int_t)list->v[i]));
-    return out;
-}
+static const duet_param tap_rows[] = {
+    DUET_FIELD(duet_tap_row, block, "tap", DUET_PARAM_INT), DUET_FIELD_WORD(duet_tap_row, name),
+    DUET_FIELD_INT(duet_tap_row, channels), DUET_FIELD_INT(duet_tap_row, height),
+    DUET_FIELD_INT(duet_tap_row, width)};
+static const duet_param_table tap_table = DUET_TABLE(tap_rows, duet_tap_row);
+
+typedef struct timing_record {
+    double features, heads;
+} timing_record;
+
+static const duet_param timing_rows[] = {DUET_FIELD_FLOAT(timing_record, features),
+                                         DUET_FIELD_FLOAT(timing_record, heads)};
+static const duet_param_table timing_table = DUET_TABLE(timing_rows, timing_record);
+
+typedef struct sweep_record {
+    const char *command, *data, *model_hash;
+    int64_t fit_rows, val_rows;
+    uint64_t seed;
+    double seconds;
+    duet_int_list t, pool;
+    json_t *taps, *rows, *best, *features, *left_out;
+    timing_record timings;
+} sweep_record;
+
+static const duet_param sweep_rows[] = {
+    DUET_FIELD_WORD(sweep_record, command),
+    DUET_FIELD_WORD(sweep_record, data),
+    DUET_FIELD_WORD(sweep_record, model_hash),
+    DUET_FIELD_INT(sweep_record, fit_rows),
+    DUET_FIELD_INT(sweep_record, val_rows),
+    DUET_FIELD_SEED(sweep_record, seed),
+    DUET_FIELD_FLOAT(sweep_record, seconds),
+    DUET_FIELD_INTS(sweep_record, t),
+    DUET_FIELD_INTS(sweep_record, pool),
+    DUET_FIELD_JSON(sweep_record, taps),
+    DUET_FIELD_JSON(sweep_record, rows),
+    DUET_FIELD_JSON(sweep_record, best),
+    DUET_FIELD_JSON(sweep_record, features),
+    DUET_FIELD_RECORD(sweep_record, timings, &timing_table),
+    DUET_FIELD_JSON(sweep_record, left_out),
+};
+static const duet_param_table sweep_table = DUET_TABLE(sweep_rows, sweep_record);
 
 duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_options *options,
                             const duet_model *model, const duet_dataset *dataset,
@@ -31,23 +68,26 @@ duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_op
     char hash[32];
     for (int64_t i = 0; i < result->count; i++)
         json_array_append_new(rows, row_json(&result->rows[i]));
-    for (int i = 0; i < duet_model_tap_count(model); i++) {
-        const duet_tap_row *tap = duet_model_tap(model, i);
-        json_array_append_new(taps,
-                              json_pack("{s:i,s:s,s:I,s:I,s:I}", "tap", tap->block, "name",
-                                        tap->name, "channels", (json_int_t)tap->channels, "height",
-                                        (json_int_t)tap->height, "width", (json_int_t)tap->width));
-    }
+    for (int i = 0; i < duet_model_tap_count(model); i++)
+        json_array_append_new(taps, duet_record_json(&tap_table, duet_model_tap(model, i)));
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
-    json_t *root = json_pack(
-        "{s:s,s:s,s:s,s:I,s:I,s:o,s:f,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f}}", "command", "sweep",
-        "data", duet_dataset_describe(dataset)->name, "model_hash", hash, "fit_rows",
-        (json_int_t)result->fit_rows, "val_rows", (json_int_t)result->val_rows, "seed",
-        duet_json_u64(options->seed), "seconds", result->seconds, "t", list_json(&options->t),
-        "pool", list_json(&result->pools), "taps", taps, "rows", rows, "best",
-        row_json(&result->best), "features", duet_study_work_json(&result->features), "timings",
-        "features", result->features.seconds, "heads", result->seconds_heads);
-    if (root != NULL) json_object_set_new(root, "left_out", duet_study_bad_json(options->bad));
+    const sweep_record record = {
+        .command = "sweep",
+        .data = duet_dataset_describe(dataset)->name,
+        .model_hash = hash,
+        .fit_rows = result->fit_rows,
+        .val_rows = result->val_rows,
+        .seed = options->seed,
+        .seconds = result->seconds,
+        .t = options->t,
+        .pool = result->pools,
+        .taps = taps,
+        .rows = rows,
+        .best = row_json(&result->best),
+        .features = duet_study_work_json(&result->features),
+        .timings = {.features = result->features.seconds, .heads = result->seconds_heads},
+        .left_out = duet_study_bad_json(options->bad)};
+    json_t *root = duet_record_json(&sweep_table, &record);
     for (int i = 0; root != NULL && i < result->baseline_count; i++) {
         char key[32];
         snprintf(key, sizeof key, "best_%s", result->baselines[i].reader);
