@@ -28,7 +28,9 @@ for def in $(find "$source/src" -name '*.def' ! -name cmd.def ! -name cpu.def ! 
     family=$(basename "$def" .def)
     grep -q "^  $family " "$top/overview" || fail "duet help lacks the family $family"
     ok help "$family"
-    for member in $(sed -n 's/^DUET_[A-Z]*(\([a-z0-9_]*\)).*/\1/p' "$def"); do
+    members=$(sed -n "s/^ *DUET_MEMBER($family, \([a-z0-9_]*\)).*/\1/p" "$def")
+    [ -n "$members" ] || fail "no members are found in $def"
+    for member in $members; do
         says "  $member: "
         "$duet" help "$family" "$member" >"$top/page" || fail "duet help $family $member"
         grep -qF "  $member: " "$top/page" || fail "duet help $family $member does not tell of it"
