@@ -107,7 +107,9 @@ int64_t duet_model_parameters(const duet_model *model);
 duet_dtype duet_model_stored(const duet_model *model);
 /* why it cannot generate images ("it is a classifier of …"); NULL where it can */
 const char *duet_model_refusal(const duet_model *model);
-/* takes no noise and generates no images: its features are read at t = -1 */
+/* draws its images from a prior, without a sampler: its spec, "prior"; NULL = it does not */
+const char *duet_model_prior(const duet_model *model);
+/* takes no noise: its features are read at t = -1 */
 bool duet_model_recogniser(const duet_model *model);
 /* classes of its own classifier, whose logits are the last tap; 0 = none */
 int64_t duet_model_logits(const duet_model *model);

@@ -12,7 +12,8 @@
 static duet_status open(duet_generator *generator, const char *spec) {
     static const duet_ability part = DUET_GENERATES;
     duet_network *network = NULL;
-    if (strcmp(spec, DUET_DEFAULT_SAMPLER) != 0)
+    if (strcmp(spec, DUET_DEFAULT_SAMPLER) != 0 &&
+        strcmp(spec, duet_model_prior(generator->model)) != 0)
         return duet_fail(DUET_ARG,
                          "'%s': the architecture '%s' draws its images from a prior, without a "
                          "sampler; leave 'sampler' out",

@@ -284,6 +284,9 @@ const char *duet_model_path(const duet_model *model) {
 const char *duet_model_file(const duet_model *model) {
     return model->file;
 }
+const char *duet_model_prior(const duet_model *model) {
+    return duet_shape_part(&model->shape, DUET_GENERATES) != NULL ? "prior" : NULL;
+}
 bool duet_model_recogniser(const duet_model *model) {
     return !duet_shape_takes_noise(&model->shape);
 }

@@ -17,7 +17,7 @@ typedef struct record {
     double macs;
     int taps, channels;
     int64_t size;
-    json_t *makes_no_images;
+    json_t *makes_no_images, *prior;
 } record;
 
 static const duet_param rows[] = {
@@ -25,11 +25,13 @@ static const duet_param rows[] = {
     DUET_FIELD_INT(record, parameters), DUET_FIELD_FLOAT(record, macs),
     DUET_FIELD_INT(record, taps),       DUET_FIELD_INT(record, size),
     DUET_FIELD_INT(record, channels),   DUET_FIELD_JSON(record, makes_no_images),
+    DUET_FIELD_JSON(record, prior),
 };
 
 json_t *duet_model_record(const duet_model *model) {
     static const duet_param_table table = DUET_TABLE(rows, record);
     const char *const refusal = duet_model_refusal(model);
+    const char *const prior = duet_model_prior(model);
     const record one = {.arch = model->arch->info.name,
                         .config = duet_model_config(model),
                         .parameters = duet_model_parameters(model),
@@ -37,7 +39,8 @@ json_t *duet_model_record(const duet_model *model) {
                         .taps = duet_model_tap_count(model),
                         .size = model->shape.size,
                         .channels = (int)model->shape.in_channels,
-                        .makes_no_images = refusal != NULL ? json_string(refusal) : NULL};
+                        .makes_no_images = refusal != NULL ? json_string(refusal) : NULL,
+                        .prior = prior != NULL ? json_string(prior) : NULL};
     return duet_record_json(&table, &one);
 }
 

@@ -31,7 +31,9 @@ static void write_lead(duet_report *report, duet_str *out) {
     const double images = duet_report_number(report->info, "images"),
                  seconds = duet_report_number(report->info, "seconds");
     const bool trained = duet_report_trained(report);
+    const bool prior = duet_report_text(duet_report_get(report->info, "model"), "prior") != NULL;
     duet_str_add(out, none != NULL ? "<p class=\"lead\">A network"
+                      : prior      ? "<p class=\"lead\">One model"
                                    : "<p class=\"lead\">One diffusion model");
     write_network(report, out);
     if (none != NULL) {

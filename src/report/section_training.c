@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT
  * report/section_training.c: the curve of loss.csv: raw, smoothed by a moving mean, and the
- * same for each quarter of the schedule, on a log axis. Long curves are averaged down to MOST
- * points. */
+ * same for the columns of the task, which stand behind the loss (of denoising: the quarters of the
+ * schedule), on a log axis. Long curves are averaged down to MOST points. */
 #include "report/section.h"
 #include "report/svg.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MOST = 500, IMAGES = 1, LOSS = 3, SERIES = 6 };
-
-static const char *const column_name[] = {"step",      "images",  "seconds",          "loss",
-                                          "loss_q0",   "loss_q1", "loss_q2",          "loss_q3",
-                                          "grad_norm", "lr",      "images_per_second"};
-enum { NAMES = (int)(sizeof column_name / sizeof column_name[0]), SPEED = NAMES - 1 };
+enum { MOST = 500, PARTS = 4, NAME = 32 };
+/* Columns that are read: those of these names, and PARTS of the task. */
+enum { IMAGES, LOSS, SPEED, PART, NAMES = PART + PARTS, SERIES = 2 + PARTS };
+static const char *const column_name[PART] = {"images", "loss", "images_per_second"};
+enum { FIELDS = 32 }; /* most columns of a file */
 
 typedef struct curve {
     double *column[NAMES]; /* [count], NaN where a field is empty or no number */
     int64_t count;
+    char part[PARTS][NAME]; /* names of the task's columns; "" behind the last */
 } curve;
 
 /* Fields of one line into value[NAMES] by the header's order[]; false when the line has no loss. */
@@ -41,18 +41,27 @@ static bool read_line(double *value, const char *line, size_t length, const int 
     return isfinite(value[LOSS]) || isfinite(value[IMAGES]);
 }
 
-static int read_header(int *order, const char *line, size_t length) {
-    int fields = 0;
-    bool loss = false;
-    while (fields < NAMES * 2) {
+/* What column `index` is called, given the one before it; -1 = it is not read. */
+static int place_of(curve *out, const char *name, bool behind_loss, int *parts) {
+    for (int i = 0; i < PART; i++)
+        if (strcmp(column_name[i], name) == 0) return i;
+    if (!behind_loss || *parts == PARTS) return -1;
+    duet_copy_text(out->part[*parts], NAME, name);
+    return PART + (*parts)++;
+}
+
+/* order[k]: what column k of the file is. Returns their number; 0 = there is no loss. */
+static int read_header(curve *out, int *order, const char *line, size_t length) {
+    int fields = 0, parts = 0;
+    bool loss = false, behind = false; /* between the loss and the norm of the gradient */
+    while (fields < FIELDS) {
         const char *comma = memchr(line, ',', length);
         const size_t size = comma != NULL ? (size_t)(comma - line) : length;
-        order[fields] = -1;
-        for (int i = 0; i < NAMES; i++) {
-            if (strlen(column_name[i]) == size && memcmp(column_name[i], line, size) == 0)
-                order[fields] = i;
-        }
-        loss = loss || order[fields] == LOSS;
+        char name[NAME] = "";
+        memcpy(name, line, size < NAME ? size : NAME - 1);
+        behind = behind && strcmp(name, "grad_norm") != 0;
+        order[fields] = place_of(out, name, behind, &parts);
+        if (order[fields] == LOSS) loss = behind = true;
         fields++;
         if (comma == NULL) break;
         line = comma + 1;
@@ -76,11 +85,11 @@ static const char *next_line(const char *text, const char *end) {
 /* False when there is no header with a loss, no line, or no memory. */
 static bool read_curve(duet_report *report, curve *out, const duet_bytes *file) {
     const char *text = (const char *)file->data, *end = text + file->size;
-    int order[NAMES * 2];
+    int order[FIELDS];
     double value[NAMES];
     int64_t lines = 0;
     if (file->size == 0) return false;
-    const int fields = read_header(order, text, line_length(text, end));
+    const int fields = read_header(out, order, text, line_length(text, end));
     if (fields == 0) return false;
     for (const char *line = next_line(text, end); line < end; line = next_line(line, end)) lines++;
     for (int i = 0; i < NAMES; i++) {
@@ -133,51 +142,77 @@ static double *smooth(duet_report *report, const double *raw, int64_t count) {
     return out;
 }
 
-static void write_chart(duet_report *report, duet_str *out, const curve *c) {
-    static const char *const name[SERIES] = {"raw",
-                                             "loss, smoothed",
-                                             "t in 1st quarter",
-                                             "t in 2nd quarter",
-                                             "t in 3rd quarter",
-                                             "t in 4th quarter"};
-    static const char *const style[SERIES] = {"raw", "main", "q0", "q1", "q2", "q3"};
-    static const int draw[SERIES] = {0, 2, 3, 4, 5, 1};
-    duet_svg_series series[SERIES];
-    for (int k = 0; k < SERIES; k++) {
-        const int s = draw[k];
-        const double *raw = c->column[s < 2 ? LOSS : LOSS + s - 1],
+static const char *const series_style[SERIES] = {"raw", "main", "q0", "q1", "q2", "q3"};
+
+/* For a reader: quarters of the schedule by words, other columns by their names. */
+static const char *part_name(duet_report *report, const char *column) {
+    static const char *const quarter[] = {"t in 1st quarter", "t in 2nd quarter",
+                                          "t in 3rd quarter", "t in 4th quarter"};
+    if (strlen(column) == 7 && duet_starts_with(column, "loss_q") && column[6] >= '0' &&
+        column[6] <= '3')
+        return quarter[column[6] - '0'];
+    char *name = duet_arena_text(report->arena, column);
+    for (char *c = name; c != NULL && *c != '\0'; c++)
+        if (*c == '_') *c = ' ';
+    return name != NULL ? duet_report_escape(report, name) : "";
+}
+
+/* Raw, parts, and over them the smoothed loss. Returns their number. */
+static int make_series(duet_report *report, const curve *c, duet_svg_series series[SERIES],
+                       const char *name[SERIES]) {
+    int parts = 0, count = 0;
+    while (parts < PARTS && c->part[parts][0] != '\0') parts++;
+    name[0] = "raw";
+    name[1] = "loss, smoothed";
+    for (int k = 0; k < parts; k++) name[2 + k] = part_name(report, c->part[k]);
+    for (int k = 0; k < 2 + parts; k++) {
+        const int s = k == 0 ? 0 : k <= parts ? k + 1 : 1;
+        const double *raw = c->column[s < 2 ? LOSS : PART + s - 2],
                      *y = s == 0 ? raw : smooth(report, raw, c->count);
-        if (y == NULL) return;
-        series[k] = (duet_svg_series){.name = name[s],
-                                      .style = style[s],
-                                      .x = c->column[IMAGES],
-                                      .y = y,
-                                      .count = c->count,
-                                      .label = s > 0};
+        if (y == NULL) return 0;
+        series[count++] = (duet_svg_series){.name = name[s],
+                                            .style = series_style[s],
+                                            .x = c->column[IMAGES],
+                                            .y = y,
+                                            .count = c->count,
+                                            .label = s > 0};
     }
+    return count;
+}
+
+static void write_chart(duet_report *report, duet_str *out, const curve *c) {
+    duet_svg_series series[SERIES];
+    const char *name[SERIES];
+    const int count = make_series(report, c, series, name);
     const duet_svg_lines chart = {.what = "Training loss over images seen, logarithmic",
                                   .x_title = "images seen",
                                   .y_title = "loss (log)",
                                   .series = series,
-                                  .count = SERIES,
+                                  .count = count,
                                   .log_y = true};
+    if (count == 0) return;
     duet_str_add(out, "<figure><div class=\"wide-only\">");
     if (!duet_svg_line_chart(out, &chart, 1088, 380))
         duet_str_add(out, "<p class=\"missing\">loss.csv has no finite loss to draw.</p>");
     duet_str_add(out, "</div><div class=\"narrow\">");
     duet_svg_line_chart(out, &chart, 380, 320);
     duet_str_add(out, "<div class=\"legend\">");
-    for (int s = 1; s < SERIES; s++) {
+    for (int s = 1; s < count; s++) {
         duet_str_format(out,
                         "<span><svg viewBox=\"0 0 20 8\"><path class=\"line %s\" d=\"M0 "
                         "4H20\"/></svg>%s</span>",
-                        style[s], name[s]);
+                        series_style[s], name[s]);
     }
     duet_str_add(out, "</div></div><figcaption>The loss falls as the model sees more images; the "
                       "thin grey line is what was measured, the "
-                      "others are smoothed. Coloured lines split it by noise level: the first "
-                      "quarter of t is little noise, the last is "
-                      "nearly nothing but noise.</figcaption></figure>\n");
+                      "others are smoothed.");
+    if (duet_starts_with(c->part[0], "loss_q"))
+        duet_str_add(out, " Coloured lines split it by noise level: the first "
+                          "quarter of t is little noise, the last is "
+                          "nearly nothing but noise.");
+    else if (count > 2)
+        duet_str_add(out, " Coloured lines are what it is made of.");
+    duet_str_add(out, "</figcaption></figure>\n");
 }
 
 static void write_facts(duet_report *report, duet_str *out, const curve *c) {

@@ -242,6 +242,8 @@ static void show_card(const cli_state *cli, duet_model *model) {
             duet_model_config(model));
     if (!duet_model_recogniser(model))
         cli_say(cli, "  noise       %s\n  predict     %s\n", card->noise, card->predict);
+    else if (duet_model_prior(model) != NULL)
+        cli_say(cli, "  generates   from a prior, without a sampler: 'duet sample'\n");
     else if (duet_model_logits(model) > 0)
         cli_say(cli, "  recognises  %lld classes, by itself: 'duet classify'\n",
                 (long long)duet_model_logits(model));

@@ -166,12 +166,14 @@ static duet_status sample(cli_state *cli, outputs *to, duet_model *model) {
 }
 
 static duet_status run(cli_state *cli) {
-    const sample_options *o = cli->options;
+    sample_options *o = cli->options;
     duet_model *model = NULL;
     outputs to = {.o = o};
     duet_status status = o->out[0] ? cli_check_out(o->out, ".png .npz .zip /") : DUET_OK;
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
     if (status != DUET_OK) return status;
+    if (duet_model_prior(model) != NULL && strcmp(o->sampler, DUET_DEFAULT_SAMPLER) == 0)
+        snprintf(o->sampler, sizeof o->sampler, "%s", duet_model_prior(model));
     status = sample(cli, &to, model);
     duet_image_sink_abort(to.out);
     free(to.grid);
