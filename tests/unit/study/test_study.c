@@ -184,11 +184,11 @@ static void sweep_writes_its_result(void **unused) {
         const json_t *row = json_array_get(rows, (size_t)i);
         assert_keys(row, "reader t tap pool dim strength top1");
         assert_true(number(row, "t") == (double)r.rows[i].setting.t &&
-                    number(row, "tap") == r.rows[i].setting.tap &&
-                    number(row, "pool") == r.rows[i].setting.pool);
+                    number(row, "tap") == (double)r.rows[i].setting.tap &&
+                    number(row, "pool") == (double)r.rows[i].setting.pool);
         assert_true(fabs(number(row, "top1") - r.rows[i].top1) < 1e-6);
     }
-    assert_true(number(best, "tap") == r.best.setting.tap &&
+    assert_true(number(best, "tap") == (double)r.best.setting.tap &&
                 number(best, "t") == (double)r.best.setting.t &&
                 fabs(number(best, "top1") - r.best.top1) < 1e-6);
     json_decref(root);
