@@ -199,7 +199,9 @@ duet_status duet_model_lend(duet_model *model, const duet_slots *slots, const ch
     for (int64_t i = 0; i < model->slots->count; i++) {
         const char *const name = model->slots->list[i].name;
         int64_t from = duet_slots_find(slots, prefix, name);
-        if (from >= 0 && average != NULL) from = duet_slots_beside(slots, from, average);
+        const int64_t beside =
+            from >= 0 && average != NULL ? duet_slots_beside(slots, from, average) : -1;
+        if (beside >= 0) from = beside; /* what is not trained has none */
         if (from < 0) return duet_fail(DUET_NOT_FOUND, "nothing lends the weights '%s'", name);
         duet_slots_lend(model->slots, i, slots->list[from].dtype,
                         duet_slot_data(&slots->list[from]));

@@ -124,7 +124,7 @@ struct duet_model {
 /* Describes the network without weights: its slots have no memory yet. */
 DUET_NODISCARD duet_status duet_model_describe(duet_model **out, const char *arch_spec);
 /* The weights of a described network are those of part `prefix` of the slots, or what accompanies
- * them as `average`; the slots must outlive it. */
+ * them as `average`, where they have that; the slots must outlive it. */
 DUET_NODISCARD duet_status duet_model_lend(duet_model *model, const duet_slots *slots,
                                            const char *prefix, const char *average);
 /* "model" of run.json; NULL where memory is short. */

@@ -136,6 +136,10 @@ static duet_status first_values(duet_trainer *trainer) {
     return duet_slots_copy(slots, "", init->slots);
 }
 
+static bool stays(const duet_trainer *trainer, int64_t k) {
+    return trainer->slots->list[k].role == DUET_WEIGHT && trainer->groups.of[k] < 0;
+}
+
 /* Those of all programs, and averages of them. */
 duet_status duet_trainer_describe_slots(duet_trainer *trainer, duet_graph *const *graphs) {
     DUET_TRY(duet_slots_describe(&trainer->slots, graphs[0]));
@@ -145,13 +149,30 @@ duet_status duet_trainer_describe_slots(duet_trainer *trainer, duet_graph *const
     DUET_TRY(duet_train_groups_choose(&trainer->groups, trainer->ctx, &trainer->options,
                                       trainer->slots));
     for (int64_t k = 0; k < count; k++)
-        DUET_TRY(duet_slots_accompany(trainer->slots, k, DUET_AVERAGE, DUET_EMA));
+        if (!stays(trainer, k))
+            DUET_TRY(duet_slots_accompany(trainer->slots, k, DUET_AVERAGE, DUET_EMA));
     return DUET_OK;
+}
+
+/* Weights that stay are read where the model that is trained on has them; only others need memory
+ * of their own, and averages. */
+static void lend_frozen(const duet_trainer *trainer) {
+    const duet_model *const init = trainer->options.init;
+    duet_slots *const slots = trainer->slots;
+    if (init == NULL || trainer->resumes) return; /* a state is read into memory of their own */
+    for (int64_t k = 0; k < slots->count; k++) {
+        if (slots->list[k].of >= 0 || !stays(trainer, k)) continue;
+        const int64_t at = duet_slots_find(init->slots, "", slots->list[k].name);
+        if (at >= 0 && init->slots->list[at].dtype == DUET_F32 &&
+            init->slots->list[at].count == slots->list[k].count)
+            duet_slots_lend(slots, k, DUET_F32, duet_slot_data(&init->slots->list[at]));
+    }
 }
 
 /* Averages begin as what they follow; the two models look at the slots. */
 duet_status duet_trainer_fill_slots(duet_trainer *trainer) {
     duet_slots *const slots = trainer->slots;
+    lend_frozen(trainer);
     DUET_TRY(duet_slots_alloc(slots));
     DUET_TRY(first_values(trainer));
     for (int64_t k = 0; k < slots->count; k++)

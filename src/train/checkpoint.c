@@ -34,16 +34,25 @@ typedef struct tensor_list {
 } tensor_list;
 
 /* "weight/NAME", "ema/NAME", "adamw.m/PART/NAME". */
-static duet_store_item item_of(const tensor_list *list, const duet_slots *slots,
-                               const duet_slot *slot) {
+static void add_item(tensor_list *list, const duet_slots *slots, const duet_slot *slot,
+                     const char *kind) {
     const char *const part = slots->parts[slot->part].prefix;
-    return (duet_store_item){.name = duet_arena_format(list->arena, "%s/%s%s%s",
-                                                       slot->of < 0 ? "weight" : slot->kind, part,
-                                                       part[0] != '\0' ? "/" : "", slot->name),
-                             .dtype = DUET_F32,
-                             .stored = DUET_F32,
-                             .shape = slot->shape,
-                             .data = slot->own};
+    list->items[list->count++] =
+        (duet_store_item){.name = duet_arena_format(list->arena, "%s/%s%s%s", kind, part,
+                                                    part[0] != '\0' ? "/" : "", slot->name),
+                          .dtype = DUET_F32,
+                          .stored = DUET_F32,
+                          .shape = slot->shape,
+                          .data = (void *)(uintptr_t)duet_slot_data(slot)};
+}
+
+/* What has no average, since it is not trained, stands for it. */
+static void add_averages(tensor_list *list, const duet_slots *slots) {
+    for (int64_t k = 0; k < slots->count; k++) {
+        if (slots->list[k].of >= 0) continue;
+        const int64_t beside = duet_slots_beside(slots, k, DUET_EMA);
+        add_item(list, slots, &slots->list[beside >= 0 ? beside : k], DUET_EMA);
+    }
 }
 
 /* Every tensor of a state, pointing into the trainer's memory: saving reads there, loading writes
@@ -51,11 +60,14 @@ static duet_store_item item_of(const tensor_list *list, const duet_slots *slots,
 static duet_status list_tensors(tensor_list *list, duet_trainer *trainer) {
     const duet_slots *slots = trainer->slots;
     DUET_TRY(duet_arena_new(&list->arena));
-    list->items = duet_arena_alloc(list->arena, slots->count + 1, sizeof *list->items);
+    list->items = duet_arena_alloc(list->arena, 2 * slots->count + 1, sizeof *list->items);
     DUET_TRY(duet_arena_status(list->arena));
     for (int64_t k = 0; k < slots->count; k++)
-        if (slots->list[k].role != DUET_SCRATCH)
-            list->items[list->count++] = item_of(list, slots, &slots->list[k]);
+        if (slots->list[k].of < 0) add_item(list, slots, &slots->list[k], "weight");
+    add_averages(list, slots);
+    for (int64_t k = 0; k < slots->count; k++)
+        if (slots->list[k].role == DUET_MOMENT)
+            add_item(list, slots, &slots->list[k], slots->list[k].kind);
     list->items[list->count++] = (duet_store_item){.name = "losses",
                                                    .dtype = DUET_F32,
                                                    .stored = DUET_F32,

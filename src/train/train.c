@@ -175,6 +175,7 @@ duet_status duet_train(duet_context *ctx, duet_train_result *out, const duet_dat
                             .dataset = dataset,
                             .run = run,
                             .options = *options,
+                            .resumes = resume,
                             .tuning = duet_context_tuning(ctx)};
     DUET_DO(check_options(&trainer.options));
     DUET_DO(check_folder(run, resume));

@@ -80,6 +80,14 @@ static duet_status build_program(duet_trainer *trainer, int index, building *b) 
     return DUET_OK;
 }
 
+/* Programs run one after the other. */
+static duet_status share_memory(const duet_trainer *trainer) {
+    duet_session *list[DUET_TASK_PROGRAMS];
+    for (int p = 0; p < trainer->task->program_count; p++)
+        list[p] = duet_program_session(trainer->programs[p].program);
+    return duet_session_share(list, trainer->task->program_count);
+}
+
 static duet_status make_programs(duet_trainer *trainer) {
     const int count = trainer->task->program_count;
     duet_status status = DUET_OK;
@@ -97,6 +105,7 @@ static duet_status make_programs(duet_trainer *trainer) {
     for (int p = 0; p < count; p++)
         DUET_DO(duet_program_new(&trainer->programs[p].program, graphs[p], trainer->slots,
                                  &list[p].spec));
+    if (count > 1) DUET_DO(share_memory(trainer));
 done:
     for (int p = 0; list != NULL && p < count; p++) duet_graph_free(list[p].graph);
     duet_release(list);

@@ -66,7 +66,8 @@ typedef struct duet_trainer {
     int64_t measure_step; /* step from which the speed is measured; -1 = not yet */
     double measure_seconds;
     duet_curve curve;
-    bool began; /* run.json belongs to this call; a refused resume leaves it unchanged */
+    bool resumes; /* a state will be read */
+    bool began;   /* run.json belongs to this call; a refused resume leaves it unchanged */
     bool interrupted;
 } duet_trainer;
 

@@ -14,10 +14,6 @@
 #include "engine/graph/memory.h"
 #include "engine/graph/text.h"
 
-size_t duet_arg_bytes(const duet_arg *arg) {
-    return (size_t)duet_shape_count(&arg->shape) * duet_dtype_size(arg->dtype);
-}
-
 /* Working state of one compilation. All arrays are [values] unless said otherwise. */
 typedef struct compile {
     const duet_graph *graph;

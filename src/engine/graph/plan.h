@@ -66,6 +66,9 @@ typedef struct duet_session duet_session;
 DUET_NODISCARD duet_status duet_session_new(duet_session **out, const duet_plan *plan,
                                             duet_slots *slots);
 void duet_session_free(duet_session *session);
+/* Sessions that train and run one after the other share the memory of their activations: inputs
+ * and outputs of one are lost when another is fed. */
+DUET_NODISCARD duet_status duet_session_share(duet_session *const *list, int count);
 /* Copies a whole input (dtype and size as declared). DUET_NOT_FOUND when the plan does not read it.
  */
 DUET_NODISCARD duet_status duet_session_set(duet_session *session, const char *input,

@@ -3,6 +3,10 @@
  * fall-backs, gradient layout. */
 #include "engine/graph/plan_internal.h"
 
+size_t duet_arg_bytes(const duet_arg *arg) {
+    return (size_t)duet_shape_count(&arg->shape) * duet_dtype_size(arg->dtype);
+}
+
 int64_t duet_plan_rows(const duet_plan *plan) {
     return plan->step_count;
 }

@@ -9,10 +9,17 @@
 #include "base/error.h"
 #include "base/file.h"
 
+/* Memory of sessions that never run at the same time. */
+struct shared {
+    int users;
+    uint8_t *slab, *scratch, *keep;
+};
+
 struct duet_session {
     const duet_plan *plan;
     duet_slots *slots;
-    uint8_t *slab, *scratch, *keep;
+    uint8_t *slab, *scratch, *keep; /* of `shared` where there is one */
+    struct shared *shared;
     float *grads;
     duet_run *runs; /* [steps] */
     duet_updating updating;
@@ -34,15 +41,22 @@ static void *locate(const duet_session *session, duet_place place) {
     return NULL;
 }
 
+/* Where the step reads and writes. */
+static void place_step(duet_session *session, int64_t s) {
+    const duet_step *step = &session->plan->steps[s];
+    duet_run *run = &session->runs[s];
+    for (int k = 0; k < step->call.inputs; k++) run->in[k] = locate(session, step->in[k]);
+    for (int k = 0; k < step->call.outputs; k++) run->out[k] = locate(session, step->out[k]);
+    run->keep = step->plan.keep > 0 ? session->keep + step->keep_offset : NULL;
+    run->scratch = session->scratch;
+}
+
 static duet_status bind_step(duet_session *session, int64_t s) {
     const duet_step *step = &session->plan->steps[s];
     duet_run *run = &session->runs[s];
     run->call = &step->call;
-    for (int k = 0; k < step->call.inputs; k++) run->in[k] = locate(session, step->in[k]);
-    for (int k = 0; k < step->call.outputs; k++) run->out[k] = locate(session, step->out[k]);
     run->state = step->plan.state;
-    run->keep = step->plan.keep > 0 ? session->keep + step->keep_offset : NULL;
-    run->scratch = session->scratch;
+    place_step(session, s);
     run->threads = session->plan->options.threads;
     run->l2_bytes = session->plan->l2_bytes;
     return step->kernel != NULL && step->kernel->open != NULL
@@ -81,6 +95,62 @@ done:
     return status;
 }
 
+/* ---- memory in common ---- */
+
+static void free_memory(duet_session *session) {
+    struct shared *const shared = session->shared;
+    if (shared != NULL && --shared->users > 0) return;
+    duet_release(session->slab);
+    duet_release(session->scratch);
+    duet_release(session->keep);
+    duet_release(shared);
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static duet_status new_shared(struct shared **out, duet_session *const *list, int count) {
+    int64_t slab = 0, scratch = 0, keep = 0;
+    for (int i = 0; i < count; i++) {
+        const duet_plan *plan = list[i]->plan;
+        if (!plan->trains || plan->program != NULL || list[i]->shared != NULL)
+            return duet_fail(DUET_ARG, "only sessions that train on the host share their memory");
+        slab = larger(slab, plan->slab_bytes);
+        scratch = larger(scratch, plan->scratch_bytes);
+        keep = larger(keep, plan->keep_bytes);
+    }
+    DUET_TRY(duet_alloc(out, 1, sizeof **out));
+    DUET_TRY(duet_alloc(&(*out)->slab, slab, 1));
+    DUET_TRY(duet_alloc(&(*out)->scratch, scratch, 1));
+    return duet_alloc(&(*out)->keep, keep, 1);
+}
+
+duet_status duet_session_share(duet_session *const *list, int count) {
+    struct shared *shared = NULL;
+    const duet_status status = new_shared(&shared, list, count);
+    if (status != DUET_OK) {
+        if (shared != NULL) {
+            duet_release(shared->slab);
+            duet_release(shared->scratch);
+            duet_release(shared->keep);
+        }
+        duet_release(shared);
+        return status;
+    }
+    shared->users = count;
+    for (int i = 0; i < count; i++) {
+        duet_session *const session = list[i];
+        free_memory(session);
+        session->shared = shared;
+        session->slab = shared->slab;
+        session->scratch = shared->scratch;
+        session->keep = shared->keep;
+        for (int64_t s = 0; s < session->plan->step_count; s++) place_step(session, s);
+    }
+    return DUET_OK;
+}
+
 void duet_session_free(duet_session *session) {
     if (session == NULL) return;
     for (int64_t s = 0; session->runs != NULL && s < session->plan->step_count; s++) {
@@ -90,9 +160,7 @@ void duet_session_free(duet_session *session) {
     }
     if (session->state != NULL) session->plan->backend->compiler->close(session->state);
     if (session->updating.plan != NULL) duet_updating_close(&session->updating);
-    duet_release(session->slab);
-    duet_release(session->scratch);
-    duet_release(session->keep);
+    free_memory(session);
     duet_release(session->grads);
     duet_release(session->runs);
     duet_release(session);

@@ -77,8 +77,9 @@ DUET_NODISCARD duet_status duet_slots_accompany(duet_slots *slots, int64_t of, d
 void duet_slots_lend(duet_slots *slots, int64_t slot, duet_dtype dtype, const void *content);
 /* Memory, zeros, for all slots that have none and are not lent. */
 DUET_NODISCARD duet_status duet_slots_alloc(duet_slots *slots);
-/* The own tensors of part `prefix`, which all have memory, take the values, as f32, of the tensors
- * of those names in part "" of `from`. DUET_FORMAT where one is missing or has another size. */
+/* The own tensors of part `prefix`, but for those that are lent, take the values, as f32, of the
+ * tensors of those names in part "" of `from`. DUET_FORMAT where one is missing or has another
+ * size. */
 DUET_NODISCARD duet_status duet_slots_copy(duet_slots *slots, const char *prefix,
                                            const duet_slots *from);
 void duet_slots_free(duet_slots *slots);

@@ -15,7 +15,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
-#include "model/model.h"
+#include "train/trainer.h"
 
 #define DATA "synth:size=8,classes=3,train=40,test=4"
 #define ARCH                                               \
@@ -148,6 +148,39 @@ static void frozen_weights_stay(void **state) {
     duet_model_close(init);
 }
 
+/* They are read where the model has them, and need neither memory nor an average. */
+static void frozen_weights_are_lent(void **state) {
+    (void)state;
+    duet_model *init = make_init();
+    duet_context *ctx = NULL;
+    duet_dataset *dataset = NULL;
+    OK(duet_context_new(&ctx, &(duet_context_options){.threads = 1}));
+    OK(duet_dataset_open(ctx, &dataset, DATA));
+    duet_trainer trainer = {
+        .ctx = ctx, .dataset = dataset, .run = folder, .options = options_of(init, 1)};
+    duet_copy_text(trainer.options.freeze, sizeof trainer.options.freeze, "input_blocks.*");
+    trainer.options.accumulate = 1;
+    OK(duet_trainer_open(&trainer));
+    int lent = 0, own = 0;
+    for (int64_t k = 0; k < trainer.slots->count; k++) {
+        const duet_slot *slot = &trainer.slots->list[k];
+        if (slot->of >= 0) continue;
+        const bool frozen = duet_starts_with(slot->name, "input_blocks.");
+        const int64_t at = duet_slots_find(init->slots, "", slot->name);
+        assert_true(frozen == (slot->lent == duet_slot_data(&init->slots->list[at])));
+        assert_true(frozen == (slot->own == NULL));
+        assert_true(frozen == (duet_slots_beside(trainer.slots, k, DUET_EMA) < 0));
+        assert_true(frozen == (duet_slots_beside(trainer.slots, k, "adamw.m") < 0));
+        lent += frozen;
+        own += !frozen;
+    }
+    assert_true(lent > 10 && own > 10);
+    duet_trainer_close(&trainer);
+    duet_dataset_close(dataset);
+    duet_context_free(ctx);
+    duet_model_close(init);
+}
+
 /* The state file has all that is needed: two steps and two more are four. */
 static void resumes_without_the_model(void **state) {
     (void)state;
@@ -210,6 +243,7 @@ static void refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(begins_with_the_model, setup, teardown),
+        cmocka_unit_test_setup_teardown(frozen_weights_are_lent, setup, teardown),
         cmocka_unit_test_setup_teardown(frozen_weights_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(resumes_without_the_model, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals, setup, teardown),

@@ -209,6 +209,10 @@ static void programs_in_order(void **state) {
     watched = &trainer;
     call_count = 0;
     OK(duet_trainer_open(&trainer));
+    const uint8_t *one = duet_session_input(duet_program_session(trainer.programs[0].program), "x"),
+                  *two = duet_session_input(duet_program_session(trainer.programs[1].program), "x");
+    const int64_t slab = duet_plan_slab(duet_program_plan(trainer.programs[0].program));
+    assert_true(one - two < slab && two - one < slab); /* memory in common */
     const float encoder = weight_of("encoder.mean.bias"), decoder = weight_of("decoder.out.bias");
     OK(duet_trainer_loop(&trainer));
     static const int order[][2] = {{0, 0}, {0, 1}, {1, 0}, {0, 0}, {0, 1}, {1, 0}};
