@@ -298,8 +298,9 @@ duet_status duet_params_parse(const duet_param_table *table, void *options, cons
     duet_status status = DUET_OK;
     char *copy = NULL;
     if (text == NULL || text[0] == '\0') return DUET_OK;
-    DUET_TRY(duet_alloc(&copy, (int64_t)strlen(text) + 1, 1));
-    memcpy(copy, text, strlen(text));
+    const size_t size = strlen(text) + 1;
+    DUET_TRY(duet_alloc(&copy, (int64_t)size, 1));
+    memcpy(copy, text, size);
     for (char *rest = copy, *pair = NULL; rest != NULL;) {
         DUET_DO(next_pair(&pair, &rest, where));
         DUET_DO(set_pair(table, options, where, pair, text));
