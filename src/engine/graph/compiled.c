@@ -3,6 +3,7 @@
 #include "engine/graph/compiled.h"
 
 #include "base/error.h"
+#include "engine/graph/live.h"
 #include "engine/graph/text.h"
 
 static duet_place next_place(duet_plan *plan, const duet_arg *arg) {

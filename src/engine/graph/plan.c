@@ -11,8 +11,8 @@
 #include "base/system.h"
 #include "engine/backend/tuning.h"
 #include "engine/graph/compiled.h"
+#include "engine/graph/live.h"
 #include "engine/graph/memory.h"
-#include "engine/graph/text.h"
 
 /* Working state of one compilation. All arrays are [values] unless said otherwise. */
 typedef struct compile {
@@ -57,12 +57,8 @@ static void compile_free(compile *c) {
 static void find_steps(compile *c) {
     const duet_graph *graph = c->graph;
     duet_graph_live(graph, c->live);
-    for (int64_t n = 0; n < graph->node_count; n++) {
-        const duet_node *node = &graph->nodes[n];
-        bool used = false;
-        for (int k = 0; k < node->op->outputs && !node->dead; k++) used |= c->live[node->out[k]];
-        if (used) c->step_node[c->plan->step_count++] = n;
-    }
+    for (int64_t n = 0; n < graph->node_count; n++)
+        if (duet_node_needed(&graph->nodes[n], c->live)) c->step_node[c->plan->step_count++] = n;
 }
 
 /* Views share buffers; last reads count for the root. */

@@ -1,49 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * engine/graph/text.c: writes a graph, and says what of it is needed. */
+ * engine/graph/text.c: writes a graph. */
 #include "engine/graph/text.h"
 
-#include <string.h>
-
 #include "base/error.h"
-
-/* ---- what is needed ---- */
-
-static bool needed(const duet_node *node, const bool *live) {
-    bool used = false;
-    for (int k = 0; k < node->op->outputs && !node->dead; k++) used |= live[node->out[k]];
-    return used;
-}
-
-void duet_graph_live(const duet_graph *graph, bool *live) {
-    for (int64_t n = graph->node_count - 1; n >= 0; n--) {
-        const duet_node *node = &graph->nodes[n];
-        if (!needed(node, live)) continue;
-        for (int k = 0; k < node->op->inputs; k++)
-            if (node->in[k] != DUET_NONE) live[node->in[k]] = true;
-    }
-}
-
-duet_value duet_graph_numbers(const duet_graph *graph) {
-    for (int64_t i = 0; i < graph->input_count; i++)
-        if (strcmp(graph->values[graph->inputs[i]].name, DUET_UPDATE_INPUT) == 0)
-            return graph->inputs[i];
-    return DUET_NONE;
-}
-
-void duet_graph_keep(const duet_graph *graph, bool *live) {
-    for (int64_t i = 0; i < graph->assign_count; i++) live[graph->assigns[i].value] = true;
-    if (graph->tail.count == 0) return;
-    live[graph->tail.loss] = true;
-    live[duet_graph_numbers(graph)] = true;
-    for (int64_t u = 0; u < graph->tail.count; u++) {
-        const duet_update *update = &graph->tail.updates[u];
-        for (int64_t i = 0; i < update->count; i++)
-            if (update->operands[i].gradient != DUET_NONE)
-                live[update->operands[i].gradient] = true;
-    }
-}
-
-/* ---- lines ---- */
+#include "engine/graph/live.h"
 
 static void add_value(duet_str *out, duet_value value, const bool *live) {
     if (value == DUET_NONE || !live[value])
@@ -171,7 +131,8 @@ duet_status duet_graph_text(duet_str *out, const duet_graph *graph, const duet_s
     DUET_DO(add_slots(&w));
     add_inputs(&w);
     for (int64_t n = 0; n < graph->node_count; n++)
-        if (needed(&graph->nodes[n], w.live)) add_node(out, graph, &graph->nodes[n], w.live);
+        if (duet_node_needed(&graph->nodes[n], w.live))
+            add_node(out, graph, &graph->nodes[n], w.live);
     add_states(&w);
     for (int64_t i = 0; i < output_count; i++) duet_str_format(out, "output %%%d\n", outputs[i]);
     add_updates(&w);

@@ -22,12 +22,4 @@ DUET_NODISCARD duet_status duet_graph_text(duet_str *out, const duet_graph *grap
                                            const duet_plan_options *options,
                                            const duet_value *outputs, int64_t output_count);
 
-/* Which values are needed: live[values] is true for those that are kept, and becomes so for what
- * these are computed from. */
-void duet_graph_live(const duet_graph *graph, bool *live);
-/* Those of states and updates. */
-void duet_graph_keep(const duet_graph *graph, bool *live);
-/* The input of the updates; DUET_NONE where there is none. */
-duet_value duet_graph_numbers(const duet_graph *graph);
-
 #endif
