@@ -113,6 +113,10 @@ const char *duet_model_prior(const duet_model *model);
 bool duet_model_recogniser(const duet_model *model);
 /* classes of its own classifier, whose logits are the last tap; 0 = none */
 int64_t duet_model_logits(const duet_model *model);
+/* The setting of what a recogniser calls its features, which metrics of images compare: the mean
+ * over the map of the tap before the logits, of the last one where there are none. False: the model
+ * takes noise, and has a recommendation at most. */
+bool duet_model_feature_setting(const duet_model *model, duet_setting *out);
 /* its file is of another program and has no card that could be changed */
 bool duet_model_foreign(const duet_model *model);
 double duet_model_macs(const duet_model *model); /* of one image, whole pass */

@@ -295,6 +295,13 @@ bool duet_model_recogniser(const duet_model *model) {
 int64_t duet_model_logits(const duet_model *model) {
     return model->shape.logits;
 }
+bool duet_model_feature_setting(const duet_model *model, duet_setting *out) {
+    const int64_t last = model->tap_count - (model->shape.logits > 0),
+                  tap = model->shape.features > 0 ? model->shape.features : last;
+    if (!duet_model_recogniser(model) || tap < 1) return false;
+    *out = duet_settings_of(-1, tap, 1).v[0];
+    return true;
+}
 bool duet_model_foreign(const duet_model *model) {
     return model->foreign;
 }

@@ -67,6 +67,9 @@ typedef struct duet_arch_shape {
     int64_t class_count; /* classes of class conditioning; 0 = unconditional */
     /* classes of a classifier of its own, whose logits are the last tap; 0 = none */
     int64_t logits;
+    /* tap whose mean over the map are the features of a recogniser; 0 = the last before the
+     * logits */
+    int64_t features;
     /* side of a small image that the network also gets, enlarged to S (low_res.h); 0 = none */
     int64_t low_res;
     int64_t latents;     /* Z; 0 = none */

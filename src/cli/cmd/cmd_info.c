@@ -234,6 +234,7 @@ static void show_card(const cli_state *cli, duet_model *model) {
     const duet_card *card = duet_model_card(model);
     const duet_recommendation *best = &card->recommended;
     char parameters[32], macs[32], text[CLI_SETTINGS];
+    duet_setting features;
     cli_human(parameters, (double)duet_model_parameters(model));
     cli_human(macs, duet_model_macs(model));
     cli_say(cli, "%s: %s, %s parameters, %s multiply-adds an image\n",
@@ -249,6 +250,10 @@ static void show_card(const cli_state *cli, duet_model *model) {
                 (long long)duet_model_logits(model));
     else
         cli_say(cli, "  recognises  by features only\n");
+    if (duet_model_feature_setting(model, &features))
+        cli_say(cli, "  features    tap %lld, pool %lld: %lld numbers\n", (long long)features.tap,
+                (long long)features.pool,
+                (long long)duet_model_tap(model, (int)features.tap - 1)->channels);
     if (duet_model_foreign(model))
         cli_say(cli, "  weights     %s\n",
                 card->ema ? "averaged over training (EMA)" : "as they are");
@@ -302,13 +307,17 @@ static json_t *show_taps(const cli_state *cli, duet_model *model) {
 static json_t *model_json(duet_model *model, json_t *taps) {
     const duet_card *card = duet_model_card(model);
     const duet_recommendation *best = &card->recommended;
+    duet_settings features = {.count = 1};
+    json_t *own = duet_model_feature_setting(model, &features.v[0])
+                      ? cli_settings_json(json_object(), &features)
+                      : json_null();
     json_t *recommended =
         best->settings.count > 0
             ? cli_settings_json(json_pack("{s:f,s:s}", "top1", best->top1, "data", best->data),
                                 &best->settings)
             : json_null();
     return json_pack(
-        "{s:o,s:b,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o}",
+        "{s:o,s:b,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o,s:o}",
         "path", cli_name(duet_model_path(model)), "averaged", card->ema, "assumed", card->assumed,
         "licence", card->licence, "origin", card->origin, "says", card->says, "foreign",
         duet_model_foreign(model), "stored", duet_dtype_name(duet_model_stored(model)), "arch",
@@ -316,7 +325,7 @@ static json_t *model_json(duet_model *model, json_t *taps) {
         card->predict, "data", card->data, "parameters", (json_int_t)duet_model_parameters(model),
         "macs", duet_model_macs(model), "images", (json_int_t)card->images, "steps",
         (json_int_t)card->steps, "size", (json_int_t)card->preprocess.size, "channels",
-        card->preprocess.channels, "recommended", recommended, "taps", taps);
+        card->preprocess.channels, "features", own, "recommended", recommended, "taps", taps);
 }
 
 /* A folder of a run or of diffusers may contain images, but is not a data set, even if its weights

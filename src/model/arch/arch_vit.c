@@ -131,6 +131,7 @@ static void shape(const void *config, duet_arch_shape *out) {
                           .in_channels = c->in_channels,
                           .out_channels = c->classes > 0 ? c->classes : c->width,
                           .logits = c->classes,
+                          .features = c->fc_norm ? c->depth : 0, /* what the classifier reads */
                           .parts = {{"classifier", DUET_BIT(X),
                                      c->classes > 0 ? DUET_BIT(LOGITS) : DUET_BIT(FEATURE), build}},
                           .part_count = 1};

@@ -52,6 +52,15 @@ static double check_tap(duet_context *ctx, duet_model *model, duet_store *golden
     return error;
 }
 
+/* Its features are those of this tap, pooled to one. */
+static void check_features(const duet_model *model, int64_t tap) {
+    duet_setting features = {.t = 3};
+    assert_true(duet_model_feature_setting(model, &features));
+    assert_int_equal(features.t, -1);
+    assert_int_equal(features.tap, tap);
+    assert_int_equal(features.pool, 1);
+}
+
 /* The file's taps against those of the golden `name`. */
 static void check_file(const char *path, const char *name, int taps, int64_t logits) {
     const duet_context_options exact = {.threads = 2, .exact = true};
@@ -66,6 +75,7 @@ static void check_file(const char *path, const char *name, int taps, int64_t log
     assert_true(duet_model_recogniser(model));
     assert_int_equal(duet_model_logits(model), logits);
     assert_int_equal(duet_model_tap_count(model), taps);
+    check_features(model, taps - (logits > 0));
     const int64_t size = duet_model_card(model)->preprocess.size, count = size * size * 3;
     OK(duet_alloc(&pixels, count, 1));
     for (int64_t i = 0; i < count; i++) pixels[i] = (uint8_t)(37 * i % 251);
@@ -178,6 +188,16 @@ static void test_inception(void **state) {
     assert_int_equal(duet_model_tap(model, 12)->channels, 2048);
     assert_int_equal(duet_model_tap(model, 12)->width, 8);
     assert_int_equal(duet_model_logits(model), 1008);
+    check_features(model, 13);
+    duet_model_close(model);
+    OK(duet_model_new(ctx, &model, "ddpm_little", 1)); /* takes noise */
+    assert_false(duet_model_feature_setting(model, &(duet_setting){.t = 0}));
+    duet_model_close(model);
+    OK(duet_model_new(ctx, &model,
+                      "vit:image_size=16,patch=8,width=16,depth=2,heads=1,hidden=16,classes=3,"
+                      "fc_norm=true",
+                      1)); /* its classifier reads the patches */
+    check_features(model, 2);
     duet_model_close(model);
     duet_context_free(ctx);
 }
