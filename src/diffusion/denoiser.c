@@ -68,8 +68,16 @@ void duet_denoiser_free(duet_denoiser *denoiser) {
     duet_release(denoiser);
 }
 
+/* v of improved DDPM: the second half of the channels. */
+static void take_variance(const duet_denoiser *d, const float *raw, int64_t pixels, float *out) {
+    const int64_t all = d->model->shape.out_channels;
+    for (int64_t i = 0; i < pixels; i++)
+        memcpy(out + i * d->channels, raw + i * all + d->channels,
+               (size_t)d->channels * sizeof(float));
+}
+
 duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_level level,
-                              const int32_t *labels, int64_t rows, float *x0, float *eps) {
+                              const int32_t *labels, int64_t rows, const duet_denoised *out) {
     duet_denoiser *d = denoiser;
     const duet_network_inputs *const in = duet_network_in(d->network);
     const int64_t image = d->pixels * d->channels;
@@ -82,9 +90,16 @@ duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_leve
     for (int64_t r = 0; r < d->batch && in->net_t != NULL; r++) in->net_t[r] = (float)level.net_t;
     DUET_TRY(duet_network_set_labels(d->network, labels, rows));
     DUET_TRY(duet_network_run(d->network));
-    d->predict->decode(&d->options, duet_network_out(d->network, 0), d->model->shape.out_channels,
-                       x, level, rows * d->pixels, d->channels, x0, eps);
+    const float *const raw = duet_network_out(d->network, 0);
+    const duet_predict_map map = d->predict->map(&d->options, level);
+    duet_predict_decode(&map, raw, d->model->shape.out_channels, x, rows * d->pixels, d->channels,
+                        out->x0, out->eps);
+    if (out->variance != NULL) take_variance(d, raw, rows * d->pixels, out->variance);
     return DUET_OK;
+}
+
+bool duet_denoiser_learns_variance(const duet_denoiser *denoiser) {
+    return denoiser->model->shape.out_channels == 2 * denoiser->channels;
 }
 
 const duet_noise *duet_denoiser_noise(const duet_denoiser *denoiser) {

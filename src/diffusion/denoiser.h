@@ -8,36 +8,69 @@
 #include "model/model.h"
 #include "noise/noise.h"
 
-/* ---- predict: raw network output -> x0 and eps, and the training target ---- */
-typedef struct duet_predict {
+/* ---- predict: what the raw output F of a network means ---- */
+
+/* At one level all of it is linear in x_t and F, and F in x0 and eps: this is the target. */
+typedef struct duet_predict_map {
+    double x0_x, x0_raw;    /* x0 = x0_x x_t + x0_raw F */
+    double eps_x, eps_raw;  /* eps = eps_x x_t + eps_raw F */
+    double raw_x0, raw_eps; /* F = raw_x0 x0 + raw_eps eps */
+} duet_predict_map;
+
+typedef struct duet_predict { /* a member of the family `predict` */
     duet_entry info;
-    /* raw[count*out_channels], x[count*channels] = x_t; only the first `channels` of out_channels
-     * are used here */
-    void (*decode)(const void *options, const float *raw, int64_t out_channels, const float *x,
-                   duet_level level, int64_t count, int64_t channels, float *x0, float *eps);
-    /* target[count] for the mse loss against the first `channels` of the output */
-    void (*target)(const void *options, const float *x0, const float *eps, duet_level level,
-                   int64_t count, float *target);
+    duet_predict_map (*map)(const void *options, duet_level level);
 } duet_predict;
 DUET_FAMILY_OF(predict, duet_predict);
+
+/* raw[count*out_channels], of which the first `channels` are read; x[count*channels] = x_t. x0, eps
+ * [count*channels], either may be NULL. */
+void duet_predict_decode(const duet_predict_map *map, const float *raw, int64_t out_channels,
+                         const float *x, int64_t count, int64_t channels, float *x0, float *eps);
+/* target[count] of the first `channels` of the output */
+void duet_predict_target(const duet_predict_map *map, const float *x0, const float *eps,
+                         int64_t count, float *target);
+
+/* ---- weight: how much the levels count in training ---- */
+typedef struct duet_weight { /* a member of the family `weight` */
+    duet_entry info;
+    /* Multiplies the squared error of the x0 that follows from the output; NULL: the squared error
+     * of the output itself counts. */
+    double (*at)(const void *options, duet_level level);
+} duet_weight;
+DUET_FAMILY_OF(weight, duet_weight);
+/* The factor of the squared error of the raw output: |x0 error|^2 = x0_raw^2 |F error|^2. */
+double duet_weight_raw(const duet_weight *weight, const void *options, const duet_predict_map *map,
+                       duet_level level);
 
 /* ---- denoiser ---- */
 typedef struct duet_denoiser duet_denoiser;
 DUET_NODISCARD duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out,
                                              duet_model *model, int64_t batch);
 void duet_denoiser_free(duet_denoiser *denoiser);
-/* x_t [rows,S,S,C] (unscaled), labels[rows] or NULL; rows <= batch. x0, eps: [rows,S,S,C], either
- * may be NULL. x0 is not clipped. */
+/* What a pass gives, [rows,S,S,C] each; NULL = not wanted. */
+typedef struct duet_denoised {
+    float *x0; /* not clipped */
+    float *eps;
+    /* of networks with learned variances (duet_denoiser_learns_variance), improved DDPM's v in
+     * [-1,1]: with f = (v + 1) / 2 the log variance of a step is f log(beta) + (1 - f)
+     * log(beta-tilde) */
+    float *variance;
+} duet_denoised;
+/* x_t [rows,S,S,C] (unscaled), labels[rows] or NULL; rows <= batch. */
 DUET_NODISCARD duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x,
                                              duet_level level, const int32_t *labels, int64_t rows,
-                                             float *x0, float *eps);
+                                             const duet_denoised *out);
+/* The network gives twice the channels of an image: the second half are variances. */
+bool duet_denoiser_learns_variance(const duet_denoiser *denoiser);
 const duet_noise *duet_denoiser_noise(const duet_denoiser *denoiser);
 
 /* ---- sampler ---- */
 typedef struct duet_sampler_state {
     void *user; /* levels for duet_denoise */
     /* One evaluation for all rows; x[rows*dim] f32. */
-    duet_status (*denoise)(void *user, const float *x, duet_level level, float *x0, float *eps);
+    duet_status (*denoise)(void *user, const float *x, duet_level level, const duet_denoised *out);
+    bool learns_variance;
     const duet_noise *noise;
     int64_t rows, dim;
     /* in: N(0,1) at the highest level; out: the sample. The state stays in double precision. */

@@ -39,9 +39,9 @@ static void close(duet_generator *generator) {
     duet_release(w);
 }
 
-static duet_status denoise(void *user, const float *x, duet_level level, float *x0, float *eps) {
+static duet_status denoise(void *user, const float *x, duet_level level, const duet_denoised *out) {
     const walk *w = user;
-    return duet_denoiser_run(w->denoiser, x, level, w->rows->labels, w->rows->rows, x0, eps);
+    return duet_denoiser_run(w->denoiser, x, level, w->rows->labels, w->rows->rows, out);
 }
 
 static duet_status after_step(void *user, int64_t done, int64_t total, const double *x,
@@ -61,6 +61,7 @@ static duet_status run(duet_generator *generator, const duet_generator_rows *row
     w->rows = rows;
     duet_sampler_state state = {.user = w,
                                 .denoise = denoise,
+                                .learns_variance = duet_denoiser_learns_variance(w->denoiser),
                                 .noise = duet_denoiser_noise(w->denoiser),
                                 .rows = rows->rows,
                                 .dim = dim,

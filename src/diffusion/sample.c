@@ -154,7 +154,8 @@ static duet_status strip_column(const strip *s, int64_t column, duet_level level
     duet_level plain = level;
     plain.in_scale = 1.0;
     duet_add_noise(s->noisy, s->clean, s->noise, plain, s->rows * dim);
-    DUET_TRY(duet_denoiser_run(s->denoiser, s->noisy, level, s->labels, s->rows, s->back, NULL));
+    DUET_TRY(duet_denoiser_run(s->denoiser, s->noisy, level, s->labels, s->rows,
+                               &(duet_denoised){.x0 = s->back}));
     for (int64_t r = 0; r < s->rows; r++) {
         uint8_t *row = pixels + (s->first + r) * (1 + 2 * s->t_count) * dim;
         duet_float_to_pixels(row + (1 + 2 * column) * dim, s->noisy + r * dim, dim);

@@ -11,12 +11,14 @@
 typedef struct cosine_options {
     int64_t steps;
     double offset, most;
+    bool zero_snr;
 } cosine_options;
 
 static const duet_param rows[] = {
     DUET_INT(cosine_options, steps, "1000", 1, 1e6, "steps of the schedule"),
     DUET_FLOAT(cosine_options, offset, "0.008", 0, 1, "keeps the first steps from being too small"),
     DUET_FLOAT(cosine_options, most, "0.999", 0.001, 0.999999, "most variance that a step adds"),
+    DUET_ZERO_SNR(cosine_options),
 };
 
 static int64_t steps_of(const void *options) {
@@ -36,6 +38,7 @@ static duet_status table_of(const void *options, duet_level *table) {
         abar *= 1.0 - fmin(1.0 - kept(o, t + 1) / kept(o, t), o->most);
         table[t] = duet_level_kept(t, abar);
     }
+    if (o->zero_snr) duet_levels_zero_snr(table, o->steps);
     return DUET_OK;
 }
 

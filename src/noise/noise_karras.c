@@ -3,9 +3,7 @@
  * al. 2023):
  *   sigma_t = (low^(1/rho) + t/(T-1) (high^(1/rho) - low^(1/rho)))^rho,  alpha = 1,
  *   in_scale = 1 / sqrt(sigma^2 + data^2),  net_t = 1000/4 ln sigma
- * Variance exploding: x_t = x0 + sigma eps. */
-#include <math.h>
-
+ * Variance exploding: x_t = x0 + sigma eps. Training draws t uniformly. */
 #include "noise/noise.h"
 
 typedef struct karras_options {
@@ -25,24 +23,16 @@ static int64_t steps_of(const void *options) {
     return ((const karras_options *)options)->steps;
 }
 
-static duet_status table_of(const void *options, duet_level *table) {
+static duet_level at(const void *options, double t) {
     const karras_options *o = options;
-    const double low = pow(o->low, 1.0 / o->rho), high = pow(o->high, 1.0 / o->rho);
-    for (int64_t t = 0; t < o->steps; t++) {
-        const double sigma = pow(low + (double)t / (double)(o->steps - 1) * (high - low), o->rho);
-        table[t] = (duet_level){.t = (double)t,
-                                .alpha = 1.0,
-                                .sigma = sigma,
-                                .in_scale = 1.0 / sqrt(sigma * sigma + o->data * o->data),
-                                .net_t = 250.0 * log(sigma)};
-    }
-    return DUET_OK;
+    const double u = t / (double)(o->steps - 1);
+    return duet_level_edm(t, duet_sigma_karras(u, o->low, o->high, o->rho), o->data, 250.0);
 }
 
 const duet_noise_schedule duet_noise_karras = {
     .info = {.name = "karras",
-             .help = "levels of EDM and consistency models",
+             .help = "levels of EDM and consistency models, drawn uniformly",
              .params = DUET_TABLE(rows, karras_options)},
     .steps = steps_of,
-    .table = table_of,
+    .at = at,
 };

@@ -11,6 +11,7 @@
 typedef struct linear_options {
     int64_t steps;
     double beta_start, beta_end;
+    bool zero_snr;
 } linear_options;
 
 static const duet_param rows[] = {
@@ -19,6 +20,7 @@ static const duet_param rows[] = {
                "variance added at the first step, for 1000 steps"),
     DUET_FLOAT(linear_options, beta_end, "0.02", 1e-12, 1,
                "variance added at the last step, for 1000 steps"),
+    DUET_ZERO_SNR(linear_options),
 };
 
 static int64_t steps_of(const void *options) {
@@ -44,6 +46,7 @@ static duet_status table_of(const void *options, duet_level *table) {
         abar *= 1.0 - beta;
         table[t] = duet_level_kept(t, abar);
     }
+    if (o->zero_snr) duet_levels_zero_snr(table, o->steps);
     return DUET_OK;
 }
 

@@ -12,6 +12,7 @@
 typedef struct scaled_linear_options {
     int64_t steps;
     double beta_start, beta_end;
+    bool zero_snr;
 } scaled_linear_options;
 
 static const duet_param rows[] = {
@@ -20,6 +21,7 @@ static const duet_param rows[] = {
                "variance added at the first step"),
     DUET_FLOAT(scaled_linear_options, beta_end, "0.012", 1e-12, 0.999,
                "variance added at the last step"),
+    DUET_ZERO_SNR(scaled_linear_options),
 };
 
 static int64_t steps_of(const void *options) {
@@ -36,6 +38,7 @@ static duet_status table_of(const void *options, duet_level *table) {
         abar *= 1.0 - root * root;
         table[t] = duet_level_kept(t, abar);
     }
+    if (o->zero_snr) duet_levels_zero_snr(table, o->steps);
     return DUET_OK;
 }
 

@@ -10,12 +10,14 @@
 typedef struct sigmoid_options {
     int64_t steps;
     double beta_start, beta_end;
+    bool zero_snr;
 } sigmoid_options;
 
 static const duet_param rows[] = {
     DUET_INT(sigmoid_options, steps, "1000", 1, 1e6, "steps of the schedule"),
     DUET_FLOAT(sigmoid_options, beta_start, "0.0001", 1e-12, 0.999, "lower end of the variances"),
     DUET_FLOAT(sigmoid_options, beta_end, "0.02", 1e-12, 0.999, "upper end of the variances"),
+    DUET_ZERO_SNR(sigmoid_options),
 };
 
 static int64_t steps_of(const void *options) {
@@ -31,6 +33,7 @@ static duet_status table_of(const void *options, duet_level *table) {
                        (o->beta_end - o->beta_start) / (1.0 + exp(6.0 - (double)t * stride)));
         table[t] = duet_level_kept(t, abar);
     }
+    if (o->zero_snr) duet_levels_zero_snr(table, o->steps);
     return DUET_OK;
 }
 

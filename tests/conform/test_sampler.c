@@ -23,13 +23,14 @@ typedef struct fake {
     int64_t total;
 } fake;
 
-static duet_status denoise(void *user, const float *x, duet_level level, float *x0, float *eps) {
+static duet_status denoise(void *user, const float *x, duet_level level, const duet_denoised *out) {
     fake *f = user;
     if (f->calls++ == f->fail_at) return duet_fail(DUET_BACKEND, "broken on purpose");
     for (int64_t i = 0; i < f->cells; i++) {
         const double clean = f->shift + f->pull * (double)x[i] / (1.0 + fabs((double)x[i]));
-        if (x0 != NULL) x0[i] = (float)clean;
-        if (eps != NULL) eps[i] = (float)(((double)x[i] - level.alpha * clean) / level.sigma);
+        if (out->x0 != NULL) out->x0[i] = (float)clean;
+        if (out->eps != NULL)
+            out->eps[i] = (float)(((double)x[i] - level.alpha * clean) / level.sigma);
     }
     return DUET_OK;
 }

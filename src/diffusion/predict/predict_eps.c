@@ -1,36 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * The network predicts the noise (Ho et al. 2020, equation 14):
- *   target = eps,   x0 = (x_t - sigma eps) / alpha
- * Channels after the first C (the learned variances of guided-diffusion) are not read. */
-#include <string.h>
-
+ *   F = eps,   x0 = (x_t - sigma F) / alpha
+ * Without signal (alpha 0) nothing follows from the noise; abar counts as 2^-24 there, as in
+ * diffusers. */
 #include "diffusion/denoiser.h"
 
-static void decode(const void *options, const float *raw, int64_t out_channels, const float *x,
-                   duet_level level, int64_t count, int64_t channels, float *x0, float *eps) {
+static duet_predict_map map_of(const void *options, duet_level level) {
     (void)options;
-    for (int64_t i = 0; i < count; i++) {
-        const float *e = raw + i * out_channels; /* [out_channels] */
-        const float *xt = x + i * channels;      /* [C] */
-        for (int64_t c = 0; c < channels; c++) {
-            if (x0 != NULL)
-                x0[i * channels + c] =
-                    (float)(((double)xt[c] - level.sigma * (double)e[c]) / level.alpha);
-            if (eps != NULL) eps[i * channels + c] = e[c];
-        }
-    }
-}
-
-static void target_of(const void *options, const float *x0, const float *eps, duet_level level,
-                      int64_t count, float *target) {
-    (void)options;
-    (void)x0;
-    (void)level;
-    memcpy(target, eps, (size_t)count * sizeof(float));
+    const double alpha = level.alpha > 0x1p-12 ? level.alpha : 0x1p-12;
+    return (duet_predict_map){
+        .x0_x = 1.0 / alpha, .x0_raw = -level.sigma / alpha, .eps_raw = 1.0, .raw_eps = 1.0};
 }
 
 const duet_predict duet_predict_eps = {
     .info = {.name = "eps", .help = "the noise", .params = DUET_TABLE_EMPTY},
-    .decode = decode,
-    .target = target_of,
+    .map = map_of,
 };

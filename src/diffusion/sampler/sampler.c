@@ -40,7 +40,7 @@ static duet_status one_step(duet_sampler_state *state, const buffers *b,
                             duet_sampler_rule rule, const void *options) {
     const int64_t dim = state->dim, rows = state->rows;
     narrow(b->x, state->x, rows * dim);
-    DUET_TRY(state->denoise(state->user, b->x, move->now, b->x0, NULL));
+    DUET_TRY(state->denoise(state->user, b->x, move->now, &(duet_denoised){.x0 = b->x0}));
 #pragma omp parallel for schedule(static)
     for (int64_t r = 0; r < rows; r++) {
         float *noise = noisy ? b->noise + r * dim : NULL;

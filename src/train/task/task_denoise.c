@@ -51,6 +51,11 @@ static duet_status set_labels(const duet_task_setup *setup, const duet_batch *ba
     return DUET_OK;
 }
 
+/* Of the range of t. */
+static int32_t quarter_of(const duet_noise *noise, duet_level level) {
+    return level.t > 0.0 ? (int32_t)(4 * (int64_t)level.t / noise->steps) : 0;
+}
+
 static duet_status feed(const void *options, const duet_task_setup *setup, int program,
                         const duet_task_feed *to) {
     (void)options, (void)program;
@@ -67,13 +72,12 @@ static duet_status feed(const void *options, const duet_task_setup *setup, int p
     for (int64_t r = 0; r < rows; r++) {
         const uint64_t position = (uint64_t)(batch->position + r);
         float *xr = x + r * dim, *er = eps + r * dim;
-        const int64_t t = (int64_t)duet_rng_below(duet_rng_make(seed, "t", position), 0,
-                                                  (uint64_t)setup->noise->steps);
-        const duet_level level = duet_noise_level(setup->noise, t);
-        to->column[r] = (int32_t)(4 * t / setup->noise->steps);
+        const duet_level level = duet_noise_draw(setup->noise, duet_rng_make(seed, "t", position));
+        to->column[r] = quarter_of(setup->noise, level);
         duet_pixels_to_float(xr, batch->pixels + r * dim, dim);
         duet_image_noise(er, seed, (int64_t)position, dim);
-        setup->predict->target(setup->predict_options, xr, er, level, dim, target + r * dim);
+        const duet_predict_map map = setup->predict->map(setup->predict_options, level);
+        duet_predict_target(&map, xr, er, dim, target + r * dim);
         duet_add_noise(xr, xr, er, level, dim);
         if (net_t != NULL) net_t[r] = (float)level.net_t;
         if (ids != NULL) ids[r] = (int32_t)(position & 0x7FFFFFFF);

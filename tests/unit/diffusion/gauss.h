@@ -17,14 +17,15 @@ static inline double gauss_x0(const gauss *g, double x, double alpha, double sig
     return g->mean + s2 * alpha / (alpha * alpha * s2 + sigma * sigma) * (x - alpha * g->mean);
 }
 
-static inline duet_status gauss_denoise(void *user, const float *x, duet_level level, float *x0,
-                                        float *eps) {
+static inline duet_status gauss_denoise(void *user, const float *x, duet_level level,
+                                        const duet_denoised *out) {
     gauss *g = user;
     g->calls++;
     for (int64_t i = 0; i < g->cells; i++) {
         const double clean = gauss_x0(g, (double)x[i], level.alpha, level.sigma);
-        if (x0 != NULL) x0[i] = (float)clean;
-        if (eps != NULL) eps[i] = (float)(((double)x[i] - level.alpha * clean) / level.sigma);
+        if (out->x0 != NULL) out->x0[i] = (float)clean;
+        if (out->eps != NULL)
+            out->eps[i] = (float)(((double)x[i] - level.alpha * clean) / level.sigma);
     }
     return DUET_OK;
 }

@@ -36,12 +36,13 @@ static void targets_are_decoded(void **unused) {
         const duet_level level = {
             .alpha = sqrt(1.0 - sigma * sigma), .sigma = sigma, .in_scale = 1.0};
         duet_add_noise(x, x0, eps, level, COUNT);
-        p->target(options, x0, eps, level, COUNT, target);
+        const duet_predict_map map = p->map(options, level);
+        duet_predict_target(&map, x0, eps, COUNT, target);
         for (int i = 0; i < PIXELS; i++) {
             for (int c = 0; c < OUT; c++)
                 raw[i * OUT + c] = c < CHANNELS ? target[i * CHANNELS + c] : NAN;
         }
-        p->decode(options, raw, OUT, x, level, PIXELS, CHANNELS, have_x0, have_eps);
+        duet_predict_decode(&map, raw, OUT, x, PIXELS, CHANNELS, have_x0, have_eps);
         for (int i = 0; i < COUNT; i++) { /* rounding of x, divided by alpha or sigma */
             if (!(fabsf(have_x0[i] - x0[i]) < 1e-6 * 4 / level.alpha))
                 fail_msg("%s at sigma %g: x0 %g, not %g", p->info.name, sigma, have_x0[i], x0[i]);
@@ -49,8 +50,8 @@ static void targets_are_decoded(void **unused) {
                 fail_msg("%s at sigma %g: eps %g, not %g", p->info.name, sigma, have_eps[i],
                          eps[i]);
         }
-        p->decode(options, raw, OUT, x, level, PIXELS, CHANNELS, NULL, have_eps);
-        p->decode(options, raw, OUT, x, level, PIXELS, CHANNELS, have_x0, NULL);
+        duet_predict_decode(&map, raw, OUT, x, PIXELS, CHANNELS, NULL, have_eps);
+        duet_predict_decode(&map, raw, OUT, x, PIXELS, CHANNELS, have_x0, NULL);
     }
 }
 
@@ -68,14 +69,15 @@ static void the_lowest_level_stays(void **unused) {
     float a[COUNT], b[COUNT];
     static const double low[] = {0.0, 0.001, 0.002};
     for (int k = 0; k < DUET_COUNT(low); k++) {
-        p->decode(consistency, raw, CHANNELS, x, (duet_level){.alpha = 1.0, .sigma = low[k]},
-                  PIXELS, CHANNELS, a, b);
+        const duet_predict_map map =
+            p->map(consistency, (duet_level){.alpha = 1.0, .sigma = low[k]});
+        duet_predict_decode(&map, raw, CHANNELS, x, PIXELS, CHANNELS, a, b);
         for (int i = 0; i < COUNT; i++) assert_true(a[i] == x[i] && isfinite(b[i]));
     }
-    p->decode(edm, raw, CHANNELS, x, (duet_level){.alpha = 1.0, .sigma = 80.0}, PIXELS, CHANNELS, a,
-              NULL);
-    p->decode(consistency, raw, CHANNELS, x, (duet_level){.alpha = 1.0, .sigma = 80.0}, PIXELS,
-              CHANNELS, b, NULL);
+    const duet_level high = {.alpha = 1.0, .sigma = 80.0};
+    const duet_predict_map of_edm = p->map(edm, high), of_consistency = p->map(consistency, high);
+    duet_predict_decode(&of_edm, raw, CHANNELS, x, PIXELS, CHANNELS, a, NULL);
+    duet_predict_decode(&of_consistency, raw, CHANNELS, x, PIXELS, CHANNELS, b, NULL);
     for (int i = 0; i < COUNT; i++) assert_true(fabsf(a[i] - b[i]) < 1e-4f);
     assert_true(a[0] != b[0]);
 }

@@ -50,17 +50,17 @@ static void test_round_trip(void **state) {
         for (int64_t t = 0; t < 600; t += 99) {
             const duet_level level = duet_noise_level(noise, t);
             duet_add_noise(x, x0, eps, level, PIXELS * C);
-            predict->target(options, x0, eps, level, PIXELS * C, target);
+            const duet_predict_map map = predict->map(options, level);
+            duet_predict_target(&map, x0, eps, PIXELS * C, target);
             for (int i = 0; i < PIXELS * OUT; i++)
                 raw[i] = i % OUT < C ? target[i / OUT * C + i % OUT] : junk;
-            predict->decode(options, raw, OUT, x, level, PIXELS, C, a, b);
+            duet_predict_decode(&map, raw, OUT, x, PIXELS, C, a, b);
             for (int i = 0; i < PIXELS * C; i++) {
                 assert_true(fabsf(a[i] - x0[i]) < 1e-5F);
                 assert_true(fabsf(b[i] - eps[i]) < 1e-4F);
             }
             memset(b, 0, sizeof b);
-            predict->decode(options, raw, OUT, x, level, PIXELS, C, b,
-                            NULL); /* either output may be absent */
+            duet_predict_decode(&map, raw, OUT, x, PIXELS, C, b, NULL); /* either may be absent */
             assert_memory_equal(a, b, sizeof a);
         }
     }

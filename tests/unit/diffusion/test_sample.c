@@ -165,7 +165,8 @@ static void test_labels(void **state) {
     float x0[DIM];
     assert_int_equal(duet_denoiser_new(ctx, &denoiser, model, 1), DUET_OK);
     const duet_level level = duet_noise_level(duet_denoiser_noise(denoiser), 5);
-    assert_int_equal(duet_denoiser_run(denoiser, x, level, NULL, 1, x0, NULL), DUET_ARG);
+    assert_int_equal(duet_denoiser_run(denoiser, x, level, NULL, 1, &(duet_denoised){.x0 = x0}),
+                     DUET_ARG);
     duet_denoiser_free(denoiser);
     duet_model_close(model);
 }
@@ -217,7 +218,9 @@ static void test_denoiser_rows(void **state) {
     assert_int_equal(duet_denoiser_new(ctx, &denoiser, model, 4), DUET_OK);
     const duet_level level = duet_noise_level(duet_denoiser_noise(denoiser), 200);
     for (int r = 0; r < 4; r++) duet_image_noise(x + r * DIM, 1, r, DIM);
-    assert_int_equal(duet_denoiser_run(denoiser, x, level, NULL, 4, x0, eps), DUET_OK);
+    assert_int_equal(
+        duet_denoiser_run(denoiser, x, level, NULL, 4, &(duet_denoised){.x0 = x0, .eps = eps}),
+        DUET_OK);
     double size = 0.0;
     for (int i = 0; i < 4 * DIM; i++) {
         size += fabs((double)eps[i]);
@@ -226,11 +229,14 @@ static void test_denoiser_rows(void **state) {
     }
     assert_true(size > 1.0);
     for (int r = 0; r < 4; r++) { /* alone, filled up with zeros */
-        assert_int_equal(duet_denoiser_run(denoiser, x + r * DIM, level, NULL, 1, one, NULL),
-                         DUET_OK);
+        assert_int_equal(
+            duet_denoiser_run(denoiser, x + r * DIM, level, NULL, 1, &(duet_denoised){.x0 = one}),
+            DUET_OK);
         assert_memory_equal(one, x0 + r * DIM, sizeof one);
     }
-    assert_int_equal(duet_denoiser_run(denoiser, x, level, NULL, 5, x0, eps), DUET_ARG);
+    assert_int_equal(
+        duet_denoiser_run(denoiser, x, level, NULL, 5, &(duet_denoised){.x0 = x0, .eps = eps}),
+        DUET_ARG);
     duet_denoiser_free(denoiser);
     duet_model_close(model);
 }

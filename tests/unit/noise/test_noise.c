@@ -118,6 +118,89 @@ static void test_diffusers(void **state) {
     }
 }
 
+/* Every schedule is continuous and rises: levels between two whole t lie between theirs, whole t
+ * are the table's, and the level of a ratio has it. */
+static void test_continuous(void **state) {
+    (void)state;
+    static const char *const more[] = {"linear:zero_snr=true", "cosine:zero_snr=true,steps=50",
+                                       "flow:shift=3,steps=7", "linear:steps=50", "edm:rho=3"};
+    for (int k = 0; k < duet_family_noise.count + DUET_COUNT(more); k++) {
+        const char *const spec = k < duet_family_noise.count ? duet_family_noise.entries[k]->name
+                                                             : more[k - duet_family_noise.count];
+        duet_noise *noise = open_noise(spec);
+        const double most = (double)(noise->steps - 1);
+        double before = -1.0;
+        for (int i = 0; i <= 4000 && noise->steps > 1; i++) {
+            const double t = most * (double)i / 4000.0;
+            const duet_level level = duet_noise_at(noise, t);
+            const double ratio = duet_level_ratio(level);
+            if (!(ratio > before)) fail_msg("%s at %g: %g after %g", spec, t, ratio, before);
+            assert_true(fabs(level.t - t) < 1e-9 && level.alpha >= 0.0 && isfinite(level.net_t));
+            before = ratio;
+            if (!isfinite(ratio)) continue;
+            const duet_level found = duet_noise_find(noise, ratio);
+            if (!(fabs(found.t - t) < 1e-7 * most))
+                fail_msg("%s at %.12g: found %.12g", spec, t, found.t);
+        }
+        assert_true(duet_noise_at(noise, -3.0).t == duet_noise_level(noise, 0).t);
+        assert_true(duet_noise_at(noise, most + 1.0).t == duet_noise_level(noise, noise->steps).t);
+        duet_noise_free(noise);
+    }
+}
+
+/* abar of diffusers' rescale_zero_terminal_snr for linear betas, whose last is 0. */
+static void test_zero_snr(void **state) {
+    (void)state;
+    static const struct {
+        int t;
+        double abar;
+    } known[] = {{0, 0.9999},
+                 {250, 0.518860537},
+                 {500, 0.0752462157},
+                 {750, 0.00264410592},
+                 {998, 4.21326247e-9}};
+    duet_noise *noise = open_noise("linear:zero_snr=true");
+    for (int i = 0; i < DUET_COUNT(known); i++) {
+        const double abar = pow(duet_noise_level(noise, known[i].t).alpha, 2.0);
+        if (!(fabs(abar - known[i].abar) < 1e-4 * known[i].abar))
+            fail_msg("t %d: %.9g", known[i].t, abar);
+    }
+    assert_true(duet_noise_level(noise, 999).alpha == 0.0 &&
+                duet_noise_level(noise, 999).sigma == 1.0);
+    duet_noise_free(noise);
+}
+
+/* The draws of training: whole t alike; ln sigma normal; u uniform, or the logistic of a normal. */
+static void test_draws(void **state) {
+    (void)state;
+    enum { N = 20000 };
+    static const struct {
+        const char *spec;
+        double mean, deviation; /* of t/999, ln sigma, sigma, logit sigma */
+    } known[] = {{"linear", 0.5, 0.2887},
+                 {"edm:mean=-0.5,std=0.8", -0.5, 0.8},
+                 {"flow", 0.5, 0.2887},
+                 {"flow:draw=logit_normal,mean=0.3,std=0.5", 0.3, 0.5}};
+    for (int k = 0; k < DUET_COUNT(known); k++) {
+        duet_noise *noise = open_noise(known[k].spec);
+        double sum = 0.0, squares = 0.0;
+        for (int i = 0; i < N; i++) {
+            const duet_level level = duet_noise_draw(noise, duet_rng_make(3, "t", (uint64_t)i));
+            const double value = k == 0   ? level.t / 999.0
+                                 : k == 1 ? log(level.sigma)
+                                 : k == 2 ? level.sigma
+                                          : log(level.sigma / (1.0 - level.sigma));
+            sum += value;
+            squares += value * value;
+        }
+        const double mean = sum / N, deviation = sqrt(squares / N - mean * mean);
+        if (!(fabs(mean - known[k].mean) < 4.0 * known[k].deviation / sqrt(N)) ||
+            !(fabs(deviation - known[k].deviation) < 0.02 * known[k].deviation))
+            fail_msg("%s: mean %g, deviation %g", known[k].spec, mean, deviation);
+        duet_noise_free(noise);
+    }
+}
+
 static void test_refusals(void **state) {
     (void)state;
     duet_noise *noise = NULL;
@@ -166,8 +249,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula),     cmocka_unit_test(test_published),
         cmocka_unit_test(test_clean_level), cmocka_unit_test(test_karras),
-        cmocka_unit_test(test_diffusers),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_add),         cmocka_unit_test(test_image_noise),
+        cmocka_unit_test(test_diffusers),   cmocka_unit_test(test_continuous),
+        cmocka_unit_test(test_zero_snr),    cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_add),
+        cmocka_unit_test(test_image_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

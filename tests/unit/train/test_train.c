@@ -201,7 +201,8 @@ static void test_model_opens(void **state) {
     assert_int_equal(duet_context_new(&ctx, NULL), DUET_OK);
     assert_int_equal(duet_model_open(ctx, &model, reference), DUET_OK);
     const duet_card *card = duet_model_card(model);
-    assert_string_equal(card->noise, "linear:steps=1000,beta_start=0.0001,beta_end=0.02");
+    assert_string_equal(card->noise,
+                        "linear:steps=1000,beta_start=0.0001,beta_end=0.02,zero_snr=false");
     assert_string_equal(card->predict, "eps");
     assert_true(card->ema && card->images == STEPS * BATCH && card->steps == STEPS &&
                 card->preprocess.size == 8);
