@@ -38,6 +38,7 @@ typedef struct update {
     int64_t at, count;
     int64_t *slots;
     duet_value *gradients;
+    bool *inner;
 } update;
 
 typedef struct program {
@@ -157,6 +158,7 @@ static duet_status read_update(program *p, char *line) {
     u->at = first;
     u->slots = duet_arena_alloc(p->arena, (int64_t)strlen(at), sizeof *u->slots);
     u->gradients = duet_arena_alloc(p->arena, (int64_t)strlen(at), sizeof *u->gradients);
+    u->inner = duet_arena_alloc(p->arena, (int64_t)strlen(at), sizeof *u->inner);
     DUET_TRY(duet_arena_status(p->arena));
     char *const list = strchr(at, ':');
     if (u->rule == NULL || list == NULL) return bad(line);
@@ -164,6 +166,7 @@ static duet_status read_update(program *p, char *line) {
          one = strtok_r(NULL, " ", &rest)) {
         char *gradient = NULL;
         u->slots[u->count] = strtoll(one, &gradient, 10);
+        u->inner[u->count] = strchr(gradient, '*') != NULL;
         (void)read_values(&u->gradients[u->count++], gradient + 1);
     }
     return DUET_OK;
@@ -405,17 +408,26 @@ static duet_status change(const session *s, const update *u, double norm, const 
         duet_update_tile tile = {.weight = s->d->slots[k],
                                  .count = slot->count,
                                  .decay = slot->shape.rank >= 2,
-                                 .averaged = slot->role == DUET_WEIGHT};
-        for (int m = 0; m < u->rule->beside_count; m++)
+                                 .averaged = slot->role == DUET_WEIGHT,
+                                 .inner = u->inner[i]};
+        for (int m = 0; m < duet_rule_beside(u->rule, u->inner[i]); m++)
             tile.beside[m] = s->d->slots[duet_slots_beside(s->host, k, u->rule->beside[m])];
+        const duet_update_tensor tensor = duet_update_tensor_of(&slot->shape, 0, u->inner[i]);
+        float *scratch = NULL;
+        if (u->rule->scratch != NULL)
+            DUET_TRY(duet_alloc(&scratch, u->rule->scratch(&tensor, 1, 1), sizeof *scratch));
         const duet_update_call call = {.grad =
                                            u->rule->gradient ? sum_of(s, u->gradients[i]) : NULL,
                                        .tiles = &tile,
                                        .tile_count = 1,
+                                       .tensors = &tensor,
+                                       .tensor_count = 1,
+                                       .scratch = scratch,
                                        .scale = (float)(clip / (double)s->p->parts),
                                        .coefficients = numbers + u->at,
                                        .threads = 1};
         u->rule->run(&call);
+        duet_release(scratch);
     }
     return DUET_OK;
 }

@@ -7,29 +7,26 @@
  * element by element, so that the result does not depend on the threads. */
 #include <math.h>
 
+#include "optim/adamw.h"
 #include "optim/optim.h"
 
-typedef struct adamw_options {
-    double rate, beta1, beta2, eps, weight_decay;
-} adamw_options;
-
 static const duet_param rows[] = {
-    DUET_FLOAT(adamw_options, rate, "0.0015", 1e-12, 1e30, "learning rate"),
-    DUET_FLOAT(adamw_options, beta1, "0.9", 0, 0.999999, "decay of the mean of gradients"),
-    DUET_FLOAT(adamw_options, beta2, "0.99", 0, 0.999999, "decay of the mean of squared gradients"),
-    DUET_FLOAT(adamw_options, eps, "1e-8", 1e-30, 1, "added to the denominator"),
-    DUET_FLOAT(adamw_options, weight_decay, "0.01", 0, 1e6,
+    DUET_FLOAT(duet_adamw_options, rate, "0.0015", 1e-12, 1e30, "learning rate"),
+    DUET_FLOAT(duet_adamw_options, beta1, "0.9", 0, 0.999999, "decay of the mean of gradients"),
+    DUET_FLOAT(duet_adamw_options, beta2, "0.99", 0, 0.999999,
+               "decay of the mean of squared gradients"),
+    DUET_FLOAT(duet_adamw_options, eps, "1e-8", 1e-30, 1, "added to the denominator"),
+    DUET_FLOAT(duet_adamw_options, weight_decay, "0.01", 0, 1e6,
                "decoupled weight decay of tensors of rank 2 and more"),
 };
 
 static double rate_of(const void *options) {
-    return ((const adamw_options *)options)->rate;
+    return ((const duet_adamw_options *)options)->rate;
 }
 
-enum { KEEP1, TAKE1, KEEP2, TAKE2, SHRINK, MOVE, ROOT, EPS, COEFFICIENTS };
+enum { KEEP1, TAKE1, KEEP2, TAKE2, SHRINK, MOVE, ROOT, EPS };
 
-static void prepare(const void *options, double factor, int64_t step, float *c) {
-    const adamw_options *o = options;
+void duet_adamw_prepare(const duet_adamw_options *o, double factor, int64_t step, float *c) {
     const double rate = o->rate * factor, k = (double)step;
     c[KEEP1] = (float)o->beta1;
     c[TAKE1] = (float)(1.0 - o->beta1);
@@ -39,6 +36,10 @@ static void prepare(const void *options, double factor, int64_t step, float *c) 
     c[MOVE] = (float)(rate / (1.0 - pow(o->beta1, k)));
     c[ROOT] = (float)(1.0 / sqrt(1.0 - pow(o->beta2, k)));
     c[EPS] = (float)o->eps;
+}
+
+static void prepare(const void *options, double factor, int64_t step, float *c) {
+    duet_adamw_prepare(options, factor, step, c);
 }
 
 static void run_tile(const float *c, float scale, float shrink, const float *restrict g,
@@ -54,24 +55,25 @@ static void run_tile(const float *c, float scale, float shrink, const float *res
     }
 }
 
+void duet_adamw_tile(const duet_update_tile *t, const float *c, const float *grad, float scale) {
+    run_tile(c, scale, t->decay ? c[SHRINK] : 1.0F, grad + t->grad, t->weight, t->beside[0],
+             t->beside[1], t->count);
+}
+
 static void run(const duet_update_call *call) {
-    const float *const c = call->coefficients;
 #pragma omp parallel for schedule(static) num_threads(call->threads)
-    for (int64_t n = 0; n < call->tile_count; n++) {
-        const duet_update_tile *t = &call->tiles[n];
-        run_tile(c, call->scale, t->decay ? c[SHRINK] : 1.0F, call->grad + t->grad, t->weight,
-                 t->beside[0], t->beside[1], t->count);
-    }
+    for (int64_t n = 0; n < call->tile_count; n++)
+        duet_adamw_tile(&call->tiles[n], call->coefficients, call->grad, call->scale);
 }
 
 const duet_rule duet_optim_adamw = {
     .info = {.name = "adamw",
              .help = "Adam with decoupled weight decay",
-             .params = DUET_TABLE(rows, adamw_options)},
+             .params = DUET_TABLE(rows, duet_adamw_options)},
     .gradient = true,
     .beside_count = 2,
     .beside = {"adamw.m", "adamw.v"},
-    .coefficients = COEFFICIENTS,
+    .coefficients = DUET_ADAMW_COEFFICIENTS,
     .rate = rate_of,
     .prepare = prepare,
     .run = run,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/graph/inner.h"
 
 struct duet_program {
     duet_slots *slots;
@@ -31,21 +32,36 @@ static int group_of(const duet_slots *slots, int64_t slot, const duet_program_sp
     return -1;
 }
 
+/* inner[params], to be freed: of the graph as its builder left it, where a rule asks. */
+static duet_status find_inner(bool **inner, const duet_graph *graph,
+                              const duet_program_spec *spec) {
+    bool asks = false;
+    DUET_TRY(duet_alloc(inner, graph->param_count, sizeof **inner));
+    for (int g = 0; g < spec->group_count; g++)
+        asks = asks || duet_optim_of(spec->groups[g].optim->entry)->inner_beside > 0;
+    return asks ? duet_graph_inner(graph, spec->loss, *inner) : DUET_OK;
+}
+
 duet_status duet_program_add_slots(duet_slots *slots, const duet_graph *graph,
                                    const duet_program_spec *spec) {
+    duet_status status = DUET_OK;
+    bool *inner = NULL;
+    DUET_DO(find_inner(&inner, graph, spec));
     for (int m = 0; m < DUET_UPDATE_BESIDE; m++) {
         for (int64_t i = 0; i < graph->param_count; i++) {
             const int64_t slot = duet_slots_bind(slots, &graph->params[i], &spec->options.bindings);
             const int g = group_of(slots, slot, spec);
             const duet_rule *const optim =
                 g >= 0 ? duet_optim_of(spec->groups[g].optim->entry) : NULL;
-            if (optim == NULL || m >= optim->beside_count ||
+            if (optim == NULL || m >= duet_rule_beside(optim, inner[i]) ||
                 duet_slots_beside(slots, slot, optim->beside[m]) >= 0)
                 continue;
-            DUET_TRY(duet_slots_accompany(slots, slot, DUET_MOMENT, optim->beside[m]));
+            DUET_DO(duet_slots_accompany(slots, slot, DUET_MOMENT, optim->beside[m]));
         }
     }
-    return DUET_OK;
+done:
+    duet_release(inner);
+    return status;
 }
 
 /* ---- gradients ---- */
@@ -55,6 +71,7 @@ typedef struct gradients {
     duet_value *grad; /* [params]: of the weights that are trained; DUET_NONE of others */
     int64_t *slot;    /* [params] */
     int *group;       /* [params]: that trains it; -1 = none */
+    bool *inner;      /* [params]: an inner matrix */
     int64_t *param;   /* [slots]: that uses it; -1 = none */
     duet_operand *operands;
 } gradients;
@@ -64,6 +81,7 @@ static void free_gradients(gradients *g) {
     duet_release(g->grad);
     duet_release(g->slot);
     duet_release(g->group);
+    duet_release(g->inner);
     duet_release(g->param);
     duet_release(g->operands);
 }
@@ -111,14 +129,15 @@ static void update_group(const gradients *g, duet_graph *graph, duet_program *pr
                          const duet_program_spec *spec, int index) {
     const duet_group *group = &spec->groups[index];
     const duet_choice *choice = &program->optim[index];
+    const duet_rule *const rule = duet_optim_of(choice->entry);
     int64_t count = 0;
     for (int64_t k = 0; k < program->slots->count; k++) {
         const int64_t i = g->param[k];
         if (i >= 0 && g->group[i] == index && g->grad[i] != DUET_NONE)
-            g->operands[count++] = (duet_operand){graph->params[i].value, g->grad[i]};
+            g->operands[count++] = (duet_operand){graph->params[i].value, g->grad[i],
+                                                  rule->inner_beside > 0 && g->inner[i]};
     }
-    duet_graph_update(graph, duet_optim_of(choice->entry), &choice->options, group->clip,
-                      g->operands, count);
+    duet_graph_update(graph, rule, &choice->options, group->clip, g->operands, count);
 }
 
 static bool is_assigned(const duet_graph *graph, int64_t param) {
@@ -134,7 +153,7 @@ static void update_averages(const gradients *g, duet_graph *graph, const duet_pr
         const int64_t i = g->param[k];
         if (i >= 0 && (g->grad[i] != DUET_NONE || is_assigned(graph, i)) &&
             duet_slots_beside(program->slots, k, DUET_EMA) >= 0)
-            g->operands[count++] = (duet_operand){graph->params[i].value, DUET_NONE};
+            g->operands[count++] = (duet_operand){graph->params[i].value, DUET_NONE, false};
     }
     duet_graph_update(graph, &duet_rule_ema, &program->average, 0.0, g->operands, count);
 }
@@ -193,6 +212,7 @@ static duet_status compile(duet_program *program, duet_graph *graph,
                            const duet_program_spec *spec) {
     duet_status status = DUET_OK;
     gradients g = {0};
+    DUET_DO(find_inner(&g.inner, graph, spec));
     DUET_DO(duet_pass_run(graph, "fuse", spec->outputs, spec->output_count));
     DUET_DO(new_gradients(&g, graph, program->slots, spec));
     DUET_DO(differentiate(&g, graph, program, spec));

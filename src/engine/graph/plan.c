@@ -319,10 +319,13 @@ static duet_status make_tail(compile *c) {
             .clip = from->clip,
             .at = from->at,
             .slots = duet_arena_alloc(plan->arena, from->count + 1, sizeof *to->slots),
+            .inner = duet_arena_alloc(plan->arena, from->count + 1, sizeof *to->inner),
             .count = from->count};
         DUET_TRY(duet_arena_status(plan->arena));
-        for (int64_t i = 0; i < from->count; i++)
+        for (int64_t i = 0; i < from->count; i++) {
             to->slots[i] = c->place[from->operands[i].param].offset;
+            to->inner[i] = from->operands[i].inner;
+        }
     }
     return DUET_OK;
 }

@@ -42,6 +42,7 @@ typedef struct duet_plan_update { /* of duet_update: what outlives the graph */
     const duet_rule *rule;
     double clip;
     int64_t at, *slots, count; /* slots: those that it changes, or whose averages follow */
+    bool *inner;               /* [count] */
 } duet_plan_update;
 
 typedef struct duet_plan_output {

@@ -112,6 +112,7 @@ static void add_updates(const writer *w) {
         for (int64_t i = 0; i < update->count; i++) {
             duet_str_format(w->out, " %lld~", (long long)w->slot_of[update->operands[i].param]);
             add_value(w->out, update->operands[i].gradient, w->live);
+            if (update->operands[i].inner) duet_str_add(w->out, "*");
         }
         duet_str_add(w->out, "\n");
     }

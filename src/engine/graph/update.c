@@ -44,6 +44,15 @@ void duet_graph_close_tail(duet_graph *graph) {
     duet_input(graph, DUET_UPDATE_INPUT, DUET_F32, 1, &graph->tail.numbers);
 }
 
+duet_update_tensor duet_update_tensor_of(const duet_shape *shape, int64_t tile, bool inner) {
+    const int64_t count = duet_shape_count(shape), rows = shape->rank > 0 ? shape->dim[0] : 1;
+    return (duet_update_tensor){.tile = tile,
+                                .tile_count = (count + DUET_UPDATE_TILE - 1) / DUET_UPDATE_TILE,
+                                .rows = rows,
+                                .columns = rows > 0 ? count / rows : 0,
+                                .inner = inner};
+}
+
 double duet_update_norm(const float *grad, const duet_update_tile *tiles, int64_t count,
                         double *sums, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads)

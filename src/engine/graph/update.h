@@ -5,7 +5,9 @@
  *   → nothing further unless the loss and the norms are finite → optimisers → states (duet_assign)
  *   → averages, which read the new weights and states.
  * They work on tiles: short stretches of one tensor, fixed by the shapes alone, so that sums over
- * them do not depend on the number of threads. */
+ * them do not depend on the number of threads. The tiles of a tensor follow one another, in memory
+ * too, so that a rule may also see whole tensors, as matrices; one that divides such a tensor among
+ * threads does so by its shape alone. */
 #ifndef DUET_ENGINE_UPDATE_H
 #define DUET_ENGINE_UPDATE_H
 
@@ -29,12 +31,23 @@ typedef struct duet_update_tile {
     int64_t count;
     bool decay;    /* weight decay applies: tensors of rank >= 2 */
     bool averaged; /* its average follows slowly; that of a state is a copy */
+    bool inner;    /* of an inner matrix; only of a rule that tells them apart */
 } duet_update_tile;
+
+/* A tensor: its tiles tile, tile + 1, …, the first of which points to its begin. */
+typedef struct duet_update_tensor {
+    int64_t tile, tile_count;
+    int64_t rows, columns; /* as a matrix: its first axis, and the product of the others */
+    bool inner;
+} duet_update_tensor;
 
 typedef struct duet_update_call {
     const float *grad; /* gradient block; NULL where the rule reads none */
     const duet_update_tile *tiles;
     int64_t tile_count;
+    const duet_update_tensor *tensors;
+    int64_t tensor_count;
+    float *scratch;            /* [scratch of the rule] */
     float scale;               /* of the gradient: clipping, number of runs */
     const float *coefficients; /* [coefficients of the rule] */
     int threads;
@@ -46,16 +59,27 @@ typedef struct duet_rule {
     bool gradient;                          /* reads gradients */
     int beside_count;                       /* slots that accompany one that is changed */
     const char *beside[DUET_UPDATE_BESIDE]; /* their kinds, in state files too */
+    /* It tells inner matrices (engine/graph/inner.h) apart: only the first so many slots accompany
+     * one; 0 = it does not. */
+    int inner_beside;
     int coefficients;
     double (*rate)(const void *options); /* of learning; NULL = it has none */
     /* Computes them in double: factor of the learning-rate rule, step 1, 2, … */
     void (*prepare)(const void *options, double factor, int64_t step, float *coefficients);
+    /* Floats of scratch memory for these tensors; NULL = none. */
+    int64_t (*scratch)(const duet_update_tensor *tensors, int64_t count, int threads);
     void (*run)(const duet_update_call *call);
 } duet_rule;
+
+/* Slots that accompany one that the rule changes. */
+static inline int duet_rule_beside(const duet_rule *rule, bool inner) {
+    return inner && rule->inner_beside > 0 ? rule->inner_beside : rule->beside_count;
+}
 
 typedef struct duet_operand {
     duet_value param;
     duet_value gradient; /* DUET_NONE where the rule reads none */
+    bool inner;          /* an inner matrix, and the rule tells them apart */
 } duet_operand;
 
 typedef struct duet_update {
@@ -83,6 +107,9 @@ void duet_graph_update(duet_graph *graph, const duet_rule *rule, const void *opt
                        const duet_operand *operands, int64_t count);
 /* The input of a graph whose updates are complete. */
 void duet_graph_close_tail(duet_graph *graph);
+
+/* A tensor of this shape, whose first tile is `tile`. */
+duet_update_tensor duet_update_tensor_of(const duet_shape *shape, int64_t tile, bool inner);
 
 /* Euclidean norm of all gradients: a sum in double per tile, then over the tiles in order.
  * sums[tile_count] is scratch. */

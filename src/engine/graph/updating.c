@@ -9,20 +9,29 @@
 
 /* ---- tiles ---- */
 
-static duet_status add_slot(duet_updating *u, int64_t index, int64_t k) {
-    const duet_plan_update *update = &u->plan->updates[index];
-    const duet_rule *rule = update->rule;
-    const duet_slot *slot = &u->slots->list[k];
-    const int64_t grad = duet_plan_grad_offset(u->plan, k);
-    duet_tiles *to = &u->tiles[index];
-    float *beside[DUET_UPDATE_BESIDE] = {NULL};
-    for (int m = 0; m < rule->beside_count; m++) {
+static duet_status find_beside(const duet_updating *u, const duet_rule *rule, int64_t k, int count,
+                               float **beside) {
+    for (int m = 0; m < count; m++) {
         const int64_t at = duet_slots_beside(u->slots, k, rule->beside[m]);
         if (at < 0)
             return duet_fail(DUET_NOT_FOUND, "no slot '%s' beside '%s'", rule->beside[m],
-                             slot->name);
+                             u->slots->list[k].name);
         beside[m] = u->slots->list[at].own;
     }
+    return DUET_OK;
+}
+
+/* Slot number i of update `index`. */
+static duet_status add_slot(duet_updating *u, int64_t index, int64_t i) {
+    const duet_plan_update *update = &u->plan->updates[index];
+    const duet_rule *rule = update->rule;
+    const int64_t k = update->slots[i], grad = duet_plan_grad_offset(u->plan, k);
+    const duet_slot *slot = &u->slots->list[k];
+    const int count = duet_rule_beside(rule, update->inner[i]);
+    duet_tiles *to = &u->tiles[index];
+    float *beside[DUET_UPDATE_BESIDE] = {NULL};
+    DUET_TRY(find_beside(u, rule, k, count, beside));
+    to->tensors[i] = duet_update_tensor_of(&slot->shape, to->count, update->inner[i]);
     for (int64_t at = 0; at < slot->count; at += DUET_UPDATE_TILE) {
         const int64_t left = slot->count - at;
         DUET_TRY(duet_grow(&to->list, &to->capacity, to->count + 1, sizeof *to->list));
@@ -32,14 +41,16 @@ static duet_status add_slot(duet_updating *u, int64_t index, int64_t k) {
                                    .grad = rule->gradient ? grad + at : 0,
                                    .count = left < DUET_UPDATE_TILE ? left : DUET_UPDATE_TILE,
                                    .decay = slot->shape.rank >= 2,
-                                   .averaged = slot->role == DUET_WEIGHT};
-        for (int m = 0; m < rule->beside_count; m++) tile->beside[m] = beside[m] + at;
+                                   .averaged = slot->role == DUET_WEIGHT,
+                                   .inner = update->inner[i]};
+        for (int m = 0; m < count; m++) tile->beside[m] = beside[m] + at;
     }
     return DUET_OK;
 }
 
 static duet_status add_slots(duet_updating *u, int64_t index) {
     const duet_plan_update *update = &u->plan->updates[index];
+    DUET_TRY(duet_alloc(&u->tiles[index].tensors, update->count, sizeof *u->tiles[index].tensors));
     for (int64_t i = 0; i < update->count; i++) {
         const int64_t k = update->slots[i];
         if (update->rule->gradient && duet_plan_grad_offset(u->plan, k) < 0)
@@ -48,9 +59,22 @@ static duet_status add_slots(duet_updating *u, int64_t index) {
         if (u->slots->list[k].own == NULL)
             return duet_fail(DUET_ARG, "'%s' is lent, so it cannot be changed",
                              u->slots->list[k].name);
-        DUET_TRY(add_slot(u, index, k));
+        DUET_TRY(add_slot(u, index, i));
     }
     return DUET_OK;
+}
+
+/* Rules run one after the other. */
+static duet_status add_scratch(duet_updating *u) {
+    int64_t most = 0;
+    for (int64_t i = 0; i < u->plan->update_count; i++) {
+        const duet_plan_update *update = &u->plan->updates[i];
+        if (update->rule->scratch == NULL) continue;
+        const int64_t room =
+            update->rule->scratch(u->tiles[i].tensors, update->count, u->plan->options.threads);
+        if (room > most) most = room;
+    }
+    return most > 0 ? duet_alloc(&u->scratch, most, sizeof *u->scratch) : DUET_OK;
 }
 
 duet_status duet_updating_open(duet_updating *u, const duet_plan *plan, duet_slots *slots) {
@@ -64,15 +88,19 @@ duet_status duet_updating_open(duet_updating *u, const duet_plan *plan, duet_slo
         if (u->tiles[i].count > most) most = u->tiles[i].count;
     }
     DUET_TRY(duet_alloc(&u->sums, most, sizeof *u->sums));
+    DUET_TRY(add_scratch(u));
     return plan->parts > 1 ? duet_alloc(&u->total, plan->grad_size, sizeof *u->total) : DUET_OK;
 }
 
 void duet_updating_close(duet_updating *u) {
-    for (int64_t i = 0; u->tiles != NULL && i < u->plan->update_count; i++)
+    for (int64_t i = 0; u->tiles != NULL && i < u->plan->update_count; i++) {
         duet_release(u->tiles[i].list);
+        duet_release(u->tiles[i].tensors);
+    }
     duet_release(u->tiles);
     duet_release(u->norms);
     duet_release(u->sums);
+    duet_release(u->scratch);
     duet_release(u->total);
 }
 
@@ -130,6 +158,9 @@ static void run_rules(duet_updating *u, bool gradient, const float *block, const
         const duet_update_call call = {.grad = block,
                                        .tiles = u->tiles[i].list,
                                        .tile_count = u->tiles[i].count,
+                                       .tensors = u->tiles[i].tensors,
+                                       .tensor_count = update->count,
+                                       .scratch = u->scratch,
                                        .scale = (float)(clip / runs_of(u->plan)),
                                        .coefficients = numbers + update->at,
                                        .threads = u->plan->options.threads};

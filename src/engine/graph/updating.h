@@ -8,6 +8,7 @@
 typedef struct duet_tiles {
     duet_update_tile *list;
     int64_t count, capacity;
+    duet_update_tensor *tensors; /* [slots of the update] */
 } duet_tiles;
 
 typedef struct duet_updating {
@@ -16,6 +17,7 @@ typedef struct duet_updating {
     duet_tiles *tiles; /* [updates] */
     double *norms;     /* [updates] */
     double *sums;      /* [most tiles of an update] */
+    float *scratch;    /* [most that a rule needs] */
     float *total;      /* sum of the gradients of a step's runs; NULL = a step is one run */
     bool finite, ok;   /* of the losses so far; of the step that ended last */
 } duet_updating;

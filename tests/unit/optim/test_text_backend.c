@@ -54,13 +54,15 @@ static void build_states(duet_graph *graph, duet_value out[2]) {
                   &out[0], &out[1]);
 }
 
+static const char adamw[] = "adamw:rate=0.01,weight_decay=0.1", *optimiser = adamw;
+
 static training open_training(void (*build)(duet_graph *graph, duet_value out[2]), int64_t parts,
                               const duet_plan_options *options) {
     training t = {0};
     duet_graph *graph = NULL;
     duet_choice optim;
     const duet_ema_options average = {.decay = 0.9};
-    OK(duet_choice_parse(&optim, &duet_family_optim, "adamw:rate=0.01,weight_decay=0.1"));
+    OK(duet_choice_parse(&optim, &duet_family_optim, optimiser));
     const duet_group group = {.optim = &optim, .clip = 0.05};
     OK(duet_graph_new(&graph));
     build(graph, t.out);
@@ -165,6 +167,14 @@ static void a_step_from_text(void **state) {
 static void accumulation_from_text(void **state) {
     (void)state;
     compare(build_unet, 2);
+}
+
+/* Inner matrices are marked in the text. */
+static void muon_from_text(void **state) {
+    (void)state;
+    optimiser = "muon:rate=0.01";
+    compare(build_unet, 1);
+    optimiser = adamw;
 }
 
 static void not_finite_on_the_device(void **state) {
@@ -296,9 +306,12 @@ static void one_rank_changes_no_bit(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_step_from_text),         cmocka_unit_test(accumulation_from_text),
-        cmocka_unit_test(not_finite_on_the_device), cmocka_unit_test(host_changes_reach_the_device),
-        cmocka_unit_test(two_ranks_are_two_parts),  cmocka_unit_test(one_rank_changes_no_bit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_step_from_text),
+                                       cmocka_unit_test(accumulation_from_text),
+                                       cmocka_unit_test(muon_from_text),
+                                       cmocka_unit_test(not_finite_on_the_device),
+                                       cmocka_unit_test(host_changes_reach_the_device),
+                                       cmocka_unit_test(two_ranks_are_two_parts),
+                                       cmocka_unit_test(one_rank_changes_no_bit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
