@@ -189,7 +189,7 @@ duet_value duet_op_apply(duet_graph *g, const duet_op *op, const void *attr, due
 void duet_op_apply_loss(duet_graph *g, const duet_op *op, const void *attr, duet_value a,
                         duet_value b, duet_value *loss, duet_value *per_sample) {
     duet_value out[DUET_MAX_OUTPUTS] = {DUET_NONE, DUET_NONE};
-    duet_graph_add(g, op, attr, (const duet_value[DUET_MAX_INPUTS]){a, b}, out);
+    duet_graph_add(g, op, attr, (const duet_value[DUET_MAX_INPUTS]){a, b, DUET_NONE}, out);
     if (loss != NULL) *loss = out[0];
     if (per_sample != NULL) *per_sample = out[1];
 }

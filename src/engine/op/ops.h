@@ -133,6 +133,17 @@ duet_value duet_dropout(duet_graph *g, duet_value x, duet_value sample_id, doubl
  * back through pointers. */
 void duet_mse_loss(duet_graph *g, duet_value pred, duet_value target, duet_value *loss,
                    duet_value *per_sample);
+/* The same with weight[B]: loss = mean of weight[b] per_sample[b]; per_sample stays unweighted. */
+void duet_weighted_mse_loss(duet_graph *g, duet_value pred, duet_value target, duet_value weight,
+                            duet_value *loss, duet_value *per_sample);
+/* The bound on the likelihood that trains improved DDPM's variances (Nichol and Dhariwal 2021,
+ * L_vlb) of one step a row, in bits per value; a gradient flows to v only. v, pred, target, x0
+ * [B,H,W,C]: the network's v in [-1,1] and output F, what F should be, the image. rows[B,4]: log
+ * beta-tilde and log beta of the step; (mean of the step's posterior - mean of the network's) /
+ * (target - F); 1 for the step to the image, else 0. Out: mean [1], each row's [B]. */
+void duet_variance_bound(duet_graph *g, duet_value v, duet_value pred, duet_value target,
+                         duet_value x0, duet_value rows, duet_value *loss, duet_value *per_sample);
+duet_value duet_detach(duet_graph *g, duet_value x);      /* x, through which no gradient flows */
 duet_value duet_softmax(duet_graph *g, duet_value x);     /* along the last axis */
 duet_value duet_log_softmax(duet_graph *g, duet_value x); /* along the last axis */
 typedef struct duet_cross_entropy_attr {

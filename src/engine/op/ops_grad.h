@@ -53,7 +53,10 @@ typedef struct duet_embedding_grad_attr {
 /* labels i32[B], dy[B,D] -> dtable[rows,D]; labels out of range add nothing */
 duet_value duet_embedding_grad(duet_graph *g, duet_value labels, duet_value dy, int64_t rows);
 /* pred[B,…], target[B,…], dloss[1] -> dpred = dloss * 2 (pred - target) / count */
-duet_value duet_mse_loss_grad(duet_graph *g, duet_value pred, duet_value target, duet_value dloss);
+/* in[5]: those of variance_bound */
+duet_value duet_variance_bound_grad(duet_graph *g, const duet_value *in, duet_value dloss);
+duet_value duet_mse_loss_grad(duet_graph *g, duet_value pred, duet_value target, duet_value dloss,
+                              duet_value weight);
 duet_value duet_softmax_grad(duet_graph *g, duet_value y, duet_value dy);     /* y: its result */
 duet_value duet_log_softmax_grad(duet_graph *g, duet_value y, duet_value dy); /* y: its result */
 /* logits[B,K], labels i32[B], dloss[1] -> dlogits[B,K] */

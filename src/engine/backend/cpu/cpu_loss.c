@@ -27,14 +27,14 @@ static duet_status plan_mse(const duet_call *call, const duet_kernel_options *op
 static duet_status run_mse(const duet_run *run) {
     const int64_t B = run->call->in[0].shape.dim[0],
                   size = duet_shape_count(&run->call->in[0].shape) / B;
-    const float *pred = run->in[0], *target = run->in[1];
+    const float *pred = run->in[0], *target = run->in[1], *weight = run->in[2];
     double *sums = run->scratch, total = 0;
     float *loss = run->out[0], *per_sample = run->out[1];
 #pragma omp parallel for num_threads(run->threads) schedule(static)
     for (int64_t b = 0; b < B; b++)
         sums[b] = square_error(pred + b * size, target + b * size, size);
     for (int64_t b = 0; b < B; b++) {
-        total += sums[b];
+        total += weight != NULL ? (double)weight[b] * sums[b] : sums[b];
         if (per_sample != NULL) per_sample[b] = (float)(sums[b] / (double)size);
     }
     if (loss != NULL) loss[0] = (float)(total / (double)(B * size));
@@ -42,12 +42,19 @@ static duet_status run_mse(const duet_run *run) {
 }
 
 static duet_status run_mse_grad(const duet_run *run) {
-    const int64_t count = duet_shape_count(&run->call->in[0].shape);
-    const float *pred = run->in[0], *target = run->in[1], *dloss = run->in[2];
-    const float factor = (float)(2.0 * (double)dloss[0] / (double)count);
+    const duet_shape *shape = &run->call->in[0].shape;
+    const int64_t B = shape->dim[0], count = duet_shape_count(shape), size = count / B;
+    const float *pred = run->in[0], *target = run->in[1], *dloss = run->in[2], *weight = run->in[3];
+    const double by = 2.0 * (double)dloss[0] / (double)count;
     float *dpred = run->out[0];
-#pragma omp parallel for simd num_threads(run->threads) schedule(static)
-    for (int64_t e = 0; e < count; e++) dpred[e] = factor * (pred[e] - target[e]);
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+    for (int64_t b = 0; b < B; b++) {
+        const float factor = (float)(weight != NULL ? by * (double)weight[b] : by);
+        const float *p = pred + b * size, *t = target + b * size;
+        float *d = dpred + b * size;
+#pragma omp simd
+        for (int64_t e = 0; e < size; e++) d[e] = factor * (p[e] - t[e]);
+    }
     return DUET_OK;
 }
 
@@ -92,5 +99,7 @@ static const duet_kernel kernels[] = {
     {.op = "timestep_weights", .name = "plain", .run = run_reference},
     {.op = "transpose", .name = "plain", .run = run_reference},
     {.op = "dropout", .name = "plain", .run = run_reference},
+    {.op = "variance_bound", .name = "plain", .run = run_reference},
+    {.op = "variance_bound_grad", .name = "plain", .run = run_reference},
 };
 DUET_CPU_KERNELS(loss) = {kernels, DUET_COUNT(kernels)};
