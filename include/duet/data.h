@@ -183,8 +183,8 @@ void duet_source_close(duet_source *source); /* NULL is accepted */
  * are): a path that ends in .zip gets the format of EDM and StyleGAN (square images of one size,
  * labels in dataset.json), one that ends in .tar gets WebDataset's samples, spread over shards
  * where it has a range in braces ("x-{000..012}.tar"). Names of classes are written too ("classes"
- * of dataset.json; shards: __meta__/classes.json). The same set gives the same bytes. A zip is
- * assembled in memory. out and bad may be NULL. */
+ * of dataset.json; shards: __meta__/classes.json). The same set gives the same bytes. out and
+ * bad may be NULL. */
 typedef struct duet_pack_result {
     int64_t images;         /* written */
     int64_t greyed, opaque; /* of those: in colour, in a set of grey; transparent, over white now */

@@ -25,26 +25,52 @@ int64_t duet_run_number(const char *run, const char *key);
 /* Writes STEP/result.json; `json` is the text of an object. */
 DUET_NODISCARD duet_status duet_result_write(const char *step, const char *json);
 
-/* Writes pixels (u8, [count,size,size,channels]) in the format of path's extension: '….png' a grid
- * of `columns`, '….npz' arr_0 u8 NHWC (guided-diffusion's sample file; grey is repeated to 3
- * channels), '….zip' PNGs as EDM reads data sets, a folder (name ends in '/' or has no ending)
- * NNNNNN.png. `note` goes into the PNG text chunk "parameters"; may be NULL. */
-DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size,
-                                            int channels, int64_t columns, const char *path,
-                                            const char *note);
-/* The same for images that come in parts, `count` in all. Only a grid is held in memory. A file
- * appears under its name when it is complete, the PNGs of a folder one by one. */
+/* Where generated images come from. PNGs carry it in two text chunks: "parameters", a line to read,
+ * and "duet", a JSON object (docs/format.md). Texts are borrowed; what is NULL or zero is left
+ * out. */
+typedef struct duet_image_origin {
+    const char *model; /* its name */
+    uint64_t model_hash;
+    const char *sampler; /* spec */
+    uint64_t seed;
+    const char *const *class_names; /* [class_count] */
+    int class_count;
+} duet_image_origin;
+
+typedef struct duet_image_sink_options {
+    int64_t count, size; /* images in all; their side */
+    int channels;        /* 1 or 3 */
+    int64_t columns;     /* of a grid; 0 = chosen */
+    bool labelled;       /* labels are written, too: arr_1, dataset.json */
+    /* NULL: PNGs have the text `note` under the key "parameters", which may be NULL too */
+    const duet_image_origin *origin;
+    const char *note;
+} duet_image_sink_options;
+
+/* Writes images, u8 [size,size,channels] each, as they come, in the format of path's extension:
+ * '….png' a grid, '….npz' arr_0 u8 NHWC and arr_1 i64 (guided-diffusion's sample file; grey is
+ * repeated to 3 channels), '….zip' PNGs as EDM reads data sets, a folder (name ends in '/' or has
+ * no ending) NNNNNN.png. Only a grid is held in memory. A file appears under its name when it is
+ * complete, the PNGs of a folder one by one. */
 typedef struct duet_image_sink duet_image_sink;
 DUET_NODISCARD duet_status duet_image_sink_open(duet_image_sink **out, const char *path,
-                                                int64_t count, int64_t size, int channels,
-                                                int64_t columns, const char *note);
+                                                const duet_image_sink_options *options);
+/* labels [count]: classes, −1 or NULL = none; index [count]: numbers of the images, for the text in
+ * PNGs, NULL = as they come. */
 DUET_NODISCARD duet_status duet_image_sink_put(duet_image_sink *sink, const uint8_t *pixels,
-                                               int64_t count);
+                                               int64_t count, const int32_t *labels,
+                                               const int64_t *index);
 /* Images that stay where they are when the sink is aborted: those of a folder so far, else 0. */
 int64_t duet_image_sink_kept(const duet_image_sink *sink);
 /* Frees the sink, also on failure. */
 DUET_NODISCARD duet_status duet_image_sink_commit(duet_image_sink *sink);
 void duet_image_sink_abort(duet_image_sink *sink); /* leaves no half file; NULL is accepted */
+/* Columns of a grid where none are given: as many as rows, at most 16. */
+int64_t duet_image_grid_columns(int64_t count);
+/* The same for images that are all there: pixels [count,size,size,channels]. */
+DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count, int64_t size,
+                                            int channels, int64_t columns, const char *path,
+                                            const char *note);
 
 #ifdef __cplusplus
 }

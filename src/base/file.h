@@ -37,6 +37,8 @@ typedef struct duet_writer duet_writer;
 DUET_NODISCARD duet_status duet_writer_open(duet_writer **out, const char *path);
 void duet_writer_put(duet_writer *writer, const void *bytes, int64_t count);
 int64_t duet_writer_offset(const duet_writer *writer);
+/* Replaces bytes that were put at `offset`. Not on pipes. */
+void duet_writer_patch(duet_writer *writer, int64_t offset, const void *bytes, int64_t count);
 /* frees the writer in every case */
 DUET_NODISCARD duet_status duet_writer_commit(duet_writer *writer);
 void duet_writer_abort(duet_writer *writer); /* removes the temporary file, frees; NULL is fine */

@@ -32,6 +32,12 @@ json_t *duet_json_name(const char *text) {
     return json_string(shown);
 }
 
+json_t *duet_json_names(const char *const *texts, int count) {
+    json_t *const list = json_array();
+    for (int i = 0; i < count; i++) json_array_append_new(list, duet_json_name(texts[i]));
+    return list;
+}
+
 duet_status duet_json_text(char **out, const json_t *root, bool indent) {
     const size_t flags = indent ? JSON_INDENT(1) : JSON_COMPACT,
                  size = root != NULL ? json_dumpb(root, NULL, 0, flags) : 0;

@@ -149,6 +149,24 @@ int64_t duet_writer_offset(const duet_writer *writer) {
     return writer->offset;
 }
 
+void duet_writer_patch(duet_writer *writer, int64_t offset, const void *bytes, int64_t count) {
+    const int64_t written = writer->offset - writer->filled;
+    if (offset >= written) {
+        memcpy(writer->buffer + (offset - written), bytes, (size_t)count);
+        return;
+    }
+    flush(writer);
+    const uint8_t *at = bytes;
+    while (writer->error == 0 && count > 0) {
+        const ssize_t put = pwrite(writer->fd, at, (size_t)count, (off_t)offset);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) writer->error = errno;
+        at += put;
+        offset += put;
+        count -= put;
+    }
+}
+
 duet_status duet_writer_commit(duet_writer *writer) {
     flush(writer);
     if (writer->error == 0) writer->error = sync_file(writer->fd);

@@ -65,32 +65,34 @@ static duet_status step(duet_context *ctx, const char *what, int64_t done, int64
     return DUET_OK;
 }
 
+/* The row, unless it is left out. */
+static duet_status add_row(const pack *p, duet_image_zip *zip, int64_t index) {
+    duet_bytes png = {0};
+    const int32_t label = duet_dataset_label(p->dataset, p->split, index);
+    DUET_TRY(encode(p, index, &png));
+    if (png.size == 0) return DUET_OK;
+    duet_status status = DUET_OK;
+    if (p->dataset->info.labelled && label < 0)
+        status = duet_fail(
+            DUET_UNSUPPORTED,
+            "row %lld has no label while others have one, which the format cannot express",
+            (long long)index);
+    if (status == DUET_OK) status = duet_image_zip_put(zip, &png, label);
+    duet_bytes_free(&png);
+    return status;
+}
+
 static duet_status write_zip(duet_context *ctx, const pack *p, const char *path) {
     duet_status status = DUET_OK;
     const int64_t count = p->dataset->info.count[p->split];
-    duet_bytes *png = NULL;
-    int32_t *labels = NULL;
-    int64_t kept = 0;
-    DUET_DO(duet_alloc(&png, count + 1, sizeof *png));
-    DUET_DO(duet_alloc(&labels, count + 1, sizeof *labels));
-    for (int64_t i = 0; i < count; i++) {
-        DUET_DO(step(ctx, "packing", i, count));
-        DUET_DO(encode(p, i, &png[kept]));
-        if (png[kept].size == 0) continue;
-        labels[kept] = duet_dataset_label(p->dataset, p->split, i);
-        if (p->dataset->info.labelled && labels[kept] < 0)
-            DUET_FAIL(
-                DUET_UNSUPPORTED,
-                "row %lld has no label while others have one, which the format cannot express",
-                (long long)i);
-        kept++;
+    duet_image_zip *zip = NULL;
+    DUET_TRY(duet_image_zip_open(&zip, path));
+    for (int64_t i = 0; i < count && status == DUET_OK; i++) {
+        status = step(ctx, "packing", i, count);
+        if (status == DUET_OK) status = add_row(p, zip, i);
     }
-    DUET_DO(duet_image_zip_write(path, png, p->dataset->info.labelled ? labels : NULL, p->classes,
-                                 kept));
-done:
-    for (int64_t i = 0; png != NULL && i < count; i++) duet_bytes_free(&png[i]);
-    duet_release(png);
-    duet_release(labels);
+    if (status == DUET_OK) return duet_image_zip_commit(zip, p->dataset->info.labelled, p->classes);
+    duet_image_zip_abort(zip);
     return status;
 }
 

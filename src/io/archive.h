@@ -40,6 +40,20 @@ DUET_NODISCARD duet_status duet_archive_load(char **out, zip_t *zip,
                                              const duet_archive_member *member);
 /* ---- writing ---- */
 
+/* Members one after the other, uncompressed, with a fixed time: the same content gives the same
+ * bytes. Nothing is held in memory but the list of members; the file appears when it is complete.
+ */
+typedef struct duet_archive_writer duet_archive_writer;
+DUET_NODISCARD duet_status duet_archive_writer_open(duet_archive_writer **out, const char *path);
+/* Begins a member of `size` bytes, which duet_archive_put brings in any number of parts. */
+DUET_NODISCARD duet_status duet_archive_begin_member(duet_archive_writer *writer, const char *name,
+                                                     int64_t size);
+void duet_archive_put(duet_archive_writer *writer, const void *bytes, int64_t count);
+/* comment: of the archive, at most 65,535 bytes; NULL = none. Frees the writer in every case. */
+DUET_NODISCARD duet_status duet_archive_writer_commit(duet_archive_writer *writer,
+                                                      const char *comment);
+void duet_archive_writer_abort(duet_archive_writer *writer); /* NULL is accepted */
+
 typedef struct duet_archive_part { /* a member: bytes, then the elements of a tensor; either may be
                                       missing */
     const char *name;
@@ -47,9 +61,7 @@ typedef struct duet_archive_part { /* a member: bytes, then the elements of a te
     int64_t head_size;
     const duet_store_item *item; /* NULL = none */
 } duet_archive_part;
-/* Writes members uncompressed, in order, with a fixed time, so that the same content gives the same
- * bytes. comment: of the archive, at most 65,535 bytes; NULL = none. The file is replaced
- * atomically. */
+/* Writes these members in order; their names must differ. */
 DUET_NODISCARD duet_status duet_archive_write(const char *path, const duet_archive_part *parts,
                                               int64_t count, const char *comment);
 

@@ -7,10 +7,15 @@
 
 #include "base/file.h"
 
-/* labels: one per image, all known; NULL = none. classes: a JSON list of names; NULL = they have
- * none. The same images give the same bytes. Atomic. */
-DUET_NODISCARD duet_status duet_image_zip_write(const char *path, const duet_bytes *png,
-                                                const int32_t *labels, const char *classes,
-                                                int64_t count);
+/* Images go into the file as they come; their labels wait in memory. */
+typedef struct duet_image_zip duet_image_zip;
+DUET_NODISCARD duet_status duet_image_zip_open(duet_image_zip **out, const char *path);
+DUET_NODISCARD duet_status duet_image_zip_put(duet_image_zip *zip, const duet_bytes *png,
+                                              int32_t label);
+/* labelled: every label was known and is written. classes: a JSON list of names; NULL = they have
+ * none. The same images give the same bytes. Frees the zip in every case. */
+DUET_NODISCARD duet_status duet_image_zip_commit(duet_image_zip *zip, bool labelled,
+                                                 const char *classes);
+void duet_image_zip_abort(duet_image_zip *zip); /* leaves no half file; NULL is accepted */
 
 #endif

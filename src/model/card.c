@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/record.h"
 #include "base/str.h"
 #include "model/setting.h"
@@ -82,17 +83,16 @@ static const duet_param card_rows[] = {
 static const duet_param_table card_table = DUET_TABLE(card_rows, card_record);
 
 duet_status duet_card_print(char **out, const duet_card *card, const char *config) {
-    card_record record = {.format = FORMAT,
-                          .card = *card,
-                          .preprocess = {.how = card->preprocess,
-                                         .mean = colours_json(card->preprocess.mean),
-                                         .std = colours_json(card->preprocess.std)},
-                          .classes = json_array(),
-                          .recommended = recommendation_json(&card->recommended)};
+    card_record record = {
+        .format = FORMAT,
+        .card = *card,
+        .preprocess = {.how = card->preprocess,
+                       .mean = colours_json(card->preprocess.mean),
+                       .std = colours_json(card->preprocess.std)},
+        .classes = duet_json_names((const char *const *)card->class_names, card->class_count),
+        .recommended = recommendation_json(&card->recommended)};
     const bool whole = record.recommended != NULL;
     (void)duet_copy_text(record.config, sizeof record.config, config);
-    for (int i = 0; record.classes != NULL && i < card->class_count; i++)
-        json_array_append_new(record.classes, json_string(card->class_names[i]));
     json_t *root = duet_record_json(&card_table, &record);
     char *text = root != NULL && whole ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);

@@ -27,12 +27,6 @@ static const duet_param params[] = {
               "real images to count damaged ones by; default: what the run was trained on"),
 };
 
-static int64_t grid_columns(int64_t count) {
-    int64_t columns = 1;
-    while (columns * columns < count) columns++;
-    return columns < 1 ? 1 : columns > 16 ? 16 : columns;
-}
-
 /* What was generated, how and from which model: the output of --json and result.json beside the
  * grid. */
 static json_t *describe(const sample_options *o, duet_model *model, double seconds,
@@ -52,16 +46,24 @@ typedef struct outputs {
     uint8_t *grid;        /* [shown] the first images, for the run's grid; NULL = none */
     int64_t shown, bytes; /* bytes of an image */
     int64_t done;
+    int32_t *labels; /* [shown] */
+    int64_t *index;  /* [shown] */
     cli_damage damage;
+    duet_image_origin origin;
 } outputs;
 
 static duet_status put(outputs *to, const duet_batch *batch) {
     const int64_t rest = to->shown - to->done, kept = rest < batch->count ? rest : batch->count;
-    if (to->grid != NULL && kept > 0)
+    if (to->grid != NULL && kept > 0) {
         memcpy(to->grid + to->done * to->bytes, batch->pixels, (size_t)(kept * to->bytes));
+        memcpy(to->labels + to->done, batch->labels, (size_t)kept * sizeof *to->labels);
+        memcpy(to->index + to->done, batch->index, (size_t)kept * sizeof *to->index);
+    }
     cli_damage_add(&to->damage, batch->pixels, batch->count);
     const duet_status status =
-        to->out != NULL ? duet_image_sink_put(to->out, batch->pixels, batch->count) : DUET_OK;
+        to->out != NULL
+            ? duet_image_sink_put(to->out, batch->pixels, batch->count, batch->labels, batch->index)
+            : DUET_OK;
     if (status == DUET_OK) to->done += batch->count;
     return status;
 }
@@ -86,20 +88,52 @@ static duet_status draw(cli_state *cli, outputs *to, duet_model *model, double *
     return status;
 }
 
-static duet_status open_outputs(cli_state *cli, outputs *to, duet_model *model, const char *note) {
+static const char *base_name(const char *path) {
+    const char *const slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+/* What the images say about themselves. */
+static void describe_origin(outputs *to, duet_model *model) {
+    const duet_card *card = duet_model_card(model);
+    to->origin = (duet_image_origin){
+        .model = card->name[0] ? card->name : base_name(duet_model_path(model)),
+        .model_hash = duet_model_hash(model),
+        .sampler = to->o->sampler,
+        .seed = to->o->seed,
+        .class_names = (const char *const *)card->class_names,
+        .class_count = card->class_count == duet_model_conditions(model) ? card->class_count : 0};
+}
+
+static duet_image_sink_options sink_options(const outputs *to, duet_model *model, int64_t count) {
+    const duet_preprocess *how = &duet_model_card(model)->preprocess;
+    return (duet_image_sink_options){.count = count,
+                                     .size = how->size,
+                                     .channels = how->channels,
+                                     .labelled = duet_model_conditions(model) > 0,
+                                     .origin = &to->origin};
+}
+
+static duet_status open_grid(outputs *to) {
+    to->grid = malloc((size_t)(to->shown * to->bytes));
+    to->labels = malloc((size_t)to->shown * sizeof *to->labels);
+    to->index = malloc((size_t)to->shown * sizeof *to->index);
+    return to->grid != NULL && to->labels != NULL && to->index != NULL
+               ? DUET_OK
+               : cli_fail(DUET_NO_MEMORY, "not enough memory for the grid");
+}
+
+static duet_status open_outputs(cli_state *cli, outputs *to, duet_model *model) {
     const sample_options *o = to->o;
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     to->bytes = how->size * how->size * how->channels;
     to->shown = o->count < 256 ? o->count : 256;
+    describe_origin(to, model);
     duet_status status = cli_damage_open(cli, &to->damage, model, cli->args[0], o->data);
-    if (status != DUET_OK) return status;
-    if (!o->out[0] || duet_run_is(cli->args[0])) {
-        to->grid = malloc((size_t)(to->shown * to->bytes));
-        if (to->grid == NULL) return cli_fail(DUET_NO_MEMORY, "not enough memory for the grid");
-    }
-    if (!o->out[0]) return DUET_OK;
-    return duet_image_sink_open(&to->out, o->out, o->count, how->size, how->channels,
-                                grid_columns(o->count), note);
+    if (status == DUET_OK && (!o->out[0] || duet_run_is(cli->args[0]))) status = open_grid(to);
+    if (status != DUET_OK || !o->out[0]) return status;
+    const duet_image_sink_options options = sink_options(to, model, o->count);
+    return duet_image_sink_open(&to->out, o->out, &options);
 }
 
 /* Reports what an interrupted command leaves: whole images in a folder, no file otherwise. */
@@ -110,18 +144,28 @@ static duet_status stopped(const outputs *to, duet_status status) {
                     (long long)kept, (long long)to->o->count, to->o->out, (long long)kept - 1);
 }
 
-static duet_status save_step(cli_state *cli, const outputs *to, duet_model *model, const char *note,
-                             json_t *result, const cli_step *step) {
-    const duet_preprocess *how = &duet_model_card(model)->preprocess;
-    const int64_t columns = grid_columns(to->shown);
+/* The grid of the images that are held. */
+static duet_status save_grid(const outputs *to, duet_model *model, const char *path) {
+    const duet_image_sink_options options = sink_options(to, model, to->shown);
+    duet_image_sink *sink = NULL;
+    duet_status status = duet_image_sink_open(&sink, path, &options);
+    if (status != DUET_OK) return status;
+    status = duet_image_sink_put(sink, to->grid, to->shown, to->labels, to->index);
+    if (status == DUET_OK) return duet_image_sink_commit(sink);
+    duet_image_sink_abort(sink);
+    return status;
+}
+
+static duet_status save_step(cli_state *cli, const outputs *to, duet_model *model, json_t *result,
+                             const cli_step *step) {
     char path[CLI_PATH];
     snprintf(path, sizeof path, "%.4000s/grid.png", step->folder);
-    duet_status status =
-        duet_images_save(to->grid, to->shown, how->size, how->channels, columns, path, note);
+    duet_status status = save_grid(to, model, path);
     if (status != DUET_OK) return status;
     cli_say(cli, "grid: %s\n", path);
     json_object_set_new(result, "grid", json_string("grid.png"));
-    json_object_set_new(result, "grid_columns", json_integer(columns));
+    json_object_set_new(result, "grid_columns",
+                        json_integer((json_int_t)duet_image_grid_columns(to->shown)));
     snprintf(path, sizeof path, "%.4000s/result.json", step->folder);
     status = cli_result_write(step, json_incref(result));
     if (status == DUET_OK) status = cli_step_done(cli, step);
@@ -130,8 +174,7 @@ static duet_status save_step(cli_state *cli, const outputs *to, duet_model *mode
 }
 
 /* With --out, a model file makes nothing else; a run also keeps a grid of its own. */
-static duet_status save(cli_state *cli, outputs *to, duet_model *model, const char *note,
-                        json_t *result) {
+static duet_status save(cli_state *cli, outputs *to, duet_model *model, json_t *result) {
     cli_step step;
     if (to->out != NULL) {
         const duet_status status = duet_image_sink_commit(to->out);
@@ -145,22 +188,19 @@ static duet_status save(cli_state *cli, outputs *to, duet_model *model, const ch
     }
     duet_status status = cli_step_new(&step, model, cli->args[0], "sample");
     if (status != DUET_OK) return status;
-    status = save_step(cli, to, model, note, result, &step);
+    status = save_step(cli, to, model, result, &step);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
 }
 
 static duet_status sample(cli_state *cli, outputs *to, duet_model *model) {
     const sample_options *o = to->o;
-    char note[512];
     double seconds = 0;
-    snprintf(note, sizeof note, "duet %s; %s; seed %llu; model %.200s", DUET_VERSION, o->sampler,
-             (unsigned long long)o->seed, duet_model_path(model));
-    duet_status status = open_outputs(cli, to, model, note);
+    duet_status status = open_outputs(cli, to, model);
     if (status == DUET_OK) status = draw(cli, to, model, &seconds);
     if (status != DUET_OK) return stopped(to, status);
     cli_damage_say(cli, &to->damage);
     json_t *result = describe(o, model, seconds, &to->damage);
-    status = save(cli, to, model, note, result);
+    status = save(cli, to, model, result);
     json_decref(result);
     return status;
 }
@@ -177,6 +217,8 @@ static duet_status run(cli_state *cli) {
     status = sample(cli, &to, model);
     duet_image_sink_abort(to.out);
     free(to.grid);
+    free(to.labels);
+    free(to.index);
     cli_damage_free(&to.damage);
     duet_model_close(model);
     return status;

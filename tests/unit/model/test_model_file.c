@@ -113,6 +113,18 @@ static void names_must_be_text(void **unused) {
     duet_model_close(model);
 }
 
+/* A name that is put into a card by hand is written as data sets write it. */
+static void no_class_is_left_out(void **unused) {
+    (void)unused;
+    char name[] = "caf\xE9", *text = NULL;
+    duet_model *model = tiny(1);
+    duet_model_card(model)->class_names[1] = name;
+    OK(duet_card_print(&text, duet_model_card(model), duet_model_config(model)));
+    assert_non_null(strstr(text, "\"classes\":[\"T-shirt/top\",\"caf\\\\xe9\",\"c\"]"));
+    duet_card_text_free(text);
+    duet_model_close(model);
+}
+
 /* ---- files ---- */
 
 static void assert_same_weights(const duet_slot *have, const duet_slot *slot, bool half) {
@@ -343,6 +355,7 @@ int main(void) {
         cmocka_unit_test(card_comes_back),
         cmocka_unit_test(card_takes_what_is_there),
         cmocka_unit_test(names_must_be_text),
+        cmocka_unit_test(no_class_is_left_out),
         cmocka_unit_test(weights_come_back),
         cmocka_unit_test(bf16_weights_come_back),
         cmocka_unit_test(the_card_is_replaced_and_nothing_else),
