@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * duet/metric.h: measures of logits, feature tables and images; never of models. What is summed are
- * whole numbers, so partial results of shards merge exactly, in any order. */
+ * duet/metric.h: measures of logits, features and images; never of models. What is summed are whole
+ * numbers, and rows that are kept are put in order in the end, so partial results of shards merge
+ * exactly, in any order. */
 #ifndef DUET_METRIC_H
 #define DUET_METRIC_H
 
@@ -64,6 +65,31 @@ void duet_damage_add(duet_damage *damage, const uint8_t *pixels, int64_t count);
 double duet_damage_percent(const duet_damage *damage); /* NaN where nothing was judged */
 void duet_damage_free(duet_damage *damage);
 
+/* ---- Gaussians of features ---- */
+
+#define DUET_MOST_MOMENTS 16384 /* features of which a covariance is made */
+
+typedef struct duet_moments {
+    int64_t dim, rows;  /* rows 0 = unknown */
+    uint64_t reader;    /* hash of the network that gave the features; 0 = unknown */
+    double *mean;       /* [D]; owned */
+    double *covariance; /* [D,D], of N - 1; owned */
+} duet_moments;
+DUET_NODISCARD duet_status duet_moments_new(duet_moments *out, int64_t dim); /* zeros */
+void duet_moments_free(duet_moments *moments);
+/* An npz with `mu` and `sigma`, as pytorch-fid, EDM and guided-diffusion have it. out_spatial: of
+ * `mu_s` and `sigma_s` (guided-diffusion), dim 0 where there are none; may be NULL. */
+DUET_NODISCARD duet_status duet_moments_load(duet_moments *out, duet_moments *out_spatial,
+                                             const char *path);
+bool duet_moments_is(const char *path); /* an npz with `mu` or `sigma` */
+/* The same file, with `count` and `reader` beside; an existing one is not replaced. of_spatial may
+ * be NULL. */
+DUET_NODISCARD duet_status duet_moments_save(const duet_moments *moments,
+                                             const duet_moments *of_spatial, const char *path);
+DUET_NODISCARD duet_status duet_moments_check_new(const char *path); /* whether it would be saved */
+/* |m1 - m2|^2 + tr S1 + tr S2 - 2 tr sqrt(S1 S2): never imaginary, never below 0. */
+DUET_NODISCARD duet_status duet_frechet(double *out, const duet_moments *a, const duet_moments *b);
+
 /* ---- the family `metric`: several members over the same batches ---- */
 
 /* What batches may hold, and what a metric may compare with. */
@@ -72,7 +98,10 @@ typedef enum duet_metric_input {
     DUET_METRIC_LOGITS = 2,
     DUET_METRIC_IMAGES = 4,
     DUET_METRIC_FEATURES = 8,
-    DUET_METRIC_REAL = 16 /* real images, given before */
+    DUET_METRIC_REAL = 16,    /* real rows, given before, of the other inputs that it needs */
+    DUET_METRIC_SPATIAL = 32, /* further features, which keep the place in the image */
+    /* Of the real features mean and covariance only: enough for some of the metrics. */
+    DUET_METRIC_MOMENTS = 64
 } duet_metric_input;
 
 typedef struct duet_metric_batch { /* NULL = not given */
@@ -81,14 +110,19 @@ typedef struct duet_metric_batch { /* NULL = not given */
     const float *logits;   /* [rows, classes] */
     const uint8_t *pixels; /* [rows,size,size,channels] */
     const float *features; /* [rows, dim] */
+    const float *spatial;  /* [rows, spatial_dim] */
+    /* [rows] numbers of the rows, in results and for the order of metrics that keep rows; rows of
+     * equal numbers are in the order of their bytes. NULL = all 0. */
+    const int64_t *index;
 } duet_metric_batch;
 
 typedef struct duet_metric_setup { /* of all batches */
     unsigned given;                /* of duet_metric_input: what is at hand */
     int classes;
     const char *const *class_names; /* [classes], borrowed as long as the metrics; NULL = none */
-    int64_t size, dim;
+    int64_t size, dim, spatial_dim;
     int channels;
+    int threads; /* for the result, which does not depend on it; 0 = 1 */
 } duet_metric_setup;
 
 typedef struct duet_metric_value {
@@ -126,6 +160,19 @@ DUET_NODISCARD duet_status duet_metrics_check(const char *list, unsigned given);
 void duet_metrics_close(duet_metrics *metrics); /* NULL is accepted */
 /* Reads the real images to compare with, to the end; before anything is added. */
 DUET_NODISCARD duet_status duet_metrics_real(duet_metrics *metrics, duet_source *real);
+/* The same from batches with other inputs; rows = 0 after the last one. */
+DUET_NODISCARD duet_status duet_metrics_real_add(duet_metrics *metrics,
+                                                 const duet_metric_batch *batch);
+/* Instead of real rows, or before them, for the metrics that need no more; they then compare with
+ * these. spatial may be NULL. Borrowed as long as the metrics. */
+DUET_NODISCARD duet_status duet_metrics_real_moments(duet_metrics *metrics,
+                                                     const duet_moments *features,
+                                                     const duet_moments *spatial);
+/* Mean and covariance of the rows that `fid` (which: DUET_METRIC_FEATURES) or `sfid`
+ * (DUET_METRIC_SPATIAL) has got so far, of the real ones or the others; owned by the caller.
+ * DUET_ARG where there is no such metric. */
+DUET_NODISCARD duet_status duet_metrics_moments(duet_metrics *metrics, unsigned which, bool real,
+                                                duet_moments *out);
 DUET_NODISCARD duet_status duet_metrics_add(duet_metrics *metrics, const duet_metric_batch *batch);
 /* Adds all images of a source. */
 DUET_NODISCARD duet_status duet_metrics_measure(duet_metrics *metrics, duet_source *source);

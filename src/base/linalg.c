@@ -7,8 +7,10 @@
 #include <cblas.h>
 #include <lapacke.h>
 #include <omp.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 
 static CBLAS_TRANSPOSE transposed(bool yes) {
     return yes ? CblasTrans : CblasNoTrans;
@@ -96,6 +98,57 @@ duet_status duet_eigen_sym_f32(int64_t n, float *a, float *w) {
     return DUET_OK;
 }
 
-void duet_linalg_set_threads(int threads) {
+void duet_gram_f64(int64_t n, int64_t k, const double *a, double *c) {
+    if (n == 0 || k == 0) return;
+    cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, (blasint)n, (blasint)k, 1.0, a, (blasint)n,
+                1.0, c, (blasint)n);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < i; j++) c[j * n + i] = c[i * n + j];
+}
+
+/* LAPACK gives P^T A P = L L^T, L [n,rank] column-major: row i of the array is column i of L, which
+ * stands from i on. Element j of it belongs to column pivot[j] of A. */
+duet_status duet_factor_f64(int64_t n, double *a, int64_t *rank) {
+    duet_status status = DUET_OK;
+    double *row = NULL;
+    lapack_int *pivot = NULL, found = 0;
+    DUET_DO(check_size(n, n));
+    DUET_DO(duet_alloc(&row, n, sizeof *row));
+    DUET_DO(duet_alloc(&pivot, n, sizeof *pivot));
+    if (n > 0 && LAPACKE_dpstrf(LAPACK_COL_MAJOR, 'L', (lapack_int)n, a, (lapack_int)n, pivot,
+                                &found, -1.0) < 0)
+        DUET_FAIL(DUET_NUMERIC, "matrix of %lld rows holds a value that is not a number",
+                  (long long)n);
+    for (int64_t i = 0; i < found; i++) {
+        memset(row, 0, (size_t)n * sizeof *row);
+        for (int64_t j = i; j < n; j++) row[pivot[j] - 1] = a[i * n + j];
+        memcpy(a + i * n, row, (size_t)n * sizeof *row);
+    }
+    *rank = found;
+done:
+    duet_release(row);
+    duet_release(pivot);
+    return status;
+}
+
+/* A row-major is A^T column-major, which has the same singular values. */
+duet_status duet_singular_f64(int64_t m, int64_t n, double *a, double *s) {
+    DUET_TRY(check_size(m, n));
+    if (m == 0 || n == 0) return DUET_OK;
+    const lapack_int info = LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'N', (lapack_int)n, (lapack_int)m, a,
+                                           (lapack_int)n, s, NULL, 1, NULL, 1);
+    if (info == 0) return DUET_OK;
+    if (info == LAPACK_WORK_MEMORY_ERROR)
+        return duet_fail(DUET_NO_MEMORY, "out of memory: singular values of %lld by %lld",
+                         (long long)m, (long long)n);
+    return duet_fail(DUET_NUMERIC,
+                     info > 0 ? "singular values of %lld by %lld did not converge"
+                              : "matrix of %lld by %lld holds a value that is not a number",
+                     (long long)m, (long long)n);
+}
+
+int duet_linalg_set_threads(int threads) {
+    const int before = openblas_get_num_threads();
     if (!omp_in_parallel()) openblas_set_num_threads(threads); /* one thread there anyway */
+    return before;
 }

@@ -17,6 +17,14 @@ DUET_NODISCARD duet_status duet_solve_spd_f64(int64_t n, int64_t m, double *a, d
 /* Symmetric A[n,n] -> eigenvalues w[n] ascending, eigenvectors in the columns of A. */
 DUET_NODISCARD duet_status duet_eigen_sym_f64(int64_t n, double *a, double *w);
 DUET_NODISCARD duet_status duet_eigen_sym_f32(int64_t n, float *a, float *w);
-void duet_linalg_set_threads(int threads); /* of a call outside parallel regions */
+/* C[n,n] += A[k,n]^T A, both triangles. */
+void duet_gram_f64(int64_t n, int64_t k, const double *a, double *c);
+/* Symmetric A[n,n] without negative eigenvalues = F^T F, by Cholesky's method with pivots: F
+ * [rank,n] replaces the first rows of A. */
+DUET_NODISCARD duet_status duet_factor_f64(int64_t n, double *a, int64_t *rank);
+/* Singular values of A[m,n], which is overwritten: s[min(m,n)], descending. */
+DUET_NODISCARD duet_status duet_singular_f64(int64_t m, int64_t n, double *a, double *s);
+/* Of calls outside parallel regions; returns what it was. */
+int duet_linalg_set_threads(int threads);
 
 #endif

@@ -10,13 +10,14 @@
 
 #define MOST_METRICS 16
 
-DUET_FAMILY(metric, DUET_METRICS, "measures of logits and images");
+DUET_FAMILY(metric, DUET_METRICS, "measures of logits, features and images");
 
 struct duet_metrics {
     duet_metric_setup setup;
     duet_metric item[MOST_METRICS];
     int count;
-    bool compared; /* the real images have come */
+    bool compared; /* the real rows, or their moments, have come */
+    duet_metric_kept kept;
     duet_arena *arena;
     /* of the last result */
     duet_arena *cells;
@@ -69,6 +70,7 @@ static duet_status add_member(duet_metrics *m, const char *list, size_t size) {
                              metric->choice.entry->name);
     metric->setup = &m->setup;
     metric->arena = m->arena;
+    metric->kept = &m->kept;
     m->count++;
     return DUET_OK;
 }
@@ -83,8 +85,14 @@ static duet_status parse(duet_metrics *m, const char *list) {
 }
 
 static duet_status check_needs(const duet_metric *metric) {
-    static const char *const words[] = {"labels", "logits", "images", "features", "real images"};
-    const unsigned missing = metric->kind->needs & ~metric->setup->given;
+    static const char *const words[] = {"labels",   "logits",      "images",
+                                        "features", "real images", "spatial features"};
+    const unsigned given =
+        metric->setup->given |
+        (metric->kind->moments != NULL && (metric->setup->given & DUET_METRIC_MOMENTS) != 0
+             ? DUET_METRIC_REAL
+             : 0u);
+    const unsigned missing = metric->kind->needs & ~given;
     char text[128] = "";
     for (int i = 0; i < DUET_COUNT(words); i++) {
         const size_t used = strlen(text);
@@ -99,6 +107,7 @@ static duet_status check_needs(const duet_metric *metric) {
 static duet_status open_member(duet_metric *metric) {
     DUET_TRY(check_needs(metric));
     DUET_TRY(metric->kind->open(metric));
+    if (metric->counts != NULL) return DUET_OK;
     return duet_alloc(&metric->counts, metric->count, sizeof *metric->counts);
 }
 
@@ -109,6 +118,8 @@ duet_status duet_metrics_open(duet_metrics **out, const char *list,
     DUET_DO(duet_alloc(&m, 1, sizeof *m));
     DUET_DO(duet_arena_new(&m->arena));
     m->setup = *setup;
+    m->kept.features.dim = m->kept.real.dim = setup->dim;
+    m->kept.logits.dim = setup->classes;
     DUET_DO(parse(m, list));
     for (int i = 0; i < m->count; i++) DUET_DO(open_member(&m->item[i]));
     *out = m;
@@ -125,6 +136,9 @@ void duet_metrics_close(duet_metrics *metrics) {
         if (metric->kind->close != NULL) metric->kind->close(metric);
         duet_release(metric->counts);
     }
+    duet_kept_free(&metrics->kept.features);
+    duet_kept_free(&metrics->kept.real);
+    duet_kept_free(&metrics->kept.logits);
     duet_arena_free(metrics->cells);
     duet_arena_free(metrics->arena);
     duet_release(metrics);
@@ -144,17 +158,71 @@ done:
 
 /* ---- adding ---- */
 
-static duet_status give_real(duet_metrics *m, const duet_metric_batch *batch) {
+static unsigned inputs_of(const duet_metric_batch *batch) {
+    return (batch->labels != NULL ? DUET_METRIC_LABELS : 0u) |
+           (batch->logits != NULL ? DUET_METRIC_LOGITS : 0u) |
+           (batch->pixels != NULL ? DUET_METRIC_IMAGES : 0u) |
+           (batch->features != NULL ? DUET_METRIC_FEATURES : 0u) |
+           (batch->spatial != NULL ? DUET_METRIC_SPATIAL : 0u);
+}
+
+/* Whether any of the members keeps all of these. */
+static bool keeps(const duet_metrics *m, unsigned what) {
     for (int i = 0; i < m->count; i++)
-        if (m->item[i].kind->real != NULL) DUET_TRY(m->item[i].kind->real(&m->item[i], batch));
+        if ((m->item[i].keeps & what) == what) return true;
+    return false;
+}
+
+/* Real rows are compared by what the metric needs of each row, but labels. */
+static duet_status check_inputs(const duet_metric *metric, const duet_metric_batch *batch,
+                                unsigned except) {
+    if ((metric->kind->needs & ~(except | DUET_METRIC_REAL) & ~inputs_of(batch)) == 0)
+        return DUET_OK;
+    return duet_fail(DUET_ARG, "metric '%s' got a batch without all of its inputs",
+                     metric->choice.entry->name);
+}
+
+static duet_status give_real(duet_metrics *m, const duet_metric_batch *batch) {
+    for (int i = 0; i < m->count; i++) {
+        duet_metric *metric = &m->item[i];
+        if (metric->kind->real == NULL && (metric->keeps & DUET_METRIC_REAL) == 0) continue;
+        if (batch->rows > 0) DUET_TRY(check_inputs(metric, batch, DUET_METRIC_LABELS));
+        if (metric->kind->real != NULL) DUET_TRY(metric->kind->real(metric, batch));
+    }
+    if (!keeps(m, DUET_METRIC_FEATURES | DUET_METRIC_REAL)) return DUET_OK;
+    return batch->rows > 0
+               ? duet_kept_add(&m->kept.real, batch->features, batch->index, batch->rows)
+               : duet_kept_sort(&m->kept.real);
+}
+
+duet_status duet_metrics_real_add(duet_metrics *metrics, const duet_metric_batch *batch) {
+    if (metrics->compared)
+        return duet_fail(DUET_ARG, "the real images of these metrics have been given already");
+    DUET_TRY(give_real(metrics, batch));
+    metrics->compared = batch->rows == 0;
+    return DUET_OK;
+}
+
+duet_status duet_metrics_real_moments(duet_metrics *metrics, const duet_moments *features,
+                                      const duet_moments *spatial) {
+    bool all = true;
+    if (metrics->compared)
+        return duet_fail(DUET_ARG, "the real images of these metrics have been given already");
+    for (int i = 0; i < metrics->count; i++) {
+        duet_metric *metric = &metrics->item[i];
+        const bool is_spatial = (metric->kind->needs & DUET_METRIC_SPATIAL) != 0;
+        const duet_moments *real = is_spatial ? spatial : features;
+        const bool takes = metric->kind->moments != NULL && real != NULL && real->dim > 0;
+        if (takes) DUET_TRY(metric->kind->moments(metric, real));
+        all = all && (takes || (metric->kind->needs & DUET_METRIC_REAL) == 0);
+    }
+    metrics->compared = all;
     return DUET_OK;
 }
 
 duet_status duet_metrics_real(duet_metrics *metrics, duet_source *real) {
     const duet_source_info *info = duet_source_describe(real);
     duet_batch batch;
-    if (metrics->compared)
-        return duet_fail(DUET_ARG, "the real images of these metrics have been given already");
     if (info->size != metrics->setup.size || info->channels != metrics->setup.channels)
         return duet_fail(DUET_SHAPE,
                          "the real images are %lld x %lld with %d channels, those to measure %lld "
@@ -166,32 +234,28 @@ duet_status duet_metrics_real(duet_metrics *metrics, duet_source *real) {
         DUET_TRY(duet_source_next(real, &batch));
         const duet_metric_batch one = {
             .rows = batch.count, .labels = batch.labels, .pixels = batch.pixels};
-        DUET_TRY(give_real(metrics, &one));
+        DUET_TRY(duet_metrics_real_add(metrics, &one));
     } while (batch.count > 0);
-    metrics->compared = true;
     return DUET_OK;
-}
-
-static unsigned inputs_of(const duet_metric_batch *batch) {
-    return (batch->labels != NULL ? DUET_METRIC_LABELS : 0u) |
-           (batch->logits != NULL ? DUET_METRIC_LOGITS : 0u) |
-           (batch->pixels != NULL ? DUET_METRIC_IMAGES : 0u) |
-           (batch->features != NULL ? DUET_METRIC_FEATURES : 0u);
 }
 
 duet_status duet_metrics_add(duet_metrics *metrics, const duet_metric_batch *batch) {
     if (batch->rows == 0) return DUET_OK;
     for (int i = 0; i < metrics->count; i++) {
         const duet_metric *metric = &metrics->item[i];
-        const bool real = (metric->kind->needs & DUET_METRIC_REAL) != 0;
-        const unsigned needs = metric->kind->needs & ~(unsigned)DUET_METRIC_REAL;
-        if ((needs & ~inputs_of(batch)) != 0 || (real && !metrics->compared))
-            return duet_fail(DUET_ARG, "metric '%s' got a batch %s", metric->choice.entry->name,
-                             real && !metrics->compared ? "before the real images"
-                                                        : "without all of its inputs");
+        DUET_TRY(check_inputs(metric, batch, 0));
+        if ((metric->kind->needs & DUET_METRIC_REAL) != 0 && !metrics->compared)
+            return duet_fail(DUET_ARG, "metric '%s' got a batch before the real images",
+                             metric->choice.entry->name);
     }
     for (int i = 0; i < metrics->count; i++)
-        DUET_TRY(metrics->item[i].kind->add(&metrics->item[i], batch));
+        if (metrics->item[i].kind->add != NULL)
+            DUET_TRY(metrics->item[i].kind->add(&metrics->item[i], batch));
+    if (keeps(metrics, DUET_METRIC_FEATURES))
+        DUET_TRY(
+            duet_kept_add(&metrics->kept.features, batch->features, batch->index, batch->rows));
+    if (keeps(metrics, DUET_METRIC_LOGITS))
+        DUET_TRY(duet_kept_add(&metrics->kept.logits, batch->logits, batch->index, batch->rows));
     return DUET_OK;
 }
 
@@ -220,7 +284,8 @@ duet_status duet_metrics_merge(duet_metrics *metrics, const duet_metrics *other)
         else
             duet_metric_add_counts(metric, &other->item[i]);
     }
-    return DUET_OK;
+    DUET_TRY(duet_kept_join(&metrics->kept.features, &other->kept.features));
+    return duet_kept_join(&metrics->kept.logits, &other->kept.logits);
 }
 
 /* ---- results ---- */
@@ -251,10 +316,23 @@ duet_status duet_metrics_finish(duet_metrics *metrics, duet_metric_result *out) 
     duet_arena_free(metrics->cells);
     metrics->cells = NULL;
     DUET_TRY(duet_arena_new(&metrics->cells));
+    DUET_TRY(duet_kept_sort(&metrics->kept.features));
+    DUET_TRY(duet_kept_sort(&metrics->kept.real));
+    DUET_TRY(duet_kept_sort(&metrics->kept.logits));
     for (int i = 0; i < metrics->count; i++)
         DUET_TRY(finish_member(metrics, &metrics->item[i], &result));
     *out = result;
     return DUET_OK;
+}
+
+duet_status duet_metrics_moments(duet_metrics *metrics, unsigned which, bool real,
+                                 duet_moments *out) {
+    for (int i = 0; i < metrics->count; i++)
+        if (metrics->item[i].kind->moments != NULL && (metrics->item[i].kind->needs & which) != 0)
+            return duet_frechet_metric_of(&metrics->item[i], real, out);
+    return duet_fail(DUET_ARG, "no metric of these adds up %s; add '%s' to the list",
+                     which == DUET_METRIC_SPATIAL ? "spatial features" : "features",
+                     which == DUET_METRIC_SPATIAL ? "sfid" : "fid");
 }
 
 double duet_metric_find(const duet_metric_result *result, const char *name, double otherwise) {

@@ -10,13 +10,15 @@
 #include "base/str.h"
 #include "metric/metric.h"
 
-enum { ROWS = 61, CLASSES = 7, SIDE = 8, CHANNELS = 3, IMAGE = SIDE * SIDE * CHANNELS, DIM = 5 };
+enum { ROWS = 61, CLASSES = 7, SIDE = 8, CHANNELS = 3, IMAGE = SIDE * SIDE * CHANNELS };
+enum { DIM = 5, SPATIAL = 3, REAL = 40 };
 #define EVERYTHING                                                                         \
     (DUET_METRIC_LABELS | DUET_METRIC_LOGITS | DUET_METRIC_IMAGES | DUET_METRIC_FEATURES | \
-     DUET_METRIC_REAL)
+     DUET_METRIC_REAL | DUET_METRIC_SPATIAL)
 
 static int32_t labels[ROWS];
-static float logits[ROWS * CLASSES], features[ROWS * DIM];
+static float logits[ROWS * CLASSES], features[ROWS * DIM], spatial[ROWS * SPATIAL];
+static float real_features[REAL * DIM], real_spatial[REAL * SPATIAL];
 static uint8_t pixels[ROWS * IMAGE];
 
 /* Rows of all kinds: without a label, sure, unsure, with logits that are no numbers. */
@@ -25,6 +27,11 @@ static int setup(void **state) {
     const duet_rng rng = duet_rng_make(3, "metric", 0);
     duet_rng_normal(rng, 0, logits, ROWS * CLASSES);
     duet_rng_normal(duet_rng_make(3, "metric", 1), 0, features, ROWS * DIM);
+    duet_rng_normal(duet_rng_make(3, "metric", 2), 0, spatial, ROWS * SPATIAL);
+    duet_rng_normal(duet_rng_make(3, "metric", 3), 0, real_features, REAL * DIM);
+    duet_rng_normal(duet_rng_make(3, "metric", 4), 0, real_spatial, REAL * SPATIAL);
+    memcpy(features + 7 * DIM, features, DIM * sizeof *features); /* equal rows */
+    memcpy(features + 9 * DIM, real_features, DIM * sizeof *features);
     for (int i = 0; i < ROWS; i++) {
         labels[i] = i % 9 == 8 ? -1 : (i * 5) % CLASSES;
         for (int k = 0; k < CLASSES; k++) logits[i * CLASSES + k] *= (float)(1 << i % 6);
@@ -35,22 +42,40 @@ static int setup(void **state) {
     return 0;
 }
 
+/* The images of a source, with features of their numbers. */
+static void give_real(duet_metrics *m) {
+    duet_source *real = NULL;
+    duet_batch batch;
+    const duet_loader_options options = {.preprocess = {.size = SIDE, .channels = CHANNELS},
+                                         .batch = 8};
+    OK(duet_source_open_path(NULL, &real, "synth:size=8,train=40,test=0,classes=2", &options));
+    do {
+        OK(duet_source_next(real, &batch));
+        const int64_t first = batch.count > 0 ? batch.index[0] : 0;
+        const duet_metric_batch one = {.rows = batch.count,
+                                       .pixels = batch.pixels,
+                                       .logits = logits,
+                                       .features = real_features + first * DIM,
+                                       .spatial = real_spatial + first * SPATIAL,
+                                       .index = batch.index};
+        OK(duet_metrics_real_add(m, &one));
+    } while (batch.count > 0);
+    duet_source_close(real);
+}
+
 static duet_metrics *open_metrics(const char *list, int classes) {
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     duet_metrics *m = NULL;
-    duet_source *real = NULL;
     const duet_metric_setup all = {.given = EVERYTHING,
                                    .classes = classes,
                                    .class_names = names,
                                    .size = SIDE,
                                    .channels = CHANNELS,
-                                   .dim = DIM};
-    const duet_loader_options options = {.preprocess = {.size = SIDE, .channels = CHANNELS},
-                                         .batch = 8};
+                                   .dim = DIM,
+                                   .spatial_dim = SPATIAL,
+                                   .threads = 2};
     OK(duet_metrics_open(&m, list, &all));
-    OK(duet_source_open_path(NULL, &real, "synth:size=8,train=40,test=0,classes=2", &options));
-    OK(duet_metrics_real(m, real));
-    duet_source_close(real);
+    give_real(m);
     return m;
 }
 
@@ -59,7 +84,8 @@ static duet_metric_batch rows_of(int first, int count) {
                                .labels = labels + first,
                                .logits = logits + first * CLASSES,
                                .pixels = pixels + first * IMAGE,
-                               .features = features + first * DIM};
+                               .features = features + first * DIM,
+                               .spatial = spatial + first * SPATIAL};
 }
 
 static void add(duet_metrics *m, int first, int count) {
@@ -132,13 +158,14 @@ static void nothing_counted(const char *name, const duet_metric_kind *kind) {
 }
 
 static void missing(const char *name, const duet_metric_kind *kind) {
-    for (unsigned bit = 1; bit <= DUET_METRIC_REAL; bit <<= 1) {
+    for (unsigned bit = 1; bit <= DUET_METRIC_SPATIAL; bit <<= 1) {
         duet_metrics *m = NULL;
         const duet_metric_setup some = {.given = EVERYTHING & ~bit,
                                         .classes = CLASSES,
                                         .size = SIDE,
                                         .channels = CHANNELS,
-                                        .dim = DIM};
+                                        .dim = DIM,
+                                        .spatial_dim = SPATIAL};
         if ((kind->needs & bit) == 0) {
             OK(duet_metrics_check(name, some.given));
             continue;
@@ -160,7 +187,7 @@ static void every_member(void **state) {
         print_message("%s\n", entry->name);
         assert_true(kind->scalar_count >= 1 && kind->scalar_count <= DUET_METRIC_SCALARS);
         assert_true(kind->needs != 0);
-        assert_int_equal((kind->needs & DUET_METRIC_REAL) != 0, kind->real != NULL);
+        if ((kind->needs & DUET_METRIC_REAL) == 0) assert_null(kind->real);
         divided(entry->name);
         nothing_counted(entry->name, kind);
         missing(entry->name, kind);
