@@ -21,6 +21,17 @@ typedef struct duet_preprocess {
     char fit[16]; /* "auto", "center_crop", "pad", "imagenet" */
     double mean[3],
         std[3]; /* where std is not 0: of colours in 0..1, x = (v/255 - mean) / std instead */
+    /* Instead of fit: images of any shape are squeezed to size x size by a filter whose values are
+     * not rounded, as networks that judge generated images are fed. "" = by fit;
+     *   "torch": bilinear between two pixels each way, pixel centres on each other (PyTorch's
+     *     interpolate; pytorch-fid), x = v/127.5 - 1
+     *   "tensorflow": bilinear, first pixels on each other (TensorFlow 1's resize_bilinear;
+     *     guided-diffusion's evaluator, torch-fidelity), x = (v - 128) / 128
+     *   "clean": bicubic over the area of a pixel (Pillow in f32, cut to 0..255; clean-fid),
+     *     x = (v - 128) / 128
+     * The mean and std above precede these colours. Bytes of another size, where only bytes can be
+     * given, are rounded. */
+    char resize[16];
 } duet_preprocess;
 
 #ifdef __cplusplus

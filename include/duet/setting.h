@@ -21,6 +21,8 @@ typedef struct duet_setting {
     /* The features are the mean over so many draws of the noise; 0 and 1 are one. */
     int64_t draws;
     bool flip; /* the mean with those of the mirrored image */
+    /* only the first channels of the map; 0 = all (sFID reads 7 of Inception's Mixed_6d) */
+    int64_t channels;
 } duet_setting;
 
 /* The parameters of a setting: the keys of the text, and flags of the command line. */

@@ -12,8 +12,8 @@ duet_status cli_settings(const cli_state *cli, const char *text, duet_settings *
     duet_params_default(&duet_setting_params, &none);
     const bool given = !duet_setting_equal(flags, &none);
     if (*text && given)
-        return cli_wrong("--setting says all of a setting: --t, --sigma, --tap, --pool, --draws "
-                         "and --flip do not go with it");
+        return cli_wrong("--setting says all of a setting: --t, --sigma, --tap, --pool, --draws, "
+                         "--flip and --channels do not go with it");
     if (flags->sigma > 0 && flags->t != DUET_LEVEL_UNSET)
         return cli_wrong("--t and --sigma exclude each other; give one of them");
     if (*text) return duet_settings_parse(out, text);
@@ -22,11 +22,13 @@ duet_status cli_settings(const cli_state *cli, const char *text, duet_settings *
 }
 
 static int print_one(const duet_setting *s, char *out, size_t size) {
-    char level[32] = "clean images", draws[32] = "";
+    char level[32] = "clean images", draws[32] = "", channels[48] = "";
     if (s->t >= 0) snprintf(level, sizeof level, "t %lld", (long long)s->t);
     if (s->draws > 1) snprintf(draws, sizeof draws, ", %lld draws", (long long)s->draws);
-    return snprintf(out, size, "%s, tap %lld, pool %lld%s%s", level, (long long)s->tap,
-                    (long long)s->pool, draws, s->flip ? ", mirrored too" : "");
+    if (s->channels > 0)
+        snprintf(channels, sizeof channels, ", first %lld channels", (long long)s->channels);
+    return snprintf(out, size, "%s, tap %lld, pool %lld%s%s%s", level, (long long)s->tap,
+                    (long long)s->pool, channels, draws, s->flip ? ", mirrored too" : "");
 }
 
 const char *cli_settings_text(const duet_settings *settings, char out[CLI_SETTINGS]) {

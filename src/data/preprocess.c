@@ -8,20 +8,77 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "data/dataset/dataset.h"
 #include "io/resize.h"
 
-#define MOST_SIZE 4096
+/* ---- resizing without rounding ---- */
+
+static duet_status clean(float *out, const duet_image *in, int64_t size) {
+    const int64_t have = in->width * in->height * in->channels, count = size * size * in->channels;
+    float *values = NULL;
+    DUET_TRY(duet_alloc(&values, have, sizeof *values));
+    for (int64_t i = 0; i < have; i++) values[i] = (float)in->pixels[i];
+    const duet_status status = duet_resize_f32(out, values, in->height, in->width, in->channels,
+                                               size, size, DUET_FILTER_BICUBIC);
+    for (int64_t i = 0; i < count && status == DUET_OK; i++)
+        out[i] = out[i] < 0.0F ? 0.0F : out[i] > 255.0F ? 255.0F : out[i];
+    duet_release(values);
+    return status;
+}
+
+static duet_status torch(float *out, const duet_image *in, int64_t size) {
+    return duet_image_bilinear(out, in, size, size, DUET_BILINEAR_TORCH);
+}
+
+static duet_status tensorflow(float *out, const duet_image *in, int64_t size) {
+    return duet_image_bilinear(out, in, size, size, DUET_BILINEAR_TF1);
+}
+
+static const struct {
+    const char *name;
+    duet_status (*run)(float *out, const duet_image *in, int64_t size);
+    double middle; /* x = (v - middle) / middle */
+} resizes[] = {{"torch", torch, 127.5}, {"tensorflow", tensorflow, 128}, {"clean", clean, 128}};
+
+static int resize_of(const duet_preprocess *how) {
+    for (int i = 0; i < DUET_COUNT(resizes); i++)
+        if (strncmp(how->resize, resizes[i].name, sizeof how->resize) == 0) return i;
+    return -1;
+}
+
+duet_status duet_preprocess_resize(float *out, const duet_image *in, const duet_preprocess *how) {
+    const int which = resize_of(how);
+    if (which < 0) return duet_fail(DUET_ARG, "unknown resize '%.15s'", how->resize);
+    return resizes[which].run(out, in, how->size);
+}
+
+bool duet_preprocess_colours(const duet_preprocess *how, float gain[3], float offset[3]) {
+    const int which = resize_of(how);
+    const bool told = how->std[0] > 0 && how->std[1] > 0 && how->std[2] > 0;
+    if (!told && (which < 0 || resizes[which].middle == 127.5)) return false;
+    for (int c = 0; c < 3; c++) {
+        gain[c] = (float)(1.0 / (told ? 255.0 * how->std[c] : resizes[which].middle));
+        offset[c] = told ? (float)(-how->mean[c] / how->std[c]) : -1.0F;
+    }
+    return true;
+}
+
+/* ---- checks ---- */
 
 duet_status duet_preprocess_check(const duet_preprocess *how) {
-    if (how->size < 1 || how->size > MOST_SIZE) {
+    if (how->size < 1 || how->size > DUET_PREPROCESS_MOST) {
         return duet_fail(DUET_ARG, "image size %lld is outside 1..%d", (long long)how->size,
-                         MOST_SIZE);
+                         DUET_PREPROCESS_MOST);
     }
     if (how->channels != 1 && how->channels != 3) {
         return duet_fail(DUET_ARG, "%d channels; images have 1 (grey) or 3 (colour)",
                          how->channels);
     }
+    if (how->resize[0] != '\0' && resize_of(how) < 0)
+        return duet_fail(DUET_ARG,
+                         "unknown resize '%.15s'; ways are torch, tensorflow and clean, or none",
+                         how->resize);
     const char *const fits[] = {"", "auto", "center_crop", "pad", "imagenet"};
     for (int i = 0; i < DUET_COUNT(fits); i++) {
         if (strncmp(how->fit, fits[i], sizeof how->fit) == 0) return DUET_OK;
@@ -36,6 +93,7 @@ int64_t duet_preprocess_bytes(const duet_preprocess *how) {
 
 static bool wants_padding(const duet_preprocess *how, int64_t height, int64_t width) {
     const int64_t size = how->size;
+    if (how->resize[0] != '\0') return false;
     if (height > size || width > size || (height == size && width == size)) return false;
     if (strcmp(how->fit, "pad") == 0) return true;
     return strcmp(how->fit, "center_crop") != 0 && strcmp(how->fit, "imagenet") != 0 &&
@@ -62,7 +120,18 @@ static void pad(uint8_t *out, const duet_image *in, int64_t size) {
     }
 }
 
-static duet_status fit(uint8_t *out, const duet_image *in, const duet_preprocess *how) {
+/* The values of duet_preprocess_resize, rounded. */
+static duet_status squeeze(uint8_t *out, const duet_image *in, const duet_preprocess *how) {
+    const int64_t count = how->size * how->size * in->channels;
+    float *values = NULL;
+    DUET_TRY(duet_alloc(&values, count, sizeof *values));
+    const duet_status status = duet_preprocess_resize(values, in, how);
+    for (int64_t i = 0; i < count && status == DUET_OK; i++) out[i] = (uint8_t)(values[i] + 0.5F);
+    duet_release(values);
+    return status;
+}
+
+duet_status duet_preprocess_fit(uint8_t *out, const duet_image *in, const duet_preprocess *how) {
     if (wants_padding(how, in->height, in->width)) {
         pad(out, in, how->size);
         return DUET_OK;
@@ -71,6 +140,7 @@ static duet_status fit(uint8_t *out, const duet_image *in, const duet_preprocess
         memcpy(out, in->pixels, (size_t)duet_preprocess_bytes(how));
         return DUET_OK;
     }
+    if (how->resize[0] != '\0') return squeeze(out, in, how);
     duet_image cropped = {0};
     DUET_TRY(wants_imagenet(how, in->height, in->width)
                  ? duet_image_imagenet_crop(&cropped, in, how->size)
@@ -113,7 +183,8 @@ duet_status duet_dataset_read_all(const duet_dataset *dataset, duet_split split,
                          (long long)index, duet_split_name(split));
     }
     DUET_DO(duet_dataset_read_as_is(dataset, split, index, how->channels, &image));
-    DUET_CONTEXT(about_the_image(fit(out, &image, how)), "data set '%s'", dataset->info.name);
+    DUET_CONTEXT(about_the_image(duet_preprocess_fit(out, &image, how)), "data set '%s'",
+                 dataset->info.name);
     *lost = image.lost;
 done:
     duet_image_free(&image);
@@ -125,7 +196,7 @@ duet_status duet_image_load(const char *path, const duet_preprocess *how, uint8_
     duet_image image = {0};
     DUET_DO(duet_preprocess_check(how));
     DUET_DO(duet_image_read(&image, path, how->channels));
-    DUET_CONTEXT(fit(out, &image, how), "cannot fit '%s'", path);
+    DUET_CONTEXT(duet_preprocess_fit(out, &image, how), "cannot fit '%s'", path);
 done:
     duet_image_free(&image);
     return status;

@@ -94,6 +94,9 @@ static duet_status check_one(const duet_setting *s, const duet_model *model) {
                          "%lld draws of the noise at t -1, where there is none; leave draws out",
                          (long long)s->draws);
     const duet_tap_row *const tap = s->tap != 0 ? tap_of(model, s->tap) : NULL;
+    if (tap != NULL && s->channels > tap->channels)
+        return duet_fail(DUET_ARG, "channels is %lld, but the map of tap %lld has %lld",
+                         (long long)s->channels, (long long)s->tap, (long long)tap->channels);
     if (tap == NULL || (s->pool <= tap->height && s->pool <= tap->width)) return DUET_OK;
     return duet_fail(DUET_ARG, "pool %lld is larger than the map of tap %lld, which is %lld x %lld",
                      (long long)s->pool, (long long)s->tap, (long long)tap->height,
@@ -131,7 +134,8 @@ static duet_status list_columns(duet_column **out, int64_t *count, const duet_mo
     DUET_TRY(duet_alloc(&list, settings->count, sizeof *list));
     for (int i = 0; i < settings->count; i++) {
         const duet_setting *s = &settings->v[i];
-        list[i] = (duet_column){*s, s->pool * s->pool * tap_of(model, s->tap)->channels};
+        const int64_t channels = s->channels > 0 ? s->channels : tap_of(model, s->tap)->channels;
+        list[i] = (duet_column){*s, s->pool * s->pool * channels};
         if (s->draws < 1) list[i].setting.draws = 1;
     }
     *out = list;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/bad_images.h"
+#include "data/preprocess.h"
 #include "feature/feature_set.h"
 #include "feature/reader/reader.h"
 
@@ -62,17 +63,20 @@ static void print_colours(char text[160], const duet_preprocess *how) {
 static void print_key(const duet_feature_set *set, const duet_setting *setting,
                       char key[DUET_SHELF_KEY]) {
     const duet_preprocess *how = &set->info.preprocess;
-    char colours[160], draws[32] = "";
+    char colours[160], draws[32] = "", channels[48] = "";
     print_colours(colours, how);
+    if (setting->channels > 0)
+        snprintf(channels, sizeof channels, " channels %lld", (long long)setting->channels);
     if (setting->draws > 1) snprintf(draws, sizeof draws, " draws %lld", (long long)setting->draws);
     snprintf(key, DUET_SHELF_KEY,
-             "model %016llx data %016llx %s image %lldx%d %s%s t %lld tap %lld pool %lld%s%s noise "
-             "%llu %s%s %s",
+             "model %016llx data %016llx %s image %lldx%d %s%s%s%s t %lld tap %lld pool %lld%s%s%s "
+             "noise %llu %s%s %s",
              (unsigned long long)set->info.hash,
              (unsigned long long)duet_dataset_describe(set->dataset)->hash,
-             duet_split_name(set->split), (long long)how->size, how->channels, how->fit, colours,
-             (long long)setting->t, (long long)setting->tap, (long long)setting->pool, draws,
-             setting->flip ? " flip" : "", (unsigned long long)set->noise_seed,
+             duet_split_name(set->split), (long long)how->size, how->channels, how->fit,
+             how->resize[0] ? " resize " : "", how->resize, colours, (long long)setting->t,
+             (long long)setting->tap, (long long)setting->pool, draws, setting->flip ? " flip" : "",
+             channels, (unsigned long long)set->noise_seed,
              duet_context_exact(set->ctx) ? "exact" : "fast",
              duet_context_bf16(set->ctx) ? " bf16" : "", duet_dtype_name(set->options.stored));
 }
@@ -125,6 +129,17 @@ static duet_status make_columns(duet_feature_set *set) {
     return DUET_OK;
 }
 
+/* A reader that resizes without rounding gets the images of a set as they are, where they are
+ * square and of one size; else the loader brings them to the network's size, in bytes. */
+static duet_status take_as_they_are(duet_reader *reader, const duet_dataset *dataset) {
+    const duet_dataset_info *info = duet_dataset_describe(dataset);
+    const duet_preprocess *to = &reader->to;
+    if (reader->model == NULL || to->resize[0] == '\0') return DUET_OK;
+    const bool alike =
+        info->height == info->width && !info->varied && info->height <= DUET_PREPROCESS_MOST;
+    return duet_reader_take(reader, alike ? info->height : to->size, to->channels);
+}
+
 duet_status duet_feature_set_open(duet_context *ctx, duet_feature_set **out, duet_reader *reader,
                                   const duet_dataset *dataset, const duet_view *view,
                                   const duet_features_options *options) {
@@ -134,6 +149,7 @@ duet_status duet_feature_set_open(duet_context *ctx, duet_feature_set **out, due
     if (options->stored != DUET_F32 && options->stored != DUET_F16)
         return duet_fail(DUET_ARG, "features are kept as f32 or f16, not as %s",
                          duet_dtype_name(options->stored));
+    DUET_DO(take_as_they_are(reader, dataset));
     DUET_DO(duet_alloc(&set, 1, sizeof *set));
     *set = (duet_feature_set){.ctx = ctx,
                               .reader = reader,

@@ -31,8 +31,8 @@ static void provenance(const duet_feature_table *t, char out[256]) {
 }
 
 static bool plain(const duet_settings *settings) {
-    return settings->count == 0 ||
-           (settings->count == 1 && settings->v[0].draws <= 1 && !settings->v[0].flip);
+    return settings->count == 0 || (settings->count == 1 && settings->v[0].draws <= 1 &&
+                                    !settings->v[0].flip && settings->v[0].channels == 0);
 }
 
 /* The labels of x.npy are in x.labels.npy, since a .npy holds one array. */

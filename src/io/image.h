@@ -28,6 +28,9 @@ DUET_NODISCARD duet_status duet_image_decode(duet_image *out, const uint8_t *byt
 DUET_NODISCARD duet_status duet_image_read(duet_image *out, const char *path, int channels);
 DUET_NODISCARD duet_status duet_image_new(duet_image *out, int64_t width, int64_t height,
                                           int channels);
+/* The pixels with `channels` (1 or 3) instead: grey three times, or Pillow's L; what is lost is in
+ * the result. */
+DUET_NODISCARD duet_status duet_image_recolour(duet_image *out, const duet_image *in, int channels);
 void duet_image_free(duet_image *image);
 bool duet_image_known(
     const uint8_t *bytes,

@@ -66,9 +66,9 @@ static void taps_free(taps *t) {
     *t = (taps){0};
 }
 
-/* `work` has room for t->stride weights. */
-static void taps_fill_one(const taps *t, double *work, int64_t i, int64_t in, double scale,
-                          double support, duet_filter filter) {
+/* The weights of output i, which sum to 1; returns their number. weight: [2 ceil(support) + 1]. */
+static int64_t weigh(double *weight, int64_t *out_first, int64_t i, int64_t in, double scale,
+                     double support, duet_filter filter) {
     const double stretch = scale < 1.0 ? 1.0 : scale;
     const double centre = ((double)i + 0.5) * scale;
     const double inverse = 1.0 / stretch;
@@ -78,29 +78,36 @@ static void taps_fill_one(const taps *t, double *work, int64_t i, int64_t in, do
     if (end > in) end = in;
     double sum = 0.0;
     for (int64_t j = 0; j < end - first; j++) {
-        work[j] = filters[filter].at(((double)(j + first) - centre + 0.5) * inverse);
-        sum += work[j];
+        weight[j] = filters[filter].at(((double)(j + first) - centre + 0.5) * inverse);
+        sum += weight[j];
     }
-    for (int64_t j = 0; j < end - first; j++) {
-        const double w = sum != 0.0 ? work[j] / sum : work[j];
-        /* Half away from zero, by truncation towards zero. */
-        t->weight[i * t->stride + j] = (int32_t)((w < 0 ? -0.5 : 0.5) + w * (1 << PRECISION));
-    }
-    t->first[i] = (int32_t)first;
-    t->count[i] = (int32_t)(end - first);
+    for (int64_t j = 0; j < end - first && sum != 0.0; j++) weight[j] /= sum;
+    *out_first = first;
+    return end - first;
+}
+
+static double scaled_support(double scale, duet_filter filter) {
+    return filters[filter].support * (scale < 1.0 ? 1.0 : scale);
 }
 
 static duet_status taps_make(taps *t, int64_t in, int64_t out, duet_filter filter) {
     duet_status status = DUET_OK;
     double *work = NULL;
-    const double scale = (double)in / (double)out;
-    const double support = filters[filter].support * (scale < 1.0 ? 1.0 : scale);
+    const double scale = (double)in / (double)out, support = scaled_support(scale, filter);
     t->stride = (int64_t)ceil(support) * 2 + 1;
     DUET_DO(duet_alloc(&t->first, out, sizeof(int32_t)));
     DUET_DO(duet_alloc(&t->count, out, sizeof(int32_t)));
     DUET_DO(duet_alloc(&t->weight, out * t->stride, sizeof(int32_t)));
     DUET_DO(duet_alloc(&work, t->stride, sizeof(double)));
-    for (int64_t i = 0; i < out; i++) taps_fill_one(t, work, i, in, scale, support, filter);
+    for (int64_t i = 0; i < out; i++) {
+        int64_t first = 0;
+        const int64_t count = weigh(work, &first, i, in, scale, support, filter);
+        for (int64_t j = 0; j < count; j++) /* half away from zero, by truncation towards zero */
+            t->weight[i * t->stride + j] =
+                (int32_t)((work[j] < 0 ? -0.5 : 0.5) + work[j] * (1 << PRECISION));
+        t->first[i] = (int32_t)first;
+        t->count[i] = (int32_t)count;
+    }
 done:
     duet_release(work);
     return status;
@@ -197,6 +204,53 @@ duet_status duet_image_resize(duet_image *out, const duet_image *in, int64_t wid
     DUET_TRY(horizontal(&wide, in, width, filter));
     const duet_status status = vertical(out, &wide, height, filter);
     duet_image_free(&wide);
+    return status;
+}
+
+/* One axis of Pillow's mode F: out[o][i][u] = sum over j of weight[j] in[o][first + j][u], in
+ * double, stored as f32, for o < outer, u < unit. */
+static duet_status resize_axis(float *out, const float *in, int64_t outer, int64_t from, int64_t to,
+                               int64_t unit, duet_filter filter) {
+    double *weight = NULL;
+    const double scale = (double)from / (double)to, support = scaled_support(scale, filter);
+    DUET_TRY(duet_alloc(&weight, 2 * (int64_t)ceil(support) + 1, sizeof *weight));
+    for (int64_t i = 0; i < to; i++) {
+        int64_t first = 0;
+        const int64_t count = weigh(weight, &first, i, from, scale, support, filter);
+        for (int64_t o = 0; o < outer; o++) {
+            const float *const src = in + (o * from + first) * unit;
+            float *const dst = out + (o * to + i) * unit;
+            for (int64_t u = 0; u < unit; u++) {
+                double sum = 0.0;
+                for (int64_t j = 0; j < count; j++) sum += (double)src[j * unit + u] * weight[j];
+                dst[u] = (float)sum;
+            }
+        }
+    }
+    duet_release(weight);
+    return DUET_OK;
+}
+
+duet_status duet_resize_f32(float *out, const float *in, int64_t height, int64_t width,
+                            int64_t channels, int64_t to_height, int64_t to_width,
+                            duet_filter filter) {
+    duet_status status = DUET_OK;
+    float *wide = NULL;
+    if (height < 1 || width < 1 || to_height < 1 || to_width < 1)
+        return duet_fail(DUET_ARG, "cannot resize %lld x %lld to %lld x %lld pixels",
+                         (long long)width, (long long)height, (long long)to_width,
+                         (long long)to_height);
+    DUET_DO(duet_alloc(&wide, height * to_width * channels, sizeof *wide));
+    if (width == to_width)
+        memcpy(wide, in, (size_t)(height * width * channels) * sizeof *wide);
+    else
+        DUET_DO(resize_axis(wide, in, height, width, to_width, channels, filter));
+    if (height == to_height)
+        memcpy(out, wide, (size_t)(height * to_width * channels) * sizeof *out);
+    else
+        DUET_DO(resize_axis(out, wide, 1, height, to_height, to_width * channels, filter));
+done:
+    duet_release(wide);
     return status;
 }
 

@@ -16,6 +16,11 @@ typedef enum duet_filter {
 
 DUET_NODISCARD duet_status duet_image_resize(duet_image *out, const duet_image *in, int64_t width,
                                              int64_t height, duet_filter filter);
+/* The same of f32 values [height,width,channels], as Pillow resizes its mode F: weights in double,
+ * nothing rounded or cut off. */
+DUET_NODISCARD duet_status duet_resize_f32(float *out, const float *in, int64_t height,
+                                           int64_t width, int64_t channels, int64_t to_height,
+                                           int64_t to_width, duet_filter filter);
 /* Copies the window [x, x+width) x [y, y+height); it must lie inside. */
 DUET_NODISCARD duet_status duet_image_crop(duet_image *out, const duet_image *in, int64_t x,
                                            int64_t y, int64_t width, int64_t height);

@@ -40,7 +40,7 @@ bool duet_card_takes(const char *text) {
 
 typedef struct preprocess_record {
     duet_preprocess how;
-    json_t *mean, *std;
+    json_t *mean, *std, *resize; /* resize: NULL = none */
 } preprocess_record;
 
 static const duet_param preprocess_rows[] = {
@@ -49,6 +49,7 @@ static const duet_param preprocess_rows[] = {
     DUET_FIELD(preprocess_record, how.fit, "fit", DUET_PARAM_TEXT),
     DUET_FIELD_JSON(preprocess_record, mean),
     DUET_FIELD_JSON(preprocess_record, std),
+    DUET_FIELD_JSON(preprocess_record, resize),
 };
 static const duet_param_table preprocess_table = DUET_TABLE(preprocess_rows, preprocess_record);
 
@@ -88,7 +89,10 @@ duet_status duet_card_print(char **out, const duet_card *card, const char *confi
         .card = *card,
         .preprocess = {.how = card->preprocess,
                        .mean = colours_json(card->preprocess.mean),
-                       .std = colours_json(card->preprocess.std)},
+                       .std = colours_json(card->preprocess.std),
+                       .resize = card->preprocess.resize[0] != '\0'
+                                     ? json_string(card->preprocess.resize)
+                                     : NULL},
         .classes = duet_json_names((const char *const *)card->class_names, card->class_count),
         .recommended = recommendation_json(&card->recommended)};
     const bool whole = record.recommended != NULL;
@@ -161,6 +165,9 @@ duet_status duet_card_parse(duet_card *out, char config[1024], duet_arena *arena
     out->preprocess = record.preprocess.how;
     get_colours(out->preprocess.mean, record.preprocess.mean);
     get_colours(out->preprocess.std, record.preprocess.std);
+    if (json_is_string(record.preprocess.resize))
+        (void)duet_copy_text(out->preprocess.resize, sizeof out->preprocess.resize,
+                             json_string_value(record.preprocess.resize));
     if (json_is_string(json_object_get(root, "config")))
         memcpy(config, record.config, sizeof record.config);
     parse_recommendation(&out->recommended, record.recommended);

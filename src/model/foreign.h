@@ -23,9 +23,9 @@ struct duet_guess {
     char sets[256];
     char config[1024]; /* the architecture's options as spec text */
     char noise[DUET_TEXT_SIZE], predict[DUET_TEXT_SIZE];
-    double mean[3], std[3]; /* of the colours, as in duet_preprocess */
-    char fit[16];           /* of the images, as in duet_preprocess */
-    char assumed[1024];     /* what the file does not say, in words; "" = nothing */
+    double mean[3], std[3];   /* of the colours, as in duet_preprocess */
+    char fit[16], resize[16]; /* of the images, as in duet_preprocess */
+    char assumed[1024];       /* what the file does not say, in words; "" = nothing */
     bool pretext; /* its encoder was trained with a momentum encoder (MoCo, BYOL): its classifier is
                      a projection */
     const duet_place *place; /* the location of the file and the config.json beside it, or NULL */

@@ -184,6 +184,7 @@ static void fill_card(duet_card *card, const duet_guess *guess, const duet_store
     memcpy(card->preprocess.mean, guess->mean, sizeof guess->mean);
     memcpy(card->preprocess.std, guess->std, sizeof guess->std);
     if (guess->fit[0] != '\0') memcpy(card->preprocess.fit, guess->fit, sizeof guess->fit);
+    memcpy(card->preprocess.resize, guess->resize, sizeof guess->resize);
     (void)duet_copy_text(card->name, sizeof card->name, duet_path_base(path));
     (void)duet_copy_text(card->assumed, sizeof card->assumed, guess->assumed);
     duet_origin_read(card, store, path);

@@ -18,6 +18,8 @@ static const duet_param rows[] = {
              "side of the pooled map; default: the model's recommendation"),
     DUET_INT(duet_setting, draws, "1", 1, 64, "draws of the noise whose features are averaged"),
     DUET_BOOLEAN(duet_setting, flip, "false", "averaged with the mirrored image's features"),
+    DUET_INT(duet_setting, channels, "0", 0, 100000,
+             "the first so many channels of the map; 0 = all"),
 };
 const duet_param_table duet_setting_params = DUET_TABLE(rows, duet_setting);
 
@@ -31,7 +33,7 @@ static int64_t draws_of(const duet_setting *setting) {
 
 bool duet_setting_equal(const duet_setting *a, const duet_setting *b) {
     return a->t == b->t && a->sigma == b->sigma && a->tap == b->tap && a->pool == b->pool &&
-           draws_of(a) == draws_of(b) && a->flip == b->flip;
+           draws_of(a) == draws_of(b) && a->flip == b->flip && a->channels == b->channels;
 }
 
 static duet_status parse_one(duet_setting *out, const char *text, size_t size) {

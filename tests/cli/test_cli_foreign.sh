@@ -38,6 +38,16 @@ wrong 1 'flags of a network are for files of other programs' info own.safetensor
 golden=$source/tests/golden
 ok info "$golden/vit_torchvision.pt"
 says vit 'patch=8' '5 classes' 'ImageNet' 'say otherwise by --heads'
+says 'features    tap 3, pool 1: 32 numbers'
+ok features "$golden/vit_torchvision.pt" --data "$data" --out own.npz
+says 'x 32 (clean images, tap 3, pool 1)'
+for way in torch tensorflow clean; do
+    ok features "$golden/vit_torchvision.pt" --data "$data" --reader "model:resize=$way" --out "$way.npz"
+    cmp -s own.npz "$way.npz" && fail "resize=$way changes nothing"
+done
+ok features "$golden/vit_torchvision.pt" --data "$data" --setting tap=2,pool=3,channels=5 --out channels.npz
+says 'x 45 (clean images, tap 2, pool 3, first 5 channels)'
+rm -f own.npz torch.npz tensorflow.npz clean.npz channels.npz
 ok info "$golden/vit_torchvision.pt" --heads 2
 says 'heads=2'
 ok classify "$golden/vit_timm.pt" "$golden/images/"*.png

@@ -9,7 +9,8 @@
 
 typedef struct features_options {
     char data[CLI_PATH], split[DUET_TEXT_SIZE], out[CLI_PATH], type[DUET_TEXT_SIZE],
-        cache[CLI_PATH], on_bad[DUET_TEXT_SIZE], setting[DUET_SETTINGS_SIZE];
+        cache[CLI_PATH], on_bad[DUET_TEXT_SIZE], setting[DUET_SETTINGS_SIZE],
+        reader[DUET_TEXT_SIZE];
     int64_t batch;
     uint64_t seed;
     bool fresh;
@@ -19,6 +20,8 @@ static const duet_param params[] = {
     DUET_TEXT(features_options, data, "", NULL, "data set"),
     DUET_TEXT(features_options, split, "test", "train|val|test", "which images"),
     CLI_SETTING_ROW(features_options),
+    DUET_TEXT(features_options, reader, "model", NULL,
+              "what gives the rows ('duet help reader'), such as model:resize=clean"),
     DUET_SEED(features_options, seed, "0", "seed of the noise"),
     DUET_INT(features_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
     DUET_TEXT(features_options, out, "", NULL, "f.npz (X, y, index) or f.safetensors"),
@@ -79,6 +82,12 @@ static duet_status features(cli_state *cli, const features_options *o, duet_mode
     duet_view view = {0};
     duet_status status = cli_settings(cli, o->setting, &reading.settings);
     if (status == DUET_OK) status = duet_settings_find(cli->ctx, &reading.settings, &from, model);
+    /* what a recogniser calls its features */
+    if (status == DUET_OK && reading.settings.count == 0 &&
+        duet_model_feature_setting(model, &reading.settings.v[0])) {
+        reading.settings.count = 1;
+        from = "features";
+    }
     if (status == DUET_OK && *from == '\0')
         status = cli_fail(DUET_ARG, "the model has no recommended setting yet; give --t, --tap and "
                                     "--pool, or run 'duet sweep' first");
@@ -90,7 +99,7 @@ static duet_status features(cli_state *cli, const features_options *o, duet_mode
             "'%s' has no split '%s'; give another with --split ('duet data info' shows them)",
             o->data, o->split);
     if (status == DUET_OK)
-        status = duet_reader_open(cli->ctx, &reader, "model", model, NULL, &reading);
+        status = duet_reader_open(cli->ctx, &reader, o->reader, model, NULL, &reading);
     if (status == DUET_OK) status = compute(cli, o, reader, dataset, &view, &options);
     duet_reader_close(reader);
     duet_view_free(&view);
@@ -119,6 +128,9 @@ const cli_cmd duet_cmd_features = {
              .params = DUET_TABLE(params, features_options)},
     .usage = "MODEL --data DATA --out f.npz [options]",
     .details =
+        "Without a setting: the one that the model recommends; of a network that recognises only, "
+        "its "
+        "features ('duet info').\n"
         "The npz holds X [N,D], y i64 [N], index i64 [N], as scikit-learn expects; f.npy holds X, "
         "f.labels.npy y. Rows are kept as they are computed: the same\n"
         "command goes on where a stopped one was.\n"

@@ -258,10 +258,10 @@ static void show_card(const cli_state *cli, duet_model *model) {
         cli_say(cli, "  weights     %s\n",
                 card->ema ? "averaged over training (EMA)" : "as they are");
     cli_say(cli, "  stored as   %s\n", duet_dtype_name(duet_model_stored(model)));
-    cli_say(cli, "  images      %lld x %lld, %d channel%s, fit %s\n",
-            (long long)card->preprocess.size, (long long)card->preprocess.size,
-            card->preprocess.channels, card->preprocess.channels == 1 ? "" : "s",
-            card->preprocess.fit);
+    const duet_preprocess *how = &card->preprocess;
+    cli_say(cli, "  images      %lld x %lld, %d channel%s, %s %s\n", (long long)how->size,
+            (long long)how->size, how->channels, how->channels == 1 ? "" : "s",
+            how->resize[0] ? "resize" : "fit", how->resize[0] ? how->resize : how->fit);
     if (card->assumed[0]) cli_say(cli, "  assumed     %s: not in the file\n", card->assumed);
     if (card->assumed[0] && duet_model_foreign(model)) show_flags(cli, card->assumed);
     if (!card->data[0] && card->images == 0)
@@ -317,7 +317,8 @@ static json_t *model_json(duet_model *model, json_t *taps) {
                                 &best->settings)
             : json_null();
     return json_pack(
-        "{s:o,s:b,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:o,s:o,s:o}",
+        "{s:o,s:b,s:s,s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:I,s:I,s:i,s:s,s:s,s:o,"
+        "s:o,s:o}",
         "path", cli_name(duet_model_path(model)), "averaged", card->ema, "assumed", card->assumed,
         "licence", card->licence, "origin", card->origin, "says", card->says, "foreign",
         duet_model_foreign(model), "stored", duet_dtype_name(duet_model_stored(model)), "arch",
@@ -325,7 +326,8 @@ static json_t *model_json(duet_model *model, json_t *taps) {
         card->predict, "data", card->data, "parameters", (json_int_t)duet_model_parameters(model),
         "macs", duet_model_macs(model), "images", (json_int_t)card->images, "steps",
         (json_int_t)card->steps, "size", (json_int_t)card->preprocess.size, "channels",
-        card->preprocess.channels, "features", own, "recommended", recommended, "taps", taps);
+        card->preprocess.channels, "fit", card->preprocess.fit, "resize", card->preprocess.resize,
+        "features", own, "recommended", recommended, "taps", taps);
 }
 
 /* A folder of a run or of diffusers may contain images, but is not a data set, even if its weights

@@ -3,7 +3,8 @@
  * after the last tap is part of it. Its rows are the images of a batch at each level, one level
  * after the other: row l*B + i is image i at level l. The input is x_t with the noise that belongs
  * to (seed, image, draw), drawn once for all levels. Settings share a pass where they differ in
- * nothing but the level, or where level, draws and views are the same. The last batch is padded;
+ * nothing but the level, or where level, draws and views are the same. Images of another size or
+ * with other channels than the network's are fitted first (images.h). The last batch is padded;
  * padded rows are dropped. features = mean over draws and views of the pooled tap */
 #include "feature/reader/passes.h"
 
@@ -12,9 +13,17 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/preprocess.h"
+#include "feature/reader/images.h"
 #include "model/low_res.h"
 #include "model/network.h"
 #include "noise/noise.h"
+
+const duet_param duet_passes_rows[1] = {
+    DUET_TEXT(duet_passes_options, resize, "card", "card|torch|tensorflow|clean|fit",
+              "how images of another size reach that of the network: as the card says; without "
+              "rounding, as pytorch-fid, guided-diffusion's evaluator or clean-fid do it; by fit"),
+};
 
 typedef struct pass {
     duet_reader *reader;
@@ -34,9 +43,13 @@ typedef struct pass {
 typedef struct passes {
     pass *pass;
     int64_t count, size; /* values of an image */
+    int64_t given;       /* bytes of an image as it comes */
     int threads;
-    float gain[3], offset[3]; /* colours v gain + offset, instead of v/127.5 - 1; 0 = unused */
-    uint8_t *mirrored;        /* [B,S,S,C] */
+    bool coloured; /* colours v gain + offset, instead of v/127.5 - 1 */
+    float gain[3], offset[3];
+    bool resized;      /* the network's images are made of values that are not rounded */
+    uint8_t *mirrored; /* [B] images as they come */
+    uint8_t *fitted;   /* [B,S,S,C]; NULL: the images that come fit, or are resized */
 } passes;
 
 static const duet_column *column_of(const pass *p, int64_t level, int64_t output) {
@@ -59,6 +72,7 @@ void duet_passes_release(duet_reader *reader) {
     }
     duet_release(all->pass);
     duet_release(all->mirrored);
+    duet_release(all->fitted);
     duet_release(all);
     reader->state = NULL;
 }
@@ -99,7 +113,9 @@ static bool belongs(const pass *p, const place *list, int64_t count) {
         return false;
     for (int64_t o = 0; o < count; o++) {
         const duet_setting *own = &column_of(p, 0, o)->setting;
-        if (own->tap != list[o].setting->tap || own->pool != list[o].setting->pool) return false;
+        if (own->tap != list[o].setting->tap || own->pool != list[o].setting->pool ||
+            own->channels != list[o].setting->channels)
+            return false;
     }
     return true;
 }
@@ -143,12 +159,30 @@ static duet_status read_levels(const duet_reader *reader, passes *all) {
     return DUET_OK;
 }
 
-/* (v/255 - mean) / std as v gain + offset. */
-static void set_colours(passes *all, const duet_preprocess *how) {
-    for (int c = 0; c < 3 && how->std[0] > 0 && how->std[1] > 0 && how->std[2] > 0; c++) {
-        all->gain[c] = (float)(1.0 / (255.0 * how->std[c]));
-        all->offset[c] = (float)(-how->mean[c] / how->std[c]);
-    }
+/* How the images that come become what the network takes. */
+static duet_status set_images(duet_reader *reader, passes *all) {
+    const duet_preprocess *to = &reader->to;
+    all->size = to->size * to->size * to->channels;
+    all->given = reader->how.size * reader->how.size * reader->how.channels;
+    all->coloured = duet_preprocess_colours(to, all->gain, all->offset);
+    const bool fits = duet_images_fit(&reader->how, to);
+    all->resized = !fits && to->resize[0] != '\0';
+    return fits || all->resized ? DUET_OK : duet_alloc(&all->fitted, reader->batch * all->size, 1);
+}
+
+duet_status duet_passes_images(duet_reader *reader) {
+    const duet_passes_options *o = (const duet_passes_options *)&reader->choice.options;
+    const duet_arch_shape *shape = &reader->model->shape;
+    if (strcmp(o->resize, "fit") == 0) reader->to.resize[0] = '\0';
+    if (strcmp(o->resize, "fit") == 0 || strcmp(o->resize, "card") == 0) return DUET_OK;
+    if (shape->low_res > 0 || !duet_model_recogniser(reader->model))
+        return duet_fail(
+            DUET_ARG,
+            "resize=%s is for networks that take no noise; '%s' prepares images as its "
+            "card says",
+            o->resize, reader->model->card.arch);
+    memcpy(reader->to.resize, o->resize, sizeof reader->to.resize);
+    return DUET_OK;
 }
 
 /* All levels of a pass are rows of one batch. */
@@ -164,23 +198,21 @@ static void choose_batch(duet_reader *reader, const passes *all) {
 }
 
 duet_status duet_passes_select(duet_reader *reader) {
-    const duet_arch_shape *shape = &reader->model->shape;
     duet_status status = DUET_OK;
     passes *all = NULL;
     place *list = NULL;
     bool flip = false;
     DUET_TRY(duet_alloc(&all, 1, sizeof *all));
     reader->state = all; /* released with the reader */
-    all->size = shape->size * shape->size * shape->in_channels;
     all->threads = duet_context_threads(reader->ctx);
-    set_colours(all, &reader->how);
     DUET_DO(duet_alloc(&list, reader->chosen_count, sizeof *list));
     const int64_t groups = sort_places(reader, list);
     DUET_DO(make_passes(reader, all, list, groups));
     DUET_DO(read_levels(reader, all));
     choose_batch(reader, all);
+    DUET_DO(set_images(reader, all));
     for (int64_t i = 0; i < all->count; i++) flip |= all->pass[i].views > 1;
-    if (flip) DUET_DO(duet_alloc(&all->mirrored, reader->batch * all->size, 1));
+    if (flip) DUET_DO(duet_alloc(&all->mirrored, reader->batch * all->given, 1));
 done:
     duet_release(list);
     if (status != DUET_OK) duet_passes_release(reader);
@@ -192,9 +224,10 @@ done:
 static duet_value add_pools(duet_graph *graph, const duet_tap_info *tap, duet_value x, void *user) {
     pass *p = user;
     while (p->found < p->outputs && column_of(p, 0, p->found)->setting.tap == tap->block) {
-        p->values[p->found] =
-            duet_adaptive_pool(graph, x, (int)column_of(p, 0, p->found)->setting.pool);
-        p->found++;
+        const duet_setting *setting = &column_of(p, 0, p->found)->setting;
+        const duet_value read =
+            setting->channels > 0 ? duet_slice(graph, x, 0, setting->channels) : x;
+        p->values[p->found++] = duet_adaptive_pool(graph, read, (int)setting->pool);
     }
     return x;
 }
@@ -229,7 +262,7 @@ static void prepare_image(const pass *p, const passes *all, const uint8_t *pixel
                           int64_t i) {
     const duet_arch_shape *shape = &p->reader->model->shape;
     const int64_t size = all->size, step = p->reader->batch * size, last = p->levels - 1;
-    const int channels = p->reader->how.channels;
+    const int channels = p->reader->to.channels;
     float *eps = p->in.x + last * step + i * size;
     bool noisy = false;
     for (int64_t l = 0; l <= last; l++) noisy |= p->level[l].sigma > 0;
@@ -242,7 +275,7 @@ static void prepare_image(const pass *p, const passes *all, const uint8_t *pixel
         const float alpha = (float)(level->alpha * level->in_scale),
                     sigma = (float)(level->sigma * level->in_scale);
         float *x = p->in.x + l * step + i * size;
-        if (all->gain[0] > 0) {
+        if (all->coloured) {
             for (int64_t e = 0; e < size; e++)
                 x[e] = (float)pixels[e] * all->gain[e % channels] + all->offset[e % channels];
             continue;
@@ -250,6 +283,32 @@ static void prepare_image(const pass *p, const passes *all, const uint8_t *pixel
         for (int64_t e = 0; e < size; e++)
             x[e] = alpha * ((float)pixels[e] / 127.5f - 1.0f) + (sigma > 0 ? sigma * eps[e] : 0.0f);
     }
+}
+
+/* An image whose values are not rounded on their way into the network; there is one level. */
+static duet_status prepare_resized(const pass *p, const passes *all, const uint8_t *pixels,
+                                   int64_t i) {
+    const int channels = p->reader->to.channels;
+    float *x = p->in.x + i * all->size;
+    DUET_TRY(duet_images_to_values(x, pixels, &p->reader->how, &p->reader->to));
+    for (int64_t e = 0; e < all->size; e++)
+        x[e] = all->coloured ? x[e] * all->gain[e % channels] + all->offset[e % channels]
+                             : x[e] / 127.5f - 1.0f;
+    return DUET_OK;
+}
+
+/* Image i of the batch, as it comes. */
+static duet_status prepare(const pass *p, const passes *all, const uint8_t *pixels, int64_t id,
+                           int64_t i) {
+    const duet_reader *reader = p->reader;
+    if (all->resized) return prepare_resized(p, all, pixels, i);
+    if (all->fitted != NULL) {
+        uint8_t *const fitted = all->fitted + i * all->size;
+        DUET_TRY(duet_images_to_bytes(fitted, pixels, &reader->how, &reader->to));
+        pixels = fitted;
+    }
+    prepare_image(p, all, pixels, id, i);
+    return DUET_OK;
 }
 
 /* Sets the inputs that do not depend on the images, and zeros where a batch is not full. */
@@ -307,9 +366,16 @@ static duet_status run_pass(pass *p, const passes *all, const uint8_t *pixels, c
     if (p->network == NULL) DUET_TRY(compile(p));
     for (int64_t turn = 0; turn < p->draws * p->views; turn++) {
         const uint8_t *const from = turn % p->views == 0 ? pixels : all->mirrored;
-#pragma omp parallel for num_threads(all->threads) schedule(static)
-        for (int64_t i = 0; i < rows; i++)
-            prepare_image(p, all, from + i * all->size, noise_of(index[i], turn / p->views), i);
+        int worst = DUET_OK; /* the messages of other threads are lost */
+#pragma omp parallel for num_threads(all->threads) schedule(static) reduction(max : worst)
+        for (int64_t i = 0; i < rows; i++) {
+            const int status =
+                prepare(p, all, from + i * all->given, noise_of(index[i], turn / p->views), i);
+            if (status > worst) worst = status;
+        }
+        if (worst != DUET_OK)
+            return duet_fail((duet_status)worst, "the images cannot be brought to the size that "
+                                                 "the network takes");
         prepare_rest(p, all->size, rows);
         const double start = duet_clock();
         DUET_TRY(duet_network_run(p->network));

@@ -6,6 +6,13 @@
 
 #include "feature/reader/reader.h"
 
+typedef struct duet_passes_options { /* of such a reader's spec */
+    char resize[16];
+} duet_passes_options;
+extern const duet_param duet_passes_rows[1];
+#define DUET_PASSES_TABLE DUET_TABLE(duet_passes_rows, duet_passes_options)
+
+duet_status duet_passes_images(duet_reader *reader);
 duet_status duet_passes_columns(duet_reader *reader);
 duet_status duet_passes_select(duet_reader *reader);
 void duet_passes_release(duet_reader *reader);

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/preprocess.h"
+#include "feature/reader/images.h"
 #include "feature/reader/reader.def"
 #include "model/model.h"
 
@@ -16,15 +18,27 @@ bool duet_reader_is_network(const duet_entry *entry) {
     return duet_reader_of(entry)->network;
 }
 
-/* Images must have the size of the network. */
-static duet_status check_size(const duet_model *model, const duet_preprocess *how) {
-    if (how->size == model->shape.size && how->channels == model->shape.in_channels) return DUET_OK;
-    return duet_fail(DUET_ARG,
-                     "images of %lld x %lld with %d channels were requested, but the model takes "
-                     "%lld x %lld with %lld",
-                     (long long)how->size, (long long)how->size, how->channels,
-                     (long long)model->shape.size, (long long)model->shape.size,
-                     (long long)model->shape.in_channels);
+/* Of the images that come, only size and channels are the caller's to say: how the network gets
+ * them is the card's. */
+static duet_status set_images(duet_reader *reader) {
+    const duet_preprocess from = reader->how;
+    reader->to = from;
+    if (reader->model != NULL) {
+        reader->to = reader->model->card.preprocess;
+        reader->to.size = reader->model->shape.size;
+        reader->to.channels = (int)reader->model->shape.in_channels;
+    }
+    if (reader->kind->images != NULL) DUET_TRY(reader->kind->images(reader));
+    return duet_reader_take(reader, from.size, from.channels);
+}
+
+duet_status duet_reader_take(duet_reader *reader, int64_t size, int channels) {
+    duet_reader_rest(reader);
+    if (reader->model != NULL) reader->how = reader->to;
+    reader->how.size = size;
+    reader->how.channels = channels;
+    return duet_images_fit(&reader->how, &reader->to) ? DUET_OK
+                                                      : duet_preprocess_check(&reader->how);
 }
 
 void duet_reader_rest(duet_reader *reader) {
@@ -60,25 +74,25 @@ static duet_status begin(duet_reader *reader, duet_model *model,
                          const duet_reader_options *options) {
     reader->options = *options;
     DUET_TRY(reader->kind->open(reader, model));
-    if (reader->model != NULL) DUET_TRY(check_size(reader->model, &reader->how));
+    DUET_TRY(set_images(reader));
     return duet_reader_change(reader, options);
 }
 
 duet_status duet_reader_open(duet_context *ctx, duet_reader **out, const char *spec,
                              duet_model *model, const duet_preprocess *how,
                              const duet_reader_options *options) {
-    const duet_entry *entry = NULL;
+    duet_choice choice;
     duet_reader *reader = NULL;
     if (how == NULL && model != NULL) how = &model->card.preprocess;
-    DUET_TRY(duet_family_parse(&duet_family_reader, &entry, NULL, 0, spec));
-    const duet_reader_kind *kind = duet_reader_of(entry);
+    DUET_TRY(duet_choice_parse(&choice, &duet_family_reader, spec));
+    const duet_reader_kind *kind = duet_reader_of(choice.entry);
     if (kind->network && model == NULL)
         return duet_fail(DUET_ARG, "the reader '%s' reads a network, and there is no model",
-                         entry->name);
+                         choice.entry->name);
     if (how == NULL)
         return duet_fail(DUET_ARG, "raw pixels have no size; give 'how' where there is no model");
     DUET_TRY(duet_alloc(&reader, 1, sizeof *reader));
-    *reader = (duet_reader){.kind = kind, .ctx = ctx, .how = *how};
+    *reader = (duet_reader){.kind = kind, .ctx = ctx, .choice = choice, .how = *how};
     const duet_status status = begin(reader, model, options);
     if (status != DUET_OK) {
         duet_reader_close(reader);

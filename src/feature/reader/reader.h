@@ -4,6 +4,7 @@
 #ifndef DUET_FEATURE_READER_READER_H
 #define DUET_FEATURE_READER_READER_H
 
+#include "base/choice.h"
 #include "feature/columns.h"
 
 typedef struct duet_reader_kind {
@@ -12,6 +13,9 @@ typedef struct duet_reader_kind {
     bool network;
     /* Sets reader->model, NULL where there is none; it may own it. */
     duet_status (*open)(duet_reader *reader, duet_model *model);
+    /* Changes reader->to, what the network takes, by the kind's options; NULL = nothing to change
+     */
+    duet_status (*images)(duet_reader *reader);
     /* The columns, from the options. */
     duet_status (*columns)(duet_reader *reader);
     /* Sets the batch for the chosen columns. */
@@ -27,9 +31,11 @@ struct duet_reader {
     const duet_reader_kind *kind;
     duet_context *ctx;
     duet_reader_options options;
-    duet_preprocess how;
-    duet_model *model; /* the network that is read; NULL = none */
-    duet_model *own;   /* the same where the reader made it */
+    duet_choice choice;  /* the kind's own options */
+    duet_preprocess how; /* the images that come */
+    duet_preprocess to;  /* what the network takes of them; as `how` where there is none */
+    duet_model *model;   /* the network that is read; NULL = none */
+    duet_model *own;     /* the same where the reader made it */
     duet_column *columns;
     int64_t count;
     int64_t *chosen; /* [chosen_count], room for count */
@@ -41,6 +47,8 @@ struct duet_reader {
     void *state; /* of the kind */
 };
 
+/* Images of this size and number of channels come from now on. */
+DUET_NODISCARD duet_status duet_reader_take(duet_reader *reader, int64_t size, int channels);
 bool duet_reader_is_network(const duet_entry *entry); /* as in duet_reader_info */
 
 #endif

@@ -8,10 +8,11 @@ static duet_status begin(duet_reader *reader, duet_model *model) {
 }
 
 const duet_reader_kind duet_reader_model = {
-    .info = {.name = "model", .help = "the taps of the model", .params = DUET_TABLE_EMPTY},
+    .info = {.name = "model", .help = "the taps of the model", .params = DUET_PASSES_TABLE},
     .settings = true,
     .network = true,
     .open = begin,
+    .images = duet_passes_images,
     .columns = duet_passes_columns,
     .select = duet_passes_select,
     .release = duet_passes_release,

@@ -12,10 +12,11 @@ static duet_status begin(duet_reader *reader, duet_model *model) {
 const duet_reader_kind duet_reader_random = {
     .info = {.name = "random",
              .help = "the taps of the same network, untrained",
-             .params = DUET_TABLE_EMPTY},
+             .params = DUET_PASSES_TABLE},
     .settings = true,
     .network = true,
     .open = begin,
+    .images = duet_passes_images,
     .columns = duet_passes_columns,
     .select = duet_passes_select,
     .release = duet_passes_release,

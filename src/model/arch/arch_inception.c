@@ -211,8 +211,9 @@ static duet_status infer(duet_guess *guess) {
     snprintf(guess->config, sizeof guess->config, "in_channels=%lld,classes=%lld",
              (long long)stem->dim[1], (long long)(fc != NULL ? fc->dim[0] : 0));
     snprintf(guess->noise, sizeof guess->noise, "none");
+    snprintf(guess->resize, sizeof guess->resize, "torch");
     duet_foreign_assume(guess, "image_size (299), colours (-1 to 1), pools (as in pytorch-fid)");
-    duet_foreign_assume(guess, "resizing (bilinear), norm eps (1e-3), activation (ReLU)");
+    duet_foreign_assume(guess, "resizing (torch), norm eps (1e-3), activation (ReLU)");
     return DUET_OK;
 }
 

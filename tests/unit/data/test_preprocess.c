@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "data/augment/augment.h"
+#include "data/preprocess.h"
 
 static void pixels_survive_the_way(void **state) {
     (void)state;
@@ -164,6 +165,36 @@ static void chains_are_parsed(void **state) {
     assert_int_not_equal(duet_augment_chain_parse(&got, "flip+"), DUET_OK);
 }
 
+/* Two pixels to four: the ways of judges place them differently, and one overshoots. */
+static void judges_resize(void **state) {
+    (void)state;
+    static const char *const ways[] = {"torch", "tensorflow", "clean"};
+    static const float torch[] = {40, 80, 160, 200}, tensorflow[] = {40, 120, 200, 200};
+    uint8_t pixels[] = {40, 200, 40, 200}, bytes[16];
+    const duet_image image = {.width = 2, .height = 2, .channels = 1, .pixels = pixels};
+    float gain[3], offset[3], out[16];
+    for (int k = 0; k < 3; k++) {
+        duet_preprocess how = {.size = 4, .channels = 1};
+        snprintf(how.resize, sizeof how.resize, "%s", ways[k]);
+        OK(duet_preprocess_check(&how));
+        OK(duet_preprocess_resize(out, &image, &how));
+        OK(duet_preprocess_fit(bytes, &image, &how));
+        assert_true(duet_preprocess_colours(&how, gain, offset) == (k > 0));
+        for (int i = 0; i < 16; i++) assert_int_equal(bytes[i], (uint8_t)(out[i] + 0.5F));
+        for (int i = 0; i < 16 && k < 2; i++)
+            assert_true(out[i] == (k == 0 ? torch : tensorflow)[i % 4]);
+        if (k == 0) continue;
+        assert_true(gain[2] == 1.0F / 128 && offset[2] == -1.0F);
+        how.std[0] = how.std[1] = how.std[2] = 0.5; /* a network's own colours precede */
+        assert_true(duet_preprocess_colours(&how, gain, offset) && gain[0] == 1.0F / 127.5F);
+    }
+    /* Keys' cubic: 40 w(1/4) + 200 w(5/4), over their sum */
+    assert_true(fabs((double)out[0] - (40 * 0.8671875 - 200 * 0.0703125) / 0.796875) < 1e-5);
+    assert_true(fabs((double)(out[0] + out[3]) - 240) < 1e-4 && out[0] < out[1]);
+    duet_preprocess wrong = {.size = 4, .channels = 1, .resize = "clear"};
+    FAILS(DUET_ARG, "unknown resize 'clear'", duet_preprocess_check(&wrong));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pixels_survive_the_way),
@@ -171,6 +202,7 @@ int main(void) {
         cmocka_unit_test(larger_images_are_cropped),
         cmocka_unit_test(much_smaller_images_are_enlarged),
         cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(judges_resize),
         cmocka_unit_test(flip_mirrors),
         cmocka_unit_test(crop_shifts_by_reflection),
         cmocka_unit_test(chains_are_parsed),

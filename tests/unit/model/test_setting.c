@@ -23,6 +23,7 @@ static void text_comes_back(void **state) {
         "sigma=0.05,tap=9,pool=2",
         "tap=9",
         "t=5,tap=7,pool=1,draws=4,flip=true+t=50,tap=7,pool=1",
+        "t=-1,tap=9,pool=17,channels=7",
     };
     for (int i = 0; i < DUET_COUNT(texts); i++) {
         duet_settings read, again;
