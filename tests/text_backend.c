@@ -408,7 +408,7 @@ static duet_status change(const session *s, const update *u, double norm, const 
         duet_update_tile tile = {.weight = s->d->slots[k],
                                  .count = slot->count,
                                  .decay = slot->shape.rank >= 2,
-                                 .averaged = slot->role == DUET_WEIGHT,
+                                 .averaged = duet_role_averaged(slot->role),
                                  .inner = u->inner[i]};
         for (int m = 0; m < duet_rule_beside(u->rule, u->inner[i]); m++)
             tile.beside[m] = s->d->slots[duet_slots_beside(s->host, k, u->rule->beside[m])];

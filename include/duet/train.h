@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * duet/train.h: pre-training without labels. A run is a folder; from its checkpoints it continues
- * bit for bit. */
+ * duet/train.h: training, without labels or with them (the task 'classify'). A run is a folder;
+ * from its checkpoints it continues bit for bit. */
 #ifndef DUET_TRAIN_H
 #define DUET_TRAIN_H
 
@@ -36,6 +36,10 @@ typedef struct duet_train_options {
     /* "f32", or "bf16": storage of activations and their gradients; all else is f32 */
     char precision[DUET_TEXT_SIZE];
     char on_bad[8];
+    /* training images that are never trained on, drawn at random (seed; as many of each class as it
+     * has its share): what a training is measured with. 0 = none, then the split 'val' serves where
+     * there is one */
+    int64_t hold_out;
     /* names of weights that stay as they are, joined by '+', with '*' for any part of a name:
      * "input_blocks.*+time_embed.*" */
     char freeze[DUET_TEXT_SIZE];
@@ -55,6 +59,10 @@ typedef struct duet_train_result {
     bool interrupted;
     int64_t fallbacks; /* number of nodes that the reference computes */
     int64_t left_out;  /* images that could not be read in this call (on_bad "skip") */
+    /* of a task that learns from labels: accuracy of the averaged weights, in percent, on the
+     * images held out or else on the split 'val', and their number; 0 rows = there are none */
+    double top1;
+    int64_t top1_rows;
 } duet_train_result;
 
 /* Trains in folder `run` (must exist). resume: goes on from its newest state; then `options` may

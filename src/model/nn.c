@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#define NORM_MOMENTUM 0.1 /* of running statistics, as in PyTorch */
+
 static duet_init init_of(int64_t fan_in, bool zero) {
     const double bound = 1.0 / sqrt((double)(fan_in > 0 ? fan_in : 1));
     return (duet_init){
@@ -90,38 +92,26 @@ duet_value duet_nn_embedding(duet_graph *g, const char *name, duet_value labels,
     return y;
 }
 
-duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual,
-                              double eps, bool relu) {
-    static const char *const names[] = {"weight", "bias", "running_mean", "running_var"};
-    const int64_t C = duet_dim(g, x, -1);
-    duet_value statistics[4];
-    const size_t mark = duet_scope_push(g, "%s", name);
-    for (int k = 0; k < 4; k++) {
-        const duet_init init = {.kind = k == 0 || k == 3 ? DUET_INIT_ONE : DUET_INIT_ZERO};
-        statistics[k] =
-            duet_parameter(g, names[k], k < 2 ? DUET_WEIGHT : DUET_CONSTANT, init, 1, &C);
-    }
-    const duet_value y = duet_batch_norm(g, x, statistics, residual, eps, relu);
-    duet_scope_pop(g, mark);
-    return y;
-}
-
 /* The state becomes (1 - momentum) state + momentum value. */
 static void follow(duet_graph *g, duet_value state, duet_value value, double momentum) {
     duet_assign(g, state,
                 duet_add(g, duet_scale(g, state, 1.0 - momentum), duet_scale(g, value, momentum)));
 }
 
-duet_value duet_nn_batch_norm_train(duet_graph *g, const char *name, duet_value x, double momentum,
-                                    double eps, duet_nn_states states) {
+/* <name>.weight, .bias, .running_mean, .running_var, each [C] */
+static void norm_parameters(duet_graph *g, int64_t C, duet_value out[4]) {
     static const char *const names[] = {"weight", "bias", "running_mean", "running_var"};
-    const int64_t C = duet_dim(g, x, -1);
-    duet_value p[4], mean = DUET_NONE, var = DUET_NONE, y = DUET_NONE;
-    const size_t mark = duet_scope_push(g, "%s", name);
     for (int k = 0; k < 4; k++) {
         const duet_init init = {.kind = k == 0 || k == 3 ? DUET_INIT_ONE : DUET_INIT_ZERO};
-        p[k] = duet_parameter(g, names[k], k < 2 ? DUET_WEIGHT : DUET_STATE, init, 1, &C);
+        out[k] = duet_parameter(g, names[k], k < 2 ? DUET_WEIGHT : DUET_STATISTIC, init, 1, &C);
     }
+}
+
+duet_value duet_nn_batch_norm_train(duet_graph *g, const char *name, duet_value x, double momentum,
+                                    double eps, duet_nn_states states) {
+    duet_value p[4], mean = DUET_NONE, var = DUET_NONE, y = DUET_NONE;
+    const size_t mark = duet_scope_push(g, "%s", name);
+    norm_parameters(g, duet_dim(g, x, -1), p);
     if (states == DUET_NN_STORED)
         y = duet_batch_norm(g, x, p, DUET_NONE, eps, false);
     else
@@ -132,6 +122,21 @@ duet_value duet_nn_batch_norm_train(duet_graph *g, const char *name, duet_value 
     }
     duet_scope_pop(g, mark);
     return y;
+}
+
+duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual,
+                              double eps, bool relu, duet_nn_states states) {
+    duet_value p[4];
+    if (states == DUET_NN_STORED) {
+        const size_t mark = duet_scope_push(g, "%s", name);
+        norm_parameters(g, duet_dim(g, x, -1), p);
+        x = duet_batch_norm(g, x, p, residual, eps, relu);
+        duet_scope_pop(g, mark);
+        return x;
+    }
+    x = duet_nn_batch_norm_train(g, name, x, NORM_MOMENTUM, eps, states);
+    if (residual != DUET_NONE) x = duet_add(g, x, residual);
+    return relu ? duet_relu(g, x) : x;
 }
 
 /* Not yet assigned to in this graph. */

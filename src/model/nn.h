@@ -24,19 +24,19 @@ duet_value duet_nn_linear(duet_graph *g, const char *name, duet_value x, int64_t
 duet_value duet_nn_group_norm(duet_graph *g, const char *name, duet_value x, int64_t groups);
 duet_value duet_nn_group_norm_eps(duet_graph *g, const char *name, duet_value x, int64_t groups,
                                   double eps);
-/* Batch norm by the running statistics: <name>.weight, .bias, .running_mean, .running_var [C]; then
- * the residual is added (DUET_NONE = none) and, where `relu`, negative values are cut. For networks
- * that are not trained here. */
-duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual,
-                              double eps, bool relu);
 /* What a layer with states does in this pass of its network. */
 typedef enum duet_nn_states {
     DUET_NN_UPDATE, /* works by the batch, and its states follow */
     DUET_NN_BATCH,  /* works by the batch; its states stay as they are */
     DUET_NN_STORED  /* works by its states */
 } duet_nn_states;
-/* Batch norm in training: <name>.weight, .bias [C]; states .running_mean, .running_var [C], which
- * become (1 - momentum) old + momentum new, the variance unbiased. Stored: no gradient flows. */
+/* Batch norm: <name>.weight, .bias [C]; statistics .running_mean, .running_var [C]; then the
+ * residual is added (DUET_NONE = none) and, where `relu`, negative values are cut. Stored: one op,
+ * without gradient. Momentum 0.1. */
+duet_value duet_nn_batch_norm(duet_graph *g, const char *name, duet_value x, duet_value residual,
+                              double eps, bool relu, duet_nn_states states);
+/* The norm alone, of any momentum: the statistics become (1 - momentum) old + momentum new, the
+ * variance unbiased. Stored: no gradient flows. */
 duet_value duet_nn_batch_norm_train(duet_graph *g, const char *name, duet_value x, double momentum,
                                     double eps, duet_nn_states states);
 /* A weight divided by its largest singular value: <name>_orig of this shape, states <name>_u [O]

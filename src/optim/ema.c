@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Exponential moving average of the weights: e = e + (1 - d) (w - e), with the warm-up d =
  * min(decay, (1+k)/(10+k)) at step k = 0, 1, … (so that the initial weights are forgotten quickly).
- * States are copied. */
+ * Statistics of batch norms are averaged in the same way, so that they are about those of the
+ * averaged weights: they lag as far behind. Other states (vectors of spectral norms) are copied. */
 #include <string.h>
 
 #include "optim/ema.h"

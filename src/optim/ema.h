@@ -10,7 +10,8 @@
 typedef struct duet_ema_options {
     double decay; /* 0 … 1: the largest */
 } duet_ema_options;
-/* The rule: averages of weights follow, those of states are copies. */
+/* The rule: averages of weights and statistics follow, those of other states are
+ * copies. */
 extern const duet_rule duet_rule_ema;
 
 /* The decay at step k = 0, 1, …: min(decay, (1 + k) / (10 + k)). */

@@ -15,15 +15,15 @@
 enum { RESULT_DIGITS = 10 };
 
 static const duet_param run_rows[] = {
-    DUET_FIELD_WORD(duet_run_record, command),     DUET_FIELD_WORD(duet_run_record, name),
-    DUET_FIELD_WORD(duet_run_record, version),     DUET_FIELD_WORD(duet_run_record, status),
-    DUET_FIELD_WORD(duet_run_record, created),     DUET_FIELD_JSON(duet_run_record, settings),
-    DUET_FIELD_JSON(duet_run_record, data),        DUET_FIELD_JSON(duet_run_record, model),
-    DUET_FIELD_JSON(duet_run_record, denoise_t),   DUET_FIELD_JSON(duet_run_record, machine),
-    DUET_FIELD_JSON(duet_run_record, init),        DUET_FIELD_JSON(duet_run_record, images),
-    DUET_FIELD_JSON(duet_run_record, steps),       DUET_FIELD_JSON(duet_run_record, seconds),
-    DUET_FIELD_JSON(duet_run_record, final_loss),  DUET_FIELD_JSON(duet_run_record, tuning),
-    DUET_FIELD_JSON(duet_run_record, peak_memory),
+    DUET_FIELD_WORD(duet_run_record, command),    DUET_FIELD_WORD(duet_run_record, name),
+    DUET_FIELD_WORD(duet_run_record, version),    DUET_FIELD_WORD(duet_run_record, status),
+    DUET_FIELD_WORD(duet_run_record, created),    DUET_FIELD_JSON(duet_run_record, settings),
+    DUET_FIELD_JSON(duet_run_record, data),       DUET_FIELD_JSON(duet_run_record, model),
+    DUET_FIELD_JSON(duet_run_record, denoise_t),  DUET_FIELD_JSON(duet_run_record, machine),
+    DUET_FIELD_JSON(duet_run_record, init),       DUET_FIELD_JSON(duet_run_record, images),
+    DUET_FIELD_JSON(duet_run_record, steps),      DUET_FIELD_JSON(duet_run_record, seconds),
+    DUET_FIELD_JSON(duet_run_record, final_loss), DUET_FIELD_JSON(duet_run_record, validation),
+    DUET_FIELD_JSON(duet_run_record, tuning),     DUET_FIELD_JSON(duet_run_record, peak_memory),
 };
 static const duet_param_table run_table = DUET_TABLE(run_rows, duet_run_record);
 

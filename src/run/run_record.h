@@ -15,7 +15,7 @@
 typedef struct duet_run_record {
     const char *command, *name, *version, *status, *created;
     json_t *settings, *data, *model, *denoise_t, *machine, *init, *images, *steps, *seconds,
-        *final_loss, *tuning, *peak_memory;
+        *final_loss, *validation, *tuning, *peak_memory;
 } duet_run_record;
 
 /* The time of now as in "created": "2026-01-31T12:00:00Z". */

@@ -37,8 +37,10 @@ duet_status duet_trainer_fill_options(duet_trainer *trainer) {
 
 /* ---- models ---- */
 
-/* Fills in what the data determines and the spec leaves open: the image size and the channels. */
-static duet_status complete_arch(char arch[DUET_SPEC_SIZE], int64_t size, int channels) {
+/* Fills in what the data determines and the spec leaves open: the image size, the channels and,
+ * where the task learns from labels (classes > 0), the classes. */
+static duet_status complete_arch(char arch[DUET_SPEC_SIZE], int64_t size, int channels,
+                                 int classes) {
     const duet_entry *entry = NULL;
     char text[2 * DUET_SPEC_SIZE];
     if (arch[0] == '\0') {
@@ -50,9 +52,11 @@ static duet_status complete_arch(char arch[DUET_SPEC_SIZE], int64_t size, int ch
     const struct {
         const char *key;
         long long value;
-    } fill[] = {{"image_size", (long long)size}, {"in_channels", (long long)channels}};
+    } fill[] = {{"image_size", (long long)size},
+                {"in_channels", (long long)channels},
+                {"classes", (long long)classes}};
     for (int i = 0; i < DUET_COUNT(fill); i++) {
-        if (duet_params_find(&entry->params, fill[i].key) == NULL ||
+        if (fill[i].value == 0 || duet_params_find(&entry->params, fill[i].key) == NULL ||
             strstr(arch, fill[i].key) != NULL)
             continue;
         const char mark = strchr(text, ':') == NULL ? ':' : ',';
@@ -99,15 +103,41 @@ static duet_status take_arch(duet_train_options *o) {
     return duet_fail(DUET_ARG, "the architecture '%s' is too long to be written down", spec);
 }
 
+/* A task that learns from labels needs some, of two classes at least. */
+static duet_status check_labels(const duet_task *task, const duet_dataset_info *info) {
+    if (!task->labels) return DUET_OK;
+    if (!info->labelled || info->class_count == 0)
+        return duet_fail(DUET_ARG,
+                         "the data set '%s' has no labels, and the task '%s' learns from them; "
+                         "take a labelled set, or another task ('duet help task')",
+                         info->name, task->info.name);
+    if (info->class_count < 2)
+        return duet_fail(DUET_ARG, "the data set '%s' has one class; the task '%s' needs 2 or more",
+                         info->name, task->info.name);
+    return DUET_OK;
+}
+
+static duet_status check_outputs(const duet_trainer *trainer) {
+    const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
+    if (!trainer->task->labels || trainer->model->shape.logits == info->class_count) return DUET_OK;
+    return duet_fail(DUET_ARG,
+                     "the network has %lld outputs, but the data set '%s' %d classes; leave "
+                     "'classes' out of 'arch'",
+                     (long long)trainer->model->shape.logits, info->name, info->class_count);
+}
+
 duet_status duet_trainer_make_models(duet_trainer *trainer) {
     duet_train_options *o = &trainer->options;
     const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
+    DUET_TRY(check_labels(trainer->task, info));
     if (o->init != NULL) DUET_TRY(take_arch(o));
     if (o->size == 0) o->size = duet_preset_size(info);
     if (trainer->task->arch != NULL) fill(o->arch, sizeof o->arch, trainer->task->arch);
-    DUET_TRY(complete_arch(o->arch, o->size, info->channels));
+    DUET_TRY(complete_arch(o->arch, o->size, info->channels,
+                           trainer->task->labels ? info->class_count : 0));
     DUET_TRY(duet_model_describe(&trainer->model, o->arch));
     DUET_TRY(duet_model_check(trainer->model, trainer->task->needs));
+    DUET_TRY(check_outputs(trainer));
     DUET_TRY(duet_model_describe(&trainer->ema, o->arch));
     const int64_t channels = trainer->model->shape.in_channels;
     if (channels != 1 && channels != 3) {

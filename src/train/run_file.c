@@ -108,6 +108,13 @@ static json_t *tuning_of(const duet_trainer *trainer) {
                      (json_int_t)duet_plan_rows(duet_program_plan(duet_trainer_program(trainer))));
 }
 
+static json_t *validation_of(const duet_trainer *trainer) {
+    return json_pack("{s:s, s:I, s:f}", "split",
+                     trainer->options.hold_out > 0 ? "held out"
+                                                   : duet_split_name(trainer->validation.split),
+                     "rows", (json_int_t)trainer->top1_rows, "top1", trainer->top1);
+}
+
 duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_status) {
     const bool tuned = duet_plan_tuned(duet_program_plan(duet_trainer_program(trainer))) > 0;
     json_t *t = json_array();
@@ -130,6 +137,7 @@ duet_status duet_run_file_write(const duet_trainer *trainer, const char *run_sta
         .steps = json_integer(trainer->steps),
         .seconds = json_real(duet_trainer_seconds(trainer)),
         .final_loss = trainer->steps > 0 ? json_real(duet_trainer_final_loss(trainer)) : NULL,
+        .validation = trainer->top1_rows > 0 ? validation_of(trainer) : NULL,
         .tuning = tuned ? tuning_of(trainer) : NULL,
         .peak_memory = json_integer(duet_peak_memory())};
     return duet_run_record_write(trainer->run, &record);

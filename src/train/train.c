@@ -48,6 +48,8 @@ static const duet_param rows[] = {
     DUET_SEED(duet_train_options, seed, "0", "seed of weights, order and noise"),
     DUET_TEXT(duet_train_options, on_bad, "stop", "stop|skip",
               "images that cannot be read: stop at the first, or leave them out and say so"),
+    DUET_INT(duet_train_options, hold_out, "0", 0, 1e9,
+             "training images that are never trained on, to measure with; 0 = none"),
     DUET_TEXT(duet_train_options, groups, "", NULL,
               "weights with an optimiser of their own, joined by '+': out.*=adamw:rate=1e-4"),
     DUET_TEXT(duet_train_options, freeze, "", NULL,
@@ -142,7 +144,9 @@ static void fill_result(const duet_trainer *trainer, duet_train_result *out) {
         .loss = trainer->steps > 0 ? duet_trainer_final_loss(trainer) : NAN,
         .interrupted = trainer->interrupted,
         .fallbacks = duet_plan_fallbacks(duet_program_plan(duet_trainer_program(trainer))),
-        .left_out = trainer->loader != NULL ? duet_loader_skipped(trainer->loader) : 0};
+        .left_out = trainer->loader != NULL ? duet_loader_skipped(trainer->loader) : 0,
+        .top1 = trainer->top1,
+        .top1_rows = trainer->top1_rows};
 }
 
 static duet_status train(duet_trainer *trainer, bool resume) {
@@ -151,6 +155,7 @@ static duet_status train(duet_trainer *trainer, bool resume) {
     trainer->seconds = duet_trainer_seconds(trainer); /* pictures do not count as training time */
     trainer->started = 0.0;
     if (trainer->interrupted) return DUET_OK;
+    DUET_TRY(duet_trainer_validate(trainer));
     return duet_picture_result(trainer);
 }
 

@@ -143,11 +143,7 @@ duet_status duet_trainer_open(duet_trainer *trainer) {
     const duet_train_options *o = &trainer->options;
     DUET_TRY(choose_members(trainer));
     DUET_TRY(duet_trainer_make_models(trainer));
-    DUET_TRY(duet_view_all(&trainer->view, trainer->dataset, DUET_TRAIN));
-    if (trainer->view.count == 0) {
-        return duet_fail(DUET_ARG, "the data set '%s' has no training images",
-                         duet_dataset_describe(trainer->dataset)->path);
-    }
+    DUET_TRY(duet_trainer_choose_rows(trainer));
     trainer->setup = (duet_task_setup){
         .model = trainer->model,
         .noise = trainer->noise,
@@ -176,6 +172,7 @@ void duet_trainer_close(duet_trainer *trainer) {
     duet_slots_free(trainer->slots);
     duet_noise_free(trainer->noise);
     duet_view_free(&trainer->view);
+    duet_view_free(&trainer->validation);
     duet_release(trainer->scratch);
     duet_release(trainer->row_loss);
     duet_release(trainer->row_column);

@@ -3,7 +3,7 @@
  * are in one file each: trainer.c (assembly), begin.c (first weights), groups.c (who is
  * trained by what), loop.c (steps and budget),
  * checkpoint.c, run_file.c (run.json), curve.c (loss.csv), pictures.c (real.png, denoise.png),
- * preset.c. */
+ * validate.c (rows held out, accuracy), preset.c. */
 #ifndef DUET_TRAIN_TRAINER_H
 #define DUET_TRAIN_TRAINER_H
 
@@ -50,7 +50,10 @@ typedef struct duet_trainer {
     duet_model *model; /* the weights */
     duet_model *ema;   /* their averages: what is saved as the model */
     duet_task_setup setup;
-    duet_view view; /* training rows */
+    duet_view view;       /* training rows */
+    duet_view validation; /* rows to measure with, which are not trained on; may be empty */
+    double top1;          /* of the trained model on them, percent; what was counted */
+    int64_t top1_rows;
     duet_loader *loader;
 
     duet_training programs[DUET_TASK_PROGRAMS]; /* those of the task */
@@ -131,6 +134,12 @@ int duet_denoise_t_count(const duet_noise *noise); /* levels within the schedule
 DUET_NODISCARD duet_status duet_picture_real(duet_trainer *trainer);
 /* What the trained model does with some images. */
 DUET_NODISCARD duet_status duet_picture_result(duet_trainer *trainer);
+
+/* ---- validate.c ---- */
+/* Which rows are trained on, and which measure it. */
+DUET_NODISCARD duet_status duet_trainer_choose_rows(duet_trainer *trainer);
+/* The accuracy of a trained classifier, where there are rows for it. */
+DUET_NODISCARD duet_status duet_trainer_validate(duet_trainer *trainer);
 
 /* ---- preset.c ---- */
 /* The side to which the images of this data set are scaled: their smaller side, rounded to a

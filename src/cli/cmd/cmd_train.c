@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_train.c: duet train: pre-training without labels into a run folder. */
+ * cli/cmd/cmd_train.c: duet train: training into a run folder. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -140,22 +140,47 @@ static duet_status interrupted(const training *t, const duet_train_result *resul
                     (long long)result->images, t->run);
 }
 
+/* What to do with the model next: draw images, or recognise them. */
+static const char *next_command(const cli_state *cli, const char *run) {
+    duet_model *model = NULL;
+    const char *command = "sample";
+    if (duet_model_open(cli->ctx, &model, run) == DUET_OK && duet_model_refusal(model) != NULL)
+        command = duet_model_logits(model) > 0 ? "classify" : "probe";
+    duet_model_close(model);
+    return command;
+}
+
+static void tell_validation(cli_state *cli, const duet_train_result *result) {
+    if (result->top1_rows > 0)
+        cli_say(cli, "validation: top-1 %.2f %% of %lld images\n", result->top1,
+                (long long)result->top1_rows);
+}
+
+static json_t *validation_json(const duet_train_result *result) {
+    return result->top1_rows > 0
+               ? json_pack("{s:f,s:I}", "top1", result->top1, "rows", (json_int_t)result->top1_rows)
+               : json_null();
+}
+
 static duet_status finish(cli_state *cli, const training *t, const duet_train_result *result) {
     char time_text[32], report[CLI_PATH] = "";
     cli_duration(time_text, result->seconds);
     if (t->resume && result->steps <= t->steps_before)
         cli_say(cli, "nothing left to do: the budget is spent; give a larger one with --minutes, "
                      "--images or --steps\n");
-    cli_say(cli, "trained on %lld images in %s, loss %.4f\nrun: %s\n", (long long)result->images,
-            time_text, result->loss, t->run);
+    cli_say(cli, "trained on %lld images in %s, loss %.4f\n", (long long)result->images, time_text,
+            result->loss);
+    tell_validation(cli, result);
+    cli_say(cli, "run: %s\n", t->run);
     const duet_status status = duet_report_write(report, t->run);
     if (status != DUET_OK) return status;
-    cli_say(cli, "report: %s\nnext: duet sample %s\n", report, t->run);
+    cli_say(cli, "report: %s\nnext: duet %s %s\n", report, next_command(cli, t->run), t->run);
     cli_json(cli,
-             json_pack("{s:o,s:I,s:I,s:f,s:f,s:o,s:{s:I}}", "run", cli_name(t->run), "images",
+             json_pack("{s:o,s:I,s:I,s:f,s:f,s:o,s:o,s:{s:I}}", "run", cli_name(t->run), "images",
                        (json_int_t)result->images, "steps", (json_int_t)result->steps, "seconds",
-                       result->seconds, "loss", result->steps > 0 ? result->loss : 0.0, "report",
-                       cli_name(report), "left_out", "train", (json_int_t)result->left_out));
+                       result->seconds, "loss", result->steps > 0 ? result->loss : 0.0,
+                       "validation", validation_json(result), "report", cli_name(report),
+                       "left_out", "train", (json_int_t)result->left_out));
     return DUET_OK;
 }
 
@@ -189,16 +214,19 @@ static duet_status run(cli_state *cli) {
 
 const cli_cmd duet_cmd_train = {
     .info = {.name = "train",
-             .help = "pre-train a model without labels",
+             .help = "train a model, without labels or with them",
              .params = DUET_TABLE(params, train_options)},
     .usage = "--data DATA --minutes 20 [options]   |   --resume RUN",
-    .details = "Labels are never used here. One budget is required: --minutes, --images or "
-               "--steps. Ctrl-C saves; --resume goes on.\n"
-               "  duet train --data fashion-mnist --minutes 20\n"
-               "  duet train --data photos/ --size 32 --augment flip --images 2m\n"
-               "  duet train --resume runs/00001-fashion-mnist --minutes 40\n"
-               "  duet train --init models/fashion-mnist.safetensors --data photos/ --freeze "
-               "'input_blocks.*' --minutes 5",
+    .details =
+        "Labels are used by --task classify alone. One budget is required: --minutes, "
+        "--images or --steps. Ctrl-C saves; --resume goes on.\n"
+        "  duet train --data fashion-mnist --minutes 20\n"
+        "  duet train --data photos/ --size 32 --augment flip --images 2m\n"
+        "  duet train --resume runs/00001-fashion-mnist --minutes 40\n"
+        "  duet train --task classify --data fashion-mnist --hold-out 5000 --augment flip+crop "
+        "--minutes 10\n"
+        "  duet train --init models/fashion-mnist.safetensors --data photos/ --freeze "
+        "'input_blocks.*' --minutes 5",
     .max_args = 0,
     .extra = &duet_train_params,
     .plans = true,

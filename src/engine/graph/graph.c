@@ -218,11 +218,15 @@ duet_value duet_tap(duet_graph *graph, int block, const char *name, duet_value x
     return x;
 }
 
+static bool is_state(duet_role role) {
+    return role == DUET_STATE || role == DUET_STATISTIC;
+}
+
 void duet_assign(duet_graph *graph, duet_value state, duet_value value) {
     if (graph->status != DUET_OK) return;
     int64_t at = 0;
     while (at < graph->param_count &&
-           (graph->params[at].role != DUET_STATE || current_value(graph, at) != state))
+           (!is_state(graph->params[at].role) || current_value(graph, at) != state))
         at++;
     if (at == graph->param_count) {
         duet_graph_fail(graph, DUET_ARG, "only a state parameter can be assigned, at '%s'",

@@ -10,15 +10,22 @@
 #include "engine/op/op.h"
 #include "engine/op/ops.h"
 
-/* Of a tensor. Graphs ask for the first three; the others accompany them (slots.h). */
+/* Of a tensor. Graphs ask for the first four; the others accompany them (slots.h). */
 typedef enum duet_role {
-    DUET_WEIGHT,   /* trained */
-    DUET_STATE,    /* written by the graph: statistics, vectors of spectral norms */
-    DUET_CONSTANT, /* read only */
-    DUET_MOMENT,   /* of an optimiser */
-    DUET_AVERAGE,  /* over training (EMA) */
-    DUET_SCRATCH   /* sums of gradients: never saved, hashed or sent */
+    DUET_WEIGHT,    /* trained */
+    DUET_STATE,     /* written by the graph: vectors of spectral norms; its average is a copy */
+    DUET_STATISTIC, /* a state that is an average of the data (of batch norm); its average follows
+                       as that of the weights it belongs to */
+    DUET_CONSTANT,  /* read only */
+    DUET_MOMENT,    /* of an optimiser */
+    DUET_AVERAGE,   /* over training (EMA) */
+    DUET_SCRATCH    /* sums of gradients: never saved, hashed or sent */
 } duet_role;
+
+/* Does the average of such a tensor follow it slowly? Else it is a copy. */
+static inline bool duet_role_averaged(duet_role role) {
+    return role == DUET_WEIGHT || role == DUET_STATISTIC;
+}
 
 typedef enum duet_init_kind {
     DUET_INIT_ZERO,

@@ -30,7 +30,7 @@ typedef struct duet_update_tile {
     int64_t grad;                               /* offset in floats into the gradient block */
     int64_t count;
     bool decay;    /* weight decay applies: tensors of rank >= 2 */
-    bool averaged; /* its average follows slowly; that of a state is a copy */
+    bool averaged; /* its average follows slowly; else it is a copy */
     bool inner;    /* of an inner matrix; only of a rule that tells them apart */
 } duet_update_tile;
 

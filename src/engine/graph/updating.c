@@ -41,7 +41,7 @@ static duet_status add_slot(duet_updating *u, int64_t index, int64_t i) {
                                    .grad = rule->gradient ? grad + at : 0,
                                    .count = left < DUET_UPDATE_TILE ? left : DUET_UPDATE_TILE,
                                    .decay = slot->shape.rank >= 2,
-                                   .averaged = slot->role == DUET_WEIGHT,
+                                   .averaged = duet_role_averaged(slot->role),
                                    .inner = update->inner[i]};
         for (int m = 0; m < count; m++) tile->beside[m] = beside[m] + at;
     }

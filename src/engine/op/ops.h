@@ -153,6 +153,8 @@ typedef struct duet_cross_entropy_attr {
  * out 1: per_sample[B], 0 in the others. Both values come back through pointers. */
 void duet_cross_entropy(duet_graph *g, duet_value logits, duet_value labels, double smoothing,
                         duet_value *loss, duet_value *per_sample);
+/* logits[B,K], labels i32[B] -> [1]: the share of the labelled rows that are right; no gradient */
+duet_value duet_top1(duet_graph *g, duet_value logits, duet_value labels);
 /* logits[B,K], targets[B,K] -> the same, mean over all rows */
 void duet_soft_cross_entropy(duet_graph *g, duet_value logits, duet_value targets, double smoothing,
                              duet_value *loss, duet_value *per_sample);

@@ -30,7 +30,7 @@ static duet_value conv(duet_graph *g, const char *name, duet_value x, int64_t ou
                        int64_t stride, int64_t pad) {
     const size_t mark = duet_scope_push(g, "%s", name);
     x = duet_nn_conv2d_plain(g, "conv", x, out, kernel, stride, pad);
-    x = duet_nn_batch_norm(g, "bn", x, DUET_NONE, 1e-3, true);
+    x = duet_nn_batch_norm(g, "bn", x, DUET_NONE, 1e-3, true, DUET_NN_STORED);
     duet_scope_pop(g, mark);
     return x;
 }
@@ -64,7 +64,7 @@ static duet_value line(duet_graph *g, const char *name, duet_value x, int64_t ou
         const duet_value y = duet_linear(g, shifted(g, x, u, k / 2, rows), part, DUET_NONE);
         sum = sum == DUET_NONE ? y : duet_add(g, sum, y);
     }
-    sum = duet_nn_batch_norm(g, "bn", sum, DUET_NONE, 1e-3, true);
+    sum = duet_nn_batch_norm(g, "bn", sum, DUET_NONE, 1e-3, true, DUET_NN_STORED);
     duet_scope_pop(g, mark);
     return sum;
 }

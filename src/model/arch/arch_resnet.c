@@ -36,11 +36,18 @@ static const duet_param params[] = {
     DUET_TEXT(resnet_config, head, "fc", "fc|linear", "name of the classifier"),
 };
 
+/* A network that is built. */
+typedef struct net {
+    duet_graph *g;
+    const resnet_config *c;
+    duet_nn_states states;
+} net;
+
 /* Convolution and norm, named "conv1" and "bn1", "downsample.0" and "downsample.1". */
-static duet_value conv(duet_graph *g, const char *name, const char *norm, duet_value x, int64_t out,
+static duet_value conv(const net *n, const char *name, const char *norm, duet_value x, int64_t out,
                        int64_t kernel, int64_t stride, duet_value residual, bool relu) {
-    x = duet_nn_conv2d_plain(g, name, x, out, kernel, stride, kernel / 2);
-    return duet_nn_batch_norm(g, norm, x, residual, 1e-5, relu);
+    x = duet_nn_conv2d_plain(n->g, name, x, out, kernel, stride, kernel / 2);
+    return duet_nn_batch_norm(n->g, norm, x, residual, 1e-5, relu, n->states);
 }
 
 /* Every second pixel along each axis. */
@@ -52,26 +59,25 @@ static duet_value halve(duet_graph *g, duet_value x) {
     return duet_reshape(g, x, 4, (int64_t[]){B, H / 2, W / 2, C});
 }
 
-static duet_value shortcut(duet_graph *g, const resnet_config *c, duet_value x, int64_t out,
-                           int64_t stride) {
+static duet_value shortcut(const net *n, duet_value x, int64_t out, int64_t stride) {
+    duet_graph *const g = n->g;
     const int64_t in = duet_dim(g, x, -1);
     if (in == out && stride == 1) return x;
-    if (!c->small)
-        return conv(g, "downsample.0", "downsample.1", x, out, 1, stride, DUET_NONE, false);
+    if (!n->c->small)
+        return conv(n, "downsample.0", "downsample.1", x, out, 1, stride, DUET_NONE, false);
     return duet_unslice(g, stride > 1 ? halve(g, x) : x, (out - in) / 2, out);
 }
 
-static duet_value block(duet_graph *g, const resnet_config *c, duet_value x, int64_t width,
-                        int64_t stride) {
-    const int64_t out = c->bottleneck ? 4 * width : width;
-    const duet_value side = shortcut(g, c, x, out, stride);
-    if (!c->bottleneck) {
-        x = conv(g, "conv1", "bn1", x, width, 3, stride, DUET_NONE, true);
-        return conv(g, "conv2", "bn2", x, out, 3, 1, side, true);
+static duet_value block(const net *n, duet_value x, int64_t width, int64_t stride) {
+    const int64_t out = n->c->bottleneck ? 4 * width : width;
+    const duet_value side = shortcut(n, x, out, stride);
+    if (!n->c->bottleneck) {
+        x = conv(n, "conv1", "bn1", x, width, 3, stride, DUET_NONE, true);
+        return conv(n, "conv2", "bn2", x, out, 3, 1, side, true);
     }
-    x = conv(g, "conv1", "bn1", x, width, 1, 1, DUET_NONE, true);
-    x = conv(g, "conv2", "bn2", x, width, 3, stride, DUET_NONE, true);
-    return conv(g, "conv3", "bn3", x, out, 1, 1, side, true);
+    x = conv(n, "conv1", "bn1", x, width, 1, 1, DUET_NONE, true);
+    x = conv(n, "conv2", "bn2", x, width, 3, stride, DUET_NONE, true);
+    return conv(n, "conv3", "bn3", x, out, 1, 1, side, true);
 }
 
 static duet_value classifier(duet_graph *g, const resnet_config *c, duet_value x, int number) {
@@ -83,9 +89,10 @@ static duet_value classifier(duet_graph *g, const resnet_config *c, duet_value x
 
 static void build(duet_graph *g, const void *config, const duet_model_inputs *in, duet_value *out) {
     const resnet_config *const c = config;
+    const net n = {g, c, in->training ? DUET_NN_UPDATE : DUET_NN_STORED};
     int number = 1;
     char name[64];
-    duet_value x = conv(g, "conv1", "bn1", in->x, c->base, c->small ? 3 : 7, c->small ? 1 : 2,
+    duet_value x = conv(&n, "conv1", "bn1", in->x, c->base, c->small ? 3 : 7, c->small ? 1 : 2,
                         DUET_NONE, true);
     if (!c->small) x = duet_max_pool(g, x, 3, 2, 1);
     x = duet_tap(g, number++, c->small ? "bn1" : "maxpool", x);
@@ -93,7 +100,7 @@ static void build(duet_graph *g, const void *config, const duet_model_inputs *in
         for (int64_t i = 0; i < c->blocks.v[stage]; i++) {
             snprintf(name, sizeof name, "layer%d.%lld", stage + 1, (long long)i);
             const size_t mark = duet_scope_push(g, "%s", name);
-            x = block(g, c, x, c->base << stage, stage > 0 && i == 0 ? 2 : 1);
+            x = block(&n, x, c->base << stage, stage > 0 && i == 0 ? 2 : 1);
             duet_scope_pop(g, mark);
             x = duet_tap(g, number++, name, x);
         }

@@ -49,7 +49,8 @@ typedef struct duet_task_feed {
 typedef struct duet_task {
     duet_entry info;
     duet_ability needs; /* of the model */
-    const char *arch;   /* what is usually trained; NULL = a U-Net for the size of the images */
+    bool labels;      /* learns from labels: the data must have some, the network as many outputs */
+    const char *arch; /* what is usually trained; NULL = a U-Net for the size of the images */
     duet_task_program programs[DUET_TASK_PROGRAMS];
     int program_count;
     int views; /* of each row of a batch, augmented by draws of their own; 0 = 1 */

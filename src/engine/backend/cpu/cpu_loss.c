@@ -95,6 +95,7 @@ static const duet_kernel kernels[] = {
     {.op = "cross_entropy_grad", .name = "plain", .run = run_reference},
     {.op = "soft_cross_entropy", .name = "plain", .run = run_reference},
     {.op = "soft_cross_entropy_grad", .name = "plain", .run = run_reference},
+    {.op = "top1", .name = "plain", .run = run_reference},
     {.op = "timestep_embedding", .name = "plain", .run = run_reference},
     {.op = "timestep_weights", .name = "plain", .run = run_reference},
     {.op = "transpose", .name = "plain", .run = run_reference},

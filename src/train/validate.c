@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Which rows are trained on and which measure the training: those held out, or else the split
+ * 'val'. The split 'test' is never touched. A classifier's accuracy is that of the averaged
+ * weights. */
+#include <string.h>
+
+#include <duet/feature.h>
+#include <duet/metric.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "train/trainer.h"
+
+static duet_status hold_out(duet_trainer *trainer) {
+    const int64_t held = trainer->options.hold_out;
+    duet_view all = trainer->view;
+    if (held >= all.count)
+        return duet_fail(DUET_ARG,
+                         "'hold_out' is %lld, but the data set '%s' has %lld training images; some "
+                         "must be left to train on",
+                         (long long)held, duet_dataset_describe(trainer->dataset)->path,
+                         (long long)all.count);
+    trainer->view = (duet_view){.split = DUET_TRAIN};
+    const duet_status status =
+        duet_view_divide(&trainer->view, &trainer->validation, trainer->dataset, &all,
+                         all.count - held, held, trainer->options.seed);
+    duet_view_free(&all);
+    return status;
+}
+
+duet_status duet_trainer_choose_rows(duet_trainer *trainer) {
+    DUET_TRY(duet_view_all(&trainer->view, trainer->dataset, DUET_TRAIN));
+    if (trainer->view.count == 0) {
+        return duet_fail(DUET_ARG, "the data set '%s' has no training images",
+                         duet_dataset_describe(trainer->dataset)->path);
+    }
+    if (trainer->options.hold_out > 0) return hold_out(trainer);
+    return duet_view_all(&trainer->validation, trainer->dataset, DUET_VAL);
+}
+
+/* The logits, which are the last tap, of all rows. */
+static duet_status read_logits(duet_trainer *trainer, duet_bad_images *bad,
+                               duet_feature_table *out) {
+    duet_status status = DUET_OK;
+    duet_reader *reader = NULL;
+    duet_feature_set *set = NULL;
+    duet_model *const model = trainer->ema;
+    const duet_tap_row *last = duet_model_tap(model, duet_model_tap_count(model) - 1);
+    const duet_reader_options options = {.settings = duet_settings_of(-1, last->block, 1),
+                                         .rows = trainer->validation.count};
+    const duet_features_options how = {.label = "validation", .bad = bad};
+    DUET_DO(duet_reader_open(trainer->ctx, &reader, "model", model, NULL, &options));
+    DUET_DO(duet_feature_set_open(trainer->ctx, &set, reader, trainer->dataset,
+                                  &trainer->validation, &how));
+    DUET_DO(duet_feature_set_join(set, &trainer->validation, out));
+done:
+    duet_feature_set_close(set);
+    duet_reader_close(reader);
+    return status;
+}
+
+duet_status duet_trainer_validate(duet_trainer *trainer) {
+    duet_status status = DUET_OK;
+    duet_feature_table logits = {0};
+    duet_accuracy accuracy = {0};
+    duet_bad_images *bad = NULL;
+    if (!trainer->task->labels || trainer->validation.count == 0) return DUET_OK;
+    DUET_DO(duet_slots_pull(trainer->slots));
+    if (strcmp(trainer->options.on_bad, "skip") == 0) DUET_DO(duet_bad_images_new(&bad));
+    DUET_DO(read_logits(trainer, bad, &logits));
+    DUET_DO(duet_accuracy_new(&accuracy, (int)logits.dim));
+    duet_accuracy_add(&accuracy, logits.x, logits.labels, logits.rows);
+    trainer->top1_rows = accuracy.rows;
+    trainer->top1 = accuracy.rows > 0 ? duet_accuracy_top1(&accuracy) : 0.0;
+done:
+    duet_accuracy_free(&accuracy);
+    duet_feature_table_free(&logits);
+    duet_bad_images_free(bad);
+    return status;
+}
