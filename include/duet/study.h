@@ -6,6 +6,7 @@
 
 #include <duet/head.h>
 #include <duet/metric.h>
+#include <duet/train.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -138,6 +139,31 @@ void duet_probe_result_free(duet_probe_result *result);
 DUET_NODISCARD duet_status duet_neighbours(duet_context *ctx, duet_model *model,
                                            const duet_dataset *dataset,
                                            const duet_probe_options *options, const char *folder);
+
+/* ---- while a model is trained ---- */
+
+/* Two measurements on small sets that stay the same, so that a curve can be drawn: the accuracy of
+ * the model's own classifier, or else of a linear head on its features (those a card recommends,
+ * or duet_settings_guess), and the Frechet distance between drawn and real images, of a judge's
+ * features. RUN/meters.csv gets a line for each call. */
+typedef struct duet_meters_options {
+    int64_t fit_rows, val_rows;   /* of the head; 0 fit_rows = 2,000 and 1,000 */
+    int64_t samples;              /* 0 = 256; < 0 = no images are drawn */
+    char sampler[DUET_TEXT_SIZE]; /* "" = ddim of 20 steps, or what the model draws with */
+    /* whose features (duet_model_feature_setting) are compared; borrowed. NULL = a small residual
+     * network with random weights of seed 0, the same for every training of this size */
+    duet_model *judge;
+} duet_meters_options;
+typedef struct duet_meters duet_meters;
+/* Nothing is computed yet. What cannot be measured (an unlabelled set has no accuracy, a classifier
+ * draws nothing) is left out. The arguments are borrowed until it is closed. */
+DUET_NODISCARD duet_status duet_meters_open(duet_context *ctx, duet_meters **out,
+                                            const duet_dataset *dataset,
+                                            const duet_train_options *training,
+                                            const duet_meters_options *options, const char *run);
+/* For duet_train_meter: user is the duet_meters. */
+duet_status duet_meters_measure(void *user, duet_model *model, const duet_train_moment *moment);
+void duet_meters_close(duet_meters *meters); /* NULL is accepted */
 
 /* Top-k classes of image files with a saved head. */
 typedef struct duet_prediction {

@@ -11,6 +11,18 @@
 extern "C" {
 #endif
 
+/* What a caller measures while a model is trained. */
+typedef struct duet_train_moment {
+    int64_t images, steps; /* so far */
+    double seconds;        /* of training */
+} duet_train_moment;
+typedef struct duet_train_meter {
+    /* Called between two steps with the averaged weights, which it leaves as they are. Its time is
+     * not training time. A failure is a warning of the log and nothing more. */
+    duet_status (*measure)(void *user, duet_model *model, const duet_train_moment *moment);
+    void *user;
+} duet_train_meter;
+
 typedef struct duet_train_options {
     char arch[DUET_SPEC_SIZE];    /* spec; empty = chosen for the data set's size */
     char noise[DUET_TEXT_SIZE];   /* spec; empty = that of init, else "linear" */
@@ -40,6 +52,12 @@ typedef struct duet_train_options {
      * has its share): what a training is measured with. 0 = none, then the split 'val' serves where
      * there is one */
     int64_t hold_out;
+    /* minutes of training between two calls of `meter`, more where it takes over 3 % of the time;
+     * then also at the end; 0 = never. Training has the same bits with a meter and without. */
+    double meter_minutes;
+    /* a model whose features the caller's meter compares; only written down */
+    char judge[DUET_SPEC_SIZE];
+    const duet_train_meter *meter; /* NULL = none */
     /* names of weights that stay as they are, joined by '+', with '*' for any part of a name:
      * "input_blocks.*+time_embed.*" */
     char freeze[DUET_TEXT_SIZE];
@@ -65,6 +83,11 @@ typedef struct duet_train_result {
     int64_t top1_rows;
 } duet_train_result;
 
+/* Which rows a training with these options takes, and which are left to measure it with: those held
+ * out or else the split 'val'; `validation` may be empty. */
+DUET_NODISCARD duet_status duet_train_views(duet_view *train, duet_view *validation,
+                                            const duet_dataset *dataset,
+                                            const duet_train_options *options);
 /* Trains in folder `run` (must exist). resume: goes on from its newest state; then `options` may
  * only extend the budget. */
 DUET_NODISCARD duet_status duet_train(duet_context *ctx, duet_train_result *out,

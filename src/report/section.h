@@ -79,6 +79,8 @@ const char *duet_report_t(duet_report *report, double t); /* a step of noise; "c
 /* " at t = 10, tap 9, pool 2", " on clean images, tap 9, pool 2" as far as the object has them,
  * else ""; several settings with " and" between them. */
 const char *duet_report_setting(duet_report *report, const json_t *object);
+/* The charts of RUN/meters.csv, where there is one. */
+void duet_report_meters(duet_report *report, duet_str *out);
 /* One dt/dd pair of a facts list; left out when value is "–". */
 void duet_report_fact(duet_str *out, const char *name, const char *value);
 

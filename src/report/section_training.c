@@ -250,6 +250,7 @@ static void write(duet_report *report, const duet_report_steps *steps, duet_str 
     } else {
         thin(&c);
         write_chart(report, out, &c);
+        duet_report_meters(report, out);
         write_facts(report, out, &c);
     }
     duet_bytes_free(&file);

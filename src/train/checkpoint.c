@@ -210,22 +210,29 @@ done:
 
 /* ---- loading ---- */
 
-/* Budget and saving may differ from the stored settings; *budget_same says whether the budget does
- * not. */
+static bool is_one_of(const char *name, const char *const *list, int count) {
+    for (int i = 0; i < count; i++)
+        if (strcmp(name, list[i]) == 0) return true;
+    return false;
+}
+
+/* Budget, saving and measuring may differ from the stored settings; *budget_same says whether the
+ * budget does not. */
 static duet_status compare_settings(const duet_trainer *trainer, const json_t *settings,
                                     bool *budget_same) {
-    static const char *const budget[] = {"minutes", "images", "steps"};
+    static const char *const budget[] = {"minutes", "images", "steps"}, *const others[] = {
+                                                                            "save_minutes",
+                                                                            "meter_minutes",
+                                                                            "judge"};
     *budget_same = true;
     for (int i = 0; i < duet_train_params.count; i++) {
         const char *name = duet_train_params.rows[i].name,
                    *was = json_string_value(json_object_get(settings, name));
         char text[DUET_LIST_SIZE * 24];
         duet_params_print(&duet_train_params, &trainer->options, i, text, sizeof text);
-        if (was == NULL || strcmp(was, text) == 0 || strcmp(name, "save_minutes") == 0) continue;
-        bool is_budget = false;
-        for (int b = 0; b < DUET_COUNT(budget); b++)
-            is_budget = is_budget || strcmp(name, budget[b]) == 0;
-        if (!is_budget) {
+        if (was == NULL || strcmp(was, text) == 0 || is_one_of(name, others, DUET_COUNT(others)))
+            continue;
+        if (!is_one_of(name, budget, DUET_COUNT(budget))) {
             return duet_fail(DUET_ARG,
                              "'%s' was '%s' when the run started and is '%s' now; a resumed run "
                              "can only change its "

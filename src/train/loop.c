@@ -196,6 +196,7 @@ duet_status duet_trainer_loop(duet_trainer *trainer) {
     DUET_TRY(duet_curve_begin(trainer));
     trainer->started = duet_clock();
     trainer->saved_at = trainer->started;
+    duet_metering_begin(trainer);
     while (!finished(trainer)) {
         if (duet_cancelled(trainer->ctx)) {
             trainer->interrupted = true;
@@ -213,7 +214,9 @@ duet_status duet_trainer_loop(duet_trainer *trainer) {
             now - trainer->saved_at >= 60.0 * trainer->options.save_minutes) {
             DUET_TRY(save(trainer));
         }
+        duet_metering_run(trainer, false);
     }
+    if (!trainer->interrupted) duet_metering_run(trainer, true);
     DUET_TRY(duet_curve_flush(trainer));
     report(trainer);
     return trainer->saved == trainer->steps ? DUET_OK : save(trainer);

@@ -3,7 +3,7 @@
  * are in one file each: trainer.c (assembly), begin.c (first weights), groups.c (who is
  * trained by what), loop.c (steps and budget),
  * checkpoint.c, run_file.c (run.json), curve.c (loss.csv), pictures.c (real.png, denoise.png),
- * validate.c (rows held out, accuracy), preset.c. */
+ * validate.c (rows held out, accuracy), metering.c (calls of the meter), preset.c. */
 #ifndef DUET_TRAIN_TRAINER_H
 #define DUET_TRAIN_TRAINER_H
 
@@ -68,6 +68,8 @@ typedef struct duet_trainer {
     double saved_at;      /* clock */
     int64_t measure_step; /* step from which the speed is measured; -1 = not yet */
     double measure_seconds;
+    double metered_at; /* seconds of training at which the meter is due */
+    int64_t metered;   /* steps at its last call; -1 = none yet */
     duet_curve curve;
     bool resumes; /* a state will be read */
     bool began;   /* run.json belongs to this call; a refused resume leaves it unchanged */
@@ -140,6 +142,13 @@ DUET_NODISCARD duet_status duet_picture_result(duet_trainer *trainer);
 DUET_NODISCARD duet_status duet_trainer_choose_rows(duet_trainer *trainer);
 /* The accuracy of a trained classifier, where there are rows for it. */
 DUET_NODISCARD duet_status duet_trainer_validate(duet_trainer *trainer);
+
+/* ---- metering.c ---- */
+/* Seconds of training from one call to the next; cost: seconds of a call. */
+double duet_metering_interval(const duet_train_options *options, double cost);
+void duet_metering_begin(duet_trainer *trainer);
+/* Calls the meter where it is due, or at the `end`; never fails. */
+void duet_metering_run(duet_trainer *trainer, bool end);
 
 /* ---- preset.c ---- */
 /* The side to which the images of this data set are scaled: their smaller side, rounded to a

@@ -11,31 +11,33 @@
 #include "base/error.h"
 #include "train/trainer.h"
 
-static duet_status hold_out(duet_trainer *trainer) {
-    const int64_t held = trainer->options.hold_out;
-    duet_view all = trainer->view;
-    if (held >= all.count)
-        return duet_fail(DUET_ARG,
-                         "'hold_out' is %lld, but the data set '%s' has %lld training images; some "
-                         "must be left to train on",
-                         (long long)held, duet_dataset_describe(trainer->dataset)->path,
-                         (long long)all.count);
-    trainer->view = (duet_view){.split = DUET_TRAIN};
-    const duet_status status =
-        duet_view_divide(&trainer->view, &trainer->validation, trainer->dataset, &all,
-                         all.count - held, held, trainer->options.seed);
-    duet_view_free(&all);
-    return status;
+duet_status duet_train_views(duet_view *train, duet_view *validation, const duet_dataset *dataset,
+                             const duet_train_options *options) {
+    const int64_t held = options->hold_out;
+    duet_view all = {0};
+    DUET_TRY(duet_view_all(&all, dataset, DUET_TRAIN));
+    if (held > 0 && held < all.count) {
+        const duet_status status = duet_view_divide(train, validation, dataset, &all,
+                                                    all.count - held, held, options->seed);
+        duet_view_free(&all);
+        return status;
+    }
+    *train = all;
+    return duet_view_all(validation, dataset, DUET_VAL);
 }
 
 duet_status duet_trainer_choose_rows(duet_trainer *trainer) {
-    DUET_TRY(duet_view_all(&trainer->view, trainer->dataset, DUET_TRAIN));
-    if (trainer->view.count == 0) {
-        return duet_fail(DUET_ARG, "the data set '%s' has no training images",
-                         duet_dataset_describe(trainer->dataset)->path);
-    }
-    if (trainer->options.hold_out > 0) return hold_out(trainer);
-    return duet_view_all(&trainer->validation, trainer->dataset, DUET_VAL);
+    const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
+    const int64_t count = info->count[DUET_TRAIN];
+    if (count == 0)
+        return duet_fail(DUET_ARG, "the data set '%s' has no training images", info->path);
+    if (trainer->options.hold_out >= count)
+        return duet_fail(DUET_ARG,
+                         "'hold_out' is %lld, but the data set '%s' has %lld training images; some "
+                         "must be left to train on",
+                         (long long)trainer->options.hold_out, info->path, (long long)count);
+    return duet_train_views(&trainer->view, &trainer->validation, trainer->dataset,
+                            &trainer->options);
 }
 
 /* The logits, which are the last tap, of all rows. */

@@ -26,7 +26,9 @@ typedef struct training {
     bool resume;
     json_int_t steps_before;
     duet_dataset *dataset;
-    duet_model *init;
+    duet_model *init, *judge;
+    duet_meters *meters;
+    duet_train_meter meter;
 } training;
 
 static duet_status make_run(char out[CLI_PATH], const train_options *o,
@@ -64,11 +66,28 @@ static duet_status begin(training *t, cli_state *cli, const train_options *o,
     return status == DUET_OK ? make_run(t->run, o, t->dataset) : status;
 }
 
-static bool is_budget(const char *name) {
-    static const char *const budget[] = {"minutes", "images", "steps", "save_minutes"};
-    for (int i = 0; i < DUET_COUNT(budget); i++)
-        if (strcmp(name, budget[i]) == 0) return true;
+/* What a resumed run may change. */
+static bool is_free(const char *name) {
+    static const char *const list[] = {"minutes",      "images",        "steps",
+                                       "save_minutes", "meter_minutes", "judge"};
+    for (int i = 0; i < DUET_COUNT(list); i++)
+        if (strcmp(name, list[i]) == 0) return true;
     return false;
+}
+
+/* Measurements while training. */
+static duet_status open_meters(training *t, cli_state *cli, duet_train_options *train) {
+    if (train->meter_minutes <= 0) return DUET_OK;
+    if (train->judge[0]) {
+        const duet_status status = cli_model_open(cli, &t->judge, train->judge);
+        if (status != DUET_OK) return status;
+    }
+    const duet_meters_options options = {.judge = t->judge};
+    const duet_status status =
+        duet_meters_open(cli->ctx, &t->meters, t->dataset, train, &options, t->run);
+    t->meter = (duet_train_meter){.measure = duet_meters_measure, .user = t->meters};
+    train->meter = &t->meter;
+    return status;
 }
 
 /* A resumed run keeps its settings: a flag that asks for others is refused rather than ignored
@@ -88,7 +107,7 @@ static duet_status check_flags(const train_options *o, const duet_train_options 
         duet_params_print(&duet_train_params, &defaults, i, usual, sizeof usual);
         duet_params_print(&duet_train_params, given, i, text, sizeof text);
         duet_params_print(&duet_train_params, stored, i, was, sizeof was);
-        if (is_budget(duet_train_params.rows[i].name) || strcmp(text, usual) == 0 ||
+        if (is_free(duet_train_params.rows[i].name) || strcmp(text, usual) == 0 ||
             strcmp(text, was) == 0)
             continue;
         cli_flag_text(flag, duet_train_params.rows[i].name);
@@ -122,6 +141,8 @@ static duet_status go_on(training *t, cli_state *cli, const train_options *o,
     }
     duet_params_default(&duet_train_params, &defaults);
     if (given.save_minutes != defaults.save_minutes) train->save_minutes = given.save_minutes;
+    if (given.meter_minutes != defaults.meter_minutes) train->meter_minutes = given.meter_minutes;
+    if (given.judge[0]) memcpy(train->judge, given.judge, sizeof train->judge);
     t->steps_before = duet_run_number(t->run, "steps");
     status = duet_dataset_open(cli->ctx, &t->dataset, o->data[0] ? o->data : data);
     if (status == DUET_NOT_FOUND && !o->data[0] && !cli_exists(data))
@@ -200,6 +221,9 @@ static duet_status run(cli_state *cli) {
         o->resume[0] ? go_on(&t, cli, o, cli->extra) : begin(&t, cli, o, cli->extra);
     if (status == DUET_OK) {
         snprintf(cli->announce, sizeof cli->announce, "run: %s\n", t.run);
+        status = open_meters(&t, cli, cli->extra);
+    }
+    if (status == DUET_OK) {
         status = duet_train(cli->ctx, &result, t.dataset, cli->extra, t.run, t.resume);
         if (status == DUET_CANCELLED)
             status = interrupted(&t, &result);
@@ -207,8 +231,10 @@ static duet_status run(cli_state *cli) {
             status = finish(cli, &t, &result);
     }
     if (status != DUET_OK && status != DUET_CANCELLED) clear_away(&t, o->out[0] != '\0');
+    duet_meters_close(t.meters);
     duet_dataset_close(t.dataset);
     duet_model_close(t.init);
+    duet_model_close(t.judge);
     return status;
 }
 

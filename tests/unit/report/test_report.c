@@ -380,6 +380,29 @@ static void test_odd_curves(void **state) {
     assert_true(page.size < 150000);
 }
 
+/* Charts of what was measured; columns without numbers, lines cut off and other files do no harm.
+ */
+static void test_meters(void **state) {
+    (void)state;
+    open_run();
+    put("run.json", "{\"command\": \"train\", \"name\": \"x\"}");
+    put("loss.csv", "step,images,seconds,loss,grad_norm,lr,images_per_second\n1,8,1,0.5,1,0.1,8\n");
+    put("meters.csv", "images,steps,seconds,own_top1,probe_top1,frechet_judge,frechet_random\n"
+                      "8,1,0.1,,27,,\n16,2,0.2,,61,165.5,\n24,3,0.3,,62.5,160,\n");
+    const char *text = build();
+    assert_non_null(strstr(text, "Accuracy while training"));
+    assert_non_null(strstr(text, "linear head"));
+    assert_null(strstr(text, "its own classifier"));
+    assert_non_null(strstr(text, "Frechet distance while training"));
+    put("meters.csv", "images,steps,seconds,probe_top1\n8,1");
+    text = build();
+    assert_null(strstr(text, "Accuracy while training"));
+    put("meters.csv", "nothing,of,this\n1,2,3\n");
+    assert_non_null(strstr(build(), "meters.csv holds no measurement"));
+    put("meters.csv", "");
+    assert_non_null(strstr(build(), "meters.csv holds no measurement"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_complete, clean),
@@ -392,6 +415,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_wrong_types, clean),
         cmocka_unit_test_teardown(test_odd_rows, clean),
         cmocka_unit_test_teardown(test_many_classes, clean),
-        cmocka_unit_test_teardown(test_odd_curves, clean)};
+        cmocka_unit_test_teardown(test_odd_curves, clean),
+        cmocka_unit_test_teardown(test_meters, clean)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tasks: a variational autoencoder trains, resumes to the bit, draws and reconstructs; a task of
- * two programs runs them in its order, each on its own weights; groups have rates of their own. */
+ * two programs runs them in its order, each on its own weights; groups have rates of their own; a
+ * meter changes nothing. */
 #include "tiny_model.h"
 
 #include <math.h>
@@ -10,7 +11,9 @@
 #include <duet/sample.h>
 #include <duet/train.h>
 
+#include "base/error.h"
 #include "base/file.h"
+#include "base/rng.h"
 #include "train/trainer.h"
 
 #define DATA "synth:size=8,classes=3,train=40,test=4"
@@ -268,6 +271,108 @@ static void groups_have_their_rates(void **state) {
     duet_context_free(ctx);
 }
 
+/* ---- meters ---- */
+
+typedef struct meter {
+    int calls;
+    duet_train_moment last;
+    float weight; /* of the averaged weights at the last call */
+    duet_status answer;
+    duet_train_moment moments[16];
+} meter;
+
+static duet_status count_call(void *user, duet_model *model, const duet_train_moment *moment) {
+    meter *m = user;
+    assert_true(m->calls < 16);
+    m->moments[m->calls++] = *moment;
+    m->weight = *(const float *)duet_slot_data(&model->slots->list[0]);
+    return m->answer == DUET_OK ? DUET_OK : duet_fail(m->answer, "the meter is broken");
+}
+
+static uint64_t hash_with(const duet_train_meter *with, double minutes) {
+    duet_model *model = NULL;
+    duet_train_options o = options_of(6);
+    empty_folder();
+    o.meter = with;
+    o.meter_minutes = minutes;
+    OK(train(&o, NULL, false));
+    OK(duet_model_open(NULL, &model, folder));
+    const uint64_t hash = duet_model_hash(model);
+    duet_model_close(model);
+    return hash;
+}
+
+/* A training has the same bits with a meter, also with one that fails, and without. */
+static void meters_change_nothing(void **state) {
+    (void)state;
+    meter good = {.answer = DUET_OK}, bad = {.answer = DUET_IO}, idle = {.answer = DUET_OK};
+    const duet_train_meter with_good = {count_call, &good}, with_bad = {count_call, &bad},
+                           with_idle = {count_call, &idle};
+    const uint64_t without = hash_with(NULL, 1e-9);
+    assert_true(hash_with(&with_good, 1e-9) == without);
+    assert_true(hash_with(&with_bad, 1e-9) == without);
+    assert_true(hash_with(&with_idle, 0.0) == without);
+    assert_true(good.calls >= 2 && bad.calls >= 2); /* the first step, and the end */
+    assert_int_equal(idle.calls, 0);
+    assert_int_equal(good.moments[0].images, BATCH);
+    assert_int_equal(good.moments[good.calls - 1].steps, 6);
+    assert_true(good.weight == bad.weight && good.weight != 0.0F);
+    for (int i = 1; i < good.calls; i++)
+        assert_true(good.moments[i].seconds >= good.moments[i - 1].seconds);
+    /* in hours, so never due: not even at the end */
+    assert_true(hash_with(&with_idle, 600.0) == without);
+    assert_int_equal(idle.calls, 0);
+}
+
+/* Where it is slow, it is called rarely: 3 % of the time. */
+static void meters_are_rare(void **state) {
+    (void)state;
+    duet_train_options o = options_of(1);
+    o.meter_minutes = 0.5;
+    assert_true(duet_metering_interval(&o, 0.0) == 30.0);
+    assert_true(duet_metering_interval(&o, 0.5) == 30.0);
+    assert_true(fabs(duet_metering_interval(&o, 6.0) - 200.0) < 1e-9);
+}
+
+static duet_status work_call(void *user, duet_model *model, const duet_train_moment *moment) {
+    double *cost = user;
+    (void)model, (void)moment;
+    const double start = duet_clock();
+    float *x = calloc(1 << 18, sizeof *x);
+    assert_non_null(x);
+    for (int i = 0; i < 8; i++)
+        duet_rng_normal(duet_rng_make(1, "work", (uint64_t)i), 0, x, 1 << 18);
+    free(x);
+    *cost = duet_clock() - start;
+    return DUET_OK;
+}
+
+/* Its time is no training time. */
+static void meters_cost_no_training_time(void **state) {
+    (void)state;
+    double cost = 0;
+    const duet_train_meter with = {work_call, &cost};
+    duet_context *ctx = make_context(1, false);
+    duet_dataset *dataset = open_data(DATA);
+    duet_trainer trainer = {
+        .ctx = ctx, .dataset = dataset, .run = folder, .options = options_of(1)};
+    trainer.options.accumulate = 1;
+    trainer.options.meter = &with;
+    trainer.options.meter_minutes = 1e-9;
+    OK(duet_trainer_open(&trainer));
+    trainer.started = duet_clock();
+    duet_metering_begin(&trainer);
+    trainer.metered_at = 0.0;
+    const double before = duet_trainer_seconds(&trainer);
+    duet_metering_run(&trainer, false);
+    const double after = duet_trainer_seconds(&trainer);
+    assert_true(cost > 0.0 && after - before < 0.5 * cost);
+    assert_true(fabs(trainer.metered_at - before - cost / 0.03) < 0.5 * cost / 0.03);
+    duet_trainer_close(&trainer);
+    duet_dataset_close(dataset);
+    duet_context_free(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_vae_learns, setup),
@@ -276,6 +381,9 @@ int main(void) {
         cmocka_unit_test_setup(refusals, setup),
         cmocka_unit_test_setup(programs_in_order, setup),
         cmocka_unit_test_setup(groups_have_their_rates, setup),
+        cmocka_unit_test_setup(meters_change_nothing, setup),
+        cmocka_unit_test(meters_are_rare),
+        cmocka_unit_test_setup(meters_cost_no_training_time, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

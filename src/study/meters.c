@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT
+ * study/meters.c: what is measured while a model is trained. The images are read once and kept:
+ *   accuracy  the model's own classifier on the validation rows, or a linear head fitted to the
+ *             training rows of the set, of one strength; of one draw of the noise
+ *   distance  Frechet, between the features of a judge on drawn images and on the training rows
+ * Both are small and of one seed: they compare moments of one training, not models. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <duet/sample.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "model/model.h"
+#include "study/study.h"
+
+#define FIT_ROWS     2000
+#define VAL_ROWS     1000
+#define SAMPLES      256
+#define STRENGTH     0.01
+#define FAST_SAMPLER "ddim:steps=20"
+#define RANDOM_JUDGE "resnet:small=true,blocks=1/1/1,base=16,classes=0"
+#define METERS_FILE  "meters.csv"
+
+typedef struct images {
+    duet_view view;
+    int64_t count;
+    uint8_t *pixels; /* [count,S,S,C] */
+    int32_t *labels; /* [count] */
+} images;
+
+struct duet_meters {
+    duet_context *ctx;
+    const duet_dataset *dataset;
+    duet_meters_options options;
+    char run[DUET_PATH_SIZE];
+    images fit, val;
+    bool read, labelled;
+    duet_model *judge, *own; /* own: made here */
+    int64_t dim;             /* of the judge's features */
+    float *real;             /* [fit.count, dim] */
+};
+
+/* ---- the images ---- */
+
+static duet_status choose(duet_meters *m, const duet_train_options *training) {
+    duet_status status = DUET_OK;
+    duet_view train = {0}, validation = {0};
+    const int64_t fit = m->options.fit_rows, val = m->options.val_rows;
+    DUET_DO(duet_train_views(&train, &validation, m->dataset, training));
+    if (validation.count == 0) {
+        DUET_DO(duet_view_divide(&m->fit.view, &m->val.view, m->dataset, &train, fit, val,
+                                 training->seed));
+    } else {
+        const int64_t f = fit < train.count ? fit : train.count,
+                      v = val < validation.count ? val : validation.count;
+        DUET_DO(duet_view_divide(&m->fit.view, NULL, m->dataset, &train, f, 0, training->seed));
+        DUET_DO(
+            duet_view_divide(&m->val.view, NULL, m->dataset, &validation, v, 0, training->seed));
+    }
+done:
+    duet_view_free(&train);
+    duet_view_free(&validation);
+    return status;
+}
+
+/* Images that cannot be read are left out. */
+static duet_status read_images(duet_meters *m, images *to, const duet_preprocess *how) {
+    duet_status status = DUET_OK;
+    duet_bad_images *bad = NULL;
+    const int64_t size = how->size * how->size * how->channels;
+    DUET_DO(duet_bad_images_new(&bad));
+    DUET_DO(duet_alloc(&to->pixels, to->view.count * size, 1));
+    DUET_DO(duet_alloc(&to->labels, to->view.count, sizeof *to->labels));
+    to->count = 0;
+    const duet_loader_options options = {.preprocess = *how, .batch = 64, .bad = bad};
+    duet_loader *loader = NULL;
+    duet_batch batch = {0};
+    DUET_DO(duet_loader_open(m->ctx, &loader, m->dataset, &to->view, &options));
+    do {
+        status = duet_loader_next(loader, &batch);
+        if (status != DUET_OK) break;
+        memcpy(to->pixels + to->count * size, batch.pixels, (size_t)(batch.count * size));
+        memcpy(to->labels + to->count, batch.labels, (size_t)batch.count * sizeof *to->labels);
+        to->count += batch.count;
+    } while (batch.count > 0);
+    duet_loader_close(loader);
+done:
+    duet_bad_images_free(bad);
+    return status;
+}
+
+/* ---- features ---- */
+
+/* x[count, dim], owned; image i has number i. */
+static duet_status read_features(duet_meters *m, duet_model *model, const duet_preprocess *how,
+                                 const duet_settings *settings, const uint8_t *pixels,
+                                 int64_t count, float **x, int64_t *dim) {
+    duet_status status = DUET_OK;
+    duet_reader *reader = NULL;
+    int64_t *index = NULL;
+    const int64_t size = how->size * how->size * how->channels;
+    const duet_reader_options options = {.settings = *settings, .rows = count};
+    DUET_DO(duet_reader_open(m->ctx, &reader, "model", model, how, &options));
+    *dim = duet_reader_dim(reader);
+    const int64_t batch = duet_reader_batch(reader);
+    DUET_DO(duet_alloc(x, count * *dim, sizeof **x));
+    DUET_DO(duet_alloc(&index, batch, sizeof *index));
+    for (int64_t first = 0; first < count; first += batch) {
+        const int64_t rows = first + batch < count ? batch : count - first;
+        if (duet_cancelled(m->ctx)) DUET_FAIL(DUET_CANCELLED, "interrupted");
+        for (int64_t i = 0; i < rows; i++) index[i] = first + i;
+        DUET_DO(duet_reader_join(reader, pixels + first * size, index, rows, *x + first * *dim));
+    }
+done:
+    duet_release(index);
+    duet_reader_close(reader);
+    return status;
+}
+
+/* ---- accuracy ---- */
+
+static duet_status count_right(const float *logits, const images *of, int classes, double *out) {
+    duet_accuracy accuracy = {0};
+    DUET_TRY(duet_accuracy_new(&accuracy, classes));
+    duet_accuracy_add(&accuracy, logits, of->labels, of->count);
+    *out = accuracy.rows > 0 ? duet_accuracy_top1(&accuracy) : NAN;
+    duet_accuracy_free(&accuracy);
+    return DUET_OK;
+}
+
+static duet_status measure_own(duet_meters *m, duet_model *model, const duet_preprocess *how,
+                               double *out) {
+    const duet_tap_row *last = duet_model_tap(model, duet_model_tap_count(model) - 1);
+    const duet_settings logits = duet_settings_of(-1, last->block, 1);
+    float *x = NULL;
+    int64_t dim = 0;
+    duet_status status =
+        read_features(m, model, how, &logits, m->val.pixels, m->val.count, &x, &dim);
+    if (status == DUET_OK) status = count_right(x, &m->val, (int)dim, out);
+    duet_release(x);
+    return status;
+}
+
+/* Where features are taken: as the card recommends, or of a recogniser its features, or usual. */
+static duet_status find_settings(duet_meters *m, duet_model *model, duet_settings *out) {
+    duet_setting one;
+    *out = duet_model_card(model)->recommended.settings;
+    if (out->count > 0) return DUET_OK;
+    if (duet_model_feature_setting(model, &one)) {
+        *out = duet_settings_of(one.t, one.tap, one.pool);
+        return DUET_OK;
+    }
+    return duet_settings_guess(m->ctx, out, model);
+}
+
+static duet_status measure_head(duet_meters *m, duet_model *model, const duet_preprocess *how,
+                                double *out) {
+    duet_status status = DUET_OK;
+    duet_settings settings = {0};
+    duet_feature_table fit = {.rows = m->fit.count, .labels = m->fit.labels};
+    float *rows = NULL, *logits = NULL;
+    duet_head *head = NULL;
+    duet_head_result fitted;
+    const int classes = duet_dataset_describe(m->dataset)->class_count;
+    DUET_DO(find_settings(m, model, &settings));
+    DUET_DO(read_features(m, model, how, &settings, m->fit.pixels, m->fit.count, &fit.x, &fit.dim));
+    DUET_DO(read_features(m, model, how, &settings, m->val.pixels, m->val.count, &rows, &fit.dim));
+    const duet_head_fit how_fit = {
+        .train = &fit, .class_count = classes, .strength = STRENGTH, .quick = true};
+    DUET_DO(duet_head_train(m->ctx, &head, "linear", &how_fit, &fitted));
+    DUET_DO(duet_alloc(&logits, m->val.count * classes, sizeof *logits));
+    duet_head_logits(head, rows, m->val.count, logits);
+    DUET_DO(count_right(logits, &m->val, classes, out));
+done:
+    duet_head_free(head);
+    duet_release(fit.x);
+    duet_release(rows);
+    duet_release(logits);
+    return status;
+}
+
+/* ---- distance ---- */
+
+static duet_status open_judge(duet_meters *m, const duet_preprocess *how) {
+    char spec[DUET_SPEC_SIZE];
+    m->judge = m->options.judge;
+    if (m->judge != NULL) return DUET_OK;
+    snprintf(spec, sizeof spec, RANDOM_JUDGE ",image_size=%lld,in_channels=%d",
+             (long long)how->size, how->channels);
+    DUET_TRY(duet_model_new(m->ctx, &m->own, spec, 0));
+    duet_copy_text(m->own->card.noise, sizeof m->own->card.noise, "none");
+    m->judge = m->own;
+    return DUET_OK;
+}
+
+static duet_status judge_images(duet_meters *m, const duet_preprocess *how, const uint8_t *pixels,
+                                int64_t count, float **x) {
+    duet_setting one;
+    if (!duet_model_feature_setting(m->judge, &one))
+        return duet_fail(DUET_UNSUPPORTED, "the judge has no features");
+    const duet_settings settings = duet_settings_of(one.t, one.tap, one.pool);
+    return read_features(m, m->judge, how, &settings, pixels, count, x, &m->dim);
+}
+
+static duet_status draw(duet_meters *m, duet_model *model, uint8_t *pixels) {
+    duet_generator *generator = NULL;
+    duet_generator_options options = {.batch = 0};
+    duet_copy_text(options.sampler, sizeof options.sampler, m->options.sampler);
+    if (options.sampler[0] == '\0')
+        duet_copy_text(options.sampler, sizeof options.sampler,
+                       duet_model_prior(model) != NULL ? duet_model_prior(model) : FAST_SAMPLER);
+    DUET_TRY(duet_generator_open(m->ctx, &generator, model, &options));
+    const duet_status status =
+        duet_generator_run(generator, 0, m->options.samples, 0, NULL, pixels);
+    duet_generator_close(generator);
+    return status;
+}
+
+static duet_status distance(const duet_meters *m, const float *drawn, double *out) {
+    duet_status status = DUET_OK;
+    duet_metrics *metrics = NULL;
+    duet_metric_result result = {0};
+    const duet_metric_setup setup = {.given = DUET_METRIC_FEATURES | DUET_METRIC_REAL,
+                                     .dim = m->dim,
+                                     .threads = duet_context_threads(m->ctx)};
+    duet_metric_batch batch = {.rows = m->fit.count, .features = m->real};
+    DUET_DO(duet_metrics_open(&metrics, "fid:bootstrap=0", &setup));
+    DUET_DO(duet_metrics_real_add(metrics, &batch));
+    batch.rows = 0;
+    DUET_DO(duet_metrics_real_add(metrics, &batch));
+    batch = (duet_metric_batch){.rows = m->options.samples, .features = drawn};
+    DUET_DO(duet_metrics_add(metrics, &batch));
+    DUET_DO(duet_metrics_finish(metrics, &result));
+    *out = duet_metric_find(&result, "fid", NAN);
+done:
+    duet_metrics_close(metrics);
+    return status;
+}
+
+static duet_status measure_distance(duet_meters *m, duet_model *model, const duet_preprocess *how,
+                                    double *out) {
+    duet_status status = DUET_OK;
+    uint8_t *pixels = NULL;
+    float *drawn = NULL;
+    DUET_DO(open_judge(m, how));
+    if (m->real == NULL) DUET_DO(judge_images(m, how, m->fit.pixels, m->fit.count, &m->real));
+    DUET_DO(duet_alloc(&pixels, m->options.samples * how->size * how->size * how->channels, 1));
+    DUET_DO(draw(m, model, pixels));
+    DUET_DO(judge_images(m, how, pixels, m->options.samples, &drawn));
+    DUET_DO(distance(m, drawn, out));
+done:
+    duet_release(pixels);
+    duet_release(drawn);
+    return status;
+}
+
+/* ---- the file ---- */
+
+/* NaN = not measured. */
+enum { OWN, PROBE, JUDGE, RANDOM, VALUES };
+static const char header[] =
+    "images,steps,seconds,own_top1,probe_top1,frechet_judge,frechet_random\n";
+
+/* The lines of the file of fewer images than `number`: a resumed training measures the others
+ * again. */
+static duet_status lines_before(duet_str *out, const char *path, int64_t number) {
+    duet_bytes file = {0};
+    duet_str text = {0};
+    duet_str_add(out, header);
+    if (!duet_path_exists(path)) return duet_str_status(out);
+    DUET_TRY(duet_file_read(&file, path));
+    duet_str_bytes(&text, file.data, file.size);
+    duet_bytes_free(&file);
+    const duet_status status = duet_str_status(&text);
+    const char *line = text.text;
+    if (status == DUET_OK && duet_starts_with(line, header)) {
+        line += strlen(header);
+        for (const char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {
+            if (strtoll(line, NULL, 10) < number) duet_str_bytes(out, line, end + 1 - line);
+            line = end + 1;
+        }
+    }
+    duet_str_free(&text);
+    return status == DUET_OK ? duet_str_status(out) : status;
+}
+
+static duet_status write_line(const duet_meters *m, const duet_train_moment *moment,
+                              const double value[VALUES]) {
+    duet_status status = DUET_OK;
+    duet_str text = {0};
+    char path[DUET_PATH_SIZE], number[64];
+    DUET_DO(duet_path_join(path, m->run, METERS_FILE));
+    DUET_DO(lines_before(&text, path, moment->images));
+    duet_format(number, sizeof number, "%.3f", moment->seconds);
+    duet_str_format(&text, "%lld,%lld,%s", (long long)moment->images, (long long)moment->steps,
+                    number);
+    for (int k = 0; k < VALUES; k++) {
+        number[0] = '\0';
+        if (!isnan(value[k])) duet_format(number, sizeof number, "%.6g", value[k]);
+        duet_str_format(&text, ",%s", number);
+    }
+    duet_str_add(&text, "\n");
+    DUET_DO(duet_str_status(&text));
+    DUET_DO(duet_file_write(path, text.text, (int64_t)strlen(text.text)));
+done:
+    duet_str_free(&text);
+    return status;
+}
+
+/* ---- whole ---- */
+
+static int64_t or_usual(int64_t value, int64_t usual) {
+    return value == 0 ? usual : value;
+}
+
+duet_status duet_meters_open(duet_context *ctx, duet_meters **out, const duet_dataset *dataset,
+                             const duet_train_options *training, const duet_meters_options *options,
+                             const char *run) {
+    duet_status status = DUET_OK;
+    duet_meters *m = NULL;
+    const duet_dataset_info *info = duet_dataset_describe(dataset);
+    duet_setting ignored;
+    if (options->judge != NULL && !duet_model_feature_setting(options->judge, &ignored))
+        return duet_fail(DUET_UNSUPPORTED,
+                         "the judge '%s' takes noise; give a network that recognises clean images, "
+                         "such as 'duet train --task classify' makes",
+                         duet_model_path(options->judge));
+    DUET_DO(duet_alloc(&m, 1, sizeof *m));
+    *m = (duet_meters){.ctx = ctx,
+                       .dataset = dataset,
+                       .options = *options,
+                       .labelled = info->labelled && info->class_count > 1};
+    m->options.val_rows = options->fit_rows == 0 ? VAL_ROWS : options->val_rows;
+    m->options.fit_rows = or_usual(options->fit_rows, FIT_ROWS);
+    m->options.samples = or_usual(options->samples, SAMPLES);
+    if (!duet_copy_text(m->run, sizeof m->run, run))
+        DUET_FAIL(DUET_ARG, "the path of the run folder '%s' is too long", run);
+    DUET_DO(choose(m, training));
+    *out = m;
+    m = NULL;
+done:
+    duet_meters_close(m);
+    return status;
+}
+
+static duet_status measure(duet_meters *m, duet_model *model, double value[VALUES]) {
+    const duet_preprocess *how = &duet_model_card(model)->preprocess;
+    if (!m->read) {
+        DUET_TRY(read_images(m, &m->fit, how));
+        DUET_TRY(read_images(m, &m->val, how));
+        m->read = true;
+    }
+    if (m->labelled && m->val.count > 0) {
+        if (duet_model_logits(model) > 0)
+            DUET_TRY(measure_own(m, model, how, &value[OWN]));
+        else
+            DUET_TRY(measure_head(m, model, how, &value[PROBE]));
+    }
+    if (m->options.samples < 0 || duet_model_refusal(model) != NULL) return DUET_OK;
+    return measure_distance(m, model, how, &value[m->options.judge != NULL ? JUDGE : RANDOM]);
+}
+
+duet_status duet_meters_measure(void *user, duet_model *model, const duet_train_moment *moment) {
+    duet_meters *m = user;
+    double value[VALUES];
+    bool any = false;
+    for (int k = 0; k < VALUES; k++) value[k] = NAN;
+    const duet_status status = measure(m, model, value);
+    for (int k = 0; k < VALUES; k++) any = any || !isnan(value[k]);
+    if (!any) return status;
+    if (status == DUET_OK) return write_line(m, moment, value);
+    duet_failure failure;
+    duet_failure_take(&failure); /* what was measured is kept */
+    const duet_status written = write_line(m, moment, value);
+    duet_failure_put(&failure);
+    return written == DUET_OK ? status : written;
+}
+
+static void free_images(images *of) {
+    duet_view_free(&of->view);
+    duet_release(of->pixels);
+    duet_release(of->labels);
+}
+
+void duet_meters_close(duet_meters *meters) {
+    if (meters == NULL) return;
+    free_images(&meters->fit);
+    free_images(&meters->val);
+    duet_model_close(meters->own);
+    duet_release(meters->real);
+    duet_release(meters);
+}
