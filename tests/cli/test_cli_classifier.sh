@@ -21,12 +21,11 @@ ok probe judge --data "$easy" --tap 3 --pool 1
 pictures="--data $easy --arch adm_unet:image_size=8,num_channels=8,num_res_blocks=1,channel_mult=1/2,norm_groups=4,attention_resolutions=4,num_head_channels=8"
 ok train $pictures --steps 6 --batch 8 --threads 1 --meter-minutes 0.00001 --judge judge --out seen
 ok train $pictures --steps 6 --batch 8 --threads 1 --meter-minutes 0 --out unseen
-cmp -s seen/model-00000048.safetensors unseen/model-00000048.safetensors || {
-    # the card holds the seconds: the weights are the same
-    ok info seen --json && "$json" -p hash <"$top/out" >"$top/seen"
-    ok info unseen --json && "$json" -p hash <"$top/out" >"$top/unseen"
-    cmp -s "$top/seen" "$top/unseen" || fail 'meters change a training'
-}
+ok info seen --hash --json
+seen=$("$json" -p hash <"$top/out")
+ok info unseen --hash
+says "hash        $seen"
+[ ${#seen} -eq 16 ] || fail "no hash: '$seen'"
 [ -e unseen/meters.csv ] && fail 'measured without being asked'
 tail -1 seen/meters.csv | grep -q '^48,6,[0-9.]*,,[0-9.]*,[0-9.]*,$' || fail "other measurements: $(cat seen/meters.csv)"
 grep -q 'distance while training' seen/report.html || fail 'the report shows no measurements'

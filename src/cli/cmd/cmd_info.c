@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 
 typedef struct info_options {
-    bool plan, tensors;
+    bool plan, tensors, hash;
     int64_t batch, tap;
 } info_options;
 
@@ -18,6 +18,8 @@ static const duet_param params[] = {
         info_options, plan, "false",
         "kernels, time and bytes of one pass, node by node, and the share of the roofline"),
     DUET_BOOLEAN(info_options, tensors, "false", "every tensor of the file: name, type, shape"),
+    DUET_BOOLEAN(info_options, hash, "false",
+                 "hash of the weights, by which results and caches name a model; reads them all"),
     DUET_INT(info_options, batch, "0", 0, 1024,
              "batch of --plan; 0 = 8, or 1 for images of more than 64 pixels a side"),
     DUET_INT(info_options, tap, "0", 0, 1000, "stop --plan after this block; 0 = whole pass"),
@@ -28,6 +30,7 @@ static const struct {
 } files[] = {
     {"run.json", "settings, data set, machine, status"},
     {"loss.csv", "training curve"},
+    {"meters.csv", "measurements while training"},
     {"model-", "a model (EMA weights and card): load this"},
     {"state-", "training state for --resume; not a model"},
     {"tuning.json", "kernels that the training takes, measured"},
@@ -369,8 +372,12 @@ static duet_status run(cli_state *cli) {
         duet_model_close(model);
         return status;
     }
+    char hash[32] = "";
+    if (o->hash) snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
     show_card(cli, model);
+    if (o->hash) cli_say(cli, "  hash        %s\n", hash);
     json_t *out = model_json(model, show_taps(cli, model));
+    if (o->hash) json_object_set_new(out, "hash", json_string(hash));
     if (duet_run_is(cli->args[0])) json_object_set_new(out, "files", list_files(cli, cli->args[0]));
     if (o->tensors) status = cli_store_tensors(cli, duet_model_file(model), out);
     if (status == DUET_OK && o->plan) status = plan(cli, o, model, out);
