@@ -39,6 +39,9 @@ typedef struct duet_card {
     /* what a file of another program does not say and was assumed: "image_size (64), noise"; "" =
      * nothing */
     char assumed[1024];
+    /* share of the training images whose class was withheld: the network's last class is none; 0 =
+     * all its classes are classes */
+    double drop;
     bool ema;              /* the weights are an exponential moving average over training */
     int64_t images, steps; /* images seen in training */
     double seconds;        /* of training */
@@ -105,6 +108,8 @@ uint64_t duet_model_hash(const duet_model *model); /* of configuration and weigh
 int64_t duet_model_parameters(const duet_model *model);
 /* type of most weights in its file; f32 for a new model */
 duet_dtype duet_model_stored(const duet_model *model);
+/* classes that images can be asked for; 0 = it is not conditional */
+int64_t duet_model_conditions(const duet_model *model);
 /* why it cannot generate images ("it is a classifier of …"); NULL where it can */
 const char *duet_model_refusal(const duet_model *model);
 /* draws its images from a prior, without a sampler: its spec, "prior"; NULL = it does not */

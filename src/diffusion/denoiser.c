@@ -22,6 +22,7 @@ struct duet_denoiser {
     } options; /* of predict */
     duet_network *network;
     int64_t batch, pixels, channels; /* pixels = S*S */
+    float *last; /* [batch,S,S,C] the x0 that a self-conditioned network gave last; else NULL */
 };
 
 static duet_status check_model(const duet_model *model) {
@@ -54,6 +55,8 @@ duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out, duet_model
                               card->predict));
     d->predict = duet_predict_of(entry);
     DUET_DO(duet_network_open(ctx, &d->network, model, &(duet_network_spec){.batch = batch}));
+    if (duet_network_in(d->network)->self_cond != NULL)
+        DUET_DO(duet_alloc(&d->last, batch * d->pixels * d->channels, sizeof *d->last));
     *out = d;
     d = NULL;
 done:
@@ -65,6 +68,7 @@ void duet_denoiser_free(duet_denoiser *denoiser) {
     if (denoiser == NULL) return;
     duet_network_close(denoiser->network);
     duet_noise_free(denoiser->noise);
+    duet_release(denoiser->last);
     duet_release(denoiser);
 }
 
@@ -74,6 +78,22 @@ static void take_variance(const duet_denoiser *d, const float *raw, int64_t pixe
     for (int64_t i = 0; i < pixels; i++)
         memcpy(out + i * d->channels, raw + i * all + d->channels,
                (size_t)d->channels * sizeof(float));
+}
+
+void duet_denoiser_begin(duet_denoiser *denoiser) {
+    const int64_t count = denoiser->batch * denoiser->pixels * denoiser->channels;
+    if (denoiser->last != NULL) memset(denoiser->last, 0, (size_t)count * sizeof(float));
+}
+
+/* What the network sees next time, clipped as in training. */
+static void remember(duet_denoiser *d, const duet_predict_map *map, const float *raw,
+                     const float *x, int64_t rows) {
+    const int64_t count = rows * d->pixels * d->channels;
+    if (d->last == NULL) return;
+    duet_predict_decode(map, raw, d->model->shape.out_channels, x, rows * d->pixels, d->channels,
+                        d->last, NULL);
+    for (int64_t i = 0; i < count; i++)
+        d->last[i] = d->last[i] < -1.0F ? -1.0F : d->last[i] > 1.0F ? 1.0F : d->last[i];
 }
 
 duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_level level,
@@ -88,12 +108,14 @@ duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_leve
     for (int64_t i = 0; i < rows * image; i++) in->x[i] = (float)level.in_scale * x[i];
     memset(in->x + rows * image, 0, (size_t)((d->batch - rows) * image) * sizeof(float));
     for (int64_t r = 0; r < d->batch && in->net_t != NULL; r++) in->net_t[r] = (float)level.net_t;
+    if (d->last != NULL) memcpy(in->self_cond, d->last, (size_t)(d->batch * image) * sizeof(float));
     DUET_TRY(duet_network_set_labels(d->network, labels, rows));
     DUET_TRY(duet_network_run(d->network));
     const float *const raw = duet_network_out(d->network, 0);
     const duet_predict_map map = d->predict->map(&d->options, level);
     duet_predict_decode(&map, raw, d->model->shape.out_channels, x, rows * d->pixels, d->channels,
                         out->x0, out->eps);
+    remember(d, &map, raw, x, rows);
     if (out->variance != NULL) take_variance(d, raw, rows * d->pixels, out->variance);
     return DUET_OK;
 }

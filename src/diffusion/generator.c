@@ -57,11 +57,11 @@ duet_status duet_generator_passed(const duet_generator *generator, int64_t rows,
 /* Numbers and labels of the next pass. */
 static duet_status fill_rows(duet_generator *g, int64_t first, int64_t rows,
                              const int32_t *labels) {
-    const int64_t classes = g->model->shape.class_count;
+    const int64_t classes = g->model->shape.class_count, asked = duet_model_conditions(g->model);
     for (int64_t r = 0; r < rows; r++) {
         g->id[r] = first + r;
         g->labels[r] = classes < 1      ? 0
-                       : labels == NULL ? (int32_t)((first + r) % classes)
+                       : labels == NULL ? (int32_t)((first + r) % asked)
                                         : labels[r];
         if (classes > 0 && (g->labels[r] < 0 || g->labels[r] >= classes))
             return duet_fail(DUET_ARG, "label %d is outside of the model's %lld classes",

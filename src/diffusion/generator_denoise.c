@@ -59,6 +59,7 @@ static duet_status run(duet_generator *generator, const duet_generator_rows *row
         duet_image_noise(rows->x + r * dim, rows->seed, rows->id[r], dim);
     for (int64_t i = 0; i < cells; i++) w->x[i] = w->spread * (double)rows->x[i];
     w->rows = rows;
+    duet_denoiser_begin(w->denoiser);
     duet_sampler_state state = {.user = w,
                                 .denoise = denoise,
                                 .learns_variance = duet_denoiser_learns_variance(w->denoiser),

@@ -23,7 +23,7 @@ static duet_status check_options(const duet_model *model, const duet_sample_opti
                          "the first sample (%lld) and the batch (%lld) cannot be negative",
                          (long long)options->first, (long long)options->batch);
     }
-    const int64_t classes = model->shape.class_count;
+    const int64_t classes = duet_model_conditions(model);
     if (classes > 0 && options->label >= classes) {
         return duet_fail(DUET_ARG, "label %lld is outside of the model's %lld classes",
                          (long long)options->label, (long long)classes);
@@ -97,7 +97,7 @@ duet_status duet_source_open_samples(duet_context *ctx, duet_source **out, duet_
     DUET_TRY(check_options(model, options));
     DUET_TRY(duet_alloc(&s, 1, sizeof *s));
     s->options = *options;
-    s->classes = model->shape.class_count;
+    s->classes = duet_model_conditions(model);
     const duet_status status = open_samples(ctx, s, model);
     if (status == DUET_OK) return duet_source_new(out, &kind, s, &info);
     close_samples(s);
@@ -154,6 +154,7 @@ static duet_status strip_column(const strip *s, int64_t column, duet_level level
     duet_level plain = level;
     plain.in_scale = 1.0;
     duet_add_noise(s->noisy, s->clean, s->noise, plain, s->rows * dim);
+    duet_denoiser_begin(s->denoiser);
     DUET_TRY(duet_denoiser_run(s->denoiser, s->noisy, level, s->labels, s->rows,
                                &(duet_denoised){.x0 = s->back}));
     for (int64_t r = 0; r < s->rows; r++) {

@@ -90,14 +90,22 @@ void duet_model_inputs_make(const duet_model *model, duet_graph *graph, int64_t 
                             uint32_t takes, bool training, duet_model_inputs *in) {
     const duet_arch_shape *shape = &model->shape;
     const int64_t images[] = {batch, shape->size, shape->size, shape->in_channels};
-    *in = (duet_model_inputs){DUET_NONE, DUET_NONE, DUET_NONE, DUET_NONE,
-                              DUET_NONE, DUET_NONE, training};
+    *in = (duet_model_inputs){.x = DUET_NONE,
+                              .net_t = DUET_NONE,
+                              .y = DUET_NONE,
+                              .low_res = DUET_NONE,
+                              .z = DUET_NONE,
+                              .self_cond = DUET_NONE,
+                              .sample_id = DUET_NONE,
+                              .training = training};
     if ((takes & DUET_BIT(X)) != 0) in->x = duet_input(graph, "x", DUET_F32, 4, images);
     if ((takes & DUET_BIT(NET_T)) != 0) in->net_t = duet_input(graph, "net_t", DUET_F32, 1, &batch);
     if ((takes & DUET_BIT(Y)) != 0) in->y = duet_input(graph, "y", DUET_I32, 1, &batch);
     if (training) in->sample_id = duet_input(graph, "sample_id", DUET_I32, 1, &batch);
     if ((takes & DUET_BIT(LOW_RES)) != 0)
         in->low_res = duet_input(graph, "low_res", DUET_F32, 4, images);
+    if ((takes & DUET_BIT(SELF_COND)) != 0)
+        in->self_cond = duet_input(graph, "self_cond", DUET_F32, 4, images);
     if ((takes & DUET_BIT(Z)) != 0)
         in->z = duet_input(graph, "z", DUET_F32, 2, (int64_t[]){batch, shape->latents});
 }
@@ -118,6 +126,11 @@ duet_status duet_model_build_part(const duet_model *model, duet_graph *graph, du
     for (int i = 0; i < DUET_PART_GIVES; i++) out[i] = DUET_NONE;
     duet_shape_part(&model->shape, ability)->build(graph, model->config, in, out);
     return duet_graph_status(graph);
+}
+
+int64_t duet_model_conditions(const duet_model *model) {
+    const int64_t classes = model->shape.class_count;
+    return classes > 0 && model->card.drop > 0.0 ? classes - 1 : classes;
 }
 
 const char *duet_model_refusal(const duet_model *model) {

@@ -17,25 +17,26 @@ struct duet_guess; /* foreign.h */
 
 /* What goes into the parts of an architecture, and what comes out of them; Z of the shape. */
 typedef enum duet_port {
-    DUET_PORT_X,       /* [B,S,S,C] images; with net_t: with noise of that level */
-    DUET_PORT_NET_T,   /* [B] what the network is told of the level */
-    DUET_PORT_Y,       /* i32[B] classes */
-    DUET_PORT_LOW_RES, /* [B,S,S,C] small images, enlarged */
-    DUET_PORT_Z,       /* [B,Z] latents */
-    DUET_PORT_RAW,     /* [B,S,S,out_channels] what `predict` reads */
-    DUET_PORT_LOGITS,  /* [B,K] */
-    DUET_PORT_FEATURE, /* [B,D] of a network without a classifier */
-    DUET_PORT_MEAN,    /* [B,Z] of z given x */
-    DUET_PORT_LOG_VAR, /* [B,Z] */
-    DUET_PORT_IMAGE,   /* [B,S,S,C] generated */
-    DUET_PORT_SCORES,  /* [B,1] of a discriminator */
+    DUET_PORT_X,         /* [B,S,S,C] images; with net_t: with noise of that level */
+    DUET_PORT_NET_T,     /* [B] what the network is told of the level */
+    DUET_PORT_Y,         /* i32[B] classes */
+    DUET_PORT_LOW_RES,   /* [B,S,S,C] small images, enlarged */
+    DUET_PORT_SELF_COND, /* [B,S,S,C] the x0 that the network gave before; zeros = none yet */
+    DUET_PORT_Z,         /* [B,Z] latents */
+    DUET_PORT_RAW,       /* [B,S,S,out_channels] what `predict` reads */
+    DUET_PORT_LOGITS,    /* [B,K] */
+    DUET_PORT_FEATURE,   /* [B,D] of a network without a classifier */
+    DUET_PORT_MEAN,      /* [B,Z] of z given x */
+    DUET_PORT_LOG_VAR,   /* [B,Z] */
+    DUET_PORT_IMAGE,     /* [B,S,S,C] generated */
+    DUET_PORT_SCORES,    /* [B,1] of a discriminator */
     DUET_PORTS
 } duet_port;
 #define DUET_BIT(port) (1u << (DUET_PORT_##port))
 
 /* Values a build may use; DUET_NONE = not given. */
 typedef struct duet_model_inputs {
-    duet_value x, net_t, y, low_res, z;
+    duet_value x, net_t, y, low_res, z, self_cond;
     duet_value sample_id; /* i32[B], of dropout */
     bool training;        /* dropout is active */
 } duet_model_inputs;

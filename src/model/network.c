@@ -21,6 +21,7 @@ duet_network_inputs duet_network_inputs_of(duet_session *session) {
                                  .y = duet_session_input(session, "y"),
                                  .sample_id = duet_session_input(session, "sample_id"),
                                  .low_res = duet_session_input(session, "low_res"),
+                                 .self_cond = duet_session_input(session, "self_cond"),
                                  .z = duet_session_input(session, "z")};
 }
 

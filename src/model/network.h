@@ -15,6 +15,7 @@ typedef struct duet_network_inputs {
     int32_t *y;         /* [batch] */
     int32_t *sample_id; /* [batch] */
     float *low_res;     /* [batch,S,S,C] */
+    float *self_cond;   /* [batch,S,S,C] */
     float *z;           /* [batch,Z] */
 } duet_network_inputs;
 duet_network_inputs duet_network_inputs_of(duet_session *session);

@@ -38,6 +38,7 @@ duet_status duet_twin_unet(unet_config *out, const adm_config *c) {
         return duet_fail(DUET_UNSUPPORTED, "classifier_pool=%s" NONE, c->classifier_pool);
     if (c->small_size > 0)
         return duet_fail(DUET_UNSUPPORTED, "small_size=%lld" NONE, (long long)c->small_size);
+    if (c->self_cond) return duet_fail(DUET_UNSUPPORTED, "self_cond=true" NONE);
     if (c->channel_mult.v[0] != 1 ||
         (c->embed_channels > 0 && c->embed_channels != c->num_channels))
         return duet_fail(DUET_UNSUPPORTED,

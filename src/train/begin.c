@@ -81,6 +81,8 @@ static duet_status fill_card(duet_trainer *trainer, duet_model *model) {
     duet_copy_text(card->name, sizeof card->name, info->name);
     duet_copy_text(card->data, sizeof card->data, info->name);
     card->ema = model == trainer->ema;
+    if (trainer->task->describe != NULL)
+        trainer->task->describe(&trainer->task_choice.options, card);
     if (!info->labelled || info->class_count == 0) return DUET_OK;
     return duet_card_set_classes(model, info->class_names, info->class_count);
 }

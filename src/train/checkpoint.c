@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Checkpoints. state-N holds everything that training depends on: weight/…, ema/…, adamw.m/…,
- * adamw.v/… (f32, named as the parameters) and losses[steps]; its metadata "duet.state" (JSON)
+ * adamw.v/… (f32, named as the parameters), losses[steps] and, where the task keeps something from
+ * step to step, task[…]; its metadata "duet.state" (JSON)
  * holds the counters, the settings, the hash of the data and the XXH64 of all tensors in file
  * order, so that a damaged file is detected before training continues. Random numbers have no
  * state. model-N is the EMA with its card. N = images seen. Both are written atomically, the state
@@ -60,7 +61,7 @@ static void add_averages(tensor_list *list, const duet_slots *slots) {
 static duet_status list_tensors(tensor_list *list, duet_trainer *trainer) {
     const duet_slots *slots = trainer->slots;
     DUET_TRY(duet_arena_new(&list->arena));
-    list->items = duet_arena_alloc(list->arena, 2 * slots->count + 1, sizeof *list->items);
+    list->items = duet_arena_alloc(list->arena, 2 * slots->count + 2, sizeof *list->items);
     DUET_TRY(duet_arena_status(list->arena));
     for (int64_t k = 0; k < slots->count; k++)
         if (slots->list[k].of < 0) add_item(list, slots, &slots->list[k], "weight");
@@ -73,6 +74,12 @@ static duet_status list_tensors(tensor_list *list, duet_trainer *trainer) {
                                                    .stored = DUET_F32,
                                                    .shape = {.rank = 1, .dim = {trainer->steps}},
                                                    .data = trainer->losses};
+    if (trainer->kept > 0)
+        list->items[list->count++] = (duet_store_item){.name = "task",
+                                                       .dtype = DUET_F32,
+                                                       .stored = DUET_F32,
+                                                       .shape = {.rank = 1, .dim = {trainer->kept}},
+                                                       .data = trainer->setup.kept};
     return duet_arena_status(list->arena);
 }
 

@@ -100,11 +100,13 @@ static duet_status run_part(duet_trainer *trainer, int program, int run, const d
     const duet_task *task = trainer->task;
     const duet_batch rows = part_of(trainer, batch, part);
     duet_program *const to = trainer->programs[program].program;
-    const duet_task_feed feed = {.batch = &rows,
-                                 .run = run,
-                                 .scratch = trainer->scratch,
-                                 .session = duet_program_session(to),
-                                 .column = trainer->row_column};
+    duet_task_feed feed = {.batch = &rows,
+                           .run = run,
+                           .scratch = trainer->scratch,
+                           .session = duet_program_session(to),
+                           .column = trainer->row_column,
+                           .extra = trainer->programs[program].extra,
+                           .row_loss = trainer->row_loss};
     const double factor =
         trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total);
     double factors[DUET_PROGRAM_GROUPS];
@@ -114,7 +116,9 @@ static duet_status run_part(duet_trainer *trainer, int program, int run, const d
     DUET_TRY(duet_program_run(to, part, factors,
                               trainer->steps * duet_task_runs(task, program) + run + 1));
     DUET_TRY(duet_session_get(feed.session, 0, -1, loss));
-    return duet_curve_add_run(trainer, program);
+    DUET_TRY(duet_curve_add_run(trainer, program));
+    if (task->after == NULL) return DUET_OK;
+    return task->after(&trainer->task_choice.options, &trainer->setup, program, &feed);
 }
 
 /* All parts of a run; *loss: their mean. */

@@ -102,6 +102,7 @@ static duet_status add_decoder(duet_graph *graph, duet_value raw, void *user,
                                   .net_t = DUET_NONE,
                                   .y = DUET_NONE,
                                   .low_res = DUET_NONE,
+                                  .self_cond = DUET_NONE,
                                   .z = raw,
                                   .sample_id = DUET_NONE};
     DUET_TRY(duet_model_build_part(d->model, graph, DUET_GENERATES, &in, image));

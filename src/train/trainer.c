@@ -30,7 +30,7 @@ static duet_status choose_members(duet_trainer *trainer) {
 typedef struct building {
     duet_graph *graph;
     duet_task_values values;
-    duet_value outputs[2 + DUET_TASK_COLUMNS];
+    duet_value outputs[3 + DUET_TASK_COLUMNS];
     duet_group groups[DUET_PROGRAM_GROUPS];
     duet_ema_options average;
     duet_program_spec spec;
@@ -66,12 +66,13 @@ static void describe_program(duet_trainer *trainer, int index, building *b) {
     b->spec.options.tuning = trainer->tuning;
     (void)add_output(b, b->values.loss);
     to->rows = add_output(b, b->values.rows);
+    to->extra = add_output(b, b->values.extra);
     for (int k = 0; k < DUET_TASK_COLUMNS; k++)
         to->scalars[k] = add_output(b, b->values.scalars[k]);
 }
 
 static duet_status build_program(duet_trainer *trainer, int index, building *b) {
-    b->values.loss = b->values.rows = DUET_NONE;
+    b->values.loss = b->values.rows = b->values.extra = DUET_NONE;
     for (int k = 0; k < DUET_TASK_COLUMNS; k++) b->values.scalars[k] = DUET_NONE;
     DUET_TRY(duet_graph_new(&b->graph));
     DUET_TRY(trainer->task->build(&trainer->task_choice.options, &trainer->setup, index, b->graph,
@@ -137,6 +138,21 @@ static void tell_fallbacks(const duet_trainer *trainer) {
                  (long long)nodes);
 }
 
+/* What the task makes of its options, and what it carries from step to step. */
+static duet_status prepare_task(duet_trainer *trainer) {
+    const duet_task *task = trainer->task;
+    const void *const options = &trainer->task_choice.options;
+    if (task->prepare != NULL) {
+        DUET_TRY(duet_alloc(&trainer->prepared, 1, task->prepared_size));
+        DUET_TRY(task->prepare(options, &trainer->setup, trainer->prepared));
+        trainer->setup.prepared = trainer->prepared;
+    }
+    if (task->kept != NULL) trainer->kept = task->kept(options, &trainer->setup);
+    return trainer->kept > 0
+               ? duet_alloc(&trainer->setup.kept, trainer->kept, sizeof *trainer->setup.kept)
+               : DUET_OK;
+}
+
 /* ---- whole ---- */
 
 duet_status duet_trainer_open(duet_trainer *trainer) {
@@ -150,8 +166,10 @@ duet_status duet_trainer_open(duet_trainer *trainer) {
         .predict = trainer->predict.entry != NULL ? duet_predict_of(trainer->predict.entry) : NULL,
         .predict_options = &trainer->predict.options,
         .batch = o->batch / o->accumulate,
+        .parts = o->accumulate,
         .seed = o->seed,
         .threads = duet_context_threads(trainer->ctx)};
+    DUET_TRY(prepare_task(trainer));
     DUET_TRY(make_programs(trainer));
     DUET_TRY(duet_alloc(&trainer->scratch, trainer->task->room(&trainer->setup), sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->row_loss, trainer->setup.batch, sizeof(float)));
@@ -177,6 +195,8 @@ void duet_trainer_close(duet_trainer *trainer) {
     duet_release(trainer->row_loss);
     duet_release(trainer->row_column);
     duet_release(trainer->losses);
+    duet_release(trainer->prepared);
+    duet_release(trainer->setup.kept);
 }
 
 double duet_trainer_seconds(const duet_trainer *trainer) {

@@ -29,7 +29,8 @@ typedef struct duet_curve {
 typedef struct duet_training {
     duet_program *program;
     duet_train_members members[DUET_PROGRAM_GROUPS];
-    int rows, scalars[DUET_TASK_COLUMNS]; /* indices of outputs; -1 = none. The loss is output 0 */
+    /* indices of outputs; -1 = none. The loss is output 0 */
+    int rows, extra, scalars[DUET_TASK_COLUMNS];
 } duet_training;
 
 typedef struct duet_trainer {
@@ -58,6 +59,8 @@ typedef struct duet_trainer {
 
     duet_training programs[DUET_TASK_PROGRAMS]; /* those of the task */
     float *scratch, *row_loss;                  /* of the task; [rows of a run] */
+    void *prepared;                             /* of the task */
+    int64_t kept;                               /* floats of setup.kept */
     int32_t *row_column;                        /* [rows of a run] */
 
     int64_t steps, total;    /* steps done; steps in all, 0 = not known yet */

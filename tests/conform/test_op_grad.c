@@ -166,6 +166,7 @@ static void compare(const op_fixture *f, int index, int k, const float *cotangen
 }
 
 static void check_gradient(const op_fixture *f, int index) {
+    if (f->op->constant_inputs == (1u << f->op->inputs) - 1u) return; /* nothing flows */
     if (f->op->grad == NULL || (f->op->flops != NULL && f->op->flops(&f->call) > BUDGET)) return;
     guarded out[DUET_MAX_OUTPUTS] = {{0}}, gradients[DUET_MAX_INPUTS] = {{0}};
     for (int k = 0; k < f->op->outputs; k++) out[k] = guarded_new(f->expect[k].bytes, 0);

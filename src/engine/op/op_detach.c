@@ -32,6 +32,7 @@ const duet_op duet_op_detach = {
     .required = 1,
     .outputs = 1,
     .alias = true,
+    .constant_inputs = 1u << 0,
     .bf16_inputs = 1u << 0,
     .bf16_outputs = 1u << 0,
     .shape = check_shape,

@@ -74,6 +74,7 @@ const duet_op duet_op_variance_bound = {
     .inputs = 5,
     .required = 5,
     .outputs = 2,
+    .constant_inputs = 0x1E, /* v alone is trained */
     .joins_rows = true,
     .shape = check_shape,
     .reference = reference,

@@ -317,6 +317,7 @@ static void prepare_rest(const pass *p, int64_t size, int64_t rows) {
     for (int64_t i = 0; i < all && p->in.net_t != NULL; i++)
         p->in.net_t[i] = (float)p->level[i / batch].net_t;
     if (p->in.y != NULL) memset(p->in.y, 0, (size_t)all * sizeof *p->in.y);
+    if (p->in.self_cond != NULL) memset(p->in.self_cond, 0, (size_t)(all * size) * sizeof(float));
     for (int64_t l = 0; l < p->levels; l++) {
         const int64_t from = (l * batch + rows) * size;
         const size_t bytes = (size_t)((batch - rows) * size) * sizeof(float);

@@ -45,6 +45,8 @@ static const duet_param params[] = {
                  "qkv channels ordered (q|k|v, head, c)"),
     DUET_INT(adm_config, small_size, "0", 0, 4096,
              "super-resolution: side of the picture that is enlarged; 0 = none"),
+    DUET_BOOLEAN(adm_config, self_cond, "false",
+                 "also sees the image that it predicted before (self-conditioning)"),
     DUET_TEXT(adm_config, classifier_pool, "", "|adaptive|attention|spatial|spatial_v2",
               "noisy classifier: how it pools; empty = a U-Net"),
     DUET_BOOLEAN(adm_config, conv_attention, "false",
@@ -217,8 +219,9 @@ static void build(duet_graph *g, const void *config, const duet_model_inputs *in
     duet_value kept[16 * 20];
     int count = 0;
     b.emb = time_embedding(&b, in);
-    duet_value h =
-        encoder(&b, c->small_size > 0 ? duet_concat(g, in->x, in->low_res) : in->x, kept, &count);
+    duet_value x = c->small_size > 0 ? duet_concat(g, in->x, in->low_res) : in->x;
+    if (c->self_cond) x = duet_concat(g, x, in->self_cond);
+    duet_value h = encoder(&b, x, kept, &count);
     kept[count] = h = middle(&b, h);
     if (c->classifier_pool[0] != '\0') {
         *out = duet_adm_classifier(g, &(duet_adm_end){c->classifier_pool, kept, count + 1,
@@ -279,10 +282,10 @@ static duet_status check(const void *config) {
     if (c->small_size > 0 && c->image_size % c->small_size != 0)
         return duet_fail(DUET_ARG, "small_size %lld does not divide image_size %lld",
                          (long long)c->small_size, (long long)c->image_size);
-    if (c->classifier_pool[0] != '\0' && (c->class_cond || c->small_size > 0))
-        return duet_fail(
-            DUET_ARG, "a classifier (classifier_pool=%s) takes neither classes nor a small image",
-            c->classifier_pool);
+    if (c->classifier_pool[0] != '\0' && (c->class_cond || c->small_size > 0 || c->self_cond))
+        return duet_fail(DUET_ARG,
+                         "a classifier (classifier_pool=%s) takes no classes and no second image",
+                         c->classifier_pool);
     if (strcmp(c->classifier_pool, "attention") == 0 && c->num_head_channels <= 0)
         return duet_fail(DUET_ARG, "classifier_pool=attention needs num_head_channels");
     return DUET_OK;
@@ -310,6 +313,7 @@ static void shape(const void *config, duet_arch_shape *out) {
                           .part_count = 1};
     if (c->class_cond) out->parts[0].takes |= DUET_BIT(Y);
     if (c->small_size > 0) out->parts[0].takes |= DUET_BIT(LOW_RES);
+    if (c->self_cond) out->parts[0].takes |= DUET_BIT(SELF_COND);
     if (c->small_size > 0)
         out->refusal = "it enlarges a small image, for which this command has no option";
 }

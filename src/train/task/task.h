@@ -19,8 +19,11 @@ typedef struct duet_task_setup {
     const duet_predict *predict; /* NULL where the task does not denoise */
     const void *predict_options;
     int64_t batch;
+    int64_t parts; /* of a step, whose gradients add up; batch is that of a part */
     uint64_t seed;
     int threads;
+    const void *prepared; /* what the task's `prepare` has made of its options */
+    float *kept;          /* [kept] what the task carries from step to step; saved with a state */
 } duet_task_setup;
 
 /* What a program computes. A column of the curve is the mean of a scalar over the steps, or of the
@@ -28,6 +31,7 @@ typedef struct duet_task_setup {
 typedef struct duet_task_values {
     duet_value loss;                       /* [1] */
     duet_value rows;                       /* [B] losses; DUET_NONE = not told */
+    duet_value extra;                      /* what `after` reads; DUET_NONE = nothing */
     duet_value scalars[DUET_TASK_COLUMNS]; /* [1] of column k; DUET_NONE = another makes it */
 } duet_task_values;
 
@@ -44,6 +48,8 @@ typedef struct duet_task_feed {
     float *scratch; /* [room] */
     duet_session *session;
     int32_t *column; /* [B] number of the column of each row's loss; -1, as it comes, = none */
+    int extra;       /* index of the output `extra` of the session; -1 = none */
+    const float *row_loss; /* [B] for `after` */
 } duet_task_feed;
 
 typedef struct duet_task {
@@ -55,9 +61,18 @@ typedef struct duet_task {
     int program_count;
     int views; /* of each row of a batch, augmented by draws of their own; 0 = 1 */
     const char *columns[DUET_TASK_COLUMNS]; /* behind 'loss'; NULL ends them */
+    /* Reads and judges the options once: fills `prepared_size` bytes. NULL = nothing to do. */
+    duet_status (*prepare)(const void *options, const duet_task_setup *setup, void *prepared);
+    size_t prepared_size;
+    void (*describe)(const void *options, duet_card *card); /* says on the card what it did */
+    int64_t (*kept)(const void *options, const duet_task_setup *setup); /* floats; NULL = none */
     duet_status (*build)(const void *options, const duet_task_setup *setup, int program,
                          duet_graph *graph, duet_task_values *out);
     int64_t (*room)(const duet_task_setup *setup); /* floats of scratch memory that feed needs */
+    /* Behind a run, with the losses of the rows that were fed: changes setup->kept. NULL = nothing
+     * to do. */
+    duet_status (*after)(const void *options, const duet_task_setup *setup, int program,
+                         const duet_task_feed *from);
     /* Sets the inputs of program `program` from a full batch. */
     duet_status (*feed)(const void *options, const duet_task_setup *setup, int program,
                         const duet_task_feed *to);

@@ -1,99 +1,147 @@
 /* SPDX-License-Identifier: MIT
- * Denoising, without labels (Ho et al. 2020, equation 14): t uniform, eps ~ N(0,1), x_t = alpha_t
- *   x0 + sigma_t eps, loss = mean (output - target(x0, eps, t))^2 over the first C channels of the
- *   output.
- * Row at position p of the run (counted over all epochs): t from stream "t" at p, eps from stream
- * "noise" at p under the seed of the stream "train", so that it differs from the noise that readers
- * and samplers give image p. */
-#include <string.h>
-
+ * Denoising (Ho et al. 2020, equation 14): a level of the schedule's draw, eps ~ N(0,1), x_t =
+ * alpha_t x0 + sigma_t eps, loss = mean of w(level) (F - target(x0, eps, level))^2 over the first C
+ * channels of the output F. Options add to it: weights of the levels, an uncertainty that is
+ * learned beside the network, the bound that trains variances, levels drawn by their loss,
+ * self-conditioning (where the network takes it), labels that are dropped, features that are driven
+ * apart. Row at position p of the run (counted over all epochs): t from stream "t" at p, eps from
+ * stream "noise" at p under the seed of the stream "train", so that it differs from the noise that
+ * readers and samplers give image p. */
 #include "base/error.h"
-#include "base/rng.h"
-#include "model/network.h"
-#include "train/task/task.h"
+#include "train/task/denoise.h"
 
-static int64_t dim_of(const duet_task_setup *setup) {
-    return setup->model->shape.size * setup->model->shape.size * setup->model->shape.in_channels;
-}
+static const duet_param rows[] = {
+    DUET_TEXT(denoise_options, weight, "none", NULL, "how much each level counts"),
+    DUET_BOOLEAN(denoise_options, uncertainty, "false",
+                 "weights are divided by an uncertainty of the level that is learned (EDM2)"),
+    DUET_FLOAT(denoise_options, variance, "0.001", 0, 1e3,
+               "weight of the bound, where the network learns variances (improved DDPM)"),
+    DUET_BOOLEAN(denoise_options, importance, "false",
+                 "draw levels of large loss more often (improved DDPM)"),
+    DUET_FLOAT(denoise_options, drop, "0", 0, 1,
+               "share of images whose class is withheld: they get the last class, which must be "
+               "one more than the data has"),
+    DUET_FLOAT(denoise_options, dispersion, "0", 0, 1e3,
+               "weight of the term that drives features of different images apart"),
+    DUET_FLOAT(denoise_options, temperature, "0.5", 1e-3, 1e3, "of that term"),
+    DUET_INT(denoise_options, queue, "0", 0, 1 << 20,
+             "features of earlier steps that it also compares with"),
+    DUET_INT(denoise_options, tap, "0", 0, 1000, "block that it reads; 0 = the middle one"),
+};
 
-static duet_status build(const void *options, const duet_task_setup *setup, int program,
-                         duet_graph *graph, duet_task_values *to) {
-    (void)options, (void)program;
-    const int64_t side = setup->model->shape.size, channels = setup->model->shape.in_channels;
-    duet_model_inputs in = {0};
-    duet_value out = DUET_NONE;
-    DUET_TRY(duet_model_check(setup->model, DUET_DENOISES));
-    DUET_TRY(duet_model_build(setup->model, graph, setup->batch, true, &in, &out));
-    const duet_value target =
-        duet_input(graph, "target", DUET_F32, 4, (int64_t[]){setup->batch, side, side, channels});
-    const duet_value pred =
-        setup->model->shape.out_channels > channels ? duet_slice(graph, out, 0, channels) : out;
-    duet_mse_loss(graph, pred, target, &to->loss, &to->rows);
-    return duet_graph_status(graph);
-}
+/* ---- options ---- */
 
-/* eps[B,dim] */
-static int64_t room(const duet_task_setup *setup) {
-    return setup->batch * dim_of(setup);
-}
-
-static duet_status set_labels(const duet_task_setup *setup, const duet_batch *batch, int32_t *y) {
-    for (int64_t r = 0; r < setup->batch; r++) {
-        if (batch->labels[r] < 0 || batch->labels[r] >= setup->model->shape.class_count) {
-            return duet_fail(
-                DUET_ARG,
-                "the model is conditioned on %lld classes but row %lld of the data has label %d",
-                (long long)setup->model->shape.class_count, (long long)batch->index[r],
-                (int)batch->labels[r]);
+/* The middle of the taps with the smallest map. */
+static int64_t middle_tap(const duet_model *model) {
+    int64_t least = INT64_MAX, first = 0, last = 0;
+    for (int i = 0; i < model->tap_count; i++) {
+        if (model->taps[i].height < least) {
+            least = model->taps[i].height;
+            first = i;
         }
-        y[r] = batch->labels[r];
+        if (model->taps[i].height == least) last = i;
     }
+    return (first + last) / 2 + 1;
+}
+
+static duet_status check_levels(const denoise_options *o, const duet_task_setup *setup) {
+    const duet_noise *noise = setup->noise;
+    const denoise_prepared *p = denoise_of(setup);
+    if (noise->schedule->draw != NULL && (o->importance || p->variance))
+        return duet_fail(DUET_ARG,
+                         "the noise '%s' draws levels of its own; %s needs whole steps, as "
+                         "linear and cosine have",
+                         noise->schedule->info.name, o->importance ? "importance" : "variance");
+    if (o->importance && setup->parts > 1)
+        return duet_fail(DUET_ARG, "importance cannot be joined with 'accumulate'");
     return DUET_OK;
 }
 
-/* Of the range of t. */
-static int32_t quarter_of(const duet_noise *noise, duet_level level) {
-    return level.t > 0.0 ? (int32_t)(4 * (int64_t)level.t / noise->steps) : 0;
+static duet_status prepare(const void *options, const duet_task_setup *setup, void *prepared) {
+    const denoise_options *o = options;
+    denoise_prepared *p = prepared;
+    duet_task_setup own = *setup;
+    own.prepared = p;
+    const duet_arch_shape *shape = &setup->model->shape;
+    DUET_TRY(duet_choice_parse(&p->weight, &duet_family_weight, o->weight));
+    p->kind = duet_weight_of(p->weight.entry);
+    p->variance = o->variance > 0.0 && shape->out_channels == 2 * shape->in_channels &&
+                  setup->noise->schedule->draw == NULL;
+    p->weighted = p->kind->at != NULL || o->uncertainty || o->importance;
+    p->tap = o->tap > 0 ? o->tap : middle_tap(setup->model);
+    if (p->tap > setup->model->tap_count)
+        return duet_fail(DUET_ARG, "tap %lld does not exist; the network has %d", (long long)p->tap,
+                         setup->model->tap_count);
+    p->width = setup->model->taps[p->tap - 1].channels;
+    p->history = denoise_history(o, setup->noise);
+    if (o->drop > 0.0 && shape->class_count < 2)
+        return duet_fail(DUET_ARG, "drop withholds classes, but the network takes none; give "
+                                   "class_cond=true and one class more than the data has");
+    const bool self = (shape->parts[0].takes & DUET_BIT(SELF_COND)) != 0;
+    if (self && setup->batch < 2)
+        return duet_fail(DUET_ARG, "self-conditioning needs at least 2 images at once");
+    return check_levels(o, &own);
 }
 
-static duet_status feed(const void *options, const duet_task_setup *setup, int program,
-                        const duet_task_feed *to) {
-    (void)options, (void)program;
-    const duet_batch *batch = to->batch;
-    const int64_t dim = dim_of(setup), rows = setup->batch;
-    const uint64_t seed = duet_rng_u64(duet_rng_make(setup->seed, "train", 0), 0);
-    const duet_network_inputs in = duet_network_inputs_of(to->session);
-    float *const x = in.x, *const target = duet_session_input(to->session, "target"),
-                 *const eps = to->scratch, *const net_t = in.net_t;
-    int32_t *const ids = in.sample_id, *const y = in.y;
-    if (x == NULL || target == NULL)
-        return duet_fail(DUET_FORMAT, "the plan of the loss does not read its images");
-#pragma omp parallel for schedule(static) num_threads(setup->threads)
-    for (int64_t r = 0; r < rows; r++) {
-        const uint64_t position = (uint64_t)(batch->position + r);
-        float *xr = x + r * dim, *er = eps + r * dim;
-        const duet_level level = duet_noise_draw(setup->noise, duet_rng_make(seed, "t", position));
-        to->column[r] = quarter_of(setup->noise, level);
-        duet_pixels_to_float(xr, batch->pixels + r * dim, dim);
-        duet_image_noise(er, seed, (int64_t)position, dim);
-        const duet_predict_map map = setup->predict->map(setup->predict_options, level);
-        duet_predict_target(&map, xr, er, dim, target + r * dim);
-        duet_add_noise(xr, xr, er, level, dim);
-        if (net_t != NULL) net_t[r] = (float)level.net_t;
-        if (ids != NULL) ids[r] = (int32_t)(position & 0x7FFFFFFF);
+static void describe(const void *options, duet_card *card) {
+    card->drop = ((const denoise_options *)options)->drop;
+}
+
+static int64_t kept(const void *options, const duet_task_setup *setup) {
+    const denoise_options *o = options;
+    const denoise_prepared *p = denoise_of(setup);
+    return p->history + (o->dispersion > 0.0 ? o->queue * p->width : 0);
+}
+
+/* ---- graph ---- */
+
+static duet_status build(const void *options, const duet_task_setup *setup, int program,
+                         duet_graph *g, duet_task_values *to) {
+    (void)program;
+    const denoise_options *o = options;
+    const denoise_prepared *p = denoise_of(setup);
+    const int64_t B = setup->batch, side = setup->model->shape.size,
+                  C = setup->model->shape.in_channels;
+    denoise_pass pass;
+    duet_value weight = DUET_NONE, mean = DUET_NONE;
+    DUET_TRY(duet_model_check(setup->model, DUET_DENOISES));
+    DUET_TRY(denoise_forward(g, setup, &pass));
+    const duet_value target = duet_input(g, "target", DUET_F32, 4, (int64_t[]){B, side, side, C});
+    const duet_value pred =
+        setup->model->shape.out_channels > C ? duet_slice(g, pass.raw, 0, C) : pass.raw;
+    if (p->weighted) weight = duet_input(g, "weight", DUET_F32, 1, &B);
+    if (o->uncertainty) denoise_uncertainty(g, setup, &weight, &mean);
+    if (weight == DUET_NONE)
+        duet_mse_loss(g, pred, target, &to->loss, &to->rows);
+    else
+        duet_weighted_mse_loss(g, pred, target, weight, &to->loss, &to->rows);
+    if (mean != DUET_NONE) to->loss = duet_add(g, to->loss, mean);
+    if (p->variance) {
+        const duet_value bound = denoise_variance(g, setup, pass.raw, pred, target);
+        to->loss =
+            duet_add(g, to->loss, duet_scale(g, bound, o->variance * (double)setup->noise->steps));
     }
-    return y != NULL ? set_labels(setup, batch, y) : DUET_OK;
+    if (o->dispersion > 0.0) {
+        const duet_value term = denoise_dispersion(g, o, setup, pass.feature, &to->extra);
+        to->loss = duet_add(g, to->loss, duet_scale(g, term, o->dispersion));
+    }
+    return duet_graph_status(g);
 }
 
 const duet_task duet_task_denoise = {
     .info = {.name = "denoise",
              .help = "predict the noise in images, without labels",
-             .params = DUET_TABLE_EMPTY},
+             .params = DUET_TABLE(rows, denoise_options)},
     .needs = DUET_DENOISES,
     .programs = {{.name = "denoise"}},
     .program_count = 1,
     .columns = {"loss_q0", "loss_q1", "loss_q2", "loss_q3"}, /* quarters of the levels */
+    .prepare = prepare,
+    .prepared_size = sizeof(denoise_prepared),
+    .describe = describe,
+    .kept = kept,
     .build = build,
-    .room = room,
-    .feed = feed,
+    .room = denoise_room,
+    .feed = denoise_feed,
+    .after = denoise_after,
 };

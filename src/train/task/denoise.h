@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ * train/task/denoise.h: the parts of the task `denoise`: its options, the terms of its loss
+ * (denoise_terms.c), the levels it draws (denoise_draw.c), its inputs (denoise_feed.c). */
+#ifndef DUET_TRAIN_TASK_DENOISE_H
+#define DUET_TRAIN_TASK_DENOISE_H
+
+#include "base/choice.h"
+#include "model/network.h"
+#include "train/task/task.h"
+
+typedef struct denoise_options {
+    char weight[DUET_TEXT_SIZE];
+    bool uncertainty, importance;
+    double variance, drop, dispersion, temperature;
+    int64_t queue, tap;
+} denoise_options;
+
+typedef struct denoise_prepared {
+    duet_choice weight;
+    const duet_weight *kind; /* NULL = all levels alike */
+    bool weighted;           /* rows have weights */
+    bool variance;           /* the network learns variances, and is trained to */
+    int64_t tap, width;      /* of the dispersion: the tap and its channels */
+    int64_t history;         /* floats of `kept` in front of the queue */
+} denoise_prepared;
+
+static inline const denoise_prepared *denoise_of(const duet_task_setup *setup) {
+    return setup->prepared;
+}
+static inline int64_t denoise_dim(const duet_task_setup *setup) {
+    const duet_arch_shape *shape = &setup->model->shape;
+    return shape->size * shape->size * shape->in_channels;
+}
+
+/* ---- denoise_terms.c: nodes of the loss ---- */
+
+enum { DENOISE_FEATURES = 64 }; /* of the level, for the learned uncertainty */
+
+/* A network's pass with its inputs: "x", "net_t", … */
+typedef struct denoise_pass {
+    duet_model_inputs in;
+    duet_value raw;     /* [B,S,S,out_channels] */
+    duet_value feature; /* [B,H,W,C] of the tap, where wanted */
+} denoise_pass;
+DUET_NODISCARD duet_status denoise_forward(duet_graph *g, const duet_task_setup *setup,
+                                           denoise_pass *out);
+/* weight[B] of the rows times exp(-u), and the mean of u: EDM2's learned uncertainty. */
+void denoise_uncertainty(duet_graph *g, const duet_task_setup *setup, duet_value *weight,
+                         duet_value *mean);
+/* The bound that trains the variances. */
+duet_value denoise_variance(duet_graph *g, const duet_task_setup *setup, duet_value raw,
+                            duet_value pred, duet_value target);
+/* The dispersion of the features; *rows: what goes into the queue. */
+duet_value denoise_dispersion(duet_graph *g, const denoise_options *o, const duet_task_setup *setup,
+                              duet_value feature, duet_value *rows);
+
+/* ---- denoise_draw.c: levels ---- */
+
+int64_t denoise_history(const denoise_options *o, const duet_noise *noise); /* floats it keeps */
+/* The levels of all rows, and 1 over how much likelier each is than by the schedule's own draw. */
+void denoise_draw(const denoise_options *o, const duet_task_setup *setup, uint64_t seed,
+                  int64_t position, duet_level *levels, double *weights);
+void denoise_remember(const duet_task_setup *setup, const duet_level *levels,
+                      const float *row_loss);
+
+/* ---- denoise_feed.c ---- */
+
+/* Floats of scratch: eps[B,dim], levels[B], weights[B]. */
+int64_t denoise_room(const duet_task_setup *setup);
+DUET_NODISCARD duet_status denoise_feed(const void *options, const duet_task_setup *setup,
+                                        int program, const duet_task_feed *to);
+DUET_NODISCARD duet_status denoise_after(const void *options, const duet_task_setup *setup,
+                                         int program, const duet_task_feed *from);
+
+#endif
