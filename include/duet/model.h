@@ -114,8 +114,6 @@ int64_t duet_model_conditions(const duet_model *model);
 const char *duet_model_refusal(const duet_model *model);
 /* draws its images from a prior, without a sampler: its spec, "prior"; NULL = it does not */
 const char *duet_model_prior(const duet_model *model);
-/* classes that a class-conditional model takes, by which it is told what to draw; 0 = none */
-int64_t duet_model_conditions(const duet_model *model);
 /* takes no noise: its features are read at t = -1 */
 bool duet_model_recogniser(const duet_model *model);
 /* classes of its own classifier, whose logits are the last tap; 0 = none */

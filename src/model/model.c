@@ -305,10 +305,6 @@ const char *duet_model_prior(const duet_model *model) {
 bool duet_model_recogniser(const duet_model *model) {
     return !duet_shape_takes_noise(&model->shape);
 }
-int64_t duet_model_conditions(const duet_model *model) {
-    return model->shape.class_count;
-}
-
 int64_t duet_model_logits(const duet_model *model) {
     return model->shape.logits;
 }

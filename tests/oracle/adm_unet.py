@@ -33,6 +33,7 @@ class Config:
     embed_channels: int = -1
     dropout: float = 0.0
     small_size: int = 0
+    self_cond: bool = False
     classifier_pool: str = ""
     conv_attention: bool = False
 
@@ -182,12 +183,14 @@ class Unet:
         h = self.mix(self.pointwise("out.2.qkv_proj", h, 3 * h.shape[1]), True)
         return self.pointwise("out.2.c_proj", h, c.num_classes)[:, :, 0]
 
-    def forward(self, x, t, y=None, low_res=None):
+    def forward(self, x, t, y=None, low_res=None, self_cond=None):
         """x [B,C,H,W], t [B], y [B], low_res like x, enlarged already -> [B,out_channels,H,W], of a classifier [B,num_classes]"""
         c = self.c
         emb = self.embedding(t, y)
         if c.small_size > 0:
             x = torch.cat([x, low_res], dim=1)
+        if c.self_cond:
+            x = torch.cat([x, torch.zeros_like(x) if self_cond is None else self_cond], dim=1)
         widths = [m * c.num_channels for m in c.channel_mult]
         h = self.conv("input_blocks.0.0", x, widths[0])
         kept = [h]

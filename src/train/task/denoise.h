@@ -42,34 +42,36 @@ typedef struct denoise_pass {
     duet_value raw;     /* [B,S,S,out_channels] */
     duet_value feature; /* [B,H,W,C] of the tap, where wanted */
 } denoise_pass;
-DUET_NODISCARD duet_status denoise_forward(duet_graph *g, const duet_task_setup *setup,
-                                           denoise_pass *out);
+DUET_NODISCARD duet_status duet_denoise_forward(duet_graph *g, const duet_task_setup *setup,
+                                                denoise_pass *out);
 /* weight[B] of the rows times exp(-u), and the mean of u: EDM2's learned uncertainty. */
-void denoise_uncertainty(duet_graph *g, const duet_task_setup *setup, duet_value *weight,
-                         duet_value *mean);
+void duet_denoise_uncertainty(duet_graph *g, const duet_task_setup *setup, duet_value *weight,
+                              duet_value *mean);
 /* The bound that trains the variances. */
-duet_value denoise_variance(duet_graph *g, const duet_task_setup *setup, duet_value raw,
-                            duet_value pred, duet_value target);
+duet_value duet_denoise_variance(duet_graph *g, const duet_task_setup *setup, duet_value raw,
+                                 duet_value pred, duet_value target);
 /* The dispersion of the features; *rows: what goes into the queue. */
-duet_value denoise_dispersion(duet_graph *g, const denoise_options *o, const duet_task_setup *setup,
-                              duet_value feature, duet_value *rows);
+duet_value duet_denoise_dispersion(duet_graph *g, const denoise_options *o,
+                                   const duet_task_setup *setup, duet_value feature,
+                                   duet_value *rows);
 
 /* ---- denoise_draw.c: levels ---- */
 
-int64_t denoise_history(const denoise_options *o, const duet_noise *noise); /* floats it keeps */
+int64_t duet_denoise_history(const denoise_options *o,
+                             const duet_noise *noise); /* floats it keeps */
 /* The levels of all rows, and 1 over how much likelier each is than by the schedule's own draw. */
-void denoise_draw(const denoise_options *o, const duet_task_setup *setup, uint64_t seed,
-                  int64_t position, duet_level *levels, double *weights);
-void denoise_remember(const duet_task_setup *setup, const duet_level *levels,
-                      const float *row_loss);
+void duet_denoise_draw(const denoise_options *o, const duet_task_setup *setup, uint64_t seed,
+                       int64_t position, duet_level *levels, double *weights);
+void duet_denoise_remember(const duet_task_setup *setup, const duet_level *levels,
+                           const float *row_loss);
 
 /* ---- denoise_feed.c ---- */
 
 /* Floats of scratch: eps[B,dim], levels[B], weights[B]. */
-int64_t denoise_room(const duet_task_setup *setup);
-DUET_NODISCARD duet_status denoise_feed(const void *options, const duet_task_setup *setup,
-                                        int program, const duet_task_feed *to);
-DUET_NODISCARD duet_status denoise_after(const void *options, const duet_task_setup *setup,
-                                         int program, const duet_task_feed *from);
+int64_t duet_denoise_room(const duet_task_setup *setup);
+DUET_NODISCARD duet_status duet_denoise_feed(const void *options, const duet_task_setup *setup,
+                                             int program, const duet_task_feed *to);
+DUET_NODISCARD duet_status duet_denoise_after(const void *options, const duet_task_setup *setup,
+                                              int program, const duet_task_feed *from);
 
 #endif

@@ -11,7 +11,7 @@ enum { PAST = 10 };
 #define UNIFORM 0.001
 
 /* kept[T, 1 + PAST]: the number of losses so far, then the last of them. */
-int64_t denoise_history(const denoise_options *o, const duet_noise *noise) {
+int64_t duet_denoise_history(const denoise_options *o, const duet_noise *noise) {
     return o->importance ? noise->steps * (1 + PAST) : 0;
 }
 
@@ -40,8 +40,8 @@ static double chance(const float *history, int64_t t, double total, int64_t step
     return (1.0 - UNIFORM) * by_size + UNIFORM / (double)steps;
 }
 
-void denoise_draw(const denoise_options *o, const duet_task_setup *setup, uint64_t seed,
-                  int64_t position, duet_level *levels, double *weights) {
+void duet_denoise_draw(const denoise_options *o, const duet_task_setup *setup, uint64_t seed,
+                       int64_t position, duet_level *levels, double *weights) {
     const duet_noise *noise = setup->noise;
     const int64_t steps = noise->steps;
     const double total = o->importance ? total_of(setup->kept, steps) : -1.0;
@@ -63,8 +63,8 @@ void denoise_draw(const denoise_options *o, const duet_task_setup *setup, uint64
     }
 }
 
-void denoise_remember(const duet_task_setup *setup, const duet_level *levels,
-                      const float *row_loss) {
+void duet_denoise_remember(const duet_task_setup *setup, const duet_level *levels,
+                           const float *row_loss) {
     for (int64_t r = 0; r < setup->batch; r++) {
         float *past = setup->kept + (int64_t)levels[r].t * (1 + PAST);
         if (!isfinite(row_loss[r])) continue;

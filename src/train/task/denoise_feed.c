@@ -19,7 +19,7 @@ typedef struct inputs {
 enum { LEVEL_FLOATS = (int)(sizeof(duet_level) / sizeof(float)) };
 
 /* levels[B], weights[B], eps[B,dim]: the doubles first. */
-int64_t denoise_room(const duet_task_setup *setup) {
+int64_t duet_denoise_room(const duet_task_setup *setup) {
     return setup->batch * (denoise_dim(setup) + LEVEL_FLOATS + 2);
 }
 
@@ -114,8 +114,8 @@ static duet_status set_labels(const denoise_options *o, const duet_task_setup *s
     return DUET_OK;
 }
 
-duet_status denoise_feed(const void *options, const duet_task_setup *setup, int program,
-                         const duet_task_feed *to) {
+duet_status duet_denoise_feed(const void *options, const duet_task_setup *setup, int program,
+                              const duet_task_feed *to) {
     (void)program;
     const denoise_options *o = options;
     const denoise_prepared *p = denoise_of(setup);
@@ -127,7 +127,7 @@ duet_status denoise_feed(const void *options, const duet_task_setup *setup, int 
     float *const queue = duet_session_input(to->session, "queue");
     if (in.x == NULL || at.target == NULL)
         return duet_fail(DUET_FORMAT, "the plan of the loss does not read its images");
-    denoise_draw(o, setup, seed, batch->position, at.levels, at.weights);
+    duet_denoise_draw(o, setup, seed, batch->position, at.levels, at.weights);
     if (queue != NULL)
         memcpy(queue, setup->kept + p->history, (size_t)(o->queue * p->width) * sizeof(float));
 #pragma omp parallel for schedule(static) num_threads(setup->threads)
@@ -155,11 +155,11 @@ static duet_status push_features(const denoise_options *o, const duet_task_setup
     return duet_session_get(from->session, from->extra, rows, queue + rest * p->width);
 }
 
-duet_status denoise_after(const void *options, const duet_task_setup *setup, int program,
-                          const duet_task_feed *from) {
+duet_status duet_denoise_after(const void *options, const duet_task_setup *setup, int program,
+                               const duet_task_feed *from) {
     (void)program;
     const denoise_options *o = options;
-    if (o->importance) denoise_remember(setup, inputs_of(setup, from).levels, from->row_loss);
+    if (o->importance) duet_denoise_remember(setup, inputs_of(setup, from).levels, from->row_loss);
     if (o->dispersion > 0.0 && o->queue > 0) return push_features(o, setup, from);
     return DUET_OK;
 }

@@ -60,7 +60,7 @@ static void first_pass(duet_graph *g, const duet_task_setup *setup, duet_model_i
     in->self_cond = duet_reshape(g, duet_concat(g, flat, nothing), 4, (int64_t[]){B, S, S, C});
 }
 
-duet_status denoise_forward(duet_graph *g, const duet_task_setup *setup, denoise_pass *out) {
+duet_status duet_denoise_forward(duet_graph *g, const duet_task_setup *setup, denoise_pass *out) {
     const duet_arch_part *part = &setup->model->shape.parts[0];
     watched w = {.tap = denoise_of(setup)->tap, .feature = DUET_NONE};
     duet_value gives[DUET_PART_GIVES];
@@ -80,8 +80,8 @@ duet_status denoise_forward(duet_graph *g, const duet_task_setup *setup, denoise
 
 /* Karras et al. 2024 (EDM2, equation 14; Kendall et al. 2018): loss = mean of w exp(-u) error + u,
  * where u is linear in Fourier features of ln(sigma/alpha)/4, starting at 0. */
-void denoise_uncertainty(duet_graph *g, const duet_task_setup *setup, duet_value *weight,
-                         duet_value *mean) {
+void duet_denoise_uncertainty(duet_graph *g, const duet_task_setup *setup, duet_value *weight,
+                              duet_value *mean) {
     const int64_t B = setup->batch;
     const duet_value level = duet_input(g, "level", DUET_F32, 2, (int64_t[]){B, DENOISE_FEATURES});
     const duet_part_mark mark = duet_part_push(g, "uncertainty", 0);
@@ -94,8 +94,8 @@ void denoise_uncertainty(duet_graph *g, const duet_task_setup *setup, duet_value
     *mean = duet_reduce(g, u, "mean", 0, NULL);
 }
 
-duet_value denoise_variance(duet_graph *g, const duet_task_setup *setup, duet_value raw,
-                            duet_value pred, duet_value target) {
+duet_value duet_denoise_variance(duet_graph *g, const duet_task_setup *setup, duet_value raw,
+                                 duet_value pred, duet_value target) {
     const int64_t B = setup->batch, S = setup->model->shape.size,
                   C = setup->model->shape.in_channels;
     const duet_value x0 = duet_input(g, "clean", DUET_F32, 4, (int64_t[]){B, S, S, C}),
@@ -108,8 +108,9 @@ duet_value denoise_variance(duet_graph *g, const duet_task_setup *setup, duet_va
 /* Dispersive loss (Wang and He 2025, equation 4) with a queue of earlier features: z are the means
  * of a map over its pixels, with mean 0 and variance 1 over the channels, so that |z_i - z_j|^2 / D
  * = 2 - 2 cos; loss = ln of the mean over all pairs of exp(-|z_i - z_j|^2 / (D temperature)). */
-duet_value denoise_dispersion(duet_graph *g, const denoise_options *o, const duet_task_setup *setup,
-                              duet_value feature, duet_value *rows) {
+duet_value duet_denoise_dispersion(duet_graph *g, const denoise_options *o,
+                                   const duet_task_setup *setup, duet_value feature,
+                                   duet_value *rows) {
     const int64_t B = setup->batch, D = duet_dim(g, feature, -1);
     const double H = (double)(duet_dim(g, feature, 1) * duet_dim(g, feature, 2));
     const double factor = 2.0 / o->temperature, pairs = (double)(B * (B + o->queue));

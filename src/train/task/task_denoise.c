@@ -73,7 +73,7 @@ static duet_status prepare(const void *options, const duet_task_setup *setup, vo
         return duet_fail(DUET_ARG, "tap %lld does not exist; the network has %d", (long long)p->tap,
                          setup->model->tap_count);
     p->width = setup->model->taps[p->tap - 1].channels;
-    p->history = denoise_history(o, setup->noise);
+    p->history = duet_denoise_history(o, setup->noise);
     if (o->drop > 0.0 && shape->class_count < 2)
         return duet_fail(DUET_ARG, "drop withholds classes, but the network takes none; give "
                                    "class_cond=true and one class more than the data has");
@@ -105,24 +105,24 @@ static duet_status build(const void *options, const duet_task_setup *setup, int 
     denoise_pass pass;
     duet_value weight = DUET_NONE, mean = DUET_NONE;
     DUET_TRY(duet_model_check(setup->model, DUET_DENOISES));
-    DUET_TRY(denoise_forward(g, setup, &pass));
+    DUET_TRY(duet_denoise_forward(g, setup, &pass));
     const duet_value target = duet_input(g, "target", DUET_F32, 4, (int64_t[]){B, side, side, C});
     const duet_value pred =
         setup->model->shape.out_channels > C ? duet_slice(g, pass.raw, 0, C) : pass.raw;
     if (p->weighted) weight = duet_input(g, "weight", DUET_F32, 1, &B);
-    if (o->uncertainty) denoise_uncertainty(g, setup, &weight, &mean);
+    if (o->uncertainty) duet_denoise_uncertainty(g, setup, &weight, &mean);
     if (weight == DUET_NONE)
         duet_mse_loss(g, pred, target, &to->loss, &to->rows);
     else
         duet_weighted_mse_loss(g, pred, target, weight, &to->loss, &to->rows);
     if (mean != DUET_NONE) to->loss = duet_add(g, to->loss, mean);
     if (p->variance) {
-        const duet_value bound = denoise_variance(g, setup, pass.raw, pred, target);
+        const duet_value bound = duet_denoise_variance(g, setup, pass.raw, pred, target);
         to->loss =
             duet_add(g, to->loss, duet_scale(g, bound, o->variance * (double)setup->noise->steps));
     }
     if (o->dispersion > 0.0) {
-        const duet_value term = denoise_dispersion(g, o, setup, pass.feature, &to->extra);
+        const duet_value term = duet_denoise_dispersion(g, o, setup, pass.feature, &to->extra);
         to->loss = duet_add(g, to->loss, duet_scale(g, term, o->dispersion));
     }
     return duet_graph_status(g);
@@ -141,7 +141,7 @@ const duet_task duet_task_denoise = {
     .describe = describe,
     .kept = kept,
     .build = build,
-    .room = denoise_room,
-    .feed = denoise_feed,
-    .after = denoise_after,
+    .room = duet_denoise_room,
+    .feed = duet_denoise_feed,
+    .after = duet_denoise_after,
 };

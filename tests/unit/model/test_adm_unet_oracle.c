@@ -17,10 +17,9 @@
 
 #include "base/mem.h"
 #include "model/model.h"
+#include "plain_denoise.h"
 #include "tolerance.h"
 #include "train/trainer.h"
-
-extern const duet_task duet_task_denoise;
 
 typedef struct golden {
     const char *name;
@@ -122,9 +121,8 @@ static void build_plain(const golden *g, duet_graph *graph, duet_value out[2]) {
 
 /* The loss of training; outputs: loss, per sample. */
 static void build_training(const golden *g, duet_graph *graph, duet_value out[2]) {
-    const duet_task_setup setup = {.model = g->model, .batch = g->batch, .threads = 1};
-    duet_task_values values = {0};
-    ok(duet_task_denoise.build(NULL, &setup, 0, graph, &values));
+    duet_task_values values;
+    ok(plain_denoise(g->model, g->batch, graph, &values));
     out[0] = values.loss;
     out[1] = values.rows;
 }

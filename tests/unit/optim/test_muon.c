@@ -20,12 +20,11 @@
 #include "optim/optim.h"
 #include "optim/orthogonal.h"
 #include "optim/program.h"
+#include "plain_denoise.h"
 #include "train/task/task.h"
 
 #define OK(call) assert_int_equal(call, DUET_OK)
 enum { STEPS = 5, MOST = 512 };
-
-extern const duet_task duet_task_denoise;
 
 static const duet_rule *find(const char *spec, duet_choice *choice) {
     OK(duet_choice_parse(choice, &duet_family_optim, spec));
@@ -175,12 +174,11 @@ static lab open_lab(const char *optim, int threads) {
     duet_model *model = NULL;
     duet_graph *graph = NULL;
     duet_choice choice;
-    duet_task_values values = {.rows = DUET_NONE};
+    duet_task_values values;
     OK(duet_choice_parse(&choice, &duet_family_optim, optim));
     OK(duet_model_describe(&model, arch));
     OK(duet_graph_new(&graph));
-    const duet_task_setup setup = {.model = model, .batch = ROWS, .threads = 1};
-    OK(duet_task_denoise.build(NULL, &setup, 0, graph, &values));
+    OK(plain_denoise(model, ROWS, graph, &values));
     const duet_group group = {.optim = &choice, .clip = 1.0};
     const duet_program_spec spec = {.loss = values.loss,
                                     .groups = &group,

@@ -3,6 +3,7 @@
  * content of the slots, is the step of a session on the backend "ref", to the bit: losses, norms,
  * weights, moments, states, averages. Between feeding and reading the host does not reach into the
  * device. And ranks: one changes no bit, two are two parts of a batch. */
+#include "plain_denoise.h"
 #include "tiny_model.h"
 
 #include <math.h>
@@ -18,8 +19,6 @@
 
 enum { ROWS = 2, CELLS = 8 * 8 * 3, RUNS = 3 };
 
-extern const duet_task duet_task_denoise;
-
 /* ---- trainings ---- */
 
 typedef struct training {
@@ -31,9 +30,8 @@ typedef struct training {
 static void build_unet(duet_graph *graph, duet_value out[2]) {
     duet_model *model = NULL;
     OK(duet_model_describe(&model, TINY_ARCH ",dropout=0.2"));
-    const duet_task_setup setup = {.model = model, .batch = ROWS, .threads = 1};
-    duet_task_values values = {0};
-    OK(duet_task_denoise.build(NULL, &setup, 0, graph, &values));
+    duet_task_values values;
+    OK(plain_denoise(model, ROWS, graph, &values));
     out[0] = values.loss;
     out[1] = values.rows;
     duet_model_close(model);

@@ -103,14 +103,14 @@ static void all_train_and_resume(void **state) {
         duet_train_options o = options_of(&recipes[i], 1);
         OK(train(&o, &first, false));
         empty_folder();
-        o = options_of(&recipes[i], 40);
+        o = options_of(&recipes[i], 16);
         OK(train(&o, &last, false));
         if (!(last.loss < first.loss))
             fail_msg("%s: loss %g after %g", recipes[i].task, last.loss, first.loss);
         const uint64_t whole = hash_of_run();
-        o = options_of(&recipes[i], 17);
+        o = options_of(&recipes[i], 7);
         OK(train(&o, NULL, false));
-        o = options_of(&recipes[i], 40);
+        o = options_of(&recipes[i], 16);
         OK(train(&o, NULL, true));
         if (hash_of_run() != whole) fail_msg("%s: a resumed run differs", recipes[i].task);
     }
@@ -127,10 +127,10 @@ static void importance_draws_large_losses(void **state) {
     duet_noise *noise = NULL;
     const denoise_options o = {.importance = true};
     OK(duet_noise_new(&noise, "linear:steps=8,beta_end=0.001"));
-    const int64_t floats = denoise_history(&o, noise);
+    const int64_t floats = duet_denoise_history(&o, noise);
     float *kept = calloc((size_t)floats, sizeof *kept);
     const duet_task_setup setup = {.noise = noise, .batch = ROWS, .kept = kept};
-    denoise_draw(&o, &setup, 1, 0, levels, weights);
+    duet_denoise_draw(&o, &setup, 1, 0, levels, weights);
     int counts[T] = {0};
     for (int r = 0; r < ROWS; r++) {
         assert_true(weights[r] == 1.0);
@@ -138,8 +138,8 @@ static void importance_draws_large_losses(void **state) {
         losses[r] = (float)(1.0 + levels[r].t); /* 1 .. 8 */
     }
     for (int t = 0; t < T; t++) assert_in_range(counts[t], 420, 580);
-    denoise_remember(&setup, levels, losses);
-    denoise_draw(&o, &setup, 1, ROWS, levels, weights);
+    duet_denoise_remember(&setup, levels, losses);
+    duet_denoise_draw(&o, &setup, 1, ROWS, levels, weights);
     memset(counts, 0, sizeof counts);
     double mean = 0.0;
     for (int r = 0; r < ROWS; r++) {
