@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/graph/slots.h"
-#include "optim/ema.h"
+#include "optim/average/average.h"
 #include "optim/optim.h"
 
 enum { VALUES = 1 << 16, NODES = 1 << 14, ENDS = 256, UPDATES = 16 };
@@ -35,6 +35,7 @@ typedef struct node {
 typedef struct update {
     const duet_rule *rule;
     double clip;
+    char kind[16]; /* of the slots beside; empty = the rule's */
     int64_t at, count;
     int64_t *slots;
     duet_value *gradients;
@@ -140,7 +141,9 @@ static duet_status read_node(program *p, char *line) {
 }
 
 static const duet_rule *rule_of(const char *name) {
-    if (strcmp(name, duet_rule_ema.info.name) == 0) return &duet_rule_ema;
+    for (int i = 0; i < duet_family_average.count; i++)
+        if (strcmp(duet_family_average.entries[i]->name, name) == 0)
+            return duet_average_of(duet_family_average.entries[i]);
     for (int i = 0; i < duet_family_optim.count; i++)
         if (strcmp(duet_family_optim.entries[i]->name, name) == 0)
             return duet_optim_of(duet_family_optim.entries[i]);
@@ -161,6 +164,7 @@ static duet_status read_update(program *p, char *line) {
     u->inner = duet_arena_alloc(p->arena, (int64_t)strlen(at), sizeof *u->inner);
     DUET_TRY(duet_arena_status(p->arena));
     char *const list = strchr(at, ':');
+    if (sscanf(at + 1, "%*f %*d %15s", u->kind) != 1 || u->kind[0] == ':') u->kind[0] = '\0';
     if (u->rule == NULL || list == NULL) return bad(line);
     for (char *one = strtok_r(list + 1, " ", &rest); one != NULL;
          one = strtok_r(NULL, " ", &rest)) {
@@ -411,7 +415,8 @@ static duet_status change(const session *s, const update *u, double norm, const 
                                  .averaged = duet_role_averaged(slot->role),
                                  .inner = u->inner[i]};
         for (int m = 0; m < duet_rule_beside(u->rule, u->inner[i]); m++)
-            tile.beside[m] = s->d->slots[duet_slots_beside(s->host, k, u->rule->beside[m])];
+            tile.beside[m] = s->d->slots[duet_slots_beside(
+                s->host, k, u->kind[0] != '\0' ? u->kind : u->rule->beside[m])];
         const duet_update_tensor tensor = duet_update_tensor_of(&slot->shape, 0, u->inner[i]);
         float *scratch = NULL;
         if (u->rule->scratch != NULL)

@@ -41,7 +41,10 @@ typedef struct duet_train_options {
     /* "off", or "blocks": gradient checkpointing, values inside a block are computed again for the
      * gradient */
     char recompute[8];
-    double ema;          /* decay per step, with the warm-up min(decay, (1+step)/(10+step)) */
+    /* averages of the weights that follow, joined by '+', at most 4; the first is the model. A
+     * number is a decay per step, with the warm-up min(decay, (1+step)/(10+step)); "power:std=0.1"
+     * keeps what duet_train_average needs for averages of other lengths */
+    char ema[DUET_TEXT_SIZE];
     double clip;         /* global gradient norm; 0 = none */
     double save_minutes; /* between checkpoints */
     uint64_t seed;
@@ -94,6 +97,12 @@ DUET_NODISCARD duet_status duet_train(duet_context *ctx, duet_train_result *out,
                                       const duet_dataset *dataset,
                                       const duet_train_options *options, const char *run,
                                       bool resume);
+/* The newest model of a run that was trained with power averages (`ema`), with weights averaged
+ * over another length: std, the standard deviation of the weights of the steps in parts of the run,
+ * above 0 and at most 0.288. It is the sum of the run's snapshots that is nearest; *error: the
+ * distance that is left, relative to what is wanted (0.01 = 1 %). */
+DUET_NODISCARD duet_status duet_train_average(duet_context *ctx, duet_model **out, const char *run,
+                                              double std, double *error);
 /* The options a run was started with (from its run.json). */
 DUET_NODISCARD duet_status duet_train_options_load(duet_train_options *out, char data_path[4096],
                                                    const char *run);

@@ -127,6 +127,11 @@ static duet_status refuse_own(const duet_store *store) {
             DUET_CAUSE_NO_MODEL,
             duet_fail(DUET_ARG, "it is a training state, not a model; load the 'model-…' file "
                                 "beside it, or the run folder"));
+    if (duet_store_metadata(store, "duet.averages") != NULL)
+        return duet_because(
+            DUET_CAUSE_NO_MODEL,
+            duet_fail(DUET_ARG, "it holds averages of a training, not a model; 'duet convert RUN "
+                                "--ema-length X --out FILE' makes one of those of a run"));
     if (duet_store_metadata(store, "duet.head") != NULL)
         return duet_because(
             DUET_CAUSE_NO_MODEL,

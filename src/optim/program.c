@@ -13,10 +13,10 @@ struct duet_program {
     duet_plan *plan;
     duet_session *session;
     duet_choice optim[DUET_PROGRAM_GROUPS];
-    duet_ema_options average;
+    duet_averages averages;
     /* of the updates: one a group, then the averages */
-    const duet_rule *rules[DUET_PROGRAM_GROUPS + 1];
-    const void *options[DUET_PROGRAM_GROUPS + 1];
+    const duet_rule *rules[DUET_PROGRAM_GROUPS + DUET_AVERAGES_MOST];
+    const void *options[DUET_PROGRAM_GROUPS + DUET_AVERAGES_MOST];
     int update_count;
     int64_t parts;
     duet_plan_grad *grads;
@@ -137,7 +137,7 @@ static void update_group(const gradients *g, duet_graph *graph, duet_program *pr
             g->operands[count++] = (duet_operand){graph->params[i].value, g->grad[i],
                                                   rule->inner_beside > 0 && g->inner[i]};
     }
-    duet_graph_update(graph, rule, &choice->options, group->clip, g->operands, count);
+    duet_graph_update(graph, rule, &choice->options, group->clip, NULL, g->operands, count);
 }
 
 static bool is_assigned(const duet_graph *graph, int64_t param) {
@@ -146,16 +146,22 @@ static bool is_assigned(const duet_graph *graph, int64_t param) {
     return false;
 }
 
-/* Of what the program changes. */
-static void update_averages(const gradients *g, duet_graph *graph, const duet_program *program) {
+/* Average `index` of what the program changes. */
+static void update_average(const gradients *g, duet_graph *graph, duet_program *program,
+                           int index) {
+    const duet_choice *const choice = &program->averages.list[index];
+    const char *const kind = duet_average_kind(index);
     int64_t count = 0;
     for (int64_t k = 0; k < program->slots->count; k++) {
         const int64_t i = g->param[k];
         if (i >= 0 && (g->grad[i] != DUET_NONE || is_assigned(graph, i)) &&
-            duet_slots_beside(program->slots, k, DUET_EMA) >= 0)
+            duet_slots_beside(program->slots, k, kind) >= 0)
             g->operands[count++] = (duet_operand){graph->params[i].value, DUET_NONE, false};
     }
-    duet_graph_update(graph, &duet_rule_ema, &program->average, 0.0, g->operands, count);
+    program->rules[program->update_count] = duet_average_of(choice->entry);
+    program->options[program->update_count++] = &choice->options;
+    duet_graph_update(graph, duet_average_of(choice->entry), &choice->options, 0.0,
+                      index > 0 ? kind : NULL, g->operands, count);
 }
 
 static duet_status add_updates(const gradients *g, duet_graph *graph, duet_program *program,
@@ -168,12 +174,8 @@ static duet_status add_updates(const gradients *g, duet_graph *graph, duet_progr
         update_group(g, graph, program, spec, i);
     }
     program->update_count = spec->group_count;
-    if (spec->average != NULL) {
-        program->average = *spec->average;
-        program->rules[program->update_count] = &duet_rule_ema;
-        program->options[program->update_count++] = &program->average;
-        update_averages(g, graph, program);
-    }
+    if (spec->averages != NULL) program->averages = *spec->averages;
+    for (int i = 0; i < program->averages.count; i++) update_average(g, graph, program, i);
     duet_graph_close_tail(graph);
     return duet_graph_status(graph);
 }

@@ -10,7 +10,7 @@
 
 #include "base/choice.h"
 #include "engine/graph/plan.h"
-#include "optim/ema.h"
+#include "optim/average/average.h"
 #include "optim/optim.h"
 
 /* Weights that are trained in the same way. */
@@ -31,8 +31,8 @@ typedef struct duet_program_spec {
     int64_t output_count;
     const duet_group *groups;
     int group_count;
-    const duet_ema_options *average; /* of what it changes and has averages; NULL = none follow */
-    bool recompute, bf16;            /* passes behind the gradient */
+    const duet_averages *averages; /* of what it changes and has averages; NULL = none follow */
+    bool recompute, bf16;          /* passes behind the gradient */
     int64_t parts; /* runs of a step, whose gradients add up and are divided by it */
     duet_plan_options options;
 } duet_program_spec;

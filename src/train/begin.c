@@ -181,8 +181,8 @@ duet_status duet_trainer_describe_slots(duet_trainer *trainer, duet_graph *const
     DUET_TRY(duet_train_groups_choose(&trainer->groups, trainer->ctx, &trainer->options,
                                       trainer->slots));
     for (int64_t k = 0; k < count; k++)
-        if (!stays(trainer, k))
-            DUET_TRY(duet_slots_accompany(trainer->slots, k, DUET_AVERAGE, DUET_EMA));
+        for (int i = 0; i < trainer->averages.count && !stays(trainer, k); i++)
+            DUET_TRY(duet_slots_accompany(trainer->slots, k, DUET_AVERAGE, duet_average_kind(i)));
     return DUET_OK;
 }
 

@@ -19,12 +19,12 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "train/numbered.h"
 #include "train/trainer.h"
 
 #define STATE_KEY     "duet.state"
 #define STATE_VERSION 1
 #define KEEP          2
-#define ENDING        ".safetensors"
 
 /* ---- what a state holds ---- */
 
@@ -56,6 +56,15 @@ static void add_averages(tensor_list *list, const duet_slots *slots) {
     }
 }
 
+/* Averages other than the first, of what is trained. */
+static void add_further(tensor_list *list, const duet_slots *slots, int index) {
+    const char *const kind = duet_average_kind(index);
+    for (int64_t k = 0; k < slots->count; k++) {
+        const int64_t beside = slots->list[k].of < 0 ? duet_slots_beside(slots, k, kind) : -1;
+        if (beside >= 0) add_item(list, slots, &slots->list[beside], kind);
+    }
+}
+
 /* Every tensor of a state, pointing into the trainer's memory: saving reads there, loading writes
  * there. */
 static duet_status list_tensors(tensor_list *list, duet_trainer *trainer) {
@@ -66,6 +75,7 @@ static duet_status list_tensors(tensor_list *list, duet_trainer *trainer) {
     for (int64_t k = 0; k < slots->count; k++)
         if (slots->list[k].of < 0) add_item(list, slots, &slots->list[k], "weight");
     add_averages(list, slots);
+    for (int i = 1; i < trainer->averages.count; i++) add_further(list, slots, i);
     for (int64_t k = 0; k < slots->count; k++)
         if (slots->list[k].role == DUET_MOMENT)
             add_item(list, slots, &slots->list[k], slots->list[k].kind);
@@ -83,36 +93,7 @@ static duet_status list_tensors(tensor_list *list, duet_trainer *trainer) {
     return duet_arena_status(list->arena);
 }
 
-static uint64_t hash_tensors(const tensor_list *list) {
-    uint64_t hash = 0;
-    for (int64_t i = 0; i < list->count; i++) {
-        const size_t size = (size_t)duet_shape_count(&list->items[i].shape) * sizeof(float);
-        hash = size > 0 ? duet_hash(list->items[i].data, size, hash) : hash;
-    }
-    return hash;
-}
-
 /* ---- file names ---- */
-
-/* The N of "<prefix>N.safetensors"; -1 for any other name. */
-static int64_t number_of(const char *name, const char *prefix) {
-    const size_t size = strlen(name), head = strlen(prefix), tail = strlen(ENDING);
-    if (!duet_starts_with(name, prefix) || !duet_ends_with(name, ENDING)) return -1;
-    if (size <= head + tail || size > head + tail + 18) return -1;
-    int64_t number = 0;
-    for (const char *c = name + head; c < name + size - tail; c++) {
-        if (*c < '0' || *c > '9') return -1;
-        number = number * 10 + (*c - '0');
-    }
-    return number;
-}
-
-static duet_status path_of(char out[DUET_PATH_SIZE], const char *run, const char *prefix,
-                           int64_t images) {
-    char name[64];
-    snprintf(name, sizeof name, "%s%08lld%s", prefix, (long long)images, ENDING);
-    return duet_path_join(out, run, name);
-}
 
 /* The largest number below `below`; -1 where there is none. */
 static duet_status newest_below(int64_t *out, const char *run, const char *prefix, int64_t below) {
@@ -120,7 +101,7 @@ static duet_status newest_below(int64_t *out, const char *run, const char *prefi
     DUET_TRY(duet_folder_list(&listing, run));
     *out = -1;
     for (int64_t i = 0; i < listing.count; i++) {
-        const int64_t number = number_of(listing.name[i], prefix);
+        const int64_t number = duet_numbered_of(listing.name[i], prefix);
         if (number < below && number > *out) *out = number;
     }
     duet_listing_free(&listing);
@@ -144,8 +125,9 @@ static duet_status remove_old(const char *run, const char *prefix) {
     DUET_TRY(duet_folder_list(&listing, run));
     for (int64_t i = 0; i < listing.count; i++) {
         const char *name = listing.name[i];
-        const int64_t number = number_of(name, prefix);
-        const bool half = duet_starts_with(name, prefix) && strstr(name, ENDING ".tmp.") != NULL;
+        const int64_t number = duet_numbered_of(name, prefix);
+        const bool half =
+            duet_starts_with(name, prefix) && strstr(name, DUET_NUMBERED_ENDING ".tmp.") != NULL;
         if (!half && (number < 0 || number >= keep)) continue;
         DUET_DO(duet_path_join(path, run, name));
         DUET_DO(duet_folder_remove_file(path));
@@ -179,8 +161,8 @@ static duet_status save_state(duet_trainer *trainer, int64_t images) {
     char path[DUET_PATH_SIZE];
     char *text = NULL;
     DUET_DO(list_tensors(&list, trainer));
-    DUET_DO(state_text(&text, trainer, hash_tensors(&list)));
-    DUET_DO(path_of(path, trainer->run, "state-", images));
+    DUET_DO(state_text(&text, trainer, duet_numbered_hash(list.items, list.count)));
+    DUET_DO(duet_numbered_path(path, trainer->run, "state-", images));
     const duet_store_pair pair = {.key = STATE_KEY, .value = text};
     DUET_DO(duet_store_write(path, "safetensors", list.items, list.count, &pair, 1));
 done:
@@ -195,7 +177,7 @@ static duet_status save_model(duet_trainer *trainer, int64_t images) {
     card->images = images;
     card->steps = trainer->steps;
     card->seconds = duet_trainer_seconds(trainer);
-    DUET_TRY(path_of(path, trainer->run, "model-", images));
+    DUET_TRY(duet_numbered_path(path, trainer->run, "model-", images));
     return duet_model_save(trainer->ema, path, DUET_F32);
 }
 
@@ -270,7 +252,7 @@ static duet_status load_tensors(duet_trainer *trainer, const duet_store *store,
         }
         DUET_DO(duet_store_read(store, item->name, DUET_F32, (void *)(uintptr_t)item->data));
     }
-    snprintf(computed, sizeof computed, "%016" PRIx64, hash_tensors(&list));
+    snprintf(computed, sizeof computed, "%016" PRIx64, duet_numbered_hash(list.items, list.count));
     if (strcmp(computed, hash_text) != 0) {
         DUET_FAIL(DUET_FORMAT, "the tensors are damaged: their hash is %s, not %s", computed,
                   hash_text);
@@ -346,7 +328,7 @@ duet_status duet_checkpoint_load(duet_trainer *trainer, bool *found) {
             return status;
         }
         if (images < 0) return DUET_OK;
-        DUET_TRY(path_of(path, trainer->run, "state-", images));
+        DUET_TRY(duet_numbered_path(path, trainer->run, "state-", images));
         status = load_state(trainer, path);
         if (status == DUET_OK) break;
         duet_error_frame("cannot resume from '%s'", path);

@@ -9,6 +9,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "train/snapshots.h"
 #include "train/trainer.h"
 
 #define LINE_SECONDS    2.0
@@ -174,6 +175,7 @@ static void report(const duet_trainer *trainer) {
 }
 
 static duet_status save(duet_trainer *trainer) {
+    DUET_TRY(duet_snapshots_save(trainer));
     DUET_TRY(duet_checkpoint_save(trainer));
     return duet_run_file_write(trainer, "running");
 }
@@ -207,6 +209,7 @@ duet_status duet_trainer_loop(duet_trainer *trainer) {
             break;
         }
         DUET_TRY(duet_trainer_step(trainer));
+        DUET_TRY(duet_snapshots_step(trainer));
         const double now = duet_clock();
         estimate_total(trainer, first_step);
         if (now - trainer->curve.begun >= LINE_SECONDS) DUET_TRY(duet_curve_flush(trainer));

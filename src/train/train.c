@@ -38,8 +38,10 @@ static const duet_param rows[] = {
              "parts of a batch, one after the other, whose gradients add up: less memory"),
     DUET_TEXT(duet_train_options, recompute, "off", "off|blocks",
               "blocks: what is inside a block is computed again: less memory, slower"),
-    DUET_FLOAT(duet_train_options, ema, "0.999", 0, 0.9999999,
-               "decay per step of the average of the weights"),
+    DUET_TEXT(
+        duet_train_options, ema, "0.999", NULL,
+        "averages of the weights, joined by '+': a decay per step, or power:std=0.1; the first "
+        "is the model"),
     DUET_FLOAT(duet_train_options, clip, "1", 0, 1e30, "largest norm of the gradient; 0 = any"),
     DUET_FLOAT(duet_train_options, save_minutes, "5", 0, 1e7,
                "minutes between checkpoints; 0 = only at the end"),
@@ -77,8 +79,7 @@ static duet_status check_options(duet_train_options *o) {
         return duet_fail(DUET_ARG, "a budget cannot be negative");
     if (o->minutes <= 0.0 && o->images == 0 && o->steps == 0) o->minutes = DEFAULT_MINUTES;
     if (o->on_bad[0] == '\0') duet_copy_text(o->on_bad, sizeof o->on_bad, "stop");
-    if (!(o->ema >= 0.0 && o->ema < 1.0))
-        return duet_fail(DUET_ARG, "'ema' must be at least 0 and below 1, got %g", o->ema);
+    if (o->ema[0] == '\0') duet_copy_text(o->ema, sizeof o->ema, "0.999");
     return DUET_OK;
 }
 

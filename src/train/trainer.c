@@ -19,6 +19,7 @@ static duet_status choose_members(duet_trainer *trainer) {
     if (o->predict[0] != '\0')
         DUET_TRY(duet_choice_parse(&trainer->predict, &duet_family_predict, o->predict));
     DUET_TRY(duet_train_groups_parse(&trainer->groups, o));
+    DUET_TRY(duet_averages_parse(&trainer->averages, o->ema));
     DUET_TRY(duet_choice_parse(&trainer->lr_choice, &duet_family_lr, o->lr));
     trainer->lr = duet_lr_of(trainer->lr_choice.entry);
     return DUET_OK;
@@ -32,7 +33,6 @@ typedef struct building {
     duet_task_values values;
     duet_value outputs[3 + DUET_TASK_COLUMNS];
     duet_group groups[DUET_PROGRAM_GROUPS];
-    duet_ema_options average;
     duet_program_spec spec;
 } building;
 
@@ -53,12 +53,11 @@ static void describe_program(duet_trainer *trainer, int index, building *b) {
                                     .user = &to->members[g],
                                     .clip = o->clip};
     }
-    b->average = (duet_ema_options){.decay = o->ema};
     b->spec = (duet_program_spec){.loss = b->values.loss,
                                   .outputs = b->outputs,
                                   .groups = b->groups,
                                   .group_count = trainer->groups.count,
-                                  .average = &b->average,
+                                  .averages = &trainer->averages,
                                   .recompute = strcmp(o->recompute, "blocks") == 0,
                                   .bf16 = strcmp(o->precision, "bf16") == 0,
                                   .parts = o->accumulate,

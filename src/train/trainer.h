@@ -2,15 +2,16 @@
  * train/trainer.h: the internals of a training. A trainer owns everything a run needs; its parts
  * are in one file each: trainer.c (assembly), begin.c (first weights), groups.c (who is
  * trained by what), loop.c (steps and budget),
- * checkpoint.c, run_file.c (run.json), curve.c (loss.csv), pictures.c (real.png, denoise.png),
- * validate.c (rows held out, accuracy), metering.c (calls of the meter), preset.c. */
+ * checkpoint.c, snapshots.c (averages on disk), run_file.c (run.json), curve.c (loss.csv),
+ * pictures.c (real.png, denoise.png), validate.c (rows held out, accuracy), metering.c (calls of
+ * the meter), preset.c. */
 #ifndef DUET_TRAIN_TRAINER_H
 #define DUET_TRAIN_TRAINER_H
 
 #include <duet/train.h>
 #include <duet/tune.h>
 
-#include "optim/ema.h"
+#include "optim/average/average.h"
 #include "optim/lr/lr.h"
 #include "optim/program.h"
 #include "train/groups.h"
@@ -44,12 +45,13 @@ typedef struct duet_trainer {
 
     duet_choice predict, task_choice, lr_choice;
     duet_train_groups groups;
+    duet_averages averages;
     const duet_task *task; /* NULL = that of the options; one that is no member may stand here */
     const duet_lr *lr;
     duet_noise *noise;
     duet_slots *slots; /* weights, their averages, the optimiser's moments */
     duet_model *model; /* the weights */
-    duet_model *ema;   /* their averages: what is saved as the model */
+    duet_model *ema;   /* their first averages: what is saved as the model */
     duet_task_setup setup;
     duet_view view;       /* training rows */
     duet_view validation; /* rows to measure with, which are not trained on; may be empty */

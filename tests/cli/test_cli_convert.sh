@@ -32,6 +32,16 @@ for dtype in f16 bf16; do
     ok info "$dtype"
     says "stored as   $dtype"
 done
+# an average of another length, of snapshots
+ok train --data "$data" --arch "$arch" --steps 9 --batch 8 --threads 1 --ema 0.9+power:std=0.05+power:std=0.1 --out lengths
+ok convert lengths --ema-length 0.07 --out length.safetensors --json
+object model arch dtype ema_length ema_error
+ok info length.safetensors
+says 'averaged over training (EMA)\|EMA weights'
+cmp -s length.safetensors "$(ls lengths/model-*)" && fail 'an average of another length is the model'
+wrong 1 'holds no power averages' convert run --ema-length 0.07 --out none.safetensors
+wrong 1 'is no run folder' convert length.safetensors --ema-length 0.07 --out none.safetensors
+wrong 1 "'std'" train --data "$data" --arch "$arch" --steps 1 --ema power:std=1 --out wrong
 wrong 2 'give --out' convert run
 wrong 2 "a folder is diffusers'" convert run --arch adm_unet --out other
 wrong 1 'not empty' convert run --out folder

@@ -317,6 +317,7 @@ static duet_status make_tail(compile *c) {
         *to = (duet_plan_update){
             .rule = from->rule,
             .clip = from->clip,
+            .kind = from->kind,
             .at = from->at,
             .slots = duet_arena_alloc(plan->arena, from->count + 1, sizeof *to->slots),
             .inner = duet_arena_alloc(plan->arena, from->count + 1, sizeof *to->inner),

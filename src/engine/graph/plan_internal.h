@@ -41,6 +41,7 @@ typedef struct duet_plan_copy { /* after the last step: to = from, `count` float
 typedef struct duet_plan_update { /* of duet_update: what outlives the graph */
     const duet_rule *rule;
     double clip;
+    const char *kind;
     int64_t at, *slots, count; /* slots: those that it changes, or whose averages follow */
     bool *inner;               /* [count] */
 } duet_plan_update;

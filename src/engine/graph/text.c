@@ -108,7 +108,9 @@ static void add_updates(const writer *w) {
         duet_print_f64(clip, sizeof clip, update->clip);
         duet_str_format(w->out, "update %s ", update->rule->info.name);
         add_options(w->out, &update->rule->info.params, update->options);
-        duet_str_format(w->out, " %s %lld :", clip, (long long)update->at);
+        duet_str_format(w->out, " %s %lld", clip, (long long)update->at);
+        if (update->kind != NULL) duet_str_format(w->out, " %s", update->kind);
+        duet_str_add(w->out, " :");
         for (int64_t i = 0; i < update->count; i++) {
             duet_str_format(w->out, " %lld~", (long long)w->slot_of[update->operands[i].param]);
             add_value(w->out, update->operands[i].gradient, w->live);

@@ -8,7 +8,9 @@
  *   output %V                               in the order in which they are read
  *   tail   %V PARTS RANKS                   loss; runs of a step, ranks that train together
  *   update RULE {KEY=VALUE …} CLIP AT : NUMBER~%V …    slots with gradients ('-': reads none);
- *                                           '*' behind one: an inner matrix (inner.h)
+ *                                           '*' behind one: an inner matrix (inner.h);
+ *                                           a word before ':' is the kind of the slots beside,
+ *                                           where it is not the rule's
  * Types are f32, bf16 and i32; a shape is 8x28x28x1, and of a scalar 1. A scope may be empty, '@'
  * ends the line then. States are assigned, and updates run, as engine/graph/update.h says. */
 #ifndef DUET_ENGINE_TEXT_H

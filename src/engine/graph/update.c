@@ -18,7 +18,7 @@ void duet_graph_tail(duet_graph *graph, duet_value loss, int64_t parts) {
 }
 
 void duet_graph_update(duet_graph *graph, const duet_rule *rule, const void *options, double clip,
-                       const duet_operand *operands, int64_t count) {
+                       const char *kind, const duet_operand *operands, int64_t count) {
     duet_tail *tail = &graph->tail;
     if (graph->status != DUET_OK) return;
     const duet_update update = {
@@ -26,6 +26,7 @@ void duet_graph_update(duet_graph *graph, const duet_rule *rule, const void *opt
         .options = keep(graph, options, 1, rule->info.params.options_size),
         .clip = clip,
         .at = tail->numbers,
+        .kind = kind,
         .operands = keep(graph, operands, count, sizeof *operands),
         .count = count,
     };

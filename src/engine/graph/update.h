@@ -87,6 +87,7 @@ typedef struct duet_update {
     const void *options; /* of the rule, for prepare and for the text */
     double clip;         /* largest norm of its gradient; 0 = any */
     int64_t at;          /* where its coefficients begin in the input */
+    const char *kind;    /* of the slots beside; NULL = as the rule says */
     const duet_operand *operands;
     int64_t count;
 } duet_update;
@@ -102,9 +103,10 @@ typedef struct duet_tail {
 
 /* The graph ends with updates, which follow in their order. */
 void duet_graph_tail(duet_graph *graph, duet_value loss, int64_t parts);
-/* Adds one; options and operands are copied. */
+/* Adds one; options and operands are copied. kind: of the slots beside, where several updates of
+ * one rule keep slots of their own; it outlives the plan; NULL = as the rule says. */
 void duet_graph_update(duet_graph *graph, const duet_rule *rule, const void *options, double clip,
-                       const duet_operand *operands, int64_t count);
+                       const char *kind, const duet_operand *operands, int64_t count);
 /* The input of a graph whose updates are complete. */
 void duet_graph_close_tail(duet_graph *graph);
 

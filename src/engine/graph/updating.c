@@ -9,12 +9,13 @@
 
 /* ---- tiles ---- */
 
-static duet_status find_beside(const duet_updating *u, const duet_rule *rule, int64_t k, int count,
-                               float **beside) {
+static duet_status find_beside(const duet_updating *u, const duet_plan_update *update, int64_t k,
+                               int count, float **beside) {
     for (int m = 0; m < count; m++) {
-        const int64_t at = duet_slots_beside(u->slots, k, rule->beside[m]);
+        const char *const kind = update->kind != NULL ? update->kind : update->rule->beside[m];
+        const int64_t at = duet_slots_beside(u->slots, k, kind);
         if (at < 0)
-            return duet_fail(DUET_NOT_FOUND, "no slot '%s' beside '%s'", rule->beside[m],
+            return duet_fail(DUET_NOT_FOUND, "no slot '%s' beside '%s'", kind,
                              u->slots->list[k].name);
         beside[m] = u->slots->list[at].own;
     }
@@ -30,7 +31,7 @@ static duet_status add_slot(duet_updating *u, int64_t index, int64_t i) {
     const int count = duet_rule_beside(rule, update->inner[i]);
     duet_tiles *to = &u->tiles[index];
     float *beside[DUET_UPDATE_BESIDE] = {NULL};
-    DUET_TRY(find_beside(u, rule, k, count, beside));
+    DUET_TRY(find_beside(u, update, k, count, beside));
     to->tensors[i] = duet_update_tensor_of(&slot->shape, to->count, update->inner[i]);
     for (int64_t at = 0; at < slot->count; at += DUET_UPDATE_TILE) {
         const int64_t left = slot->count - at;

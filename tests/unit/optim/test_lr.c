@@ -69,17 +69,20 @@ static void test_ema_update(void **state) {
     for (int i = 0; i < 32; i++) b[i] = (float)i;
     const duet_update_tile tiles[] = {{.weight = b, .beside = {a}, .count = 10, .averaged = true},
                                       {.weight = b + 16, .beside = {a + 16}, .count = 5}};
-    const duet_ema_options options = {.decay = 0.75};
+    duet_averages one;
+    assert_int_equal(duet_averages_parse(&one, "0.75"), DUET_OK);
+    const duet_rule *const ema = duet_average_of(one.list[0].entry);
+    const void *const options = &one.list[0].options;
     const duet_update_call call = {
         .tiles = tiles, .tile_count = 2, .coefficients = &take, .threads = 2};
-    duet_rule_ema.prepare(&options, 1.0, 1, &take);
+    ema->prepare(options, 1.0, 1, &take);
     assert_true(near((double)take, (double)0.9F)); /* the warm-up */
-    duet_rule_ema.prepare(&options, 1.0, 1000, &take);
-    duet_rule_ema.run(&call);
+    ema->prepare(options, 1.0, 1000, &take);
+    ema->run(&call);
     for (int i = 0; i < 10; i++) assert_true(a[i] == 0.25F * (float)i);
     for (int i = 16; i < 21; i++) assert_true(a[i] == (float)i); /* states are copied */
     assert_true(a[10] == 0.0F && a[21] == 0.0F);
-    duet_rule_ema.run(&call);
+    ema->run(&call);
     for (int i = 0; i < 10; i++) assert_true(fabsf(a[i] - 0.4375F * (float)i) < 1e-6F);
 }
 

@@ -59,7 +59,8 @@ static training open_training(void (*build)(duet_graph *graph, duet_value out[2]
     training t = {0};
     duet_graph *graph = NULL;
     duet_choice optim;
-    const duet_ema_options average = {.decay = 0.9};
+    duet_averages averages;
+    OK(duet_averages_parse(&averages, "0.9+power:std=0.2"));
     OK(duet_choice_parse(&optim, &duet_family_optim, optimiser));
     const duet_group group = {.optim = &optim, .clip = 0.05};
     OK(duet_graph_new(&graph));
@@ -69,13 +70,14 @@ static training open_training(void (*build)(duet_graph *graph, duet_value out[2]
                                     .output_count = 2,
                                     .groups = &group,
                                     .group_count = 1,
-                                    .average = &average,
+                                    .averages = &averages,
                                     .parts = parts,
                                     .options = *options};
     OK(duet_slots_describe(&t.slots, graph));
     const int64_t count = t.slots->count;
     for (int64_t k = 0; k < count; k++)
-        OK(duet_slots_accompany(t.slots, k, DUET_AVERAGE, DUET_EMA));
+        for (int i = 0; i < averages.count; i++)
+            OK(duet_slots_accompany(t.slots, k, DUET_AVERAGE, duet_average_kind(i)));
     OK(duet_program_add_slots(t.slots, graph, &spec));
     OK(duet_slots_alloc(t.slots));
     duet_slots_init(t.slots, 7, true);

@@ -110,7 +110,7 @@ static void begins_with_the_model(void **state) {
     duet_train_options o = options_of(init, 1);
     duet_copy_text(o.optim, sizeof o.optim, "adamw:rate=0.001,weight_decay=0");
     duet_copy_text(o.lr, sizeof o.lr, "constant:warmup=0");
-    o.ema = 0;
+    duet_copy_text(o.ema, sizeof o.ema, "0");
     OK(train(&o, false));
     duet_model *model = open_model(1);
     assert_string_equal(duet_model_config(model), duet_model_config(init));

@@ -3,10 +3,15 @@
  * resumed has the bits of a whole one. */
 #include "unit/data/fixtures.h"
 
+#include <math.h>
+
 #include <duet/store.h>
 #include <duet/train.h>
 
+#include "base/mem.h"
 #include "base/str.h"
+#include "model/model.h"
+#include "train/snapshots.h"
 
 #define DATA "synth:size=8,classes=3,train=40,test=4"
 #define ARCH                                  \
@@ -86,7 +91,168 @@ static void muon(void **state) {
     goes_on(with_muon, ends, DUET_COUNT(ends));
 }
 
+/* ---- averages ---- */
+
+static void with_power(duet_train_options *o) {
+    duet_copy_text(o->ema, sizeof o->ema, "0.9+power:std=0.05+power:std=0.1");
+}
+
+static void power(void **state) {
+    (void)state;
+    static const char *const files[] = {"state-00000064.safetensors", "model-00000064.safetensors",
+                                        "ema-00000016.safetensors", "ema-00000064.safetensors"};
+    goes_on(with_power, files, DUET_COUNT(files));
+}
+
+static double distance(const duet_model *model, const duet_store *store, const char *kind,
+                       double *length) {
+    double sum = 0.0;
+    *length = 0.0;
+    for (int64_t k = 0; k < model->slots->count; k++) {
+        const duet_slot *slot = &model->slots->list[k];
+        const float *have = duet_slot_data(slot);
+        char name[DUET_TEXT_SIZE];
+        float *want = NULL;
+        OK(duet_alloc(&want, slot->count, sizeof *want));
+        snprintf(name, sizeof name, "%s/%s", kind, slot->name);
+        OK(duet_store_read(store, name, DUET_F32, want));
+        for (int64_t i = 0; i < slot->count; i++) {
+            sum += pow((double)have[i] - (double)want[i], 2.0);
+            *length += (double)want[i] * (double)want[i];
+        }
+        duet_release(want);
+    }
+    *length = sqrt(*length);
+    return sqrt(sum);
+}
+
+static int count_files(const char *run, const char *prefix) {
+    duet_listing listing = {0};
+    int count = 0;
+    OK(duet_folder_list(&listing, run));
+    for (int64_t i = 0; i < listing.count; i++)
+        count += strncmp(listing.name[i], prefix, strlen(prefix)) == 0;
+    duet_listing_free(&listing);
+    return count;
+}
+
+static void with_lengths(duet_train_options *o) {
+    duet_copy_text(o->ema, sizeof o->ema, "power:std=0.05+power:std=0.1");
+    o->steps = 43;
+}
+
+/* Of a run whose snapshots are of two lengths, a third is made that another run, with the same
+ * weights, has followed; and one of the two is given back. */
+static void other_lengths(void **state) {
+    (void)state;
+    char run[DUET_PATH_SIZE], followed[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
+    duet_train_options o = tiny(with_lengths);
+    duet_context *ctx = NULL;
+    duet_model *model = NULL;
+    duet_store *store = NULL;
+    double error = 1.0, length = 0.0;
+    fresh_folder(run, "lengths");
+    fresh_folder(followed, "followed");
+    OK(train(&o, run, false, 1));
+    assert_int_equal(count_files(run, "ema-"), 11); /* of steps 4, 8, … 40, 43 */
+    duet_copy_text(o.ema, sizeof o.ema, "0.9+power:std=0.075");
+    OK(train(&o, followed, false, 1));
+    OK(duet_path_join(path, followed, "state-00000344.safetensors"));
+    OK(duet_store_open(&store, path));
+    OK(duet_context_new(&ctx, NULL));
+    OK(duet_train_average(ctx, &model, run, 0.075, &error));
+    assert_true(error > 1e-4 && error < 0.012);
+    assert_true(distance(model, store, "ema.1", &length) < 1e-3 * length);
+    assert_true(distance(model, store, "weight", &length) > 3e-3 * length);
+    duet_model_close(model);
+    duet_store_close(store);
+    OK(duet_path_join(path, run, "state-00000344.safetensors"));
+    OK(duet_store_open(&store, path));
+    OK(duet_train_average(ctx, &model, run, 0.1, &error));
+    assert_true(error < 1e-5);
+    assert_true(distance(model, store, "ema.1", &length) < 1e-5 * length);
+    assert_true(duet_model_card(model)->steps == 43 && duet_model_card(model)->ema);
+    duet_model_close(model);
+    duet_store_close(store);
+    OK(duet_path_join(path, run, "ema-00000064.safetensors"));
+    FAILS(DUET_ARG, "averages of a training", duet_model_open(ctx, &model, path));
+    duet_context_free(ctx);
+}
+
+static void with_plain(duet_train_options *o) {
+    duet_copy_text(o->ema, sizeof o->ema, "0.9");
+}
+
+static void no_snapshots(void **state) {
+    (void)state;
+    char run[DUET_PATH_SIZE];
+    duet_train_options o = tiny(with_plain);
+    duet_context *ctx = NULL;
+    duet_model *model = NULL;
+    double error = 0.0;
+    fresh_folder(run, "plain");
+    OK(train(&o, run, false, 1));
+    assert_int_equal(count_files(run, "ema-"), 0);
+    OK(duet_context_new(&ctx, NULL));
+    FAILS(DUET_ARG, "no power averages", duet_train_average(ctx, &model, run, 0.1, &error));
+    FAILS(DUET_ARG, "at most 0.288", duet_train_average(ctx, &model, run, 0.3, &error));
+    duet_context_free(ctx);
+}
+
+/* A damaged snapshot is noticed. */
+static void damaged_snapshot(void **state) {
+    (void)state;
+    char run[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
+    duet_train_options o = tiny(with_power);
+    duet_context *ctx = NULL;
+    duet_model *model = NULL;
+    duet_bytes bytes = {0};
+    double error = 0.0;
+    fresh_folder(run, "damaged");
+    OK(train(&o, run, false, 1));
+    OK(duet_path_join(path, run, "ema-00000032.safetensors"));
+    OK(duet_file_read(&bytes, path));
+    ((uint8_t *)(uintptr_t)bytes.data)[bytes.size - 9] ^= 1;
+    OK(duet_file_write(path, bytes.data, bytes.size));
+    duet_bytes_free(&bytes);
+    OK(duet_context_new(&ctx, NULL));
+    FAILS(DUET_FORMAT, "ema-00000032", duet_train_average(ctx, &model, run, 0.1, &error));
+    duet_context_free(ctx);
+}
+
+static void wrong_averages(void **state) {
+    (void)state;
+    static const struct {
+        const char *ema, *words;
+    } bad[] = {{"1", "'decay'"},
+               {"power:std=0.5", "'std'"},
+               {"mean", "mean"},
+               {"+", "names no average"},
+               {"0.9+0.9+0.9+0.9+0.9", "at most 4"}};
+    char run[DUET_PATH_SIZE];
+    duet_train_options o = tiny(with_plain);
+    fresh_folder(run, "wrong");
+    for (int i = 0; i < DUET_COUNT(bad); i++) {
+        duet_copy_text(o.ema, sizeof o.ema, bad[i].ema);
+        FAILS(DUET_ARG, bad[i].words, train(&o, run, false, 1));
+    }
+}
+
+static void spacing(void **state) {
+    (void)state;
+    for (int64_t steps = 1; steps < 3000; steps++) {
+        const int64_t apart = duet_snapshots_apart(steps), count = steps / apart;
+        assert_true(count <= DUET_SNAPSHOTS && (steps < 8 || count >= DUET_SNAPSHOTS / 2));
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(muon)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(muon),
+                                       cmocka_unit_test(power),
+                                       cmocka_unit_test(other_lengths),
+                                       cmocka_unit_test(no_snapshots),
+                                       cmocka_unit_test(damaged_snapshot),
+                                       cmocka_unit_test(wrong_averages),
+                                       cmocka_unit_test(spacing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
