@@ -48,7 +48,7 @@ static duet_train_options options_of(int64_t steps) {
     duet_copy_text(o.arch, sizeof o.arch, ARCH);
     duet_copy_text(o.optim, sizeof o.optim, "adamw:rate=0.01");
     duet_copy_text(o.lr, sizeof o.lr, "constant");
-    o.ema = 0.5;
+    duet_copy_text(o.ema, sizeof o.ema, "0.5");
     o.batch = BATCH;
     o.steps = steps;
     o.seed = 5;
