@@ -34,8 +34,9 @@ static int64_t list_items(duet_store_item *items, duet_arena *arena, const duet_
         for (int64_t k = 0;
              duet_average_exponent(&trainer->averages.list[i]) >= 0.0 && k < slots->count; k++) {
             const duet_slot *slot = &slots->list[k];
-            const int64_t beside =
-                slot->of < 0 && slot->role == DUET_WEIGHT ? duet_slots_beside(slots, k, kind) : -1;
+            const int64_t beside = slot->of < 0 && duet_role_averaged(slot->role)
+                                       ? duet_slots_beside(slots, k, kind)
+                                       : -1;
             if (beside < 0) continue;
             const char *const part = slots->parts[slot->part].prefix;
             items[count++] =

@@ -131,11 +131,11 @@ static duet_status sum_tensor(const synthesis *s, const duet_slot *slot, double 
     return DUET_OK;
 }
 
-/* States, and weights that were not trained, stay as the model has them. */
+/* What is not averaged, and weights that were not trained, stay as the model has them. */
 static bool is_averaged(const synthesis *s, const duet_slot *slot) {
     char name[DUET_TEXT_SIZE];
     duet_format(name, sizeof name, "%s/%s", s->list[0].kind, slot->name);
-    return slot->role == DUET_WEIGHT && duet_store_find(s->list[0].store, name) != NULL;
+    return duet_role_averaged(slot->role) && duet_store_find(s->list[0].store, name) != NULL;
 }
 
 static duet_status sum_all(const synthesis *s) {

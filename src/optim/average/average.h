@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * optim/average/average.h: averages of weights over training: rules of updates that read no
- * gradient. Averages of weights follow, those of states are copies. Several may follow at once,
- * each in slots of a kind of its own; the first is what a model file holds. */
+ * gradient. Averages of weights and statistics follow, those of other states are copies. Several
+ * may follow at once, each in slots of a kind of its own; the first is what a model file holds. */
 #ifndef DUET_OPTIM_AVERAGE_H
 #define DUET_OPTIM_AVERAGE_H
 

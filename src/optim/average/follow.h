@@ -5,7 +5,7 @@
 
 #include "engine/graph/update.h"
 
-/* e = e + coefficients[0] (w - e) for weights; states are copied. */
+/* e = e + coefficients[0] (w - e) for what is averaged; other states are copied. */
 void duet_average_follow(const duet_update_call *call);
 
 #endif

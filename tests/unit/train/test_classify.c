@@ -37,7 +37,8 @@ typedef struct lab {
 static void open_lab(lab *l) {
     duet_graph *graph = NULL;
     duet_task_values values = {.loss = DUET_NONE, .rows = DUET_NONE};
-    const duet_ema_options average = {.decay = 0.5};
+    duet_averages averages;
+    OK(duet_averages_parse(&averages, "0.5"));
     OK(duet_store_open(&l->golden, DUET_SOURCE_DIR "/tests/golden/classify.npz"));
     OK(duet_model_describe(&l->model, ARCH ",image_size=8,in_channels=3,classes=3"));
     OK(duet_choice_parse(&l->task, &duet_family_task, "classify:smoothing=0.1"));
@@ -53,7 +54,7 @@ static void open_lab(lab *l) {
                                     .output_count = 2,
                                     .groups = &group,
                                     .group_count = 1,
-                                    .average = &average,
+                                    .averages = &averages,
                                     .parts = 1,
                                     .options = {.threads = 2}};
     OK(duet_slots_describe(&l->slots, graph));
@@ -190,7 +191,7 @@ static duet_train_options options_of(int64_t steps) {
     duet_copy_text(o.optim, sizeof o.optim, "adamw:rate=0.01");
     duet_copy_text(o.lr, sizeof o.lr, "constant");
     duet_copy_text(o.augment, sizeof o.augment, "flip+crop:pad=1");
-    o.ema = 0.8;
+    duet_copy_text(o.ema, sizeof o.ema, "0.8");
     o.batch = 16;
     o.steps = steps;
     o.hold_out = 30;
