@@ -11,6 +11,7 @@
 #include <duet/head.h>
 #include <duet/metric.h>
 #include <duet/model.h>
+#include <duet/picture.h>
 #include <duet/preprocess.h>
 #include <duet/registry.h>
 #include <duet/report.h>

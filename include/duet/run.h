@@ -72,6 +72,19 @@ DUET_NODISCARD duet_status duet_images_save(const uint8_t *pixels, int64_t count
                                             int channels, int64_t columns, const char *path,
                                             const char *note);
 
+/* A terminal's room for a picture: characters, and pixels of a character. */
+typedef struct duet_terminal_room {
+    int columns, rows, cell_width, cell_height;
+} duet_terminal_room;
+typedef void (*duet_show_write)(const char *text, int64_t size, void *user);
+/* The text that makes a terminal show the first of `count` images, as many as there is room for.
+ * terminal: a member of the family `terminal`: "kitty", "iterm", "sixel", "blocks". lines (may be
+ * NULL): those of the terminal that the picture takes. */
+DUET_NODISCARD duet_status duet_images_show(const char *terminal, const duet_terminal_room *room,
+                                            const uint8_t *pixels, int64_t count, int64_t size,
+                                            int channels, duet_show_write write, void *user,
+                                            int *lines);
+
 #ifdef __cplusplus
 }
 #endif

@@ -20,9 +20,23 @@ extern "C" {
  * (seed, i) and its label only, whatever the batch and the calls before. The model must outlive
  * it. */
 typedef struct duet_generator duet_generator;
+
+/* What can be seen after each step of a sampler: the rows of one pass, [rows,S,S,C] each. */
+typedef struct duet_generator_step {
+    int64_t done, total; /* steps of this pass */
+    int64_t rows;
+    const int64_t *index; /* [rows] numbers of the images */
+    const double *x;      /* the noisy images after the step */
+    const float *x0;      /* what the model takes them to be, in [-1,1] */
+} duet_generator_step;
+/* Any status but DUET_OK ends the sampling. */
+typedef duet_status (*duet_generator_watch)(const duet_generator_step *step, void *user);
+
 typedef struct duet_generator_options {
     char sampler[DUET_TEXT_SIZE]; /* spec; empty = DUET_DEFAULT_SAMPLER */
     int64_t batch;                /* most images of a pass; 0 = chosen */
+    duet_generator_watch watch;   /* NULL = nobody */
+    void *watcher;                /* its `user` */
 } duet_generator_options;
 DUET_NODISCARD duet_status duet_generator_open(duet_context *ctx, duet_generator **out,
                                                duet_model *model,
@@ -38,8 +52,10 @@ typedef struct duet_sample_options {
     char sampler[DUET_TEXT_SIZE]; /* spec; empty = DUET_DEFAULT_SAMPLER */
     int64_t count, first;         /* samples first .. first+count-1 */
     uint64_t seed;
-    int64_t batch; /* 0 = chosen */
-    int64_t label; /* class of conditional models; -1 = cycle through the classes */
+    int64_t batch;              /* 0 = chosen */
+    int64_t label;              /* class of conditional models; -1 = cycle through the classes */
+    duet_generator_watch watch; /* NULL = nobody */
+    void *watcher;
 } duet_sample_options;
 
 /* pixels: count*size*size*channels bytes u8 HWC. */
@@ -58,6 +74,23 @@ DUET_NODISCARD duet_status duet_sample_each(duet_context *ctx, duet_model *model
 DUET_NODISCARD duet_status duet_source_open_samples(duet_context *ctx, duet_source **out,
                                                     duet_model *model,
                                                     const duet_sample_options *options);
+/* The way of some images from noise: what a sampler's steps pass through, kept for a picture. */
+typedef struct duet_walk duet_walk;
+/* Of the first `count` images that are seen, of size x size x channels. */
+DUET_NODISCARD duet_status duet_walk_new(duet_walk **out, int64_t count, int64_t size,
+                                         int channels);
+void duet_walk_free(duet_walk *walk); /* NULL is accepted */
+/* A duet_generator_watch whose user is the walk. */
+DUET_NODISCARD duet_status duet_walk_watch(const duet_generator_step *step, void *walk);
+/* Steps that are kept: 0 where there was no sampler. */
+int64_t duet_walk_frames(const duet_walk *walk);
+/* Writes it in the format of path's extension: '.png' a strip, a row for each image, from noise on
+ * the left to the image on the right; '.gif' and '.apng' the same in time, the images side by side.
+ * what: "x0" shows what the model takes the image to be, "x" the noisy images, "both" x above x0.
+ * origin (may be NULL) goes into the file as text. */
+DUET_NODISCARD duet_status duet_walk_write(const duet_walk *walk, const char *path,
+                                           const char *what, const duet_image_origin *origin);
+
 /* A denoising strip: for each image and each t, x_t and the predicted x0. pixels u8 [count, 1 +
  * 2*t_count, S,S,C]: x0 first. */
 DUET_NODISCARD duet_status duet_denoise_strip(duet_context *ctx, duet_model *model,

@@ -80,6 +80,29 @@ void duet_str_format(duet_str *str, const char *format, ...) {
     va_end(args);
 }
 
+void duet_str_base64(duet_str *str, const void *from, int64_t size) {
+    const uint8_t *const bytes = from;
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char block[4096];
+    int filled = 0;
+    for (int64_t i = 0; i < size; i += 3) {
+        const int64_t left = size - i;
+        const uint32_t word = (uint32_t)bytes[i] << 16 |
+                              (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
+                              (left > 2 ? bytes[i + 2] : 0u);
+        block[filled] = digit[word >> 18];
+        block[filled + 1] = digit[word >> 12 & 63];
+        block[filled + 2] = left > 1 ? digit[word >> 6 & 63] : '=';
+        block[filled + 3] = left > 2 ? digit[word & 63] : '=';
+        filled += 4;
+        if (filled == (int)sizeof block) {
+            duet_str_bytes(str, block, filled);
+            filled = 0;
+        }
+    }
+    duet_str_bytes(str, block, filled);
+}
+
 duet_status duet_str_status(const duet_str *str) {
     return str->failed ? duet_fail(DUET_NO_MEMORY, "out of memory: no room for more text")
                        : DUET_OK;

@@ -14,6 +14,7 @@ typedef struct duet_str {
 
 void duet_str_add(duet_str *str, const char *text);
 void duet_str_bytes(duet_str *str, const void *bytes, int64_t count);
+void duet_str_base64(duet_str *str, const void *bytes, int64_t count); /* RFC 4648, padded */
 void duet_str_format(duet_str *str, const char *format, ...) DUET_PRINTF(2, 3);
 void duet_str_vformat(duet_str *str, const char *format, va_list args);
 DUET_NODISCARD duet_status duet_str_status(const duet_str *str);

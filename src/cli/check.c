@@ -121,7 +121,7 @@ static duet_status check_folder(const char *path) {
                : cli_fail(DUET_IO, "cannot write in the folder '%s': %s", path, strerror(errno));
 }
 
-duet_status cli_check_out(const char *path, const char *endings) {
+static duet_status check_place(const char *flag, const char *path, const char *endings) {
     char parent[CLI_PATH];
     struct stat info;
     const char *base = strrchr(path, '/');
@@ -130,16 +130,24 @@ duet_status cli_check_out(const char *path, const char *endings) {
                         (!*base || strchr(base, '.') == NULL || is_folder(path)),
                there = stat(path, &info) == 0;
     if (!folder && !ends_with_one(path, endings))
-        return cli_wrong("unknown format of '%s'; --out ends in one of: %s", path, endings);
+        return cli_wrong("unknown format of '%s'; %s ends in one of: %s", path, flag, endings);
     if (there && folder && S_ISDIR(info.st_mode)) return check_folder(path);
     if (there && (folder || !S_ISREG(info.st_mode)))
-        return cli_fail(DUET_ARG, "'%s' exists and is not a %s; choose another --out", path,
-                        folder ? "folder" : "file");
+        return cli_fail(DUET_ARG, "'%s' exists and is not a %s; choose another %s", path,
+                        folder ? "folder" : "file", flag);
     parent_of(parent, path);
     if (!cli_exists(parent))
-        return cli_fail(DUET_NOT_FOUND, "the folder '%s' of --out does not exist; make it first",
-                        parent);
+        return cli_fail(DUET_NOT_FOUND, "the folder '%s' of %s does not exist; make it first",
+                        parent, flag);
     return access(parent, W_OK) == 0
                ? DUET_OK
                : cli_fail(DUET_IO, "cannot write in the folder '%s': %s", parent, strerror(errno));
+}
+
+duet_status cli_check_out(const char *path, const char *endings) {
+    return check_place("--out", path, endings);
+}
+
+duet_status cli_check_file(const char *flag, const char *path, const char *endings) {
+    return check_place(flag, path, endings);
 }

@@ -92,6 +92,15 @@ duet_status cli_tuning_save(char path[CLI_PATH], const duet_tuning *tuning);
 /* Prints the layout, splits and classes of a data set. */
 duet_status cli_dataset_show(cli_state *cli, const char *path);
 
+/* How the terminal shows pictures: a member of the family `terminal` by what the environment says;
+ * NULL where it shows none. */
+const char *cli_terminal_kind(void);
+/* Shows the first of these images on stdout, as many as it has room for; *lines (may be NULL):
+ * those that they take. */
+duet_status cli_terminal_show(const char *kind, const uint8_t *pixels, int64_t count, int64_t size,
+                              int channels, int *lines);
+/* Prints what a PNG, JPEG or GIF is, with the texts in it. */
+duet_status cli_picture_show(cli_state *cli, const char *path);
 /* Prints the tensors of a file that is not a model. why: the reason that it is not. all: every
  * tensor, else the first ones. */
 duet_status cli_store_show(cli_state *cli, const char *path, const char *why, bool all);
@@ -133,6 +142,8 @@ duet_status cli_advise(const cli_state *cli, duet_status status);
 /* Checks before the work begins that --out can be written. endings: ".npz .safetensors"; with '/' a
  * folder is accepted too, which must be new or empty. Files are replaced. */
 duet_status cli_check_out(const char *path, const char *endings);
+/* The same for the file of another flag, "--walk"; no folder. */
+duet_status cli_check_file(const char *flag, const char *path, const char *endings);
 
 /* Where a command's results go. path: of the model; a run folder gives RUN/<command>-NNN, a file
  * gives a numbered run of its own. */

@@ -25,6 +25,8 @@ duet_status duet_generator_open(duet_context *ctx, duet_generator **out, duet_mo
     *g = (duet_generator){.ctx = ctx,
                           .model = model,
                           .kind = kind_of(model),
+                          .watch = options->watch,
+                          .watcher = options->watcher,
                           .batch = options->batch > 0 ? options->batch : DUET_GENERATOR_BATCH,
                           .dim = model->shape.size * model->shape.size * model->shape.in_channels};
     DUET_DO(g->kind->open(g, spec));

@@ -30,6 +30,8 @@ struct duet_generator {
     duet_model *model;
     const duet_generator_kind *kind;
     void *state;
+    duet_generator_watch watch; /* NULL = nobody */
+    void *watcher;
     int64_t batch, dim; /* most images of a pass; values of an image */
     int64_t *id;        /* [batch] */
     int32_t *labels;    /* [batch] */

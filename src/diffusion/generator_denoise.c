@@ -47,8 +47,14 @@ static duet_status denoise(void *user, const float *x, duet_level level, const d
 static duet_status after_step(void *user, int64_t done, int64_t total, const double *x,
                               const float *x0) {
     const walk *w = user;
-    (void)x;
-    (void)x0;
+    const duet_generator *const g = w->generator;
+    const duet_generator_step seen = {.done = done,
+                                      .total = total,
+                                      .rows = w->rows->rows,
+                                      .index = w->rows->id,
+                                      .x = x,
+                                      .x0 = x0};
+    if (g->watch != NULL) DUET_TRY(g->watch(&seen, g->watcher));
     return duet_generator_passed(w->generator, w->rows->rows, (double)done / (double)total);
 }
 

@@ -78,7 +78,9 @@ static void close_samples(void *state) {
 static duet_status open_samples(duet_context *ctx, samples *s, duet_model *model) {
     const int64_t count = s->options.count;
     duet_generator_options options = {.batch = s->options.batch > 0 ? s->options.batch
-                                                                    : DUET_GENERATOR_BATCH};
+                                                                    : DUET_GENERATOR_BATCH,
+                                      .watch = s->options.watch,
+                                      .watcher = s->options.watcher};
     if (options.batch > count) options.batch = count;
     memcpy(options.sampler, s->options.sampler, sizeof options.sampler);
     DUET_TRY(duet_generator_open(ctx, &s->generator, model, &options));

@@ -73,28 +73,6 @@ const char *duet_html_escape(duet_arena *arena, const char *text) {
     return copy != NULL ? copy : "";
 }
 
-void duet_html_base64(duet_str *out, const uint8_t *bytes, int64_t size) {
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char block[4096];
-    int filled = 0;
-    for (int64_t i = 0; i < size; i += 3) {
-        const int64_t left = size - i;
-        const uint32_t word = (uint32_t)bytes[i] << 16 |
-                              (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-                              (left > 2 ? bytes[i + 2] : 0u);
-        block[filled] = digit[word >> 18];
-        block[filled + 1] = digit[word >> 12 & 63];
-        block[filled + 2] = left > 1 ? digit[word >> 6 & 63] : '=';
-        block[filled + 3] = left > 2 ? digit[word & 63] : '=';
-        filled += 4;
-        if (filled == (int)sizeof block) {
-            duet_str_bytes(out, block, filled);
-            filled = 0;
-        }
-    }
-    duet_str_bytes(out, block, filled);
-}
-
 static int64_t big_endian(const uint8_t *p) {
     return (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | p[3];
 }
@@ -148,7 +126,7 @@ void duet_html_picture_add(duet_str *out, const duet_html_picture *picture, cons
     if (id != NULL) duet_str_format(out, "id=\"%s\" ", id);
     duet_str_format(out, "width=\"%lld\" height=\"%lld\" href=\"data:image/png;base64,",
                     (long long)picture->width, (long long)picture->height);
-    duet_html_base64(out, picture->file.data, picture->file.size);
+    duet_str_base64(out, picture->file.data, picture->file.size);
     duet_str_add(out, "\"/></svg>");
 }
 

@@ -15,7 +15,6 @@ void duet_html_foot(duet_str *out);
 void duet_html_text(duet_str *out, const char *text);
 /* The same as a string of the arena; NULL and failures give "". */
 const char *duet_html_escape(duet_arena *arena, const char *text);
-void duet_html_base64(duet_str *out, const uint8_t *bytes, int64_t size);
 
 /* A PNG file as it is: only signature and the size in its header are looked at. */
 typedef struct duet_html_picture {

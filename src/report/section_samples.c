@@ -7,9 +7,31 @@
 
 enum { MOST_GRIDS = 4 };
 
-/* "12 of 200 (6 %) damaged: 8 too rough, 4 too flat", where it was counted. */
-static void write_damage(duet_report *report, const duet_report_steps *steps, duet_str *out) {
-    const json_t *damage = duet_report_get(steps->item[0].result, "damaged");
+/* "6 %"; "–" where it was not counted. */
+static const char *damaged_percent(duet_report *report, const json_t *result) {
+    const json_t *damage = duet_report_get(result, "damaged");
+    const double count = duet_report_number(damage, "count"), of = duet_report_number(damage, "of");
+    if (!(of > 0) || isnan(count)) return "–";
+    return duet_arena_format(report->arena, "%s %%",
+                             duet_quantity_plain(report->arena, round(1000 * count / of) / 10));
+}
+
+/* The newest step at a glance. */
+static void write_newest(duet_report *report, const json_t *result, duet_str *out) {
+    const double count = duet_report_number(result, "count"),
+                 seconds = duet_report_number(result, "seconds");
+    duet_str_add(out, "<dl class=\"facts\">");
+    duet_report_fact(out, "Sampler", duet_report_value(report, duet_report_get(result, "sampler")));
+    duet_report_fact(out, "Images", duet_quantity_count(report->arena, count));
+    duet_report_fact(out, "Seed", duet_report_value(report, duet_report_get(result, "seed")));
+    duet_report_fact(out, "Time", duet_quantity_seconds(report->arena, seconds));
+    duet_report_fact(out, "Damaged", damaged_percent(report, result));
+    duet_str_add(out, "</dl>\n");
+}
+
+/* "12 of 200 images are damaged: 8 are too rough, 4 too flat", where it was counted. */
+static void write_damage(duet_report *report, const json_t *result, duet_str *out) {
+    const json_t *damage = duet_report_get(result, "damaged");
     const double count = duet_report_number(damage, "count"), of = duet_report_number(damage, "of"),
                  rough = duet_report_number(damage, "rough"),
                  flat = duet_report_number(damage, "flat"),
@@ -17,13 +39,39 @@ static void write_damage(duet_report *report, const duet_report_steps *steps, du
     if (!(of > 0)) return;
     duet_str_format(
         out,
-        "<p>%s of %s (%s %%) damaged: %s too rough, %s too flat. The mean step between "
-        "neighbouring pixels lies within the limits of all but 0.2 %% of %s real "
-        "images, else the image counts as damaged.</p>\n",
+        "<p class=\"note\">%s of %s images are damaged: %s too rough, %s too flat. An image counts "
+        "as damaged where the mean step between its neighbouring pixels lies outside the limits of "
+        "all but 0.2 %% of %s real images.</p>\n",
         duet_quantity_count(report->arena, count), duet_quantity_count(report->arena, of),
-        duet_quantity_plain(report->arena, round(1000 * count / of) / 10),
         duet_quantity_count(report->arena, rough), duet_quantity_count(report->arena, flat),
         duet_quantity_count(report->arena, real));
+}
+
+/* The strip of the newest step that has one, with what its two ends are. */
+static void write_walk(duet_report *report, const duet_report_steps *steps, duet_str *out) {
+    for (int64_t i = 0; i < steps->count; i++) {
+        const duet_report_step *step = &steps->item[i];
+        duet_html_picture picture = {0};
+        const char *const file = duet_report_text(step->result, "walk");
+        if (file == NULL || !duet_report_picture(report, &picture, step->folder, file, NULL))
+            continue;
+        duet_str_format(out,
+                        "<h3>From noise</h3>\n<figure><div class=\"scroll\"><div class=\"strip\" "
+                        "style=\"max-width:%lldpx\"><div class=\"ends\"><span>noise</span><i></i>"
+                        "<span>image</span></div>",
+                        (long long)duet_html_picture_width(&picture, 1088));
+        duet_html_picture_add(out, &picture, NULL, "Images on their way from noise", 1088);
+        duet_str_format(
+            out,
+            "</div></div><figcaption>The first images of %s, each in two lines, after steps that "
+            "are spread evenly over the sampling. Above is x<sub>t</sub>, from which noise is "
+            "taken away bit by bit; below is x̂₀, what the model takes the image to be at that "
+            "moment: first what all images have in common, then shape, then texture."
+            "</figcaption></figure>\n",
+            duet_report_escape(report, step->folder));
+        duet_html_picture_free(&picture);
+        return;
+    }
 }
 
 static void write_facts(duet_report *report, duet_str *out, const duet_report_step *step) {
@@ -32,7 +80,7 @@ static void write_facts(duet_report *report, duet_str *out, const duet_report_st
     duet_str_format(out,
                     "<tr><td>%s</td><td><code>%s</code></td><td class=\"n\">%s</td><td "
                     "class=\"n\">%s</td><td class=\"n\">%s</td>"
-                    "<td class=\"n\">%s</td></tr>",
+                    "<td class=\"n\">%s</td><td class=\"n\">%s</td></tr>",
                     duet_report_escape(report, step->folder),
                     duet_report_value(report, duet_report_get(r, "sampler")),
                     duet_quantity_count(report->arena, count),
@@ -40,7 +88,8 @@ static void write_facts(duet_report *report, duet_str *out, const duet_report_st
                     duet_quantity_seconds(report->arena, seconds),
                     count > 0 && seconds > 0
                         ? duet_quantity_plain(report->arena, round(100 * count / seconds) / 100)
-                        : "–");
+                        : "–",
+                    damaged_percent(report, r));
 }
 
 static void write_real(duet_report *report, duet_str *out) {
@@ -96,14 +145,16 @@ static void write(duet_report *report, const duet_report_steps *steps, duet_str 
     }
     write_real(report, out);
     duet_str_add(out, "</div>\n");
-    if (steps->count > 0) write_damage(report, steps, out);
-    write_older(report, steps, out);
     if (steps->count == 0) return;
+    write_newest(report, steps->item[0].result, out);
+    write_damage(report, steps->item[0].result, out);
+    write_walk(report, steps, out);
+    write_older(report, steps, out);
     duet_str_add(out, "<h3>How they were made</h3>\n<div "
                       "class=\"scroll\"><table><thead><tr><th>step</th><th>sampler</th><th "
                       "class=\"n\">images</th>"
                       "<th class=\"n\">seed</th><th class=\"n\">time</th><th "
-                      "class=\"n\">images/s</th></tr></thead><tbody>");
+                      "class=\"n\">images/s</th><th class=\"n\">damaged</th></tr></thead><tbody>");
     for (int64_t i = 0; i < steps->count && i < 50; i++) write_facts(report, out, &steps->item[i]);
     duet_str_add(out, "</tbody></table></div>\n");
 }

@@ -22,7 +22,7 @@ wrong 1 'zero.safetensors' info zero.safetensors
 wrong 1 'huge.safetensors' info huge.safetensors
 echo hello >hello.txt
 wrong 1 'a text, not a model; models are' info hello.txt
-wrong 1 "a PNG image, not a model; load the run folder 'run'" info run/real.png
+wrong 1 "a PNG image, not a model; load the run folder 'run'" sample run/real.png
 wrong 1 'an HTML page, as servers send instead of a file' info run/report.html
 wrong 1 'JSON' info run/run.json
 ok info run/state-00000032.safetensors

@@ -19,7 +19,7 @@ ok sample run --sampler ddim:steps=2 --count 3 --seed 1 --out s.npz
 ok sample run --sampler ddpm:steps=2 --count 3 --out folder/
 ok sample run --sampler ddim:steps=2 --count 3
 says 'of 3 (' 'damaged: ' ' too rough, ' ' too flat, beside 60 real images of synth'
-grep -q 'too flat\. The mean step' run/report.html || fail 'the report lacks the damaged share'
+grep -q 'of 3 images are damaged: ' run/report.html || fail 'the report lacks the damaged share'
 exists grid.png s.npz folder/000000.png folder/000002.png run/sample-001/grid.png run/sample-004/grid.png
 [ ! -e folder/000003.png ] || fail 'more images than asked for'
 ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 3 --seed 1 --out again.npz

@@ -356,6 +356,7 @@ static duet_status other_than_model(cli_state *cli, const char *path, bool all,
     if (status == DUET_CANCELLED || !cli_exists(path) || describes_a_model(path) ||
         cli->model_flags[0])
         return status;
+    if (cli_picture_show(cli, path) == DUET_OK) return DUET_OK;
     if (cli_dataset_show(cli, path) == DUET_OK) return DUET_OK;
     return tensors && cli_store_show(cli, path, reason, all) == DUET_OK
                ? DUET_OK
@@ -389,14 +390,15 @@ static duet_status run(cli_state *cli) {
 
 const cli_cmd duet_cmd_info = {
     .info = {.name = "info",
-             .help = "what a model, run or data set is: taps, sizes, costs, files",
+             .help = "what a model, run, data set or picture is: taps, sizes, costs, texts",
              .params = DUET_TABLE(params, info_options)},
     .usage = "MODEL [options]",
     .details = "MODEL is a run folder or a model file; a data set is described as 'duet data info' "
-               "does, any other file of tensors\nby what it holds.",
+               "does, any other file of tensors\nby what it holds, a PNG, JPEG or GIF by its size "
+               "and the texts in it, such as how duet or another program made it.",
     .min_args = 1,
     .max_args = 1,
-    .missing = "no model, run or data set; give its path",
+    .missing = "no model, run, data set or picture; give its path",
     .plans = true,
     .opens = true,
     .run = run,

@@ -3,12 +3,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/previews.h"
+
+enum { HELD = 256, WALKING = 4 };
 
 typedef struct sample_options {
-    char sampler[DUET_TEXT_SIZE], out[CLI_PATH], data[CLI_PATH];
-    int64_t count, batch, label;
+    char sampler[DUET_TEXT_SIZE], out[CLI_PATH], data[CLI_PATH], walk[CLI_PATH], preview[CLI_PATH];
+    char format[16], walk_of[16], show[16];
+    int64_t count, batch, label, walk_count, every;
     uint64_t seed;
 } sample_options;
 
@@ -20,24 +26,24 @@ static const duet_param params[] = {
     DUET_TEXT(
         sample_options, out, "", NULL,
         "x.png (a grid), x.npz (arr_0, u8 NHWC), x.zip (for EDM) or folder/ (PNGs, new or empty)"),
+    DUET_TEXT(sample_options, format, "auto", "auto|folder|npz|zip|grid",
+              "of --out, where its ending does not say; in a folder the file has a usual name"),
     DUET_INT(sample_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
     DUET_INT(sample_options, label, "-1", -1, 1000000,
              "class of a class-conditional model; -1 = one after the other"),
     DUET_TEXT(sample_options, data, "", NULL,
               "real images to count damaged ones by; default: what the run was trained on"),
+    DUET_TEXT(sample_options, walk, "", NULL,
+              "x.png, x.gif or x.apng: the way of the first images from noise"),
+    DUET_INT(sample_options, walk_count, "8", 1, 64, "images of --walk"),
+    DUET_TEXT(sample_options, walk_of, "both", "both|x0|x",
+              "shown by --walk: x0, what the model takes the image to be; x, the noisy image"),
+    DUET_TEXT(sample_options, preview, "", NULL,
+              "x.png, written again and again: the images of the pass that is running"),
+    DUET_INT(sample_options, every, "10", 1, 1000000, "steps between previews"),
+    DUET_TEXT(sample_options, show, "no", "no|auto|kitty|iterm|sixel|blocks",
+              "pictures in the terminal ('duet help terminal'); auto: as it can, if it is one"),
 };
-
-/* What was generated, how and from which model: the output of --json and result.json beside the
- * grid. */
-static json_t *describe(const sample_options *o, duet_model *model, double seconds,
-                        const cli_damage *damage) {
-    json_t *result =
-        json_pack("{s:s,s:s,s:I,s:o,s:f,s:o,s:o}", "command", "sample", "sampler", o->sampler,
-                  "count", (json_int_t)o->count, "seed", cli_seed(o->seed), "seconds", seconds,
-                  "model", cli_name(duet_model_path(model)), "out", cli_name(o->out));
-    cli_damage_json(damage, result);
-    return result;
-}
 
 /* Where the images go. */
 typedef struct outputs {
@@ -48,8 +54,11 @@ typedef struct outputs {
     int64_t done;
     int32_t *labels; /* [shown] */
     int64_t *index;  /* [shown] */
+    bool step;       /* the grid goes into a folder of the run */
     cli_damage damage;
     duet_image_origin origin;
+    duet_walk *walk; /* NULL = nobody wants it */
+    cli_previews previews;
 } outputs;
 
 static duet_status put(outputs *to, const duet_batch *batch) {
@@ -68,11 +77,21 @@ static duet_status put(outputs *to, const duet_batch *batch) {
     return status;
 }
 
+static duet_status watch(const duet_generator_step *step, void *user) {
+    outputs *to = user;
+    const duet_status status = to->walk != NULL ? duet_walk_watch(step, to->walk) : DUET_OK;
+    return status == DUET_OK ? cli_previews_take(&to->previews, step) : status;
+}
+
 /* Only sampling counts as seconds. */
 static duet_status draw(cli_state *cli, outputs *to, duet_model *model, double *seconds) {
     const sample_options *o = to->o;
-    duet_sample_options options = {
-        .count = o->count, .seed = o->seed, .batch = o->batch, .label = o->label};
+    duet_sample_options options = {.count = o->count,
+                                   .seed = o->seed,
+                                   .batch = o->batch,
+                                   .label = o->label,
+                                   .watch = watch,
+                                   .watcher = to};
     duet_source *source = NULL;
     duet_batch batch = {.count = 1};
     snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
@@ -114,7 +133,7 @@ static duet_image_sink_options sink_options(const outputs *to, duet_model *model
                                      .origin = &to->origin};
 }
 
-static duet_status open_grid(outputs *to) {
+static duet_status hold(outputs *to) {
     to->grid = malloc((size_t)(to->shown * to->bytes));
     to->labels = malloc((size_t)to->shown * sizeof *to->labels);
     to->index = malloc((size_t)to->shown * sizeof *to->index);
@@ -123,14 +142,32 @@ static duet_status open_grid(outputs *to) {
                : cli_fail(DUET_NO_MEMORY, "not enough memory for the grid");
 }
 
+/* On stdout: not beside JSON, and of itself only where it is a terminal. */
+static const char *terminal_of(const cli_state *cli, const sample_options *o) {
+    if (strcmp(o->show, "no") == 0) return NULL;
+    if (strcmp(o->show, "auto") != 0) return o->show;
+    return isatty(STDOUT_FILENO) && !cli->common.json ? cli_terminal_kind() : NULL;
+}
+
 static duet_status open_outputs(cli_state *cli, outputs *to, duet_model *model) {
     const sample_options *o = to->o;
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
+    duet_status status = DUET_OK;
     to->bytes = how->size * how->size * how->channels;
-    to->shown = o->count < 256 ? o->count : 256;
+    to->shown = o->count < HELD ? o->count : HELD;
+    to->step = !o->out[0] || duet_run_is(cli->args[0]);
+    to->previews = (cli_previews){.file = o->preview,
+                                  .terminal = terminal_of(cli, o),
+                                  .redraws = isatty(STDOUT_FILENO) != 0,
+                                  .every = o->every,
+                                  .size = how->size,
+                                  .channels = how->channels};
     describe_origin(to, model);
-    duet_status status = cli_damage_open(cli, &to->damage, model, cli->args[0], o->data);
-    if (status == DUET_OK && (!o->out[0] || duet_run_is(cli->args[0]))) status = open_grid(to);
+    if (to->step || *o->walk)
+        status =
+            duet_walk_new(&to->walk, *o->walk ? o->walk_count : WALKING, how->size, how->channels);
+    if (status == DUET_OK) status = cli_damage_open(cli, &to->damage, model, cli->args[0], o->data);
+    if (status == DUET_OK && (to->step || to->previews.terminal != NULL)) status = hold(to);
     if (status != DUET_OK || !o->out[0]) return status;
     const duet_image_sink_options options = sink_options(to, model, o->count);
     return duet_image_sink_open(&to->out, o->out, &options);
@@ -164,6 +201,12 @@ static duet_status save_step(cli_state *cli, const outputs *to, duet_model *mode
     if (status != DUET_OK) return status;
     cli_say(cli, "grid: %s\n", path);
     json_object_set_new(result, "grid", json_string("grid.png"));
+    if (duet_walk_frames(to->walk) > 0) {
+        snprintf(path, sizeof path, "%.4000s/walk.png", step->folder);
+        status = duet_walk_write(to->walk, path, "both", &to->origin);
+        if (status != DUET_OK) return status;
+        json_object_set_new(result, "walk", json_string("walk.png"));
+    }
     json_object_set_new(result, "grid_columns",
                         json_integer((json_int_t)duet_image_grid_columns(to->shown)));
     snprintf(path, sizeof path, "%.4000s/result.json", step->folder);
@@ -171,6 +214,22 @@ static duet_status save_step(cli_state *cli, const outputs *to, duet_model *mode
     if (status == DUET_OK) status = cli_step_done(cli, step);
     if (status == DUET_OK) cli_json_file(cli, path);
     return status;
+}
+
+static duet_status save_walk(const cli_state *cli, const outputs *to) {
+    const sample_options *o = to->o;
+    if (!*o->walk) return DUET_OK;
+    const duet_status status = duet_walk_write(to->walk, o->walk, o->walk_of, &to->origin);
+    if (status == DUET_OK) cli_say(cli, "wrote %s\n", o->walk);
+    return status;
+}
+
+static duet_status show(outputs *to) {
+    cli_previews *const p = &to->previews;
+    if (p->terminal == NULL) return DUET_OK;
+    cli_progress_end();
+    cli_previews_clear(p);
+    return cli_terminal_show(p->terminal, to->grid, to->shown, p->size, p->channels, NULL);
 }
 
 /* With --out, a model file makes nothing else; a run also keeps a grid of its own. */
@@ -182,40 +241,125 @@ static duet_status save(cli_state *cli, outputs *to, duet_model *model, json_t *
         if (status != DUET_OK) return status;
         cli_say(cli, "wrote %s\n", to->o->out);
     }
-    if (to->grid == NULL) {
+    duet_status status = save_walk(cli, to);
+    if (status != DUET_OK) return status;
+    if (!to->step) {
         cli_json(cli, json_incref(result));
         return DUET_OK;
     }
-    duet_status status = cli_step_new(&step, model, cli->args[0], "sample");
+    status = cli_step_new(&step, model, cli->args[0], "sample");
     if (status != DUET_OK) return status;
     status = save_step(cli, to, model, result, &step);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
 }
 
-static duet_status sample(cli_state *cli, outputs *to, duet_model *model) {
+/* What was generated, how and from which model: the output of --json and result.json beside the
+ * grid. */
+static json_t *describe(const outputs *to, duet_model *model, double seconds) {
     const sample_options *o = to->o;
+    json_t *result =
+        json_pack("{s:s,s:s,s:I,s:o,s:f,s:o,s:o,s:o}", "command", "sample", "sampler", o->sampler,
+                  "count", (json_int_t)o->count, "seed", cli_seed(o->seed), "seconds", seconds,
+                  "model", cli_name(duet_model_path(model)), "model_hash",
+                  json_sprintf("%016llx", (unsigned long long)duet_model_hash(model)), "out",
+                  cli_name(o->out));
+    if (*o->walk) json_object_set_new(result, "walk_out", cli_name(o->walk));
+    cli_damage_json(&to->damage, result);
+    return result;
+}
+
+static duet_status sample(cli_state *cli, outputs *to, duet_model *model) {
     double seconds = 0;
     duet_status status = open_outputs(cli, to, model);
     if (status == DUET_OK) status = draw(cli, to, model, &seconds);
     if (status != DUET_OK) return stopped(to, status);
+    status = show(to);
+    if (status != DUET_OK) return status;
     cli_damage_say(cli, &to->damage);
-    json_t *result = describe(o, model, seconds, &to->damage);
+    json_t *result = describe(to, model, seconds);
     status = save(cli, to, model, result);
     json_decref(result);
     return status;
+}
+
+/* The ending that a format has; NULL for folders. */
+static const char *ending_of(const char *format) {
+    return strcmp(format, "npz") == 0    ? ".npz"
+           : strcmp(format, "zip") == 0  ? ".zip"
+           : strcmp(format, "grid") == 0 ? ".png"
+                                         : NULL;
+}
+
+static bool is_folder_name(const char *path) {
+    struct stat info;
+    const char *const slash = strrchr(path, '/'), *const base = slash != NULL ? slash + 1 : path;
+    return !*base || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+/* --format: a name in the folder that --out names, as guided-diffusion calls its file; else the
+ * ending must be that of the format. */
+static duet_status name_out(sample_options *o, duet_model *model) {
+    const char *const ending = ending_of(o->format);
+    const size_t size = strlen(o->out), n = ending != NULL ? strlen(ending) : 0;
+    const int64_t side = duet_model_card(model)->preprocess.size;
+    char name[96];
+    if (strcmp(o->format, "auto") == 0) return DUET_OK;
+    if (!o->out[0]) return cli_wrong("--format says how --out is written; give --out, too");
+    if (ending == NULL) {
+        if (size + 2 > sizeof o->out) return cli_wrong("the path of --out is too long");
+        if (o->out[size - 1] != '/') strcat(o->out, "/");
+        return DUET_OK;
+    }
+    if (!is_folder_name(o->out)) {
+        if (size > n && strcmp(o->out + size - n, ending) == 0) return DUET_OK;
+        return cli_wrong("'%s' does not end in %s, as --format %s does; a folder ends in '/'",
+                         o->out, ending, o->format);
+    }
+    snprintf(name, sizeof name, "%ssamples_%lldx%lldx%lldx3%s", o->out[size - 1] == '/' ? "" : "/",
+             (long long)o->count, (long long)side, (long long)side, ending);
+    if (size + strlen(name) >= sizeof o->out) return cli_wrong("the path of --out is too long");
+    strcat(o->out, name);
+    return DUET_OK;
+}
+
+static duet_status check_flags(const cli_state *cli, const sample_options *o) {
+    const bool explicit = strcmp(o->show, "no") != 0 && strcmp(o->show, "auto") != 0;
+    if (explicit && cli->common.json)
+        return cli_wrong("--show and --json both write to stdout; leave one out");
+    if (*o->walk && (strcmp(o->walk, o->out) == 0 || strcmp(o->walk, o->preview) == 0))
+        return cli_wrong("'%s' is given twice; --walk is a file of its own", o->walk);
+    if (*o->preview && strcmp(o->preview, o->out) == 0)
+        return cli_wrong("'%s' is given twice; --preview is a file of its own", o->preview);
+    duet_status status = DUET_OK;
+    if (*o->walk) status = cli_check_file("--walk", o->walk, ".png .gif .apng");
+    if (status == DUET_OK && *o->preview) status = cli_check_file("--preview", o->preview, ".png");
+    return status;
+}
+
+static duet_status check_model(sample_options *o, duet_model *model) {
+    const bool prior = duet_model_prior(model) != NULL;
+    if (prior && strcmp(o->sampler, DUET_DEFAULT_SAMPLER) == 0)
+        snprintf(o->sampler, sizeof o->sampler, "%s", duet_model_prior(model));
+    if (prior && (*o->walk || *o->preview))
+        return cli_wrong("the model draws from a prior in one step, so there is nothing for %s",
+                         *o->walk ? "--walk" : "--preview");
+    const duet_status status = name_out(o, model);
+    return status == DUET_OK && o->out[0] ? cli_check_out(o->out, ".png .npz .zip /") : status;
 }
 
 static duet_status run(cli_state *cli) {
     sample_options *o = cli->options;
     duet_model *model = NULL;
     outputs to = {.o = o};
-    duet_status status = o->out[0] ? cli_check_out(o->out, ".png .npz .zip /") : DUET_OK;
+    duet_status status = check_flags(cli, o);
+    if (status == DUET_OK && o->out[0] && strcmp(o->format, "auto") == 0)
+        status = cli_check_out(o->out, ".png .npz .zip /");
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
-    if (status != DUET_OK) return status;
-    if (duet_model_prior(model) != NULL && strcmp(o->sampler, DUET_DEFAULT_SAMPLER) == 0)
-        snprintf(o->sampler, sizeof o->sampler, "%s", duet_model_prior(model));
-    status = sample(cli, &to, model);
+    if (status == DUET_OK) status = check_model(o, model);
+    if (status == DUET_OK) status = sample(cli, &to, model);
     duet_image_sink_abort(to.out);
+    duet_walk_free(to.walk);
+    cli_previews_free(&to.previews);
     free(to.grid);
     free(to.labels);
     free(to.index);

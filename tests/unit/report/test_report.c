@@ -125,6 +125,7 @@ static void put_all(void) {
                                   "\"seconds\":12.3,\"grid\":\"grid.png\"}");
     put("sample-010/result.json",
         "{\"sampler\":\"newest\",\"count\":4,\"seed\":1,\"seconds\":1,\"grid\":\"grid.png\","
+        "\"walk\":\"walk.png\","
         "\"damaged\":{\"count\":12,\"of\":200,\"rough\":8,\"flat\":4,\"real\":4000}}");
     put("sweep-001/result.json", good_sweep);
     put("probe-001/result.json", good_probe);
@@ -132,6 +133,7 @@ static void put_all(void) {
     put_picture("denoise.png");
     put_picture("sample-001/grid.png");
     put_picture("sample-010/grid.png");
+    put_picture("sample-010/walk.png");
     put_picture("probe-001/neighbours.png");
 }
 
@@ -162,7 +164,9 @@ static void test_complete(void **state) {
                                        ">random<",
                                        "77.5",
                                        "pool 2: at best 81.3",
-                                       "12 of 200 (6 %) damaged: 8 too rough, 4 too flat.",
+                                       "12 of 200 images are damaged: 8 too rough, 4 too flat.",
+                                       "<dt>Damaged</dt><dd>6 %</dd>",
+                                       "<h3>From noise</h3>",
                                        "4,000 real images"};
     for (size_t i = 0; i < sizeof part / sizeof part[0]; i++) {
         if (strstr(html, part[i]) == NULL) fail_msg("the page lacks '%s'", part[i]);

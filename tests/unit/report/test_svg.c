@@ -173,7 +173,7 @@ static void test_escaping(void **state) {
 
 static void check_base64(const char *in, const char *want) {
     duet_str out = {0};
-    duet_html_base64(&out, (const uint8_t *)in, (int64_t)strlen(in));
+    duet_str_base64(&out, (const uint8_t *)in, (int64_t)strlen(in));
     assert_string_equal(out.text != NULL ? out.text : "", want);
     duet_str_free(&out);
 }
@@ -187,7 +187,7 @@ static void test_base64(void **state) {
     check_base64("foobar", "Zm9vYmFy");
     static uint8_t zeros[9000];
     duet_str out = {0};
-    duet_html_base64(&out, zeros, 9000);
+    duet_str_base64(&out, zeros, 9000);
     assert_int_equal(out.size, 12000);
     duet_str_free(&out);
 }
