@@ -13,12 +13,13 @@ extern "C" {
  * "center_crop": guided-diffusion's centre crop; "pad": smaller images are centred on their border
  * colour (28 -> 32 keeps pixels as they are: edge replication), larger ones are centre cropped;
  * "imagenet": as torchvision evaluates ImageNet, without a border of an eighth (images that would
- * have to be enlarged: center_crop); "auto" (also ""): pad when neither side is larger than size
- * and both are smaller by less than 20 %, else centre crop. */
+ * have to be enlarged: center_crop); "imagenet_cubic": the same by a bicubic filter; "auto" (also
+ * ""): pad when neither side is larger than size and both are smaller by less than 20 %, else
+ * centre crop. */
 typedef struct duet_preprocess {
     int64_t size;
     int channels;
-    char fit[16]; /* "auto", "center_crop", "pad", "imagenet" */
+    char fit[16]; /* "auto", "center_crop", "pad", "imagenet", "imagenet_cubic" */
     double mean[3],
         std[3]; /* where std is not 0: of colours in 0..1, x = (v/255 - mean) / std instead */
     /* Instead of fit: images of any shape are squeezed to size x size by a filter whose values are

@@ -79,11 +79,13 @@ duet_status duet_preprocess_check(const duet_preprocess *how) {
         return duet_fail(DUET_ARG,
                          "unknown resize '%.15s'; ways are torch, tensorflow and clean, or none",
                          how->resize);
-    const char *const fits[] = {"", "auto", "center_crop", "pad", "imagenet"};
+    const char *const fits[] = {"", "auto", "center_crop", "pad", "imagenet", "imagenet_cubic"};
     for (int i = 0; i < DUET_COUNT(fits); i++) {
         if (strncmp(how->fit, fits[i], sizeof how->fit) == 0) return DUET_OK;
     }
-    return duet_fail(DUET_ARG, "unknown fit '%.15s'; fits are auto, center_crop, pad and imagenet",
+    return duet_fail(DUET_ARG,
+                     "unknown fit '%.15s'; fits are auto, center_crop, pad, imagenet and "
+                     "imagenet_cubic",
                      how->fit);
 }
 
@@ -91,19 +93,23 @@ int64_t duet_preprocess_bytes(const duet_preprocess *how) {
     return how->size * how->size * how->channels;
 }
 
+static bool is_imagenet(const duet_preprocess *how) {
+    return strncmp(how->fit, "imagenet", strlen("imagenet")) == 0;
+}
+
 static bool wants_padding(const duet_preprocess *how, int64_t height, int64_t width) {
     const int64_t size = how->size;
     if (how->resize[0] != '\0') return false;
     if (height > size || width > size || (height == size && width == size)) return false;
     if (strcmp(how->fit, "pad") == 0) return true;
-    return strcmp(how->fit, "center_crop") != 0 && strcmp(how->fit, "imagenet") != 0 &&
-           5 * height > 4 * size && 5 * width > 4 * size;
+    return strcmp(how->fit, "center_crop") != 0 && !is_imagenet(how) && 5 * height > 4 * size &&
+           5 * width > 4 * size;
 }
 
 /* Small images have no border to spare: they are enlarged as a whole. */
 static bool wants_imagenet(const duet_preprocess *how, int64_t height, int64_t width) {
     const int64_t side = height < width ? height : width;
-    return strcmp(how->fit, "imagenet") == 0 && 7 * side >= 8 * how->size;
+    return is_imagenet(how) && 7 * side >= 8 * how->size;
 }
 
 static int64_t clamp(int64_t v, int64_t most) {
@@ -143,7 +149,10 @@ duet_status duet_preprocess_fit(uint8_t *out, const duet_image *in, const duet_p
     if (how->resize[0] != '\0') return squeeze(out, in, how);
     duet_image cropped = {0};
     DUET_TRY(wants_imagenet(how, in->height, in->width)
-                 ? duet_image_imagenet_crop(&cropped, in, how->size)
+                 ? duet_image_imagenet_crop(&cropped, in, how->size,
+                                            strcmp(how->fit, "imagenet_cubic") == 0
+                                                ? DUET_FILTER_BICUBIC
+                                                : DUET_FILTER_BILINEAR)
                  : duet_image_center_crop(&cropped, in, how->size));
     memcpy(out, cropped.pixels, (size_t)duet_preprocess_bytes(how));
     duet_image_free(&cropped);

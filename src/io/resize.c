@@ -299,13 +299,14 @@ done:
     return status;
 }
 
-duet_status duet_image_imagenet_crop(duet_image *out, const duet_image *in, int64_t size) {
+duet_status duet_image_imagenet_crop(duet_image *out, const duet_image *in, int64_t size,
+                                     duet_filter filter) {
     duet_status status = DUET_OK;
     duet_image resized = {0};
     if (size < 1) return duet_fail(DUET_ARG, "cannot crop to %lld pixels", (long long)size);
     const int64_t target = size * 8 / 7, side = short_side(in);
     DUET_DO(duet_image_resize(&resized, in, target * in->width / side, target * in->height / side,
-                              DUET_FILTER_BILINEAR));
+                              filter));
     DUET_DO(duet_image_crop(out, &resized, (int64_t)rint((double)(resized.width - size) / 2.0),
                             (int64_t)rint((double)(resized.height - size) / 2.0), size, size));
 done:

@@ -30,11 +30,11 @@ DUET_NODISCARD duet_status duet_image_crop(duet_image *out, const duet_image *in
 DUET_NODISCARD duet_status duet_image_center_crop(duet_image *out, const duet_image *in,
                                                   int64_t size);
 
-/* torchvision's evaluation of networks for ImageNet: BILINEAR so that the short side is size /
- * 0.875 (224: 256), the long one rounded down; then the centre size x size window (half offsets to
- * even). */
+/* torchvision's evaluation of networks for ImageNet: BILINEAR, or another filter, so that the short
+ * side is size / 0.875 (224: 256), the long one rounded down; then the centre size x size window
+ * (half offsets to even). */
 DUET_NODISCARD duet_status duet_image_imagenet_crop(duet_image *out, const duet_image *in,
-                                                    int64_t size);
+                                                    int64_t size, duet_filter filter);
 /* Bilinear without antialiasing, as the inputs of networks that score images are prepared: values
  * in f32, not rounded. `out` has height x width x channels values in 0..255. Pixel i of `to` lies
  * at

@@ -64,7 +64,8 @@ typedef struct flags {
     void *config;
     char noise[64];
     long long steps;
-    bool clean; /* the network predicts x0 */
+    bool noisy; /* the network takes noise */
+    bool clean; /* it predicts x0 */
 } flags;
 
 static bool is_true(const char *value) {
@@ -73,6 +74,9 @@ static bool is_true(const char *value) {
 }
 
 static duet_status apply(flags *f, const char *name, const char *value) {
+    if (among(of_diffusion, DUET_COUNT(of_diffusion), name) && !f->noisy)
+        return duet_fail(DUET_ARG, "the architecture '%s' takes no noise; leave --%s out",
+                         f->arch->info.name, name);
     if (strcmp(name, "noise_schedule") == 0) {
         if (strcmp(value, "linear") != 0 && strcmp(value, "cosine") != 0)
             return duet_fail(DUET_ARG, "--noise_schedule is '%s'; it must be linear or cosine",
@@ -121,9 +125,9 @@ static bool next_flag(const char **at, char name[64], char value[256]) {
 
 /* Options that no shape of a tensor shows. */
 static const char *const free_rows[] = {
-    "image_size", "sample_size",       "attention_resolutions",   "heads",
-    "num_heads",  "num_head_channels", "use_new_attention_order", "dropout",
-    "norm_groups"};
+    "image_size",  "sample_size",       "attention_resolutions",   "heads",
+    "num_heads",   "num_head_channels", "use_new_attention_order", "dropout",
+    "norm_groups", "positions"};
 
 /* Describes the first tensor in which a network of these options differs from the file; "" where
  * there is none. */
@@ -205,7 +209,7 @@ void duet_foreign_weights(char out[64], const char *text) {
 duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const char *text) {
     _Alignas(16) uint8_t config[DUET_CONFIG_SIZE], guessed[DUET_CONFIG_SIZE];
     char spec[DUET_TEXT_SIZE + sizeof guess->config], name[64], value[256];
-    flags f = {.arch = arch, .config = config, .steps = 1000};
+    flags f = {.arch = arch, .config = config, .steps = 1000, .noisy = duet_arch_takes_noise(arch)};
     const duet_arch *same = NULL;
     snprintf(spec, sizeof spec, "%s:%s", arch->info.name, guess->config);
     memset(config, 0, sizeof config);
@@ -223,7 +227,7 @@ duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const c
     rescale_attention(arch, guessed, config);
     DUET_TRY(arch->check(config));
     duet_arch_print(arch, config, guess->config);
-    snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld", f.noise, f.steps);
+    if (f.noisy) snprintf(guess->noise, sizeof guess->noise, "%s:steps=%lld", f.noise, f.steps);
     if (f.clean) snprintf(guess->predict, sizeof guess->predict, "x0");
     return DUET_OK;
 }

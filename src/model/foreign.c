@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "model/arch/arch.h"
 #include "model/closest.h"
+#include "model/foreign_made.h"
 
 enum { MOST_COMPARED = 8192 }; /* most tensors of a file, which are compared pairwise */
 
@@ -173,6 +174,11 @@ duet_status duet_foreign_left(duet_foreign_rest *out, const duet_store *store, c
         const duet_store_entry *const entry =
             duet_foreign_entry(store, prefix, model, model->slots->list[i].name);
         if (entry != NULL) w.used[entry - duet_store_at(store, 0)] = true;
+        for (int k = 0; entry == NULL && k < DUET_MOST_PARTS; k++) {
+            const duet_store_entry *const part =
+                duet_foreign_part(store, prefix, model, model->slots->list[i].name, k);
+            if (part != NULL) w.used[part - duet_store_at(store, 0)] = true;
+        }
     }
     for (int64_t i = 0; i < count; i++)
         if (!w.used[i]) sort_out(out, &w, duet_store_at(store, i));

@@ -35,6 +35,21 @@ static bool unwrapped(char *out, size_t size, const char *name) {
     return changed && *name == '\0';
 }
 
+/* The name of a transformer's block without the number of its chunk: DINOv2's trainings name block
+ * n blocks.CHUNK.n. False where it has none. */
+static bool unchunked(char *out, size_t size, const char *name) {
+    static const char *const parts[] = {"norm1.", "attn.", "ls1.", "norm2.", "mlp.", "ls2."};
+    const char *at = strstr(name, "blocks.");
+    int chunk = 0, rest = 0;
+    if (at == NULL || (at > name && at[-1] != '.')) return false;
+    at += strlen("blocks.");
+    if (sscanf(at, "%*d.%n%*d.%n", &chunk, &rest) < 0 || chunk == 0 || rest == 0) return false;
+    for (int i = 0; i < DUET_COUNT(parts); i++)
+        if (duet_starts_with(at + rest, parts[i]))
+            return snprintf(out, size, "%.*s%s", (int)(at - name), name, at + chunk) < (int)size;
+    return false;
+}
+
 /* Tensors that PyTorch's parameters() does not give. */
 static bool is_buffer(const char *name) {
     static const char *const ends[] = {".num_batches_tracked", ".running_mean", ".running_var"};
@@ -182,7 +197,8 @@ duet_status duet_foreign_unwrap(duet_store *store) {
     char name[1024];
     int64_t first = -1, count = 0;
     for (int64_t i = 0; i < store->count; i++) {
-        if (unwrapped(name, sizeof name, store->entries[i].name)) {
+        if (unwrapped(name, sizeof name, store->entries[i].name) ||
+            unchunked(name, sizeof name, store->entries[i].name)) {
             store->entries[i].name = duet_arena_text(store->arena, name);
             DUET_TRY(duet_arena_status(store->arena));
         }

@@ -93,6 +93,13 @@ typedef struct duet_arch {
      * is the same there. config is NULL as long as it is unknown. NULL = no other names. */
     bool (*alias)(char *out, size_t size, const void *config, const char *name, int scheme);
     int schemes;
+    /* Tensors that such files have in another form (foreign_made.h); NULL = none. part: the name of
+     * part k of those that are joined along the first axis. reshape: one of another shape becomes
+     * the network's (positions for images of another size); DUET_SHAPE, without a message: it
+     * cannot; in and out NULL: whether it can. */
+    bool (*part)(char *out, size_t size, const char *name, int k);
+    duet_status (*reshape)(const void *config, const char *name, const duet_shape *have,
+                           const float *in, float *out);
     /* prefix of tensors in such files that the network does not use */
     const char *idle[4];
 } duet_arch;

@@ -13,6 +13,7 @@
 #include "io/store/store.h"
 #include "model/card.h"
 #include "model/foreign.h"
+#include "model/foreign_made.h"
 #include "model/model.h"
 #include "model/origin.h"
 #include "model/timm.h"
@@ -24,6 +25,7 @@ typedef struct source {
     duet_store *store;
     const char *prefix;               /* of their names */
     const duet_store_entry **entries; /* one per slot, found by check_tensors */
+    bool *made;                       /* of the entry, which has another form (foreign_made.h) */
 } source;
 
 /* Puts this text in front of what the file says. */
@@ -41,10 +43,14 @@ static void say(duet_card *card, const char *format, ...) {
 
 static duet_status check_tensors(const duet_model *model, source *from, bool card) {
     DUET_TRY(duet_alloc(&from->entries, model->slots->count, sizeof *from->entries));
+    DUET_TRY(duet_alloc(&from->made, model->slots->count, sizeof *from->made));
     for (int64_t i = 0; i < model->slots->count; i++) {
         const duet_slot *slot = &model->slots->list[i];
         const duet_store_entry *entry = from->entries[i] =
             duet_foreign_entry(from->store, from->prefix, model, slot->name);
+        if (entry == NULL && !card)
+            entry = from->entries[i] =
+                duet_foreign_part(from->store, from->prefix, model, slot->name, 0);
         if (entry == NULL) return duet_foreign_missing(from->store, from->prefix, slot->name);
         if (duet_dtype_size(entry->dtype) == 1 || entry->dtype == DUET_I32 ||
             entry->dtype == DUET_I64)
@@ -54,6 +60,8 @@ static duet_status check_tensors(const duet_model *model, source *from, bool car
                 "whole numbers (quantised weights) would need their scales",
                 entry->name, duet_dtype_name(entry->dtype));
         if (duet_foreign_fits(&entry->shape, &slot->shape)) continue;
+        from->made[i] = !card && duet_foreign_makes(from->store, from->prefix, model, slot, entry);
+        if (from->made[i]) continue;
         char have[96], want[96];
         return duet_fail(DUET_SHAPE, "tensor '%s' is %s, but the %s needs %s", entry->name,
                          duet_shape_text(&entry->shape, have),
@@ -92,7 +100,8 @@ static duet_status read_weights(duet_model *model, const source *from, bool *map
         const void *data = duet_store_data(from->store, entry->name);
         const bool taken =
             entry->dtype == DUET_F32 || (entry->dtype == DUET_BF16 && entry->shape.rank >= 2);
-        if (data == NULL || !taken || (uintptr_t)data % duet_dtype_size(entry->dtype) != 0)
+        if (data == NULL || !taken || from->made[i] ||
+            (uintptr_t)data % duet_dtype_size(entry->dtype) != 0)
             continue;
         duet_slots_lend(slots, i, entry->dtype, data);
         *mapped = true;
@@ -101,7 +110,10 @@ static duet_status read_weights(duet_model *model, const source *from, bool *map
     DUET_TRY(duet_slots_alloc(slots));
     for (int64_t i = 0; i < slots->count; i++) {
         const duet_slot *slot = &slots->list[i];
-        if (slot->lent == NULL)
+        if (from->made[i])
+            DUET_TRY(duet_foreign_make(slot->own, from->store, from->prefix, model, slot,
+                                       from->entries[i]));
+        else if (slot->lent == NULL)
             DUET_TRY(duet_store_read(from->store, from->entries[i]->name, DUET_F32, slot->own));
     }
     duet_slots_touch(slots, -1);
@@ -247,6 +259,7 @@ static duet_status open_store(duet_model **out, duet_store *store, const duet_pl
     model = NULL;
 done:
     duet_release(from.entries);
+    duet_release(from.made);
     duet_model_close(model);
     return status;
 }

@@ -10,7 +10,9 @@ import sys
 
 import numpy as np
 import torch
+from timm.layers import SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer as TimmViT
+from timm.models.vision_transformer import checkpoint_filter_fn
 from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 from torchvision.models.vision_transformer import VisionTransformer
@@ -55,6 +57,10 @@ def pixels(size, colours):
     return ((v - mean) / std).permute(0, 3, 1, 2).float()
 
 
+def quarters(t):
+    return nn.functional.adaptive_avg_pool2d(t.permute(0, 3, 1, 2), min(2, t.shape[1])).permute(0, 2, 3, 1).numpy()
+
+
 def resnet(block):
     net = ResNet(block).eval()
     resnet_parity.randomize(net)
@@ -72,6 +78,32 @@ def vit(kind):
     return net, vit_parity.taps(net, pixels(24, HALVES if kind == "timm" else IMAGENET), blocks, norm, True)
 
 
+def dinov2():
+    """The names of facebookresearch's files with registers, positions of 37 x 37 patches, read at 224 pixels; the MLP is gated."""
+    def make(size):
+        return TimmViT(img_size=size, patch_size=14, embed_dim=8, depth=2, num_heads=1, mlp_ratio=4, num_classes=0, init_values=1.0, reg_tokens=2,
+                       no_embed_class=True, mlp_layer=SwiGLUPacked, act_layer=nn.SiLU).eval()
+    whole, net = make(518), make(224)
+    vit_parity.randomize(whole)
+    state = {"mask_token": torch.zeros(1, 8)}
+    for name, value in whole.state_dict().items():
+        if name == "pos_embed":
+            value = torch.cat([torch.full_like(value[:, :1], 0.25), value], 1)
+        if name == "cls_token":
+            value = value - 0.25
+        for ours, theirs in (("reg_token", "register_tokens"), ("mlp.fc1", "mlp.w12"), ("mlp.fc2", "mlp.w3")):
+            name = name.replace(ours, theirs)
+        state[name] = value.half()
+    net.load_state_dict(checkpoint_filter_fn({name: value.float() for name, value in state.items()}, net))
+    found, x = {}, pixels(224, IMAGENET)
+    for k, module in enumerate((*net.blocks, net.norm)):
+        module.register_forward_hook(lambda _m, _i, out, k=k: found.__setitem__(k, out))
+    with torch.no_grad():
+        net(x)
+    taps = [found[k][:, 3:].reshape(1, 16, 16, 8) for k in range(2)] + [found[2][:, :1, None]]
+    return state, taps
+
+
 def main():
     held = {}
     for seed, (name, make) in enumerate({"resnet_basic": lambda: resnet(BasicBlock), "resnet_bottleneck": lambda: resnet(Bottleneck),
@@ -80,7 +112,12 @@ def main():
         net, taps = make()
         torch.save(net.state_dict(), os.path.join(HERE, name + ".pt"))
         for i, t in enumerate(taps): # the means of a map's quarters: small files
-            held[f"{name}.{i + 1}"] = nn.functional.adaptive_avg_pool2d(t.permute(0, 3, 1, 2), min(2, t.shape[1])).permute(0, 2, 3, 1).numpy()
+            held[f"{name}.{i + 1}"] = quarters(t)
+    torch.manual_seed(4)
+    state, taps = dinov2()
+    torch.save(state, os.path.join(HERE, "vit_dinov2.pt"))
+    for i, t in enumerate(taps):
+        held[f"vit_dinov2.{i + 1}"] = quarters(t)
     np.savez_compressed(os.path.join(HERE, "recognisers.npz"), **held)
 
 

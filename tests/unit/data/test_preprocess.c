@@ -6,6 +6,7 @@
 
 #include "data/augment/augment.h"
 #include "data/preprocess.h"
+#include "io/resize.h"
 
 static void pixels_survive_the_way(void **state) {
     (void)state;
@@ -56,6 +57,26 @@ static void padding_repeats_the_border(void **state) {
     }
     OK(duet_image_load(path, &(duet_preprocess){.size = 8, .channels = 3, .fit = "pad"}, out));
     assert_int_equal(out[3 * 63 + 2], 56);
+}
+
+/* The short side to 8/7 of the size by a bicubic filter, then the centre. */
+static void transformers_are_fed_by_a_cubic(void **state) {
+    (void)state;
+    duet_image image = {0}, resized = {0}, want = {0};
+    uint8_t bytes[42 * 42], other[42 * 42];
+    const duet_preprocess how = {.size = 42, .channels = 1, .fit = "imagenet_cubic"},
+                          bilinear = {.size = 42, .channels = 1, .fit = "imagenet"};
+    OK(duet_image_new(&image, 90, 60, 1));
+    for (int i = 0; i < 90 * 60; i++) image.pixels[i] = (uint8_t)(i * 7919 % 251);
+    OK(duet_preprocess_fit(bytes, &image, &how));
+    OK(duet_image_resize(&resized, &image, 72, 48, DUET_FILTER_BICUBIC));
+    OK(duet_image_crop(&want, &resized, 15, 3, 42, 42));
+    assert_memory_equal(bytes, want.pixels, sizeof bytes);
+    OK(duet_preprocess_fit(other, &image, &bilinear));
+    assert_true(memcmp(bytes, other, sizeof bytes) != 0);
+    duet_image_free(&image);
+    duet_image_free(&resized);
+    duet_image_free(&want);
 }
 
 static void larger_images_are_cropped(void **state) {
@@ -199,6 +220,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pixels_survive_the_way),
         cmocka_unit_test(padding_repeats_the_border),
+        cmocka_unit_test(transformers_are_fed_by_a_cubic),
         cmocka_unit_test(larger_images_are_cropped),
         cmocka_unit_test(much_smaller_images_are_enlarged),
         cmocka_unit_test(options_are_checked),

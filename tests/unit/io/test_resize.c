@@ -134,7 +134,8 @@ static void equals_torch_and_tensorflow(void **unused) {
         if (strcmp(kind, "crop") == 0) {
             snprintf(input, sizeof input, "in/%s", image);
             duet_image whole = load(store, input), part = {0}, expected = load(store, e->name);
-            assert_int_equal(duet_image_imagenet_crop(&part, &whole, 42), DUET_OK);
+            assert_int_equal(duet_image_imagenet_crop(&part, &whole, 42, DUET_FILTER_BILINEAR),
+                             DUET_OK);
             assert_same(e->name, &part, &expected);
             duet_image_free(&whole);
             duet_image_free(&part);

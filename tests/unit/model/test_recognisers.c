@@ -101,6 +101,7 @@ static void test_files(void **state) {
     check_model("resnet_bottleneck", 6, 5);
     check_model("vit_timm", 4, 5);
     check_model("vit_torchvision", 4, 5);
+    check_model("vit_dinov2", 3, 0);
 }
 
 /* The tensors of a golden file but those that begin with `without`. */
