@@ -123,9 +123,9 @@ static duet_status check_outputs(const duet_trainer *trainer) {
     const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
     if (!trainer->task->labels || trainer->model->shape.logits == info->class_count) return DUET_OK;
     return duet_fail(DUET_ARG,
-                     "the network has %lld outputs, but the data set '%s' %d classes; leave "
-                     "'classes' out of 'arch'",
-                     (long long)trainer->model->shape.logits, info->name, info->class_count);
+                     "the network has %lld outputs, but the data set '%s' %d classes; leave %s",
+                     (long long)trainer->model->shape.logits, info->name, info->class_count,
+                     trainer->options.init != NULL ? "'init' out" : "'classes' out of 'arch'");
 }
 
 duet_status duet_trainer_make_models(duet_trainer *trainer) {

@@ -222,6 +222,7 @@ static void it_learns(void **state) {
     o.hold_out = 60;
     OK(train_on(EASY, &o, &result, false));
     assert_int_equal(result.top1_rows, 60);
+    assert_int_equal(result.fallbacks, 0);
     assert_true(result.top1 > 75.0); /* chance: 50 */
     duet_context *ctx = make_context(1, false);
     duet_dataset *dataset = open_data(EASY);
