@@ -18,7 +18,8 @@ static void fill(char *text, size_t size, const char *usual) {
 duet_status duet_trainer_fill_options(duet_trainer *trainer) {
     duet_train_options *o = &trainer->options;
     if (trainer->task->needs != DUET_DENOISES) {
-        if (o->noise[0] != '\0' || o->predict[0] != '\0')
+        /* a resumed run has the "none" that is filled in here */
+        if ((o->noise[0] != '\0' && strcmp(o->noise, "none") != 0) || o->predict[0] != '\0')
             return duet_fail(DUET_ARG,
                              "the task '%s' trains without noise; leave 'noise' and 'predict' out",
                              trainer->task->info.name);

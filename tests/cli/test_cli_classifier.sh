@@ -10,6 +10,8 @@ head -1 judge/loss.csv | grep -q '^step,images,seconds,loss,top1,grad_norm' || f
 right=$("$json" -p validation.top1 <judge/run.json)
 [ "${right%.*}" -gt 75 ] || fail "the accuracy on the rows held out is $right %"
 exists judge/report.html
+ok train --resume judge --steps 152 --threads 1
+says 'trained on 2432 images' 'validation: top-1'
 ok classify judge --data "$easy" --json
 ok info judge
 says 'resnet'
