@@ -10,8 +10,8 @@
 
 enum { MOST = 500, PARTS = 4, NAME = 32 };
 /* Columns that are read: those of these names, and PARTS of the task. */
-enum { IMAGES, LOSS, SPEED, PART, NAMES = PART + PARTS, SERIES = 2 + PARTS };
-static const char *const column_name[PART] = {"images", "loss", "images_per_second"};
+enum { IMAGES, LOSS, SPEED, TOP1, PART, NAMES = PART + PARTS, SERIES = 2 + PARTS };
+static const char *const column_name[PART] = {"images", "loss", "images_per_second", "top1"};
 enum { FIELDS = 32 }; /* most columns of a file */
 
 typedef struct curve {
@@ -215,6 +215,27 @@ static void write_chart(duet_report *report, duet_str *out, const curve *c) {
     duet_str_add(out, "</figcaption></figure>\n");
 }
 
+/* Of a task that learns from labels. */
+static void write_accuracy(duet_report *report, duet_str *out, const curve *c) {
+    const double *const y = smooth(report, c->column[TOP1], c->count);
+    const duet_svg_series series = {
+        .name = "top-1", .style = "main", .x = c->column[IMAGES], .y = y, .count = c->count};
+    const duet_svg_lines chart = {.what = "Accuracy on the training batches over images seen",
+                                  .x_title = "images seen",
+                                  .y_title = "top-1 (%)",
+                                  .series = &series,
+                                  .count = 1};
+    duet_str wide = {0};
+    if (y != NULL && duet_svg_line_chart(&wide, &chart, 1088, 260)) {
+        duet_str_format(out, "<figure><div class=\"wide-only\">%s</div><div class=\"narrow\">",
+                        wide.text);
+        duet_svg_line_chart(out, &chart, 380, 260);
+        duet_str_add(out, "</div><figcaption>Accuracy on the batches of the training, augmented "
+                          "and each before its step.</figcaption></figure>\n");
+    }
+    duet_str_free(&wide);
+}
+
 static void write_facts(duet_report *report, duet_str *out, const curve *c) {
     double last = NAN, speed = NAN;
     duet_arena *arena = report->arena;
@@ -234,6 +255,10 @@ static void write_facts(duet_report *report, duet_str *out, const curve *c) {
     duet_report_fact(out, "images per second", duet_quantity_short(arena, speed));
     duet_report_fact(out, "final loss",
                      duet_quantity_plain(arena, isfinite(final_loss) ? final_loss : last));
+    duet_report_fact(
+        out, "validation top-1",
+        duet_quantity_plain(
+            arena, duet_report_number(duet_report_get(report->info, "validation"), "top1")));
     duet_report_fact(out, "peak memory",
                      duet_quantity_bytes(arena, duet_report_number(report->info, "peak_memory")));
     duet_str_add(out, "</dl>\n");
@@ -250,6 +275,7 @@ static void write(duet_report *report, const duet_report_steps *steps, duet_str 
     } else {
         thin(&c);
         write_chart(report, out, &c);
+        write_accuracy(report, out, &c);
         duet_report_meters(report, out);
         write_facts(report, out, &c);
     }

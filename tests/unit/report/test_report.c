@@ -384,6 +384,21 @@ static void test_odd_curves(void **state) {
     assert_true(page.size < 150000);
 }
 
+/* The accuracy of a classifier has a chart of its own, beside the loss. */
+static void test_classifier(void **state) {
+    (void)state;
+    open_run();
+    put("run.json", "{\"command\": \"train\", \"name\": \"x\", \"validation\": {\"split\": "
+                    "\"held out\", \"rows\": 30, \"top1\": 93.25}}");
+    put("loss.csv", "step,images,seconds,loss,top1,grad_norm,lr,images_per_second\n"
+                    "1,8,1,2.5,10,1,0.1,8\n2,16,2,1.5,40,1,0.1,8\n3,24,3,0.5,80,1,0.1,8\n");
+    const char *text = build();
+    assert_non_null(strstr(text, "Accuracy on the training batches"));
+    assert_null(strstr(text, "Coloured lines"));
+    assert_non_null(strstr(text, "validation top-1"));
+    assert_non_null(strstr(text, "93.25"));
+}
+
 /* Charts of what was measured; columns without numbers, lines cut off and other files do no harm.
  */
 static void test_meters(void **state) {
@@ -420,6 +435,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_odd_rows, clean),
         cmocka_unit_test_teardown(test_many_classes, clean),
         cmocka_unit_test_teardown(test_odd_curves, clean),
+        cmocka_unit_test_teardown(test_classifier, clean),
         cmocka_unit_test_teardown(test_meters, clean)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
