@@ -116,6 +116,7 @@ typedef struct duet_entry {
     const char *name;
     const char *help; /* one line */
     duet_param_table params;
+    const char *aliases; /* other names that are accepted, "a b c"; NULL = none */
 } duet_entry;
 
 typedef struct duet_family {
@@ -164,7 +165,7 @@ const duet_family *const *duet_families(int *count);
  * 0. */
 DUET_NODISCARD duet_status duet_family_parse(const duet_family *family, const duet_entry **out,
                                              void *options, size_t size, const char *spec);
-/* The member of a name, in which '-' and '_' are the same; NULL where there is none. */
+/* The member of a name or alias, in which '-' and '_' are the same; NULL where there is none. */
 const duet_entry *duet_family_find(const duet_family *family, const char *name);
 /* The name of the member whose name is most similar to `word`; NULL where none is similar. */
 const char *duet_family_nearest(const duet_family *family, const char *word);

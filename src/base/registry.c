@@ -79,15 +79,32 @@ static duet_status unknown_member(const duet_family *family, const char *name) {
     return duet_fail(DUET_ARG, "no %s '%s'; there are: %s", family->name, name, all);
 }
 
+/* `word` [size] is the name `name`, in which '-' and '_' are the same. */
+static bool same_name(const char *word, size_t size, const char *name) {
+    for (size_t i = 0; i < size; i++) {
+        const char a = word[i] == '-' ? '_' : word[i], b = name[i] == '-' ? '_' : name[i];
+        if (a != b) return false;
+    }
+    return name[size] == '\0';
+}
+
+static bool has_alias(const duet_entry *entry, const char *name) {
+    const char *rest = entry->aliases != NULL ? entry->aliases : "";
+    while (*rest != '\0') {
+        const size_t size = strcspn(rest, " ");
+        if (same_name(rest, size, name)) return true;
+        rest += size + strspn(rest + size, " ");
+    }
+    return false;
+}
+
 const duet_entry *duet_family_find(const duet_family *family, const char *name) {
     for (int i = 0; i < family->count; i++) {
-        const char *a = family->entries[i]->name, *b = name;
-        while (*a != '\0' && (*a == '-' ? '_' : *a) == (*b == '-' ? '_' : *b)) {
-            a++;
-            b++;
-        }
-        if (*a == '\0' && *b == '\0') return family->entries[i];
+        const duet_entry *const entry = family->entries[i];
+        if (same_name(entry->name, strlen(entry->name), name)) return entry;
     }
+    for (int i = 0; i < family->count; i++)
+        if (has_alias(family->entries[i], name)) return family->entries[i];
     return NULL;
 }
 

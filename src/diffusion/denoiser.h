@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * diffusion/denoiser.h: the model as samplers see it: D(x_t, level) -> x0, eps; and the families
- * `predict` (what the raw output means) and `sampler` (a function of a denoiser, a state and a list
- * of levels, as in k-diffusion and EDM). */
+ * `predict` (what the raw output means) and `weight` (how much the levels count in training). */
 #ifndef DUET_DIFFUSION_DENOISER_H
 #define DUET_DIFFUSION_DENOISER_H
 
@@ -67,31 +66,5 @@ DUET_NODISCARD duet_status duet_denoiser_run(duet_denoiser *denoiser, const floa
 /* The network gives twice the channels of an image: the second half are variances. */
 bool duet_denoiser_learns_variance(const duet_denoiser *denoiser);
 const duet_noise *duet_denoiser_noise(const duet_denoiser *denoiser);
-
-/* ---- sampler ---- */
-typedef struct duet_sampler_state {
-    void *user; /* levels for duet_denoise */
-    /* One evaluation for all rows; x[rows*dim] f32. */
-    duet_status (*denoise)(void *user, const float *x, duet_level level, const duet_denoised *out);
-    bool learns_variance;
-    const duet_noise *noise;
-    int64_t rows, dim;
-    /* in: N(0,1) at the highest level; out: the sample. The state stays in double precision. */
-    double *x;
-    /* noise of step k of row i: duet_rng_make(seed, "step", id[i]), elements from k*dim */
-    uint64_t seed;
-    const int64_t *id; /* [rows] numbers of the samples */
-    bool clip;         /* clip predicted x0 to [-1,1] (then eps is recomputed from it) */
-    duet_status (*step)(void *user, int64_t done, int64_t total, const double *x,
-                        const float *x0); /* after each step; may be NULL */
-} duet_sampler_state;
-typedef struct duet_sampler {
-    duet_entry info;
-    duet_status (*run)(const void *options, duet_sampler_state *state);
-} duet_sampler;
-DUET_FAMILY_OF(sampler, duet_sampler);
-/* Respacing of guided-diffusion ("ddimN"/evenly): `steps` values of t out of 0..total-1,
- * descending. */
-DUET_NODISCARD duet_status duet_respace(int64_t *out, int64_t total, int64_t steps);
 
 #endif

@@ -5,8 +5,8 @@
 #include "base/choice.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "diffusion/denoiser.h"
 #include "diffusion/generator.h"
+#include "diffusion/sampler/sampler.h"
 
 typedef struct walk {
     duet_choice sampler;
@@ -77,8 +77,7 @@ static duet_status run(duet_generator *generator, const duet_generator_rows *row
                                 .id = rows->id,
                                 .clip = true,
                                 .step = after_step};
-    const duet_sampler *sampler = duet_sampler_of(w->sampler.entry);
-    DUET_TRY(sampler->run(&w->sampler.options, &state));
+    DUET_TRY(duet_sampler_run(duet_sampler_of(w->sampler.entry), &w->sampler.options, &state));
     for (int64_t i = 0; i < cells; i++) rows->x[i] = (float)w->x[i];
     return DUET_OK;
 }

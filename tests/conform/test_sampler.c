@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "diffusion/denoiser.h"
+#include "diffusion/sampler/sampler.h"
 
 enum { ROWS = 5, DIM = 12, STEPS = 6 };
 
@@ -82,7 +82,7 @@ static duet_status run(const char *spec, fake *f, double *x, const int64_t *id, 
                                 .clip = clip,
                                 .step = step};
     for (int64_t r = 0; r < rows; r++) start(x + r * DIM, id[r]);
-    const duet_status status = duet_sampler_of(entry)->run(options, &state);
+    const duet_status status = duet_sampler_run(duet_sampler_of(entry), options, &state);
     duet_noise_free(noise);
     return status;
 }

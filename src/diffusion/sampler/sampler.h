@@ -1,35 +1,48 @@
 /* SPDX-License-Identifier: MIT
- * What samplers share: the list of levels, the clipped prediction, the noise of a step, and the
- * callback after it. */
+ * diffusion/sampler/sampler.h: the family `sampler`: ways down a list of levels, from noise to an
+ * image. A member says how one step goes (diffusion/sampler/walk.h); all share the rest: levels,
+ * evaluations of the network, thresholds, noise, callbacks. */
 #ifndef DUET_DIFFUSION_SAMPLER_SAMPLER_H
 #define DUET_DIFFUSION_SAMPLER_SAMPLER_H
 
 #include "diffusion/denoiser.h"
 
-/* From level `now` to the less noisy level `next`; all double. With s = next, t = now, r =
- * alpha_t/alpha_s:
- *   added = sigma_t^2 - r^2 sigma_s^2         variance of x_t given x_s (beta_t of DDPM)
- *   posterior = added sigma_s^2 / sigma_t^2   variance of x_s given x_t and x0 (beta-tilde of DDPM)
- */
-typedef struct duet_sampler_move {
-    duet_level now, next;
-    double added, posterior;
-} duet_sampler_move;
+typedef struct duet_sampler_state {
+    void *user; /* levels for duet_denoise */
+    /* One evaluation for all rows; x[rows*dim] f32. */
+    duet_status (*denoise)(void *user, const float *x, duet_level level, const duet_denoised *out);
+    /* The same in double, in its place where not NULL: exact denoisers, whose order of convergence
+     * rounding would hide. */
+    duet_status (*denoise_exact)(void *user, const double *x, duet_level level, double *x0);
+    bool learns_variance;
+    const duet_noise *noise;
+    int64_t rows, dim;
+    /* in: noise at the highest level of the schedule; out: the sample. The state stays in double
+     * precision. */
+    double *x;
+    /* noise of step k of row i: duet_rng_make(seed, "step", id[i]), elements from k*dim */
+    uint64_t seed;
+    const int64_t *id; /* [rows] numbers of the samples */
+    bool clip;         /* predicted x0 may be clipped, by the sampler's options */
+    duet_status (*step)(void *user, int64_t done, int64_t total, const double *x,
+                        const float *x0); /* after each step; may be NULL */
+} duet_sampler_state;
 
-/* x[dim] becomes the next state; x0[dim] is the prediction, noise[dim] is N(0,1), or NULL where the
- * rule uses none. */
-typedef void (*duet_sampler_rule)(const void *options, const duet_sampler_move *move, double *x,
-                                  const float *x0, const float *noise, int64_t dim);
+typedef struct duet_walk duet_walk;
+typedef struct duet_sampler {
+    duet_entry info; /* its options begin with a duet_walk_options */
+    int remembers;   /* newest predictions that a step uses, 1 to DUET_WALK_SEEN */
+    bool leaps;      /* the lowest level is not visited */
+    /* From the state at walk->level[walk->k] to that at the next level. */
+    duet_status (*step)(const void *options, duet_walk *walk);
+} duet_sampler;
+DUET_FAMILY_OF(sampler, duet_sampler);
 
-/* Steps down the noisiest `count` of `levels` levels, which are spread evenly over the schedule
- * with its ends, and from the last of them to the clean image; the rule updates every row. noisy:
- * the rule needs noise. */
-DUET_NODISCARD duet_status duet_sampler_walk(duet_sampler_state *state, int64_t count,
-                                             int64_t levels, bool clip, bool noisy,
-                                             duet_sampler_rule rule, const void *options);
-/* The same for all of `steps` levels; 0 = those of the schedule. */
-DUET_NODISCARD duet_status duet_sampler_loop(duet_sampler_state *state, int64_t steps, bool clip,
-                                             bool noisy, duet_sampler_rule rule,
-                                             const void *options);
+DUET_NODISCARD duet_status duet_sampler_run(const duet_sampler *sampler, const void *options,
+                                            duet_sampler_state *state);
+/* The levels of a run, from the noisiest to where it ends: steps + 1 of them. duet_release. */
+DUET_NODISCARD duet_status duet_sampler_levels(const duet_sampler *sampler, const void *options,
+                                               const duet_noise *noise, duet_level **out,
+                                               int64_t *steps);
 
 #endif

@@ -5,40 +5,38 @@
  * eta = 0 solves the probability-flow equation to first order; eta = 1 is ancestral sampling. */
 #include <math.h>
 
-#include "diffusion/sampler/sampler.h"
+#include "diffusion/sampler/walk.h"
 
 typedef struct ddim_options {
-    int64_t steps;
+    duet_walk_options walk;
     double eta;
-    bool clip;
 } ddim_options;
+DUET_WALK_FIRST(ddim_options);
 
 static const duet_param rows[] = {
-    DUET_INT(ddim_options, steps, "50", 0, 1e6, "sampling steps; 0 = all of the schedule"),
+    DUET_WALK_STEPS("50", "sampling steps; 0 = all of the schedule"),
     DUET_FLOAT(ddim_options, eta, "0", 0, 1, "fresh noise: 0 none, 1 as much as ddpm"),
-    DUET_BOOLEAN(ddim_options, clip, "true", "clip the predicted image to [-1,1] at each step"),
+    DUET_WALK_ROWS,
 };
 
-static void rule(const void *options, const duet_sampler_move *move, double *x, const float *x0,
-                 const float *noise, int64_t dim) {
-    const double eta = ((const ddim_options *)options)->eta, v = eta * eta * move->posterior;
-    const double s2 = move->next.sigma * move->next.sigma;
-    const double along = sqrt(s2 > v ? s2 - v : 0.0) / move->now.sigma, spread = sqrt(v);
-    for (int64_t i = 0; i < dim; i++) {
-        x[i] = move->next.alpha * (double)x0[i] + along * (x[i] - move->now.alpha * (double)x0[i]);
-        if (noise != NULL) x[i] += spread * (double)noise[i];
-    }
-}
-
-static duet_status run(const void *options, duet_sampler_state *state) {
-    const ddim_options *o = options;
-    return duet_sampler_loop(state, o->steps, o->clip, o->eta > 0.0, rule, options);
+static duet_status step(const void *options, duet_walk *walk) {
+    const double eta = ((const ddim_options *)options)->eta;
+    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
+    const double v = eta * eta * duet_walk_between(now, next).posterior,
+                 s2 = next.sigma * next.sigma;
+    DUET_TRY(duet_walk_look(walk, now));
+    return duet_walk_go(walk, &(duet_walk_move){.seen = {next.alpha},
+                                                .along = sqrt(s2 > v ? s2 - v : 0.0) / now.sigma,
+                                                .alpha = now.alpha,
+                                                .noise = sqrt(v)});
 }
 
 const duet_sampler duet_sampler_ddim = {
     .info = {.name = "ddim",
              .help =
                  "deterministic sampling in few steps; eta adds noise, which young networks need",
-             .params = DUET_TABLE(rows, ddim_options)},
-    .run = run,
+             .params = DUET_TABLE(rows, ddim_options),
+             .aliases = "DDIMScheduler"},
+    .remembers = 1,
+    .step = step,
 };

@@ -2,47 +2,62 @@
  * Ancestral sampling (Ho et al. 2020, equations 6 and 7), with fewer steps as guided-diffusion's
  *   SpacedDiffusion: the betas are those of the kept abar. Written for any alpha, sigma (s = next
  *   level, r = alpha_t/alpha_s): mean = (r sigma_s^2 x + alpha_s added x0) / sigma_t^2
- * variance: fixed_small = posterior, fixed_large = added. The last step adds no noise and gives x0.
- */
+ * variance: fixed_small = posterior, fixed_large = added; learned, of networks that give v in
+ * [-1,1] (Nichol and Dhariwal 2021, equation 15): added^f posterior^(1-f), f = (v + 1) / 2. The
+ * last step adds no noise and gives x0. */
 #include <math.h>
 #include <string.h>
 
-#include "diffusion/sampler/sampler.h"
+#include "diffusion/sampler/walk.h"
 
 typedef struct ddpm_options {
-    int64_t steps;
+    duet_walk_options walk;
     char variance[DUET_TEXT_SIZE];
-    bool clip;
 } ddpm_options;
+DUET_WALK_FIRST(ddpm_options);
 
 static const duet_param rows[] = {
-    DUET_INT(ddpm_options, steps, "250", 0, 1e6, "sampling steps; 0 = all of the schedule"),
-    DUET_TEXT(ddpm_options, variance, "fixed_small", "fixed_small|fixed_large",
-              "noise added back: posterior or whole beta"),
-    DUET_BOOLEAN(ddpm_options, clip, "true", "clip the predicted image to [-1,1] at each step"),
+    DUET_WALK_STEPS("250", "sampling steps; 0 = all of the schedule"),
+    DUET_TEXT(ddpm_options, variance, "auto", "auto|fixed_small|fixed_large|learned",
+              "noise added back: posterior, whole beta, or what the network learned between them; "
+              "auto = learned where it did, else posterior"),
+    DUET_WALK_ROWS,
 };
 
-static void rule(const void *options, const duet_sampler_move *move, double *x, const float *x0,
-                 const float *noise, int64_t dim) {
-    const bool large = strcmp(((const ddpm_options *)options)->variance, "fixed_large") == 0;
-    const double t2 = move->now.sigma * move->now.sigma, s2 = move->next.sigma * move->next.sigma;
-    const double keep = move->now.alpha / move->next.alpha * s2 / t2,
-                 pull = move->next.alpha * move->added / t2;
-    const double spread = sqrt(large ? move->added : move->posterior);
-    for (int64_t i = 0; i < dim; i++) {
-        x[i] = keep * x[i] + pull * (double)x0[i];
-        if (noise != NULL) x[i] += spread * (double)noise[i];
-    }
+static duet_status learns(const ddpm_options *o, const duet_walk *walk, bool *out) {
+    const bool can = walk->state->learns_variance, must = strcmp(o->variance, "learned") == 0;
+    *out = must || (can && strcmp(o->variance, "auto") == 0);
+    if (!must || can) return DUET_OK;
+    return duet_fail(DUET_UNSUPPORTED,
+                     "variance=learned needs a network with learned variances; this one has none; "
+                     "use fixed_small or fixed_large");
 }
 
-static duet_status run(const void *options, duet_sampler_state *state) {
-    const ddpm_options *o = options;
-    return duet_sampler_loop(state, o->steps, o->clip, true, rule, options);
+static duet_status step(const void *options, duet_walk *walk) {
+    const ddpm_options *const o = options;
+    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
+    const duet_walk_gap gap = duet_walk_between(now, next);
+    const bool large = strcmp(o->variance, "fixed_large") == 0, last = !(next.sigma > 0.0);
+    const double t2 = now.sigma * now.sigma, s2 = next.sigma * next.sigma;
+    duet_walk_move move = {.keep = now.alpha / next.alpha * s2 / t2,
+                           .seen = {next.alpha * gap.added / t2},
+                           .noise = last ? 0.0 : sqrt(large ? gap.added : gap.posterior)};
+    DUET_TRY(learns(o, walk, &walk->learned));
+    DUET_TRY(duet_walk_look(walk, now));
+    if (walk->learned && !last) {
+        move.noise = 1.0;
+        move.learned = true;
+        move.small = gap.posterior;
+        move.large = gap.added;
+    }
+    return duet_walk_go(walk, &move);
 }
 
 const duet_sampler duet_sampler_ddpm = {
     .info = {.name = "ddpm",
              .help = "ancestral sampling",
-             .params = DUET_TABLE(rows, ddpm_options)},
-    .run = run,
+             .params = DUET_TABLE(rows, ddpm_options),
+             .aliases = "DDPMScheduler ancestral"},
+    .remembers = 1,
+    .step = step,
 };

@@ -4,7 +4,7 @@
 #ifndef DUET_TESTS_GAUSS_H
 #define DUET_TESTS_GAUSS_H
 
-#include "diffusion/denoiser.h"
+#include "diffusion/sampler/sampler.h"
 
 typedef struct gauss {
     double mean, spread;

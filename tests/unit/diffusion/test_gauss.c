@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/rng.h"
+#include "diffusion/spacing/spacing.h"
 #include "gauss.h"
 
 static const duet_sampler *find(const char *spec, void *options, size_t size) {
@@ -34,7 +35,8 @@ static void sample(const char *spec, const duet_noise *noise, gauss *g, double *
                                 .seed = seed,
                                 .id = id,
                                 .clip = true};
-    assert_int_equal(find(spec, options, sizeof options)->run(options, &state), DUET_OK);
+    assert_int_equal(duet_sampler_run(find(spec, options, sizeof options), options, &state),
+                     DUET_OK);
 }
 
 /* Largest distance of DDIM from the end of the exact flow, where (x_t - alpha mean) / sqrt(alpha^2
@@ -202,7 +204,8 @@ static void test_consistency(void **state) {
                                 .seed = 3,
                                 .id = id,
                                 .clip = true};
-        assert_int_equal(find(spec, options, sizeof options)->run(options, &s), DUET_OK);
+        assert_int_equal(duet_sampler_run(find(spec, options, sizeof options), options, &s),
+                         DUET_OK);
         assert_int_equal(g.calls, steps);
         for (int i = 0; i < N; i++) mean += x[i] / N;
         for (int i = 0; i < N; i++) variance += (x[i] - mean) * (x[i] - mean) / (N - 1);
@@ -215,8 +218,9 @@ static void test_consistency(void **state) {
         assert_true(fabs(variance - 0.25) < 5.0 * 0.25 * sqrt(2.0 / N));
     }
     duet_sampler_state none = {.noise = noise};
-    assert_int_equal(find("consistency:steps=1000", options, sizeof options)->run(options, &none),
-                     DUET_ARG);
+    assert_int_equal(
+        duet_sampler_run(find("consistency:steps=1000", options, sizeof options), options, &none),
+        DUET_ARG);
     duet_noise_free(noise);
 }
 

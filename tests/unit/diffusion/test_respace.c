@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "diffusion/denoiser.h"
+#include "diffusion/spacing/spacing.h"
 
 static void test_evenly(void **state) {
     (void)state;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ * DPM-Solver++(2S) (Lu et al. 2022b, algorithm 1 with r = 1/2) to a lower level, from which fresh
+ * noise leads back up: with h = lambda' - lambda and the level m in the middle of the lambdas,
+ *   x_m by the first-order step,   x' = sigma'/sigma x + alpha' (1 - e^-h) x0_m */
+#include <math.h>
+
+#include "diffusion/sampler/walk.h"
+
+static const duet_param rows[] = {
+    DUET_WALK_STEPS("18", "sampling steps, two evaluations each; 0 = all of the schedule"),
+    DUET_ANCESTRAL_ROWS,
+    DUET_WALK_ROWS,
+};
+
+static duet_status step(const void *options, duet_walk *walk) {
+    const duet_ancestral_options *const o = options;
+    const duet_level now = duet_walk_now(walk);
+    double up = 0.0;
+    const duet_level down = duet_walk_down(now, duet_walk_next(walk), o->eta, &up);
+    const double high = duet_level_ratio(now), low = duet_level_ratio(down);
+    DUET_TRY(duet_walk_look(walk, now));
+    if (low <= 0.0 || !isfinite(high)) return duet_walk_line(walk, now, down, up * o->s_noise);
+    const duet_level middle = duet_noise_find(walk->state->noise, sqrt(high * low));
+    DUET_TRY(duet_walk_mark(walk));
+    DUET_TRY(duet_walk_line(walk, now, middle, 0.0));
+    DUET_TRY(duet_walk_look(walk, middle));
+    return duet_walk_go(walk, &(duet_walk_move){.mark = down.sigma / now.sigma,
+                                                .seen = {down.alpha * (1.0 - low / high)},
+                                                .noise = up * o->s_noise});
+}
+
+const duet_sampler duet_sampler_dpmpp_2s_ancestral = {
+    .info = {.name = "dpmpp_2s_ancestral",
+             .help = "DPM-Solver++(2S) with fresh noise in each step (eta=0: without)",
+             .params = DUET_TABLE(rows, duet_ancestral_options),
+             .aliases = "dpmpp_2s dpmpp_2s_a DPMSolverSinglestepScheduler "
+                        "sample_dpmpp_2s_ancestral"},
+    .remembers = 2,
+    .step = step,
+};

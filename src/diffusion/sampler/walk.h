@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ * diffusion/sampler/walk.h: what a step of a sampler is made of. A step evaluates the network once
+ * or more (duet_walk_look), and makes the next state a linear combination of the state, of the
+ * predictions seen so far and of noise (duet_walk_go). Members give coefficients.
+ *   lambda = log(alpha/sigma), h = lambda' - lambda of a step from (alpha, sigma) to (alpha',
+ *   sigma'); curve, u and y as in diffusion/spacing/spacing.h */
+#ifndef DUET_DIFFUSION_SAMPLER_WALK_H
+#define DUET_DIFFUSION_SAMPLER_WALK_H
+
+#include "base/error.h"
+#include "diffusion/sampler/sampler.h"
+
+enum { DUET_WALK_SEEN = 4 };
+
+/* What the options of every sampler begin with. */
+typedef struct duet_walk_options {
+    int64_t steps;
+    char spacing[DUET_TEXT_SIZE];
+    bool clip;
+    char threshold[16], end[16];
+    double ratio, most;
+} duet_walk_options;
+
+/* The rows of these options; a member's own stand between. */
+#define DUET_WALK_STEPS(usual, text) DUET_INT(duet_walk_options, steps, usual, 0, 1e6, text)
+#define DUET_WALK_ROWS                                                                        \
+    DUET_TEXT(duet_walk_options, spacing, "uniform", NULL,                                    \
+              "levels: NAME or (NAME:key=value) ('duet help spacing')"),                      \
+        DUET_BOOLEAN(duet_walk_options, clip, "true",                                         \
+                     "clip the predicted image to [-1,1] at each step"),                      \
+        DUET_TEXT(duet_walk_options, threshold, "static", "static|dynamic",                   \
+                  "dynamic: by a quantile of |x0| of each image, then scaled back (Imagen)"), \
+        DUET_FLOAT(duet_walk_options, ratio, "0.995", 0, 1, "the quantile of dynamic"),       \
+        DUET_FLOAT(duet_walk_options, most, "0", 0, 1e6, "its most; 0 = any, 1 = static"),    \
+        DUET_TEXT(duet_walk_options, end, "clean", "clean|lowest",                            \
+                  "the last step leads to the clean image or to the lowest level")
+#define DUET_WALK_FIRST(type)                                                     \
+    _Static_assert(offsetof(type, walk) == 0, "options of samplers begin with a " \
+                                              "duet_walk_options")
+
+struct duet_walk {
+    duet_sampler_state *state;
+    const duet_walk_options *options;
+    double curve;
+    const duet_level *level; /* [steps + 1] */
+    int64_t steps, k;        /* the step from level k to k + 1 runs */
+    /* [rows, dim] each: predictions, the newest first, as many as the sampler remembers; the state
+     * that duet_walk_mark kept, NULL before */
+    double *seen[DUET_WALK_SEEN], *mark;
+    int remembers;
+    float *x, *x0, *noise, *variance, *sorted; /* the newest prediction in f32 is x0 */
+    bool learned;                              /* evaluations read the learned variance */
+};
+
+DUET_NODISCARD duet_status duet_walk_open(duet_walk *walk, int remembers);
+void duet_walk_close(duet_walk *walk);
+
+static inline duet_level duet_walk_now(const duet_walk *walk) {
+    return walk->level[walk->k];
+}
+static inline duet_level duet_walk_next(const duet_walk *walk) {
+    return walk->level[walk->k + 1];
+}
+/* h of the step `back` steps before this one. */
+double duet_walk_h(const duet_walk *walk, int64_t back);
+/* Steps before this one whose h is finite, that is, whose predictions a multistep rule may use. */
+int64_t duet_walk_before(const duet_walk *walk);
+double duet_walk_place(const duet_walk *walk, duet_level level); /* u */
+
+/* The network at the state, which is of `level`: seen[0], after thresholds. */
+DUET_NODISCARD duet_status duet_walk_look(duet_walk *walk, duet_level level);
+/* seen[0] becomes the slope dy/du = (x - m x0) / sigma, m = alpha + curve sigma: eps, or eps - x0.
+ */
+void duet_walk_slope(duet_walk *walk, duet_level level, double curve);
+/* Keeps the state, which coefficient `mark` refers to. */
+DUET_NODISCARD duet_status duet_walk_mark(duet_walk *walk);
+
+/* x <- keep x + mark marked + along (x - alpha seen[0]) + sum_i seen_i seen[i] + noise N(0,1).
+ * along: as a part of eps sigma, which loses fewer digits than its terms; alpha is of it. learned:
+ * the noise of each value is sqrt(large^v small^(1-v)), v in [0,1] from the network. */
+typedef struct duet_walk_move {
+    double keep, mark, along, alpha, seen[DUET_WALK_SEEN], noise;
+    bool learned;
+    double small, large;
+} duet_walk_move;
+DUET_NODISCARD duet_status duet_walk_go(duet_walk *walk, const duet_walk_move *move);
+
+/* ---- parts of rules ---- */
+
+/* From level `now` to the less noisy level `next`; all double. With s = next, t = now, r =
+ * alpha_t/alpha_s:
+ *   added = sigma_t^2 - r^2 sigma_s^2         variance of x_t given x_s (beta_t of DDPM)
+ *   posterior = added sigma_s^2 / sigma_t^2   variance of x_s given x_t and x0 (beta-tilde of DDPM)
+ */
+typedef struct duet_walk_gap {
+    double added, posterior;
+} duet_walk_gap;
+duet_walk_gap duet_walk_between(duet_level now, duet_level next);
+/* The level that a step leads to before noise of variance eta^2 posterior brings it to `next`;
+ * `up` is the noise's standard deviation. */
+duet_level duet_walk_down(duet_level now, duet_level next, double eta, double *up);
+/* To `next` along the straight line of a constant prediction (DDIM, Euler, DPM-Solver++(1)). */
+DUET_NODISCARD duet_status duet_walk_line(duet_walk *walk, duet_level now, duet_level next,
+                                          double noise);
+
+/* Options of samplers with fresh noise in a step. */
+typedef struct duet_ancestral_options {
+    duet_walk_options walk;
+    double eta, s_noise;
+} duet_ancestral_options;
+#define DUET_ANCESTRAL_ROWS                                                                        \
+    DUET_FLOAT(duet_ancestral_options, eta, "1", 0, 10, "fresh noise: 0 none, 1 as the equation"), \
+        DUET_FLOAT(duet_ancestral_options, s_noise, "1", 0, 10, "its amplitude")
+
+/* Options of samplers with EDM's churn (Karras et al. 2022, algorithm 2). */
+typedef struct duet_churn_options {
+    duet_walk_options walk;
+    double s_churn, s_min, s_max, s_noise;
+} duet_churn_options;
+#define DUET_CHURN_ROWS                                                                         \
+    DUET_FLOAT(duet_churn_options, s_churn, "0", 0, 1e6, "noise added before steps, over all"), \
+        DUET_FLOAT(duet_churn_options, s_min, "0", 0, 1e300, "from this sigma/alpha on"),       \
+        DUET_FLOAT(duet_churn_options, s_max, "1e300", 0, 1e300, "up to this sigma/alpha"),     \
+        DUET_FLOAT(duet_churn_options, s_noise, "1", 0, 10, "amplitude of that noise")
+/* Adds that noise to the state; `hat` is its level then. */
+DUET_NODISCARD duet_status duet_walk_churn(duet_walk *walk, duet_level *hat);
+
+#endif
