@@ -59,6 +59,7 @@ void cli_print_overview(void) {
 static void print_member(const duet_entry *entry) {
     static const char *const kinds[] = {"N", "X", "true|false", "TEXT", "N/N/…", "N"};
     printf("\n  %s: %s\n", entry->name, entry->help);
+    if (entry->aliases != NULL) printf("    also: %s\n", entry->aliases);
     for (int i = 0; i < entry->params.count; i++) {
         const duet_param *param = &entry->params.rows[i];
         char left[160];
@@ -114,9 +115,10 @@ static json_t *family_json(const duet_family *family, const duet_entry *only) {
     for (int i = 0; i < family->count; i++) {
         const duet_entry *entry = family->entries[i];
         if (only == NULL || entry == only)
-            json_array_append_new(rows,
-                                  json_pack("{s:s,s:s,s:o}", "name", entry->name, "help",
-                                            entry->help, "parameters", table_json(&entry->params)));
+            json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:o}", "name", entry->name, "help",
+                                                  entry->help, "aliases",
+                                                  entry->aliases != NULL ? entry->aliases : "",
+                                                  "parameters", table_json(&entry->params)));
     }
     return json_pack("{s:s,s:s,s:o}", "name", family->name, "help", family->help, "members", rows);
 }

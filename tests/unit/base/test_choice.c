@@ -35,9 +35,12 @@ static const duet_param head_rows[] = {
     DUET_TEXT(head_options, pool, "mean", NULL, "a pool"),
 };
 
-static const duet_entry classify = {"classify", "", DUET_TABLE(task_rows, task_options)};
-static const duet_entry attention = {"attention", "", DUET_TABLE(head_rows, head_options)};
-static const duet_entry linear = {"linear", "", DUET_TABLE_EMPTY};
+static const duet_entry classify = {
+    .name = "classify", .help = "", .params = DUET_TABLE(task_rows, task_options)};
+static const duet_entry attention = {
+    .name = "attention", .help = "", .params = DUET_TABLE(head_rows, head_options)};
+static const duet_entry linear = {
+    .name = "linear", .help = "", .params = DUET_TABLE_EMPTY, .aliases = "plain straight-line"};
 static const duet_entry *const tasks[] = {&classify}, *const heads[] = {&linear, &attention};
 static const duet_family task_family = {"task", "", tasks, 1}, head_family = {"head", "", heads, 2};
 
@@ -135,8 +138,23 @@ static void long_specs(void **state) {
                         "the options of 'classify' are 1038 bytes long, at most 255 fit");
 }
 
+/* Other names of a member are found where no member has them; '-' and '_' are the same. */
+static void test_aliases(void **state) {
+    (void)state;
+    assert_ptr_equal(duet_family_find(&head_family, "linear"), &linear);
+    assert_ptr_equal(duet_family_find(&head_family, "plain"), &linear);
+    assert_ptr_equal(duet_family_find(&head_family, "straight_line"), &linear);
+    assert_null(duet_family_find(&head_family, "straight"));
+    assert_null(duet_family_find(&head_family, "plain straight-line"));
+    assert_null(duet_family_find(&head_family, ""));
+    duet_choice choice;
+    assert_int_equal(duet_choice_parse(&choice, &head_family, "plain"), DUET_OK);
+    assert_ptr_equal(choice.entry, &linear);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nested), cmocka_unit_test(texts_round_trip),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_aliases), cmocka_unit_test(nested),
+                                       cmocka_unit_test(texts_round_trip),
                                        cmocka_unit_test(errors_name_the_place),
                                        cmocka_unit_test(long_specs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
