@@ -256,8 +256,10 @@ static void test_wide(void **state) {
                         "'--most' must be between 0 and 9223372036854775807, got '-1'");
 }
 
-static const duet_entry ddim = {"ddim", "deterministic", DUET_TABLE(rows, options)};
-static const duet_entry ddpm_full = {"ddpm_full", "ancestral", DUET_TABLE_EMPTY};
+static const duet_entry ddim = {
+    .name = "ddim", .help = "deterministic", .params = DUET_TABLE(rows, options)};
+static const duet_entry ddpm_full = {
+    .name = "ddpm_full", .help = "ancestral", .params = DUET_TABLE_EMPTY};
 static const duet_entry *const entries[] = {&ddim, &ddpm_full};
 static const duet_family family = {"sampler", "samplers", entries, 2};
 
