@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 /* The step of first order; an infinite h has its limit. */
 static inline duet_walk_move duet_walk_exponential(const duet_walk *walk, double h, double eta,

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "diffusion/sampler/sampler.def"
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 #include "diffusion/spacing/spacing.h"
 
 DUET_FAMILY(sampler, DUET_SAMPLERS, "ways from noise to an image");

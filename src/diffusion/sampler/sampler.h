@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * diffusion/sampler/sampler.h: the family `sampler`: ways down a list of levels, from noise to an
- * image. A member says how one step goes (diffusion/sampler/walk.h); all share the rest: levels,
+ * image. A member says how one step goes (diffusion/sampler/walker.h); all share the rest: levels,
  * evaluations of the network, thresholds, noise, callbacks. */
 #ifndef DUET_DIFFUSION_SAMPLER_SAMPLER_H
 #define DUET_DIFFUSION_SAMPLER_SAMPLER_H

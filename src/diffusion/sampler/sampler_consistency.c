@@ -6,7 +6,7 @@
  * nothing, so it is not visited. */
 #include <math.h>
 
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 typedef struct consistency_options {
     duet_walk_options walk;

@@ -5,7 +5,7 @@
  * eta = 0 solves the probability-flow equation to first order; eta = 1 is ancestral sampling. */
 #include <math.h>
 
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 typedef struct ddim_options {
     duet_walk_options walk;

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 typedef struct ddpm_options {
     duet_walk_options walk;

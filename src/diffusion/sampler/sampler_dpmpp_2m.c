@@ -4,7 +4,7 @@
  * One evaluation a step. The first step, and one to the clean image, are of first order. */
 #include <math.h>
 
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 typedef struct dpmpp_2m_options {
     duet_walk_options walk;

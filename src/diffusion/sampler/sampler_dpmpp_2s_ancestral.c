@@ -4,7 +4,7 @@
  *   x_m by the first-order step,   x' = sigma'/sigma x + alpha' (1 - e^-h) x0_m */
 #include <math.h>
 
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 static const duet_param rows[] = {
     DUET_WALK_STEPS("18", "sampling steps, two evaluations each; 0 = all of the schedule"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Euler's method on the probability-flow equation, with EDM's churn (Karras et al. 2022, algorithm
  * 2 without its correction). Without churn it is ddim with eta = 0. */
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 static const duet_param rows[] = {
     DUET_WALK_STEPS("50", "sampling steps; 0 = all of the schedule"),

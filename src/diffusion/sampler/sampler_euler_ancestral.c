@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Euler's method to a lower level, from which fresh noise leads back up to the next one: ddim with
  * an eta that may exceed 1, and an amplitude of the noise. */
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 static const duet_param rows[] = {
     DUET_WALK_STEPS("50", "sampling steps; 0 = all of the schedule"),

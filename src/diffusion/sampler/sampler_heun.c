@@ -6,7 +6,7 @@
  * curve where that lies at infinity. */
 #include <math.h>
 
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 static const duet_param rows[] = {
     DUET_WALK_STEPS("18", "sampling steps, two evaluations each; 0 = all of the schedule"),

@@ -5,7 +5,7 @@
 #ifndef DUET_DIFFUSION_SAMPLER_SECOND_H
 #define DUET_DIFFUSION_SAMPLER_SECOND_H
 
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 /* The state is of `now`, where the network has been looked at; it becomes that of `next`. */
 DUET_NODISCARD duet_status duet_walk_dpm2(duet_walk *walk, duet_level now, duet_level next,

@@ -3,7 +3,7 @@
  * to f32 and only its x0 is used, because computing eps = (x - alpha x0) / sigma loses fewer digits
  * than the reverse. A row is updated by one thread and draws its own noise, so that rows do not
  * depend on each other. */
-#include "diffusion/sampler/walk.h"
+#include "diffusion/sampler/walker.h"
 
 #include <math.h>
 #include <string.h>

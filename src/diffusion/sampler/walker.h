@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * diffusion/sampler/walk.h: what a step of a sampler is made of. A step evaluates the network once
- * or more (duet_walk_look), and makes the next state a linear combination of the state, of the
+ * diffusion/sampler/walker.h: what a step of a sampler is made of. A step evaluates the network
+ * once or more (duet_walk_look), and makes the next state a linear combination of the state, of the
  * predictions seen so far and of noise (duet_walk_go). Members give coefficients.
  *   lambda = log(alpha/sigma), h = lambda' - lambda of a step from (alpha, sigma) to (alpha',
  *   sigma'); curve, u and y as in diffusion/spacing/spacing.h */
-#ifndef DUET_DIFFUSION_SAMPLER_WALK_H
-#define DUET_DIFFUSION_SAMPLER_WALK_H
+#ifndef DUET_DIFFUSION_SAMPLER_WALKER_H
+#define DUET_DIFFUSION_SAMPLER_WALKER_H
 
 #include "base/error.h"
 #include "diffusion/sampler/sampler.h"
