@@ -103,14 +103,14 @@ static void all_train_and_resume(void **state) {
         duet_train_options o = options_of(&recipes[i], 1);
         OK(train(&o, &first, false));
         empty_folder();
-        o = options_of(&recipes[i], 16);
+        o = options_of(&recipes[i], 30);
         OK(train(&o, &last, false));
         if (!(last.loss < first.loss))
             fail_msg("%s: loss %g after %g", recipes[i].task, last.loss, first.loss);
         const uint64_t whole = hash_of_run();
-        o = options_of(&recipes[i], 7);
+        o = options_of(&recipes[i], 13);
         OK(train(&o, NULL, false));
-        o = options_of(&recipes[i], 16);
+        o = options_of(&recipes[i], 30);
         OK(train(&o, NULL, true));
         if (hash_of_run() != whole) fail_msg("%s: a resumed run differs", recipes[i].task);
     }
