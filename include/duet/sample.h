@@ -35,8 +35,12 @@ typedef duet_status (*duet_generator_watch)(const duet_generator_step *step, voi
 typedef struct duet_generator_options {
     char sampler[DUET_TEXT_SIZE]; /* spec; empty = DUET_DEFAULT_SAMPLER */
     int64_t batch;                /* most images of a pass; 0 = chosen */
-    duet_generator_watch watch;   /* NULL = nobody */
-    void *watcher;                /* its `user` */
+    /* Of every `reuse` evaluations of the network only the first is whole; the others take the map
+     * of tap `reuse_tap` from it (0 = chosen): faster, a little less exact. 0 or 1 = all are whole.
+     */
+    int64_t reuse, reuse_tap;
+    duet_generator_watch watch; /* NULL = nobody */
+    void *watcher;              /* its `user` */
 } duet_generator_options;
 DUET_NODISCARD duet_status duet_generator_open(duet_context *ctx, duet_generator **out,
                                                duet_model *model,
@@ -52,8 +56,12 @@ typedef struct duet_sample_options {
     char sampler[DUET_TEXT_SIZE]; /* spec; empty = DUET_DEFAULT_SAMPLER */
     int64_t count, first;         /* samples first .. first+count-1 */
     uint64_t seed;
-    int64_t batch;              /* 0 = chosen */
-    int64_t label;              /* class of conditional models; -1 = cycle through the classes */
+    int64_t batch; /* 0 = chosen */
+    int64_t label; /* class of conditional models; -1 = cycle through the classes */
+    /* Of every `reuse` evaluations of the network only the first is whole; the others take the map
+     * of tap `reuse_tap` from it (0 = chosen): faster, a little less exact. 0 or 1 = all are whole.
+     */
+    int64_t reuse, reuse_tap;
     duet_generator_watch watch; /* NULL = nobody */
     void *watcher;
 } duet_sample_options;

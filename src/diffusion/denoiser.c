@@ -8,19 +8,22 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "diffusion/reuse.h"
 #include "model/network.h"
 
 #define OPTIONS_SIZE 512
 
 struct duet_denoiser {
+    duet_context *ctx;
     duet_model *model;
     duet_noise *noise;
     const duet_predict *predict;
     union {
         max_align_t align;
         uint8_t bytes[OPTIONS_SIZE];
-    } options; /* of predict */
-    duet_network *network;
+    } options;                       /* of predict */
+    duet_network *network;           /* NULL: */
+    duet_reuse reuse;                /* where every > 1 */
     int64_t batch, pixels, channels; /* pixels = S*S */
     float *last; /* [batch,S,S,C] the x0 that a self-conditioned network gave last; else NULL */
 };
@@ -46,6 +49,7 @@ duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out, duet_model
     if (batch < 1) return duet_fail(DUET_ARG, "batch size %lld is not possible", (long long)batch);
     DUET_TRY(check_model(model));
     DUET_DO(duet_alloc(&d, 1, sizeof *d));
+    d->ctx = ctx;
     d->model = model;
     d->batch = batch;
     d->pixels = model->shape.size * model->shape.size;
@@ -67,6 +71,7 @@ done:
 void duet_denoiser_free(duet_denoiser *denoiser) {
     if (denoiser == NULL) return;
     duet_network_close(denoiser->network);
+    duet_reuse_close(&denoiser->reuse);
     duet_noise_free(denoiser->noise);
     duet_release(denoiser->last);
     duet_release(denoiser);
@@ -80,8 +85,21 @@ static void take_variance(const duet_denoiser *d, const float *raw, int64_t pixe
                (size_t)d->channels * sizeof(float));
 }
 
+duet_status duet_denoiser_reuse(duet_denoiser *denoiser, int64_t every, int64_t tap) {
+    duet_denoiser *d = denoiser;
+    if (every < 1)
+        return duet_fail(DUET_ARG, "reuse %lld is not possible; 1 = each run is whole",
+                         (long long)every);
+    if (every == 1) return DUET_OK;
+    DUET_TRY(duet_reuse_open(d->ctx, &d->reuse, d->model, d->batch, every, tap));
+    duet_network_close(d->network);
+    d->network = NULL;
+    return DUET_OK;
+}
+
 void duet_denoiser_begin(duet_denoiser *denoiser) {
     const int64_t count = denoiser->batch * denoiser->pixels * denoiser->channels;
+    denoiser->reuse.count = 0;
     if (denoiser->last != NULL) memset(denoiser->last, 0, (size_t)count * sizeof(float));
 }
 
@@ -99,7 +117,8 @@ static void remember(duet_denoiser *d, const duet_predict_map *map, const float 
 duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_level level,
                               const int32_t *labels, int64_t rows, const duet_denoised *out) {
     duet_denoiser *d = denoiser;
-    const duet_network_inputs *const in = duet_network_in(d->network);
+    duet_network *const network = d->network != NULL ? d->network : duet_reuse_next(&d->reuse);
+    const duet_network_inputs *const in = duet_network_in(network);
     const int64_t image = d->pixels * d->channels;
     if (rows < 1 || rows > d->batch) {
         return duet_fail(DUET_ARG, "%lld rows do not fit; the denoiser takes 1 to %lld",
@@ -109,9 +128,9 @@ duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_leve
     memset(in->x + rows * image, 0, (size_t)((d->batch - rows) * image) * sizeof(float));
     for (int64_t r = 0; r < d->batch && in->net_t != NULL; r++) in->net_t[r] = (float)level.net_t;
     if (d->last != NULL) memcpy(in->self_cond, d->last, (size_t)(d->batch * image) * sizeof(float));
-    DUET_TRY(duet_network_set_labels(d->network, labels, rows));
-    DUET_TRY(duet_network_run(d->network));
-    const float *const raw = duet_network_out(d->network, 0);
+    DUET_TRY(duet_network_set_labels(network, labels, rows));
+    DUET_TRY(d->network != NULL ? duet_network_run(network) : duet_reuse_run(&d->reuse));
+    const float *const raw = duet_network_out(network, 0);
     const duet_predict_map map = d->predict->map(&d->options, level);
     duet_predict_decode(&map, raw, d->model->shape.out_channels, x, rows * d->pixels, d->channels,
                         out->x0, out->eps);

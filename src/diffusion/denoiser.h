@@ -46,6 +46,11 @@ double duet_weight_raw(const duet_weight *weight, const void *options, const due
 typedef struct duet_denoiser duet_denoiser;
 DUET_NODISCARD duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out,
                                              duet_model *model, int64_t batch);
+/* Ma et al. 2024 (DeepCache): after duet_denoiser_begin, of every `every` runs only the first
+ * computes the whole network; the others take the map of tap `tap` from it and compute what comes
+ * after it, and the skip connections that go around it. tap 0: the first map of the decoder in the
+ * full size, so that everything on smaller maps is left out. every 1 changes nothing. */
+DUET_NODISCARD duet_status duet_denoiser_reuse(duet_denoiser *denoiser, int64_t every, int64_t tap);
 void duet_denoiser_free(duet_denoiser *denoiser);
 /* What a pass gives, [rows,S,S,C] each; NULL = not wanted. */
 typedef struct duet_denoised {

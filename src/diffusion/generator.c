@@ -25,6 +25,8 @@ duet_status duet_generator_open(duet_context *ctx, duet_generator **out, duet_mo
     *g = (duet_generator){.ctx = ctx,
                           .model = model,
                           .kind = kind_of(model),
+                          .reuse = options->reuse > 0 ? options->reuse : 1,
+                          .reuse_tap = options->reuse_tap,
                           .watch = options->watch,
                           .watcher = options->watcher,
                           .batch = options->batch > 0 ? options->batch : DUET_GENERATOR_BATCH,

@@ -32,6 +32,7 @@ struct duet_generator {
     void *state;
     duet_generator_watch watch; /* NULL = nobody */
     void *watcher;
+    int64_t reuse, reuse_tap;
     int64_t batch, dim; /* most images of a pass; values of an image */
     int64_t *id;        /* [batch] */
     int32_t *labels;    /* [batch] */

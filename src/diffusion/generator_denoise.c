@@ -25,6 +25,7 @@ static duet_status open(duet_generator *generator, const char *spec) {
     w->generator = generator;
     DUET_TRY(duet_choice_parse(&w->sampler, &duet_family_sampler, spec));
     DUET_TRY(duet_denoiser_new(generator->ctx, &w->denoiser, generator->model, generator->batch));
+    DUET_TRY(duet_denoiser_reuse(w->denoiser, generator->reuse, generator->reuse_tap));
     const duet_noise *noise = duet_denoiser_noise(w->denoiser);
     const double highest = duet_noise_level(noise, noise->steps - 1).sigma;
     w->spread = highest > 1.0 ? highest : 1.0;

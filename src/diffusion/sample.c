@@ -82,6 +82,8 @@ static duet_status open_samples(duet_context *ctx, samples *s, duet_model *model
                                       .watch = s->options.watch,
                                       .watcher = s->options.watcher};
     if (options.batch > count) options.batch = count;
+    options.reuse = s->options.reuse;
+    options.reuse_tap = s->options.reuse_tap;
     memcpy(options.sampler, s->options.sampler, sizeof options.sampler);
     DUET_TRY(duet_generator_open(ctx, &s->generator, model, &options));
     DUET_TRY(duet_alloc(&s->pixels, options.batch, (size_t)s->generator->dim));

@@ -92,6 +92,10 @@ const duet_network_inputs *duet_network_in(const duet_network *network) {
     return &network->in;
 }
 
+void *duet_network_input(duet_network *network, const char *name) {
+    return duet_session_input(network->session, name);
+}
+
 duet_status duet_network_set_labels(duet_network *network, const int32_t *labels, int64_t rows) {
     int32_t *const y = network->in.y;
     const int64_t classes = network->model->shape.class_count;

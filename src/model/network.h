@@ -38,6 +38,9 @@ DUET_NODISCARD duet_status duet_network_open(duet_context *ctx, duet_network **o
 void duet_network_close(duet_network *network);
 
 const duet_network_inputs *duet_network_in(const duet_network *network);
+/* The place of an input of another name, which a hook has made; NULL where the plan does not read
+ * it. */
+void *duet_network_input(duet_network *network, const char *name);
 /* Labels of the first `rows` rows, each below the model's class count, zeros behind them; nothing
  * where the network takes none. */
 DUET_NODISCARD duet_status duet_network_set_labels(duet_network *network, const int32_t *labels,

@@ -14,7 +14,7 @@ enum { HELD = 256, WALKING = 4 };
 typedef struct sample_options {
     char sampler[DUET_TEXT_SIZE], out[CLI_PATH], data[CLI_PATH], walk[CLI_PATH], preview[CLI_PATH];
     char format[16], walk_of[16], show[16];
-    int64_t count, batch, label, walk_count, every;
+    int64_t count, batch, label, walk_count, every, reuse, reuse_tap;
     uint64_t seed;
 } sample_options;
 
@@ -29,6 +29,11 @@ static const duet_param params[] = {
     DUET_TEXT(sample_options, format, "auto", "auto|folder|npz|zip|grid",
               "of --out, where its ending does not say; in a folder the file has a usual name"),
     DUET_INT(sample_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
+    DUET_INT(
+        sample_options, reuse, "1", 1, 1000,
+        "of so many evaluations only the first computes the whole network: faster, less exact"),
+    DUET_INT(sample_options, reuse_tap, "0", 0, 1000,
+             "block whose map the others take; 0 = the first of the full size behind the middle"),
     DUET_INT(sample_options, label, "-1", -1, 1000000,
              "class of a class-conditional model; -1 = one after the other"),
     DUET_TEXT(sample_options, data, "", NULL,
@@ -90,6 +95,8 @@ static duet_status draw(cli_state *cli, outputs *to, duet_model *model, double *
                                    .seed = o->seed,
                                    .batch = o->batch,
                                    .label = o->label,
+                                   .reuse = o->reuse,
+                                   .reuse_tap = o->reuse_tap,
                                    .watch = watch,
                                    .watcher = to};
     duet_source *source = NULL;

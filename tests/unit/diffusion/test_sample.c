@@ -241,6 +241,46 @@ static void test_denoiser_rows(void **state) {
     duet_model_close(model);
 }
 
+/* Reuse: on the same images the map of the run before is the one a whole run would compute; on
+ * others it is the old one; a whole run takes no notice of it; duet_denoiser_begin makes the next
+ * one whole. */
+static void test_reuse(void **state) {
+    (void)state;
+    duet_model *model = tiny("", true);
+    duet_denoiser *whole = NULL, *saving = NULL;
+    float x[2][2 * DIM], want[2][2 * DIM], have[2 * DIM];
+    assert_int_equal(duet_denoiser_new(ctx, &whole, model, 2), DUET_OK);
+    assert_int_equal(duet_denoiser_new(ctx, &saving, model, 2), DUET_OK);
+    assert_int_equal(duet_denoiser_reuse(saving, 3, 0), DUET_OK);
+    const duet_level level = duet_noise_level(duet_denoiser_noise(whole), 200);
+    for (int k = 0; k < 2; k++) {
+        for (int r = 0; r < 2; r++) duet_image_noise(x[k] + r * DIM, 1, 2 * k + r, DIM);
+        assert_int_equal(
+            duet_denoiser_run(whole, x[k], level, NULL, 2, &(duet_denoised){.x0 = want[k]}),
+            DUET_OK);
+    }
+    static const struct {
+        int image;
+        bool begin, same;
+    } runs[] = {{0, true, true},   {0, false, true}, {1, false, false}, {1, false, true},
+                {0, false, false}, {0, true, true},  {1, true, true}};
+    for (int i = 0; i < DUET_COUNT(runs); i++) {
+        const int k = runs[i].image;
+        if (runs[i].begin) duet_denoiser_begin(saving);
+        assert_int_equal(
+            duet_denoiser_run(saving, x[k], level, NULL, 2, &(duet_denoised){.x0 = have}), DUET_OK);
+        double most = 0.0;
+        for (int e = 0; e < 2 * DIM; e++)
+            most = fmax(most, fabs((double)have[e] - (double)want[k][e]));
+        if ((most < 1e-5) != runs[i].same) fail_msg("run %d: off by %g", i, most);
+    }
+    assert_int_equal(duet_denoiser_reuse(whole, 0, 0), DUET_ARG);
+    assert_int_equal(duet_denoiser_reuse(whole, 2, 99), DUET_ARG);
+    duet_denoiser_free(whole);
+    duet_denoiser_free(saving);
+    duet_model_close(model);
+}
+
 /* Of a network that predicts no noise: x_t by the formula, and x_t / alpha behind it. */
 static void test_strip(void **state) {
     (void)state;
@@ -278,7 +318,7 @@ int main(void) {
         cmocka_unit_test(test_independent), cmocka_unit_test(test_each),
         cmocka_unit_test(test_labels),      cmocka_unit_test(test_default),
         cmocka_unit_test(test_refusals),    cmocka_unit_test(test_denoiser_rows),
-        cmocka_unit_test(test_strip),
+        cmocka_unit_test(test_reuse),       cmocka_unit_test(test_strip),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
