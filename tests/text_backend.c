@@ -141,6 +141,7 @@ static duet_status read_node(program *p, char *line) {
 }
 
 static const duet_rule *rule_of(const char *name) {
+    if (strcmp(name, duet_rule_unit.info.name) == 0) return &duet_rule_unit;
     for (int i = 0; i < duet_family_average.count; i++)
         if (strcmp(duet_family_average.entries[i]->name, name) == 0)
             return duet_average_of(duet_family_average.entries[i]);

@@ -8,6 +8,10 @@
 
 DUET_FAMILY_OF(optim, duet_rule);
 
+/* Rows of weights that are to keep their length (duet_keep_unit) get root mean square 1, before the
+ * averages. */
+extern const duet_rule duet_rule_unit;
+
 /* Index of the first of `count` values that is NaN or infinite; -1 where there is none. */
 int64_t duet_optim_first_bad(const float *x, int64_t count);
 

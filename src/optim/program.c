@@ -14,9 +14,9 @@ struct duet_program {
     duet_session *session;
     duet_choice optim[DUET_PROGRAM_GROUPS];
     duet_averages averages;
-    /* of the updates: one a group, then the averages */
-    const duet_rule *rules[DUET_PROGRAM_GROUPS + DUET_AVERAGES_MOST];
-    const void *options[DUET_PROGRAM_GROUPS + DUET_AVERAGES_MOST];
+    /* of the updates: one a group, that of unit rows where there are any, the averages */
+    const duet_rule *rules[DUET_PROGRAM_GROUPS + 1 + DUET_AVERAGES_MOST];
+    const void *options[DUET_PROGRAM_GROUPS + 1 + DUET_AVERAGES_MOST];
     int update_count;
     int64_t parts;
     duet_plan_grad *grads;
@@ -140,6 +140,20 @@ static void update_group(const gradients *g, duet_graph *graph, duet_program *pr
     duet_graph_update(graph, rule, &choice->options, group->clip, NULL, g->operands, count);
 }
 
+/* Weights whose rows keep their length. */
+static void update_unit(const gradients *g, duet_graph *graph, duet_program *program) {
+    int64_t count = 0;
+    for (int64_t k = 0; k < program->slots->count; k++) {
+        const int64_t i = g->param[k];
+        if (i >= 0 && graph->params[i].unit && g->grad[i] != DUET_NONE)
+            g->operands[count++] = (duet_operand){graph->params[i].value, DUET_NONE, false};
+    }
+    if (count == 0) return;
+    program->rules[program->update_count] = &duet_rule_unit;
+    program->options[program->update_count++] = NULL;
+    duet_graph_update(graph, &duet_rule_unit, NULL, 0.0, NULL, g->operands, count);
+}
+
 static bool is_assigned(const duet_graph *graph, int64_t param) {
     for (int64_t i = 0; i < graph->assign_count; i++)
         if (graph->assigns[i].param == param) return true;
@@ -174,6 +188,7 @@ static duet_status add_updates(const gradients *g, duet_graph *graph, duet_progr
         update_group(g, graph, program, spec, i);
     }
     program->update_count = spec->group_count;
+    update_unit(g, graph, program);
     if (spec->averages != NULL) program->averages = *spec->averages;
     for (int i = 0; i < program->averages.count; i++) update_average(g, graph, program, i);
     duet_graph_close_tail(graph);
@@ -270,7 +285,8 @@ void duet_program_prepare(duet_program *program, int64_t part, const double *fac
     numbers += DUET_UPDATE_FIRST;
     for (int i = 0; i < program->update_count; i++) {
         const duet_rule *rule = program->rules[i];
-        rule->prepare(program->options[i], rule->gradient ? factors[i] : 1.0, step, numbers);
+        if (rule->prepare != NULL)
+            rule->prepare(program->options[i], rule->gradient ? factors[i] : 1.0, step, numbers);
         numbers += rule->coefficients;
     }
 }

@@ -36,6 +36,7 @@ class Config:
     self_cond: bool = False
     classifier_pool: str = ""
     conv_attention: bool = False
+    magnitude_preserving: bool = False
 
     @property
     def out_channels(self):

@@ -17,6 +17,7 @@ import struct
 import torch
 
 from adm_unet import Config, Unet, Weights
+from preserving_unet import PreservingUnet
 
 OUT = "tests/golden/adm_unet_{}.safetensors"
 STEPS, BATCHES, BATCH = 10, 2, 2
@@ -27,8 +28,10 @@ CONFIGS = {
                    use_new_attention_order=True, learn_sigma=False, class_cond=False),
     "added": Config(image_size=8, num_channels=4, channel_mult=(1, 1), num_res_blocks=2, norm_groups=2, num_heads=4,
                     attention_resolutions=(4,), use_scale_shift_norm=False, learn_sigma=False),
+    "preserving": Config(image_size=8, num_channels=4, num_heads=2, attention_resolutions=(8,), learn_sigma=False,
+                         magnitude_preserving=True),
 }
-CLIP = {"residual": 1.0, "conv": 1.0, "added": 0.0}  # 0: none
+CLIP = {"residual": 1.0, "conv": 1.0, "added": 0.0, "preserving": 0.0}  # 0: none
 
 NAMES = {torch.float16: "F16", torch.float32: "F32", torch.float64: "F64", torch.int32: "I32"}
 
@@ -110,7 +113,7 @@ def curve(net, c, random, clip, out):
 def main():
     for number, (name, c) in enumerate(CONFIGS.items()):
         random = torch.Generator().manual_seed(100 + number)
-        net = Unet(c, Weights(seed=number))
+        net = (PreservingUnet if c.magnitude_preserving else Unet)(c, Weights(seed=number))
         out = {}
         one_pass(net, c, random, out)
         losses, norms = curve(net, c, random, CLIP[name], out)

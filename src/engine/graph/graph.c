@@ -206,6 +206,11 @@ void duet_graph_set_tap_hook(duet_graph *graph, duet_tap_hook hook, void *user) 
     graph->tap_user = user;
 }
 
+void duet_keep_unit(duet_graph *graph, duet_value parameter) {
+    if (graph->status == DUET_OK && parameter != DUET_NONE)
+        graph->params[graph->values[parameter].source].unit = true;
+}
+
 duet_value duet_tap(duet_graph *graph, int block, const char *name, duet_value x) {
     if (graph->status != DUET_OK) return x;
     const duet_tap_info tap = {

@@ -47,6 +47,7 @@ typedef struct duet_param_value { /* a named tensor of the model */
     duet_role role;
     duet_init init;
     duet_value value;
+    bool unit; /* after each step of training its rows have root mean square 1 */
 } duet_param_value;
 
 typedef enum duet_value_kind {
@@ -142,6 +143,9 @@ duet_value duet_input(duet_graph *graph, const char *name, duet_dtype dtype, int
 /* `name` is appended to the scope, of which what duet_part_push added does not count. */
 duet_value duet_parameter(duet_graph *graph, const char *name, duet_role role, duet_init init,
                           int rank, const int64_t *dims);
+/* Where the parameter is trained, each of its rows (first axis) is scaled to root mean square 1
+ * after each step. */
+void duet_keep_unit(duet_graph *graph, duet_value parameter);
 /* A model passes its block outputs through here: b = 1..n. */
 duet_value duet_tap(duet_graph *graph, int block, const char *name, duet_value x);
 void duet_graph_set_tap_hook(duet_graph *graph, duet_tap_hook hook, void *user);

@@ -23,7 +23,7 @@ void duet_graph_update(duet_graph *graph, const duet_rule *rule, const void *opt
     if (graph->status != DUET_OK) return;
     const duet_update update = {
         .rule = rule,
-        .options = keep(graph, options, 1, rule->info.params.options_size),
+        .options = options != NULL ? keep(graph, options, 1, rule->info.params.options_size) : NULL,
         .clip = clip,
         .at = tail->numbers,
         .kind = kind,

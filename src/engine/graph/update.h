@@ -3,11 +3,11 @@
  * their operands are lists of slots, which they change in place, and they run last:
  *   the gradients of a step's runs add up → all-reduce over ranks → norm of each update's gradient
  *   → nothing further unless the loss and the norms are finite → optimisers → states (duet_assign)
- *   → averages, which read the new weights and states.
- * They work on tiles: short stretches of one tensor, fixed by the shapes alone, so that sums over
- * them do not depend on the number of threads. The tiles of a tensor follow one another, in memory
- * too, so that a rule may also see whole tensors, as matrices; one that divides such a tensor among
- * threads does so by its shape alone. */
+ *   → rules without a gradient in their order: lengths of rows, averages; these read the new
+ * weights and states. They work on tiles: short stretches of one tensor, fixed by the shapes alone,
+ * so that sums over them do not depend on the number of threads. The tiles of a tensor follow one
+ * another, in memory too, so that a rule may also see whole tensors, as matrices; one that divides
+ * such a tensor among threads does so by its shape alone. */
 #ifndef DUET_ENGINE_UPDATE_H
 #define DUET_ENGINE_UPDATE_H
 
@@ -64,7 +64,8 @@ typedef struct duet_rule {
     int inner_beside;
     int coefficients;
     double (*rate)(const void *options); /* of learning; NULL = it has none */
-    /* Computes them in double: factor of the learning-rate rule, step 1, 2, … */
+    /* Computes them in double: factor of the learning-rate rule, step 1, 2, …; NULL = there are
+     * none */
     void (*prepare)(const void *options, double factor, int64_t step, float *coefficients);
     /* Floats of scratch memory for these tensors; NULL = none. */
     int64_t (*scratch)(const duet_update_tensor *tensors, int64_t count, int threads);

@@ -166,6 +166,13 @@ typedef struct duet_layer_norm_attr {
  * DUET_NONE; outputs y, mean, rstd (y returned) */
 duet_value duet_layer_norm(duet_graph *g, duet_value x, duet_value gamma, duet_value beta,
                            int64_t axes, double eps);
+typedef struct duet_rms_norm_attr {
+    int64_t axes;
+    double eps, gain;
+} duet_rms_norm_attr;
+/* gain x / (eps + root of the mean square) over the last `axes` axes, at most all but the first */
+duet_value duet_rms_norm(duet_graph *g, duet_value x, int64_t axes, double eps, double gain);
+int64_t duet_rms_norm_size(const duet_shape *x, int64_t axes); /* elements of a row */
 typedef struct duet_batch_norm_train_attr {
     double eps;
 } duet_batch_norm_train_attr;

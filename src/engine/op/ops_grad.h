@@ -47,6 +47,9 @@ duet_value duet_adaptive_pool_grad(duet_graph *g, duet_value dy, int64_t size, i
  * duet_attention_attr */
 duet_value duet_attention_grad(duet_graph *g, duet_value qkv, duet_value dy, int64_t heads,
                                bool legacy);
+/* x, dy -> dx, the attributes of the forward op */
+duet_value duet_rms_norm_grad(duet_graph *g, duet_value x, duet_value dy,
+                              const duet_rms_norm_attr *attr);
 typedef struct duet_embedding_grad_attr {
     int64_t rows;
 } duet_embedding_grad_attr; /* K of the table */

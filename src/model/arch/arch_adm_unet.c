@@ -10,11 +10,12 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "model/arch/adm_config.h"
+#include "model/arch/adm_blocks.h"
 #include "model/arch/arch.h"
 #include "model/adm_classifier.h"
 #include "model/model.h"
 #include "model/nn.h"
+#include "model/preserving.h"
 
 static const duet_param params[] = {
     DUET_INT(adm_config, image_size, "32", 4, 4096, "side of the images in pixels"),
@@ -51,21 +52,17 @@ static const duet_param params[] = {
               "noisy classifier: how it pools; empty = a U-Net"),
     DUET_BOOLEAN(adm_config, conv_attention, "false",
                  "qkv and proj_out are 1x1 filters (consistency models)"),
+    DUET_BOOLEAN(adm_config, magnitude_preserving, "false",
+                 "layers of EDM2 that keep the size of activations; norm_groups, "
+                 "use_scale_shift_norm and resblock_updown do not apply"),
 };
 
-typedef enum resample { KEEP, DOWN, UP } resample;
+typedef duet_adm_builder builder;
 
-typedef struct builder {
-    duet_graph *g;
-    const adm_config *c;
-    duet_value emb; /* SiLU of the time (and class) embedding, [B,4*embed_channels] */
-    duet_value sample_id;
-    bool training;
-    int block; /* number of the next tap */
-} builder;
-
-static duet_value change_size(duet_graph *g, duet_value x, resample how) {
-    return how == DOWN ? duet_avg_pool(g, x, 1.0) : how == UP ? duet_upsample(g, x, 1.0) : x;
+duet_value duet_adm_resize(duet_graph *g, duet_value x, duet_adm_resample how) {
+    return how == DUET_ADM_DOWN ? duet_avg_pool(g, x, 1.0)
+           : how == DUET_ADM_UP ? duet_upsample(g, x, 1.0)
+                                : x;
 }
 
 /* The second half of a residual block: norm, time embedding, SiLU, dropout, zero convolution. */
@@ -83,12 +80,13 @@ static duet_value res_out(const builder *b, duet_value h, int64_t out) {
 }
 
 static duet_value res_block(const builder *b, const char *name, duet_value x, int64_t out,
-                            resample how) {
+                            duet_adm_resample how) {
     duet_graph *g = b->g;
+    if (b->c->magnitude_preserving) return duet_adm_preserving_block(b, name, x, out, how);
     const size_t mark = duet_scope_push(g, "%s", name);
     duet_value h = duet_silu(g, duet_nn_group_norm(g, "in_layers.0", x, b->c->norm_groups));
-    h = change_size(g, h, how);
-    x = change_size(g, x, how);
+    h = duet_adm_resize(g, h, how);
+    x = duet_adm_resize(g, x, how);
     h = duet_nn_conv2d(g, "in_layers.2", h, out, 3, 1, 1, false);
     h = res_out(b, h, out);
     if (duet_dim(g, x, -1) != out) x = duet_nn_conv2d(g, "skip_connection", x, out, 1, 1, 0, false);
@@ -103,6 +101,7 @@ static duet_value attention_block(const builder *b, const char *name, duet_value
                   C = duet_dim(g, x, 3);
     const int64_t heads =
         b->c->num_head_channels > 0 ? C / b->c->num_head_channels : b->c->num_heads;
+    if (b->c->magnitude_preserving) return duet_adm_preserving_attention(b, name, x, heads);
     const size_t mark = duet_scope_push(g, "%s", name);
     duet_value h = duet_reshape(g, x, 3, (int64_t[]){B, H * W, C});
     h = duet_nn_group_norm(g, "norm", h, b->c->norm_groups);
@@ -125,12 +124,14 @@ static duet_value tap(builder *b, const char *name, duet_value x) {
 }
 
 static duet_value downsample(const builder *b, duet_value x, int64_t channels) {
-    if (b->c->resblock_updown) return res_block(b, "0", x, channels, DOWN);
+    if (b->c->resblock_updown || b->c->magnitude_preserving)
+        return res_block(b, "0", x, channels, DUET_ADM_DOWN);
     return duet_nn_conv2d(b->g, "0.op", x, channels, 3, 2, 1, false);
 }
 
 static duet_value upsample(const builder *b, const char *name, duet_value x, int64_t channels) {
-    if (b->c->resblock_updown) return res_block(b, name, x, channels, UP);
+    if (b->c->resblock_updown || b->c->magnitude_preserving)
+        return res_block(b, name, x, channels, DUET_ADM_UP);
     const size_t mark = duet_scope_push(b->g, "%s", name);
     const duet_value y =
         duet_nn_conv2d(b->g, "conv", duet_upsample(b->g, x, 1.0), channels, 3, 1, 1, false);
@@ -144,7 +145,9 @@ static duet_value encoder(builder *b, duet_value h, duet_value *kept, int *kept_
     char name[64];
     int n = 0;
     size_t mark = duet_scope_push(b->g, "input_blocks.%d", n);
-    h = duet_nn_conv2d(b->g, "0", h, c->channel_mult.v[0] * c->num_channels, 3, 1, 1, false);
+    const int64_t first = c->channel_mult.v[0] * c->num_channels;
+    h = c->magnitude_preserving ? duet_adm_preserving_first(b, h, first)
+                                : duet_nn_conv2d(b->g, "0", h, first, 3, 1, 1, false);
     duet_scope_pop(b->g, mark);
     kept[n++] = h = tap(b, "input_blocks.0", h);
     for (int level = 0; level < c->channel_mult.count; level++) {
@@ -154,7 +157,7 @@ static duet_value encoder(builder *b, duet_value h, duet_value *kept, int *kept_
             mark = duet_scope_push(b->g, "input_blocks.%d", n);
             snprintf(name, sizeof name, "input_blocks.%d", n);
             if (i < c->num_res_blocks) {
-                h = res_block(b, "0", h, channels, KEEP);
+                h = res_block(b, "0", h, channels, DUET_ADM_KEEP);
                 if (has_attention(c, duet_dim(b->g, h, 1))) h = attention_block(b, "1", h);
             } else {
                 h = downsample(b, h, channels);
@@ -170,9 +173,9 @@ static duet_value encoder(builder *b, duet_value h, duet_value *kept, int *kept_
 static duet_value middle(builder *b, duet_value h) {
     const size_t mark = duet_scope_push(b->g, "middle_block");
     const int64_t channels = duet_dim(b->g, h, -1);
-    h = res_block(b, "0", h, channels, KEEP);
+    h = res_block(b, "0", h, channels, DUET_ADM_KEEP);
     h = attention_block(b, "1", h);
-    h = res_block(b, "2", h, channels, KEEP);
+    h = res_block(b, "2", h, channels, DUET_ADM_KEEP);
     duet_scope_pop(b->g, mark);
     return tap(b, "middle_block", h);
 }
@@ -187,7 +190,10 @@ static duet_value decoder(builder *b, duet_value h, const duet_value *kept, int 
             const size_t mark = duet_scope_push(b->g, "output_blocks.%d", n);
             snprintf(name, sizeof name, "output_blocks.%d", n);
             /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): each was kept on the way down */
-            h = res_block(b, "0", duet_concat(b->g, h, kept[--kept_count]), channels, KEEP);
+            const duet_value skip = kept[--kept_count];
+            h = c->magnitude_preserving ? duet_preserving_concat(b->g, h, skip)
+                                        : duet_concat(b->g, h, skip);
+            h = res_block(b, "0", h, channels, DUET_ADM_KEEP);
             const bool attention = has_attention(c, duet_dim(b->g, h, 1));
             if (attention) h = attention_block(b, "1", h);
             if (level > 0 && i == c->num_res_blocks)
@@ -218,10 +224,12 @@ static void build(duet_graph *g, const void *config, const duet_model_inputs *in
     builder b = {.g = g, .c = c, .sample_id = in->sample_id, .training = in->training, .block = 1};
     duet_value kept[16 * 20];
     int count = 0;
-    b.emb = time_embedding(&b, in);
+    b.emb =
+        c->magnitude_preserving ? duet_adm_preserving_embedding(&b, in) : time_embedding(&b, in);
     duet_value x = c->small_size > 0 ? duet_concat(g, in->x, in->low_res) : in->x;
     if (c->self_cond) x = duet_concat(g, x, in->self_cond);
     duet_value h = encoder(&b, x, kept, &count);
+    b.decoding = true;
     kept[count] = h = middle(&b, h);
     if (c->classifier_pool[0] != '\0') {
         *out = duet_adm_classifier(g, &(duet_adm_end){c->classifier_pool, kept, count + 1,
@@ -231,9 +239,13 @@ static void build(duet_graph *g, const void *config, const duet_model_inputs *in
     }
     h = decoder(&b, h, kept, count);
     const size_t mark = duet_scope_push(g, "out");
-    h = duet_silu(g, duet_nn_group_norm(g, "0", h, c->norm_groups));
-    h = duet_nn_conv2d(g, "2", h, c->learn_sigma ? 2 * c->in_channels : c->in_channels, 3, 1, 1,
-                       true);
+    const int64_t channels = c->learn_sigma ? 2 * c->in_channels : c->in_channels;
+    if (c->magnitude_preserving) {
+        h = duet_adm_preserving_last(&b, h, channels);
+    } else {
+        h = duet_silu(g, duet_nn_group_norm(g, "0", h, c->norm_groups));
+        h = duet_nn_conv2d(g, "2", h, channels, 3, 1, 1, true);
+    }
     duet_scope_pop(g, mark);
     *out = h;
 }
@@ -241,7 +253,7 @@ static void build(duet_graph *g, const void *config, const duet_model_inputs *in
 static duet_status check_level(const adm_config *c, int level) {
     const int64_t channels = c->channel_mult.v[level] * c->num_channels,
                   size = c->image_size >> level;
-    if (channels % c->norm_groups != 0)
+    if (!c->magnitude_preserving && channels % c->norm_groups != 0)
         return duet_fail(DUET_ARG,
                          "norm_groups %lld does not divide the %lld channels of level %d; choose a "
                          "divisor of num_channels",
@@ -278,6 +290,7 @@ static duet_status check(const void *config) {
                              "and halves of it",
                              (long long)c->attention_resolutions.v[i], (long long)c->image_size);
     }
+    if (c->magnitude_preserving) DUET_TRY(duet_adm_preserving_check(c));
     for (int level = 0; level < levels; level++) DUET_TRY(check_level(c, level));
     if (c->small_size > 0 && c->image_size % c->small_size != 0)
         return duet_fail(DUET_ARG, "small_size %lld does not divide image_size %lld",

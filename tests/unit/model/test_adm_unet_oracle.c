@@ -38,7 +38,7 @@ typedef struct compiled {
     duet_session *session;
 } compiled;
 
-static const char *const names[] = {"residual", "conv", "added"};
+static const char *const names[] = {"residual", "conv", "added", "preserving"};
 static const mode modes[] = {{"cpu", true, false}, {"cpu", false, true}};
 
 static void ok(duet_status status) {

@@ -246,6 +246,78 @@ static void spacing(void **state) {
     }
 }
 
+/* ---- magnitude-preserving layers ---- */
+
+static void with_preserving(duet_train_options *o) {
+    duet_copy_text(o->arch, sizeof o->arch, ARCH ",magnitude_preserving=true");
+    duet_copy_text(o->optim, sizeof o->optim, "adamw:rate=0.01");
+    duet_copy_text(o->ema, sizeof o->ema, "0");
+}
+
+static void with_preserving_bf16(duet_train_options *o) {
+    with_preserving(o);
+    duet_copy_text(o->precision, sizeof o->precision, "bf16");
+    duet_copy_text(o->recompute, sizeof o->recompute, "blocks");
+}
+
+static void with_preserving_muon(duet_train_options *o) {
+    with_preserving(o);
+    duet_copy_text(o->optim, sizeof o->optim, "muon:rate=0.01");
+}
+
+static void preserving(void **state) {
+    (void)state;
+    goes_on(with_preserving, ends, DUET_COUNT(ends));
+    goes_on(with_preserving_bf16, ends, DUET_COUNT(ends));
+    goes_on(with_preserving_muon, ends, DUET_COUNT(ends));
+}
+
+/* After training every row of a matrix has root mean square 1; the gains have left 0. */
+static void rows_keep_their_length(void **state) {
+    (void)state;
+    char run[DUET_PATH_SIZE];
+    duet_train_options o = tiny(with_preserving);
+    duet_context *ctx = NULL;
+    duet_model *model = NULL;
+    int64_t rows = 0, gains = 0;
+    fresh_folder(run, "rows");
+    OK(train(&o, run, false, 1));
+    OK(duet_context_new(&ctx, NULL));
+    OK(duet_model_open(ctx, &model, run));
+    for (int64_t k = 0; k < model->slots->count; k++) {
+        const duet_slot *slot = &model->slots->list[k];
+        const float *w = duet_slot_data(slot);
+        const int64_t size = slot->count / slot->shape.dim[0];
+        for (int64_t r = 0; slot->shape.rank >= 2 && r < slot->shape.dim[0]; r++, rows++) {
+            double sum = 0.0;
+            for (int64_t e = 0; e < size; e++)
+                sum += (double)w[r * size + e] * (double)w[r * size + e];
+            assert_true(fabs(sqrt(sum / (double)size) - 1.0) < 2e-4);
+        }
+        if (slot->shape.rank >= 2) continue;
+        assert_true(slot->count == 1 && w[0] != 0.0F);
+        gains++;
+    }
+    assert_true(rows > 400 && gains == 11); /* a gain a residual block, and the last */
+    duet_model_close(model);
+    duet_context_free(ctx);
+}
+
+static void refused(void **state) {
+    (void)state;
+    duet_model *model = NULL;
+    FAILS(DUET_ARG, "classifier_pool=adaptive",
+          duet_model_describe(&model, ARCH
+                              ",image_size=8,classifier_pool=adaptive,magnitude_preserving=true"));
+    FAILS(DUET_ARG, "conv_attention",
+          duet_model_describe(&model,
+                              ARCH ",image_size=8,conv_attention=true,magnitude_preserving=true"));
+    /* there are no groups */
+    OK(duet_model_describe(&model, "adm_unet:num_channels=12,norm_groups=5,channel_mult=1/2,"
+                                   "magnitude_preserving=true"));
+    duet_model_close(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(muon),
                                        cmocka_unit_test(power),
@@ -253,6 +325,9 @@ int main(void) {
                                        cmocka_unit_test(no_snapshots),
                                        cmocka_unit_test(damaged_snapshot),
                                        cmocka_unit_test(wrong_averages),
-                                       cmocka_unit_test(spacing)};
+                                       cmocka_unit_test(spacing),
+                                       cmocka_unit_test(preserving),
+                                       cmocka_unit_test(rows_keep_their_length),
+                                       cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

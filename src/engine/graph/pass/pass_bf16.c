@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * engine/graph/pass/pass_bf16.c: activations are stored as bf16 where their ops allow it (op.h:
  * bf16_inputs, bf16_outputs). Runs last, after the gradient. A node turns as a whole, if its
- * activations are maps or tokens (rank 3 and 4) and it reads a weight or another such activation.
+ * activations are maps or tokens (rank 3 and 4) and it reads a weight, or what is made of weights
+ * alone, or another such activation.
  * Statistics, sums, losses, gradients of parameters, vectors of a sample and kept values stay f32.
  * So do the activations of a node that are small beside the largest of the graph: they hold little
  * of the memory and most of a net's depth, whose roundings add up. The comparison is the same for
@@ -24,6 +25,7 @@ typedef struct narrowing {
     int64_t largest;  /* elements of an activation */
     int64_t values;   /* before the pass */
     bool *kept;       /* [values] somebody outside reads it */
+    bool *weight;     /* [values] a parameter, or made of parameters alone */
     duet_value *twin; /* [values] the same in the other storage, DUET_NONE = not made */
     duet_node *nodes; /* the new list */
     int64_t count, capacity;
@@ -76,14 +78,31 @@ static bool is_bf16(const narrowing *n, duet_value v) {
            (n->twin[v] != DUET_NONE && n->graph->values[n->twin[v]].arg.dtype == DUET_BF16);
 }
 
+/* weight[values]: parameters, and what is made of them alone. */
+static void find_weights(const duet_graph *graph, bool *weight) {
+    for (int64_t i = 0; i < graph->param_count; i++) weight[graph->params[i].value] = true;
+    for (int64_t i = 0; i < graph->node_count; i++) {
+        const duet_node *node = &graph->nodes[i];
+        bool any = false, all = !node->dead;
+        for (int k = 0; k < node->op->inputs; k++) {
+            if (node->in[k] == DUET_NONE) continue;
+            any = true;
+            all = all && weight[node->in[k]];
+        }
+        for (int k = 0; k < node->op->outputs; k++)
+            if (node->out[k] != DUET_NONE) weight[node->out[k]] = any && all;
+    }
+}
+
 /* Elements of the largest activation that a node reads or makes. */
-static int64_t size_of(const duet_graph *graph, const duet_node *node) {
+static int64_t size_of(const narrowing *n, const duet_node *node) {
+    const duet_graph *graph = n->graph;
     int64_t size = 0;
     for (int k = 0; k < DUET_MAX_INPUTS; k++) {
         const bool in = k < node->op->inputs && (node->op->bf16_inputs >> k & 1u) != 0 &&
-                        node->in[k] != DUET_NONE;
+                        node->in[k] != DUET_NONE && !n->weight[node->in[k]];
         const bool out = k < node->op->outputs && (node->op->bf16_outputs >> k & 1u) != 0 &&
-                         node->out[k] != DUET_NONE;
+                         node->out[k] != DUET_NONE && !n->weight[node->out[k]];
         const int64_t a = in ? duet_shape_count(&graph->values[node->in[k]].arg.shape) : 0;
         const int64_t b = out ? duet_shape_count(&graph->values[node->out[k]].arg.shape) : 0;
         size = a > size ? a : size;
@@ -94,16 +113,16 @@ static int64_t size_of(const duet_graph *graph, const duet_node *node) {
 
 static bool turns(const narrowing *n, const duet_node *node) {
     bool reason = false;
-    if (SMALL * size_of(n->graph, node) < n->largest) return false;
+    if (SMALL * size_of(n, node) < n->largest) return false;
     for (int k = 0; k < node->op->inputs; k++) {
         const duet_value v = node->in[k];
         if (v == DUET_NONE) continue;
         const duet_value_info *const info = &n->graph->values[v];
         if ((node->op->bf16_inputs >> k & 1u) == 0) {
-            reason |= info->kind == DUET_VALUE_PARAM;
+            reason |= n->weight[v];
             continue;
         }
-        if (info->kind == DUET_VALUE_PARAM || info->arg.shape.rank < 3) return false;
+        if (n->weight[v] || info->arg.shape.rank < 3) return false;
         reason |= is_bf16(n, v);
     }
     return node->op->bf16_inputs != 0 && reason;
@@ -144,8 +163,10 @@ static duet_status narrow(duet_graph *graph, const duet_value *keep, int64_t kee
     duet_status status = DUET_OK;
     narrowing n = {.graph = graph, .values = graph->value_count};
     graph->bf16 = true;
+    DUET_DO(duet_alloc(&n.weight, n.values, sizeof *n.weight));
+    find_weights(graph, n.weight);
     for (int64_t i = 0; i < graph->node_count; i++) {
-        const int64_t size = graph->nodes[i].dead ? 0 : size_of(graph, &graph->nodes[i]);
+        const int64_t size = graph->nodes[i].dead ? 0 : size_of(&n, &graph->nodes[i]);
         if (size > n.largest) n.largest = size;
     }
     DUET_DO(duet_alloc(&n.kept, n.values, sizeof *n.kept));
@@ -166,6 +187,7 @@ static duet_status narrow(duet_graph *graph, const duet_value *keep, int64_t kee
 done:
     duet_release(n.nodes);
     duet_release(n.kept);
+    duet_release(n.weight);
     duet_release(n.twin);
     return status;
 }
