@@ -122,6 +122,9 @@ int64_t duet_model_logits(const duet_model *model);
  * over the map of the tap before the logits, of the last one where there are none. False: the model
  * takes noise, and has a recommendation at most. */
 bool duet_model_feature_setting(const duet_model *model, duet_setting *out);
+/* The setting of the features that keep the place in the image, as sFID compares them; false: the
+ * architecture has none by convention (Inception has). */
+bool duet_model_spatial_setting(const duet_model *model, duet_setting *out);
 /* its file is of another program and has no card that could be changed */
 bool duet_model_foreign(const duet_model *model);
 double duet_model_macs(const duet_model *model); /* of one image, whole pass */

@@ -315,6 +315,13 @@ bool duet_model_feature_setting(const duet_model *model, duet_setting *out) {
     *out = duet_settings_of(-1, tap, 1).v[0];
     return true;
 }
+bool duet_model_spatial_setting(const duet_model *model, duet_setting *out) {
+    const int64_t tap = model->shape.spatial;
+    if (tap < 1 || tap > model->tap_count) return false;
+    *out = duet_settings_of(-1, tap, model->taps[tap - 1].height).v[0];
+    out->channels = model->shape.spatial_channels;
+    return true;
+}
 bool duet_model_foreign(const duet_model *model) {
     return model->foreign;
 }

@@ -71,6 +71,8 @@ typedef struct duet_arch_shape {
     /* tap whose mean over the map are the features of a recogniser; 0 = the last before the
      * logits */
     int64_t features;
+    /* tap and number of its first channels that keep the place in the image; 0 = none */
+    int64_t spatial, spatial_channels;
     /* side of a small image that the network also gets, enlarged to S (low_res.h); 0 = none */
     int64_t low_res;
     int64_t latents;     /* Z; 0 = none */

@@ -191,6 +191,8 @@ static void shape(const void *config, duet_arch_shape *out) {
                           .in_channels = c->in_channels,
                           .out_channels = c->classes > 0 ? c->classes : 2048,
                           .logits = c->classes,
+                          .spatial = 9, /* TensorFlow's mixed_6/conv: the first of Mixed_6d */
+                          .spatial_channels = 7,
                           .parts = {{"classifier", DUET_BIT(X),
                                      c->classes > 0 ? DUET_BIT(LOGITS) : DUET_BIT(FEATURE), build}},
                           .part_count = 1};

@@ -190,9 +190,16 @@ static void test_inception(void **state) {
     assert_int_equal(duet_model_tap(model, 12)->width, 8);
     assert_int_equal(duet_model_logits(model), 1008);
     check_features(model, 13);
+    duet_settings spatial = {.count = 1};
+    char text[DUET_TEXT_SIZE];
+    assert_true(duet_model_spatial_setting(model, &spatial.v[0]));
+    duet_settings_print(&spatial, text, sizeof text);
+    assert_string_equal(text, "t=-1,tap=9,pool=17,channels=7"); /* 2023 numbers */
+    assert_string_equal(duet_model_tap(model, 8)->name, "Mixed_6d");
     duet_model_close(model);
     OK(duet_model_new(ctx, &model, "ddpm_little", 1)); /* takes noise */
     assert_false(duet_model_feature_setting(model, &(duet_setting){.t = 0}));
+    assert_false(duet_model_spatial_setting(model, &(duet_setting){.t = 0}));
     duet_model_close(model);
     OK(duet_model_new(ctx, &model,
                       "vit:image_size=16,patch=8,width=16,depth=2,heads=1,hidden=16,classes=3,"
