@@ -157,6 +157,10 @@ DUET_NODISCARD duet_status duet_metrics_open(duet_metrics **out, const char *lis
                                              const duet_metric_setup *setup);
 /* Whether duet_metrics_open would take the list with these inputs. */
 DUET_NODISCARD duet_status duet_metrics_check(const char *list, unsigned given);
+/* The specs of a list whose metrics need one of these inputs (uses), or none of them; "" = there
+ * are none. */
+DUET_NODISCARD duet_status duet_metrics_part(const char *list, unsigned inputs, bool uses,
+                                             char *out, size_t size);
 void duet_metrics_close(duet_metrics *metrics); /* NULL is accepted */
 /* Reads the real images to compare with, to the end; before anything is added. */
 DUET_NODISCARD duet_status duet_metrics_real(duet_metrics *metrics, duet_source *real);

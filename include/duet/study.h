@@ -205,6 +205,52 @@ DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out
                                          const char *metrics, duet_bad_images *bad);
 void duet_evaluation_free(duet_evaluation *evaluation);
 
+/* ---- judging images ---- */
+
+/* A judge reads images for metrics: features, and logits of a model that is a classifier. */
+typedef struct duet_judge duet_judge;
+typedef struct duet_judge_options {
+    char reader[DUET_TEXT_SIZE]; /* spec of the family `reader`; "" = "model" */
+    /* Of the features. None: what a recogniser calls its own (duet_model_feature_setting), what the
+     * model's card recommends, or what duet_settings_guess says. Pool 1 where it is not said. */
+    duet_settings settings;
+    duet_settings spatial; /* of further features, which keep the place in the image; none = none */
+    int64_t batch;         /* images per pass; 0 = chosen */
+} duet_judge_options;
+typedef struct duet_judge_info {
+    const char *reader;              /* of the family `reader`: "model" or "pixels" */
+    uint64_t hash;                   /* of network and weights; 0 = there is none */
+    duet_preprocess preprocess;      /* what becomes of images */
+    duet_settings settings, spatial; /* none where the reader has none */
+    const char *setting_from;        /* "given", "model", "card", "guess"; "" = none */
+    int64_t dim, spatial_dim;
+    int classes;                    /* of the logits; 0 = none */
+    const char *const *class_names; /* NULL = none */
+    unsigned gives;                 /* of duet_metric_input */
+} duet_judge_info;
+/* model NULL: the pixels themselves, prepared by `how`; else `how` NULL = as its card says. The
+ * model is borrowed until the judge is closed. */
+DUET_NODISCARD duet_status duet_judge_open(duet_context *ctx, duet_judge **out, duet_model *model,
+                                           const duet_preprocess *how,
+                                           const duet_judge_options *options);
+void duet_judge_close(duet_judge *judge); /* NULL is accepted */
+const duet_judge_info *duet_judge_describe(const duet_judge *judge);
+/* Labels that come are those of classes of these names (NULL = numbers) from now on; metrics get
+ * the outputs. DUET_ARG or DUET_SHAPE where the correspondence is not known. set: in messages. */
+DUET_NODISCARD duet_status duet_judge_match(duet_judge *judge, const char *set,
+                                            const char *const *names, int count);
+typedef struct duet_judge_feed {
+    duet_metrics *features; /* they get features, logits and labels */
+    duet_metrics *images;   /* they get the images as the source gives them; NULL = none */
+    bool real;              /* the features are those of the real rows (duet_metrics_real_add) */
+    bool more;              /* real rows of further sources follow */
+    int64_t first;          /* added to the numbers of the rows */
+    const char *task;       /* name in progress reports */
+} duet_judge_feed;
+/* Reads a source to its end; its images may be of any size, grey or in colour. rows may be NULL. */
+DUET_NODISCARD duet_status duet_judge_read(duet_judge *judge, duet_source *source,
+                                           const duet_judge_feed *feed, int64_t *rows);
+
 #ifdef __cplusplus
 }
 #endif

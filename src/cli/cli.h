@@ -194,7 +194,8 @@ void cli_damage_say(const cli_state *cli, const cli_damage *damage);
 void cli_damage_json(const cli_damage *damage, json_t *result); /* sets "damaged" */
 void cli_damage_free(cli_damage *damage);
 
-/* "top-1 91.33 %, top-5 99.70 %": the values of any metrics, without a line end. */
+/* "top-1 91.33 %, precision 0.71 ± 0.02": the values of any metrics, without a line end; NAME_se is
+ * the standard error of NAME. */
 void cli_metrics_say(const cli_state *cli, const duet_metric_result *result);
 /* Sets a key for each value, null where it is not a number; "metrics", the values with what is said
  * about them; and "tables". */

@@ -1,15 +1,37 @@
 /* SPDX-License-Identifier: MIT
  * cli/show_metrics.c: the values and tables of any metrics, as text and as JSON. */
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 
+/* The standard error of value i, which is the value of its name with "_se"; NULL = none. */
+static const duet_metric_value *error_of(const duet_metric_result *result, int i) {
+    char name[64];
+    snprintf(name, sizeof name, "%s_se", result->values[i].name);
+    for (int k = 0; k < result->value_count; k++)
+        if (strcmp(result->values[k].name, name) == 0) return &result->values[k];
+    return NULL;
+}
+
+static bool is_error(const duet_metric_result *result, int i) {
+    for (int k = 0; k < result->value_count; k++)
+        if (error_of(result, k) == &result->values[i]) return true;
+    return false;
+}
+
 void cli_metrics_say(const cli_state *cli, const duet_metric_result *result) {
+    bool first = true;
     for (int i = 0; i < result->value_count; i++) {
-        const duet_metric_value *v = &result->values[i];
+        const duet_metric_value *v = &result->values[i], *error = error_of(result, i);
         const bool percent = v->unit[0] == '%';
-        cli_say(cli, percent ? "%s%s %.2f" : "%s%s %.4g", i > 0 ? ", " : "", v->title, v->value);
+        if (is_error(result, i)) continue;
+        cli_say(cli, percent ? "%s%s %.2f" : "%s%s %.4g", first ? "" : ", ", v->title, v->value);
+        if (error != NULL && isfinite(error->value))
+            cli_say(cli, percent ? " ± %.2f" : " ± %.2g", error->value);
         if (v->unit[0] != '\0') cli_say(cli, " %s", v->unit);
+        first = false;
     }
 }
 

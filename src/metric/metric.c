@@ -156,6 +156,26 @@ done:
     return status;
 }
 
+duet_status duet_metrics_part(const char *list, unsigned inputs, bool uses, char *out,
+                              size_t size) {
+    size_t used = 0;
+    *out = '\0';
+    for (const char *at = list;;) {
+        const size_t length = spec_size(at);
+        duet_choice choice;
+        DUET_TRY(parse_spec(&choice, at, length));
+        if (((duet_metric_of(choice.entry)->needs & inputs) != 0) == uses) {
+            const int more =
+                snprintf(out + used, size - used, "%s%.*s", used > 0 ? "," : "", (int)length, at);
+            if (more < 0 || (size_t)more >= size - used)
+                return duet_fail(DUET_ARG, "the list of metrics '%.60s…' is too long", list);
+            used += (size_t)more;
+        }
+        if (at[length] == '\0') return DUET_OK;
+        at += length + 1;
+    }
+}
+
 /* ---- adding ---- */
 
 static unsigned inputs_of(const duet_metric_batch *batch) {

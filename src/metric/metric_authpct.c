@@ -19,7 +19,7 @@ static const duet_param params[] = {
 
 static const duet_metric_scalar scalars[] = {
     {"authpct", "authentic", "%", 1},
-    {"authpct_se", "standard error of it", "%", -1},
+    {"authpct_se", "standard error of that share", "%", -1},
     {"copy_ratio", "median ratio to a training row's own neighbour", "", 1},
     {"copy_ratio_least", "smallest ratio", "", 1},
 };

@@ -27,7 +27,7 @@ static const duet_param params[] = {
 
 static const duet_metric_scalar scalars[] = {
     {"fid", "Frechet distance", "", -1},
-    {"fid_se", "its standard error", "", -1},
+    {"fid_se", "standard error of the Frechet distance", "", -1},
 };
 
 static const fid_options *options_of(const duet_metric *metric) {

@@ -29,7 +29,7 @@ static const duet_metric_scalar scalars[] = {
     {"kid", "kernel distance", "", -1},
     {"kid_std", "deviation over its subsets", "", -1},
     {"kid_all", "of all rows", "", -1},
-    {"kid_se", "standard error", "", -1},
+    {"kid_se", "standard error of the kernel distance", "", -1},
 };
 
 static const kid_options *options_of(const duet_metric *metric) {
@@ -125,31 +125,37 @@ static void pick(int64_t *out, int64_t *scratch, const duet_row_list *from, duet
     }
 }
 
+/* Mean and deviation (of the whole, as torch-fidelity's) of n values. */
+static void summarise(const double *v, int64_t n, double *mean, double *deviation) {
+    double square = 0;
+    *mean = mean_of(v, n, (double)n);
+    for (int64_t i = 0; i < n; i++) square += (v[i] - *mean) * (v[i] - *mean);
+    *deviation = sqrt(square / (double)n);
+}
+
 static duet_status subsets(const duet_metric *metric, const duet_row_list *x,
                            const duet_row_list *y, int64_t size, double *values) {
     const kid_options *o = options_of(metric);
-    const int64_t most = x->count > y->count ? x->count : y->count;
+    const int64_t most = x->count > y->count ? x->count : y->count,
+                  count = size < most ? o->subsets : 1; /* all rows are one subset */
     duet_status status = DUET_OK;
     int64_t *order = NULL, *scratch = NULL;
-    double sum = 0, square = 0;
+    double *each = NULL;
     DUET_DO(duet_alloc(&order, 2 * size, sizeof *order));
     DUET_DO(duet_alloc(&scratch, most, sizeof *scratch));
-    for (int64_t s = 0; s < o->subsets; s++) {
+    DUET_DO(duet_alloc(&each, count, sizeof *each));
+    for (int64_t s = 0; s < count; s++) {
         const duet_row_list a = {.rows = x->rows, .order = order, .count = size},
                             b = {.rows = y->rows, .order = order + size, .count = size};
-        double value = 0;
         pick(order, scratch, x, duet_rng_make(o->seed, "kid x", (uint64_t)s), size);
         pick(order + size, scratch, y, duet_rng_make(o->seed, "kid y", (uint64_t)s), size);
-        DUET_DO(estimate(&value, NULL, &a, &b, metric->setup->threads));
-        sum += value;
-        square += value * value;
+        DUET_DO(estimate(&each[s], NULL, &a, &b, metric->setup->threads));
     }
-    values[0] = sum / (double)o->subsets;
-    const double spread = square / (double)o->subsets - values[0] * values[0];
-    values[1] = sqrt(spread > 0 ? spread : 0.0); /* as torch-fidelity's, of N */
+    summarise(each, count, &values[0], &values[1]);
 done:
     duet_release(order);
     duet_release(scratch);
+    duet_release(each);
     return status;
 }
 

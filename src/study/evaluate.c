@@ -20,7 +20,7 @@ typedef struct evaluate {
     duet_evaluation *out;
     const char *const *outputs; /* names of the classifier's outputs; NULL = none */
     int output_count;
-    int32_t *to; /* [classes of the set]: its output, -1 = none */
+    duet_class_map map;
 } evaluate;
 
 /* The classes of a card are those of the training data, which need not be the outputs of the
@@ -35,54 +35,17 @@ static void take_outputs(evaluate *e) {
         e->outputs = (const char *const *)card->class_names;
 }
 
-/* Nothing matches by name. Where the names are only numbers, the order of the classes is used. */
-static duet_status match_numbers(evaluate *e) {
-    const duet_dataset_info *info = e->info;
-    char theirs[160], ours[160] = "";
-    const bool named = e->outputs != NULL && !duet_classes_numbered(e->outputs, e->output_count);
-    duet_classes_list(theirs, sizeof theirs, info->class_names, info->class_count, NULL, 0);
-    if (e->outputs != NULL)
-        duet_classes_list(ours, sizeof ours, e->outputs, e->output_count, NULL, 0);
-    if (named && !duet_classes_numbered(info->class_names, info->class_count))
-        return duet_advised(duet_fail(
-            DUET_ARG,
-            "none of the %d classes of data set '%s' (%s) is among the %d that the classifier "
-            "knows (%s); take a set of its classes, or rename them",
-            info->class_count, info->name, theirs, e->output_count, ours));
-    if (info->class_count != e->output_count)
-        return duet_advised(duet_fail(DUET_SHAPE,
-                                      "the classifier has %d outputs and data set '%s' %d classes "
-                                      "(%s), without common names by which they could be matched; "
-                                      "name the outputs with --classes FILE, one name per line",
-                                      e->output_count, info->name, info->class_count, theirs));
-    for (int k = 0; k < info->class_count; k++) e->to[k] = k;
-    e->out->matched = info->class_count;
-    return DUET_OK;
-}
-
-static duet_status match(evaluate *e) {
-    const duet_dataset_info *info = e->info;
-    DUET_TRY(duet_alloc(&e->to, info->class_count, sizeof *e->to));
-    for (int k = 0; k < info->class_count; k++) e->to[k] = -1;
-    if (e->outputs != NULL)
-        DUET_TRY(duet_classes_match(e->to, info->class_names, info->class_count, e->outputs,
-                                    e->output_count));
-    for (int k = 0; k < info->class_count; k++) e->out->matched += e->to[k] >= 0;
-    e->out->by_name = e->out->matched > 0;
-    return e->out->by_name ? DUET_OK : match_numbers(e);
-}
-
 /* Converts labels of the set to outputs. */
 static void map_labels(evaluate *e, duet_feature_table *table) {
     for (int64_t i = 0; i < table->rows; i++) {
         const int32_t label = table->labels[i];
         if (label < 0) continue;
-        table->labels[i] = e->to[label];
-        e->out->unmatched += e->to[label] < 0;
+        table->labels[i] = e->map.to[label];
+        e->out->unmatched += e->map.to[label] < 0;
     }
     if (e->out->matched == e->info->class_count) return;
     duet_classes_list(e->out->others, sizeof e->out->others, e->info->class_names,
-                      e->info->class_count, e->to, -1);
+                      e->info->class_count, e->map.to, -1);
     duet_log(e->ctx, DUET_LOG_WARNING,
              "%d of the %d classes of data set '%s' are unknown to the classifier (%s): their %lld "
              "rows are left out",
@@ -155,7 +118,10 @@ duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *m
                          duet_split_name(split));
     DUET_TRY(duet_classifier_open(ctx, &reader, model, head, card, 0));
     take_outputs(&e);
-    DUET_DO(match(&e));
+    DUET_DO(duet_class_map_new(&e.map, info->name, info->class_names, info->class_count, e.outputs,
+                               e.output_count));
+    result.matched = e.map.matched;
+    result.by_name = e.map.by_name;
     DUET_DO(open_metrics(&e, metrics));
     DUET_DO(duet_view_all(&view, dataset, split));
     DUET_DO(count(&e, reader, &view, bad));
@@ -164,7 +130,7 @@ duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *m
     result = (duet_evaluation){.by_name = false};
 done:
     duet_reader_close(reader);
-    duet_release(e.to);
+    duet_release(e.map.to);
     duet_view_free(&view);
     duet_evaluation_free(&result);
     return status;

@@ -24,6 +24,15 @@ json_t *duet_study_bad_json(duet_bad_images *bad);
 DUET_NODISCARD duet_status duet_classifier_open(duet_context *ctx, duet_reader **out,
                                                 duet_model *model, const duet_head *head,
                                                 const duet_head_card *card, int64_t rows);
+/* Classes of a data set as outputs of a classifier; names of either may be NULL or only numbers. */
+typedef struct duet_class_map {
+    int32_t *to; /* [classes]: the output, -1 = none; duet_release */
+    int classes, matched;
+    bool by_name;
+} duet_class_map;
+DUET_NODISCARD duet_status duet_class_map_new(duet_class_map *out, const char *set,
+                                              const char *const *names, int count,
+                                              const char *const *outputs, int output_count);
 /* The readers named by "random+pixels". */
 typedef struct duet_baselines {
     int count;
