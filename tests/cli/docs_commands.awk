@@ -78,7 +78,8 @@ function option(name, value) {
     given[name] = 1
     if (name == "--steps") return ""
     if (name == "--data") value = data
-    else if (name == "--resume") value = "run"
+    else if (name == "--resume" || name == "--reader") value = "run"
+    else if (name == "--against" && value !~ /npz$/) value = data
     else if (name == "--count") value = 2
     else if (name == "--rows") value = 40
     else if (name == "--tap") value = 3
@@ -95,6 +96,7 @@ function option(name, value) {
 
 function place(command, word) {
     if (command == "data" && word !~ /^(list|info|pack)$/) return data
+    if (command == "eval" && word ~ /^(clothes|fashion-mnist|DATA|SAMPLES)$/) return data
     if (command == "classify" && word == "MODEL" && given["--data"]) return "tests/golden/vit_timm.pt" # with a classifier of its own
     if (word ~ /^(RUN|MODEL|runs\/[A-Za-z0-9-]+)$/) return "run"
     if (word ~ /^FILE$|^(ddpm_[a-z]+|adm-256|ema_[0-9._]+|model[0-9]+)\.pt$/) return "foreign.pt"

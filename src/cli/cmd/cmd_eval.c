@@ -521,10 +521,10 @@ const cli_cmd duet_cmd_eval = {
         "SAMPLES is a folder, a zip or an npz, as 'duet sample --out' writes them, any data set, a "
         "model, which draws --count images,\nor statistics; DATA is a data set or statistics (npz "
         "with mu and sigma). Without a reader: damaged images, and the distance of\nraw pixels. "
-        "docs/eval.md says what the numbers mean.\n  duet sample RUN --count 500 --out x.npz\n  "
-        "duet "
-        "eval x.npz --against DATA --reader JUDGE\n  duet eval DATA --against DATA --reader JUDGE: "
-        "halves of the same split, the best that can be reached",
+        "docs/eval.md says what the numbers mean.\n  duet sample RUN --count 500 --out x.npz\n"
+        "  duet eval x.npz --against DATA --reader JUDGE\n"
+        "  duet eval DATA --against DATA --reader JUDGE    halves of one split: what can be "
+        "reached",
     .min_args = 1,
     .max_args = 1,
     .missing = "no images; give a folder, a zip, an npz or a model",
