@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * cli/show_terminal.c: pictures on the terminal behind stdout: which way of showing them it knows, and
- * its size. Terminals tell by variables of the environment; a multiplexer passes only letters on.
+ * cli/show_terminal.c: pictures on the terminal behind stdout: which way of showing them it knows,
+ * and its size. Terminals tell by variables of the environment; a multiplexer passes only letters
+ * on.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -56,7 +56,7 @@ static duet_train_options options_of(const recipe *r, int64_t steps) {
     if (r->accumulate > 0) o.accumulate = r->accumulate;
     duet_copy_text(o.optim, sizeof o.optim, "adamw:rate=0.01");
     duet_copy_text(o.lr, sizeof o.lr, "constant:warmup=0");
-    o.ema = 0.5;
+    duet_copy_text(o.ema, sizeof o.ema, "0.5");
     o.batch = BATCH;
     o.steps = steps;
     o.seed = 5;
