@@ -92,9 +92,11 @@ static void write_facts(duet_report *report, duet_str *out, const duet_report_st
                     damaged_percent(report, r));
 }
 
+/* Real images lie in the run of a training only. */
 static void write_real(duet_report *report, duet_str *out) {
     duet_html_picture picture = {0};
     const char *why = NULL;
+    if (!duet_report_trained(report)) return;
     duet_str_add(out, "<figure>");
     if (duet_report_picture(report, &picture, NULL, "real.png", &why)) {
         duet_html_picture_add(out, &picture, NULL, "Grid of training images", 532);

@@ -381,10 +381,13 @@ const cli_cmd duet_cmd_sample = {
              .params = DUET_TABLE(params, sample_options)},
     .usage = "MODEL [options]",
     .details =
-        "MODEL is a run folder or a model file.\n  duet sample RUN --sampler ddpm:steps=100 "
-        "--count 64 --seed 1 --out x.png\n"
+        "MODEL is a run folder or a model file.\n"
+        "  duet sample RUN --sampler ddpm:steps=100 --count 64 --seed 1 --out x.png\n"
+        "  duet sample RUN --count 50000 --out samples --format npz\n"
+        "  duet sample RUN --count 8 --out x.png --walk x.gif --show auto\n"
         "Images are written as they come: memory does not grow with --count, but for a grid. "
-        "Ctrl-C leaves no half file; a folder\nkeeps the images that are finished.",
+        "Ctrl-C leaves no half file; a folder\nkeeps the images that are finished. 'duet info "
+        "x.png' shows how a picture was made.",
     .min_args = 1,
     .max_args = 1,
     .missing = "no model; give a run folder or a model file",
