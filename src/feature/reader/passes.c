@@ -371,7 +371,7 @@ static duet_status run_pass(pass *p, const passes *all, const uint8_t *pixels, c
 #pragma omp parallel for num_threads(all->threads) schedule(static) reduction(max : worst)
         for (int64_t i = 0; i < rows; i++) {
             const int status =
-                prepare(p, all, from + i * all->given, noise_of(index[i], turn / p->views), i);
+                (int)prepare(p, all, from + i * all->given, noise_of(index[i], turn / p->views), i);
             if (status > worst) worst = status;
         }
         if (worst != DUET_OK)
