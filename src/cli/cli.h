@@ -92,6 +92,9 @@ duet_status cli_tuning_save(char path[CLI_PATH], const duet_tuning *tuning);
 /* Prints the layout, splits and classes of a data set. */
 duet_status cli_dataset_show(cli_state *cli, const char *path);
 
+/* Completes the path of --out for images of `format`: "auto" leaves it as it is; a file gets a name
+ * where it names a folder, which is made if need be. Refused: another ending. */
+duet_status cli_name_images(char out[CLI_PATH], const char *format, int64_t count, int64_t side);
 /* How the terminal shows pictures: a member of the family `terminal` by what the environment says;
  * NULL where it shows none. */
 const char *cli_terminal_kind(void);

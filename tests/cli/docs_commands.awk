@@ -98,6 +98,7 @@ function place(command, word) {
     if (command == "data" && word !~ /^(list|info|pack)$/) return data
     if (command == "eval" && word ~ /^(clothes|fashion-mnist|DATA|SAMPLES)$/) return data
     if (command == "classify" && word == "MODEL" && given["--data"]) return "tests/golden/vit_timm.pt" # with a classifier of its own
+    if (command == "info" && word == "x.png") return "image.png"
     if (word ~ /^(RUN|MODEL|runs\/[A-Za-z0-9-]+)$/) return "run"
     if (word ~ /^FILE$|^(ddpm_[a-z]+|adm-256|ema_[0-9._]+|model[0-9]+)\.pt$/) return "foreign.pt"
     return word

@@ -13,6 +13,8 @@ ok $draw --out out/ --format npz
 exists out/samples_3x16x16x3.npz
 ok $draw --out out --format zip
 exists out/samples_3x16x16x3.zip
+ok $draw --out fresh --format npz # a folder that it makes
+cmp fresh/samples_3x16x16x3.npz out/samples_3x16x16x3.npz || fail 'the folder changes the images'
 ok $draw --out plain --format folder
 exists plain/000002.png
 ok $draw --out same.npz --format npz

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -289,46 +288,6 @@ static duet_status sample(cli_state *cli, outputs *to, duet_model *model) {
     return status;
 }
 
-/* The ending that a format has; NULL for folders. */
-static const char *ending_of(const char *format) {
-    return strcmp(format, "npz") == 0    ? ".npz"
-           : strcmp(format, "zip") == 0  ? ".zip"
-           : strcmp(format, "grid") == 0 ? ".png"
-                                         : NULL;
-}
-
-static bool is_folder_name(const char *path) {
-    struct stat info;
-    const char *const slash = strrchr(path, '/'), *const base = slash != NULL ? slash + 1 : path;
-    return !*base || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
-}
-
-/* --format: a name in the folder that --out names, as guided-diffusion calls its file; else the
- * ending must be that of the format. */
-static duet_status name_out(sample_options *o, duet_model *model) {
-    const char *const ending = ending_of(o->format);
-    const size_t size = strlen(o->out), n = ending != NULL ? strlen(ending) : 0;
-    const int64_t side = duet_model_card(model)->preprocess.size;
-    char name[96];
-    if (strcmp(o->format, "auto") == 0) return DUET_OK;
-    if (!o->out[0]) return cli_wrong("--format says how --out is written; give --out, too");
-    if (ending == NULL) {
-        if (size + 2 > sizeof o->out) return cli_wrong("the path of --out is too long");
-        if (o->out[size - 1] != '/') strcat(o->out, "/");
-        return DUET_OK;
-    }
-    if (!is_folder_name(o->out)) {
-        if (size > n && strcmp(o->out + size - n, ending) == 0) return DUET_OK;
-        return cli_wrong("'%s' does not end in %s, as --format %s does; a folder ends in '/'",
-                         o->out, ending, o->format);
-    }
-    snprintf(name, sizeof name, "%ssamples_%lldx%lldx%lldx3%s", o->out[size - 1] == '/' ? "" : "/",
-             (long long)o->count, (long long)side, (long long)side, ending);
-    if (size + strlen(name) >= sizeof o->out) return cli_wrong("the path of --out is too long");
-    strcat(o->out, name);
-    return DUET_OK;
-}
-
 static duet_status check_flags(const cli_state *cli, const sample_options *o) {
     const bool explicit = strcmp(o->show, "no") != 0 && strcmp(o->show, "auto") != 0;
     if (explicit && cli->common.json)
@@ -350,7 +309,8 @@ static duet_status check_model(sample_options *o, duet_model *model) {
     if (prior && (*o->walk || *o->preview))
         return cli_wrong("the model draws from a prior in one step, so there is nothing for %s",
                          *o->walk ? "--walk" : "--preview");
-    const duet_status status = name_out(o, model);
+    const duet_status status =
+        cli_name_images(o->out, o->format, o->count, duet_model_card(model)->preprocess.size);
     return status == DUET_OK && o->out[0] ? cli_check_out(o->out, ".png .npz .zip /") : status;
 }
 
