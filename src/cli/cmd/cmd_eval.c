@@ -190,13 +190,15 @@ static duet_status open_features(eval *e, unsigned given) {
     duet_status status = check_reader(e, &e->real);
     if (status == DUET_OK) status = duet_metrics_open(&e->features, e->of_features, &setup);
     if (status == DUET_OK && e->real.moments.dim > 0) {
-        const bool usable = e->real.moments.dim == info->dim || e->real.set == NULL;
-        if (usable)
+        if (e->real.moments.dim == info->dim || e->real.set == NULL)
             status = duet_metrics_real_moments(e->features, &e->real.moments, &e->real.spatial);
         else
             duet_moments_free(&e->real.moments); /* of another reader; its images are read */
     }
-    if (status != DUET_OK || (given & DUET_METRIC_REAL) == 0 || e->real.set == NULL) return status;
+    const bool known =
+        e->real.moments.dim > 0 &&
+        duet_metrics_check(e->of_features, given & ~(unsigned)DUET_METRIC_REAL) == DUET_OK;
+    if (status != DUET_OK || known || e->real.set == NULL) return status;
     return cli_side_read(e->cli, &e->real, e->judge, e->features, NULL, true);
 }
 
