@@ -323,8 +323,9 @@ static void describe_side(const eval_side *side, char out[512]) {
     if (side->set == NULL && side->model == NULL)
         snprintf(out, 512, "statistics %.300s, %s", side->path, rows);
     else
-        snprintf(out, 512, "%.300s%s%s, %s", side->path, side->all ? "" : ", split ",
-                 side->all ? "" : duet_split_name(side->split), rows);
+        snprintf(out, 512, "%.300s%s%s, %s%s", side->path, side->all ? "" : ", split ",
+                 side->all ? "" : duet_split_name(side->split), rows,
+                 side->moments.dim > 0 ? " and the statistics beside them" : "");
 }
 
 static const char *way_of(const duet_preprocess *how) {
@@ -482,6 +483,7 @@ static duet_status evaluate(eval *e) {
         return cli_wrong("'%s' holds statistics; give --against DATA to compare them with",
                          e->samples.path);
     if (!cli_side_images(&e->samples)) return compare_statistics(e);
+    if (e->halves) duet_moments_free(&e->real.moments); /* they are of both halves */
     status = open_judge(e);
     if (status != DUET_OK) return status;
     if (o->save_stats[0] != '\0' && o->against[0] == '\0') {
