@@ -97,11 +97,15 @@ void duet_model_inputs_make(const duet_model *model, duet_graph *graph, int64_t 
                               .z = DUET_NONE,
                               .self_cond = DUET_NONE,
                               .sample_id = DUET_NONE,
+                              .augment = DUET_NONE,
                               .training = training};
     if ((takes & DUET_BIT(X)) != 0) in->x = duet_input(graph, "x", DUET_F32, 4, images);
     if ((takes & DUET_BIT(NET_T)) != 0) in->net_t = duet_input(graph, "net_t", DUET_F32, 1, &batch);
     if ((takes & DUET_BIT(Y)) != 0) in->y = duet_input(graph, "y", DUET_I32, 1, &batch);
     if (training) in->sample_id = duet_input(graph, "sample_id", DUET_I32, 1, &batch);
+    if (training && shape->augment_dim > 0 && (takes & DUET_BIT(X)) != 0)
+        in->augment =
+            duet_input(graph, "augment", DUET_F32, 2, (int64_t[]){batch, shape->augment_dim});
     if ((takes & DUET_BIT(LOW_RES)) != 0)
         in->low_res = duet_input(graph, "low_res", DUET_F32, 4, images);
     if ((takes & DUET_BIT(SELF_COND)) != 0)

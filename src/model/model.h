@@ -38,6 +38,7 @@ typedef enum duet_port {
 typedef struct duet_model_inputs {
     duet_value x, net_t, y, low_res, z, self_cond;
     duet_value sample_id; /* i32[B], of dropout */
+    duet_value augment;   /* [B,A] what was done to the images; absent: nothing */
     bool training;        /* dropout is active */
 } duet_model_inputs;
 
@@ -76,6 +77,7 @@ typedef struct duet_arch_shape {
     /* side of a small image that the network also gets, enlarged to S (low_res.h); 0 = none */
     int64_t low_res;
     int64_t latents;     /* Z; 0 = none */
+    int64_t augment_dim; /* A: numbers about augmentation, of which training tells; 0 = none */
     const char *refusal; /* why it cannot be sampled although it denoises; NULL = it can */
     /* taps are those of the first */
     duet_arch_part parts[DUET_ARCH_PARTS];

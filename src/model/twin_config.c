@@ -36,6 +36,8 @@ duet_status duet_twin_unet(unet_config *out, const adm_config *c) {
     duet_params_default(&duet_arch_diffusers_unet.info.params, out);
     if (c->classifier_pool[0] != '\0')
         return duet_fail(DUET_UNSUPPORTED, "classifier_pool=%s" NONE, c->classifier_pool);
+    if (c->augment_dim > 0)
+        return duet_fail(DUET_UNSUPPORTED, "augment_dim=%lld" NONE, (long long)c->augment_dim);
     if (c->magnitude_preserving)
         return duet_fail(DUET_UNSUPPORTED, "magnitude_preserving=true" NONE);
     if (c->small_size > 0)

@@ -39,15 +39,13 @@ duet_status duet_trainer_fill_options(duet_trainer *trainer) {
 /* ---- models ---- */
 
 /* Fills in what the data determines and the spec leaves open: the image size, the channels and,
- * where the task learns from labels (classes > 0), the classes. */
-static duet_status complete_arch(char arch[DUET_SPEC_SIZE], int64_t size, int channels,
-                                 int classes) {
+ * where the task learns from labels (classes > 0), the classes; of augmentations that are told, the
+ * number of their conditions. */
+static duet_status complete_arch(char arch[DUET_SPEC_SIZE], int64_t size, int channels, int classes,
+                                 int conditions) {
     const duet_entry *entry = NULL;
     char text[2 * DUET_SPEC_SIZE];
-    if (arch[0] == '\0') {
-        duet_preset_arch(arch, size, channels);
-        return DUET_OK;
-    }
+    if (arch[0] == '\0') duet_preset_arch(arch, size, channels);
     DUET_TRY(duet_family_parse(&duet_family_arch, &entry, NULL, 0, arch));
     size_t used = (size_t)snprintf(text, sizeof text, "%s", arch);
     const struct {
@@ -55,7 +53,8 @@ static duet_status complete_arch(char arch[DUET_SPEC_SIZE], int64_t size, int ch
         long long value;
     } fill[] = {{"image_size", (long long)size},
                 {"in_channels", (long long)channels},
-                {"classes", (long long)classes}};
+                {"classes", (long long)classes},
+                {"augment_dim", (long long)conditions}};
     for (int i = 0; i < DUET_COUNT(fill); i++) {
         if (fill[i].value == 0 || duet_params_find(&entry->params, fill[i].key) == NULL ||
             strstr(arch, fill[i].key) != NULL)
@@ -129,6 +128,16 @@ static duet_status check_outputs(const duet_trainer *trainer) {
                      trainer->options.init != NULL ? "'init' out" : "'classes' out of 'arch'");
 }
 
+/* A network that is told nothing may learn from augmented images all the same. */
+static duet_status check_augment(const duet_trainer *trainer) {
+    const int64_t told = duet_augment_chain_conditions(&trainer->augment),
+                  takes = trainer->model->shape.augment_dim;
+    if (told == 0 || takes == 0 || told == takes) return DUET_OK;
+    return duet_fail(DUET_ARG,
+                     "'augment' tells %lld numbers, but the network takes %lld (augment_dim)",
+                     (long long)told, (long long)takes);
+}
+
 duet_status duet_trainer_make_models(duet_trainer *trainer) {
     duet_train_options *o = &trainer->options;
     const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
@@ -137,9 +146,11 @@ duet_status duet_trainer_make_models(duet_trainer *trainer) {
     if (o->size == 0) o->size = duet_preset_size(info);
     if (trainer->task->arch != NULL) fill(o->arch, sizeof o->arch, trainer->task->arch);
     DUET_TRY(complete_arch(o->arch, o->size, info->channels,
-                           trainer->task->labels ? info->class_count : 0));
+                           trainer->task->labels ? info->class_count : 0,
+                           duet_augment_chain_conditions(&trainer->augment)));
     DUET_TRY(duet_model_describe(&trainer->model, o->arch));
     DUET_TRY(duet_model_check(trainer->model, trainer->task->needs));
+    DUET_TRY(check_augment(trainer));
     DUET_TRY(check_outputs(trainer));
     DUET_TRY(duet_model_describe(&trainer->ema, o->arch));
     const int64_t channels = trainer->model->shape.in_channels;

@@ -5,6 +5,7 @@
  * the state too, so that a resumed run follows the same learning-rate schedule; when the time is
  * up, the run ends in any case. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"
@@ -95,6 +96,20 @@ static duet_batch part_of(const duet_trainer *trainer, const duet_batch *batch, 
                         .view_size = batch->view_size};
 }
 
+/* What was done to the images of the rows, where the network is told: a function of seed and
+ * position, as the loader's. Zeros where nothing is done. */
+static void tell_augment(const duet_trainer *trainer, duet_session *session,
+                         const duet_batch *rows) {
+    const int64_t width = trainer->model->shape.augment_dim;
+    if (width == 0 || !duet_session_has_input(session, "augment")) return;
+    float *const out = duet_session_input(session, "augment");
+    memset(out, 0, (size_t)(rows->count * width) * sizeof *out);
+    for (int64_t r = 0; r < rows->count; r++)
+        duet_augment_chain_tell(&trainer->augment, trainer->options.seed,
+                                (uint64_t)(rows->position + r), trainer->model->shape.size,
+                                out + r * width);
+}
+
 /* Part `part` of run number `run` of a program; the last part changes the weights. */
 static duet_status run_part(duet_trainer *trainer, int program, int run, const duet_batch *batch,
                             int64_t part, float *loss) {
@@ -114,6 +129,7 @@ static duet_status run_part(duet_trainer *trainer, int program, int run, const d
     for (int g = 0; g < DUET_PROGRAM_GROUPS; g++) factors[g] = factor;
     for (int64_t r = 0; r < rows.count; r++) trainer->row_column[r] = -1;
     DUET_TRY(task->feed(&trainer->task_choice.options, &trainer->setup, program, &feed));
+    tell_augment(trainer, feed.session, &rows);
     DUET_TRY(duet_program_run(to, part, factors,
                               trainer->steps * duet_task_runs(task, program) + run + 1));
     DUET_TRY(duet_session_get(feed.session, 0, -1, loss));

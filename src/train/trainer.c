@@ -20,6 +20,7 @@ static duet_status choose_members(duet_trainer *trainer) {
         DUET_TRY(duet_choice_parse(&trainer->predict, &duet_family_predict, o->predict));
     DUET_TRY(duet_train_groups_parse(&trainer->groups, o));
     DUET_TRY(duet_averages_parse(&trainer->averages, o->ema));
+    DUET_TRY(duet_augment_chain_parse(&trainer->augment, o->augment));
     DUET_TRY(duet_choice_parse(&trainer->lr_choice, &duet_family_lr, o->lr));
     trainer->lr = duet_lr_of(trainer->lr_choice.entry);
     return DUET_OK;

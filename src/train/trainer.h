@@ -11,6 +11,7 @@
 #include <duet/train.h>
 #include <duet/tune.h>
 
+#include "data/augment/augment.h"
 #include "optim/average/average.h"
 #include "optim/lr/lr.h"
 #include "optim/program.h"
@@ -46,6 +47,7 @@ typedef struct duet_trainer {
     duet_choice predict, task_choice, lr_choice;
     duet_train_groups groups;
     duet_averages averages;
+    duet_augment_chain augment;
     const duet_task *task; /* NULL = that of the options; one that is no member may stand here */
     const duet_lr *lr;
     duet_noise *noise;

@@ -34,12 +34,30 @@ duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec) 
     return DUET_OK;
 }
 
+static duet_rng rng_of(int member, uint64_t seed, uint64_t position) {
+    char stream[24];
+    snprintf(stream, sizeof stream, "augment%d", member);
+    return duet_rng_make(seed, stream, position);
+}
+
 void duet_augment_chain_apply(const duet_augment_chain *chain, uint64_t seed, uint64_t position,
                               uint8_t *pixels, uint8_t *scratch, int64_t size, int channels) {
+    for (int k = 0; k < chain->count; k++)
+        chain->member[k]->apply(&chain->options[k], rng_of(k, seed, position), pixels, scratch,
+                                size, channels);
+}
+
+int duet_augment_chain_conditions(const duet_augment_chain *chain) {
+    int count = 0;
+    for (int k = 0; k < chain->count; k++) count += chain->member[k]->conditions;
+    return count;
+}
+
+void duet_augment_chain_tell(const duet_augment_chain *chain, uint64_t seed, uint64_t position,
+                             int64_t size, float *out) {
     for (int k = 0; k < chain->count; k++) {
-        char stream[24];
-        snprintf(stream, sizeof stream, "augment%d", k);
-        chain->member[k]->apply(&chain->options[k], duet_rng_make(seed, stream, position), pixels,
-                                scratch, size, channels);
+        if (chain->member[k]->condition != NULL)
+            chain->member[k]->condition(&chain->options[k], rng_of(k, seed, position), size, out);
+        out += chain->member[k]->conditions;
     }
 }

@@ -13,6 +13,9 @@ typedef struct duet_augment {
     /* pixels, scratch: size*size*channels bytes */
     void (*apply)(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch,
                   int64_t size, int channels);
+    /* Numbers that tell a network what was done, zeros where nothing was; 0 = it is not told. */
+    int conditions;
+    void (*condition)(const void *options, duet_rng rng, int64_t size, float *out);
 } duet_augment;
 DUET_FAMILY_OF(augment, duet_augment);
 
@@ -32,5 +35,9 @@ typedef struct duet_augment_chain {
 DUET_NODISCARD duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec);
 void duet_augment_chain_apply(const duet_augment_chain *chain, uint64_t seed, uint64_t position,
                               uint8_t *pixels, uint8_t *scratch, int64_t size, int channels);
+/* Of all members, side by side; and what they are for a row. */
+int duet_augment_chain_conditions(const duet_augment_chain *chain);
+void duet_augment_chain_tell(const duet_augment_chain *chain, uint64_t seed, uint64_t position,
+                             int64_t size, float *out);
 
 #endif

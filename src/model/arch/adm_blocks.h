@@ -20,6 +20,11 @@ typedef struct duet_adm_builder {
 
 duet_value duet_adm_resize(duet_graph *g, duet_value x, duet_adm_resample how);
 
+/* The embedding with what is told of augmentation: outside of training nothing is, which adds
+ * nothing. */
+duet_value duet_adm_add_augment(const duet_adm_builder *b, const duet_model_inputs *in,
+                                duet_value emb);
+
 /* ---- adm_preserving.c ---- */
 duet_value duet_adm_preserving_first(const duet_adm_builder *b, duet_value x, int64_t out);
 duet_value duet_adm_preserving_block(const duet_adm_builder *b, const char *name, duet_value x,

@@ -9,7 +9,8 @@
 typedef struct adm_config {
     int64_t image_size, in_channels, num_channels, num_res_blocks;
     duet_int_list channel_mult, attention_resolutions;
-    int64_t num_heads, num_head_channels, norm_groups, num_classes, embed_channels, small_size;
+    int64_t num_heads, num_head_channels, norm_groups, num_classes, embed_channels, small_size,
+        augment_dim;
     char classifier_pool[32];
     double dropout;
     bool use_scale_shift_norm, resblock_updown, learn_sigma, class_cond, use_new_attention_order,

@@ -85,7 +85,7 @@ duet_value duet_adm_preserving_embedding(const duet_adm_builder *b, const duet_m
             duet_preserving_embedding(g, "label_emb", in->y, b->c->num_classes, 4 * channels);
         emb = duet_scale(g, duet_add(g, emb, label), sqrt(0.5));
     }
-    return duet_preserving_silu(g, emb);
+    return duet_preserving_silu(g, duet_adm_add_augment(b, in, emb));
 }
 
 duet_value duet_adm_preserving_last(const duet_adm_builder *b, duet_value x, int64_t out) {

@@ -52,6 +52,8 @@ static const duet_param params[] = {
               "noisy classifier: how it pools; empty = a U-Net"),
     DUET_BOOLEAN(adm_config, conv_attention, "false",
                  "qkv and proj_out are 1x1 filters (consistency models)"),
+    DUET_INT(adm_config, augment_dim, "0", 0, 4096,
+             "numbers that tell of augmentation in training; filled in by 'augment'"),
     DUET_BOOLEAN(adm_config, magnitude_preserving, "false",
                  "layers of EDM2 that keep the size of activations; norm_groups, "
                  "use_scale_shift_norm and resblock_updown do not apply"),
@@ -205,6 +207,17 @@ static duet_value decoder(builder *b, duet_value h, const duet_value *kept, int 
     return h;
 }
 
+duet_value duet_adm_add_augment(const duet_adm_builder *b, const duet_model_inputs *in,
+                                duet_value emb) {
+    duet_graph *g = b->g;
+    const int64_t dims[] = {duet_dim(g, emb, -1), b->c->augment_dim};
+    const duet_init init = {.kind = DUET_INIT_ZERO, .random_scale = 0.1};
+    if (b->c->augment_dim == 0) return emb;
+    const duet_value w = duet_parameter(g, "augment_emb.weight", DUET_WEIGHT, init, 2, dims);
+    if (!in->training || in->augment == DUET_NONE) return emb;
+    return duet_add(g, emb, duet_linear(g, in->augment, w, DUET_NONE));
+}
+
 static duet_value time_embedding(const builder *b, const duet_model_inputs *in) {
     duet_graph *g = b->g;
     const int64_t channels = b->c->embed_channels > 0 ? b->c->embed_channels : b->c->num_channels;
@@ -216,6 +229,7 @@ static duet_value time_embedding(const builder *b, const duet_model_inputs *in) 
     if (b->c->class_cond)
         emb = duet_add(g, emb,
                        duet_nn_embedding(g, "label_emb", in->y, b->c->num_classes, 4 * channels));
+    emb = duet_adm_add_augment(b, in, emb);
     return duet_silu(g, emb); /* the emb_layers of every residual block begin with this SiLU */
 }
 
@@ -321,6 +335,7 @@ static void shape(const void *config, duet_arch_shape *out) {
                           .in_channels = c->in_channels,
                           .out_channels = c->learn_sigma ? 2 * c->in_channels : c->in_channels,
                           .class_count = c->class_cond ? c->num_classes : 0,
+                          .augment_dim = c->augment_dim,
                           .low_res = c->small_size,
                           .parts = {{"unet", DUET_BIT(X) | DUET_BIT(NET_T), DUET_BIT(RAW), build}},
                           .part_count = 1};

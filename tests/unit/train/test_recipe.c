@@ -318,6 +318,71 @@ static void refused(void **state) {
     duet_model_close(model);
 }
 
+/* ---- augmentation that is told, dropout ---- */
+
+static void with_geometric(duet_train_options *o) {
+    duet_copy_text(o->augment, sizeof o->augment, "crop:pad=1+geometric:p=0.5");
+    duet_copy_text(o->ema, sizeof o->ema, "0");
+}
+
+static void with_geometric_preserving(duet_train_options *o) {
+    with_geometric(o);
+    with_preserving(o);
+    o->accumulate = 2;
+}
+
+/* The network gets a place for the conditions, which training fills; a given one must fit, or there
+ * is none. */
+static void geometric(void **state) {
+    (void)state;
+    char run[DUET_PATH_SIZE];
+    duet_train_options o = tiny(with_geometric);
+    duet_context *ctx = NULL;
+    duet_model *model = NULL;
+    goes_on(with_geometric, ends, DUET_COUNT(ends));
+    goes_on(with_geometric_preserving, ends, DUET_COUNT(ends));
+    snprintf(run, sizeof run, "%s/whole", DUET_TEST_TMP);
+    OK(duet_context_new(&ctx, NULL));
+    OK(duet_model_open(ctx, &model, run));
+    assert_int_equal(model->shape.augment_dim, 13);
+    const int64_t at = duet_slots_find(model->slots, "", "augment_emb.weight");
+    const float *w = duet_slot_data(&model->slots->list[at]);
+    double moved[13] = {0}; /* by condition; quarter turns and shifts are not drawn by default */
+    for (int64_t i = 0; i < model->slots->list[at].count; i++) moved[i % 13] += fabs((double)w[i]);
+    for (int k = 0; k < 13; k++) assert_true((moved[k] > 0.0) == (k < 2 || k > 5));
+    duet_model_close(model);
+    duet_context_free(ctx);
+    fresh_folder(run, "misfit");
+    duet_copy_text(o.arch, sizeof o.arch, ARCH ",augment_dim=5");
+    FAILS(DUET_ARG, "tells 13 numbers, but the network takes 5", train(&o, run, false, 1));
+    duet_copy_text(o.arch, sizeof o.arch, ARCH ",augment_dim=0");
+    OK(train(&o, run, false, 1));
+}
+
+static void with_dropout(duet_train_options *o) {
+    duet_copy_text(o->arch, sizeof o->arch, ARCH ",resblock_updown=true");
+}
+
+static void with_dropout_bf16(duet_train_options *o) {
+    with_dropout(o);
+    duet_copy_text(o->precision, sizeof o->precision, "bf16");
+    duet_copy_text(o->recompute, sizeof o->recompute, "blocks");
+}
+
+/* Masks are drawn again in a recompute: the bits are the same. */
+static void dropout(void **state) {
+    (void)state;
+    char run[DUET_PATH_SIZE], again[DUET_PATH_SIZE];
+    duet_train_options o = tiny(with_dropout);
+    fresh_folder(run, "kept");
+    fresh_folder(again, "recomputed");
+    OK(train(&o, run, false, 1));
+    duet_copy_text(o.recompute, sizeof o.recompute, "blocks");
+    OK(train(&o, again, false, 1));
+    same_tensors(run, again, ends[0]);
+    goes_on(with_dropout_bf16, ends, DUET_COUNT(ends));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(muon),
                                        cmocka_unit_test(power),
@@ -328,6 +393,8 @@ int main(void) {
                                        cmocka_unit_test(spacing),
                                        cmocka_unit_test(preserving),
                                        cmocka_unit_test(rows_keep_their_length),
-                                       cmocka_unit_test(refused)};
+                                       cmocka_unit_test(refused),
+                                       cmocka_unit_test(geometric),
+                                       cmocka_unit_test(dropout)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
