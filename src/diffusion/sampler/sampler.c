@@ -17,8 +17,10 @@ static void add_end(const duet_walk_options *o, const duet_noise *noise, duet_le
                     int64_t *steps) {
     const bool clean = strcmp(o->end, "clean") == 0;
     level[*steps] = duet_noise_level(noise, clean ? -1 : 0);
-    /* a step from the lowest level to itself is none */
-    if (!(level[*steps].sigma < level[*steps - 1].sigma)) (*steps)--;
+    /* a step from the lowest level to itself, but for rounding, is none */
+    if (level[*steps].sigma < (1.0 - 1e-9) * level[*steps - 1].sigma) return;
+    level[*steps - 1] = level[*steps];
+    (*steps)--;
 }
 
 duet_status duet_sampler_levels(const duet_sampler *sampler, const void *options,

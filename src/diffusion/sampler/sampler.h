@@ -33,6 +33,7 @@ typedef struct duet_sampler {
     duet_entry info; /* its options begin with a duet_walk_options */
     int remembers;   /* newest predictions that a step uses, 1 to DUET_WALK_SEEN */
     bool leaps;      /* the lowest level is not visited */
+    int order;       /* of convergence on the probability-flow equation, eta = 0; 0 = none */
     /* From the state at walk->level[walk->k] to that at the next level. */
     duet_status (*step)(const void *options, duet_walk *walk);
 } duet_sampler;

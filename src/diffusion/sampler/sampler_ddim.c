@@ -38,5 +38,6 @@ const duet_sampler duet_sampler_ddim = {
              .params = DUET_TABLE(rows, ddim_options),
              .aliases = "DDIMScheduler"},
     .remembers = 1,
+    .order = 1,
     .step = step,
 };

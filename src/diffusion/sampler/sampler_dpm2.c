@@ -39,5 +39,6 @@ const duet_sampler duet_sampler_dpm2 = {
              .params = DUET_TABLE(rows, duet_churn_options),
              .aliases = "kdpm2 dpm_2 KDPM2DiscreteScheduler sample_dpm_2 k_dpm_2"},
     .remembers = 2,
+    .order = 2,
     .step = step,
 };

@@ -25,5 +25,6 @@ const duet_sampler duet_sampler_dpm2_ancestral = {
              .aliases = "kdpm2_ancestral dpm_2_ancestral dpm2_a KDPM2AncestralDiscreteScheduler "
                         "sample_dpm_2_ancestral k_dpm_2_ancestral"},
     .remembers = 2,
+    .order = 2,
     .step = step,
 };

@@ -34,5 +34,6 @@ const duet_sampler duet_sampler_dpmpp_2m = {
              .aliases = "dpmpp DPMSolverMultistepScheduler EDMDPMSolverMultistepScheduler "
                         "sample_dpmpp_2m dpmpp2m dpm++2m"},
     .remembers = 2,
+    .order = 2,
     .step = step,
 };

@@ -35,5 +35,6 @@ const duet_sampler duet_sampler_dpmpp_2m_sde = {
              .params = DUET_TABLE(rows, duet_exponential_options),
              .aliases = "sample_dpmpp_2m_sde dpmpp2m_sde sde-dpmsolver++"},
     .remembers = 2,
+    .order = 2,
     .step = step,
 };

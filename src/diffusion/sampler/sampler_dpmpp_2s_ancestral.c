@@ -36,5 +36,6 @@ const duet_sampler duet_sampler_dpmpp_2s_ancestral = {
              .aliases = "dpmpp_2s dpmpp_2s_a DPMSolverSinglestepScheduler "
                         "sample_dpmpp_2s_ancestral"},
     .remembers = 2,
+    .order = 2,
     .step = step,
 };

@@ -2,19 +2,27 @@
  * DPM-Solver++(3M) for the stochastic equation (k-diffusion): with H = h (1 + eta), r_i = h_i / h
  * of the two steps before, d10 = (x0 - x0_1)/r_1,  d11 = (x0_1 - x0_2)/r_2,  q = r_1/(r_1 + r_2) d1
  * = d10 + q (d10 - d11),  d2 = (d10 - d11)/(r_1 + r_2) x' += alpha' (phi2 d1 - phi3 d2),  phi2 = 1
- * - (1 - e^-H)/H,  phi3 = phi2/H - 1/2 */
+ * - (1 - e^-H)/H,  phi3 = phi2/H - 1/2
+ * The integral of the polynomial has w = 2. The usual code has w = 1, which is of second order. */
 #include "diffusion/sampler/exponential.h"
+
+typedef struct dpmpp_3m_options {
+    duet_exponential_options base;
+    bool full;
+} dpmpp_3m_options;
 
 static const duet_param rows[] = {
     DUET_WALK_STEPS("25", "sampling steps; 0 = all of the schedule"),
     DUET_EXPONENTIAL_ROWS,
+    DUET_BOOLEAN(dpmpp_3m_options, full, "false", "w = 2: of third order"),
     DUET_WALK_ROWS,
 };
 
-static void add_orders(const duet_walk *walk, double h, double whole, duet_walk_move *move) {
+static void add_orders(const duet_walk *walk, double h, double whole, double w,
+                       duet_walk_move *move) {
     const int64_t before = duet_walk_before(walk);
     const double alpha = duet_walk_next(walk).alpha, phi2 = 1.0 + expm1(-whole) / whole,
-                 phi3 = phi2 / whole - 0.5;
+                 phi3 = w * (phi2 / whole - 0.5);
     if (before < 1) return;
     const double r1 = duet_walk_h(walk, 1) / h;
     double d10 = alpha * phi2, d11 = 0.0; /* weights of d10 and d11 */
@@ -31,19 +39,21 @@ static void add_orders(const duet_walk *walk, double h, double whole, duet_walk_
 }
 
 static duet_status step(const void *options, duet_walk *walk) {
-    const duet_exponential_options *const o = options;
+    const dpmpp_3m_options *const all = options;
+    const duet_exponential_options *const o = &all->base;
     const double h = duet_walk_h(walk, 0), whole = h * (1.0 + o->eta);
     duet_walk_move move = duet_walk_exponential(walk, h, o->eta, o->s_noise);
     DUET_TRY(duet_walk_look(walk, duet_walk_now(walk)));
-    if (isfinite(h)) add_orders(walk, h, whole, &move);
+    if (isfinite(h)) add_orders(walk, h, whole, all->full ? 2.0 : 1.0, &move);
     return duet_walk_go(walk, &move);
 }
 
 const duet_sampler duet_sampler_dpmpp_3m_sde = {
     .info = {.name = "dpmpp_3m_sde",
              .help = "DPM-Solver++(3M) with fresh noise in each step",
-             .params = DUET_TABLE(rows, duet_exponential_options),
+             .params = DUET_TABLE(rows, dpmpp_3m_options),
              .aliases = "sample_dpmpp_3m_sde dpmpp3m_sde"},
     .remembers = 3,
+    .order = 3,
     .step = step,
 };

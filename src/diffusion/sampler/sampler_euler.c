@@ -24,5 +24,6 @@ const duet_sampler duet_sampler_euler = {
              .aliases = "EulerDiscreteScheduler EDMEulerScheduler FlowMatchEulerDiscreteScheduler "
                         "sample_euler k_euler"},
     .remembers = 1,
+    .order = 1,
     .step = step,
 };

@@ -25,5 +25,6 @@ const duet_sampler duet_sampler_euler_ancestral = {
              .aliases = "euler_a EulerAncestralDiscreteScheduler sample_euler_ancestral "
                         "k_euler_ancestral"},
     .remembers = 1,
+    .order = 1,
     .step = step,
 };

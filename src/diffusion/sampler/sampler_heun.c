@@ -39,5 +39,6 @@ const duet_sampler duet_sampler_heun = {
              .aliases = "HeunDiscreteScheduler FlowMatchHeunDiscreteScheduler sample_heun k_heun "
                         "edm"},
     .remembers = 2,
+    .order = 2,
     .step = step,
 };

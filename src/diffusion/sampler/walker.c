@@ -49,6 +49,12 @@ static double *make_room(duet_walk *walk) {
     return oldest;
 }
 
+void duet_walk_forget(duet_walk *walk) {
+    double *const newest = walk->seen[0];
+    for (int i = 1; i < walk->remembers; i++) walk->seen[i - 1] = walk->seen[i];
+    walk->seen[walk->remembers - 1] = newest;
+}
+
 static void threshold_row(const duet_walk *walk, int64_t row) {
     const duet_walk_options *const o = walk->options;
     const int64_t dim = walk->state->dim;

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "diffusion/sampler/sampler.h"
 
-enum { DUET_WALK_SEEN = 4 };
+enum { DUET_WALK_SEEN = 6 };
 
 /* What the options of every sampler begin with. */
 typedef struct duet_walk_options {
@@ -72,6 +72,8 @@ DUET_NODISCARD duet_status duet_walk_look(duet_walk *walk, duet_level level);
 /* seen[0] becomes the slope dy/du = (x - m x0) / sigma, m = alpha + curve sigma: eps, or eps - x0.
  */
 void duet_walk_slope(duet_walk *walk, duet_level level, double curve);
+/* The newest prediction counts as not seen. */
+void duet_walk_forget(duet_walk *walk);
 /* Keeps the state, which coefficient `mark` refers to. */
 DUET_NODISCARD duet_status duet_walk_mark(duet_walk *walk);
 

@@ -63,8 +63,8 @@ duet_level duet_curve_level(const duet_noise *noise, double curve, double u) {
 duet_status duet_curve_ends(const duet_noise *noise, double *low, double *high) {
     const double curve = duet_curve_of(noise);
     if (!(*low > 0.0)) *low = duet_curve_place(curve, noise->table[0]);
-    if (!(*high > 0.0))
-        *high = fmin(duet_curve_place(curve, noise->table[noise->steps - 1]), MOST_RATIO);
+    if (!(*high > 0.0)) *high = duet_curve_place(curve, noise->table[noise->steps - 1]);
+    if (!isfinite(*high)) *high = MOST_RATIO;
     if (*low > 0.0 && *low < *high) return DUET_OK;
     return duet_fail(DUET_ARG,
                      "levels between %.6g and %.6g are impossible; low must be more than 0 and "

@@ -28,8 +28,8 @@ DUET_NODISCARD duet_status duet_spacing_make(const char *spec, const duet_noise 
 double duet_curve_of(const duet_noise *noise); /* 1 for the straight path, else 0 */
 double duet_curve_place(double curve, duet_level level);
 duet_level duet_curve_level(const duet_noise *noise, double curve, double u);
-/* The ends of the schedule on its curve, the high one bounded by 4096 (alpha^2 = 2^-24) as in
- * diffusers; `low`, `high` in their place where not 0. */
+/* The ends of the schedule on its curve, the high one 4096 where it is infinite (alpha^2 =
+ * 2^-24, as in diffusers); `low`, `high` in their place where not 0. */
 DUET_NODISCARD duet_status duet_curve_ends(const duet_noise *noise, double *low, double *high);
 /* Level k of `count` for u(0..1), 1 = the noisiest. */
 typedef double (*duet_curve_path)(const void *options, double part, double low, double high);

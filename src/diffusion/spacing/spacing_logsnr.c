@@ -10,7 +10,8 @@
 static duet_status fill(const void *options, const duet_noise *noise, int64_t count,
                         duet_level *out) {
     const double low = log(duet_level_ratio(noise->table[0])),
-                 high = log(fmin(duet_level_ratio(noise->table[noise->steps - 1]), MOST_RATIO));
+                 top = duet_level_ratio(noise->table[noise->steps - 1]),
+                 high = log(isfinite(top) ? top : MOST_RATIO);
     (void)options;
     for (int64_t k = 0; k < count; k++) {
         const double part = count > 1 ? 1.0 - (double)k / (double)(count - 1) : 1.0;

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * Pseudo numerical methods (Liu et al. 2022): the slope of a step is that of Adams and Bashforth
+ * for even steps, of the last four: s = (55 s_0 - 59 s_1 + 37 s_2 - 9 s_3)/24,   y' = y + (u' - u)
+ * s Warming up: `plms`, the first step is repeated with the mean of the slopes at its ends, the
+ * next two have shorter formulas; `prk`, three steps of Runge and Kutta through the t in the
+ * middle. */
+#include <math.h>
+#include <string.h>
+
+#include "diffusion/sampler/multistep.h"
+
+typedef struct plms_options {
+    duet_walk_options walk;
+    char warmup[16];
+} plms_options;
+DUET_WALK_FIRST(plms_options);
+
+static const duet_param rows[] = {
+    DUET_WALK_STEPS("50", "sampling steps, one or three evaluations more; 0 = all of the schedule"),
+    DUET_TEXT(plms_options, warmup, "plms", "plms|prk",
+              "the first steps: shorter formulas, or Runge and Kutta (9 evaluations more)"),
+    DUET_WALK_ROWS,
+};
+
+static duet_status look(duet_walk *walk, duet_level level) {
+    DUET_TRY(duet_walk_look(walk, level));
+    duet_walk_slope(walk, level, walk->curve);
+    return DUET_OK;
+}
+
+/* From the marked state to `next`, by slopes weighted with `part`. */
+static duet_status from_mark(duet_walk *walk, duet_level next, const double *part) {
+    const duet_level now = duet_walk_now(walk);
+    const double scale = next.alpha + walk->curve * next.sigma,
+                 d = duet_walk_place(walk, next) - duet_walk_place(walk, now);
+    duet_walk_move move = {.mark = scale / (now.alpha + walk->curve * now.sigma)};
+    for (int i = 0; i < walk->remembers; i++) move.seen[i] = scale * d * part[i];
+    return duet_walk_go(walk, &move);
+}
+
+/* The first step again, with the slope at its end, which is not remembered. */
+static duet_status again(duet_walk *walk, duet_level next) {
+    static const double first[DUET_WALK_SEEN] = {1.0}, both[DUET_WALK_SEEN] = {0.5, 0.5};
+    DUET_TRY(duet_walk_mark(walk));
+    DUET_TRY(from_mark(walk, next, first));
+    DUET_TRY(look(walk, next));
+    DUET_TRY(from_mark(walk, next, both));
+    duet_walk_forget(walk);
+    return DUET_OK;
+}
+
+static duet_status runge_kutta(duet_walk *walk, duet_level next) {
+    static const double one[DUET_WALK_SEEN] = {1.0};
+    static const double all[DUET_WALK_SEEN] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
+    const duet_level middle =
+        duet_noise_at(walk->state->noise, 0.5 * (duet_walk_now(walk).t + next.t));
+    double *before[DUET_WALK_SEEN]; /* slopes of the steps before, which this one pushes out */
+    (void)before;
+    DUET_TRY(duet_walk_mark(walk));
+    DUET_TRY(from_mark(walk, middle, one));
+    DUET_TRY(look(walk, middle));
+    DUET_TRY(from_mark(walk, middle, one));
+    DUET_TRY(look(walk, middle));
+    DUET_TRY(from_mark(walk, next, one));
+    DUET_TRY(look(walk, next));
+    DUET_TRY(from_mark(walk, next, all));
+    for (int i = 0; i < 3; i++) duet_walk_forget(walk);
+    return DUET_OK;
+}
+
+/* Steps before from which slopes are known, this one included, at most 4. */
+static int known(const duet_walk *walk) {
+    const int64_t count = duet_walk_before(walk) + 1;
+    return count < 4 ? (int)count : 4;
+}
+
+static duet_status step(const void *options, duet_walk *walk) {
+    static const double parts[][DUET_WALK_SEEN] = {
+        {1.0},
+        {1.5, -0.5},
+        {23.0 / 12, -16.0 / 12, 5.0 / 12},
+        {55.0 / 24, -59.0 / 24, 37.0 / 24, -9.0 / 24},
+    };
+    const bool prk = strcmp(((const plms_options *)options)->warmup, "prk") == 0;
+    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
+    const int count = known(walk);
+    if (!isfinite(duet_walk_place(walk, now))) {
+        DUET_TRY(duet_walk_look(walk, now));
+        return duet_walk_line(walk, now, next, 0.0);
+    }
+    DUET_TRY(look(walk, now));
+    if (next.sigma > 0.0 && prk && count < 4) return runge_kutta(walk, next);
+    if (next.sigma > 0.0 && !prk && count < 2) return again(walk, next);
+    DUET_TRY(duet_walk_mark(walk));
+    return from_mark(walk, next, parts[count - 1]);
+}
+
+const duet_sampler duet_sampler_plms = {
+    .info = {.name = "plms",
+             .help = "pseudo linear multistep, fourth order for even steps",
+             .params = DUET_TABLE(rows, plms_options),
+             .aliases = "pndm PNDMScheduler"},
+    .remembers = 6,
+    .order = 4,
+    .step = step,
+};
