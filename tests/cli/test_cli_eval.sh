@@ -43,6 +43,9 @@ ok eval "$data" --against "$data" --reader run --real 20
 says ', split train, 30 images, against' ', split train, 20 images: disjoint halves'
 ok eval "$data" --split test --against "$data" --reader run
 says ', split test, 20 images, against'
+ok eval "$data" --split test --against "$data" --reader run --metrics prdc # labels that nothing needs
+says 'precision '
+wrong 1 "metric 'accuracy' needs labels and logits" eval "$data" --split test --reader run --metrics accuracy
 
 # a classifier: its logits, the labels of what is judged, statistics
 ok eval "$data" --split test --reader "$judge" --save-stats stats.npz

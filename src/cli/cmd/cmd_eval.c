@@ -86,23 +86,27 @@ static duet_status open_judge(eval *e) {
                            &options);
 }
 
-/* Labels of the samples become outputs of the reader. */
+/* Labels of the samples become outputs of the reader. That this cannot be done matters where a
+ * metric that was asked for needs labels. */
 static duet_status match_classes(eval *e, bool *matched) {
     const eval_side *s = &e->samples;
+    const bool needed = e->o->metrics[0] != '\0' &&
+                        duet_metrics_check(e->o->metrics, ~(unsigned)DUET_METRIC_LABELS) != DUET_OK;
+    duet_status status = DUET_OK;
     *matched = false;
+    if (duet_judge_describe(e->judge)->classes == 0) return DUET_OK;
     if (s->model != NULL) {
         const duet_card *card = duet_model_card(s->model);
-        *matched = card->class_count > 0 &&
-                   duet_judge_match(e->judge, s->path, (const char *const *)card->class_names,
-                                    card->class_count) == DUET_OK;
-        return DUET_OK;
+        if (card->class_count == 0) return DUET_OK;
+        status = duet_judge_match(e->judge, s->path, (const char *const *)card->class_names,
+                                  card->class_count);
+    } else {
+        const duet_dataset_info *info = duet_dataset_describe(s->set);
+        if (!info->labelled) return DUET_OK;
+        status = duet_judge_match(e->judge, info->name, info->class_names, info->class_count);
     }
-    const duet_dataset_info *info = duet_dataset_describe(s->set);
-    if (!info->labelled) return DUET_OK;
-    const duet_status status =
-        duet_judge_match(e->judge, info->name, info->class_names, info->class_count);
     *matched = status == DUET_OK;
-    return e->o->metrics[0] != '\0' ? status : DUET_OK;
+    return needed ? status : DUET_OK;
 }
 
 static void add_metric(eval *e, const char *name) {
@@ -483,6 +487,7 @@ static duet_status evaluate(eval *e) {
         return cli_wrong("'%s' holds statistics; give --against DATA to compare them with",
                          e->samples.path);
     if (!cli_side_images(&e->samples)) return compare_statistics(e);
+    duet_moments_free(&e->samples.moments);             /* images say more */
     if (e->halves) duet_moments_free(&e->real.moments); /* they are of both halves */
     status = open_judge(e);
     if (status != DUET_OK) return status;
