@@ -71,17 +71,18 @@ function shrink(text,   parts, count, i, all) {
     return "duet " parts[2] complete(parts[2]) all " --threads 1 --quiet"
 }
 
-function is_flag(name) { return name ~ /^--(plan|tensors|fresh|list|tune|quick|json|quiet|exact|(no-)?(baselines|tuned))$/ }
+function is_flag(name) { return name ~ /^--(plan|tensors|hash|fresh|list|tune|quick|json|quiet|exact|(no-)?(baselines|tuned))$/ }
 
 function option(name, value) {
     if (name ~ /^--(minutes|images)$/) return ""
-    given[name] = 1
+    given[name] = value == "" ? 1 : value
     if (name == "--steps") return ""
     if (name == "--data") value = data
     else if (name == "--resume" || name == "--reader") value = "run"
     else if (name == "--against" && value !~ /npz$/) value = data
     else if (name == "--count") value = 2
     else if (name == "--rows") value = 40
+    else if (name == "--hold-out") value = 10
     else if (name == "--tap") value = 3
     else if (name == "--pool") value = 2
     else if (name == "--batch") value = 2
@@ -107,7 +108,7 @@ function place(command, word) {
 # What a command needs beside what is written; words of `places` come first.
 function complete(command,   more) {
     if (command == "train") {
-        if (!given["--resume"]) more = more (given["--data"] ? "" : " --data " data) (given["--arch"] || given["--init"] ? "" : " --arch " arch)
+        if (!given["--resume"]) more = more (given["--data"] ? "" : " --data " data) (given["--arch"] || given["--init"] || given["--task"] ~ /^(classify|vae)/ ? "" : " --arch " arch)
         return more (given["--resume"] ? " --steps 4" : " --steps 2") (given["--resume"] || given["--batch"] ? "" : " --batch 4")
     }
     if (command == "bench") {
