@@ -244,7 +244,8 @@ const cli_cmd duet_cmd_train = {
              .params = DUET_TABLE(params, train_options)},
     .usage = "--data DATA --minutes 20 [options]   |   --resume RUN",
     .details =
-        "Labels are used by --task classify alone. One budget is required: --minutes, "
+        "Labels teach --task classify and networks that are conditioned on classes; others "
+        "are only measured with them. One budget is required: --minutes, "
         "--images or --steps. Ctrl-C saves; --resume goes on.\n"
         "  duet train --data fashion-mnist --minutes 20\n"
         "  duet train --data photos/ --size 32 --augment flip --images 2m\n"
