@@ -67,6 +67,17 @@ static json_t *config_of(const unet_config *c) {
         "act_fn", "silu", "time_embedding_type", "positional");
 }
 
+/* The pipeline that samples with this scheduler. */
+static json_t *index_of(const json_t *scheduler) {
+    const char *const name = json_string_value(json_object_get(scheduler, "_class_name"));
+    const char *const pipeline = strncmp(name, "CM", 2) == 0     ? "ConsistencyModelPipeline"
+                                 : strncmp(name, "DDIM", 4) == 0 ? "DDIMPipeline"
+                                                                 : "DDPMPipeline";
+    return json_pack("{s:s, s:s, s:[ss], s:[ss]}", "_class_name", pipeline, "_diffusers_version",
+                     DUET_DIFFUSERS_VERSION, "scheduler", "diffusers", name, "unet", "diffusers",
+                     "UNet2DModel");
+}
+
 duet_status duet_model_save_folder(const duet_model *model, const char *folder, duet_dtype dtype) {
     char network[DUET_PATH_SIZE], schedule[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
     json_t *scheduler = NULL;
@@ -83,15 +94,8 @@ duet_status duet_model_save_folder(const duet_model *model, const char *folder, 
     if (status == DUET_OK) status = duet_model_save(model, path, dtype);
     if (status == DUET_OK)
         status = write_json(json_incref(scheduler), schedule, "scheduler_config.json");
-    json_decref(scheduler);
     if (status == DUET_OK) status = write_json(config_of(model->config), network, "config.json");
-    if (status != DUET_OK) return status;
-    const bool karras = duet_starts_with(model->card.noise, "karras");
-    return write_json(json_pack("{s:s, s:s, s:[ss], s:[ss]}", "_class_name",
-                                karras ? "ConsistencyModelPipeline" : "DDPMPipeline",
-                                "_diffusers_version", DUET_DIFFUSERS_VERSION, "scheduler",
-                                "diffusers",
-                                karras ? "CMStochasticIterativeScheduler" : "DDPMScheduler", "unet",
-                                "diffusers", "UNet2DModel"),
-                      folder, "model_index.json");
+    if (status == DUET_OK) status = write_json(index_of(scheduler), folder, "model_index.json");
+    json_decref(scheduler);
+    return status;
 }

@@ -65,10 +65,38 @@ ok sample theirs --sampler consistency:steps=2 --count 1 --out leap.png
 ok convert theirs --out leaps
 grep -q ConsistencyModelPipeline leaps/model_index.json || fail "the pipeline of consistency models is not named"
 grep -q '"sigma_max": 40' leaps/scheduler/scheduler_config.json || fail "sigma_max is not written"
-scheduler EDMEulerScheduler ', "sigma_min": 0.002'
-wrong 1 "the noise of 'EDMEulerScheduler'" info theirs
-scheduler DDIMScheduler ', "beta_schedule": "linear", "rescale_betas_zero_snr": true'
-wrong 1 rescale_betas_zero_snr info theirs
+scheduler EDMEulerScheduler ', "sigma_min": 0.01, "prediction_type": "v_prediction"'
+ok info theirs
+says 'edm:steps=1000,low=0.01,high=80,rho=7,data=0.5,time=0.25' 'predict     edm:data=0.5,negative=true'
+ok sample theirs --sampler dpmpp_2m:steps=3,spacing=karras --count 1 --out edm.png
+ok convert theirs --out edm
+grep -q '"EDMEulerScheduler"' edm/model_index.json || fail "EDM's scheduler is not named"
+grep -q '"prediction_type": "v_prediction"' edm/scheduler/scheduler_config.json || fail "the sign is not written"
+scheduler FlowMatchEulerDiscreteScheduler ', "shift": 3'
+ok info theirs
+says 'flow:steps=1000,shift=3,time=1000' 'predict     flow'
+ok sample theirs --sampler euler:steps=3,spacing=trailing --count 1 --out flow.png
+ok convert theirs --out flow
+grep -q '"shift": 3' flow/scheduler/scheduler_config.json || fail "the shift is not written"
+scheduler UniPCMultistepScheduler ', "use_flow_sigmas": true, "flow_shift": 2, "prediction_type": "flow_prediction"'
+ok info theirs
+says 'flow:steps=1000,shift=2,time=1000' 'predict     flow'
+scheduler DDIMScheduler ', "beta_schedule": "linear", "rescale_betas_zero_snr": true, "prediction_type": "v_prediction"'
+ok info theirs
+says 'linear:steps=1000,beta_start=0.0001,beta_end=0.02,zero_snr=true'
+ok sample theirs --sampler ddim:steps=3,spacing=trailing --count 1 --out zero.png
+ok convert theirs --out zero
+grep -q '"rescale_betas_zero_snr": true' zero/scheduler/scheduler_config.json || fail "zero_snr is not written"
+scheduler LCMScheduler ''
+ok info theirs
+says 'scaled_linear:steps=1000,beta_start=0.00085,beta_end=0.012'
+scheduler DDPMScheduler ', "trained_betas": [0.01, 0.02, 0.03, 0.04]'
+ok info theirs
+says 'linear:steps=4,beta_start=4e-05,beta_end=0.00016'
+scheduler DDPMScheduler ', "trained_betas": [0.01, 0.02, 0.03, 0.05]'
+wrong 1 'trained_betas are 4 numbers' info theirs
+scheduler ScoreSdeVeScheduler ''
+wrong 1 "the noise of 'ScoreSdeVeScheduler'" info theirs
 scheduler DDPMScheduler ', "beta_schedule": "sigmoid"'
 ok info theirs
 says 'sigmoid:steps=1000,beta_start=0.0001,beta_end=0.02'
