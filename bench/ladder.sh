@@ -1,0 +1,123 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# One row of the recipe ladder (docs/recipes.md): trains a model by a recipe, measures it, and adds a line to docs/data/ladder.csv.
+#   bench/ladder.sh SET ROW SEED IMAGES     bench/ladder.sh fashion v_cosine 0 100000
+# SET: fashion or cifar, read from $DUET_DATA (folders fashion-mnist and cifar10). The official test splits are not read: the last
+# 10,000 training images are held out, all settings and figures are of them. Everything lies in $LADDER (runs/ladder); a stopped row
+# goes on where it was; LIMIT=30m stops its training after so long, to be resumed by the same command.
+#
+# Meters: `linear` is a linear probe on 10,000 rows at the setting that a sweep of training rows finds best, on the 10,000 held-out
+# images; `few` the mean of 10 probes on 10 labels a class at that setting; `fid` the Frechet distance of 2,000 images to the training
+# images under the judge (models/judges), by the better of two samplers (both stand in the line, with their share of damaged images).
+set -e
+cd "$(dirname "$0")/.."
+duet=${DUET:-build/release/duet}
+data=${DUET_DATA:?the folder that holds fashion-mnist and cifar10}
+ladder=${LADDER:-runs/ladder}
+set_name=$1 row=$2 seed=$3 images=$4
+count=2000
+
+unet="adm_unet:num_res_blocks=1,num_head_channels=32,norm_groups=8,channel_mult=1/2/2"
+case $set_name in
+fashion) side=28 plain="--augment flip" small="$unet,attention_resolutions=7" ;;
+cifar) side=32 plain="--augment flip" small="$unet,attention_resolutions=8" ;;
+*) echo "ladder: no set '$set_name'; fashion or cifar" && exit 2 ;;
+esac
+[ "$set_name" = fashion ] && plain=
+case $row in
+baseline) recipe= ;;
+v_cosine) recipe="--noise cosine --predict v" ;;
+edm) recipe="--noise edm --predict edm" ;;
+edm_uncertainty) recipe="--noise edm --predict edm --task denoise:uncertainty=true" ;;
+flow) recipe="--noise flow:draw=logit_normal --predict flow" ;;
+min_snr) recipe="--task denoise:weight=(min_snr:gamma=5)" ;;
+self_cond) recipe="--arch $small,num_channels=32,self_cond=true" ;;
+muon) recipe="--optim muon" ;;
+dropout) recipe="--arch $small,num_channels=32,dropout=0.1" ;;
+wide) recipe="--arch $small,num_channels=48" ;;
+deep) recipe="--arch adm_unet:num_res_blocks=2,num_head_channels=32,norm_groups=8,channel_mult=1/2/2,num_channels=32,attention_resolutions=$((side / 4))" ;;
+magnitude) recipe="--arch $small,num_channels=32,magnitude_preserving=true" ;;
+dispersion) recipe="--task denoise:dispersion=0.5,queue=256" ;;
+batch64) recipe="--batch 64 --optim adamw:rate=0.002" ;;
+*) recipe=${RECIPE:?no row "'$row'"; RECIPE gives the flags of a row of its own} ;;
+esac
+
+# ---- the sets, without the official test images ----
+
+# idx NAME SKIP COUNT BYTES HEADER OUT: rows of a gzip'ed IDX file
+idx() {
+    { printf "%b" "$5"; gzip -dc "$1" | tail -c "+$(($6 + $2 * $4 + 1))" | head -c "$(($3 * $4))"; } | gzip -1 >"$7"
+}
+make_fashion() {
+    from=$data/fashion-mnist to=$1
+    idx "$from/train-images-idx3-ubyte.gz" 0 50000 784 '\0\0\010\03\0\0\0303\0120\0\0\0\034\0\0\0\034' 16 "$to/train-images-idx3-ubyte.gz"
+    idx "$from/train-labels-idx1-ubyte.gz" 0 50000 1 '\0\0\010\01\0\0\0303\0120' 8 "$to/train-labels-idx1-ubyte.gz"
+    idx "$from/train-images-idx3-ubyte.gz" 50000 10000 784 '\0\0\010\03\0\0\047\020\0\0\0\034\0\0\0\034' 16 "$to/t10k-images-idx3-ubyte.gz"
+    idx "$from/train-labels-idx1-ubyte.gz" 50000 10000 1 '\0\0\010\01\0\0\047\020' 8 "$to/t10k-labels-idx1-ubyte.gz"
+}
+make_cifar() {
+    tar -xzf "$data/cifar10/cifar10_jpeg.tar.gz" -C "$1" train
+    for class in "$1"/train/*; do
+        mkdir -p "$1/test/$(basename "$class")"
+        find "$class" -name '4????.jpg' -exec mv -t "$1/test/$(basename "$class")" {} +
+    done
+}
+set_folder=$ladder/sets/$set_name
+if [ ! -d "$set_folder" ]; then
+    rm -rf "$set_folder.part" && mkdir -p "$set_folder.part"
+    "make_$set_name" "$set_folder.part"
+    mv "$set_folder.part" "$set_folder"
+fi
+judge=${JUDGE:-models/judges/$([ "$set_name" = fashion ] && echo fashion-mnist || echo cifar10).safetensors}
+[ -e "$judge" ] || { echo "ladder: the judge $judge is missing" && exit 1; }
+
+# ---- training ----
+
+run=$ladder/$set_name-$row-$seed-$images
+train="duet train --data $set_name --images $images --seed $seed $plain $recipe"
+mkdir -p "$ladder"
+limit=${LIMIT:+timeout --foreground -s INT $LIMIT}
+if [ ! -e "$run/done" ]; then
+    if [ -n "$(find "$run" -name 'state-*' 2>/dev/null)" ]; then
+        # shellcheck disable=SC2086
+        $limit "$duet" train --data "$set_folder" --resume "$run" --images "$images" --meter-minutes 0 --quiet
+    else
+        rm -rf "$run"
+        # shellcheck disable=SC2086
+        $limit "$duet" train --data "$set_folder" --images "$images" --seed "$seed" $plain $recipe --meter-minutes 0 --quiet --out "$run"
+    fi
+    touch "$run/done"
+fi
+
+# ---- meters ----
+
+# number FILE KEY: the first number of a key
+number() {
+    sed -n "s/^.*\"$2\": *\\(-\\{0,1\\}[0-9.e+-]*\\).*/\\1/p" "$1" | head -n 1
+}
+measure() { # measure NAME COMMAND…: its JSON, once
+    out=$run/$1.json
+    shift
+    [ -s "$out" ] || { "$@" --json --quiet >"$out.part" && mv "$out.part" "$out"; }
+}
+for sampler in ddpm:steps=50 dpmpp_2m:steps=20,spacing=karras; do
+    measure "eval-${sampler%%:*}" "$duet" eval "$run" --count $count --sampler "$sampler" --against "$set_folder" --reader "$judge" \
+        --metrics fid:bootstrap=0,kid,prdc,is,damaged
+done
+measure sweep "$duet" sweep "$run" --data "$set_folder" --t 2,5,10,20,40 --pool 2,4 --rows 8000 --no-baselines
+measure linear "$duet" probe "$run" --data "$set_folder" --rows 10000 --seeds 1 --no-baselines --neighbours 0
+for draw in 0 1 2 3 4 5 6 7 8 9; do
+    measure "few-$draw" "$duet" probe "$run" --data "$set_folder" --rows 100 --seed $draw --seeds 1 --no-baselines --neighbours 0
+done
+few=$(for draw in 0 1 2 3 4 5 6 7 8 9; do number "$run/few-$draw.json" top1; done |
+    awk '{ s += $1; q += $1 * $1 } END { m = s / NR; printf "%.2f,%.2f", m, sqrt((q - NR * m * m) / (NR - 1)) }')
+a=$run/eval-ddpm.json b=$run/eval-dpmpp_2m.json
+fid=$(printf '%s\n%s\n' "$(number "$a" fid)" "$(number "$b" fid)" | sort -g | head -n 1)
+
+csv=${CSV:-docs/data/ladder.csv}
+[ -e "$csv" ] || echo "set,row,seed,images,linear,t,tap,pool,few,few_deviation,fid,fid_ddpm,fid_dpmpp_2m,damaged_ddpm,damaged_dpmpp_2m,kid_ddpm,kid_dpmpp_2m,seconds,judge,command,commit,machine,date" >"$csv"
+line="$set_name,$row,$seed,$images,$(number "$run/linear.json" top1),$(number "$run/linear.json" t),$(number "$run/linear.json" tap),$(number "$run/linear.json" pool)"
+line="$line,$few,$fid,$(number "$a" fid),$(number "$b" fid),$(number "$a" damaged),$(number "$b" damaged),$(number "$a" kid_all),$(number "$b" kid_all)"
+line="$line,$(number "$run/run.json" seconds),$("$duet" info --hash "$judge" | awk '/^  hash/ { print $2 }'),\"$train\",$(git rev-parse --short HEAD),\"${MACHINE:-$(uname -m), $(nproc) threads}\",$(date -u +%Y-%m-%d)"
+grep -q "^$set_name,$row,$seed,$images," "$csv" || echo "$line" >>"$csv"
+echo "$line"
