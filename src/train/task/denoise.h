@@ -67,6 +67,9 @@ void duet_denoise_remember(const duet_task_setup *setup, const duet_level *level
 
 /* ---- denoise_feed.c ---- */
 
+/* rows[4] of duet_variance_bound, of the step from t to t - 1. */
+void duet_denoise_variances(float rows[4], const duet_noise *noise, int64_t t, double x0_raw);
+
 /* Floats of scratch: eps[B,dim], levels[B], weights[B]. */
 int64_t duet_denoise_room(const duet_task_setup *setup);
 DUET_NODISCARD duet_status duet_denoise_feed(const void *options, const duet_task_setup *setup,

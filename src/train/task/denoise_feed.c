@@ -58,8 +58,7 @@ static void fourier(float *out, duet_level level) {
     }
 }
 
-/* rows[4] of variance_bound: from the level t to t - 1. */
-static void variances_of(float rows[4], const duet_noise *noise, int64_t t, double x0_raw) {
+void duet_denoise_variances(float rows[4], const duet_noise *noise, int64_t t, double x0_raw) {
     const duet_level now = duet_noise_level(noise, t), next = duet_noise_level(noise, t - 1);
     const double ratio = now.alpha / next.alpha, t2 = now.sigma * now.sigma;
     const double added = t2 - ratio * ratio * next.sigma * next.sigma;
@@ -88,7 +87,7 @@ static void feed_row(const denoise_prepared *p, const duet_task_setup *setup, co
     if (at->level != NULL) fourier(at->level + r * DENOISE_FEATURES, level);
     if (at->clean != NULL) memcpy(at->clean + r * dim, x, (size_t)dim * sizeof(float));
     if (at->variances != NULL)
-        variances_of(at->variances + r * 4, setup->noise, (int64_t)level.t, map.x0_raw);
+        duet_denoise_variances(at->variances + r * 4, setup->noise, (int64_t)level.t, map.x0_raw);
     for (int64_t c = 0; c < C && at->self_x != NULL; c++) {
         at->self_x[r * C + c] = (float)(map.x0_x / level.in_scale);
         at->self_raw[r * C + c] = (float)map.x0_raw;
