@@ -37,7 +37,8 @@ static void crop_apply(const void *options, duet_rng rng, uint8_t *pixels, uint8
 }
 
 const duet_augment duet_augment_crop = {
-    .info = {"crop", "shift by up to `pad` pixels; gaps are filled by reflection",
-             DUET_TABLE(params, crop_options)},
+    .info = {.name = "crop",
+             .help = "shift by up to `pad` pixels; gaps are filled by reflection",
+             .params = DUET_TABLE(params, crop_options)},
     .apply = crop_apply,
 };

@@ -26,6 +26,8 @@ static void flip_apply(const void *options, duet_rng rng, uint8_t *pixels, uint8
 }
 
 const duet_augment duet_augment_flip = {
-    .info = {"flip", "mirror left and right", DUET_TABLE(params, flip_options)},
+    .info = {.name = "flip",
+             .help = "mirror left and right",
+             .params = DUET_TABLE(params, flip_options)},
     .apply = flip_apply,
 };

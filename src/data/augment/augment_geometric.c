@@ -177,8 +177,9 @@ static void apply(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *s
 }
 
 const duet_augment duet_augment_geometric = {
-    .info = {"geometric", "changes of place and shape, of which the network is told",
-             DUET_TABLE(params, geometric_options)},
+    .info = {.name = "geometric",
+             .help = "changes of place and shape, of which the network is told",
+             .params = DUET_TABLE(params, geometric_options)},
     .apply = apply,
     .conditions = CONDITIONS,
     .condition = condition,
