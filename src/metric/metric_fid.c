@@ -93,14 +93,14 @@ done:
 
 static duet_status draw_all(const duet_metric *metric, double *distances, int64_t sets) {
     const duet_moments *real = duet_frechet_metric_against(metric);
-    const int threads = metric->setup->threads > 1 ? metric->setup->threads : 1;
     duet_status status = DUET_OK, *each = NULL;
     double *center = NULL;
     DUET_DO(duet_alloc(&each, sets, sizeof *each));
     DUET_DO(duet_alloc(&center, real->dim, sizeof *center));
     duet_kept_mean(&metric->kept->features, center);
     const int before = duet_linalg_set_threads(1);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 1) \
+    num_threads(metric->setup->threads > 1 ? metric->setup->threads : 1)
     for (int64_t b = 0; b < sets; b++) each[b] = draw(metric, real, center, b, &distances[b]);
     (void)duet_linalg_set_threads(before);
     for (int64_t b = 0; b < sets; b++)

@@ -215,12 +215,13 @@ static duet_status fit(duet_judge *j, const uint8_t **out, const uint8_t *pixels
                           from = {.size = info->size, .channels = info->channels};
     const int64_t in = from.size * from.size * from.channels,
                   fitted = to->size * to->size * to->channels;
-    const int threads = duet_context_threads(j->ctx);
     bool failed = false;
     *out = pixels;
     if (strcmp(j->info.reader, "pixels") != 0 || duet_images_fit(&from, to)) return DUET_OK;
     *out = j->fitted;
-#pragma omp parallel for schedule(static) num_threads(threads) reduction(|| : failed)
+#pragma omp parallel for schedule(static) num_threads(duet_context_threads(j->ctx)) \
+    reduction(||                                                                    \
+              : failed)
     for (int64_t i = 0; i < rows; i++)
         failed =
             duet_images_to_bytes(j->fitted + i * fitted, pixels + i * in, &from, to) != DUET_OK ||
