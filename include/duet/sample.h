@@ -55,6 +55,7 @@ void duet_generator_close(duet_generator *generator); /* NULL is accepted */
 typedef struct duet_sample_options {
     char sampler[DUET_TEXT_SIZE]; /* spec; empty = DUET_DEFAULT_SAMPLER */
     int64_t count, first;         /* samples first .. first+count-1 */
+    const int64_t *index;         /* [count] their numbers instead; NULL = from `first` on */
     uint64_t seed;
     int64_t batch; /* 0 = chosen */
     int64_t label; /* class of conditional models; -1 = cycle through the classes */

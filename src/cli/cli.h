@@ -112,6 +112,8 @@ duet_status cli_store_tensors(const cli_state *cli, const char *path, json_t *ou
 
 /* Opens a model for a command; where the file is not a model, the message says what to load. */
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path);
+/* Numbers of a list like "0-63" or "0,5,9-12" of `flag`; free(*out). */
+duet_status cli_numbers(const char *flag, const char *text, int64_t **out, int64_t *count);
 /* Checks that the model has these taps and pools. Zero and an empty list stand for "not given". */
 duet_status cli_check_setting(duet_model *model, const duet_int_list *taps,
                               const duet_int_list *pools);

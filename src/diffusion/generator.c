@@ -59,14 +59,12 @@ duet_status duet_generator_passed(const duet_generator *generator, int64_t rows,
 }
 
 /* Numbers and labels of the next pass. */
-static duet_status fill_rows(duet_generator *g, int64_t first, int64_t rows,
+static duet_status fill_rows(duet_generator *g, int64_t first, const int64_t *index, int64_t rows,
                              const int32_t *labels) {
     const int64_t classes = g->model->shape.class_count, asked = duet_model_conditions(g->model);
     for (int64_t r = 0; r < rows; r++) {
-        g->id[r] = first + r;
-        g->labels[r] = classes < 1      ? 0
-                       : labels == NULL ? (int32_t)((first + r) % asked)
-                                        : labels[r];
+        g->id[r] = index != NULL ? index[r] : first + r;
+        g->labels[r] = classes < 1 ? 0 : labels == NULL ? (int32_t)(g->id[r] % asked) : labels[r];
         if (classes > 0 && (g->labels[r] < 0 || g->labels[r] >= classes))
             return duet_fail(DUET_ARG, "label %d is outside of the model's %lld classes",
                              g->labels[r], (long long)classes);
@@ -74,9 +72,9 @@ static duet_status fill_rows(duet_generator *g, int64_t first, int64_t rows,
     return DUET_OK;
 }
 
-duet_status duet_generator_go(duet_generator *generator, int64_t first, int64_t count,
-                              uint64_t seed, const int32_t *labels, uint8_t *pixels, int64_t before,
-                              int64_t total) {
+duet_status duet_generator_go(duet_generator *generator, int64_t first, const int64_t *index,
+                              int64_t count, uint64_t seed, const int32_t *labels, uint8_t *pixels,
+                              int64_t before, int64_t total) {
     duet_generator *g = generator;
     if (first < 0 || count < 0)
         return duet_fail(DUET_ARG,
@@ -89,7 +87,8 @@ duet_status duet_generator_go(duet_generator *generator, int64_t first, int64_t 
             .id = g->id, .labels = g->labels, .rows = rows, .seed = seed, .x = g->x};
         g->before = before + done;
         g->total = total;
-        DUET_TRY(fill_rows(g, first + done, rows, labels != NULL ? labels + done : NULL));
+        DUET_TRY(fill_rows(g, first + done, index != NULL ? index + done : NULL, rows,
+                           labels != NULL ? labels + done : NULL));
         DUET_TRY(g->kind->run(g, &pass));
         duet_float_to_pixels(pixels + done * g->dim, g->x, rows * g->dim);
         done += rows;
@@ -99,5 +98,5 @@ duet_status duet_generator_go(duet_generator *generator, int64_t first, int64_t 
 
 duet_status duet_generator_run(duet_generator *generator, int64_t first, int64_t count,
                                uint64_t seed, const int32_t *labels, uint8_t *pixels) {
-    return duet_generator_go(generator, first, count, seed, labels, pixels, 0, count);
+    return duet_generator_go(generator, first, NULL, count, seed, labels, pixels, 0, count);
 }

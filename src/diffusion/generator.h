@@ -44,9 +44,11 @@ struct duet_generator {
 /* Of a pass of `rows` images the part 0 … 1 is done: progress, and DUET_CANCELLED. */
 DUET_NODISCARD duet_status duet_generator_passed(const duet_generator *generator, int64_t rows,
                                                  double part);
-/* duet_generator_run as a part of a task of `total` images, of which `before` are done. */
+/* duet_generator_run as a part of a task of `total` images, of which `before` are done; index
+ * [count]: their numbers, NULL = from `first` on. */
 DUET_NODISCARD duet_status duet_generator_go(duet_generator *generator, int64_t first,
-                                             int64_t count, uint64_t seed, const int32_t *labels,
-                                             uint8_t *pixels, int64_t before, int64_t total);
+                                             const int64_t *index, int64_t count, uint64_t seed,
+                                             const int32_t *labels, uint8_t *pixels, int64_t before,
+                                             int64_t total);
 
 #endif

@@ -23,6 +23,10 @@ static duet_status check_options(const duet_model *model, const duet_sample_opti
                          "the first sample (%lld) and the batch (%lld) cannot be negative",
                          (long long)options->first, (long long)options->batch);
     }
+    for (int64_t i = 0; options->index != NULL && i < options->count; i++)
+        if (options->index[i] < 0)
+            return duet_fail(DUET_ARG, "the number of a sample (%lld) cannot be negative",
+                             (long long)options->index[i]);
     const int64_t classes = duet_model_conditions(model);
     if (classes > 0 && options->label >= classes) {
         return duet_fail(DUET_ARG, "label %lld is outside of the model's %lld classes",
@@ -49,13 +53,13 @@ static duet_status next_samples(void *state, duet_batch *out) {
     *out = (duet_batch){.position = s->ready};
     if (rows == 0) return DUET_OK;
     for (int64_t r = 0; r < rows; r++) {
-        s->index[r] = first + r;
+        s->index[r] = s->options.index != NULL ? s->options.index[s->ready + r] : first + r;
         s->labels[r] = s->classes < 1          ? -1
                        : s->options.label >= 0 ? (int32_t)s->options.label
                                                : (int32_t)(s->index[r] % s->classes);
     }
-    DUET_TRY(duet_generator_go(s->generator, first, rows, s->options.seed, s->labels, s->pixels,
-                               s->ready, s->options.count));
+    DUET_TRY(duet_generator_go(s->generator, first, s->index, rows, s->options.seed, s->labels,
+                               s->pixels, s->ready, s->options.count));
     *out = (duet_batch){.count = rows,
                         .pixels = s->pixels,
                         .labels = s->labels,

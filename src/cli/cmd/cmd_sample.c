@@ -12,7 +12,7 @@ enum { HELD = 256, WALKING = 4 };
 
 typedef struct sample_options {
     char sampler[DUET_TEXT_SIZE], out[CLI_PATH], data[CLI_PATH], walk[CLI_PATH], preview[CLI_PATH];
-    char format[16], walk_of[16], show[16];
+    char format[16], walk_of[16], show[16], seeds[DUET_TEXT_SIZE];
     int64_t count, batch, label, walk_count, every, reuse, reuse_tap;
     uint64_t seed;
 } sample_options;
@@ -22,6 +22,9 @@ static const duet_param params[] = {
               "NAME:key=value,… ('duet help sampler')"),
     DUET_INT(sample_options, count, "64", 1, 1000000, "how many images"),
     DUET_SEED(sample_options, seed, "0", "seed; sample i depends on the seed and i only"),
+    DUET_TEXT(sample_options, seeds, "", NULL,
+              "numbers of the images instead of --count, 0-63 or 0,5,9: image k is what (seed, k) "
+              "gives"),
     DUET_TEXT(
         sample_options, out, "", NULL,
         "x.png (a grid), x.npz (arr_0, u8 NHWC), x.zip (for EDM) or folder/ (PNGs, new or empty)"),
@@ -56,9 +59,10 @@ typedef struct outputs {
     uint8_t *grid;        /* [shown] the first images, for the run's grid; NULL = none */
     int64_t shown, bytes; /* bytes of an image */
     int64_t done;
-    int32_t *labels; /* [shown] */
-    int64_t *index;  /* [shown] */
-    bool step;       /* the grid goes into a folder of the run */
+    int32_t *labels;  /* [shown] */
+    int64_t *index;   /* [shown] */
+    int64_t *numbers; /* [count] of --seeds; NULL = from 0 on */
+    bool step;        /* the grid goes into a folder of the run */
     cli_damage damage;
     duet_image_origin origin;
     duet_walk *walk; /* NULL = nobody wants it */
@@ -91,6 +95,7 @@ static duet_status watch(const duet_generator_step *step, void *user) {
 static duet_status draw(cli_state *cli, outputs *to, duet_model *model, double *seconds) {
     const sample_options *o = to->o;
     duet_sample_options options = {.count = o->count,
+                                   .index = to->numbers,
                                    .seed = o->seed,
                                    .batch = o->batch,
                                    .label = o->label,
@@ -269,6 +274,7 @@ static json_t *describe(const outputs *to, duet_model *model, double seconds) {
                   "model", cli_name(duet_model_path(model)), "model_hash",
                   json_sprintf("%016llx", (unsigned long long)duet_model_hash(model)), "out",
                   cli_name(o->out));
+    if (*o->seeds) json_object_set_new(result, "seeds", json_string(o->seeds));
     if (*o->walk) json_object_set_new(result, "walk_out", cli_name(o->walk));
     cli_damage_json(&to->damage, result);
     return result;
@@ -319,6 +325,8 @@ static duet_status run(cli_state *cli) {
     duet_model *model = NULL;
     outputs to = {.o = o};
     duet_status status = check_flags(cli, o);
+    if (status == DUET_OK && *o->seeds)
+        status = cli_numbers("--seeds", o->seeds, &to.numbers, &o->count);
     if (status == DUET_OK && o->out[0] && strcmp(o->format, "auto") == 0)
         status = cli_check_out(o->out, ".png .npz .zip /");
     if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
@@ -330,6 +338,7 @@ static duet_status run(cli_state *cli) {
     free(to.grid);
     free(to.labels);
     free(to.index);
+    free(to.numbers);
     cli_damage_free(&to.damage);
     duet_model_close(model);
     return status;

@@ -8,21 +8,21 @@
 
 #include <math.h>
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 /* The step of first order; an infinite h has its limit. */
-static inline duet_walk_move duet_walk_exponential(const duet_walk *walk, double h, double eta,
-                                                   double s_noise) {
-    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
+static inline duet_trail_move duet_trail_exponential(const duet_trail *trail, double h, double eta,
+                                                     double s_noise) {
+    const duet_level now = duet_trail_now(trail), next = duet_trail_next(trail);
     const double fresh = eta > 0.0 ? eta * h : 0.0;
-    return (duet_walk_move){.keep = next.sigma / now.sigma * exp(-fresh),
-                            .seen = {-next.alpha * expm1(-h - fresh)},
-                            .noise = next.sigma * sqrt(-expm1(-2.0 * fresh)) * s_noise};
+    return (duet_trail_move){.keep = next.sigma / now.sigma * exp(-fresh),
+                             .seen = {-next.alpha * expm1(-h - fresh)},
+                             .noise = next.sigma * sqrt(-expm1(-2.0 * fresh)) * s_noise};
 }
 
 /* Options of these samplers. */
 typedef struct duet_exponential_options {
-    duet_walk_options walk;
+    duet_trail_options trail;
     double eta, s_noise;
     char solver[16];
 } duet_exponential_options;

@@ -26,7 +26,7 @@ double duet_quadrature(double (*f)(const void *user, double x), const void *user
 }
 
 typedef struct lagrange {
-    double at[DUET_WALK_SEEN];
+    double at[DUET_TRAIL_SEEN];
     int count, j;
     bool logs;
 } lagrange;
@@ -48,10 +48,10 @@ double duet_lagrange_integral(const double *at, int count, int j, double from, d
     return duet_quadrature(polynomial, &l, from, to, 1);
 }
 
-duet_status duet_walk_slopes(duet_walk *walk, duet_level now, duet_level next, double curve,
-                             const double *weight) {
+duet_status duet_trail_slopes(duet_trail *trail, duet_level now, duet_level next, double curve,
+                              const double *weight) {
     const double scale = next.alpha + curve * next.sigma;
-    duet_walk_move move = {.keep = scale / (now.alpha + curve * now.sigma)};
-    for (int i = 0; i < walk->remembers; i++) move.seen[i] = scale * weight[i];
-    return duet_walk_go(walk, &move);
+    duet_trail_move move = {.keep = scale / (now.alpha + curve * now.sigma)};
+    for (int i = 0; i < trail->remembers; i++) move.seen[i] = scale * weight[i];
+    return duet_trail_go(trail, &move);
 }

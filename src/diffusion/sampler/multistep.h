@@ -4,7 +4,7 @@
 #ifndef DUET_DIFFUSION_SAMPLER_MULTISTEP_H
 #define DUET_DIFFUSION_SAMPLER_MULTISTEP_H
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 /* The integral from u = `from` to `to` of Lagrange's polynomial j of the places at[count], which
  * takes u or, with `logs`, log u. */
@@ -14,7 +14,7 @@ double duet_lagrange_integral(const double *at, int count, int j, double from, d
 double duet_quadrature(double (*f)(const void *user, double x), const void *user, double from,
                        double to, int panels);
 /* The step of slopes dy/du: x' = m'/m x + m' sum_i weight_i seen[i], m = alpha + curve sigma. */
-DUET_NODISCARD duet_status duet_walk_slopes(duet_walk *walk, duet_level now, duet_level next,
-                                            double curve, const double *weight);
+DUET_NODISCARD duet_status duet_trail_slopes(duet_trail *trail, duet_level now, duet_level next,
+                                             double curve, const double *weight);
 
 #endif

@@ -7,13 +7,13 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "diffusion/sampler/sampler.def"
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 #include "diffusion/spacing/spacing.h"
 
 DUET_FAMILY(sampler, DUET_SAMPLERS, "ways from noise to an image");
 
 /* Where the last step leads. */
-static void add_end(const duet_walk_options *o, const duet_noise *noise, duet_level *level,
+static void add_end(const duet_trail_options *o, const duet_noise *noise, duet_level *level,
                     int64_t *steps) {
     const bool clean = strcmp(o->end, "clean") == 0;
     level[*steps] = duet_noise_level(noise, clean ? -1 : 0);
@@ -25,7 +25,7 @@ static void add_end(const duet_walk_options *o, const duet_noise *noise, duet_le
 
 duet_status duet_sampler_levels(const duet_sampler *sampler, const void *options,
                                 const duet_noise *noise, duet_level **out, int64_t *steps) {
-    const duet_walk_options *const o = options;
+    const duet_trail_options *const o = options;
     const int64_t more = sampler->leaps ? 1 : 0;
     DUET_TRY(duet_spacing_make(o->spacing, noise, o->steps > 0 ? o->steps + more : 0, out, steps));
     *steps -= more;
@@ -37,12 +37,12 @@ duet_status duet_sampler_levels(const duet_sampler *sampler, const void *options
                      o->spacing);
 }
 
-/* Exploding noise is as strong as the first level of the walk, which may be another than the
+/* Exploding noise is as strong as the first level of the trail, which may be another than the
  * highest of the schedule. */
-static void begin_at(const duet_walk *walk) {
-    const duet_sampler_state *const state = walk->state;
+static void begin_at(const duet_trail *trail) {
+    const duet_sampler_state *const state = trail->state;
     const double top = state->noise->table[state->noise->steps - 1].sigma,
-                 first = walk->level[0].sigma;
+                 first = trail->level[0].sigma;
     if (top <= 1.0 || first == top) return;
     for (int64_t i = 0; i < state->rows * state->dim; i++) state->x[i] *= first / top;
 }
@@ -51,19 +51,19 @@ duet_status duet_sampler_run(const duet_sampler *sampler, const void *options,
                              duet_sampler_state *state) {
     duet_status status = DUET_OK;
     duet_level *level = NULL;
-    duet_walk walk = {.state = state, .options = options, .learned = false};
-    DUET_TRY(duet_sampler_levels(sampler, options, state->noise, &level, &walk.steps));
-    walk.level = level;
-    walk.curve = duet_curve_of(state->noise);
-    DUET_DO(duet_walk_open(&walk, sampler->remembers));
-    begin_at(&walk);
-    for (; walk.k < walk.steps; walk.k++) {
-        DUET_DO(sampler->step(options, &walk));
+    duet_trail trail = {.state = state, .options = options, .learned = false};
+    DUET_TRY(duet_sampler_levels(sampler, options, state->noise, &level, &trail.steps));
+    trail.level = level;
+    trail.curve = duet_curve_of(state->noise);
+    DUET_DO(duet_trail_open(&trail, sampler->remembers));
+    begin_at(&trail);
+    for (; trail.k < trail.steps; trail.k++) {
+        DUET_DO(sampler->step(options, &trail));
         if (state->step != NULL)
-            DUET_DO(state->step(state->user, walk.k + 1, walk.steps, state->x, walk.x0));
+            DUET_DO(state->step(state->user, trail.k + 1, trail.steps, state->x, trail.x0));
     }
 done:
-    duet_walk_close(&walk);
+    duet_trail_close(&trail);
     duet_release(level);
     return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * diffusion/sampler/sampler.h: the family `sampler`: ways down a list of levels, from noise to an
- * image. A member says how one step goes (diffusion/sampler/walker.h); all share the rest: levels,
+ * image. A member says how one step goes (diffusion/sampler/trail.h); all share the rest: levels,
  * evaluations of the network, thresholds, noise, callbacks. */
 #ifndef DUET_DIFFUSION_SAMPLER_SAMPLER_H
 #define DUET_DIFFUSION_SAMPLER_SAMPLER_H
@@ -28,14 +28,14 @@ typedef struct duet_sampler_state {
                         const float *x0); /* after each step; may be NULL */
 } duet_sampler_state;
 
-typedef struct duet_walk duet_walk;
+typedef struct duet_trail duet_trail;
 typedef struct duet_sampler {
-    duet_entry info; /* its options begin with a duet_walk_options */
-    int remembers;   /* newest predictions that a step uses, 1 to DUET_WALK_SEEN */
+    duet_entry info; /* its options begin with a duet_trail_options */
+    int remembers;   /* newest predictions that a step uses, 1 to DUET_TRAIL_SEEN */
     bool leaps;      /* the lowest level is not visited */
     int order;       /* of convergence on the probability-flow equation, eta = 0; 0 = none */
-    /* From the state at walk->level[walk->k] to that at the next level. */
-    duet_status (*step)(const void *options, duet_walk *walk);
+    /* From the state at trail->level[trail->k] to that at the next level. */
+    duet_status (*step)(const void *options, duet_trail *trail);
 } duet_sampler;
 DUET_FAMILY_OF(sampler, duet_sampler);
 

@@ -6,27 +6,27 @@
  * nothing, so it is not visited. */
 #include <math.h>
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 typedef struct consistency_options {
-    duet_walk_options walk;
+    duet_trail_options trail;
     double low;
 } consistency_options;
-DUET_WALK_FIRST(consistency_options);
+DUET_TRAIL_FIRST(consistency_options);
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("1", "leaps"),
+    DUET_TRAIL_STEPS("1", "leaps"),
     DUET_FLOAT(consistency_options, low, "0.002", 0, 1e3, "lowest level of noise"),
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     const double low = ((const consistency_options *)options)->low;
-    const duet_level next = duet_walk_next(walk);
+    const duet_level next = duet_trail_next(trail);
     const double v = next.sigma * next.sigma - low * low;
-    DUET_TRY(duet_walk_look(walk, duet_walk_now(walk)));
-    return duet_walk_go(walk,
-                        &(duet_walk_move){.seen = {next.alpha}, .noise = v > 0.0 ? sqrt(v) : 0.0});
+    DUET_TRY(duet_trail_look(trail, duet_trail_now(trail)));
+    return duet_trail_go(
+        trail, &(duet_trail_move){.seen = {next.alpha}, .noise = v > 0.0 ? sqrt(v) : 0.0});
 }
 
 const duet_sampler duet_sampler_consistency = {

@@ -5,30 +5,30 @@
  * eta = 0 solves the probability-flow equation to first order; eta = 1 is ancestral sampling. */
 #include <math.h>
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 typedef struct ddim_options {
-    duet_walk_options walk;
+    duet_trail_options trail;
     double eta;
 } ddim_options;
-DUET_WALK_FIRST(ddim_options);
+DUET_TRAIL_FIRST(ddim_options);
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("50", "sampling steps; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("50", "sampling steps; 0 = all of the schedule"),
     DUET_FLOAT(ddim_options, eta, "0", 0, 1, "fresh noise: 0 none, 1 as much as ddpm"),
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     const double eta = ((const ddim_options *)options)->eta;
-    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
-    const double v = eta * eta * duet_walk_between(now, next).posterior,
+    const duet_level now = duet_trail_now(trail), next = duet_trail_next(trail);
+    const double v = eta * eta * duet_trail_between(now, next).posterior,
                  s2 = next.sigma * next.sigma;
-    DUET_TRY(duet_walk_look(walk, now));
-    return duet_walk_go(walk, &(duet_walk_move){.seen = {next.alpha},
-                                                .along = sqrt(s2 > v ? s2 - v : 0.0) / now.sigma,
-                                                .alpha = now.alpha,
-                                                .noise = sqrt(v)});
+    DUET_TRY(duet_trail_look(trail, now));
+    return duet_trail_go(trail, &(duet_trail_move){.seen = {next.alpha},
+                                                   .along = sqrt(s2 > v ? s2 - v : 0.0) / now.sigma,
+                                                   .alpha = now.alpha,
+                                                   .noise = sqrt(v)});
 }
 
 const duet_sampler duet_sampler_ddim = {

@@ -8,24 +8,24 @@
 #include <math.h>
 #include <string.h>
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 typedef struct ddpm_options {
-    duet_walk_options walk;
+    duet_trail_options trail;
     char variance[DUET_TEXT_SIZE];
 } ddpm_options;
-DUET_WALK_FIRST(ddpm_options);
+DUET_TRAIL_FIRST(ddpm_options);
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("250", "sampling steps; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("250", "sampling steps; 0 = all of the schedule"),
     DUET_TEXT(ddpm_options, variance, "auto", "auto|fixed_small|fixed_large|learned",
               "noise added back: posterior, whole beta, or what the network learned between them; "
               "auto = learned where it did, else posterior"),
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status learns(const ddpm_options *o, const duet_walk *walk, bool *out) {
-    const bool can = walk->state->learns_variance, must = strcmp(o->variance, "learned") == 0;
+static duet_status learns(const ddpm_options *o, const duet_trail *trail, bool *out) {
+    const bool can = trail->state->learns_variance, must = strcmp(o->variance, "learned") == 0;
     *out = must || (can && strcmp(o->variance, "auto") == 0);
     if (!must || can) return DUET_OK;
     return duet_fail(DUET_UNSUPPORTED,
@@ -33,24 +33,24 @@ static duet_status learns(const ddpm_options *o, const duet_walk *walk, bool *ou
                      "use fixed_small or fixed_large");
 }
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     const ddpm_options *const o = options;
-    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
-    const duet_walk_gap gap = duet_walk_between(now, next);
+    const duet_level now = duet_trail_now(trail), next = duet_trail_next(trail);
+    const duet_trail_gap gap = duet_trail_between(now, next);
     const bool large = strcmp(o->variance, "fixed_large") == 0, last = !(next.sigma > 0.0);
     const double t2 = now.sigma * now.sigma, s2 = next.sigma * next.sigma;
-    duet_walk_move move = {.keep = now.alpha / next.alpha * s2 / t2,
-                           .seen = {next.alpha * gap.added / t2},
-                           .noise = last ? 0.0 : sqrt(large ? gap.added : gap.posterior)};
-    DUET_TRY(learns(o, walk, &walk->learned));
-    DUET_TRY(duet_walk_look(walk, now));
-    if (walk->learned && !last) {
+    duet_trail_move move = {.keep = now.alpha / next.alpha * s2 / t2,
+                            .seen = {next.alpha * gap.added / t2},
+                            .noise = last ? 0.0 : sqrt(large ? gap.added : gap.posterior)};
+    DUET_TRY(learns(o, trail, &trail->learned));
+    DUET_TRY(duet_trail_look(trail, now));
+    if (trail->learned && !last) {
         move.noise = 1.0;
         move.learned = true;
         move.small = gap.posterior;
         move.large = gap.added;
     }
-    return duet_walk_go(walk, &move);
+    return duet_trail_go(trail, &move);
 }
 
 const duet_sampler duet_sampler_ddpm = {

@@ -8,31 +8,31 @@
 #include "diffusion/sampler/multistep.h"
 
 typedef struct deis_options {
-    duet_walk_options walk;
+    duet_trail_options trail;
     int64_t order;
 } deis_options;
-DUET_WALK_FIRST(deis_options);
+DUET_TRAIL_FIRST(deis_options);
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("20", "sampling steps; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("20", "sampling steps; 0 = all of the schedule"),
     DUET_INT(deis_options, order, "3", 1, 3, "predictions that are used"),
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     const int64_t order = ((const deis_options *)options)->order,
-                  known = duet_walk_before(walk) + 1;
-    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
+                  known = duet_trail_before(trail) + 1;
+    const duet_level now = duet_trail_now(trail), next = duet_trail_next(trail);
     const double from = duet_level_ratio(now), to = duet_level_ratio(next);
     const int count = (int)(known < order ? known : order);
-    double at[DUET_WALK_SEEN], weight[DUET_WALK_SEEN] = {0};
-    DUET_TRY(duet_walk_look(walk, now));
-    if (!isfinite(from) || to <= 0.0) return duet_walk_line(walk, now, next, 0.0);
-    duet_walk_slope(walk, now, 0.0);
-    for (int i = 0; i < count; i++) at[i] = duet_level_ratio(walk->level[walk->k - i]);
+    double at[DUET_TRAIL_SEEN], weight[DUET_TRAIL_SEEN] = {0};
+    DUET_TRY(duet_trail_look(trail, now));
+    if (!isfinite(from) || to <= 0.0) return duet_trail_line(trail, now, next, 0.0);
+    duet_trail_slope(trail, now, 0.0);
+    for (int i = 0; i < count; i++) at[i] = duet_level_ratio(trail->level[trail->k - i]);
     for (int i = 0; i < count; i++)
         weight[i] = duet_lagrange_integral(at, count, i, from, to, true);
-    return duet_walk_slopes(walk, now, next, 0.0, weight);
+    return duet_trail_slopes(trail, now, next, 0.0, weight);
 }
 
 const duet_sampler duet_sampler_deis = {

@@ -6,31 +6,32 @@
 #include "diffusion/spacing/spacing.h"
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("18", "sampling steps, two evaluations each; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("18", "sampling steps, two evaluations each; 0 = all of the schedule"),
     DUET_CHURN_ROWS,
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-duet_status duet_walk_dpm2(duet_walk *walk, duet_level now, duet_level next, double noise) {
-    const double u = duet_walk_place(walk, now), v = duet_walk_place(walk, next), d = v - u;
-    if (v <= 0.0 || !isfinite(u)) return duet_walk_line(walk, now, next, noise);
-    const duet_level middle = duet_curve_level(walk->state->noise, walk->curve, sqrt(u * v));
-    const double m = duet_walk_place(walk, middle), scale = next.alpha + walk->curve * next.sigma;
-    DUET_TRY(duet_walk_mark(walk));
-    DUET_TRY(duet_walk_line(walk, now, middle, 0.0));
-    DUET_TRY(duet_walk_look(walk, middle));
-    return duet_walk_go(walk,
-                        &(duet_walk_move){.mark = next.sigma / now.sigma,
-                                          .seen = {-scale * d / m, scale * d * (1.0 / m - 1.0 / u)},
-                                          .noise = noise});
+duet_status duet_trail_dpm2(duet_trail *trail, duet_level now, duet_level next, double noise) {
+    const double u = duet_trail_place(trail, now), v = duet_trail_place(trail, next), d = v - u;
+    if (v <= 0.0 || !isfinite(u)) return duet_trail_line(trail, now, next, noise);
+    const duet_level middle = duet_curve_level(trail->state->noise, trail->curve, sqrt(u * v));
+    const double m = duet_trail_place(trail, middle),
+                 scale = next.alpha + trail->curve * next.sigma;
+    DUET_TRY(duet_trail_mark(trail));
+    DUET_TRY(duet_trail_line(trail, now, middle, 0.0));
+    DUET_TRY(duet_trail_look(trail, middle));
+    return duet_trail_go(
+        trail, &(duet_trail_move){.mark = next.sigma / now.sigma,
+                                  .seen = {-scale * d / m, scale * d * (1.0 / m - 1.0 / u)},
+                                  .noise = noise});
 }
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     duet_level hat;
     (void)options;
-    DUET_TRY(duet_walk_churn(walk, &hat));
-    DUET_TRY(duet_walk_look(walk, hat));
-    return duet_walk_dpm2(walk, hat, duet_walk_next(walk), 0.0);
+    DUET_TRY(duet_trail_churn(trail, &hat));
+    DUET_TRY(duet_trail_look(trail, hat));
+    return duet_trail_dpm2(trail, hat, duet_trail_next(trail), 0.0);
 }
 
 const duet_sampler duet_sampler_dpm2 = {

@@ -4,27 +4,27 @@
  * One evaluation a step. The first step, and one to the clean image, are of first order. */
 #include <math.h>
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 typedef struct dpmpp_2m_options {
-    duet_walk_options walk;
+    duet_trail_options trail;
 } dpmpp_2m_options;
-DUET_WALK_FIRST(dpmpp_2m_options);
+DUET_TRAIL_FIRST(dpmpp_2m_options);
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("20", "sampling steps; 0 = all of the schedule"),
-    DUET_WALK_ROWS,
+    DUET_TRAIL_STEPS("20", "sampling steps; 0 = all of the schedule"),
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status step(const void *options, duet_walk *walk) {
-    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
-    const double h = duet_walk_h(walk, 0);
+static duet_status step(const void *options, duet_trail *trail) {
+    const duet_level now = duet_trail_now(trail), next = duet_trail_next(trail);
+    const double h = duet_trail_h(trail, 0);
     (void)options;
-    DUET_TRY(duet_walk_look(walk, now));
-    if (!isfinite(h) || duet_walk_before(walk) < 1) return duet_walk_line(walk, now, next, 0.0);
-    const double half = 0.5 * h / duet_walk_h(walk, 1), pull = -next.alpha * expm1(-h);
-    return duet_walk_go(walk, &(duet_walk_move){.keep = next.sigma / now.sigma,
-                                                .seen = {pull * (1.0 + half), -pull * half}});
+    DUET_TRY(duet_trail_look(trail, now));
+    if (!isfinite(h) || duet_trail_before(trail) < 1) return duet_trail_line(trail, now, next, 0.0);
+    const double half = 0.5 * h / duet_trail_h(trail, 1), pull = -next.alpha * expm1(-h);
+    return duet_trail_go(trail, &(duet_trail_move){.keep = next.sigma / now.sigma,
+                                                   .seen = {pull * (1.0 + half), -pull * half}});
 }
 
 const duet_sampler duet_sampler_dpmpp_2m = {

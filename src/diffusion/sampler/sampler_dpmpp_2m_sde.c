@@ -7,26 +7,26 @@
 #include "diffusion/sampler/exponential.h"
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("25", "sampling steps; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("25", "sampling steps; 0 = all of the schedule"),
     DUET_EXPONENTIAL_ROWS,
     DUET_TEXT(duet_exponential_options, solver, "midpoint", "midpoint|heun",
               "how the second order is reached"),
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     const duet_exponential_options *const o = options;
-    const double h = duet_walk_h(walk, 0), whole = h * (1.0 + o->eta);
-    duet_walk_move move = duet_walk_exponential(walk, h, o->eta, o->s_noise);
-    DUET_TRY(duet_walk_look(walk, duet_walk_now(walk)));
-    if (isfinite(h) && duet_walk_before(walk) >= 1) {
+    const double h = duet_trail_h(trail, 0), whole = h * (1.0 + o->eta);
+    duet_trail_move move = duet_trail_exponential(trail, h, o->eta, o->s_noise);
+    DUET_TRY(duet_trail_look(trail, duet_trail_now(trail)));
+    if (isfinite(h) && duet_trail_before(trail) >= 1) {
         const double part =
             strcmp(o->solver, "heun") == 0 ? 1.0 + expm1(-whole) / whole : -0.5 * expm1(-whole);
-        const double by = duet_walk_next(walk).alpha * part * h / duet_walk_h(walk, 1);
+        const double by = duet_trail_next(trail).alpha * part * h / duet_trail_h(trail, 1);
         move.seen[0] += by;
         move.seen[1] = -by;
     }
-    return duet_walk_go(walk, &move);
+    return duet_trail_go(trail, &move);
 }
 
 const duet_sampler duet_sampler_dpmpp_2m_sde = {

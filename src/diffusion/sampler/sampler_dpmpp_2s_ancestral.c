@@ -4,29 +4,29 @@
  *   x_m by the first-order step,   x' = sigma'/sigma x + alpha' (1 - e^-h) x0_m */
 #include <math.h>
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("18", "sampling steps, two evaluations each; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("18", "sampling steps, two evaluations each; 0 = all of the schedule"),
     DUET_ANCESTRAL_ROWS,
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     const duet_ancestral_options *const o = options;
-    const duet_level now = duet_walk_now(walk);
+    const duet_level now = duet_trail_now(trail);
     double up = 0.0;
-    const duet_level down = duet_walk_down(now, duet_walk_next(walk), o->eta, &up);
+    const duet_level down = duet_trail_down(now, duet_trail_next(trail), o->eta, &up);
     const double high = duet_level_ratio(now), low = duet_level_ratio(down);
-    DUET_TRY(duet_walk_look(walk, now));
-    if (low <= 0.0 || !isfinite(high)) return duet_walk_line(walk, now, down, up * o->s_noise);
-    const duet_level middle = duet_noise_find(walk->state->noise, sqrt(high * low));
-    DUET_TRY(duet_walk_mark(walk));
-    DUET_TRY(duet_walk_line(walk, now, middle, 0.0));
-    DUET_TRY(duet_walk_look(walk, middle));
-    return duet_walk_go(walk, &(duet_walk_move){.mark = down.sigma / now.sigma,
-                                                .seen = {down.alpha * (1.0 - low / high)},
-                                                .noise = up * o->s_noise});
+    DUET_TRY(duet_trail_look(trail, now));
+    if (low <= 0.0 || !isfinite(high)) return duet_trail_line(trail, now, down, up * o->s_noise);
+    const duet_level middle = duet_noise_find(trail->state->noise, sqrt(high * low));
+    DUET_TRY(duet_trail_mark(trail));
+    DUET_TRY(duet_trail_line(trail, now, middle, 0.0));
+    DUET_TRY(duet_trail_look(trail, middle));
+    return duet_trail_go(trail, &(duet_trail_move){.mark = down.sigma / now.sigma,
+                                                   .seen = {down.alpha * (1.0 - low / high)},
+                                                   .noise = up * o->s_noise});
 }
 
 const duet_sampler duet_sampler_dpmpp_2s_ancestral = {

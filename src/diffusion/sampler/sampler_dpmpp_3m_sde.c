@@ -12,22 +12,22 @@ typedef struct dpmpp_3m_options {
 } dpmpp_3m_options;
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("25", "sampling steps; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("25", "sampling steps; 0 = all of the schedule"),
     DUET_EXPONENTIAL_ROWS,
     DUET_BOOLEAN(dpmpp_3m_options, full, "false", "w = 2: of third order"),
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static void add_orders(const duet_walk *walk, double h, double whole, double w,
-                       duet_walk_move *move) {
-    const int64_t before = duet_walk_before(walk);
-    const double alpha = duet_walk_next(walk).alpha, phi2 = 1.0 + expm1(-whole) / whole,
+static void add_orders(const duet_trail *trail, double h, double whole, double w,
+                       duet_trail_move *move) {
+    const int64_t before = duet_trail_before(trail);
+    const double alpha = duet_trail_next(trail).alpha, phi2 = 1.0 + expm1(-whole) / whole,
                  phi3 = w * (phi2 / whole - 0.5);
     if (before < 1) return;
-    const double r1 = duet_walk_h(walk, 1) / h;
+    const double r1 = duet_trail_h(trail, 1) / h;
     double d10 = alpha * phi2, d11 = 0.0; /* weights of d10 and d11 */
     if (before >= 2) {
-        const double r2 = duet_walk_h(walk, 2) / h, both = r1 + r2;
+        const double r2 = duet_trail_h(trail, 2) / h, both = r1 + r2;
         const double turn = alpha * (phi2 * r1 / both - phi3 / both);
         d10 += turn;
         d11 = -turn / r2;
@@ -38,14 +38,14 @@ static void add_orders(const duet_walk *walk, double h, double whole, double w,
     move->seen[2] = -d11;
 }
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     const dpmpp_3m_options *const all = options;
     const duet_exponential_options *const o = &all->base;
-    const double h = duet_walk_h(walk, 0), whole = h * (1.0 + o->eta);
-    duet_walk_move move = duet_walk_exponential(walk, h, o->eta, o->s_noise);
-    DUET_TRY(duet_walk_look(walk, duet_walk_now(walk)));
-    if (isfinite(h)) add_orders(walk, h, whole, all->full ? 2.0 : 1.0, &move);
-    return duet_walk_go(walk, &move);
+    const double h = duet_trail_h(trail, 0), whole = h * (1.0 + o->eta);
+    duet_trail_move move = duet_trail_exponential(trail, h, o->eta, o->s_noise);
+    DUET_TRY(duet_trail_look(trail, duet_trail_now(trail)));
+    if (isfinite(h)) add_orders(trail, h, whole, all->full ? 2.0 : 1.0, &move);
+    return duet_trail_go(trail, &move);
 }
 
 const duet_sampler duet_sampler_dpmpp_3m_sde = {

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT
  * Euler's method to a lower level, from which fresh noise leads back up to the next one: ddim with
  * an eta that may exceed 1, and an amplitude of the noise. */
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("50", "sampling steps; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("50", "sampling steps; 0 = all of the schedule"),
     DUET_ANCESTRAL_ROWS,
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     const duet_ancestral_options *const o = options;
-    const duet_level now = duet_walk_now(walk);
+    const duet_level now = duet_trail_now(trail);
     double up = 0.0;
-    const duet_level down = duet_walk_down(now, duet_walk_next(walk), o->eta, &up);
-    DUET_TRY(duet_walk_look(walk, now));
-    return duet_walk_line(walk, now, down, up * o->s_noise);
+    const duet_level down = duet_trail_down(now, duet_trail_next(trail), o->eta, &up);
+    DUET_TRY(duet_trail_look(trail, now));
+    return duet_trail_line(trail, now, down, up * o->s_noise);
 }
 
 const duet_sampler duet_sampler_euler_ancestral = {

@@ -6,30 +6,30 @@
  * curve where that lies at infinity. */
 #include <math.h>
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("18", "sampling steps, two evaluations each; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("18", "sampling steps, two evaluations each; 0 = all of the schedule"),
     DUET_CHURN_ROWS,
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status step(const void *options, duet_walk *walk) {
-    const duet_level next = duet_walk_next(walk);
+static duet_status step(const void *options, duet_trail *trail) {
+    const duet_level next = duet_trail_next(trail);
     duet_level now;
     (void)options;
-    DUET_TRY(duet_walk_churn(walk, &now));
-    DUET_TRY(duet_walk_look(walk, now));
-    const double u = duet_walk_place(walk, now), v = duet_walk_place(walk, next), d = v - u;
-    if (v <= 0.0 || !isfinite(u)) return duet_walk_line(walk, now, next, 0.0);
-    const double scale = next.alpha + walk->curve * next.sigma;
-    DUET_TRY(duet_walk_mark(walk));
-    DUET_TRY(duet_walk_line(walk, now, next, 0.0));
-    DUET_TRY(duet_walk_look(walk, next));
-    return duet_walk_go(walk,
-                        &(duet_walk_move){.mark = next.sigma / now.sigma,
-                                          .seen = {-0.5 * scale * d / v,
-                                                   -0.5 * scale * d * (1.0 / u + d / (u * v))}});
+    DUET_TRY(duet_trail_churn(trail, &now));
+    DUET_TRY(duet_trail_look(trail, now));
+    const double u = duet_trail_place(trail, now), v = duet_trail_place(trail, next), d = v - u;
+    if (v <= 0.0 || !isfinite(u)) return duet_trail_line(trail, now, next, 0.0);
+    const double scale = next.alpha + trail->curve * next.sigma;
+    DUET_TRY(duet_trail_mark(trail));
+    DUET_TRY(duet_trail_line(trail, now, next, 0.0));
+    DUET_TRY(duet_trail_look(trail, next));
+    return duet_trail_go(trail,
+                         &(duet_trail_move){.mark = next.sigma / now.sigma,
+                                            .seen = {-0.5 * scale * d / v,
+                                                     -0.5 * scale * d * (1.0 / u + d / (u * v))}});
 }
 
 const duet_sampler duet_sampler_heun = {

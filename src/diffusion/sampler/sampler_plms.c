@@ -10,89 +10,90 @@
 #include "diffusion/sampler/multistep.h"
 
 typedef struct plms_options {
-    duet_walk_options walk;
+    duet_trail_options trail;
     char warmup[16];
 } plms_options;
-DUET_WALK_FIRST(plms_options);
+DUET_TRAIL_FIRST(plms_options);
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("50", "sampling steps, one or three evaluations more; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("50",
+                     "sampling steps, one or three evaluations more; 0 = all of the schedule"),
     DUET_TEXT(plms_options, warmup, "plms", "plms|prk",
               "the first steps: shorter formulas, or Runge and Kutta (9 evaluations more)"),
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
-static duet_status look(duet_walk *walk, duet_level level) {
-    DUET_TRY(duet_walk_look(walk, level));
-    duet_walk_slope(walk, level, walk->curve);
+static duet_status look(duet_trail *trail, duet_level level) {
+    DUET_TRY(duet_trail_look(trail, level));
+    duet_trail_slope(trail, level, trail->curve);
     return DUET_OK;
 }
 
 /* From the marked state to `next`, by slopes weighted with `part`. */
-static duet_status from_mark(duet_walk *walk, duet_level next, const double *part) {
-    const duet_level now = duet_walk_now(walk);
-    const double scale = next.alpha + walk->curve * next.sigma,
-                 d = duet_walk_place(walk, next) - duet_walk_place(walk, now);
-    duet_walk_move move = {.mark = scale / (now.alpha + walk->curve * now.sigma)};
-    for (int i = 0; i < walk->remembers; i++) move.seen[i] = scale * d * part[i];
-    return duet_walk_go(walk, &move);
+static duet_status from_mark(duet_trail *trail, duet_level next, const double *part) {
+    const duet_level now = duet_trail_now(trail);
+    const double scale = next.alpha + trail->curve * next.sigma,
+                 d = duet_trail_place(trail, next) - duet_trail_place(trail, now);
+    duet_trail_move move = {.mark = scale / (now.alpha + trail->curve * now.sigma)};
+    for (int i = 0; i < trail->remembers; i++) move.seen[i] = scale * d * part[i];
+    return duet_trail_go(trail, &move);
 }
 
 /* The first step again, with the slope at its end, which is not remembered. */
-static duet_status again(duet_walk *walk, duet_level next) {
-    static const double first[DUET_WALK_SEEN] = {1.0}, both[DUET_WALK_SEEN] = {0.5, 0.5};
-    DUET_TRY(duet_walk_mark(walk));
-    DUET_TRY(from_mark(walk, next, first));
-    DUET_TRY(look(walk, next));
-    DUET_TRY(from_mark(walk, next, both));
-    duet_walk_forget(walk);
+static duet_status again(duet_trail *trail, duet_level next) {
+    static const double first[DUET_TRAIL_SEEN] = {1.0}, both[DUET_TRAIL_SEEN] = {0.5, 0.5};
+    DUET_TRY(duet_trail_mark(trail));
+    DUET_TRY(from_mark(trail, next, first));
+    DUET_TRY(look(trail, next));
+    DUET_TRY(from_mark(trail, next, both));
+    duet_trail_forget(trail);
     return DUET_OK;
 }
 
-static duet_status runge_kutta(duet_walk *walk, duet_level next) {
-    static const double one[DUET_WALK_SEEN] = {1.0};
-    static const double all[DUET_WALK_SEEN] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
+static duet_status runge_kutta(duet_trail *trail, duet_level next) {
+    static const double one[DUET_TRAIL_SEEN] = {1.0};
+    static const double all[DUET_TRAIL_SEEN] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
     const duet_level middle =
-        duet_noise_at(walk->state->noise, 0.5 * (duet_walk_now(walk).t + next.t));
-    double *before[DUET_WALK_SEEN]; /* slopes of the steps before, which this one pushes out */
+        duet_noise_at(trail->state->noise, 0.5 * (duet_trail_now(trail).t + next.t));
+    double *before[DUET_TRAIL_SEEN]; /* slopes of the steps before, which this one pushes out */
     (void)before;
-    DUET_TRY(duet_walk_mark(walk));
-    DUET_TRY(from_mark(walk, middle, one));
-    DUET_TRY(look(walk, middle));
-    DUET_TRY(from_mark(walk, middle, one));
-    DUET_TRY(look(walk, middle));
-    DUET_TRY(from_mark(walk, next, one));
-    DUET_TRY(look(walk, next));
-    DUET_TRY(from_mark(walk, next, all));
-    for (int i = 0; i < 3; i++) duet_walk_forget(walk);
+    DUET_TRY(duet_trail_mark(trail));
+    DUET_TRY(from_mark(trail, middle, one));
+    DUET_TRY(look(trail, middle));
+    DUET_TRY(from_mark(trail, middle, one));
+    DUET_TRY(look(trail, middle));
+    DUET_TRY(from_mark(trail, next, one));
+    DUET_TRY(look(trail, next));
+    DUET_TRY(from_mark(trail, next, all));
+    for (int i = 0; i < 3; i++) duet_trail_forget(trail);
     return DUET_OK;
 }
 
 /* Steps before from which slopes are known, this one included, at most 4. */
-static int known(const duet_walk *walk) {
-    const int64_t count = duet_walk_before(walk) + 1;
+static int known(const duet_trail *trail) {
+    const int64_t count = duet_trail_before(trail) + 1;
     return count < 4 ? (int)count : 4;
 }
 
-static duet_status step(const void *options, duet_walk *walk) {
-    static const double parts[][DUET_WALK_SEEN] = {
+static duet_status step(const void *options, duet_trail *trail) {
+    static const double parts[][DUET_TRAIL_SEEN] = {
         {1.0},
         {1.5, -0.5},
         {23.0 / 12, -16.0 / 12, 5.0 / 12},
         {55.0 / 24, -59.0 / 24, 37.0 / 24, -9.0 / 24},
     };
     const bool prk = strcmp(((const plms_options *)options)->warmup, "prk") == 0;
-    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
-    const int count = known(walk);
-    if (!isfinite(duet_walk_place(walk, now))) {
-        DUET_TRY(duet_walk_look(walk, now));
-        return duet_walk_line(walk, now, next, 0.0);
+    const duet_level now = duet_trail_now(trail), next = duet_trail_next(trail);
+    const int count = known(trail);
+    if (!isfinite(duet_trail_place(trail, now))) {
+        DUET_TRY(duet_trail_look(trail, now));
+        return duet_trail_line(trail, now, next, 0.0);
     }
-    DUET_TRY(look(walk, now));
-    if (next.sigma > 0.0 && prk && count < 4) return runge_kutta(walk, next);
-    if (next.sigma > 0.0 && !prk && count < 2) return again(walk, next);
-    DUET_TRY(duet_walk_mark(walk));
-    return from_mark(walk, next, parts[count - 1]);
+    DUET_TRY(look(trail, now));
+    if (next.sigma > 0.0 && prk && count < 4) return runge_kutta(trail, next);
+    if (next.sigma > 0.0 && !prk && count < 2) return again(trail, next);
+    DUET_TRY(duet_trail_mark(trail));
+    return from_mark(trail, next, parts[count - 1]);
 }
 
 const duet_sampler duet_sampler_plms = {

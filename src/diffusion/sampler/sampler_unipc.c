@@ -9,24 +9,24 @@
 #include <math.h>
 #include <string.h>
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 enum { MOST = 3 };
 
 typedef struct unipc_options {
-    duet_walk_options walk;
+    duet_trail_options trail;
     int64_t order;
     char variant[16];
     bool lower_final;
 } unipc_options;
-DUET_WALK_FIRST(unipc_options);
+DUET_TRAIL_FIRST(unipc_options);
 
 static const duet_param rows[] = {
-    DUET_WALK_STEPS("20", "sampling steps; 0 = all of the schedule"),
+    DUET_TRAIL_STEPS("20", "sampling steps; 0 = all of the schedule"),
     DUET_INT(unipc_options, order, "2", 1, MOST, "order of the predictor"),
     DUET_TEXT(unipc_options, variant, "bh2", "bh1|bh2", "form of B"),
     DUET_BOOLEAN(unipc_options, lower_final, "true", "lower orders in the last steps"),
-    DUET_WALK_ROWS,
+    DUET_TRAIL_ROWS,
 };
 
 /* Solves sum_i r_i^k x_i = b_k, k = 0 .. n-1: x_i is the polynomial prod_{j != i} (z - r_j)/(r_i -
@@ -64,8 +64,9 @@ static void rho_of(const unipc_options *o, double h, const double *r, int n, dou
 
 /* Predictions that the step `back` steps before this one uses: its own and those before it; fewer
  * towards the end. */
-static int order_of(const unipc_options *o, const duet_walk *walk, int64_t back) {
-    const int64_t known = duet_walk_before(walk) - back + 1, rest = walk->steps - walk->k + back;
+static int order_of(const unipc_options *o, const duet_trail *trail, int64_t back) {
+    const int64_t known = duet_trail_before(trail) - back + 1,
+                  rest = trail->steps - trail->k + back;
     int64_t order = o->order < known ? o->order : known;
     if (o->lower_final && rest < order) order = rest;
     return order < 1 ? 1 : (int)order;
@@ -73,14 +74,14 @@ static int order_of(const unipc_options *o, const duet_walk *walk, int64_t back)
 
 /* The step `back` steps before this one, from the marked state. The corrector knows the prediction
  * at its end, which is the newest. */
-static duet_status solve(const unipc_options *o, duet_walk *walk, int64_t back, int order) {
-    const duet_level s = walk->level[walk->k - back], t = walk->level[walk->k - back + 1];
-    const double h = duet_walk_h(walk, back);
+static duet_status solve(const unipc_options *o, duet_trail *trail, int64_t back, int order) {
+    const duet_level s = trail->level[trail->k - back], t = trail->level[trail->k - back + 1];
+    const double h = duet_trail_h(trail, back);
     const int first = (int)back, n = order - 1 + first; /* D_0 is seen[first] */
     double r[MOST] = {0}, rho[MOST] = {0}, sum = 0.0;
-    duet_walk_move move = {.mark = t.sigma / s.sigma};
+    duet_trail_move move = {.mark = t.sigma / s.sigma};
     for (int i = 0; i < order - 1; i++) {
-        sum -= duet_walk_h(walk, back + 1 + i);
+        sum -= duet_trail_h(trail, back + 1 + i);
         r[i] = sum / h;
     }
     if (first == 1) r[n - 1] = 1.0;
@@ -92,17 +93,17 @@ static duet_status solve(const unipc_options *o, duet_walk *walk, int64_t back, 
         move.seen[place] += by;
         move.seen[first] -= by;
     }
-    return duet_walk_go(walk, &move);
+    return duet_trail_go(trail, &move);
 }
 
-static duet_status step(const void *options, duet_walk *walk) {
+static duet_status step(const void *options, duet_trail *trail) {
     const unipc_options *const o = options;
-    const duet_level now = duet_walk_now(walk), next = duet_walk_next(walk);
-    DUET_TRY(duet_walk_look(walk, now));
-    if (duet_walk_before(walk) >= 1) DUET_TRY(solve(o, walk, 1, order_of(o, walk, 1)));
-    if (!isfinite(duet_walk_h(walk, 0))) return duet_walk_line(walk, now, next, 0.0);
-    DUET_TRY(duet_walk_mark(walk));
-    return solve(o, walk, 0, order_of(o, walk, 0));
+    const duet_level now = duet_trail_now(trail), next = duet_trail_next(trail);
+    DUET_TRY(duet_trail_look(trail, now));
+    if (duet_trail_before(trail) >= 1) DUET_TRY(solve(o, trail, 1, order_of(o, trail, 1)));
+    if (!isfinite(duet_trail_h(trail, 0))) return duet_trail_line(trail, now, next, 0.0);
+    DUET_TRY(duet_trail_mark(trail));
+    return solve(o, trail, 0, order_of(o, trail, 0));
 }
 
 const duet_sampler duet_sampler_unipc = {

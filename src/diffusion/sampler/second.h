@@ -5,10 +5,10 @@
 #ifndef DUET_DIFFUSION_SAMPLER_SECOND_H
 #define DUET_DIFFUSION_SAMPLER_SECOND_H
 
-#include "diffusion/sampler/walker.h"
+#include "diffusion/sampler/trail.h"
 
 /* The state is of `now`, where the network has been looked at; it becomes that of `next`. */
-DUET_NODISCARD duet_status duet_walk_dpm2(duet_walk *walk, duet_level now, duet_level next,
-                                          double noise);
+DUET_NODISCARD duet_status duet_trail_dpm2(duet_trail *trail, duet_level now, duet_level next,
+                                           double noise);
 
 #endif
