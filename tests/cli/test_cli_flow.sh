@@ -26,9 +26,11 @@ ok sample run/model-00000032.safetensors --sampler ddim:steps=2 --count 3 --seed
 cmp -s s.npz again.npz || fail 'the same seed gives other images'
 ok sample run --sampler ddim:steps=2 --seeds 0-2 --seed 1 --out again.npz
 cmp -s s.npz again.npz || fail 'the numbers 0-2 give other images than --count 3'
-ok sample run --sampler dpmpp_2m:steps=2,spacing=karras --seeds 1 --out one.npz
+ok sample run --sampler dpmpp_2m:steps=2,spacing=karras --count 1 --out ours.npz
+ok sample run --sampler sample_dpmpp_2m:steps=2,spacing=karras --count 1 --out theirs.npz
+cmp -s ours.npz theirs.npz || fail "a name of k-diffusion is another sampler"
 ok sample run --sampler DPMSolverMultistepScheduler:steps=2,spacing=karras --count 2 --out two/
-ok sample run --sampler sample_dpmpp_2m:steps=2,spacing=karras --seeds 1 --out other/
+ok sample run --sampler DPMSolverMultistepScheduler:steps=2,spacing=karras --seeds 1 --out other/
 cmp -s two/000001.png other/000000.png || cmp -s two/000001.png other/000001.png || fail 'image 1 depends on image 0'
 wrong 2 'ranges like 0-63' sample run --seeds 3-1
 [ ! -e runs ] || fail 'a sample with --out needs no run'

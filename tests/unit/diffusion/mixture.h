@@ -54,7 +54,7 @@ static inline double mixture_slope(const mixture *m, double curve, double y, dou
 /* The flow from (y, u) to u', by the classical Runge-Kutta method in log u. */
 static inline double mixture_flow(const mixture *m, double curve, double y, double from,
                                   double to) {
-    enum { STEPS = 4000 };
+    enum { STEPS = 2000 };
     const double h = (log(to) - log(from)) / STEPS;
     for (int k = 0; k < STEPS; k++) {
         const double w = log(from) + h * k, a = mixture_slope(m, curve, y, w),
