@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "diffusion/spacing/spacing.h"
 #include "gauss.h"
+#include "mixture.h"
 
 static const duet_sampler *find(const char *spec, void *options, size_t size) {
     const duet_entry *entry = NULL;
@@ -224,12 +225,78 @@ static void test_consistency(void **state) {
     duet_noise_free(noise);
 }
 
+/* Samplers with fresh noise give the mixture: mean, variance and weights of its parts, within three
+ * standard errors. */
+static void check_mixture(const char *noise_spec, const char *spec) {
+    enum { ROWS = 64, DIM = 64, N = ROWS * DIM };
+    static double x[N];
+    max_align_t options[64];
+    int64_t id[ROWS];
+    mixture m = usual_mixture;
+    duet_noise *noise = NULL;
+    double mean = 0.0, variance = 0.0, low = 0.0, want = 0.0, square = 0.0, below = 0.0,
+           fourth = 0.0;
+    assert_int_equal(duet_noise_new(&noise, noise_spec), DUET_OK);
+    const double top = fmax(noise->table[noise->steps - 1].sigma, 1.0);
+    m.cells = N;
+    for (int r = 0; r < ROWS; r++) {
+        float z[DIM];
+        id[r] = r;
+        duet_image_noise(z, 2, r, DIM);
+        for (int i = 0; i < DIM; i++) x[r * DIM + i] = top * (double)z[i];
+    }
+    duet_sampler_state state = {.user = &m,
+                                .denoise = mixture_denoise,
+                                .noise = noise,
+                                .rows = ROWS,
+                                .dim = DIM,
+                                .x = x,
+                                .seed = 2,
+                                .id = id};
+    assert_int_equal(duet_sampler_run(find(spec, options, sizeof options), options, &state),
+                     DUET_OK);
+    for (int i = 0; i < 2; i++) {
+        want += m.weight[i] * m.mean[i];
+        square += m.weight[i] * (m.mean[i] * m.mean[i] + m.spread[i] * m.spread[i]);
+        below += m.weight[i] * 0.5 * erfc(m.mean[i] / m.spread[i] / sqrt(2.0));
+    }
+    square -= want * want;
+    for (int i = 0; i < N; i++) mean += x[i] / N;
+    for (int i = 0; i < N; i++) variance += (x[i] - mean) * (x[i] - mean) / (N - 1);
+    for (int i = 0; i < N; i++) fourth += pow(x[i] - mean, 4.0) / N;
+    for (int i = 0; i < N; i++) low += x[i] < 0.0 ? 1.0 / N : 0.0;
+    print_message("%s: mean %.4f (%.4f), variance %.4f (%.4f), below 0 %.4f (%.4f)\n", spec, mean,
+                  want, variance, square, low, below);
+    assert_true(fabs(mean - want) < 3.0 * sqrt(square / N));
+    assert_true(fabs(variance - square) < 3.0 * sqrt((fourth - square * square) / N));
+    assert_true(fabs(low - below) < 3.0 * sqrt(below * (1.0 - below) / N));
+    duet_noise_free(noise);
+}
+
+static void test_mixtures(void **state) {
+    (void)state;
+    static const char *const specs[] = {
+        "ddpm:steps=300,spacing=logsnr",
+        "ddim:steps=300,eta=1,spacing=logsnr",
+        "euler_ancestral:steps=300,spacing=logsnr",
+        "euler:steps=1000,s_churn=40,spacing=logsnr",
+        "heun:steps=60,s_churn=20,spacing=logsnr",
+        "dpm2_ancestral:steps=80,spacing=logsnr",
+        "dpmpp_2s_ancestral:steps=80,spacing=logsnr",
+        "dpmpp_2m_sde:steps=80,spacing=logsnr",
+        "dpmpp_3m_sde:steps=80,spacing=logsnr",
+        "er_sde:steps=80,spacing=logsnr",
+    };
+    static const char *const noises[] = {"linear", "edm", "flow"};
+    for (int i = 0; i < DUET_COUNT(specs); i++)
+        for (int n = 0; n < DUET_COUNT(noises); n++) check_mixture(noises[n], specs[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ddim_order),
-        cmocka_unit_test(test_ddpm_moments),
-        cmocka_unit_test(test_ddpm_steps),
-        cmocka_unit_test(test_consistency),
+        cmocka_unit_test(test_ddim_order), cmocka_unit_test(test_ddpm_moments),
+        cmocka_unit_test(test_ddpm_steps), cmocka_unit_test(test_consistency),
+        cmocka_unit_test(test_mixtures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
