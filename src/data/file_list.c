@@ -27,7 +27,7 @@ static void list_row_name(const duet_dataset *dataset, duet_split split, int64_t
 
 /* A layout without a path, which is not a member of the family. */
 static const duet_dataset_layout layout = {
-    .info = {"files", "image files", DUET_TABLE_EMPTY},
+    .info = {.name = "files", .help = "image files", .params = DUET_TABLE_EMPTY},
     .read = list_read,
     .row_name = list_row_name,
 };

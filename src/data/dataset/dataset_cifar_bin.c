@@ -188,7 +188,9 @@ static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int
 }
 
 const duet_dataset_layout duet_dataset_cifar_bin = {
-    .info = {"cifar_bin", "official binary files of CIFAR-10 and CIFAR-100", DUET_TABLE_EMPTY},
+    .info = {.name = "cifar_bin",
+             .help = "official binary files of CIFAR-10 and CIFAR-100",
+             .params = DUET_TABLE_EMPTY},
     .detect = cifar_detect,
     .open = cifar_open,
     .close = cifar_close,

@@ -240,8 +240,9 @@ static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int
 }
 
 const duet_dataset_layout duet_dataset_cifar_py = {
-    .info = {"cifar_py", "CIFAR-10 and CIFAR-100 for Python, as torchvision downloads them",
-             DUET_TABLE_EMPTY},
+    .info = {.name = "cifar_py",
+             .help = "CIFAR-10 and CIFAR-100 for Python, as torchvision downloads them",
+             .params = DUET_TABLE_EMPTY},
     .detect = cifar_detect,
     .open = cifar_open,
     .close = cifar_close,

@@ -388,8 +388,9 @@ static void csv_row_name(const duet_dataset *dataset, duet_split split, int64_t 
 }
 
 const duet_dataset_layout duet_dataset_csv = {
-    .info = {"csv", "list of images: path,class[,split], with names of the columns or without",
-             DUET_TABLE_EMPTY},
+    .info = {.name = "csv",
+             .help = "list of images: path,class[,split], with names of the columns or without",
+             .params = DUET_TABLE_EMPTY},
     .detect = csv_detect,
     .open = csv_open,
     .close = csv_close,

@@ -282,8 +282,9 @@ static duet_status idx_read(const duet_dataset *dataset, duet_split split, int64
 }
 
 const duet_dataset_layout duet_dataset_idx = {
-    .info = {"idx", "IDX files of MNIST, Fashion-MNIST and relatives, gzip'ed or not",
-             DUET_TABLE_EMPTY},
+    .info = {.name = "idx",
+             .help = "IDX files of MNIST, Fashion-MNIST and relatives, gzip'ed or not",
+             .params = DUET_TABLE_EMPTY},
     .detect = idx_detect,
     .open = idx_open,
     .close = idx_close,

@@ -220,9 +220,9 @@ static void folder_row_name(const duet_dataset *dataset, duet_split split, int64
 }
 
 const duet_dataset_layout duet_dataset_image_folder = {
-    .info = {"image_folder",
-             "folder of images: SPLIT/CLASS/FILE, CLASS/FILE, or flat and unlabelled",
-             DUET_TABLE_EMPTY},
+    .info = {.name = "image_folder",
+             .help = "folder of images: SPLIT/CLASS/FILE, CLASS/FILE, or flat and unlabelled",
+             .params = DUET_TABLE_EMPTY},
     .detect = folder_detect,
     .open = folder_open,
     .close = folder_close,

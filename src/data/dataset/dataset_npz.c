@@ -256,10 +256,10 @@ static duet_status npz_read(const duet_dataset *dataset, duet_split split, int64
 }
 
 const duet_dataset_layout duet_dataset_npz = {
-    .info =
-        {"npz",
-         "numpy arrays of u8 images and classes: x, y; x_train, …; train_images, …; arr_0, arr_1",
-         DUET_TABLE_EMPTY},
+    .info = {.name = "npz",
+             .help = "numpy arrays of u8 images and classes: x, y; x_train, …; train_images, …; "
+                     "arr_0, arr_1",
+             .params = DUET_TABLE_EMPTY},
     .detect = npz_detect,
     .open = npz_open,
     .close = npz_close,

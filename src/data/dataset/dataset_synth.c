@@ -324,8 +324,9 @@ done:
 }
 
 const duet_dataset_layout duet_dataset_synth = {
-    .info = {"synth", "procedural shapes, no files needed; the class is the shape",
-             DUET_TABLE(params, synth_options)},
+    .info = {.name = "synth",
+             .help = "procedural shapes, no files needed; the class is the shape",
+             .params = DUET_TABLE(params, synth_options)},
     .open = synth_open,
     .close = synth_close,
     .read = synth_read,

@@ -150,9 +150,11 @@ static duet_status tar_open(duet_context *ctx, duet_dataset *dataset, const char
 }
 
 const duet_dataset_layout duet_dataset_tar_shards = {
-    .info = {"tar_shards",
+    .info =
+        {.name = "tar_shards",
+         .help =
              ".tar or .tar.gz of images named SPLIT/CLASS/FILE, or a folder of train.tar, test.tar",
-             DUET_TABLE_EMPTY},
+         .params = DUET_TABLE_EMPTY},
     .detect = tar_detect,
     .open = tar_open,
     .close = duet_packed_close,

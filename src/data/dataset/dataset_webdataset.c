@@ -301,10 +301,12 @@ static duet_status open_set(duet_context *ctx, duet_dataset *dataset, const char
 }
 
 const duet_dataset_layout duet_dataset_webdataset = {
-    .info = {"webdataset",
+    .info =
+        {.name = "webdataset",
+         .help =
              "shards name-{000..012}.tar of WebDataset: an image and .cls a sample; or a folder of "
              "them",
-             DUET_TABLE_EMPTY},
+         .params = DUET_TABLE_EMPTY},
     .detect = detect,
     .open = open_set,
     .close = duet_packed_close,

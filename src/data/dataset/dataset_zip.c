@@ -169,10 +169,10 @@ static int detect(const char *path) {
 }
 
 const duet_dataset_layout duet_dataset_zip = {
-    .info =
-        {"zip",
-         ".zip of images with labels in dataset.json (EDM, StyleGAN), or named SPLIT/CLASS/FILE",
-         DUET_TABLE_EMPTY},
+    .info = {.name = "zip",
+             .help = ".zip of images with labels in dataset.json (EDM, StyleGAN), or named "
+                     "SPLIT/CLASS/FILE",
+             .params = DUET_TABLE_EMPTY},
     .detect = detect,
     .open = open_set,
     .close = duet_packed_close,
