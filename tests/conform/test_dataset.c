@@ -72,8 +72,9 @@ static void data_sets(void **state) {
     }
 }
 
-/* Every augmentation with its defaults only moves values that are there, whatever the size, and
- * repeats itself. */
+/* Every augmentation with its defaults keeps the channels apart, whatever the size, and repeats
+ * itself: values that are there are only moved, or, where it interpolates between pixels (and the
+ * network is told of it), a picture of one colour stays as it is. */
 static void augmentations(void **state) {
     (void)state;
     assert_true(duet_family_augment.count >= 2);
@@ -82,11 +83,12 @@ static void augmentations(void **state) {
         duet_augment_chain chain = {0};
         assert_int_equal(duet_augment_chain_parse(&chain, duet_family_augment.entries[i]->name),
                          DUET_OK);
+        const bool blends = duet_augment_chain_conditions(&chain) > 0;
         for (int64_t size = 1; size <= 9; size++) {
             for (uint64_t position = 0; position < 20; position++) {
                 uint8_t a[9 * 9 * 3], b[9 * 9 * 3], scratch[9 * 9 * 3];
                 for (int p = 0; p < (int)sizeof a; p++)
-                    a[p] = b[p] = (uint8_t)(1 + p % 3 + 3 * (p % 7));
+                    a[p] = b[p] = (uint8_t)(1 + p % 3 + (blends ? 60 : 3 * (p % 7)));
                 duet_augment_chain_apply(&chain, 7, position, a, scratch, size, 3);
                 duet_augment_chain_apply(&chain, 7, position, b, scratch, size, 3);
                 assert_memory_equal(a, b, sizeof a);

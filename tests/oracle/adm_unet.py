@@ -34,6 +34,7 @@ class Config:
     dropout: float = 0.0
     small_size: int = 0
     self_cond: bool = False
+    augment_dim: int = 0
     classifier_pool: str = ""
     conv_attention: bool = False
     magnitude_preserving: bool = False
@@ -155,8 +156,8 @@ class Unet:
 
     # ---- whole ----
 
-    def embedding(self, t, y):
-        """Cosines, then sines, of t 10000^(-i/n), i < n; then two linear layers; the class is added."""
+    def embedding(self, t, y, augment=None):
+        """Cosines, then sines, of t 10000^(-i/n), i < n; then two linear layers; class and augmentation are added."""
         c = self.c
         channels = c.embed_channels if c.embed_channels > 0 else c.num_channels
         n = channels // 2
@@ -164,6 +165,9 @@ class Unet:
         emb = torch.cat([angle.cos(), angle.sin()], dim=1)
         emb = self.linear("time_embed.0", emb, 4 * channels)
         emb = self.linear("time_embed.2", F.silu(emb), 4 * channels)
+        if c.augment_dim > 0:
+            told = self.w.ask("augment_emb.weight", 4 * channels, c.augment_dim)
+            emb = emb if augment is None else emb + augment @ told.T
         return emb + self.w.ask("label_emb.weight", c.num_classes, 4 * channels, width=1.0)[y] if c.class_cond else emb
 
     def classifier(self, maps):
@@ -184,10 +188,10 @@ class Unet:
         h = self.mix(self.pointwise("out.2.qkv_proj", h, 3 * h.shape[1]), True)
         return self.pointwise("out.2.c_proj", h, c.num_classes)[:, :, 0]
 
-    def forward(self, x, t, y=None, low_res=None, self_cond=None):
+    def forward(self, x, t, y=None, low_res=None, self_cond=None, augment=None):
         """x [B,C,H,W], t [B], y [B], low_res like x, enlarged already -> [B,out_channels,H,W], of a classifier [B,num_classes]"""
         c = self.c
-        emb = self.embedding(t, y)
+        emb = self.embedding(t, y, augment)
         if c.small_size > 0:
             x = torch.cat([x, low_res], dim=1)
         if c.self_cond:
