@@ -37,7 +37,7 @@ duet_status cli_name_images(char out[CLI_PATH], const char *format, int64_t coun
     if (size == 0) return cli_wrong("--format says how --out is written; give --out, too");
     if (ending == NULL) {
         if (size + 2 > CLI_PATH) return cli_wrong("the path of --out is too long");
-        if (out[size - 1] != '/') strcat(out, "/");
+        if (out[size - 1] != '/') memcpy(out + size, "/", 2);
         return DUET_OK;
     }
     if (!is_folder_name(out)) {
@@ -49,6 +49,6 @@ duet_status cli_name_images(char out[CLI_PATH], const char *format, int64_t coun
              (long long)count, (long long)side, (long long)side, ending);
     if (size + strlen(name) >= CLI_PATH) return cli_wrong("the path of --out is too long");
     const duet_status status = make_folder(out);
-    strcat(out, name);
+    memcpy(out + size, name, strlen(name) + 1);
     return status;
 }

@@ -61,7 +61,7 @@ static duet_terminal_room room_of(void) {
 
 static void put(const char *text, int64_t size, void *user) {
     (void)user;
-    fwrite(text, 1, (size_t)size, stdout);
+    (void)fwrite(text, 1, (size_t)size, stdout);
     (void)fflush(stdout);
 }
 

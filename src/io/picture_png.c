@@ -64,7 +64,8 @@ static bool take_text(duet_picture_reader *r, const uint8_t *name, span data) {
     if (data.size < 2 || data.data[0] > 1 || data.data[1] != 0) return false;
     const bool deflated = data.data[0] == 1;
     data = (span){data.data + 2, data.size - 2};
-    if (!take_word(&data, &word) || !take_word(&data, &word)) return false;
+    for (int i = 0; i < 2; i++) /* language, translated key */
+        if (!take_word(&data, &word)) return false;
     if (deflated) return inflate_text(r, key, data);
     duet_picture_keep(r, key, data.data, data.size);
     return true;

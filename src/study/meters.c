@@ -84,7 +84,7 @@ static duet_status read_images(duet_meters *m, images *to, const duet_preprocess
     DUET_DO(duet_loader_open(m->ctx, &loader, m->dataset, &to->view, &options));
     do {
         status = duet_loader_next(loader, &batch);
-        if (status != DUET_OK) break;
+        if (status != DUET_OK || batch.count == 0) break;
         memcpy(to->pixels + to->count * size, batch.pixels, (size_t)(batch.count * size));
         memcpy(to->labels + to->count, batch.labels, (size_t)batch.count * sizeof *to->labels);
         to->count += batch.count;

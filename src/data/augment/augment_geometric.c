@@ -158,14 +158,18 @@ static void write_pixel(const uint8_t *from, uint8_t *to, double x, double y, in
     }
 }
 
+static bool is_identity(const affine *m) {
+    return m->a[0][0] == 1.0 && m->a[0][1] == 0.0 && m->a[1][0] == 0.0 && m->a[1][1] == 1.0 &&
+           m->b[0] == 0.0 && m->b[1] == 0.0;
+}
+
 static void apply(const void *options, duet_rng rng, uint8_t *pixels, uint8_t *scratch,
                   int64_t size, int channels) {
     const geometric_options *o = options;
     const geometry g = draw(o, rng, size);
     const affine m = inverse_of(o, &g, size);
-    const affine none = moved(0.0, 0.0);
     const double centre = 0.5 * (double)(size - 1);
-    if (memcmp(&m, &none, sizeof m) == 0) return;
+    if (is_identity(&m)) return;
     memcpy(scratch, pixels, (size_t)(size * size * channels));
     for (int64_t i = 0; i < size; i++)
         for (int64_t j = 0; j < size; j++) {

@@ -191,7 +191,8 @@ static duet_value decoder(builder *b, duet_value h, const duet_value *kept, int 
         for (int64_t i = 0; i <= c->num_res_blocks; i++, n++) {
             const size_t mark = duet_scope_push(b->g, "output_blocks.%d", n);
             snprintf(name, sizeof name, "output_blocks.%d", n);
-            /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): each was kept on the way down */
+            /* Each was kept on the way down. */
+            /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
             const duet_value skip = kept[--kept_count];
             h = c->magnitude_preserving ? duet_preserving_concat(b->g, h, skip)
                                         : duet_concat(b->g, h, skip);
