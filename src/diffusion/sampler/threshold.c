@@ -40,9 +40,9 @@ static double quantile(float *x, int64_t count, double ratio) {
     const int64_t below = (int64_t)floor(at);
     const double a = (double)select_place(x, count, below);
     if (below + 1 >= count) return a;
-    double b = INFINITY;
-    for (int64_t i = below + 1; i < count; i++) b = fmin(b, (double)x[i]);
-    return a + (at - (double)below) * (b - a);
+    float b = x[below + 1];
+    for (int64_t i = below + 2; i < count; i++) b = x[i] < b ? x[i] : b;
+    return a + (at - (double)below) * ((double)b - a);
 }
 
 void duet_threshold_dynamic(float *x, int64_t count, double ratio, double most, float *scratch) {
