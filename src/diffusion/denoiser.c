@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "diffusion/reuse.h"
+#include "diffusion/sampler/threshold.h"
 #include "model/network.h"
 
 #define OPTIONS_SIZE 512
@@ -110,8 +111,7 @@ static void remember(duet_denoiser *d, const duet_predict_map *map, const float 
     if (d->last == NULL) return;
     duet_predict_decode(map, raw, d->model->shape.out_channels, x, rows * d->pixels, d->channels,
                         d->last, NULL);
-    for (int64_t i = 0; i < count; i++)
-        d->last[i] = d->last[i] < -1.0F ? -1.0F : d->last[i] > 1.0F ? 1.0F : d->last[i];
+    duet_threshold_static(d->last, count, 1.0F);
 }
 
 duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_level level,

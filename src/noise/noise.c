@@ -131,6 +131,13 @@ duet_level duet_noise_find(const duet_noise *noise, double ratio) {
     return duet_noise_at(noise, (double)low + inside(noise, low, ratio));
 }
 
+duet_level_gap duet_level_between(duet_level now, duet_level next) {
+    const double ratio = now.alpha / next.alpha;
+    const double t2 = now.sigma * now.sigma, s2 = next.sigma * next.sigma;
+    const double added = t2 - ratio * ratio * s2;
+    return (duet_level_gap){.added = added, .posterior = added * s2 / t2};
+}
+
 duet_level duet_noise_draw(const duet_noise *noise, duet_rng rng) {
     if (noise->schedule->draw != NULL) return noise->schedule->draw(&noise->choice.options, rng);
     return noise->table[duet_rng_below(rng, 0, (uint64_t)noise->steps)];

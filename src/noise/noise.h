@@ -72,6 +72,15 @@ void duet_levels_zero_snr(duet_level *table, int64_t steps);
 #define DUET_ZERO_SNR(type)               \
     DUET_BOOLEAN(type, zero_snr, "false", \
                  "no signal at the last level: all others are scaled towards it")
+/* From level `now` to the less noisy level `next`; all double. With s = next, t = now, r =
+ * alpha_t/alpha_s:
+ *   added = sigma_t^2 - r^2 sigma_s^2         variance of x_t given x_s (beta_t of DDPM)
+ *   posterior = added sigma_s^2 / sigma_t^2   variance of x_s given x_t and x0 (beta-tilde of DDPM)
+ */
+typedef struct duet_level_gap {
+    double added, posterior;
+} duet_level_gap;
+duet_level_gap duet_level_between(duet_level now, duet_level next);
 /* out = in_scale * (alpha x0 + sigma eps) */
 void duet_add_noise(float *out, const float *x0, const float *eps, duet_level level, int64_t count);
 /* The noise of image `id` under `seed`: N(0,1), the same whatever the batch, thread or rank. */

@@ -22,7 +22,7 @@ static const duet_param rows[] = {
 static duet_status step(const void *options, duet_trail *trail) {
     const double eta = ((const ddim_options *)options)->eta;
     const duet_level now = duet_trail_now(trail), next = duet_trail_next(trail);
-    const double v = eta * eta * duet_trail_between(now, next).posterior,
+    const double v = eta * eta * duet_level_between(now, next).posterior,
                  s2 = next.sigma * next.sigma;
     DUET_TRY(duet_trail_look(trail, now));
     return duet_trail_go(trail, &(duet_trail_move){.seen = {next.alpha},

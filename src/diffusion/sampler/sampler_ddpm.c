@@ -36,7 +36,7 @@ static duet_status learns(const ddpm_options *o, const duet_trail *trail, bool *
 static duet_status step(const void *options, duet_trail *trail) {
     const ddpm_options *const o = options;
     const duet_level now = duet_trail_now(trail), next = duet_trail_next(trail);
-    const duet_trail_gap gap = duet_trail_between(now, next);
+    const duet_level_gap gap = duet_level_between(now, next);
     const bool large = strcmp(o->variance, "fixed_large") == 0, last = !(next.sigma > 0.0);
     const double t2 = now.sigma * now.sigma, s2 = next.sigma * next.sigma;
     duet_trail_move move = {.keep = now.alpha / next.alpha * s2 / t2,

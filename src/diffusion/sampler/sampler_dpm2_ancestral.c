@@ -10,12 +10,9 @@ static const duet_param rows[] = {
 };
 
 static duet_status step(const void *options, duet_trail *trail) {
-    const duet_ancestral_options *const o = options;
-    const duet_level now = duet_trail_now(trail);
-    double up = 0.0;
-    const duet_level down = duet_trail_down(now, duet_trail_next(trail), o->eta, &up);
-    DUET_TRY(duet_trail_look(trail, now));
-    return duet_trail_dpm2(trail, now, down, up * o->s_noise);
+    const duet_ancestral_step s = duet_trail_ancestral(trail, options);
+    DUET_TRY(duet_trail_look(trail, s.now));
+    return duet_trail_dpm2(trail, s.now, s.down, s.noise);
 }
 
 const duet_sampler duet_sampler_dpm2_ancestral = {

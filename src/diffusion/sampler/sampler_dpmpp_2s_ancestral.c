@@ -13,20 +13,17 @@ static const duet_param rows[] = {
 };
 
 static duet_status step(const void *options, duet_trail *trail) {
-    const duet_ancestral_options *const o = options;
-    const duet_level now = duet_trail_now(trail);
-    double up = 0.0;
-    const duet_level down = duet_trail_down(now, duet_trail_next(trail), o->eta, &up);
-    const double high = duet_level_ratio(now), low = duet_level_ratio(down);
-    DUET_TRY(duet_trail_look(trail, now));
-    if (low <= 0.0 || !isfinite(high)) return duet_trail_line(trail, now, down, up * o->s_noise);
+    const duet_ancestral_step s = duet_trail_ancestral(trail, options);
+    const double high = duet_level_ratio(s.now), low = duet_level_ratio(s.down);
+    DUET_TRY(duet_trail_look(trail, s.now));
+    if (low <= 0.0 || !isfinite(high)) return duet_trail_line(trail, s.now, s.down, s.noise);
     const duet_level middle = duet_noise_find(trail->state->noise, sqrt(high * low));
     DUET_TRY(duet_trail_mark(trail));
-    DUET_TRY(duet_trail_line(trail, now, middle, 0.0));
+    DUET_TRY(duet_trail_line(trail, s.now, middle, 0.0));
     DUET_TRY(duet_trail_look(trail, middle));
-    return duet_trail_go(trail, &(duet_trail_move){.mark = down.sigma / now.sigma,
-                                                   .seen = {down.alpha * (1.0 - low / high)},
-                                                   .noise = up * o->s_noise});
+    return duet_trail_go(trail, &(duet_trail_move){.mark = s.down.sigma / s.now.sigma,
+                                                   .seen = {s.down.alpha * (1.0 - low / high)},
+                                                   .noise = s.noise});
 }
 
 const duet_sampler duet_sampler_dpmpp_2s_ancestral = {

@@ -173,20 +173,14 @@ double duet_trail_place(const duet_trail *trail, duet_level level) {
     return duet_curve_place(trail->curve, level);
 }
 
-duet_trail_gap duet_trail_between(duet_level now, duet_level next) {
-    const double ratio = now.alpha / next.alpha;
-    const double t2 = now.sigma * now.sigma, s2 = next.sigma * next.sigma;
-    const double added = t2 - ratio * ratio * s2;
-    return (duet_trail_gap){.added = added, .posterior = added * s2 / t2};
-}
-
-duet_level duet_trail_down(duet_level now, duet_level next, double eta, double *up) {
-    const double s2 = next.sigma * next.sigma,
-                 all = eta * eta * duet_trail_between(now, next).posterior, v = all < s2 ? all : s2;
-    duet_level down = next;
-    down.sigma = sqrt(s2 - v);
-    *up = sqrt(v);
-    return down;
+duet_ancestral_step duet_trail_ancestral(const duet_trail *trail, const duet_ancestral_options *o) {
+    duet_ancestral_step step = {.now = duet_trail_now(trail), .down = duet_trail_next(trail)};
+    const double s2 = step.down.sigma * step.down.sigma,
+                 all = o->eta * o->eta * duet_level_between(step.now, step.down).posterior,
+                 v = all < s2 ? all : s2;
+    step.down.sigma = sqrt(s2 - v);
+    step.noise = sqrt(v) * o->s_noise;
+    return step;
 }
 
 duet_status duet_trail_line(duet_trail *trail, duet_level now, duet_level next, double noise) {

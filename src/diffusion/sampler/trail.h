@@ -89,18 +89,6 @@ DUET_NODISCARD duet_status duet_trail_go(duet_trail *trail, const duet_trail_mov
 
 /* ---- parts of rules ---- */
 
-/* From level `now` to the less noisy level `next`; all double. With s = next, t = now, r =
- * alpha_t/alpha_s:
- *   added = sigma_t^2 - r^2 sigma_s^2         variance of x_t given x_s (beta_t of DDPM)
- *   posterior = added sigma_s^2 / sigma_t^2   variance of x_s given x_t and x0 (beta-tilde of DDPM)
- */
-typedef struct duet_trail_gap {
-    double added, posterior;
-} duet_trail_gap;
-duet_trail_gap duet_trail_between(duet_level now, duet_level next);
-/* The level that a step leads to before noise of variance eta^2 posterior brings it to `next`;
- * `up` is the noise's standard deviation. */
-duet_level duet_trail_down(duet_level now, duet_level next, double eta, double *up);
 /* To `next` along the straight line of a constant prediction (DDIM, Euler, DPM-Solver++(1)). */
 DUET_NODISCARD duet_status duet_trail_line(duet_trail *trail, duet_level now, duet_level next,
                                            double noise);
@@ -113,6 +101,14 @@ typedef struct duet_ancestral_options {
 #define DUET_ANCESTRAL_ROWS                                                                        \
     DUET_FLOAT(duet_ancestral_options, eta, "1", 0, 10, "fresh noise: 0 none, 1 as the equation"), \
         DUET_FLOAT(duet_ancestral_options, s_noise, "1", 0, 10, "its amplitude")
+
+/* A step of such a sampler: from `now` to `down`, whence noise of variance eta^2 posterior, times
+ * s_noise^2, leads to the next level; `noise` is its standard deviation. */
+typedef struct duet_ancestral_step {
+    duet_level now, down;
+    double noise;
+} duet_ancestral_step;
+duet_ancestral_step duet_trail_ancestral(const duet_trail *trail, const duet_ancestral_options *o);
 
 /* Options of samplers with EDM's churn (Karras et al. 2022, algorithm 2). */
 typedef struct duet_churn_options {

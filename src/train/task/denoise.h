@@ -15,13 +15,17 @@ typedef struct denoise_options {
     int64_t queue, tap;
 } denoise_options;
 
+enum { DENOISE_FEATURES = 64 }; /* of the level, for the learned uncertainty */
+
 typedef struct denoise_prepared {
     duet_choice weight;
-    const duet_weight *kind; /* NULL = all levels alike */
-    bool weighted;           /* rows have weights */
-    bool variance;           /* the network learns variances, and is trained to */
-    int64_t tap, width;      /* of the dispersion: the tap and its channels */
-    int64_t history;         /* floats of `kept` in front of the queue */
+    const duet_weight *kind;           /* NULL = all levels alike */
+    bool weighted;                     /* rows have weights */
+    bool variance;                     /* the network learns variances, and is trained to */
+    int64_t tap, width;                /* of the dispersion: the tap and its channels */
+    float frequency[DENOISE_FEATURES]; /* of the level's Fourier features */
+    double phase[DENOISE_FEATURES];
+    int64_t history; /* floats of `kept` in front of the queue */
 } denoise_prepared;
 
 static inline const denoise_prepared *denoise_of(const duet_task_setup *setup) {
@@ -33,8 +37,6 @@ static inline int64_t denoise_dim(const duet_task_setup *setup) {
 }
 
 /* ---- denoise_terms.c: nodes of the loss ---- */
-
-enum { DENOISE_FEATURES = 64 }; /* of the level, for the learned uncertainty */
 
 /* A network's pass with its inputs: "x", "net_t", … */
 typedef struct denoise_pass {
@@ -59,9 +61,10 @@ duet_value duet_denoise_dispersion(duet_graph *g, const denoise_options *o,
 
 int64_t duet_denoise_history(const denoise_options *o,
                              const duet_noise *noise); /* floats it keeps */
-/* The levels of all rows, and 1 over how much likelier each is than by the schedule's own draw. */
+/* The levels of all rows, and 1 over how much likelier each is than by the schedule's own draw.
+ * chances: room for one a level, where levels are drawn by importance. */
 void duet_denoise_draw(const denoise_options *o, const duet_task_setup *setup, uint64_t seed,
-                       int64_t position, duet_level *levels, double *weights);
+                       int64_t position, duet_level *levels, double *weights, double *chances);
 void duet_denoise_remember(const duet_task_setup *setup, const duet_level *levels,
                            const float *row_loss);
 
@@ -70,7 +73,7 @@ void duet_denoise_remember(const duet_task_setup *setup, const duet_level *level
 /* rows[4] of duet_variance_bound, of the step from t to t - 1. */
 void duet_denoise_variances(float rows[4], const duet_noise *noise, int64_t t, double x0_raw);
 
-/* Floats of scratch: eps[B,dim], levels[B], weights[B]. */
+/* Floats of scratch: levels[B], weights[B], chances[T], eps[B,dim]. */
 int64_t duet_denoise_room(const duet_task_setup *setup);
 DUET_NODISCARD duet_status duet_denoise_feed(const void *options, const duet_task_setup *setup,
                                              int program, const duet_task_feed *to);

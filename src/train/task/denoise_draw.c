@@ -24,42 +24,41 @@ static double size_of(const float *history, int64_t t) {
     return sqrt(sum / PAST);
 }
 
-/* The sum over all levels; negative as long as one is not known. */
-static double total_of(const float *history, int64_t steps) {
+/* chances[T] of the levels; false as long as one is not known. */
+static bool fill_chances(double *chances, const float *history, int64_t steps) {
     double total = 0.0;
     for (int64_t t = 0; t < steps; t++) {
-        const double size = size_of(history, t);
-        if (size < 0.0) return -1.0;
-        total += size;
+        chances[t] = size_of(history, t);
+        if (chances[t] < 0.0) return false;
+        total += chances[t];
     }
-    return total;
-}
-
-static double chance(const float *history, int64_t t, double total, int64_t steps) {
-    const double by_size = total > 0.0 ? size_of(history, t) / total : 1.0 / (double)steps;
-    return (1.0 - UNIFORM) * by_size + UNIFORM / (double)steps;
+    for (int64_t t = 0; t < steps; t++) {
+        const double by_size = total > 0.0 ? chances[t] / total : 1.0 / (double)steps;
+        chances[t] = (1.0 - UNIFORM) * by_size + UNIFORM / (double)steps;
+    }
+    return true;
 }
 
 void duet_denoise_draw(const denoise_options *o, const duet_task_setup *setup, uint64_t seed,
-                       int64_t position, duet_level *levels, double *weights) {
+                       int64_t position, duet_level *levels, double *weights, double *chances) {
     const duet_noise *noise = setup->noise;
     const int64_t steps = noise->steps;
-    const double total = o->importance ? total_of(setup->kept, steps) : -1.0;
+    const bool known = o->importance && fill_chances(chances, setup->kept, steps);
     for (int64_t r = 0; r < setup->batch; r++) {
         const duet_rng rng = duet_rng_make(seed, "t", (uint64_t)(position + r));
         weights[r] = 1.0;
-        if (total < 0.0) {
+        if (!known) {
             levels[r] = duet_noise_draw(noise, rng);
             continue;
         }
         double left = duet_rng_uniform(rng, 0);
         int64_t t = 0;
         for (; t < steps - 1; t++) {
-            left -= chance(setup->kept, t, total, steps);
+            left -= chances[t];
             if (left < 0.0) break;
         }
         levels[r] = noise->table[t];
-        weights[r] = 1.0 / ((double)steps * chance(setup->kept, t, total, steps));
+        weights[r] = 1.0 / ((double)steps * chances[t]);
     }
 }
 

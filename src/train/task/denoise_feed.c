@@ -14,20 +14,27 @@ typedef struct inputs {
     float *eps;         /* [B,dim] */
     duet_level *levels; /* [B] */
     double *weights;    /* [B] */
+    double *chances;    /* [T] */
 } inputs;
 
 enum { LEVEL_FLOATS = (int)(sizeof(duet_level) / sizeof(float)) };
 
-/* levels[B], weights[B], eps[B,dim]: the doubles first. */
+/* Levels whose chances are worked out at each step. */
+static int64_t chances_of(const duet_task_setup *setup) {
+    return denoise_of(setup)->history > 0 ? setup->noise->steps : 0;
+}
+
+/* levels[B], weights[B], chances[T], eps[B,dim]: the doubles first. */
 int64_t duet_denoise_room(const duet_task_setup *setup) {
-    return setup->batch * (denoise_dim(setup) + LEVEL_FLOATS + 2);
+    return setup->batch * (denoise_dim(setup) + LEVEL_FLOATS + 2) + 2 * chances_of(setup);
 }
 
 static inputs inputs_of(const duet_task_setup *setup, const duet_task_feed *to) {
     duet_session *const s = to->session;
     void *const scratch = to->scratch;
     duet_level *const levels = scratch;
-    double *const weights = (double *)(void *)(levels + setup->batch);
+    double *const weights = (double *)(void *)(levels + setup->batch), *const chances =
+                                                                           weights + setup->batch;
     return (inputs){.target = duet_session_input(s, "target"),
                     .weight = duet_session_input(s, "weight"),
                     .level = duet_session_input(s, "level"),
@@ -38,7 +45,8 @@ static inputs inputs_of(const duet_task_setup *setup, const duet_task_feed *to) 
                     .self_y = duet_session_input(s, "self_y"),
                     .levels = levels,
                     .weights = weights,
-                    .eps = (float *)(void *)(weights + setup->batch)};
+                    .chances = chances,
+                    .eps = (float *)(void *)(chances + chances_of(setup))};
 }
 
 /* A quarter of the range of t. */
@@ -47,30 +55,22 @@ static int32_t quarter_of(const duet_noise *noise, duet_level level) {
 }
 
 /* Fixed Fourier features of ln(sigma/alpha)/4: sqrt(2) cos(2 pi (f x + phase)), f ~ N(0,1). */
-static void fourier(float *out, duet_level level) {
+static void fourier(float *out, const denoise_prepared *p, duet_level level) {
     const double ratio = fmin(duet_level_ratio(level), 1e6), x = log(ratio) / 4.0;
-    float f[DENOISE_FEATURES];
-    duet_rng_normal(duet_rng_make(0, "fourier", 0), 0, f, DENOISE_FEATURES);
-    for (int i = 0; i < DENOISE_FEATURES; i++) {
-        const double phase = duet_rng_uniform(duet_rng_make(0, "phase", 0), (uint64_t)i);
+    for (int i = 0; i < DENOISE_FEATURES; i++)
         out[i] = (float)(1.41421356237309504880 *
-                         cos(6.28318530717958647693 * ((double)f[i] * x + phase)));
-    }
+                         cos(6.28318530717958647693 * ((double)p->frequency[i] * x + p->phase[i])));
 }
 
 void duet_denoise_variances(float rows[4], const duet_noise *noise, int64_t t, double x0_raw) {
     const duet_level now = duet_noise_level(noise, t), next = duet_noise_level(noise, t - 1);
-    const double ratio = now.alpha / next.alpha, t2 = now.sigma * now.sigma;
-    const double added = t2 - ratio * ratio * next.sigma * next.sigma;
-    double posterior = added * next.sigma * next.sigma / t2;
-    if (t == 0) { /* that of the step before, as the authors clip it */
-        const duet_level above = duet_noise_level(noise, 1);
-        const double up = above.alpha / now.alpha, u2 = above.sigma * above.sigma;
-        posterior = (u2 - up * up * t2) * t2 / u2;
-    }
+    const duet_level_gap gap = duet_level_between(now, next);
+    /* the last step's is that of the step before, as the authors clip it */
+    const double posterior =
+        t > 0 ? gap.posterior : duet_level_between(duet_noise_level(noise, 1), now).posterior;
     rows[0] = (float)log(posterior);
-    rows[1] = (float)log(added);
-    rows[2] = (float)(next.alpha * added / t2 * x0_raw);
+    rows[1] = (float)log(gap.added);
+    rows[2] = (float)(next.alpha * gap.added / (now.sigma * now.sigma) * x0_raw);
     rows[3] = t == 0 ? 1.0f : 0.0f;
 }
 
@@ -84,7 +84,7 @@ static void feed_row(const denoise_prepared *p, const duet_task_setup *setup, co
     if (at->weight != NULL)
         at->weight[r] =
             (float)(at->weights[r] * duet_weight_raw(p->kind, &p->weight.options, &map, level));
-    if (at->level != NULL) fourier(at->level + r * DENOISE_FEATURES, level);
+    if (at->level != NULL) fourier(at->level + r * DENOISE_FEATURES, p, level);
     if (at->clean != NULL) memcpy(at->clean + r * dim, x, (size_t)dim * sizeof(float));
     if (at->variances != NULL)
         duet_denoise_variances(at->variances + r * 4, setup->noise, (int64_t)level.t, map.x0_raw);
@@ -126,7 +126,7 @@ duet_status duet_denoise_feed(const void *options, const duet_task_setup *setup,
     float *const queue = duet_session_input(to->session, "queue");
     if (in.x == NULL || at.target == NULL)
         return duet_fail(DUET_FORMAT, "the plan of the loss does not read its images");
-    duet_denoise_draw(o, setup, seed, batch->position, at.levels, at.weights);
+    duet_denoise_draw(o, setup, seed, batch->position, at.levels, at.weights, at.chances);
     if (queue != NULL)
         memcpy(queue, setup->kept + p->history, (size_t)(o->queue * p->width) * sizeof(float));
 #pragma omp parallel for schedule(static) num_threads(setup->threads)

@@ -8,6 +8,7 @@
  * stream "noise" at p under the seed of the stream "train", so that it differs from the noise that
  * readers and samplers give image p. */
 #include "base/error.h"
+#include "base/rng.h"
 #include "train/task/denoise.h"
 
 static const duet_param rows[] = {
@@ -73,6 +74,9 @@ static duet_status prepare(const void *options, const duet_task_setup *setup, vo
         return duet_fail(DUET_ARG, "tap %lld does not exist; the network has %d", (long long)p->tap,
                          setup->model->tap_count);
     p->width = setup->model->taps[p->tap - 1].channels;
+    duet_rng_normal(duet_rng_make(0, "fourier", 0), 0, p->frequency, DENOISE_FEATURES);
+    for (int i = 0; i < DENOISE_FEATURES; i++)
+        p->phase[i] = duet_rng_uniform(duet_rng_make(0, "phase", 0), (uint64_t)i);
     p->history = duet_denoise_history(o, setup->noise);
     if (o->drop > 0.0 && shape->class_count < 2)
         return duet_fail(DUET_ARG, "drop withholds classes, but the network takes none; give "

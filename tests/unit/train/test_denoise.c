@@ -122,7 +122,7 @@ static void importance_draws_large_losses(void **state) {
     (void)state;
     enum { T = 8, ROWS = 4000 };
     static duet_level levels[ROWS];
-    static double weights[ROWS];
+    static double weights[ROWS], chances[T];
     static float losses[ROWS];
     duet_noise *noise = NULL;
     const denoise_options o = {.importance = true};
@@ -130,7 +130,7 @@ static void importance_draws_large_losses(void **state) {
     const int64_t floats = duet_denoise_history(&o, noise);
     float *kept = calloc((size_t)floats, sizeof *kept);
     const duet_task_setup setup = {.noise = noise, .batch = ROWS, .kept = kept};
-    duet_denoise_draw(&o, &setup, 1, 0, levels, weights);
+    duet_denoise_draw(&o, &setup, 1, 0, levels, weights, chances);
     int counts[T] = {0};
     for (int r = 0; r < ROWS; r++) {
         assert_true(weights[r] == 1.0);
@@ -139,7 +139,7 @@ static void importance_draws_large_losses(void **state) {
     }
     for (int t = 0; t < T; t++) assert_in_range(counts[t], 420, 580);
     duet_denoise_remember(&setup, levels, losses);
-    duet_denoise_draw(&o, &setup, 1, ROWS, levels, weights);
+    duet_denoise_draw(&o, &setup, 1, ROWS, levels, weights, chances);
     memset(counts, 0, sizeof counts);
     double mean = 0.0;
     for (int r = 0; r < ROWS; r++) {
