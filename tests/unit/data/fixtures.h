@@ -168,4 +168,16 @@ static inline bool more_of(duet_source *source, duet_batch *batch) {
     return batch->count > 0;
 }
 
+/* Removes the files of a folder. */
+static inline void empty_folder(const char *folder) {
+    duet_listing listing = {0};
+    char path[DUET_PATH_SIZE];
+    OK(duet_folder_list(&listing, folder));
+    for (int64_t i = 0; i < listing.count; i++) {
+        OK(duet_path_join(path, folder, listing.name[i]));
+        OK(duet_folder_remove_file(path));
+    }
+    duet_listing_free(&listing);
+}
+
 #endif

@@ -164,22 +164,11 @@ static void against_pytorch(void **state) {
 
 static char folder[4096];
 
-static void empty_folder(void) {
-    duet_listing listing = {0};
-    char path[DUET_PATH_SIZE];
-    OK(duet_folder_list(&listing, folder));
-    for (int64_t i = 0; i < listing.count; i++) {
-        OK(duet_path_join(path, folder, listing.name[i]));
-        OK(duet_folder_remove_file(path));
-    }
-    duet_listing_free(&listing);
-}
-
 static int setup(void **state) {
     (void)state;
     snprintf(folder, sizeof folder, "%s/classify", DUET_TEST_TMP);
     OK(duet_folder_make(folder));
-    empty_folder();
+    empty_folder(folder);
     return 0;
 }
 
@@ -271,7 +260,7 @@ static void it_resumes(void **state) {
     OK(duet_model_open(NULL, &whole, folder));
     const uint64_t hash = duet_model_hash(whole); /* before its file goes */
     duet_model_close(whole);
-    empty_folder();
+    empty_folder(folder);
     o = options_of(4);
     OK(train_on(DATA, &o, NULL, false));
     o = options_of(9);
@@ -304,7 +293,7 @@ static void the_usual_network(void **state) {
 
 static void refused(const char *data, const duet_train_options *o, duet_status status,
                     const char *says) {
-    empty_folder();
+    empty_folder(folder);
     assert_int_equal(train_on(data, o, NULL, false), status);
     if (strstr(duet_error_message(), says) == NULL)
         fail_msg("'%s' does not say '%s'", duet_error_message(), says);

@@ -20,22 +20,11 @@ enum { BATCH = 12 };
 
 static char folder[4096];
 
-static void empty_folder(void) {
-    duet_listing listing = {0};
-    char path[DUET_PATH_SIZE];
-    OK(duet_folder_list(&listing, folder));
-    for (int64_t i = 0; i < listing.count; i++) {
-        OK(duet_path_join(path, folder, listing.name[i]));
-        OK(duet_folder_remove_file(path));
-    }
-    duet_listing_free(&listing);
-}
-
 static int setup(void **state) {
     (void)state;
     snprintf(folder, sizeof folder, "%s/denoise", DUET_TEST_TMP);
     OK(duet_folder_make(folder));
-    empty_folder();
+    empty_folder(folder);
     return 0;
 }
 
@@ -77,7 +66,7 @@ static uint64_t hash_of_run(void) {
     OK(duet_model_open(NULL, &model, folder));
     const uint64_t hash = duet_model_hash(model);
     duet_model_close(model);
-    empty_folder();
+    empty_folder(folder);
     return hash;
 }
 
@@ -102,7 +91,7 @@ static void all_train_and_resume(void **state) {
         duet_train_result first, last;
         duet_train_options o = options_of(&recipes[i], 1);
         OK(train(&o, &first, false));
-        empty_folder();
+        empty_folder(folder);
         o = options_of(&recipes[i], 30);
         OK(train(&o, &last, false));
         if (!(last.loss < first.loss))
@@ -176,7 +165,7 @@ static void withheld_classes(void **state) {
     duet_source_close(source);
     duet_model_close(model);
     duet_context_free(ctx);
-    empty_folder();
+    empty_folder(folder);
 }
 
 static void refused(void **state) {
@@ -198,7 +187,7 @@ static void refused(void **state) {
         assert_int_equal(train(&o, NULL, false), DUET_ARG);
         if (strstr(duet_error_message(), wrong[i].says) == NULL)
             fail_msg("%s: %s", wrong[i].r.task, duet_error_message());
-        empty_folder();
+        empty_folder(folder);
     }
 }
 

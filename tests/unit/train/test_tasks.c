@@ -22,22 +22,11 @@ enum { BATCH = 12, LONGEST = 4096 };
 
 static char folder[4096];
 
-static void empty_folder(void) {
-    duet_listing listing = {0};
-    char path[DUET_PATH_SIZE];
-    OK(duet_folder_list(&listing, folder));
-    for (int64_t i = 0; i < listing.count; i++) {
-        OK(duet_path_join(path, folder, listing.name[i]));
-        OK(duet_folder_remove_file(path));
-    }
-    duet_listing_free(&listing);
-}
-
 static int setup(void **state) {
     (void)state;
     snprintf(folder, sizeof folder, "%s/tasks", DUET_TEST_TMP);
     OK(duet_folder_make(folder));
-    empty_folder();
+    empty_folder(folder);
     return 0;
 }
 
@@ -83,7 +72,7 @@ static void a_vae_learns(void **state) {
     duet_train_result short_run, result;
     duet_train_options o = options_of(1);
     OK(train(&o, &short_run, false));
-    empty_folder();
+    empty_folder(folder);
     o = options_of(120);
     OK(train(&o, &result, false));
     assert_true(result.loss < 0.6 * short_run.loss);
@@ -133,7 +122,7 @@ static void a_vae_resumes(void **state) {
     OK(duet_model_open(NULL, &whole, folder));
     const uint64_t hash = duet_model_hash(whole); /* before its file goes */
     duet_model_close(whole);
-    empty_folder();
+    empty_folder(folder);
     o = options_of(4);
     OK(train(&o, NULL, false));
     o = options_of(9);
@@ -292,7 +281,7 @@ static duet_status count_call(void *user, duet_model *model, const duet_train_mo
 static uint64_t hash_with(const duet_train_meter *with, double minutes) {
     duet_model *model = NULL;
     duet_train_options o = options_of(6);
-    empty_folder();
+    empty_folder(folder);
     o.meter = with;
     o.meter_minutes = minutes;
     OK(train(&o, NULL, false));
