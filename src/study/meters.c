@@ -189,6 +189,7 @@ done:
 
 static duet_status open_judge(duet_meters *m, const duet_preprocess *how) {
     char spec[DUET_SPEC_SIZE];
+    if (m->judge != NULL) return DUET_OK; /* made once for all measurements */
     m->judge = m->options.judge;
     if (m->judge != NULL) return DUET_OK;
     snprintf(spec, sizeof spec, RANDOM_JUDGE ",image_size=%lld,in_channels=%d",
