@@ -4,18 +4,19 @@
 #   bench/ladder.sh SET ROW SEED IMAGES     bench/ladder.sh fashion v_cosine 0 100000
 # SET: fashion or cifar, read from $DUET_DATA (folders fashion-mnist and cifar10). The official test splits are not read: the last
 # 10,000 training images are held out, all settings and figures are of them. Everything lies in $LADDER (runs/ladder); a stopped row
-# goes on where it was; LIMIT=30m stops its training after so long, to be resumed by the same command.
+# goes on where it was; LIMIT=30m stops its training after so long, to be resumed by the same command. THREADS=1 where two rows run at
+# once: training gives the same bits for the same threads only, so a ladder keeps to one number.
 #
 # Meters: `linear` is a linear probe on 10,000 rows at the setting that a sweep of training rows finds best, on the 10,000 held-out
-# images; `few` the mean of 10 probes on 10 labels a class at that setting; `fid` the Frechet distance of 2,000 images to the training
-# images under the judge (models/judges), by the better of two samplers (both stand in the line, with their share of damaged images).
+# images; `few` the mean of 10 probes on 10 labels a class at that setting; `fid` the Frechet distance of $COUNT (1,000) images to 10,000
+# training images under the judge (models/judges), by the better of two samplers (both stand in the line, with their share of damaged images).
 set -e
 cd "$(dirname "$0")/.."
 duet=${DUET:-build/release/duet}
 data=${DUET_DATA:?the folder that holds fashion-mnist and cifar10}
 ladder=${LADDER:-runs/ladder}
 set_name=$1 row=$2 seed=$3 images=$4
-count=2000
+count=${COUNT:-1000}
 
 unet="adm_unet:num_res_blocks=1,num_head_channels=32,norm_groups=8,channel_mult=1/2/2"
 case $set_name in
@@ -74,17 +75,18 @@ judge=${JUDGE:-models/judges/$([ "$set_name" = fashion ] && echo fashion-mnist |
 # ---- training ----
 
 run=$ladder/$set_name-$row-$seed-$images
-train="duet train --data $set_name --images $images --seed $seed $plain $recipe"
+threads=${THREADS:+--threads $THREADS}
+train="duet train --data $set_name --images $images --seed $seed $plain $recipe $threads"
 mkdir -p "$ladder"
 limit=${LIMIT:+timeout --foreground -s INT $LIMIT}
 if [ ! -e "$run/done" ]; then
     if [ -n "$(find "$run" -name 'state-*' 2>/dev/null)" ]; then
         # shellcheck disable=SC2086
-        $limit "$duet" train --data "$set_folder" --resume "$run" --images "$images" --meter-minutes 0 --quiet
+        $limit "$duet" train --data "$set_folder" --resume "$run" --images "$images" --meter-minutes 0 --quiet $threads
     else
         rm -rf "$run"
         # shellcheck disable=SC2086
-        $limit "$duet" train --data "$set_folder" --images "$images" --seed "$seed" $plain $recipe --meter-minutes 0 --quiet --out "$run"
+        $limit "$duet" train --data "$set_folder" --images "$images" --seed "$seed" $plain $recipe $threads --meter-minutes 0 --quiet --out "$run"
     fi
     touch "$run/done"
 fi
@@ -98,13 +100,14 @@ number() {
 measure() { # measure NAME COMMAND…: its JSON, once
     out=$run/$1.json
     shift
-    [ -s "$out" ] || { "$@" --json --quiet >"$out.part" && mv "$out.part" "$out"; }
+    # shellcheck disable=SC2086
+    [ -s "$out" ] || { "$@" $threads --json --quiet >"$out.part" && mv "$out.part" "$out"; }
 }
-for sampler in ddpm:steps=50 dpmpp_2m:steps=20,spacing=karras; do
-    measure "eval-${sampler%%:*}" "$duet" eval "$run" --count $count --sampler "$sampler" --against "$set_folder" --reader "$judge" \
-        --metrics fid:bootstrap=0,kid,prdc,is,damaged
+for sampler in ddpm:steps=50 dpmpp_2m:steps=15,spacing=karras; do
+    measure "eval-${sampler%%:*}" "$duet" eval "$run" --count $count --sampler "$sampler" --against "$set_folder" --real 10000 --reader "$judge" \
+        --metrics fid:bootstrap=0,damaged
 done
-measure sweep "$duet" sweep "$run" --data "$set_folder" --t 2,5,10,20,40 --pool 2,4 --rows 8000 --no-baselines
+measure sweep "$duet" sweep "$run" --data "$set_folder" --t 5,15,40 --pool 4 --rows 4000 --no-baselines
 measure linear "$duet" probe "$run" --data "$set_folder" --rows 10000 --seeds 1 --no-baselines --neighbours 0
 for draw in 0 1 2 3 4 5 6 7 8 9; do
     measure "few-$draw" "$duet" probe "$run" --data "$set_folder" --rows 100 --seed $draw --seeds 1 --no-baselines --neighbours 0
@@ -115,9 +118,9 @@ a=$run/eval-ddpm.json b=$run/eval-dpmpp_2m.json
 fid=$(printf '%s\n%s\n' "$(number "$a" fid)" "$(number "$b" fid)" | sort -g | head -n 1)
 
 csv=${CSV:-docs/data/ladder.csv}
-[ -e "$csv" ] || echo "set,row,seed,images,linear,t,tap,pool,few,few_deviation,fid,fid_ddpm,fid_dpmpp_2m,damaged_ddpm,damaged_dpmpp_2m,kid_ddpm,kid_dpmpp_2m,seconds,judge,command,commit,machine,date" >"$csv"
+[ -e "$csv" ] || echo "set,row,seed,images,linear,t,tap,pool,few,few_deviation,fid,fid_ddpm,fid_dpmpp_2m,damaged_ddpm,damaged_dpmpp_2m,seconds,judge,command,commit,machine,date" >"$csv"
 line="$set_name,$row,$seed,$images,$(number "$run/linear.json" top1),$(number "$run/linear.json" t),$(number "$run/linear.json" tap),$(number "$run/linear.json" pool)"
-line="$line,$few,$fid,$(number "$a" fid),$(number "$b" fid),$(number "$a" damaged),$(number "$b" damaged),$(number "$a" kid_all),$(number "$b" kid_all)"
+line="$line,$few,$fid,$(number "$a" fid),$(number "$b" fid),$(number "$a" damaged),$(number "$b" damaged)"
 line="$line,$(number "$run/run.json" seconds),$("$duet" info --hash "$judge" | awk '/^  hash/ { print $2 }'),\"$train\",$(git rev-parse --short HEAD),\"${MACHINE:-$(uname -m), $(nproc) threads}\",$(date -u +%Y-%m-%d)"
 grep -q "^$set_name,$row,$seed,$images," "$csv" || echo "$line" >>"$csv"
 echo "$line"
