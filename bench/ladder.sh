@@ -37,7 +37,7 @@ muon) recipe="--optim muon" ;;
 dropout) recipe="--arch $small,num_channels=32,dropout=0.1" ;;
 wide) recipe="--arch $small,num_channels=48" ;;
 deep) recipe="--arch adm_unet:num_res_blocks=2,num_head_channels=32,norm_groups=8,channel_mult=1/2/2,num_channels=32,attention_resolutions=$((side / 4))" ;;
-magnitude) recipe="--arch $small,num_channels=32,magnitude_preserving=true" ;;
+magnitude) recipe="--arch $small,num_channels=32,magnitude_preserving=true --optim adamw:rate=0.01" ;;
 dispersion) recipe="--task denoise:dispersion=0.5,queue=256" ;;
 batch64) recipe="--batch 64 --optim adamw:rate=0.002" ;;
 *) recipe=${RECIPE:?no row "'$row'"; RECIPE gives the flags of a row of its own} ;;
@@ -104,7 +104,7 @@ measure() { # measure NAME COMMAND…: its JSON, once
     [ -s "$out" ] || { "$@" $threads --json --quiet >"$out.part" && mv "$out.part" "$out"; }
 }
 for sampler in ddpm:steps=50 dpmpp_2m:steps=15,spacing=karras; do
-    measure "eval-${sampler%%:*}" "$duet" eval "$run" --count $count --sampler "$sampler" --against "$set_folder" --real 10000 --reader "$judge" \
+    measure "eval-${sampler%%:*}" "$duet" eval "$run" --count "$count" --sampler "$sampler" --against "$set_folder" --real 10000 --reader "$judge" \
         --metrics fid:bootstrap=0,damaged
 done
 measure sweep "$duet" sweep "$run" --data "$set_folder" --t 5,15,40 --pool 4 --rows 4000 --no-baselines
