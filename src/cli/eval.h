@@ -12,6 +12,7 @@ typedef struct eval_options {
         metrics[1024], save_stats[CLI_PATH], sampler[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     int64_t real, size, count, batch;
     uint64_t seed;
+    bool bounds;
 } eval_options;
 
 typedef struct eval_side {
@@ -22,8 +23,9 @@ typedef struct eval_side {
     const duet_preprocess *model_takes; /* of the model */
     bool all;                           /* of a set: all its splits, else: */
     duet_split split;
-    duet_view view;       /* rows of the split; count 0 = all */
-    duet_bad_images *bad; /* borrowed for the samples, owned for the other side */
+    duet_view view;               /* rows of the split; count 0 = all */
+    duet_bad_images *bad;         /* borrowed for the samples, owned for the other side */
+    char sampler[DUET_TEXT_SIZE]; /* of a model: by which it drew */
     int64_t rows; /* read or drawn; of statistics those that their file names, 0 = unknown */
 } eval_side;
 
@@ -44,5 +46,34 @@ bool cli_side_alike(const eval_side *side);
  * NULL, alone. */
 duet_status cli_side_read(cli_state *cli, eval_side *side, duet_judge *judge,
                           duet_metrics *features, duet_metrics *images, bool real);
+
+/* One end of the scale of the distance; rows 0 = not measured. */
+typedef struct eval_bound {
+    int64_t rows;
+    double distance, top1; /* top1: of the reader as a classifier, percent; NaN = it is none */
+    const char *split;     /* of real images */
+} eval_bound;
+
+/* What is compared, by what, and the results. */
+typedef struct eval {
+    cli_state *cli;
+    const eval_options *o;
+    eval_side samples, real;
+    bool halves;
+    duet_model *reader; /* NULL = raw pixels */
+    duet_judge *judge;  /* NULL = nothing needs features */
+    duet_bad_images *bad_real;
+    char list[1024], of_images[1024], of_features[1024]; /* metrics; the parts of the list */
+    duet_metrics *images, *features;
+    duet_metric_result image_result, feature_result;
+    duet_metric_value distance[2]; /* of statistics, without rows */
+    eval_bound floor, ceiling;     /* real images, random bytes */
+    char few[256];                 /* why the distance is not to be trusted; "" = it is */
+} eval;
+
+/* Fills floor and ceiling, once the samples are measured. */
+duet_status cli_eval_bounds(eval *e);
+/* Says what was measured; of a run also in the run and its report. */
+duet_status cli_eval_show(eval *e);
 
 #endif

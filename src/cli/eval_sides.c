@@ -182,6 +182,7 @@ static duet_status read_model(cli_state *cli, eval_side *side, duet_judge *judge
     duet_source *source = NULL;
     snprintf(options.sampler, sizeof options.sampler, "%s",
              prior != NULL && usual ? prior : o->sampler);
+    snprintf(side->sampler, sizeof side->sampler, "%s", options.sampler);
     duet_status status = duet_source_open_samples(cli->ctx, &source, side->model, &options);
     if (status == DUET_OK) status = read_source(judge, source, feed, &side->rows);
     duet_source_close(source);

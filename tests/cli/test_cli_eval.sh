@@ -61,6 +61,17 @@ wrong 1 "metric 'kid' needs real images" eval drawn --against stats.npz --reader
 wrong 2 'of statistics only' eval stats.npz --against stats.npz --metrics kid
 wrong 2 'give --against DATA' eval stats.npz
 
+# the scale: other real images lie near, random bytes far; what is measured of a run stands in its report
+rm -rf run/eval-*
+ok eval run --count 20 --sampler ddim:steps=2 --against "$data" --metrics fid:bootstrap=0 --bounds
+says 'the scale: 20 real images (test) ' ', random bytes ' '/run/report.html'
+exists run/eval-001/result.json
+awk '/"real": \{/ { in_real = 1 } /"noise": \{/ { in_real = 0; in_noise = 1 } /"fid":/ { gsub(/[^0-9.e+-]/, "", $2); if (in_real && !in_noise) real = $2; if (in_noise) noise = $2 }
+    END { exit !(real > 0 && noise > 2 * real) }' run/eval-001/result.json || fail "the scale: $(cat run/eval-001/result.json)"
+grep -q 'id="distance"' run/report.html || fail 'the report does not tell the distance'
+wrong 1 'bounds needs the metric' eval run --count 20 --sampler ddim:steps=2 --against stats.npz --reader "$judge" --bounds
+[ ! -e run/eval-002 ] || fail 'a step that failed stays'
+
 # what is missing is named before the work
 wrong 2 'give --against DATA' eval drawn --metrics damaged
 wrong 2 'nothing to measure' eval drawn

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * cli/cmd/cmd_eval.c: duet eval SAMPLES: metrics of pictures, whatever has made them, beside real
  * ones, by a reader that gives their features. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,9 @@ static const duet_param params[] = {
     DUET_TEXT(
         eval_options, metrics, "", NULL,
         "what to measure, joined by ',' ('duet help metric'); default: what suits the reader"),
+    DUET_BOOLEAN(
+        eval_options, bounds, "false",
+        "the distance of other real images and of random bytes too: both ends of the scale"),
     DUET_TEXT(eval_options, save_stats, "", NULL,
               "writes mean and covariance of SAMPLES to x.npz, a new file"),
     DUET_INT(eval_options, count, "1000", 2, 10000000, "images to draw where SAMPLES is a model"),
@@ -33,21 +35,6 @@ static const duet_param params[] = {
     DUET_INT(eval_options, batch, "0", 0, 4096, "images per pass; 0 = chosen"),
     CLI_ON_BAD_ROW(eval_options),
 };
-
-typedef struct eval {
-    cli_state *cli;
-    const eval_options *o;
-    eval_side samples, real;
-    bool halves;
-    duet_model *reader; /* NULL = raw pixels */
-    duet_judge *judge;  /* NULL = nothing needs features */
-    duet_bad_images *bad_real;
-    char list[1024], of_images[1024], of_features[1024]; /* metrics; the parts of the list */
-    duet_metrics *images, *features;
-    duet_metric_result image_result, feature_result;
-    duet_metric_value distance[2]; /* of statistics, without rows */
-    char few[256];                 /* why the distance is not to be trusted; "" = it is */
-} eval;
 
 /* ---- what is compared, by what ---- */
 
@@ -97,7 +84,7 @@ static duet_status match_classes(eval *e, bool *matched) {
     if (duet_judge_describe(e->judge)->classes == 0) return DUET_OK;
     if (s->model != NULL) {
         const duet_card *card = duet_model_card(s->model);
-        if (card->class_count == 0) return DUET_OK;
+        if (card->class_count == 0 || duet_model_conditions(s->model) == 0) return DUET_OK;
         status = duet_judge_match(e->judge, s->path, (const char *const *)card->class_names,
                                   card->class_count);
     } else {
@@ -257,6 +244,7 @@ static duet_status measure(eval *e) {
         status = duet_metrics_finish(e->images, &e->image_result);
     if (status == DUET_OK && e->features != NULL)
         status = duet_metrics_finish(e->features, &e->feature_result);
+    if (status == DUET_OK && e->o->bounds) status = cli_eval_bounds(e);
     return status;
 }
 
@@ -319,149 +307,6 @@ static duet_status compare_statistics(eval *e) {
     return status;
 }
 
-/* ---- the answer ---- */
-
-static void describe_side(const eval_side *side, char out[512]) {
-    char rows[64] = "an unknown number of rows";
-    if (side->rows > 0) snprintf(rows, sizeof rows, "%lld images", (long long)side->rows);
-    if (side->set == NULL && side->model == NULL)
-        snprintf(out, 512, "statistics %.300s, %s", side->path, rows);
-    else
-        snprintf(out, 512, "%.300s%s%s, %s%s", side->path, side->all ? "" : ", split ",
-                 side->all ? "" : duet_split_name(side->split), rows,
-                 side->moments.dim > 0 ? " and the statistics beside them" : "");
-}
-
-static const char *way_of(const duet_preprocess *how) {
-    return how->resize[0] != '\0' ? how->resize : how->fit[0] != '\0' ? how->fit : "auto";
-}
-
-static void say_reader(const eval *e) {
-    char settings[CLI_SETTINGS];
-    if (e->judge == NULL) return;
-    const duet_judge_info *info = duet_judge_describe(e->judge);
-    const duet_preprocess *p = &info->preprocess;
-    cli_say(e->cli, "features: ");
-    if (e->reader == NULL)
-        cli_say(e->cli, "raw pixels");
-    else
-        cli_say(e->cli, "%s (%016llx), %s", e->o->reader, (unsigned long long)info->hash,
-                cli_settings_text(&info->settings, settings));
-    cli_say(e->cli, ": %lld; images scaled to %lld x %lld, %s%s\n", (long long)info->dim,
-            (long long)p->size, (long long)p->size, p->channels == 1 ? "grey, " : "", way_of(p));
-}
-
-/* Values of one metric a line; those that could not be computed are left out, but the first. */
-static void say_values(const cli_state *cli, const duet_metric_result *result, const char *after) {
-    for (int from = 0, end; from < result->value_count; from = end) {
-        duet_metric_value kept[16];
-        int count = 0;
-        for (end = from; end < result->value_count &&
-                         strcmp(result->values[end].metric, result->values[from].metric) == 0;
-             end++)
-            if ((end == from || !isnan(result->values[end].value)) && count < 16)
-                kept[count++] = result->values[end];
-        const duet_metric_result line = {.values = kept, .value_count = count};
-        cli_metrics_say(cli, &line);
-        cli_say(cli, "%s\n", after);
-    }
-}
-
-static void say_copies(const cli_state *cli, const duet_metric_result *result) {
-    for (int i = 0; i < result->table_count; i++) {
-        const duet_metric_table *t = &result->tables[i];
-        if (strcmp(t->name, "copies") != 0 || t->rows == 0 || !(t->cells[3] < 1)) continue;
-        cli_say(cli,
-                "image %.0f is the likest to a training image: %.0f, at %.3g of the distance "
-                "to its own neighbour\n",
-                t->cells[0], t->cells[1], t->cells[3]);
-    }
-}
-
-static json_t *side_json(const eval_side *side) {
-    json_t *out = json_pack("{s:o,s:s}", "path", cli_name(side->path), "kind",
-                            side->model != NULL ? "model"
-                            : side->set != NULL ? "images"
-                                                : "statistics");
-    json_object_set_new(out, "rows", side->rows > 0 ? json_integer(side->rows) : json_null());
-    if (side->set != NULL && !side->all)
-        json_object_set_new(out, "split", json_string(duet_split_name(side->split)));
-    if (side->set != NULL) {
-        char hash[24];
-        snprintf(hash, sizeof hash, "%016llx",
-                 (unsigned long long)duet_dataset_describe(side->set)->hash);
-        json_object_set_new(out, "hash", json_string(hash));
-    }
-    return out;
-}
-
-static json_t *reader_json(const eval *e) {
-    char hash[24];
-    if (e->judge == NULL) return json_null();
-    const duet_judge_info *info = duet_judge_describe(e->judge);
-    const duet_preprocess *p = &info->preprocess;
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)info->hash);
-    json_t *out = json_pack("{s:s,s:I,s:I,s:i,s:s}", "reader", info->reader, "features",
-                            (json_int_t)info->dim, "size", (json_int_t)p->size, "channels",
-                            p->channels, "scaling", way_of(p));
-    if (e->reader == NULL) return out;
-    json_object_set_new(out, "file", cli_name(e->o->reader));
-    json_object_set_new(out, "hash", json_string(hash));
-    json_object_set_new(out, "setting_from", json_string(info->setting_from));
-    return cli_settings_json(out, &info->settings);
-}
-
-/* The values of both kinds of metrics in one result. */
-static void join(const eval *e, duet_metric_result *out, duet_metric_value values[128],
-                 duet_metric_table tables[64]) {
-    const duet_metric_result *both[] = {&e->image_result, &e->feature_result};
-    *out = (duet_metric_result){.values = values, .tables = tables};
-    for (int k = 0; k < 2; k++) {
-        for (int i = 0; i < both[k]->value_count && out->value_count < 128; i++)
-            values[out->value_count++] = both[k]->values[i];
-        for (int i = 0; i < both[k]->table_count && out->table_count < 64; i++)
-            tables[out->table_count++] = both[k]->tables[i];
-    }
-}
-
-static void show_json(eval *e) {
-    duet_metric_value values[128];
-    duet_metric_table tables[64];
-    duet_metric_result all;
-    json_t *out =
-        json_pack("{s:s,s:o,s:o,s:b,s:o,s:o}", "command", "eval", "samples", side_json(&e->samples),
-                  "reader", reader_json(e), "halves", e->halves, "left_out", cli_bad_json(e->cli),
-                  "warning", e->few[0] != '\0' ? json_string(e->few) : json_null());
-    json_object_set_new(out, "against",
-                        e->o->against[0] != '\0' ? side_json(&e->real) : json_null());
-    if (e->bad_real != NULL)
-        json_object_set_new(out, "left_out_against",
-                            json_integer(duet_bad_images_count(e->bad_real, e->real.split)));
-    join(e, &all, values, tables);
-    cli_metrics_json(&all, out);
-    cli_json(e->cli, out);
-}
-
-static void show(eval *e) {
-    char samples[512], real[512] = "", size[64] = "";
-    int64_t side = 0;
-    int channels = 0;
-    if (cli_side_images(&e->samples)) {
-        cli_side_size(&e->samples, &side, &channels);
-        snprintf(size, sizeof size, " of %lld images, %lld x %lld", (long long)e->samples.rows,
-                 (long long)side, (long long)side);
-    }
-    describe_side(&e->samples, samples);
-    if (e->o->against[0] != '\0') describe_side(&e->real, real);
-    cli_say(e->cli, "%s%s%s%s\n", samples, real[0] != '\0' ? ", against " : "", real,
-            e->halves ? ": disjoint halves" : "");
-    say_values(e->cli, &e->image_result, size);
-    say_reader(e);
-    say_values(e->cli, &e->feature_result, "");
-    say_copies(e->cli, &e->feature_result);
-    show_json(e);
-}
-
 /* ---- the command ---- */
 
 static duet_status check(const eval_options *o) {
@@ -509,7 +354,7 @@ static duet_status run(cli_state *cli) {
     e->o = cli->options;
     duet_status status = check(e->o);
     if (status == DUET_OK) status = evaluate(e);
-    if (status == DUET_OK) show(e);
+    if (status == DUET_OK) status = cli_eval_show(e);
     duet_metrics_close(e->features);
     duet_metrics_close(e->images);
     duet_judge_close(e->judge);

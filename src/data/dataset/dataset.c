@@ -205,7 +205,7 @@ static bool names_shards(const char *spec) {
 
 duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char *spec) {
     if (spec == NULL || spec[0] == '\0')
-        return duet_fail(DUET_ARG, "no data set given: name a folder, a file or 'synth'");
+        return duet_fail(DUET_ARG, "no data set given: name a folder, a file, 'synth' or 'noise'");
     if (duet_path_exists(spec) || names_shards(spec)) return open_detected(ctx, out, spec);
     char word[64];
     const size_t length = strcspn(spec, ":");
@@ -234,7 +234,7 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
     return duet_fail(DUET_NOT_FOUND,
                      "no file or folder '%s'%s%s%s; a data set is a folder of images, a folder of "
                      "IDX or CIFAR files, "
-                     "a .tar, .zip or .npz of images, or 'synth' (see: duet data list)",
+                     "a .tar, .zip or .npz of images, 'synth' or 'noise' (see: duet data list)",
                      spec, near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
                      near != NULL ? "'" : "");
 }
@@ -315,5 +315,18 @@ duet_status duet_dataset_name_classes(duet_dataset *dataset, const char *const *
     DUET_TRY(duet_arena_status(dataset->arena));
     dataset->info.class_names = table;
     dataset->info.class_count = count;
+    return DUET_OK;
+}
+
+duet_status duet_dataset_label_in_turn(duet_dataset *dataset, const int64_t count[DUET_SPLIT_COUNT],
+                                       int classes) {
+    for (int s = 0; s < DUET_SPLIT_COUNT; s++) {
+        int32_t *labels = duet_arena_alloc(dataset->arena, count[s], sizeof *labels);
+        DUET_TRY(duet_arena_status(dataset->arena));
+        for (int64_t i = 0; i < count[s]; i++) labels[i] = (int32_t)(i % classes);
+        dataset->labels[s] = labels;
+        dataset->info.count[s] = count[s];
+    }
+    dataset->info.labelled = true;
     return DUET_OK;
 }

@@ -279,14 +279,7 @@ static duet_status synth_open(duet_context *ctx, duet_dataset *dataset, const ch
     for (int c = 0; c < DUET_COUNT(shapes); c++) names[c] = shapes[c].name;
     DUET_TRY(duet_dataset_name_classes(dataset, names, (int)o->classes));
     const int64_t count[DUET_SPLIT_COUNT] = {o->train, o->val, o->test};
-    for (int s = 0; s < DUET_SPLIT_COUNT; s++) {
-        int32_t *labels = duet_arena_alloc(dataset->arena, count[s], sizeof *labels);
-        DUET_TRY(duet_arena_status(dataset->arena));
-        for (int64_t i = 0; i < count[s]; i++) labels[i] = (int32_t)(i % o->classes);
-        dataset->labels[s] = labels;
-        dataset->info.count[s] = count[s];
-    }
-    dataset->info.labelled = true;
+    DUET_TRY(duet_dataset_label_in_turn(dataset, count, (int)o->classes));
     dataset->info.hash = duet_hash(o, sizeof *o, 0);
     return DUET_OK;
 }

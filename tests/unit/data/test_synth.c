@@ -85,11 +85,49 @@ static void class_means_are_alike(void **state) {
     duet_dataset_close(dataset);
 }
 
+/* Nothing to learn: every byte as likely as every other, whatever its place and label; a pure
+ * function of the options. */
+static void noise_says_nothing(void **state) {
+    (void)state;
+    enum { IMAGES = 400, VALUES = 75 };
+    duet_dataset *dataset = synth("noise:size=5,classes=4,train=400,test=3"),
+                 *other = synth("noise:size=5,classes=4,train=400,test=3,seed=1");
+    const duet_dataset_info *info = duet_dataset_describe(dataset);
+    const duet_preprocess how = {.size = 5, .channels = 3};
+    uint8_t x[VALUES], y[VALUES];
+    double sum[4] = {0}, chi = 0;
+    int hits[16] = {0};
+    assert_int_equal(info->class_count, 4);
+    assert_int_equal(info->count[DUET_TEST], 3);
+    for (int64_t i = 0; i < IMAGES; i++) {
+        OK(duet_dataset_read(dataset, DUET_TRAIN, i, &how, x));
+        assert_int_equal(duet_dataset_label(dataset, DUET_TRAIN, i), i % 4);
+        for (int k = 0; k < VALUES; k++) {
+            sum[i % 4] += x[k];
+            hits[x[k] / 16]++;
+        }
+        OK(duet_dataset_read(other, DUET_TRAIN, i, &how, y));
+        assert_memory_not_equal(x, y, sizeof x);
+    }
+    OK(duet_dataset_read(dataset, DUET_TEST, 0, &how, y));
+    assert_memory_not_equal(x, y, sizeof x);
+    /* 7500 bytes a class: their mean has a deviation of 73.9 / sqrt(7500) = 0.85 */
+    for (int c = 0; c < 4; c++) assert_true(fabs(sum[c] / (VALUES * IMAGES / 4.0) - 127.5) < 4.3);
+    const double expected = VALUES * IMAGES / 16.0;
+    for (int k = 0; k < 16; k++) chi += (hits[k] - expected) * (hits[k] - expected) / expected;
+    assert_true(chi < 50.0); /* 15 degrees of freedom: 1 in 100,000 lies above */
+    duet_dataset_close(dataset);
+    duet_dataset_close(other);
+    FAILS(DUET_ARG, "channels=2", duet_dataset_open(NULL, &dataset, "noise:channels=2"));
+    FAILS(DUET_ARG, "all 0", duet_dataset_open(NULL, &dataset, "noise:train=0,test=0"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_are_repeatable),
         cmocka_unit_test(sizes_classes_channels),
         cmocka_unit_test(class_means_are_alike),
+        cmocka_unit_test(noise_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

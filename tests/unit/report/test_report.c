@@ -129,6 +129,11 @@ static void put_all(void) {
         "\"damaged\":{\"count\":12,\"of\":200,\"rough\":8,\"flat\":4,\"real\":4000}}");
     put("sweep-001/result.json", good_sweep);
     put("probe-001/result.json", good_probe);
+    put("eval-001/result.json",
+        "{\"samples\":{\"rows\":1000},\"sampler\":\"heun\",\"reader\":{\"file\":\"models/"
+        "a<b.safetensors\"},\"fid\":12.34,\"kid\":0.0123,\"precision\":0.5,\"damaged\":0.4,"
+        "\"bounds\":{\"real\":{\"rows\":1000,\"split\":\"test\",\"fid\":0.87,\"top1\":93.02},"
+        "\"noise\":{\"rows\":1000,\"fid\":301.4}}}");
     put_picture("real.png");
     put_picture("denoise.png");
     put_picture("sample-001/grid.png");
@@ -167,7 +172,14 @@ static void test_complete(void **state) {
                                        "12 of 200 images are damaged: 8 too rough, 4 too flat.",
                                        "<dt>Damaged</dt><dd>6 %</dd>",
                                        "<h3>From noise</h3>",
-                                       "4,000 real images"};
+                                       "4,000 real images",
+                                       "id=\"distance\"",
+                                       "12.34<small>Fréchet distance",
+                                       "Other real images lie at 0.87, random bytes at 301",
+                                       "1,000 real images of the split test",
+                                       "recognises 93.0 % of them",
+                                       ">a&lt;b.safetensors<",
+                                       ">0.0123<"};
     for (size_t i = 0; i < sizeof part / sizeof part[0]; i++) {
         if (strstr(html, part[i]) == NULL) fail_msg("the page lacks '%s'", part[i]);
     }
@@ -295,7 +307,8 @@ static void test_wrong_types(void **state) {
         "sampler",     "count",        "seed",       "seconds",     "grid",      "model",
         "rows",        "best",         "taps",       "timings",     "top1",      "top1_std",
         "noise_seeds", "setting",      "head",       "class_names", "per_class", "confusion",
-        "neighbours",  "neighbours_k", "train_rows", "fit_rows",    "val_rows"};
+        "neighbours",  "neighbours_k", "train_rows", "fit_rows",    "val_rows",  "samples",
+        "reader",      "fid",          "kid",        "bounds"};
     open_run();
     put_all();
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
@@ -313,6 +326,7 @@ static void test_wrong_types(void **state) {
         put("sweep-002/result.json", step.text);
         put("probe-002/result.json", step.text);
         put("features-001/result.json", step.text);
+        put("eval-002/result.json", step.text);
         duet_str_free(&text);
         duet_str_free(&step);
         assert_null(strstr(build(), ">nan"));
@@ -330,6 +344,11 @@ static void test_odd_rows(void **state) {
     put("probe-001/result.json", "{\"confusion\":[[1,\"x\"],3,[1e308,1e308,1e308],[-4]],\"per_"
                                  "class\":[null,-5,1e300],\"class_names\":[1]}");
     assert_non_null(strstr(build(), "class 0"));
+    put("eval-001/result.json",
+        "{\"fid\":-1,\"bounds\":{\"real\":{\"fid\":0},\"noise\":{\"fid\":1e308}}}");
+    put("eval-002/result.json",
+        "{\"fid\":1e-300,\"bounds\":{\"real\":{\"fid\":1e300},\"noise\":{\"fid\":1e-5}}}");
+    assert_null(strstr(build(), ">nan"));
     put("sweep-001/result.json", "{\"rows\":[{\"reader\":\"pixels\",\"top1\":50}]}");
     assert_non_null(strstr(build(), "sweep-001 has no row of the model"));
 }
