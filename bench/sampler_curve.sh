@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Frechet distance over evaluations of the network, by sampler (docs/sampling.md): a line a point is added to docs/data/sampler_curve.csv;
+# points that stand there already are not measured again.
+#   bench/sampler_curve.sh MODEL DATA JUDGE
+# All points start from the same noise (seed 0). Real beside real is the row `real`: test images, as many as are drawn. `heun:steps=50` is
+# the equation all but solved: what the deterministic ones come to.
+# COUNT=2000 images a point, to REAL=10000 training images; THREADS as for duet.
+set -e
+cd "$(dirname "$0")/.."
+duet=${DUET:-build/release/duet}
+model=${1:?a model} data=${2:?a data set} judge=${3:?a judge}
+count=${COUNT:-2000} real=${REAL:-10000}
+csv=${CSV:-docs/data/sampler_curve.csv}
+threads=${THREADS:+--threads $THREADS}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+hash=$("$duet" info --hash "$model" | awk '/^  hash/ { print $2 }')
+name=$(basename "$model")
+[ -e "$csv" ] || echo "model,hash,sampler,evaluations,reuse,images,fid,fid_se,damaged,seconds,command,seed,commit,machine,date" >"$csv"
+
+number() {
+    sed -n "s/^.*\"$2\": *\\(-\\{0,1\\}[0-9.e+-]*\\).*/\\1/p" "$1" | head -n 1
+}
+# line SAMPLER EVALUATIONS REUSE SECONDS COMMAND: from the evaluation in $work/e.json
+line() {
+    echo "$name,$hash,\"$1\",$2,$3,$count,$(number "$work/e.json" fid),$(number "$work/e.json" fid_se),$(number "$work/e.json" damaged),$4,\"$5\",0,$(git rev-parse --short HEAD),\"${MACHINE:-$(uname -m), $(nproc) threads}\",$(date -u +%Y-%m-%d)" |
+        tee -a "$csv"
+}
+evaluate() {
+    # shellcheck disable=SC2086
+    "$duet" eval "$@" --against "$data" --real "$real" --reader "$judge" --metrics fid:bootstrap=50,damaged --json --quiet $threads >"$work/e.json"
+}
+# point SAMPLER EVALUATIONS [REUSE]
+point() {
+    grep -qF "$hash,\"$1\",$2,${3:-1},$count," "$csv" && return
+    rm -f "$work/x.npz"
+    # shellcheck disable=SC2086
+    "$duet" sample "$model" --sampler "$1" --reuse "${3:-1}" --count "$count" --seed 0 --out "$work/x.npz" --json --quiet $threads >"$work/s.json"
+    evaluate "$work/x.npz"
+    line "$1" "$2" "${3:-1}" "$(number "$work/s.json" seconds)" "duet sample $name --sampler $1 --reuse ${3:-1} --count $count"
+}
+
+if ! grep -qF "$hash,\"real\",0,1,$count," "$csv"; then
+    evaluate "$model" --sampler ddim:steps=1 --count "$count" --bounds
+    sed '1,/"bounds":/d' "$work/e.json" >"$work/bounds" # as many test images as are drawn
+    mv "$work/bounds" "$work/e.json"
+    line real 0 1 0 "duet eval MODEL --count $count --bounds"
+fi
+for steps in 5 10 15 20; do
+    for solver in ddim dpmpp_2m:spacing=karras unipc:spacing=karras deis:spacing=karras lms:spacing=karras er_sde:spacing=karras dpmpp_2m_sde:spacing=karras \
+        dpmpp_3m_sde:spacing=karras euler_ancestral:spacing=karras ddpm; do
+        case $solver in
+        *:*) point "${solver%%:*}:steps=$steps,${solver#*:}" $steps ;;
+        *) point "$solver:steps=$steps" $steps ;;
+        esac
+    done
+done
+# two evaluations a step, but one in the last
+for steps in 3 5 8 10; do
+    for solver in heun dpm2 dpmpp_2s_ancestral; do point "$solver:steps=$steps,spacing=karras" $((2 * steps - 1)); done
+done
+for steps in 30 50; do
+    for solver in ddpm ddim; do point "$solver:steps=$steps" $steps; done
+    point "er_sde:steps=$steps,spacing=karras" $steps
+done
+point heun:steps=50,spacing=karras 99
+for reuse in 2 3; do
+    for steps in 10 20; do point "dpmpp_2m:steps=$steps,spacing=karras" $steps $reuse; done
+    point ddim:steps=50 50 $reuse
+done
