@@ -215,7 +215,7 @@ duet_value duet_adm_add_augment(const duet_adm_builder *b, const duet_model_inpu
     const duet_init init = {.kind = DUET_INIT_ZERO, .random_scale = 0.1};
     if (b->c->augment_dim == 0) return emb;
     const duet_value w = duet_parameter(g, "augment_emb.weight", DUET_WEIGHT, init, 2, dims);
-    if (!in->training || in->augment == DUET_NONE) return emb;
+    if (in->augment == DUET_NONE) return emb;
     return duet_add(g, emb, duet_linear(g, in->augment, w, DUET_NONE));
 }
 

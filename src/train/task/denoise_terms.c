@@ -38,6 +38,7 @@ static void first_pass(duet_graph *g, const duet_task_setup *setup, duet_model_i
     duet_model_inputs less = *in;
     less.x = first_rows(g, in->x, half);
     less.net_t = first_rows(g, in->net_t, half);
+    if (in->augment != DUET_NONE) less.augment = first_rows(g, in->augment, half);
     less.self_cond = duet_fill(g, 0.0, 4, images);
     less.y = DUET_NONE;
     less.sample_id = DUET_NONE;

@@ -29,7 +29,7 @@ static int setup(void **state) {
 }
 
 typedef struct recipe {
-    const char *task, *arch, *noise, *predict, *precision, *recompute;
+    const char *task, *arch, *noise, *predict, *precision, *recompute, *augment;
     int64_t accumulate;
 } recipe;
 
@@ -42,6 +42,7 @@ static duet_train_options options_of(const recipe *r, int64_t steps) {
     if (r->predict != NULL) duet_copy_text(o.predict, sizeof o.predict, r->predict);
     if (r->precision != NULL) duet_copy_text(o.precision, sizeof o.precision, r->precision);
     if (r->recompute != NULL) duet_copy_text(o.recompute, sizeof o.recompute, r->recompute);
+    if (r->augment != NULL) duet_copy_text(o.augment, sizeof o.augment, r->augment);
     if (r->accumulate > 0) o.accumulate = r->accumulate;
     duet_copy_text(o.optim, sizeof o.optim, "adamw:rate=0.01");
     duet_copy_text(o.lr, sizeof o.lr, "constant:warmup=0");
@@ -78,6 +79,7 @@ static const recipe recipes[] = {
     {.task = "denoise:importance=true,weight=p2", .noise = "linear:steps=40,beta_end=0.01"},
     {.task = "denoise", .arch = UNET ",learn_sigma=true", .accumulate = 2},
     {.task = "denoise", .arch = UNET ",self_cond=true", .noise = "cosine", .predict = "v"},
+    {.task = "denoise", .arch = UNET ",self_cond=true", .augment = "geometric:p=0.5"},
     {.task = "denoise:drop=0.3",
      .arch = UNET ",self_cond=true,class_cond=true,num_classes=4,learn_sigma=true",
      .precision = "bf16"},
