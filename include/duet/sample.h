@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* It adds fresh noise in every step: deterministic ddim amplifies small errors
- * (docs/samplers.md). */
+ * (docs/sampling.md). */
 #define DUET_DEFAULT_SAMPLER "ddpm:steps=50"
 
 /* A model that is ready to generate: opened once, run any number of times. Image i depends on
