@@ -119,8 +119,10 @@ fid=$(printf '%s\n%s\n' "$(number "$a" fid)" "$(number "$b" fid)" | sort -g | he
 
 csv=${CSV:-docs/data/ladder.csv}
 [ -e "$csv" ] || echo "set,row,seed,images,linear,t,tap,pool,few,few_deviation,fid,fid_ddpm,fid_dpmpp_2m,damaged_ddpm,damaged_dpmpp_2m,seconds,judge,command,commit,machine,date" >"$csv"
-line="$set_name,$row,$seed,$images,$(number "$run/linear.json" top1),$(number "$run/linear.json" t),$(number "$run/linear.json" tap),$(number "$run/linear.json" pool)"
-line="$line,$few,$fid,$(number "$a" fid),$(number "$b" fid),$(number "$a" damaged),$(number "$b" damaged)"
-line="$line,$(number "$run/run.json" seconds),$("$duet" info --hash "$judge" | awk '/^  hash/ { print $2 }'),\"$train\",$(git rev-parse --short HEAD),\"${MACHINE:-$(uname -m), $(nproc) threads}\",$(date -u +%Y-%m-%d)"
+two() { printf '%.2f' "$(number "$1" "$2")"; }
+three() { printf '%.3f' "$(number "$1" "$2")"; }
+line="$set_name,$row,$seed,$images,$(two "$run/linear.json" top1),$(number "$run/linear.json" t),$(number "$run/linear.json" tap),$(number "$run/linear.json" pool)"
+line="$line,$few,$(printf '%.3f' "$fid"),$(three "$a" fid),$(three "$b" fid),$(two "$a" damaged),$(two "$b" damaged)"
+line="$line,$(printf '%.0f' "$(number "$run/run.json" seconds)"),$("$duet" info --hash "$judge" | awk '/^  hash/ { print $2 }'),\"$train\",$(git rev-parse --short HEAD),\"${MACHINE:-$(uname -m), $(nproc) threads}\",$(date -u +%Y-%m-%d)"
 grep -q "^$set_name,$row,$seed,$images," "$csv" || echo "$line" >>"$csv"
 echo "$line"
