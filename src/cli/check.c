@@ -43,6 +43,19 @@ duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *p
                     duet_error_message());
 }
 
+duet_status cli_with_data(cli_state *cli, const char *data, const char *on_bad, cli_work work) {
+    duet_model *model = NULL;
+    duet_dataset *dataset = NULL;
+    if (data[0] == '\0') return cli_wrong("no data set; give --data PATH");
+    duet_status status = cli_on_bad(cli, on_bad);
+    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
+    if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, data);
+    if (status == DUET_OK) status = work(cli, model, dataset);
+    duet_dataset_close(dataset);
+    duet_model_close(model);
+    return status;
+}
+
 static const duet_tap_row *find_tap(duet_model *model, int64_t block) {
     for (int i = 0; i < duet_model_tap_count(model); i++)
         if (duet_model_tap(model, i)->block == block) return duet_model_tap(model, i);

@@ -112,6 +112,9 @@ duet_status cli_store_tensors(const cli_state *cli, const char *path, json_t *ou
 
 /* Opens a model for a command; where the file is not a model, the message says what to load. */
 duet_status cli_model_open(const cli_state *cli, duet_model **out, const char *path);
+/* Opens the model of the first argument and a data set (--data, --on-bad), works, closes them. */
+typedef duet_status (*cli_work)(cli_state *cli, duet_model *model, const duet_dataset *dataset);
+duet_status cli_with_data(cli_state *cli, const char *data, const char *on_bad, cli_work work);
 /* Numbers of a list like "0-63" or "0,5,9-12" of `flag`; free(*out). */
 duet_status cli_numbers(const char *flag, const char *text, int64_t **out, int64_t *count);
 /* Checks that the model has these taps and pools. Zero and an empty list stand for "not given". */

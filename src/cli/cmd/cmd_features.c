@@ -71,8 +71,8 @@ static duet_status compute(cli_state *cli, const features_options *o, duet_reade
     return status;
 }
 
-static duet_status features(cli_state *cli, const features_options *o, duet_model *model,
-                            const duet_dataset *dataset) {
+static duet_status features(cli_state *cli, duet_model *model, const duet_dataset *dataset) {
+    const features_options *o = cli->options;
     duet_reader_options reading = {.noise_seed = o->seed, .batch = o->batch};
     duet_features_options options = {
         .stored = cli_dtype(o->type), .label = "features", .bad = cli->bad};
@@ -108,18 +108,10 @@ static duet_status features(cli_state *cli, const features_options *o, duet_mode
 
 static duet_status run(cli_state *cli) {
     const features_options *o = cli->options;
-    duet_model *model = NULL;
-    duet_dataset *dataset = NULL;
     if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
     if (!o->out[0]) return cli_wrong("no output; give --out f.npz, f.npy or f.safetensors");
-    duet_status status = cli_check_out(o->out, ".npz .npy .safetensors");
-    if (status == DUET_OK) status = cli_on_bad(cli, o->on_bad);
-    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
-    if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
-    if (status == DUET_OK) status = features(cli, o, model, dataset);
-    duet_dataset_close(dataset);
-    duet_model_close(model);
-    return status;
+    const duet_status status = cli_check_out(o->out, ".npz .npy .safetensors");
+    return status == DUET_OK ? cli_with_data(cli, o->data, o->on_bad, features) : status;
 }
 
 const cli_cmd duet_cmd_features = {

@@ -85,8 +85,8 @@ static duet_status labelled(cli_state *cli, duet_model *model, const duet_datase
     return status;
 }
 
-static duet_status probe(cli_state *cli, const probe_options *o, duet_model *model,
-                         const duet_dataset *dataset) {
+static duet_status probe(cli_state *cli, duet_model *model, const duet_dataset *dataset) {
+    const probe_options *o = cli->options;
     duet_probe_options options = {.train_rows = o->rows,
                                   .noise_seeds = (int)o->seeds,
                                   .seed = o->seed,
@@ -115,16 +115,7 @@ static duet_status probe(cli_state *cli, const probe_options *o, duet_model *mod
 
 static duet_status run(cli_state *cli) {
     const probe_options *o = cli->options;
-    duet_model *model = NULL;
-    duet_dataset *dataset = NULL;
-    if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
-    duet_status status = cli_on_bad(cli, o->on_bad);
-    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
-    if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
-    if (status == DUET_OK) status = probe(cli, o, model, dataset);
-    duet_dataset_close(dataset);
-    duet_model_close(model);
-    return status;
+    return cli_with_data(cli, o->data, o->on_bad, probe);
 }
 
 const cli_cmd duet_cmd_probe = {

@@ -114,8 +114,8 @@ static void say_best(const cli_state *cli, const sweep_options *o,
     cli_say_cached(cli, &result->features);
 }
 
-static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *model,
-                         const duet_dataset *dataset) {
+static duet_status sweep(cli_state *cli, duet_model *model, const duet_dataset *dataset) {
+    const sweep_options *o = cli->options;
     duet_sweep_options options;
     duet_sweep_result result = {0};
     cli_step step;
@@ -142,21 +142,7 @@ static duet_status sweep(cli_state *cli, const sweep_options *o, duet_model *mod
 
 static duet_status run(cli_state *cli) {
     const sweep_options *o = cli->options;
-    duet_model *model = NULL;
-    duet_dataset *dataset = NULL;
-    if (!o->data[0]) return cli_wrong("no data set; give --data PATH");
-    duet_status status = cli_on_bad(cli, o->on_bad);
-    if (status == DUET_OK) status = cli_model_open(cli, &model, cli->args[0]);
-    if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
-    if (status == DUET_OK && !duet_dataset_describe(dataset)->labelled)
-        status = cli_fail(DUET_ARG,
-                          "'%s' has no labels, so there is no accuracy to sweep; 'duet probe' "
-                          "shows nearest neighbours of such sets",
-                          o->data);
-    if (status == DUET_OK) status = sweep(cli, o, model, dataset);
-    duet_dataset_close(dataset);
-    duet_model_close(model);
-    return status;
+    return cli_with_data(cli, o->data, o->on_bad, sweep);
 }
 
 const cli_cmd duet_cmd_sweep = {
