@@ -28,6 +28,7 @@ esac
 case $row in
 baseline) recipe= ;;
 v_cosine) recipe="--noise cosine --predict v" ;;
+v_linear) recipe="--predict v" ;;
 edm) recipe="--noise edm --predict edm" ;;
 edm_uncertainty) recipe="--noise edm --predict edm --task denoise:uncertainty=true" ;;
 flow) recipe="--noise flow:draw=logit_normal --predict flow" ;;
@@ -39,7 +40,7 @@ wide) recipe="--arch $small,num_channels=48" ;;
 deep) recipe="--arch adm_unet:num_res_blocks=2,num_head_channels=32,norm_groups=8,channel_mult=1/2/2,num_channels=32,attention_resolutions=$((side / 4))" ;;
 magnitude) recipe="--arch $small,num_channels=32,magnitude_preserving=true --optim adamw:rate=0.01" ;;
 dispersion) recipe="--task denoise:dispersion=0.5,queue=256" ;;
-batch64) recipe="--batch 64 --optim adamw:rate=0.002" ;;
+batch16) recipe="--batch 16 --optim adamw:rate=0.001" ;;
 *) recipe=${RECIPE:?no row "'$row'"; RECIPE gives the flags of a row of its own} ;;
 esac
 
