@@ -318,8 +318,12 @@ duet_status duet_dataset_name_classes(duet_dataset *dataset, const char *const *
     return DUET_OK;
 }
 
-duet_status duet_dataset_label_in_turn(duet_dataset *dataset, const int64_t count[DUET_SPLIT_COUNT],
-                                       int classes) {
+duet_status duet_dataset_make(duet_dataset *dataset, const void *options, size_t size,
+                              const int64_t count[DUET_SPLIT_COUNT], const char *const *names,
+                              int classes) {
+    DUET_TRY(duet_alloc(&dataset->state, 1, size));
+    memcpy(dataset->state, options, size);
+    DUET_TRY(duet_dataset_name_classes(dataset, names, classes));
     for (int s = 0; s < DUET_SPLIT_COUNT; s++) {
         int32_t *labels = duet_arena_alloc(dataset->arena, count[s], sizeof *labels);
         DUET_TRY(duet_arena_status(dataset->arena));
@@ -328,5 +332,6 @@ duet_status duet_dataset_label_in_turn(duet_dataset *dataset, const int64_t coun
         dataset->info.count[s] = count[s];
     }
     dataset->info.labelled = true;
+    dataset->info.hash = duet_hash(options, size, 0);
     return DUET_OK;
 }

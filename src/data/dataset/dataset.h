@@ -82,9 +82,10 @@ DUET_NODISCARD duet_status duet_dataset_planes(duet_image *out, const uint8_t *p
 /* Sets class_count and class_names (copied as UTF-8); names = NULL gives "0", "1", …. */
 DUET_NODISCARD duet_status duet_dataset_name_classes(duet_dataset *dataset,
                                                      const char *const *names, int count);
-/* For sets that are made, not read: image i of a split has label i mod classes. */
-DUET_NODISCARD duet_status duet_dataset_label_in_turn(duet_dataset *dataset,
-                                                      const int64_t count[DUET_SPLIT_COUNT],
-                                                      int classes);
+/* For sets that are made, not read: keeps a copy of the options as `state` (to be released on
+ * closing) and as the hash; image i of a split has label i mod classes. */
+DUET_NODISCARD duet_status duet_dataset_make(duet_dataset *dataset, const void *options,
+                                             size_t size, const int64_t count[DUET_SPLIT_COUNT],
+                                             const char *const *names, int classes);
 
 #endif

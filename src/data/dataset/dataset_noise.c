@@ -3,10 +3,7 @@
  * is nothing to learn. What a measurement says of it is what it says of nothing: the worst
  * distance, the accuracy of chance. An image is a pure function of (seed, split, index, size,
  * channels). */
-#include <string.h>
-
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/rng.h"
 #include "data/dataset/dataset.h"
 
@@ -35,13 +32,8 @@ static duet_status noise_open(duet_context *ctx, duet_dataset *dataset, const ch
         return duet_fail(DUET_ARG, "channels=2; images have 1 (grey) or 3 (colour)");
     if (o->train + o->val + o->test == 0)
         return duet_fail(DUET_ARG, "train, val and test are all 0");
-    DUET_TRY(duet_alloc(&dataset->state, 1, sizeof *o));
-    memcpy(dataset->state, o, sizeof *o);
-    DUET_TRY(duet_dataset_name_classes(dataset, NULL, (int)o->classes));
     const int64_t count[DUET_SPLIT_COUNT] = {o->train, o->val, o->test};
-    DUET_TRY(duet_dataset_label_in_turn(dataset, count, (int)o->classes));
-    dataset->info.hash = duet_hash(o, sizeof *o, 0);
-    return DUET_OK;
+    return duet_dataset_make(dataset, o, sizeof *o, count, NULL, (int)o->classes);
 }
 
 static void noise_close(duet_dataset *dataset) {
