@@ -5,15 +5,11 @@
  * they do not all fit at once, the path ends after two strengths without improvement. A given
  * strength is solved to a gap of 1e-5. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"
-#include "base/linalg.h"
-#include "base/str.h"
-#include "head/head.h"
+#include "head/affine.h"
 #include "head/newton.h"
 
 typedef struct linear_options {
@@ -30,87 +26,12 @@ static const duet_param params[] = {
 };
 
 /* Classes of all lanes together: more make the products no faster. */
-enum { MOST = 32, LANES = 5, WIDEST_LANES = 256 };
+enum { LANES = 5, WIDEST_LANES = 256 };
 static const char default_strengths[] = "1/0.1/0.03/0.01/0.003/0.001/0.0003/0.0001/0.00001",
                   quick_strengths[] = "0.1/0.01/0.001/0.0001/0.00001";
 
-static duet_status parse_strengths(const char *text, double *out, int *count) {
-    char copy[DUET_TEXT_SIZE], *rest = NULL;
-    (void)duet_copy_text(copy, sizeof copy, text);
-    *count = 0;
-    for (const char *word = strtok_r(copy, "/;, ", &rest); word;
-         word = strtok_r(NULL, "/;, ", &rest)) {
-        double value = 0;
-        if (*count >= MOST || !duet_parse_f64(&value, word) || !(value >= 0))
-            return duet_fail(DUET_ARG, "strengths is '%s'; give numbers like 0.1/0.01/0.001", text);
-        out[(*count)++] = value;
-    }
-    for (int i = 1; i < *count; i++)
-        for (int k = i; k > 0 && out[k] > out[k - 1]; k--) {
-            const double held = out[k];
-            out[k] = out[k - 1];
-            out[k - 1] = held;
-        }
-    return *count > 0 ? DUET_OK : duet_fail(DUET_ARG, "no strengths given");
-}
-
-typedef struct linear_state {
-    float *weight; /* [K,D], on standardised features */
-    float *bias;   /* [K] */
-    float *folded; /* [K,D], weight with the scaling folded in: logits = x folded' + offset */
-    float *offset; /* [K] */
-} linear_state;
-
-static duet_status make(duet_context *ctx, duet_head *head) {
-    linear_state *s = head->state = duet_arena_alloc(head->arena, 1, sizeof *s);
-    (void)ctx;
-    DUET_TRY(duet_arena_status(head->arena));
-    s->weight = duet_arena_alloc(head->arena, head->classes * head->dim, sizeof(float));
-    s->folded = duet_arena_alloc(head->arena, head->classes * head->dim, sizeof(float));
-    s->bias = duet_arena_alloc(head->arena, head->classes, sizeof(float));
-    s->offset = duet_arena_alloc(head->arena, head->classes, sizeof(float));
-    return duet_arena_status(head->arena);
-}
-
-static int tensors(const duet_head *head, duet_head_tensor out[DUET_HEAD_TENSORS]) {
-    const linear_state *s = head->state;
-    out[0] =
-        (duet_head_tensor){"weight", {.rank = 2, .dim = {head->classes, head->dim}}, s->weight};
-    out[1] = (duet_head_tensor){"bias", {.rank = 1, .dim = {head->classes}}, s->bias};
-    return 2;
-}
-
-static void fold(duet_head *head) {
-    const linear_state *s = head->state;
-    for (int k = 0; k < head->classes; k++) {
-        double offset = (double)s->bias[k];
-        for (int64_t c = 0; c < head->dim; c++) {
-            const double w = (double)s->weight[k * head->dim + c] * (double)head->scale[c];
-            s->folded[k * head->dim + c] = (float)w;
-            offset -= w * (double)head->mean[c];
-        }
-        s->offset[k] = (float)offset;
-    }
-}
-
-static void apply(const duet_head *head, const float *x, int64_t rows, float *logits) {
-    const linear_state *s = head->state;
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(logits + i * head->classes, s->offset, (size_t)head->classes * sizeof *logits);
-    duet_gemm_f32(false, true, rows, head->classes, head->dim, 1.0f, x, head->dim, s->folded,
-                  head->dim, 1.0f, logits, head->classes);
-}
-
-static void take(duet_head *head, const double *w) {
-    const linear_state *s = head->state;
-    const int64_t n = head->classes * head->dim;
-    for (int64_t i = 0; i < n; i++) s->weight[i] = (float)w[i];
-    for (int k = 0; k < head->classes; k++) s->bias[k] = (float)w[n + k];
-    fold(head);
-}
-
 static void begin(double *w, const duet_head *start) {
-    const linear_state *s = start->state;
+    const duet_affine *s = start->state;
     const int64_t n = start->classes * start->dim;
     for (int64_t i = 0; i < n; i++) w[i] = (double)s->weight[i];
     for (int k = 0; k < start->classes; k++) w[n + k] = (double)s->bias[k];
@@ -130,7 +51,7 @@ static int judge(duet_head *head, const duet_head_fit *fit, const double *streng
                  duet_head_result *result) {
     for (int s = 0; s < count; s++) {
         result->iterations += solved[s].passes;
-        take(head, p->w[s]);
+        duet_affine_take(head, p->w[s]);
         const double accuracy = fit->val != NULL ? duet_head_top1(head, fit->val, p->logits) : NAN;
         if (fit->val != NULL && first + s > 0 && !(accuracy > result->val_top1)) {
             worse++;
@@ -160,7 +81,7 @@ static duet_status follow(duet_context *ctx, duet_head *head, const duet_head_fi
         p->w[round - 1] = p->w[0];
         p->w[0] = last;
     }
-    take(head, p->best);
+    duet_affine_take(head, p->best);
     return DUET_OK;
 }
 
@@ -188,7 +109,7 @@ static duet_status fit_linear(duet_context *ctx, duet_head *head, const duet_hea
                               duet_head_result *result) {
     const linear_options *o = (const linear_options *)&head->choice.options;
     duet_status status = DUET_OK;
-    double strengths[MOST];
+    double strengths[DUET_MOST_STRENGTHS];
     int count = 1;
     float *x = NULL;
     path p = {0};
@@ -199,10 +120,10 @@ static duet_status fit_linear(duet_context *ctx, duet_head *head, const duet_hea
                                   : 1e-5};
     *result = (duet_head_result){0};
     if (fit->val != NULL)
-        DUET_TRY(parse_strengths(o->strengths[0] ? o->strengths
-                                 : fit->quick    ? quick_strengths
-                                                 : default_strengths,
-                                 strengths, &count));
+        DUET_TRY(duet_head_strengths(o->strengths[0] ? o->strengths
+                                     : fit->quick    ? quick_strengths
+                                                     : default_strengths,
+                                     strengths, &count));
     else
         strengths[0] = fit->strength;
     DUET_DO(duet_alloc(&x, fit->train->rows * fit->train->dim, sizeof *x));
@@ -229,9 +150,9 @@ const duet_head_kind duet_head_linear = {
     .info = {.name = "linear",
              .help = "multinomial logistic regression, strength chosen on validation rows",
              .params = DUET_TABLE(params, linear_options)},
-    .make = make,
+    .make = duet_affine_make,
     .fit = fit_linear,
-    .tensors = tensors,
-    .ready = fold,
-    .logits = apply,
+    .tensors = duet_affine_tensors,
+    .ready = duet_affine_ready,
+    .logits = duet_affine_logits,
 };
