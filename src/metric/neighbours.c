@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * metric/neighbours.c: k nearest rows by cosine. Every column is standardised with the mean and
- * deviation of `base` (constant columns count nothing), rows are scaled to length one, and
- * similarities are products of chunks: QUERIES x BASE of them at a time. Ties go to the lower row,
- * because rows come in order and only a larger one moves up. */
+ * deviation of `base` (constant columns count nothing), rows are scaled to length one. */
 #include <duet/metric.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "base/error.h"
-#include "base/linalg.h"
 #include "base/mem.h"
+#include "base/near.h"
 
-enum { QUERIES = 128, BASE = 512 };
+enum { QUERIES = DUET_NEAR_QUERIES, BASE = DUET_NEAR_BASE };
 
 typedef struct search {
     int64_t dim;
-    int k;
     float *mean, *scale; /* [dim] */
     float *query, *base; /* [QUERIES, dim], [BASE, dim]: standardised, of length one */
-    float *similarity;   /* [QUERIES, BASE] */
-    float *best;         /* [QUERIES, k], descending */
+    duet_near nearest;
 } search;
 
 static void standardise(const search *s, float *out, const float *x, int64_t rows) {
@@ -57,36 +54,15 @@ static duet_status measure(search *s, const float *base, int64_t rows) {
     return DUET_OK;
 }
 
-/* Puts row `row` into the descending list unless k at least as near ones stand there. */
-static void insert(float *best, int64_t *neighbour, int k, float similarity, int64_t row) {
-    if (!(similarity > best[k - 1])) return;
-    int at = k - 1;
-    for (; at > 0 && similarity > best[at - 1]; at--) {
-        best[at] = best[at - 1];
-        neighbour[at] = neighbour[at - 1];
-    }
-    best[at] = similarity;
-    neighbour[at] = row;
-}
-
 static void search_chunk(search *s, int64_t *neighbour, int64_t queries, const float *base,
                          int64_t rows) {
-    for (int64_t i = 0; i < queries * s->k; i++) {
-        s->best[i] = -INFINITY;
-        neighbour[i] = 0;
-    }
+    duet_near_begin(&s->nearest, queries);
     for (int64_t first = 0; first < rows; first += BASE) {
         const int64_t count = rows - first < BASE ? rows - first : BASE;
         standardise(s, s->base, base + first * s->dim, count);
-        duet_gemm_f32(false, true, queries, count, s->dim, 1.0f, s->query, s->dim, s->base, s->dim,
-                      0.0f, s->similarity, BASE);
-        for (int64_t q = 0; q < queries; q++) {
-            for (int64_t i = 0; i < count; i++) {
-                insert(s->best + q * s->k, neighbour + q * s->k, s->k, s->similarity[q * BASE + i],
-                       first + i);
-            }
-        }
+        duet_near_add(&s->nearest, s->query, queries, s->base, NULL, first, count);
     }
+    memcpy(neighbour, s->nearest.row, (size_t)(queries * s->nearest.k) * sizeof *neighbour);
 }
 
 duet_status duet_nearest_rows(int64_t *neighbour, const float *query, int64_t queries,
@@ -95,14 +71,13 @@ duet_status duet_nearest_rows(int64_t *neighbour, const float *query, int64_t qu
         return duet_fail(DUET_ARG, "cannot find %d nearest among %lld rows", k, (long long)rows);
     if (dim < 1 || queries < 0)
         return duet_fail(DUET_ARG, "nearest rows need columns; got %lld", (long long)dim);
-    search s = {.dim = dim, .k = k};
+    search s = {.dim = dim};
     duet_status status = DUET_OK;
     DUET_DO(duet_alloc(&s.mean, dim, sizeof(float)));
     DUET_DO(duet_alloc(&s.scale, dim, sizeof(float)));
     DUET_DO(duet_alloc(&s.query, QUERIES * dim, sizeof(float)));
     DUET_DO(duet_alloc(&s.base, BASE * dim, sizeof(float)));
-    DUET_DO(duet_alloc(&s.similarity, QUERIES * BASE, sizeof(float)));
-    DUET_DO(duet_alloc(&s.best, (int64_t)QUERIES * k, sizeof(float)));
+    DUET_DO(duet_near_new(&s.nearest, k, dim));
     DUET_DO(measure(&s, base, rows));
     for (int64_t first = 0; first < queries; first += QUERIES) {
         const int64_t count = queries - first < QUERIES ? queries - first : QUERIES;
@@ -114,7 +89,6 @@ done:
     duet_release(s.scale);
     duet_release(s.query);
     duet_release(s.base);
-    duet_release(s.similarity);
-    duet_release(s.best);
+    duet_near_free(&s.nearest);
     return status;
 }
