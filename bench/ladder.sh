@@ -35,6 +35,7 @@ flow) recipe="--noise flow:draw=logit_normal --predict flow" ;;
 min_snr) recipe="--task denoise:weight=(min_snr:gamma=5)" ;;
 self_cond) recipe="--arch $small,num_channels=32,self_cond=true" ;;
 muon) recipe="--optim muon" ;;
+muon_fast) recipe="--optim muon:rate=0.004" ;;
 dropout) recipe="--arch $small,num_channels=32,dropout=0.1" ;;
 wide) recipe="--arch $small,num_channels=48" ;;
 deep) recipe="--arch adm_unet:num_res_blocks=2,num_head_channels=32,norm_groups=8,channel_mult=1/2/2,num_channels=32,attention_resolutions=$((side / 4))" ;;
