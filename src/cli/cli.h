@@ -181,6 +181,7 @@ enum { CLI_SETTINGS = 2048 };
 /* "t 10, tap 9, pool 2"; "clean images" for t -1; several with '+' between them. Returns out. */
 const char *cli_settings_text(const duet_settings *settings, char out[CLI_SETTINGS]);
 /* Adds t, tap and pool to the object, or the list "settings" of several; returns the object. */
+json_t *cli_number(double value); /* null where it is not finite */
 json_t *cli_settings_json(json_t *object, const duet_settings *settings);
 /* "600 of 900 feature rows were in the cache" */
 void cli_say_cached(const cli_state *cli, const duet_features_work *work);

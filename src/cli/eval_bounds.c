@@ -52,11 +52,13 @@ static duet_status measure_side(const eval *e, eval_side *side, const duet_momen
 
 /* As many rows as the samples are, drawn at random: the distance depends on their number. */
 static duet_status measure_real(const eval *e, const duet_moments *real, eval_bound *out) {
-    eval_side side = {.path = e->real.path, .bad = e->bad_real, .split = other_split(&e->real)};
+    eval_side side = {.path = e->real.path,
+                      .set = e->real.set, /* borrowed */
+                      .bad = e->bad_real,
+                      .split = other_split(&e->real)};
     duet_view all = {0};
     if (side.split == DUET_SPLIT_COUNT) return DUET_OK;
-    duet_status status = duet_dataset_open(e->cli->ctx, &side.set, side.path);
-    if (status == DUET_OK) status = duet_view_all(&all, side.set, side.split);
+    duet_status status = duet_view_all(&all, side.set, side.split);
     if (status == DUET_OK)
         status = duet_view_divide(&side.view, NULL, side.set, &all,
                                   e->samples.rows < all.count ? e->samples.rows : all.count, 0,
@@ -64,7 +66,7 @@ static duet_status measure_real(const eval *e, const duet_moments *real, eval_bo
     duet_view_free(&all);
     if (status == DUET_OK) status = measure_side(e, &side, real, recognises(e, &side), out);
     out->split = duet_split_name(side.split);
-    cli_side_close(&side);
+    duet_view_free(&side.view);
     return status;
 }
 
@@ -87,9 +89,6 @@ static duet_status measure_noise(const eval *e, const duet_moments *real, eval_b
 duet_status cli_eval_bounds(eval *e) {
     duet_moments rows = {.dim = 0};
     const duet_moments *real = e->real.moments.dim > 0 ? &e->real.moments : &rows;
-    if (e->judge == NULL || e->features == NULL || e->real.set == NULL)
-        return cli_fail(DUET_ARG, "--bounds needs the metric 'fid' and real images, not statistics "
-                                  "alone; give --against DATA");
     duet_status status = DUET_OK;
     if (real == &rows)
         status = duet_metrics_moments(e->features, DUET_METRIC_FEATURES, true, &rows);

@@ -111,13 +111,10 @@ static void join(const eval *e, duet_metric_result *out, duet_metric_value value
     }
 }
 
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *bound_json(const eval_bound *b) {
     if (b->rows == 0) return json_null();
-    json_t *out = json_pack("{s:I,s:o}", "rows", (json_int_t)b->rows, "fid", number(b->distance));
+    json_t *out =
+        json_pack("{s:I,s:o}", "rows", (json_int_t)b->rows, "fid", cli_number(b->distance));
     if (b->split != NULL) json_object_set_new(out, "split", json_string(b->split));
     if (isfinite(b->top1)) json_object_set_new(out, "top1", json_real(b->top1));
     return out;

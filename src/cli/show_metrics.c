@@ -35,7 +35,7 @@ void cli_metrics_say(const cli_state *cli, const duet_metric_result *result) {
     }
 }
 
-static json_t *number(double value) {
+json_t *cli_number(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
@@ -48,7 +48,7 @@ static json_t *table_json(const duet_metric_table *t) {
         for (int64_t k = 0; k < t->columns; k++)
             json_array_append_new(row, t->counts != NULL
                                            ? json_integer(t->counts[i * t->columns + k])
-                                           : number(t->cells[i * t->columns + k]));
+                                           : cli_number(t->cells[i * t->columns + k]));
         json_array_append_new(cells, row);
         if (t->row_names != NULL) json_array_append_new(rows, cli_name(t->row_names[i]));
     }
@@ -66,11 +66,11 @@ void cli_metrics_json(const duet_metric_result *result, json_t *out) {
     json_t *metrics = json_array(), *tables = json_object();
     for (int i = 0; i < result->value_count; i++) {
         const duet_metric_value *v = &result->values[i];
-        json_object_set_new(out, v->name, number(v->value));
+        json_object_set_new(out, v->name, cli_number(v->value));
         json_array_append_new(
             metrics, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "metric", v->metric, "name", v->name,
                                "title", v->title, "unit", v->unit, "better",
-                               v->better > 0 ? "higher" : "lower", "value", number(v->value)));
+                               v->better > 0 ? "higher" : "lower", "value", cli_number(v->value)));
     }
     json_object_set_new(out, "metrics", metrics);
     for (int i = 0; i < result->table_count; i++)

@@ -67,6 +67,12 @@ static int tensors(const duet_head *head, duet_head_tensor out[DUET_HEAD_TENSORS
     return 2;
 }
 
+static double square_of(const duet_head *head, const float *row) {
+    double square = 0;
+    for (int64_t c = 0; c < head->dim; c++) square += (double)row[c] * (double)row[c];
+    return square;
+}
+
 /* Rows as they are compared. */
 static void prepare(const duet_head *head, const float *x, int64_t rows, float *out) {
     const int64_t D = head->dim;
@@ -75,8 +81,7 @@ static void prepare(const duet_head *head, const float *x, int64_t rows, float *
     else
         memcpy(out, x, (size_t)(rows * D) * sizeof *out);
     for (int64_t i = 0; i < rows && is_cosine(head); i++) {
-        double square = 0;
-        for (int64_t c = 0; c < D; c++) square += (double)out[i * D + c] * (double)out[i * D + c];
+        const double square = square_of(head, out + i * D);
         const float by = square > 0 ? (float)(1.0 / sqrt(square)) : 0.0f;
         for (int64_t c = 0; c < D; c++) out[i * D + c] *= by;
     }
@@ -84,14 +89,8 @@ static void prepare(const duet_head *head, const float *x, int64_t rows, float *
 
 static void ready(duet_head *head) {
     const knn_state *s = head->state;
-    for (int64_t i = 0; i < options_of(head)->rows && !is_cosine(head); i++) {
-        double square = 0;
-        for (int64_t c = 0; c < head->dim; c++) {
-            const double v = (double)s->rows[i * head->dim + c];
-            square += v * v;
-        }
-        s->bias[i] = (float)(-0.5 * square);
-    }
+    for (int64_t i = 0; i < options_of(head)->rows && !is_cosine(head); i++)
+        s->bias[i] = (float)(-0.5 * square_of(head, s->rows + i * head->dim));
 }
 
 /* square: |query|^2, of euclidean distances |q-b|^2 = |q|^2 - 2 (q.b - |b|^2/2). */
@@ -149,12 +148,6 @@ done:
     return status;
 }
 
-static double square_of(const duet_head *head, const float *query) {
-    double square = 0;
-    for (int64_t c = 0; c < head->dim; c++) square += (double)query[c] * (double)query[c];
-    return square;
-}
-
 static void hear_logits(const duet_head *head, const duet_near *near, const float *query,
                         int64_t first, int64_t rows, void *user) {
     float *logits = user;
@@ -178,7 +171,7 @@ static void apply(const duet_head *head, const float *x, int64_t rows, float *lo
 
 typedef struct trial {
     const int32_t *labels;
-    int64_t right[sizeof tried / sizeof *tried];
+    int64_t right[DUET_COUNT(tried)];
     float *logits; /* [K] */
 } trial;
 
@@ -187,7 +180,7 @@ static void hear_trial(const duet_head *head, const duet_near *near, const float
     trial *t = user;
     for (int64_t i = 0; i < rows; i++) {
         const double square = square_of(head, query + i * head->dim);
-        for (size_t k = 0; k < sizeof tried / sizeof *tried && tried[k] <= near->k; k++) {
+        for (int k = 0; k < DUET_COUNT(tried) && tried[k] <= near->k; k++) {
             int best = 0;
             vote(head, near, i, tried[k], square, t->logits);
             for (int c = 1; c < head->classes; c++)
@@ -201,15 +194,14 @@ static duet_status choose(duet_context *ctx, duet_head *head, const duet_feature
                           duet_head_result *result) {
     knn_options *o = options_of(head);
     trial t = {.labels = val->labels};
-    int most = tried[0];
-    size_t best = 0;
-    for (size_t k = 0; k < sizeof tried / sizeof *tried; k++)
+    int most = tried[0], best = 0;
+    for (int k = 0; k < DUET_COUNT(tried); k++)
         if (tried[k] <= o->rows) most = tried[k];
     DUET_TRY(duet_alloc(&t.logits, head->classes, sizeof *t.logits));
     const duet_status status = search(ctx, head, val->x, val->rows, most, hear_trial, &t);
     duet_release(t.logits);
     if (status != DUET_OK) return status;
-    for (size_t k = 1; k < sizeof tried / sizeof *tried; k++)
+    for (int k = 1; k < DUET_COUNT(tried); k++)
         if (t.right[k] > t.right[best]) best = k;
     o->k = tried[best];
     result->val_top1 = 100.0 * (double)t.right[best] / (double)val->rows;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * head/head_ridge.c: ridge regression to one-hot targets, in closed form. With standardised
- * features X [N,D], Y [N,K] and b its mean: minimise |X W' + b - Y|^2 / N + strength |W|^2 W' =
- * (X'X/N + strength)^-1 X'(Y - b)/N = X' (XX'/N + strength)^-1 (Y - b)/N, whichever of the two
- * matrices is the smaller. Logits are the regression's values times `sharp`: it ranks classes well
- * and knows no probabilities. */
+ * features X [N,D], targets Y [N,K] and b their mean:
+ *
+ *   minimise |X W' + b - Y|^2 / N + strength |W|^2
+ *   W' = (X'X/N + strength)^-1 X'(Y - b)/N = X' (XX'/N + strength)^-1 (Y - b)/N
+ *
+ * by the smaller of the two matrices. Logits are the regression's values times `sharp`: it ranks
+ * classes well and knows no probabilities. */
 #include <math.h>
 #include <string.h>
 

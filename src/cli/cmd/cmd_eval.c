@@ -217,6 +217,12 @@ static duet_status read_samples(eval *e) {
                          false);
 }
 
+static duet_status check_bounds(const eval *e) {
+    if (!e->o->bounds || (e->real.set != NULL && has_metric(e->of_features, "fid"))) return DUET_OK;
+    return cli_fail(DUET_ARG, "--bounds needs the metric 'fid' and real images, not statistics "
+                              "alone; give --against DATA");
+}
+
 static duet_status measure(eval *e) {
     bool matched = false;
     duet_status status = match_classes(e, &matched);
@@ -235,6 +241,7 @@ static duet_status measure(eval *e) {
         duet_judge_close(e->judge);
         e->judge = NULL;
     }
+    if (status == DUET_OK) status = check_bounds(e);
     if (status == DUET_OK && e->of_features[0] != '\0') status = open_features(e, given);
     if (status == DUET_OK && e->of_images[0] != '\0') status = open_images(e);
     if (status == DUET_OK) status = read_samples(e);

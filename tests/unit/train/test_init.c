@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Training on from a model: where it begins, which weights stay, what is refused, and that a
  * resumed run needs the model no more. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "unit/data/fixtures.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,33 +17,21 @@
 #define ARCH                                               \
     "adm_unet:image_size=8,num_channels=8,channel_mult=1/" \
     "2,num_res_blocks=1,norm_groups=4"
-#define OK(call) assert_int_equal(call, DUET_OK)
 enum { BATCH = 12 };
 
 static char folder[4096];
-
-static void empty_folder(void) {
-    duet_listing listing = {0};
-    char path[DUET_PATH_SIZE];
-    OK(duet_folder_list(&listing, folder));
-    for (int64_t i = 0; i < listing.count; i++) {
-        OK(duet_path_join(path, folder, listing.name[i]));
-        OK(duet_folder_remove_file(path));
-    }
-    duet_listing_free(&listing);
-}
 
 static int setup(void **state) {
     (void)state;
     snprintf(folder, sizeof folder, "%s/init-%d", DUET_TEST_TMP, (int)getpid());
     OK(duet_folder_make(folder));
-    empty_folder();
+    empty_folder(folder);
     return 0;
 }
 
 static int teardown(void **state) {
     (void)state;
-    empty_folder();
+    empty_folder(folder);
     rmdir(folder);
     return 0;
 }
@@ -193,7 +177,7 @@ static void resumes_without_the_model(void **state) {
     duet_model *whole = open_model(4);
     const uint64_t want = duet_model_hash(whole);
     duet_model_close(whole);
-    empty_folder();
+    empty_folder(folder);
     o.steps = 2;
     OK(train(&o, false));
     duet_model_close(init);

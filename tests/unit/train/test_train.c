@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Whole trainings of a tiny network: a resumed run has the bits of an uninterrupted one, damaged
  * states are noticed, failures leave what is needed to go on. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "unit/data/fixtures.h"
 
 #include <math.h>
 #include <signal.h>
@@ -46,17 +42,6 @@ static void note(duet_log_level level, const char *message, void *user) {
     if (level != DUET_LOG_WARNING || strstr(message, "reference code") != NULL) return;
     w->warnings++;
     duet_copy_text(w->warning, sizeof w->warning, message);
-}
-
-static void empty_folder(const char *folder) {
-    duet_listing listing = {0};
-    char path[DUET_PATH_SIZE];
-    assert_int_equal(duet_folder_list(&listing, folder), DUET_OK);
-    for (int64_t i = 0; i < listing.count; i++) {
-        assert_int_equal(duet_path_join(path, folder, listing.name[i]), DUET_OK);
-        assert_int_equal(duet_folder_remove_file(path), DUET_OK);
-    }
-    duet_listing_free(&listing);
 }
 
 static void new_folder(char out[4096], const char *name) {
