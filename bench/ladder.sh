@@ -12,6 +12,7 @@
 # training images under the judge (models/judges), by the better of two samplers (both stand in the line, with their share of damaged images).
 set -e
 cd "$(dirname "$0")/.."
+. bench/number.sh
 duet=${DUET:-build/release/duet}
 data=${DUET_DATA:?the folder that holds fashion-mnist and cifar10}
 ladder=${LADDER:-runs/ladder}
@@ -95,10 +96,6 @@ fi
 
 # ---- meters ----
 
-# number FILE KEY: the first number of a key
-number() {
-    sed -n "s/^.*\"$2\": *\\(-\\{0,1\\}[0-9.e+-]*\\).*/\\1/p" "$1" | head -n 1
-}
 measure() { # measure NAME COMMAND…: its JSON, once
     out=$run/$1.json
     shift

@@ -8,6 +8,7 @@
 # COUNT=2000 images a point, to REAL=10000 training images; THREADS as for duet.
 set -e
 cd "$(dirname "$0")/.."
+. bench/number.sh
 duet=${DUET:-build/release/duet}
 model=${1:?a model} data=${2:?a data set} judge=${3:?a judge}
 count=${COUNT:-2000} real=${REAL:-10000}
@@ -19,9 +20,6 @@ hash=$("$duet" info --hash "$model" | awk '/^  hash/ { print $2 }')
 name=$(basename "$model")
 [ -e "$csv" ] || echo "model,hash,sampler,evaluations,reuse,images,fid,fid_se,damaged,seconds,command,seed,commit,machine,date" >"$csv"
 
-number() {
-    sed -n "s/^.*\"$2\": *\\(-\\{0,1\\}[0-9.e+-]*\\).*/\\1/p" "$1" | head -n 1
-}
 # line SAMPLER EVALUATIONS REUSE SECONDS COMMAND: from the evaluation in $work/e.json
 line() {
     echo "$name,$hash,\"$1\",$2,$3,$count,$(number "$work/e.json" fid),$(number "$work/e.json" fid_se),$(number "$work/e.json" damaged),$4,\"$5\",0,$(git rev-parse --short HEAD),\"${MACHINE:-$(uname -m), $(nproc) threads}\",$(date -u +%Y-%m-%d)" |
