@@ -60,6 +60,7 @@ wrong 1 "were made by reader" eval drawn --against stats.npz --reader run --sett
 wrong 1 "metric 'kid' needs real images" eval drawn --against stats.npz --reader "$judge" --metrics kid
 wrong 2 'of statistics only' eval stats.npz --against stats.npz --metrics kid
 wrong 2 'give --against DATA' eval stats.npz
+wrong 2 'give images, not statistics' eval stats.npz --against stats.npz --bounds
 
 # the scale: other real images lie near, random bytes far; what is measured of a run stands in its report
 rm -rf run/eval-*

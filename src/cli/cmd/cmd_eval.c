@@ -290,6 +290,9 @@ static duet_status compare_statistics(eval *e) {
     duet_status status = DUET_OK;
     if (e->o->metrics[0] != '\0' && strcmp(e->o->metrics, "fid") != 0)
         return cli_wrong("of statistics only 'fid' can be measured; give --metrics fid, or images");
+    if (e->o->bounds)
+        return cli_wrong(
+            "--bounds draws as many images as SAMPLES are; give images, not statistics");
     if (real->dim == 0) {
         status = open_judge(e);
         if (status == DUET_OK) status = read_moments(e, &e->real);
