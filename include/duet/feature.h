@@ -13,6 +13,16 @@
 extern "C" {
 #endif
 
+/* What stands side by side in a row: maps [side, side, channels], channels last. A vector is a map
+ * of side 1. t, tap: the map's setting; -1 and 0 where it has none. */
+typedef struct duet_feature_map {
+    int64_t t, tap, side, channels;
+} duet_feature_map;
+typedef struct duet_feature_maps {
+    int count;
+    duet_feature_map v[DUET_MOST_SETTINGS];
+} duet_feature_maps;
+
 /* Rows of features with their provenance. x is row-major [rows, dim]. */
 typedef struct duet_feature_table {
     int64_t rows, dim;
@@ -21,6 +31,7 @@ typedef struct duet_feature_table {
     int64_t *index;         /* row in the split */
     char reader[16];        /* "model", "random", "pixels" */
     duet_settings settings; /* whose features a row joins; none where the reader has none */
+    duet_feature_maps maps; /* in this order; none where nothing tells: one vector of dim numbers */
     uint64_t noise_seed, model_hash, data_hash;
     duet_split split;
     bool bf16; /* computed with activations stored as bf16 */

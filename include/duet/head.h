@@ -32,7 +32,7 @@ typedef struct duet_head_result {
     bool converged;
     /* the spec with what was chosen on the validation rows, for training again on all rows; "" =
      * the strength is all there is */
-    char chosen[DUET_TEXT_SIZE];
+    char chosen[DUET_SPEC_SIZE];
 } duet_head_result;
 
 /* spec of the family `head`: "linear:strengths=…". */

@@ -107,7 +107,7 @@ typedef struct duet_probe_row {
     duet_settings settings; /* none where the reader has none */
     int64_t dim;
     double strength, top1, val_top1;
-    char chosen[DUET_TEXT_SIZE]; /* the head's spec with what validation chose; "" = the strength */
+    char chosen[DUET_SPEC_SIZE]; /* the head's spec with what validation chose; "" = the strength */
 } duet_probe_row;
 
 typedef struct duet_probe_result {

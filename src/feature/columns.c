@@ -135,7 +135,7 @@ static duet_status list_columns(duet_column **out, int64_t *count, const duet_mo
     for (int i = 0; i < settings->count; i++) {
         const duet_setting *s = &settings->v[i];
         const int64_t channels = s->channels > 0 ? s->channels : tap_of(model, s->tap)->channels;
-        list[i] = (duet_column){*s, s->pool * s->pool * channels};
+        list[i] = (duet_column){*s, s->pool, s->pool * s->pool * channels};
         if (s->draws < 1) list[i].setting.draws = 1;
     }
     *out = list;
@@ -173,6 +173,7 @@ static int64_t fill_grid(duet_column *list, const duet_model *model,
             for (int p = 0; p < pools->count && wants(&options->taps, tap->block); p++) {
                 const int64_t pool = pools->v[p];
                 if (pool > tap->height || pool > tap->width) continue;
+                list[n].side = pool;
                 list[n].dim = pool * pool * tap->channels;
                 list[n++].setting = (duet_setting){
                     .t = options->times.v[i], .tap = tap->block, .pool = pool, .draws = 1};

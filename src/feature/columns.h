@@ -10,7 +10,7 @@
 
 typedef struct duet_column {
     duet_setting setting;
-    int64_t dim;
+    int64_t side, dim; /* of the map: dim = side^2 channels */
 } duet_column;
 
 /* Checks the settings against the model. Owned by the caller: duet_release. */

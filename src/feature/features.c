@@ -123,6 +123,7 @@ static duet_status make_columns(duet_feature_set *set) {
         duet_column *column = &set->columns[c];
         int64_t k = 0;
         duet_reader_column(set->reader, c, &column->setting, &column->dim);
+        column->side = set->reader->columns[c].side;
         while (k < c && !duet_same_inputs(&set->columns[k].setting, &column->setting)) k++;
         set->level[c] = k < c ? set->level[k] : set->levels++;
     }
@@ -196,6 +197,13 @@ duet_features_work duet_feature_set_work(const duet_feature_set *set) {
     return set->work;
 }
 
+static duet_feature_map map_of(const duet_column *column, bool settings) {
+    return (duet_feature_map){.t = settings ? column->setting.t : -1,
+                              .tap = settings ? column->setting.tap : 0,
+                              .side = column->side,
+                              .channels = column->dim / (column->side * column->side)};
+}
+
 /* A table of the columns from .. from + count, without values. */
 static duet_status describe(const duet_feature_set *set, int64_t from, int64_t count,
                             const duet_view *view, duet_feature_table *t) {
@@ -208,6 +216,7 @@ static duet_status describe(const duet_feature_set *set, int64_t from, int64_t c
     (void)duet_copy_text(t->reader, sizeof t->reader, set->info.name);
     for (int64_t c = from; c < from + count; c++) {
         t->dim += set->columns[c].dim;
+        t->maps.v[t->maps.count++] = map_of(&set->columns[c], set->info.settings);
         if (set->info.settings) t->settings.v[t->settings.count++] = set->columns[c].setting;
     }
     DUET_TRY(duet_alloc(&t->labels, view->count, sizeof *t->labels));

@@ -3,7 +3,6 @@
  * exact: logits have the same bits whatever the threads, the number of rows and the context. */
 #include "head/graph_head.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -12,27 +11,14 @@
 
 enum { BATCH = 64 };
 
-duet_value duet_graph_head_dense(duet_graph *graph, duet_value x, const char *name,
-                                 int64_t outputs) {
-    const size_t mark = duet_scope_push(graph, "%s", name);
-    const int64_t inputs = duet_dim(graph, x, -1);
-    const duet_init init = {.kind = DUET_INIT_UNIFORM,
-                            .scale = inputs > 0 ? 1.0 / sqrt((double)inputs) : 0.0};
-    const duet_value w = duet_parameter(graph, "weight", DUET_WEIGHT, init, 2,
-                                        (int64_t[]){outputs, inputs}),
-                     b = duet_parameter(graph, "bias", DUET_WEIGHT, init, 1, &outputs);
-    duet_scope_pop(graph, mark);
-    return duet_linear(graph, x, w, b);
-}
-
-static duet_status make_forward(duet_context *ctx, duet_head *head, duet_head_build build) {
+static duet_status make_forward(duet_context *ctx, duet_head *head) {
     duet_status status = DUET_OK;
     duet_graph_state *const s = head->state;
     duet_graph *graph = NULL;
     const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = true};
     DUET_DO(duet_graph_new(&graph));
     const duet_value x = duet_input(graph, "x", DUET_F32, 2, (int64_t[]){BATCH, head->dim});
-    const duet_value logits = build(graph, head, x, DUET_NONE);
+    const duet_value logits = head->kind->build(graph, head, x, DUET_NONE);
     DUET_DO(duet_graph_status(graph));
     DUET_DO(duet_slots_describe(&s->slots, graph));
     if (s->slots->count > DUET_HEAD_TENSORS)
@@ -46,10 +32,10 @@ done:
     return status;
 }
 
-duet_status duet_graph_head_make(duet_context *ctx, duet_head *head, duet_head_build build) {
+duet_status duet_graph_head_make(duet_context *ctx, duet_head *head) {
     head->state = duet_arena_alloc(head->arena, 1, sizeof(duet_graph_state));
     DUET_TRY(duet_arena_status(head->arena));
-    return make_forward(ctx, head, build);
+    return make_forward(ctx, head);
 }
 
 void duet_graph_head_release(duet_head *head) {

@@ -23,13 +23,14 @@ static duet_status begin(duet_context *ctx, duet_head *head) {
 }
 
 duet_status duet_head_new(duet_context *ctx, duet_head **out, const duet_choice *choice,
-                          int classes, int64_t dim) {
+                          int classes, const duet_feature_maps *maps, int64_t dim) {
     duet_head *head = NULL;
     DUET_TRY(duet_alloc(&head, 1, sizeof *head));
     head->choice = *choice;
     head->kind = duet_head_of(choice->entry);
     head->classes = classes;
     head->dim = dim;
+    head->maps = duet_maps_of(maps, dim);
     const duet_status status = begin(ctx, head);
     if (status != DUET_OK) {
         duet_head_free(head);
@@ -137,7 +138,8 @@ duet_status duet_head_train(duet_context *ctx, duet_head **out, const char *spec
     if (fit->start != NULL && fit->start->choice.entry != choice.entry)
         return duet_fail(DUET_ARG, "the head to start from is of kind '%s', not '%s'",
                          fit->start->choice.entry->name, choice.entry->name);
-    DUET_TRY(duet_head_new(ctx, &head, &choice, fit->class_count, fit->train->dim));
+    DUET_TRY(
+        duet_head_new(ctx, &head, &choice, fit->class_count, &fit->train->maps, fit->train->dim));
     DUET_DO(measure_columns(head, fit->train));
     DUET_DO(head->kind->fit(ctx, head, fit, result));
     if (head->kind->ready != NULL) head->kind->ready(head);

@@ -9,6 +9,7 @@
 
 #include "base/choice.h"
 #include "base/mem.h"
+#include "head/maps.h"
 
 struct duet_head {
     const struct duet_head_kind *kind; /* of the choice */
@@ -16,6 +17,7 @@ struct duet_head {
     duet_choice choice;                /* the member and its options */
     int classes;                       /* K */
     int64_t dim;                       /* D */
+    duet_feature_maps maps;            /* of a row, at least one */
     float *mean;                       /* [D], of the training rows */
     float *scale;                      /* [D], 1 / deviation; 0 for constant columns */
     void *state;                       /* of the kind */
@@ -27,7 +29,7 @@ typedef struct duet_head_tensor {
     duet_shape shape;
     float *data;
 } duet_head_tensor;
-enum { DUET_HEAD_TENSORS = 32 }; /* most of a head */
+enum { DUET_HEAD_TENSORS = 256 }; /* most of a head */
 
 typedef struct duet_head_kind {
     duet_entry info;
@@ -41,14 +43,19 @@ typedef struct duet_head_kind {
     /* After the tensors have changed; NULL = nothing. */
     void (*ready)(duet_head *head);
     void (*logits)(const duet_head *head, const float *x, int64_t rows, float *logits);
+    /* Of a head that is a network: standardised rows x[B,D] -> logits[B,K]. sample_id: i32[B], for
+     * dropout, in training; DUET_NONE otherwise. NULL = it is none. */
+    duet_value (*build)(duet_graph *graph, const duet_head *head, duet_value x,
+                        duet_value sample_id);
 } duet_head_kind;
 DUET_FAMILY_OF(head, duet_head_kind);
 
 /* The member of a spec; an empty one is "linear". */
 DUET_NODISCARD duet_status duet_head_parse(duet_choice *out, const char *spec);
-/* A head without values: its tensors are zero. */
+/* A head without values: its tensors are zero. dim: the numbers of all maps. */
 DUET_NODISCARD duet_status duet_head_new(duet_context *ctx, duet_head **out,
-                                         const duet_choice *choice, int classes, int64_t dim);
+                                         const duet_choice *choice, int classes,
+                                         const duet_feature_maps *maps, int64_t dim);
 /* out[rows,D] = (x - mean) scale */
 void duet_head_standardise(const duet_head *head, const float *x, int64_t rows, int threads,
                            float *out);

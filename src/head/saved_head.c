@@ -30,6 +30,7 @@ static char *print_card(const duet_head *head, const duet_head_card *card) {
         "head", card->head, "count", head->classes, "dim", (json_int_t)head->dim, "noise_seed",
         duet_json_u64(card->noise_seed), "model_hash", hash, "top1",
         isfinite(card->top1) ? card->top1 : -1.0, "data", card->data, "classes", names);
+    if (root != NULL) json_object_set_new(root, "maps", duet_maps_json(&head->maps));
     if (root != NULL) duet_settings_put(root, &card->settings);
     char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
@@ -143,7 +144,8 @@ duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *pa
     if (name == NULL) DUET_FAIL(DUET_FORMAT, "the head '%s' does not say what kind it is", path);
     DUET_DO(duet_head_parse(&choice, spec != NULL ? spec : name));
     DUET_DO(find_size(store, root, path, &classes, &dim));
-    DUET_DO(duet_head_new(NULL, &head, &choice, classes, dim));
+    const duet_feature_maps maps = duet_maps_read(json_object_get(root, "maps"), dim);
+    DUET_DO(duet_head_new(NULL, &head, &choice, classes, &maps, dim));
     DUET_DO(read_tensors(head, store, path));
     DUET_DO(read_card(card, head->arena, root));
     if (card->class_count > 0 && card->class_count != head->classes)

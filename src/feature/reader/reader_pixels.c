@@ -14,6 +14,7 @@ static duet_status begin(duet_reader *reader, duet_model *model) {
 
 static duet_status columns(duet_reader *reader) {
     DUET_TRY(duet_alloc(&reader->columns, 1, sizeof *reader->columns));
+    reader->columns[0].side = reader->how.size;
     reader->columns[0].dim = reader->how.size * reader->how.size * reader->how.channels;
     reader->count = 1;
     return DUET_OK;

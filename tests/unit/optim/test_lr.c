@@ -44,6 +44,14 @@ static void test_constant(void **state) {
     assert_true(near(factor("constant:warmup=0", 0, 1000), 1.0));
 }
 
+static void test_step(void **state) {
+    (void)state;
+    const char *spec = "step:stages=4,factor=0.1"; /* 28 epochs, a tenth every 7 */
+    for (int epoch = 0; epoch < 28; epoch++)
+        assert_true(near(factor(spec, epoch, 28), pow(0.1, epoch / 7)));
+    assert_true(near(factor(spec, 28, 28), 1e-3) && near(factor(spec, 7, 0), 1.0));
+}
+
 static void test_short_training(void **state) {
     (void)state; /* at most a tenth is warm-up, and every rule stays within 0..1 */
     for (int m = 0; m < duet_family_lr.count; m++) {
@@ -88,9 +96,9 @@ static void test_ema_update(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cosine),         cmocka_unit_test(test_constant),
-        cmocka_unit_test(test_short_training), cmocka_unit_test(test_ema_decay),
-        cmocka_unit_test(test_ema_update),
+        cmocka_unit_test(test_cosine),    cmocka_unit_test(test_constant),
+        cmocka_unit_test(test_step),      cmocka_unit_test(test_short_training),
+        cmocka_unit_test(test_ema_decay), cmocka_unit_test(test_ema_update),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

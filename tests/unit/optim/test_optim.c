@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * AdamW against its formula in double, the gradient norm, and independence of tiles and threads. */
+ * AdamW and SGD against their formulas in double, the gradient norm, and independence of tiles and
+ * threads. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,6 +66,39 @@ static void test_formula(void **state) {
         assert_true(fabs((double)w[i] - dw[i]) < 2e-6);
         assert_true(fabs((double)m[i] - dm[i]) < 1e-6 * (1.0 + fabs(dm[i])));
         assert_true(fabs((double)v[i] - dv[i]) < 1e-5 * dv[i] + 1e-12);
+    }
+}
+
+/* With and without Nesterov's step ahead; decay for the first tile only. */
+static void test_sgd(void **state) {
+    (void)state;
+    for (int ahead = 0; ahead < 2; ahead++) {
+        max_align_t options[64];
+        const duet_rule *sgd = find(ahead ? "sgd:rate=0.1,momentum=0.7,weight_decay=0.2,nesterov"
+                                          : "sgd:rate=0.1,momentum=0.7,weight_decay=0.2",
+                                    options, sizeof options);
+        static float w[N], b[N], g[N];
+        static double dw[N], db[N];
+        const duet_update_tile tiles[2] = {
+            {.weight = w, .beside = {b}, .count = 600, .decay = true},
+            {.weight = w + 600, .beside = {b + 600}, .grad = 600, .count = 400}};
+        for (int i = 0; i < N; i++) dw[i] = w[i] = (float)cos(i);
+        for (int i = 0; i < N; i++) db[i] = b[i] = 0;
+        for (int k = 1; k <= 20; k++) {
+            const double factor = 1.0 / k;
+            for (int i = 0; i < N; i++) {
+                g[i] = (float)gradient_at(i, k);
+                const double d = 0.5 * (double)g[i] + (i < 600 ? 0.2 * dw[i] : 0.0);
+                db[i] = 0.7 * db[i] + d;
+                dw[i] -= 0.1 * factor * (ahead ? d + 0.7 * db[i] : db[i]);
+            }
+            step(sgd, options,
+                 &(duet_update_call){
+                     .grad = g, .tiles = tiles, .tile_count = 2, .scale = 0.5F, .threads = 2},
+                 factor, k);
+        }
+        for (int i = 0; i < N; i++) assert_true(fabs((double)w[i] - dw[i]) < 2e-6);
+        for (int i = 0; i < N; i++) assert_true(fabs((double)b[i] - db[i]) < 2e-6);
     }
 }
 
@@ -150,9 +184,8 @@ static void test_norm(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formula),
-        cmocka_unit_test(test_first_step),
-        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_formula),    cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_first_step), cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_norm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
