@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "head/maps.h"
 
+#define DUET_HEAD_PART "head" /* of slots, where a head is trained with a network */
+
 struct duet_head {
     const struct duet_head_kind *kind; /* of the choice */
     duet_arena *arena;                 /* everything below, and the strings of a loaded card */

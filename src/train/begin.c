@@ -121,7 +121,9 @@ static duet_status check_labels(const duet_task *task, const duet_dataset_info *
 
 static duet_status check_outputs(const duet_trainer *trainer) {
     const duet_dataset_info *info = duet_dataset_describe(trainer->dataset);
-    if (!trainer->task->labels || trainer->model->shape.logits == info->class_count) return DUET_OK;
+    if (!trainer->task->labels || trainer->task->head != NULL ||
+        trainer->model->shape.logits == info->class_count)
+        return DUET_OK;
     return duet_fail(DUET_ARG,
                      "the network has %lld outputs, but the data set '%s' %d classes; leave %s",
                      (long long)trainer->model->shape.logits, info->name, info->class_count,
@@ -145,9 +147,10 @@ duet_status duet_trainer_make_models(duet_trainer *trainer) {
     if (o->init != NULL) DUET_TRY(take_arch(o));
     if (o->size == 0) o->size = duet_preset_size(info);
     if (trainer->task->arch != NULL) fill(o->arch, sizeof o->arch, trainer->task->arch);
-    DUET_TRY(complete_arch(o->arch, o->size, info->channels,
-                           trainer->task->labels ? info->class_count : 0,
-                           duet_augment_chain_conditions(&trainer->augment)));
+    DUET_TRY(
+        complete_arch(o->arch, o->size, info->channels,
+                      trainer->task->labels && trainer->task->head == NULL ? info->class_count : 0,
+                      duet_augment_chain_conditions(&trainer->augment)));
     DUET_TRY(duet_model_describe(&trainer->model, o->arch));
     DUET_TRY(duet_model_check(trainer->model, trainer->task->needs));
     DUET_TRY(check_augment(trainer));
@@ -173,11 +176,9 @@ duet_status duet_trainer_make_models(duet_trainer *trainer) {
 static duet_status first_values(duet_trainer *trainer) {
     const duet_model *const init = trainer->options.init;
     duet_slots *slots = trainer->slots;
-    if (init == NULL) {
-        duet_slots_init(slots, trainer->options.seed, false);
-        return DUET_OK;
-    }
-    return duet_slots_copy(slots, "", init->slots);
+    /* a head beside the network begins with new values whatever the network begins with */
+    if (init == NULL || slots->part_count > 1) duet_slots_init(slots, trainer->options.seed, false);
+    return init != NULL ? duet_slots_copy(slots, "", init->slots) : DUET_OK;
 }
 
 static bool stays(const duet_trainer *trainer, int64_t k) {

@@ -189,6 +189,8 @@ duet_status duet_checkpoint_save(duet_trainer *trainer) {
                  (long long)images);
     DUET_CONTEXT(save_model(trainer, images), "cannot save the checkpoint of %lld images",
                  (long long)images);
+    DUET_CONTEXT(duet_trainer_save_head(trainer), "cannot save the head after %lld images",
+                 (long long)images);
     trainer->saved = trainer->steps;
     trainer->saved_at = duet_clock();
     DUET_DO(remove_old(trainer->run, "state-"));

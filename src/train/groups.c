@@ -25,9 +25,19 @@ bool duet_train_names(const char *patterns, const char *name) {
     return true;
 }
 
+/* A weight of another part than the network has that in front: "head/out.weight". */
+static const char *name_of(const duet_slots *slots, int64_t slot, char out[DUET_TEXT_SIZE]) {
+    const duet_slot *const s = &slots->list[slot];
+    const char *const part = slots->parts[s->part].prefix;
+    duet_format(out, DUET_TEXT_SIZE, "%s%s%s", part, part[0] != '\0' ? "/" : "", s->name);
+    return out;
+}
+
 bool duet_train_has(const duet_slots *slots, int64_t slot, const void *members) {
     const duet_train_members *m = members;
-    return m->groups->of[slot] == m->group && duet_train_names(m->trains, slots->list[slot].name);
+    char name[DUET_TEXT_SIZE];
+    return m->groups->of[slot] == m->group &&
+           duet_train_names(m->trains, name_of(slots, slot, name));
 }
 
 duet_status duet_train_groups_parse(duet_train_groups *groups, const duet_train_options *options) {
@@ -61,8 +71,9 @@ static duet_status fail_unknown(const char *option, const char *pattern, const d
 static int64_t freeze(const duet_train_groups *groups, const duet_slots *slots,
                       const char *pattern) {
     int64_t count = 0;
+    char name[DUET_TEXT_SIZE];
     for (int64_t k = 0; k < slots->count; k++) {
-        if (slots->list[k].role != DUET_WEIGHT || fnmatch(pattern, slots->list[k].name, 0) != 0)
+        if (slots->list[k].role != DUET_WEIGHT || fnmatch(pattern, name_of(slots, k, name), 0) != 0)
             continue;
         groups->of[k] = -1;
         count++;
@@ -83,11 +94,12 @@ static duet_status freeze_all(const duet_train_groups *groups, const duet_train_
 duet_status duet_train_groups_choose(duet_train_groups *groups, duet_context *ctx,
                                      const duet_train_options *options, const duet_slots *slots) {
     int64_t found[DUET_PROGRAM_GROUPS] = {0}, stay = 0;
+    char name[DUET_TEXT_SIZE];
     DUET_TRY(duet_alloc(&groups->of, slots->count, sizeof *groups->of));
     for (int64_t k = 0; k < slots->count; k++) {
         int g = 0;
-        while (g < groups->count - 1 && fnmatch(groups->pattern[g], slots->list[k].name, 0) != 0)
-            g++;
+        (void)name_of(slots, k, name);
+        while (g < groups->count - 1 && fnmatch(groups->pattern[g], name, 0) != 0) g++;
         groups->of[k] = slots->list[k].role == DUET_WEIGHT ? g : -1;
         if (groups->of[k] >= 0) found[g]++;
     }

@@ -165,6 +165,7 @@ duet_status duet_trainer_open(duet_trainer *trainer) {
         .noise = trainer->noise,
         .predict = trainer->predict.entry != NULL ? duet_predict_of(trainer->predict.entry) : NULL,
         .predict_options = &trainer->predict.options,
+        .classes = duet_dataset_describe(trainer->dataset)->class_count,
         .batch = o->batch / o->accumulate,
         .parts = o->accumulate,
         .seed = o->seed,

@@ -150,6 +150,13 @@ DUET_NODISCARD duet_status duet_trainer_choose_rows(duet_trainer *trainer);
 /* The accuracy of a trained classifier, where there are rows for it. */
 DUET_NODISCARD duet_status duet_trainer_validate(duet_trainer *trainer);
 
+/* ---- trained_head.c ---- */
+/* The head that the task trains, as it is now, and its card. */
+DUET_NODISCARD duet_status duet_trainer_head(const duet_trainer *trainer, duet_head **out,
+                                             duet_head_card *card);
+/* RUN/head.safetensors, where the task trains one. */
+DUET_NODISCARD duet_status duet_trainer_save_head(const duet_trainer *trainer);
+
 /* ---- metering.c ---- */
 /* Seconds of training from one call to the next; cost: seconds of a call. */
 double duet_metering_interval(const duet_train_options *options, double cost);

@@ -40,18 +40,15 @@ duet_status duet_trainer_choose_rows(duet_trainer *trainer) {
                             &trainer->options);
 }
 
-/* The logits, which are the last tap, of all rows. */
-static duet_status read_logits(duet_trainer *trainer, duet_bad_images *bad,
-                               duet_feature_table *out) {
+/* The features of all rows at these settings. */
+static duet_status read_rows(duet_trainer *trainer, const duet_settings *settings,
+                             duet_bad_images *bad, duet_feature_table *out) {
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
     duet_feature_set *set = NULL;
-    duet_model *const model = trainer->ema;
-    const duet_tap_row *last = duet_model_tap(model, duet_model_tap_count(model) - 1);
-    const duet_reader_options options = {.settings = duet_settings_of(-1, last->block, 1),
-                                         .rows = trainer->validation.count};
+    const duet_reader_options options = {.settings = *settings, .rows = trainer->validation.count};
     const duet_features_options how = {.label = "validation", .bad = bad};
-    DUET_DO(duet_reader_open(trainer->ctx, &reader, "model", model, NULL, &options));
+    DUET_DO(duet_reader_open(trainer->ctx, &reader, "model", trainer->ema, NULL, &options));
     DUET_DO(duet_feature_set_open(trainer->ctx, &set, reader, trainer->dataset,
                                   &trainer->validation, &how));
     DUET_DO(duet_feature_set_join(set, &trainer->validation, out));
@@ -61,22 +58,46 @@ done:
     return status;
 }
 
+/* What classifies is the network itself, whose logits are the last tap, or a head that is trained
+ * with it. */
+static duet_status read_logits(duet_trainer *trainer, duet_bad_images *bad, duet_feature_table *x,
+                               float **logits) {
+    duet_status status = DUET_OK;
+    duet_model *const model = trainer->ema;
+    const duet_tap_row *last = duet_model_tap(model, duet_model_tap_count(model) - 1);
+    const duet_settings own = duet_settings_of(-1, last->block, 1);
+    duet_head *head = NULL;
+    duet_head_card card = {.settings = own};
+    if (trainer->task->head != NULL) DUET_DO(duet_trainer_head(trainer, &head, &card));
+    DUET_DO(read_rows(trainer, &card.settings, bad, x));
+    DUET_DO(duet_alloc(logits, x->rows * trainer->setup.classes, sizeof **logits));
+    if (head != NULL)
+        duet_head_logits(head, x->x, x->rows, *logits);
+    else
+        memcpy(*logits, x->x, (size_t)(x->rows * x->dim) * sizeof **logits);
+done:
+    duet_head_free(head);
+    return status;
+}
+
 duet_status duet_trainer_validate(duet_trainer *trainer) {
     duet_status status = DUET_OK;
-    duet_feature_table logits = {0};
+    duet_feature_table table = {0};
+    float *logits = NULL;
     duet_accuracy accuracy = {0};
     duet_bad_images *bad = NULL;
     if (!trainer->task->labels || trainer->validation.count == 0) return DUET_OK;
     DUET_DO(duet_slots_pull(trainer->slots));
     if (strcmp(trainer->options.on_bad, "skip") == 0) DUET_DO(duet_bad_images_new(&bad));
-    DUET_DO(read_logits(trainer, bad, &logits));
-    DUET_DO(duet_accuracy_new(&accuracy, (int)logits.dim));
-    duet_accuracy_add(&accuracy, logits.x, logits.labels, logits.rows);
+    DUET_DO(read_logits(trainer, bad, &table, &logits));
+    DUET_DO(duet_accuracy_new(&accuracy, trainer->setup.classes));
+    duet_accuracy_add(&accuracy, logits, table.labels, table.rows);
     trainer->top1_rows = accuracy.rows;
     trainer->top1 = accuracy.rows > 0 ? duet_accuracy_top1(&accuracy) : 0.0;
 done:
     duet_accuracy_free(&accuracy);
-    duet_feature_table_free(&logits);
+    duet_feature_table_free(&table);
+    duet_release(logits);
     duet_bad_images_free(bad);
     return status;
 }

@@ -10,6 +10,7 @@
 #include <duet/data.h>
 
 #include "diffusion/denoiser.h"
+#include "head/head.h"
 
 enum { DUET_TASK_PROGRAMS = 4, DUET_TASK_COLUMNS = 8 }; /* at most */
 
@@ -18,6 +19,7 @@ typedef struct duet_task_setup {
     const duet_noise *noise;
     const duet_predict *predict; /* NULL where the task does not denoise */
     const void *predict_options;
+    int classes; /* of the labels; 0 = there are none */
     int64_t batch;
     int64_t parts; /* of a step, whose gradients add up; batch is that of a part */
     uint64_t seed;
@@ -55,7 +57,8 @@ typedef struct duet_task_feed {
 typedef struct duet_task {
     duet_entry info;
     duet_ability needs; /* of the model */
-    bool labels;      /* learns from labels: the data must have some, the network as many outputs */
+    bool labels;      /* learns from labels: the data must have some; a network that classifies has
+                         as many outputs */
     const char *arch; /* what is usually trained; NULL = a U-Net for the size of the images */
     duet_task_program programs[DUET_TASK_PROGRAMS];
     int program_count;
@@ -73,6 +76,10 @@ typedef struct duet_task {
      * to do. */
     duet_status (*after)(const void *options, const duet_task_setup *setup, int program,
                          const duet_task_feed *from);
+    /* Makes the head that it trains, with the averaged values where there are such, and says whose
+     * features it takes; NULL = it trains none. */
+    duet_status (*head)(duet_context *ctx, const duet_task_setup *setup, const duet_slots *slots,
+                        duet_head **out, duet_settings *settings);
     /* Sets the inputs of program `program` from a full batch. */
     duet_status (*feed)(const void *options, const duet_task_setup *setup, int program,
                         const duet_task_feed *to);
