@@ -111,6 +111,7 @@ function complete(command,   more) {
         if (!given["--resume"]) more = more (given["--data"] ? "" : " --data " data) (given["--arch"] || given["--init"] || given["--task"] ~ /^(classify|vae)/ ? "" : " --arch " arch)
         return more (given["--resume"] ? " --steps 4" : " --steps 2") (given["--resume"] || given["--batch"] ? "" : " --batch 4")
     }
+    if (command == "finetune") return (places == "" ? " run" : places) " --steps 2 --batch 4 --meter-minutes 0" (given["--data"] ? "" : " --data " data)
     if (command == "bench") {
         if (given["--tune"] && !given["--model"]) more = " --model run"
         if (!given["--list"] && !given["--networks"] && !given["--model"] && !given["--tune"]) more = " --networks fashion-mnist"

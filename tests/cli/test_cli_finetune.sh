@@ -1,0 +1,33 @@
+#!/bin/sh
+# duet finetune: a model learns classes with a head beside it; the run classifies and still draws.
+. "$2/tests/cli/common.sh"
+easy=synth:size=16,classes=2,train=300,test=80
+ok train --data "$easy" --arch "$arch" --steps 40 --batch 16 --threads 1 --meter-minutes 0 --out base
+ok finetune base --data "$easy" --setting t=5,tap=7,pool=2 --head mlp:hidden=32 --hold-out 60 --steps 120 --batch 16 --ema 0.9 \
+    --optim adamw:rate=0.003 --meter-minutes 0 --threads 1 --out tuned
+says 'test: top-1' 'on 80 rows' 'validation: top-1' 'of 60 images' 'run: tuned'
+exists tuned/head.safetensors tuned/finetune-001/result.json tuned/report.html
+head -1 tuned/loss.csv | grep -q ',loss_q3,top1,' || fail "the curve has other columns: $(head -1 tuned/loss.csv)"
+right=$("$json" -p top1 <tuned/finetune-001/result.json)
+[ "${right%.*}" -ge 65 ] || fail "the accuracy on the test split is $right %"
+
+# the same by the usual commands, and on a training that goes on
+ok classify tuned --data "$easy" --json
+[ "$("$json" -p top1 <"$top/out")" = "$right" ] || fail "classify finds another accuracy than $right %: $(cat "$top/out")"
+ok sample tuned --count 4 --sampler ddim:steps=4 --out four.png --threads 1
+exists four.png
+ok train --resume tuned --steps 122 --threads 1
+says 'validation: top-1'
+
+# without denoising, a part of the network alone, the setting of the model's card
+ok sweep base --data "$easy" --t 5 --tap 5,7 --pool 2 --rows 100
+ok finetune base --data "$easy" --share 0 --head cnn:width=8 --freeze 'input_blocks.*' --steps 3 --batch 16 --meter-minutes 0 --threads 1 --json --out part
+object run images validation
+grep -q '"share": 0.0' part/finetune-001/result.json || fail "the share is not told: $(cat part/finetune-001/result.json)"
+
+wrong 2 'is for '"'duet train'" finetune base --data "$easy" --steps 1 --task classify --out no
+wrong 1 'has a solver of its own' finetune base --data "$easy" --setting t=5,tap=7,pool=2 --head ridge --steps 1 --out no
+wrong 1 'has no labels' finetune base --data "$source/tests/golden/sets/unlabelled.npz" --setting t=5,tap=7,pool=2 --steps 1 --out no
+wrong 1 'no tap 70' finetune base --data "$easy" --setting t=5,tap=70,pool=2 --steps 1 --out no
+wrong 2 'no budget' finetune base --data "$easy" --setting t=5,tap=7,pool=2 --out no
+finish
