@@ -24,7 +24,9 @@ typedef struct duet_train_meter {
 } duet_train_meter;
 
 typedef struct duet_train_options {
-    char arch[DUET_SPEC_SIZE];    /* spec; empty = chosen for the data set's size */
+    /* spec; empty = that of init, else chosen for the data set's size; "+key=value": that of init
+     * with other options, which may add weights and leave out none */
+    char arch[DUET_SPEC_SIZE];
     char noise[DUET_TEXT_SIZE];   /* spec; empty = that of init, else "linear" */
     char predict[DUET_TEXT_SIZE]; /* spec; empty = that of init, else "eps" */
     char task[DUET_SPEC_SIZE];    /* "denoise" */
@@ -62,7 +64,7 @@ typedef struct duet_train_options {
     char judge[DUET_SPEC_SIZE];
     const duet_train_meter *meter; /* NULL = none */
     /* names of weights that stay as they are, joined by '+', with '*' for any part of a name:
-     * "input_blocks.*+time_embed.*" */
+     * "input_blocks.*+time_embed.*"; "init": those of init */
     char freeze[DUET_TEXT_SIZE];
     /* weights with an optimiser of their own, "PATTERN=SPEC+PATTERN=SPEC"; the first pattern that
      * fits a name counts, all others are trained by `optim`; at most 7 */

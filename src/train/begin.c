@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "model/arch/arch.h"
 #include "train/trainer.h"
 
 /* ---- what is left open ---- */
@@ -15,8 +16,33 @@ static void fill(char *text, size_t size, const char *usual) {
     if (text[0] == '\0') duet_copy_text(text, size, usual);
 }
 
+/* The first part of all names of the model that is trained on: "input_blocks.*+out.*". */
+static duet_status list_names(char out[DUET_TEXT_SIZE], const duet_slots *slots) {
+    duet_str text = {0};
+    for (int64_t k = 0; k < slots->count; k++) {
+        char one[DUET_TEXT_SIZE];
+        const char *const name = slots->list[k].name;
+        duet_format(one, sizeof one, "+%.*s.*", (int)strcspn(name, "."), name);
+        if (text.text == NULL || strstr(text.text, one) == NULL) duet_str_add(&text, one);
+    }
+    duet_status status = duet_str_status(&text);
+    if (status == DUET_OK && !duet_copy_text(out, DUET_TEXT_SIZE, text.text + 1))
+        status = duet_fail(DUET_ARG, "'freeze': the names of the model are too many for 'init'");
+    duet_str_free(&text);
+    return status;
+}
+
+static duet_status fill_freeze(duet_train_options *o) {
+    if (strcmp(o->freeze, "init") != 0) return DUET_OK;
+    if (o->init == NULL)
+        return duet_fail(DUET_ARG, "'freeze' is 'init', the weights of the model that is trained "
+                                   "on, but there is none; give 'init'");
+    return list_names(o->freeze, o->init->slots);
+}
+
 duet_status duet_trainer_fill_options(duet_trainer *trainer) {
     duet_train_options *o = &trainer->options;
+    DUET_TRY(fill_freeze(o));
     if (trainer->task->needs != DUET_DENOISES) {
         /* a resumed run has the "none" that is filled in here */
         if ((o->noise[0] != '\0' && strcmp(o->noise, "none") != 0) || o->predict[0] != '\0')
@@ -87,14 +113,28 @@ static duet_status fill_card(duet_trainer *trainer, duet_model *model) {
     return duet_card_set_classes(model, info->class_names, info->class_count);
 }
 
-/* A model that is trained on keeps its architecture and its size of images. */
+/* The architecture of a model with other values of some options, "key=value,key=value". */
+static duet_status change_arch(char *out, size_t size, const duet_model *init, const char *change) {
+    _Alignas(16) uint8_t config[DUET_CONFIG_SIZE];
+    char text[sizeof init->config_text];
+    memcpy(config, init->config, sizeof config);
+    DUET_TRY(duet_params_parse(&init->arch->info.params, config, "the architecture", change));
+    duet_arch_print(init->arch, config, text);
+    snprintf(out, size, "%s:%s", init->card.arch, text);
+    return DUET_OK;
+}
+
+/* A model that is trained on keeps its size of images and its architecture, but for options that
+ * "+key=value" changes. */
 static duet_status take_arch(duet_train_options *o) {
     const duet_model *const init = o->init;
     char spec[DUET_TEXT_SIZE + sizeof init->config_text];
     snprintf(spec, sizeof spec, "%s:%s", init->card.arch, init->config_text);
-    if (o->arch[0] != '\0' && strcmp(o->arch, spec) != 0)
+    if (o->arch[0] == '+')
+        DUET_TRY(change_arch(spec, sizeof spec, init, o->arch + 1));
+    else if (o->arch[0] != '\0' && strcmp(o->arch, spec) != 0)
         return duet_fail(DUET_ARG, "a model that is trained on keeps its architecture; leave "
-                                   "'arch' out");
+                                   "'arch' out, or change some options: '+dropout=0.1'");
     if (o->size != 0 && o->size != init->shape.size)
         return duet_fail(DUET_ARG,
                          "a model that is trained on keeps its size of images, %lld; 'size' is "
@@ -130,6 +170,22 @@ static duet_status check_outputs(const duet_trainer *trainer) {
                      trainer->options.init != NULL ? "'init' out" : "'classes' out of 'arch'");
 }
 
+/* Changed options may add tensors to a model that is trained on, and leave none of its own out. */
+static duet_status check_known(const duet_trainer *trainer) {
+    const duet_model *const init = trainer->options.init;
+    for (int64_t k = 0; init != NULL && k < init->slots->count; k++) {
+        const duet_slot *const slot = &init->slots->list[k];
+        const int64_t at = duet_slots_find(trainer->model->slots, "", slot->name);
+        if (at >= 0 && duet_shape_equal(&trainer->model->slots->list[at].shape, &slot->shape))
+            continue;
+        return duet_fail(DUET_ARG,
+                         "'arch' would change '%s' of the model that is trained on; options may "
+                         "only add to it",
+                         slot->name);
+    }
+    return DUET_OK;
+}
+
 /* A network that is told nothing may learn from augmented images all the same. */
 static duet_status check_augment(const duet_trainer *trainer) {
     const int64_t told = duet_augment_chain_conditions(&trainer->augment),
@@ -154,6 +210,7 @@ duet_status duet_trainer_make_models(duet_trainer *trainer) {
     DUET_TRY(duet_model_describe(&trainer->model, o->arch));
     DUET_TRY(duet_model_check(trainer->model, trainer->task->needs));
     DUET_TRY(check_augment(trainer));
+    DUET_TRY(check_known(trainer));
     DUET_TRY(check_outputs(trainer));
     DUET_TRY(duet_model_describe(&trainer->ema, o->arch));
     const int64_t channels = trainer->model->shape.in_channels;
@@ -176,9 +233,9 @@ duet_status duet_trainer_make_models(duet_trainer *trainer) {
 static duet_status first_values(duet_trainer *trainer) {
     const duet_model *const init = trainer->options.init;
     duet_slots *slots = trainer->slots;
-    /* a head beside the network begins with new values whatever the network begins with */
+    /* what the model lacks, such as a head beside the network, begins with new values */
     if (init == NULL || slots->part_count > 1) duet_slots_init(slots, trainer->options.seed, false);
-    return init != NULL ? duet_slots_copy(slots, "", init->slots) : DUET_OK;
+    return init != NULL ? duet_slots_copy(slots, "", init->slots, true) : DUET_OK;
 }
 
 static bool stays(const duet_trainer *trainer, int64_t k) {

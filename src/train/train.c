@@ -17,7 +17,8 @@
  * fit. */
 static const duet_param rows[] = {
     DUET_TEXT(duet_train_options, arch, "", NULL,
-              "architecture; empty = a small U-Net for the size of the images"),
+              "architecture; empty = a small U-Net for the size of the images; +key=value: that of "
+              "the model trained on with another option"),
     DUET_TEXT(duet_train_options, noise, "", NULL,
               "noise schedule; empty = linear, or that of the model trained on"),
     DUET_TEXT(duet_train_options, predict, "", NULL,
@@ -58,8 +59,10 @@ static const duet_param rows[] = {
              "training images that are never trained on, to measure with; 0 = none"),
     DUET_TEXT(duet_train_options, groups, "", NULL,
               "weights with an optimiser of their own, joined by '+': out.*=adamw:rate=1e-4"),
-    DUET_TEXT(duet_train_options, freeze, "", NULL,
-              "weights that stay as they are, joined by '+': input_blocks.*+time_embed.*"),
+    DUET_TEXT(
+        duet_train_options, freeze, "", NULL,
+        "weights that stay as they are, joined by '+': input_blocks.*+time_embed.*; init: those of "
+        "the model trained on"),
 };
 
 const duet_param_table duet_train_params = DUET_TABLE(rows, duet_train_options);

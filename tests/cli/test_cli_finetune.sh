@@ -25,6 +25,21 @@ ok finetune base --data "$easy" --share 0 --head cnn:width=8 --freeze 'input_blo
 object run images validation
 grep -q '"share": 0.0' part/finetune-001/result.json || fail "the share is not told: $(cat part/finetune-001/result.json)"
 
+# DifFeed on a frozen model: what is new learns, the rest and what it draws stay
+ok finetune base --data "$easy" --feedback --freeze init --share 0 --setting t=5,tap=7,pool=2 --head mlp:hidden=32 --steps 60 --batch 16 --ema 0.9 \
+    --optim adamw:rate=0.003 --meter-minutes 0 --threads 1 --out fed
+ok info fed
+says 'feedback=true' 'again.output_blocks.1'
+grep -q '"tap": 16' fed/finetune-001/result.json || fail "it reads another tap: $(cat fed/finetune-001/result.json)"
+ok sample base --count 3 --sampler ddim:steps=4 --seed 5 --out base.npz --threads 1
+ok sample fed --count 3 --sampler ddim:steps=4 --seed 5 --out fed.npz --threads 1
+cmp -s base.npz fed.npz || fail 'a frozen model draws other images'
+ok convert fed --out fed.safetensors
+ok train --data "$easy" --init fed --steps 1 --batch 4 --threads 1 --meter-minutes 0 --arch +dropout=0.1 --out dropped
+wrong 1 "'arch' would change" train --data "$easy" --init base --arch +num_channels=16 --steps 1 --out no
+wrong 1 "no key 'feedbak'" train --data "$easy" --init base --arch +feedbak=true --steps 1 --out no
+wrong 1 "'freeze' is 'init'" train --data "$easy" --arch "$arch" --freeze init --steps 1 --out no
+
 wrong 2 'is for '"'duet train'" finetune base --data "$easy" --steps 1 --task classify --out no
 wrong 1 'has a solver of its own' finetune base --data "$easy" --setting t=5,tap=7,pool=2 --head ridge --steps 1 --out no
 wrong 1 'has no labels' finetune base --data "$source/tests/golden/sets/unlabelled.npz" --setting t=5,tap=7,pool=2 --steps 1 --out no

@@ -38,6 +38,7 @@ class Config:
     classifier_pool: str = ""
     conv_attention: bool = False
     magnitude_preserving: bool = False
+    feedback: bool = False
 
     @property
     def out_channels(self):
@@ -196,22 +197,49 @@ class Unet:
             x = torch.cat([x, low_res], dim=1)
         if c.self_cond:
             x = torch.cat([x, torch.zeros_like(x) if self_cond is None else self_cond], dim=1)
+        maps = self.walk(x, emb)
+        if c.classifier_pool:
+            return self.classifier(maps)
+        return self.conv("out.2", F.silu(self.norm("out.0", maps[-1])), c.out_channels)
+
+    def again(self, x, t, y=None):
+        """Outputs of all blocks in the second pass of a network with feedback."""
+        emb = self.embedding(t, y)
+        return self.walk(x, emb, self.walk(x, emb))
+
+    def fed(self, block, h, first):
+        """h of block `block` (1, 2, …) with what comes back to it from the first pass, whose outputs are `first`."""
+        if first is None or 2 * block >= len(first) + 1:
+            return h
+        back = first[len(first) - block].detach()
+        while back.shape[2] > h.shape[2]:
+            back = F.avg_pool2d(back, 2)
+        back = self.conv(f"feedback.{block}.conv", F.silu(self.norm(f"feedback.{block}.norm", back)), h.shape[1], kernel=1)
+        while back.shape[2] < h.shape[2]:
+            back = back.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        return h + back
+
+    def walk(self, x, emb, first=None):
+        """Outputs of all blocks; first: those of the pass before."""
+        c = self.c
         widths = [m * c.num_channels for m in c.channel_mult]
-        h = self.conv("input_blocks.0.0", x, widths[0])
+        h = self.fed(1, self.conv("input_blocks.0.0", x, widths[0]), first)
         kept = [h]
         for level, width in enumerate(widths):
             for _ in range(c.num_res_blocks):
                 name = f"input_blocks.{len(kept)}."
                 h = self.attention_here(name + "1", self.residual(name + "0", h, emb, width))
+                h = self.fed(len(kept) + 1, h, first)
                 kept.append(h)
             if level + 1 < len(widths):
-                h = self.down(f"input_blocks.{len(kept)}.0", h, emb)
+                h = self.fed(len(kept) + 1, self.down(f"input_blocks.{len(kept)}.0", h, emb), first)
                 kept.append(h)
         h = self.residual("middle_block.0", h, emb, widths[-1])
         h = self.attention("middle_block.1", h)
         h = self.residual("middle_block.2", h, emb, widths[-1])
+        maps = [*kept, h]
         if c.classifier_pool:
-            return self.classifier([*kept, h])
+            return maps
         block = 0
         for level, width in reversed(list(enumerate(widths))):
             for i in range(c.num_res_blocks + 1):
@@ -220,5 +248,6 @@ class Unet:
                 h = self.attention_here(name + "1", h)
                 if level > 0 and i == c.num_res_blocks:
                     h = self.up(name + ("2" if h.shape[2] in c.attention_resolutions else "1"), h, emb)
+                maps.append(h)
                 block += 1
-        return self.conv("out.2", F.silu(self.norm("out.0", h)), c.out_channels)
+        return maps

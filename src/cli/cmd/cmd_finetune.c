@@ -10,6 +10,7 @@ typedef struct finetune_options {
     cli_train_options train;
     char head[DUET_TEXT_SIZE], setting[DUET_SETTINGS_SIZE];
     double share;
+    bool feedback;
 } finetune_options;
 
 static const duet_param params[] = {
@@ -21,12 +22,22 @@ static const duet_param params[] = {
               "model recommends)"),
     DUET_FLOAT(finetune_options, share, "1", 0, 1e6,
                "weight of the denoising; 0 = none: the model then forgets how to draw"),
+    DUET_BOOLEAN(finetune_options, feedback, "false",
+                 "adm_unet: adds a second pass to whose encoder the decoder's maps come back "
+                 "(DifFeed), and reads the same taps there"),
     CLI_TRAIN_ROWS(cli_train_options),
 };
 
 /* The usual of duet train, where new weights need other steps than trained ones. */
 #define RATE   "adamw:rate=0.0005"
 #define GROUPS "head/*=adamw:rate=0.001"
+
+/* With --feedback the same taps are read in the second pass, which a model may have already. */
+static void read_again(duet_settings *settings, const duet_model *model) {
+    const int taps = duet_model_tap_count(model);
+    if (strncmp(duet_model_tap(model, taps - 1)->name, "again.", 6) == 0) return;
+    for (int i = 0; i < settings->count; i++) settings->v[i].tap += taps;
+}
 
 static duet_status choose_setting(cli_state *cli, const finetune_options *o,
                                   char out[DUET_SETTINGS_SIZE]) {
@@ -39,6 +50,7 @@ static duet_status choose_setting(cli_state *cli, const finetune_options *o,
     if (status == DUET_OK && *from == '\0')
         status = duet_settings_guess(cli->ctx, &settings, model);
     for (int i = 0; i < settings.count; i++) settings.v[i].draws = 1;
+    if (status == DUET_OK && o->feedback) read_again(&settings, model);
     if (status == DUET_OK) duet_settings_print(&settings, out, DUET_SETTINGS_SIZE);
     duet_model_close(model);
     return status;
@@ -50,6 +62,9 @@ static duet_status complete(cli_state *cli, const finetune_options *o, duet_trai
     if (strcmp(train->task, "denoise") != 0)
         return cli_wrong("--task is for 'duet train'; 'duet finetune' has --head, --setting and "
                          "--share");
+    if (o->feedback && train->arch[0] != '\0')
+        return cli_wrong("--feedback and --arch exclude each other; give one of them");
+    if (o->feedback) snprintf(train->arch, sizeof train->arch, "+feedback=true");
     const duet_status status = choose_setting(cli, o, setting);
     if (status != DUET_OK) return status;
     const int size = snprintf(train->task, sizeof train->task,

@@ -188,12 +188,14 @@ duet_status duet_slots_alloc(duet_slots *slots) {
     return DUET_OK;
 }
 
-duet_status duet_slots_copy(duet_slots *slots, const char *prefix, const duet_slots *from) {
+duet_status duet_slots_copy(duet_slots *slots, const char *prefix, const duet_slots *from,
+                            bool more) {
     const int part = find_part(slots, prefix);
     for (int64_t k = 0; k < slots->count; k++) {
         const duet_slot *to = &slots->list[k];
         if (to->part != part || to->of >= 0 || to->lent != NULL) continue;
         const int64_t at = duet_slots_find(from, "", to->name);
+        if (at < 0 && more) continue;
         if (at < 0 || from->list[at].count != to->count)
             return duet_fail(DUET_FORMAT, "the weights '%s' are missing, or have another size",
                              to->name);

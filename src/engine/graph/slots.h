@@ -78,10 +78,10 @@ void duet_slots_lend(duet_slots *slots, int64_t slot, duet_dtype dtype, const vo
 /* Memory, zeros, for all slots that have none and are not lent. */
 DUET_NODISCARD duet_status duet_slots_alloc(duet_slots *slots);
 /* The own tensors of part `prefix`, but for those that are lent, take the values, as f32, of the
- * tensors of those names in part "" of `from`. DUET_FORMAT where one is missing or has another
- * size. */
+ * tensors of those names in part "" of `from`. DUET_FORMAT where one has another size or, unless
+ * there may be `more` of them, is missing. */
 DUET_NODISCARD duet_status duet_slots_copy(duet_slots *slots, const char *prefix,
-                                           const duet_slots *from);
+                                           const duet_slots *from, bool more);
 void duet_slots_free(duet_slots *slots);
 
 /* For one graph: described only, or with memory. */

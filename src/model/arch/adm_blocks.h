@@ -16,6 +16,10 @@ typedef struct duet_adm_builder {
     bool training;
     bool decoding; /* the block is the middle one or an output block */
     int block;     /* number of the next tap */
+    /* Where there is a second pass: maps of the first by block, and the number of blocks once they
+     * are there. */
+    duet_value *first;
+    int blocks;
 } duet_adm_builder;
 
 duet_value duet_adm_resize(duet_graph *g, duet_value x, duet_adm_resample how);
@@ -24,6 +28,10 @@ duet_value duet_adm_resize(duet_graph *g, duet_value x, duet_adm_resample how);
  * nothing. */
 duet_value duet_adm_add_augment(const duet_adm_builder *b, const duet_model_inputs *in,
                                 duet_value emb);
+
+/* ---- adm_feedback.c ---- */
+/* x of block `block` in the second pass with what comes back to it. */
+duet_value duet_adm_feed_back(const duet_adm_builder *b, int block, duet_value x);
 
 /* ---- adm_preserving.c ---- */
 duet_value duet_adm_preserving_first(const duet_adm_builder *b, duet_value x, int64_t out);

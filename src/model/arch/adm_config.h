@@ -14,7 +14,7 @@ typedef struct adm_config {
     char classifier_pool[32];
     double dropout;
     bool use_scale_shift_norm, resblock_updown, learn_sigma, class_cond, use_new_attention_order,
-        conv_attention, self_cond, magnitude_preserving;
+        conv_attention, self_cond, magnitude_preserving, feedback;
 } adm_config;
 
 extern const duet_arch duet_arch_adm_unet;

@@ -57,6 +57,9 @@ static const duet_param params[] = {
     DUET_BOOLEAN(adm_config, magnitude_preserving, "false",
                  "layers of EDM2 that keep the size of activations; norm_groups, "
                  "use_scale_shift_norm and resblock_updown do not apply"),
+    DUET_BOOLEAN(
+        adm_config, feedback, "false",
+        "taps n+1..2n are of a second pass, to whose encoder the decoder's maps come back"),
 };
 
 typedef duet_adm_builder builder;
@@ -122,7 +125,15 @@ static bool has_attention(const adm_config *c, int64_t size) {
 }
 
 static duet_value tap(builder *b, const char *name, duet_value x) {
-    return duet_tap(b->g, b->block++, name, x);
+    char again[80];
+    const int block = b->block++;
+    if (b->blocks == 0) {
+        x = duet_tap(b->g, block, name, x);
+        if (b->first != NULL) b->first[block] = x;
+        return x;
+    }
+    snprintf(again, sizeof again, "again.%s", name);
+    return duet_tap(b->g, b->blocks + block, again, duet_adm_feed_back(b, block, x));
 }
 
 static duet_value downsample(const builder *b, duet_value x, int64_t channels) {
@@ -234,25 +245,45 @@ static duet_value time_embedding(const builder *b, const duet_model_inputs *in) 
     return duet_silu(g, emb); /* the emb_layers of every residual block begin with this SiLU */
 }
 
+enum { MOST_KEPT = 16 * 20, AGAIN = 16 /* passes are told apart by their number */ };
+
+static duet_value walk(builder *b, duet_value x, duet_value *kept, int *count) {
+    b->block = 1;
+    b->decoding = false;
+    duet_value h = encoder(b, x, kept, count);
+    b->decoding = true;
+    kept[*count] = h = middle(b, h);
+    return b->c->classifier_pool[0] != '\0' ? h : decoder(b, h, kept, *count);
+}
+
+/* The second pass; what is not read of it is pruned. */
+static void walk_again(builder *b, duet_value x) {
+    duet_value kept[MOST_KEPT];
+    int count = 0;
+    b->blocks = b->block - 1;
+    const duet_part_mark mark = duet_part_push(b->g, b->g->part, b->g->pass + AGAIN);
+    (void)walk(b, x, kept, &count);
+    duet_part_pop(b->g, mark);
+}
+
 static void build(duet_graph *g, const void *config, const duet_model_inputs *in, duet_value *out) {
     const adm_config *c = config;
-    builder b = {.g = g, .c = c, .sample_id = in->sample_id, .training = in->training, .block = 1};
-    duet_value kept[16 * 20];
+    builder b = {.g = g, .c = c, .sample_id = in->sample_id, .training = in->training};
+    duet_value kept[MOST_KEPT], first[2 * MOST_KEPT];
     int count = 0;
+    b.first = c->feedback ? first : NULL;
     b.emb =
         c->magnitude_preserving ? duet_adm_preserving_embedding(&b, in) : time_embedding(&b, in);
     duet_value x = c->small_size > 0 ? duet_concat(g, in->x, in->low_res) : in->x;
     if (c->self_cond) x = duet_concat(g, x, in->self_cond);
-    duet_value h = encoder(&b, x, kept, &count);
-    b.decoding = true;
-    kept[count] = h = middle(&b, h);
+    duet_value h = walk(&b, x, kept, &count);
     if (c->classifier_pool[0] != '\0') {
         *out = duet_adm_classifier(g, &(duet_adm_end){c->classifier_pool, kept, count + 1,
                                                       c->num_classes, c->num_head_channels,
                                                       c->norm_groups});
         return;
     }
-    h = decoder(&b, h, kept, count);
+    if (c->feedback) walk_again(&b, x);
     const size_t mark = duet_scope_push(g, "out");
     const int64_t channels = c->learn_sigma ? 2 * c->in_channels : c->in_channels;
     if (c->magnitude_preserving) {
@@ -306,6 +337,9 @@ static duet_status check(const void *config) {
                              (long long)c->attention_resolutions.v[i], (long long)c->image_size);
     }
     if (c->magnitude_preserving) DUET_TRY(duet_adm_preserving_check(c));
+    if (c->feedback && (c->magnitude_preserving || c->classifier_pool[0] != '\0'))
+        return duet_fail(DUET_ARG, "feedback is for U-Nets with group norms: neither "
+                                   "magnitude_preserving nor classifier_pool go with it");
     for (int level = 0; level < levels; level++) DUET_TRY(check_level(c, level));
     if (c->small_size > 0 && c->image_size % c->small_size != 0)
         return duet_fail(DUET_ARG, "small_size %lld does not divide image_size %lld",

@@ -75,7 +75,7 @@ typedef struct tuning {
 
 /* The model's mapped weights are copied; those of the head come from the golden. */
 static void first_values(tuning *t) {
-    OK(duet_slots_copy(t->slots, "", t->model->slots));
+    OK(duet_slots_copy(t->slots, "", t->model->slots, false));
     for (int64_t k = 0; k < t->slots->count; k++) {
         duet_slot *const slot = &t->slots->list[k];
         if (slot->of >= 0 || !in_head(t->slots, k, NULL)) continue;
