@@ -173,7 +173,7 @@ static void lent_tensors_are_copied(void **state) {
     weight(part, "b", 2);
     duet_part_pop(part, mark);
     OK(duet_slots_new(&slots, part));
-    OK(duet_slots_copy(slots, "head", lent));
+    OK(duet_slots_copy(slots, "head", lent, false));
     assert_int_equal(slots->list[0].dtype, DUET_F32);
     assert_ptr_equal(duet_slot_data(&slots->list[0]), slots->list[0].own);
     assert_true(slots->list[0].own[0] == 1 && slots->list[0].own[1] == -2);
@@ -181,8 +181,9 @@ static void lent_tensors_are_copied(void **state) {
     for (int i = 0; i < 2; i++) assert_int_equal((uintptr_t)slots->list[i].own % 64, 0);
     weight(more, "c", 2);
     OK(duet_slots_new(&wrong, more));
-    assert_int_equal(duet_slots_copy(wrong, "", lent), DUET_FORMAT);
+    assert_int_equal(duet_slots_copy(wrong, "", lent, false), DUET_FORMAT);
     assert_non_null(strstr(duet_error_message(), "'c'"));
+    OK(duet_slots_copy(wrong, "", lent, true)); /* what only it has stays */
     duet_slots_free(slots);
     duet_slots_free(lent);
     duet_slots_free(wrong);
