@@ -44,6 +44,38 @@ int64_t duet_head_dim(const duet_head *head);
 /* logits [rows, classes] */
 void duet_head_logits(const duet_head *head, const float *x, int64_t rows, float *logits);
 
+/* ---- how far the logits of a head are to be trusted ---- */
+
+enum { DUET_MOST_SCORES = 999 };
+/* Made from logits of rows that did not train the head. */
+typedef struct duet_calibration {
+    int64_t rows;  /* that it was made from; 0 = there is none */
+    char from[16]; /* which rows: "apart", "val", "held", "folds" (docs/run_folder.md); "" */
+    /* Probabilities are softmax(logits / temperature) (Guo et al. 2017, "On Calibration of Modern
+     * Neural Networks"); 1 where there is none. */
+    double temperature;
+    /* 1 - probability of each row's label, ascending (split conformal prediction: Sadinle et al.
+     * 2019; Angelopoulos and Bates 2021); of more rows those of the ranks ceil(j (rows + 1) /
+     * 1000), j = 1 … 999. */
+    int score_count;
+    float scores[DUET_MOST_SCORES];
+} duet_calibration;
+/* Fits the temperature: the smallest cross-entropy, in which one row of rows + 1 counts as one of
+ * any class (Platt's targets), so that rows which are all right do not make the head certain; and
+ * takes the scores. Rows with a label < 0 or a logit that is not finite are left out; DUET_ARG
+ * where none remains. logits [rows, classes] */
+DUET_NODISCARD duet_status duet_calibrate(duet_calibration *out, const float *logits,
+                                          const int32_t *labels, int64_t rows, int classes);
+/* softmax(logits / temperature), [classes]; calibration NULL or without rows: temperature 1. Logits
+ * that are not numbers have probability 0. */
+void duet_calibrated(const duet_calibration *calibration, const float *logits, int classes,
+                     double *probabilities);
+/* The smallest probability with which a class belongs to the set of `level` (0.9): all classes at
+ * least as probable, and always the most probable one. A row like the calibration's has its class
+ * in the set with at least this chance: 1 - the score of rank ceil((rows + 1) level). 0 = all
+ * classes, where there are too few rows for the level. */
+double duet_conformal_least(const duet_calibration *calibration, double level);
+
 /* What a saved head says about itself. */
 typedef struct duet_head_card {
     char head[DUET_TEXT_SIZE];
@@ -53,6 +85,7 @@ typedef struct duet_head_card {
     char data[DUET_TEXT_SIZE];
     int class_count;
     const char *const *class_names;
+    duet_calibration calibration;
 } duet_head_card;
 DUET_NODISCARD duet_status duet_head_save(const duet_head *head, const duet_head_card *card,
                                           const char *path);

@@ -99,7 +99,20 @@ typedef struct duet_probe_options {
     duet_bad_images *bad; /* as in a sweep */
     /* 0 = no limit; else as many training rows are used as there is time for. */
     double minutes;
+    /* Of the training rows, whose features are all that is computed. Where it is given (not with
+     * train_rows or minutes) the seeds of the test draw the labels too, and a head is trained for
+     * each; of fewer than DUET_PROBE_FOLDS rows the strength is chosen on five folds. */
+    duet_label_budget labels;
+    /* Training rows that do nothing but calibrate the head; 0: the split val where it is not tested
+     * on and neither labels nor minutes are limited, else rows that chose the strength, or folds.
+     */
+    int64_t calibration_rows;
+    /* The curve over the number of labels: labels a class, ascending; "few" without numbers: 1, 2,
+     * 5, 10, 20, 50, … as far as rows and costs allow. */
+    bool few;
+    duet_int_list few_labels;
 } duet_probe_options;
+enum { DUET_PROBE_FOLDS = 2000 };
 
 /* A row of the result: the model or a baseline. top1 on the test split, percent. */
 typedef struct duet_probe_row {
@@ -107,8 +120,38 @@ typedef struct duet_probe_row {
     duet_settings settings; /* none where the reader has none */
     int64_t dim;
     double strength, top1, val_top1;
+    double top1_std;             /* over draws of the labels; 0 without a budget of labels */
     char chosen[DUET_SPEC_SIZE]; /* the head's spec with what validation chose; "" = the strength */
 } duet_probe_row;
+
+/* How honest the probabilities are, on the test rows. */
+enum { DUET_RELIABILITY_BINS = 15, DUET_CONFORMAL_LEVELS = 4 };
+typedef struct duet_reliability_bin {
+    int64_t rows;
+    double accuracy, confidence; /* 0 … 1; NaN without rows */
+} duet_reliability_bin;
+typedef struct duet_conformal_level {
+    double level;     /* 0.8, 0.9, 0.95, 0.99 */
+    double coverage;  /* percent of rows whose class is in their set */
+    double mean_size; /* classes of a set */
+} duet_conformal_level;
+typedef struct duet_probe_calibration {
+    duet_calibration made; /* as in the head's card; made.rows = 0: there is none */
+    /* expected calibration error (0 … 1) and cross-entropy; [0] of softmax(logits), [1] at the
+     * temperature */
+    double ece[2], nll[2];
+    duet_reliability_bin bins[2][DUET_RELIABILITY_BINS]; /* of equal width of confidence */
+    duet_conformal_level sets[DUET_CONFORMAL_LEVELS];
+} duet_probe_calibration;
+
+/* A point of the curve over the number of labels: heads on `labels` rows, up to `shots` of each
+ * class. Of all readers the rows are the same. */
+typedef struct duet_few_row {
+    char reader[16];
+    int64_t shots, labels;
+    int draws;
+    double top1, top1_std; /* test, percent: mean and deviation over the draws; NaN of one draw */
+} duet_few_row;
 
 typedef struct duet_probe_result {
     double top1, top5, mean_class, top1_std; /* percent, of the model; top1 and top1_std over the
@@ -121,7 +164,13 @@ typedef struct duet_probe_result {
     duet_probe_row rows[DUET_MOST_READERS]; /* the model, then its baselines */
     int row_count;
     int64_t train_rows, test_rows;
-    double seconds, seconds_head;
+    int label_draws;    /* of a budget of labels; 0 = there is none */
+    int label_classes;  /* classes with a row among those of the first draw */
+    duet_listed listed; /* of a list */
+    duet_probe_calibration calibration;
+    duet_few_row *few;                /* [few_count], reader after reader; owned */
+    int64_t few_count, few_test_rows; /* the test rows of these heads: all, or evenly spread ones */
+    double seconds, seconds_head, seconds_few;
     duet_features_work features;
 } duet_probe_result;
 /* Completes the settings by a short sweep, for a model that recommends none: options->settings and
@@ -165,12 +214,18 @@ DUET_NODISCARD duet_status duet_meters_open(duet_context *ctx, duet_meters **out
 duet_status duet_meters_measure(void *user, duet_model *model, const duet_train_moment *moment);
 void duet_meters_close(duet_meters *meters); /* NULL is accepted */
 
-/* Top-k classes of image files with a saved head. */
+/* Top-k classes of image files with a saved head; probabilities at the temperature of its
+ * calibration, where it has one. */
 typedef struct duet_prediction {
     const char *path;
     int k;
     int label[5];
     double probability[5];
+    /* [classes] all of them, the most probable first; borrowed, and NULL from duet_classify */
+    int classes;
+    const int *ranking;
+    const double *probabilities;
+    int set; /* the first so many of them are the conformal set; 0 = it was not asked for */
     duet_status status; /* of this image; message in error */
     char error[256];
 } duet_prediction;
@@ -178,11 +233,17 @@ typedef struct duet_prediction {
 DUET_NODISCARD duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model,
                                          duet_head *head, const duet_head_card *card,
                                          const char *const *paths, int64_t count);
-/* The same one by one, in order, as batches end; found() borrows the prediction. */
-DUET_NODISCARD duet_status
-duet_classify_each(duet_context *ctx, duet_model *model, duet_head *head,
-                   const duet_head_card *card, const char *const *paths, int64_t count,
-                   void (*found)(const duet_prediction *prediction, void *user), void *user);
+typedef struct duet_classify_options {
+    /* level of the sets of classes (duet_conformal_least), above 0 and below 1; 0 = none. DUET_ARG
+     * where the head has no calibration. */
+    double conformal;
+} duet_classify_options;
+/* The same one by one, in order, as batches end; found() borrows the prediction. options may be
+ * NULL. */
+DUET_NODISCARD duet_status duet_classify_each(
+    duet_context *ctx, duet_model *model, duet_head *head, const duet_head_card *card,
+    const char *const *paths, int64_t count, const duet_classify_options *options,
+    void (*found)(const duet_prediction *prediction, void *user), void *user);
 
 /* How the classes of a data set correspond to the outputs of a classifier: by name where both have
  * names (ignoring case, blanks, '_' and '-'), else by number, where there are equally many. */
@@ -195,14 +256,18 @@ typedef struct duet_evaluation {
     int matched;       /* classes of the set that have an output */
     int64_t unmatched; /* rows of the other classes, which are not counted */
     char others[200];  /* names of those classes: "'boat', 'train'" */
+    /* of the sets of classes, where options->conformal is set: rows whose class is in theirs, in
+     * percent, and classes of a set; else NaN */
+    double coverage, mean_size;
 } duet_evaluation;
 /* Metrics of a head, or of the model's own classifier (head and card NULL), on all rows of a split:
- * a list for duet_metrics_open, "" = accuracy. Refused where no class matches, or where the
- * correspondence is not known. bad may be NULL. */
+ * a list for duet_metrics_open, "" = accuracy; probabilities are those of duet_classify. Refused
+ * where no class matches, or where the correspondence is not known. options and bad may be NULL. */
 DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *model,
                                          duet_head *head, const duet_head_card *card,
                                          const duet_dataset *dataset, duet_split split,
-                                         const char *metrics, duet_bad_images *bad);
+                                         const char *metrics, const duet_classify_options *options,
+                                         duet_bad_images *bad);
 void duet_evaluation_free(duet_evaluation *evaluation);
 
 /* ---- judging images ---- */

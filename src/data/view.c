@@ -78,6 +78,15 @@ static duet_status take(duet_view *out, const drawn_row *rows, int64_t count, du
     return DUET_OK;
 }
 
+static duet_status check_rows(const duet_dataset *dataset, const duet_view *in) {
+    for (int64_t i = 0; i < in->count; i++)
+        if (in->index[i] < 0 || in->index[i] >= dataset->info.count[in->split])
+            return duet_fail(DUET_ARG, "row %lld is outside split %s of '%s'",
+                             (long long)in->index[i], duet_split_name(in->split),
+                             dataset->info.name);
+    return DUET_OK;
+}
+
 duet_status duet_view_divide(duet_view *out_first, duet_view *out_second,
                              const duet_dataset *dataset, const duet_view *in, int64_t first,
                              int64_t second, uint64_t seed) {
@@ -85,13 +94,7 @@ duet_status duet_view_divide(duet_view *out_first, duet_view *out_second,
         return duet_fail(DUET_ARG, "cannot take %lld and %lld rows", (long long)first,
                          (long long)second);
     }
-    for (int64_t i = 0; i < in->count; i++) {
-        if (in->index[i] < 0 || in->index[i] >= dataset->info.count[in->split]) {
-            return duet_fail(DUET_ARG, "row %lld is outside split %s of '%s'",
-                             (long long)in->index[i], duet_split_name(in->split),
-                             dataset->info.name);
-        }
-    }
+    DUET_TRY(check_rows(dataset, in));
     if (first >
         in->count - second) { /* shrink in proportion; doubles, since the product may overflow */
         const double whole = (double)first + (double)second;
@@ -113,5 +116,26 @@ done:
     duet_view_free(&a);
     duet_view_free(&b);
     duet_release(rows);
+    return status;
+}
+
+duet_status duet_view_shots(duet_view *out, const duet_dataset *dataset, const duet_view *in,
+                            int64_t shots, uint64_t seed) {
+    duet_status status = DUET_OK;
+    drawn_row *rows = NULL;
+    int64_t *taken = NULL, count = 0;
+    if (shots < 1) return duet_fail(DUET_ARG, "cannot take %lld rows a class", (long long)shots);
+    DUET_TRY(check_rows(dataset, in));
+    DUET_DO(duet_alloc(&rows, in->count, sizeof *rows));
+    DUET_DO(duet_alloc(&taken, dataset->info.class_count + 1, sizeof *taken));
+    DUET_DO(draw_order(rows, dataset, in, seed));
+    for (int64_t i = 0; i < in->count; i++) {
+        const int32_t label = duet_dataset_label(dataset, in->split, rows[i].index);
+        if (label >= 0 && taken[label]++ < shots) rows[count++] = rows[i];
+    }
+    status = take(out, rows, count, in->split);
+done:
+    duet_release(rows);
+    duet_release(taken);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * head/saved_head.c: heads as safetensors: mean, scale [D] and the tensors of its kind (of linear:
- * weight [K,D], bias [K]); what the head is for in the metadata under "duet.head" (JSON). */
+ * weight [K,D], bias [K]), and the scores of its calibration; what the head is for in the
+ * metadata under "duet.head" (JSON). */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,37 @@
 #include "base/str.h"
 #include "head/head.h"
 #include "model/setting.h"
+
+/* ---- the calibration: its numbers in the card, its scores as a tensor ---- */
+
+#define SCORES "calibration.scores"
+
+static void put_calibration(json_t *root, const duet_calibration *c) {
+    if (c->rows > 0)
+        json_object_set_new(root, "calibration",
+                            json_pack("{s:I,s:s,s:f}", "rows", (json_int_t)c->rows, "from", c->from,
+                                      "temperature", c->temperature));
+}
+
+/* A head without one is not calibrated. */
+static duet_status read_calibration(duet_calibration *out, const duet_store *store,
+                                    const json_t *root, const char *path) {
+    const json_t *card = json_object_get(root, "calibration"),
+                 *rows = json_object_get(card, "rows");
+    const char *from = json_string_value(json_object_get(card, "from"));
+    const duet_store_entry *scores = duet_store_find(store, SCORES);
+    *out = (duet_calibration){.temperature = 1};
+    if (card == NULL) return DUET_OK;
+    out->rows = json_integer_value(rows);
+    out->temperature = json_number_value(json_object_get(card, "temperature"));
+    if (from != NULL) (void)duet_copy_text(out->from, sizeof out->from, from);
+    const int64_t count = out->rows < DUET_MOST_SCORES ? out->rows : DUET_MOST_SCORES;
+    if (!json_is_integer(rows) || out->rows < 1 || !(out->temperature > 0) || scores == NULL ||
+        scores->shape.rank != 1 || scores->shape.dim[0] != count)
+        return duet_fail(DUET_FORMAT, "the calibration of the head '%s' is damaged", path);
+    out->score_count = (int)count;
+    return duet_store_read(store, SCORES, DUET_F32, out->scores);
+}
 
 static char *print_card(const duet_head *head, const duet_head_card *card) {
     char hash[32], spec[DUET_SPEC_SIZE];
@@ -32,6 +64,7 @@ static char *print_card(const duet_head *head, const duet_head_card *card) {
         isfinite(card->top1) ? card->top1 : -1.0, "data", card->data, "classes", names);
     if (root != NULL) json_object_set_new(root, "maps", duet_maps_json(&head->maps));
     if (root != NULL) duet_settings_put(root, &card->settings);
+    if (root != NULL) put_calibration(root, &card->calibration);
     char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;
@@ -54,14 +87,21 @@ static int list_tensors(const duet_head *head, duet_head_tensor out[DUET_HEAD_TE
 
 duet_status duet_head_save(const duet_head *head, const duet_head_card *card, const char *path) {
     duet_head_tensor list[DUET_HEAD_TENSORS + 2];
-    duet_store_item items[DUET_HEAD_TENSORS + 2];
-    const int count = list_tensors(head, list);
+    duet_store_item items[DUET_HEAD_TENSORS + 3];
+    int count = list_tensors(head, list);
     for (int i = 0; i < count; i++)
         items[i] = (duet_store_item){.name = list[i].name,
                                      .dtype = DUET_F32,
                                      .stored = DUET_F32,
                                      .shape = list[i].shape,
                                      .data = list[i].data};
+    if (card->calibration.rows > 0)
+        items[count++] =
+            (duet_store_item){.name = SCORES,
+                              .dtype = DUET_F32,
+                              .stored = DUET_F32,
+                              .shape = {.rank = 1, .dim = {card->calibration.score_count}},
+                              .data = card->calibration.scores};
     char *text = print_card(head, card);
     if (text == NULL)
         return duet_fail(DUET_FORMAT, "cannot save the head: a name in it is not UTF-8");
@@ -148,6 +188,7 @@ duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *pa
     DUET_DO(duet_head_new(NULL, &head, &choice, classes, &maps, dim));
     DUET_DO(read_tensors(head, store, path));
     DUET_DO(read_card(card, head->arena, root));
+    DUET_DO(read_calibration(&card->calibration, store, root, path));
     if (card->class_count > 0 && card->class_count != head->classes)
         DUET_FAIL(DUET_FORMAT, "the head '%s' names %d classes, but its tensors have %d", path,
                   card->class_count, head->classes);

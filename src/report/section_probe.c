@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * report/section_probe.c: test accuracy against random weights and pixels, per class, what is
+ * report/section_probe.c: test accuracy against random weights and pixels, with few labels, how
+ * honest the probabilities are (labels.c), accuracy per class, what is
  * confused with what, and the nearest neighbours. Matrices of more than MATRIX_CLASSES classes
  * become a list of the worst confusions. */
+#include "report/labels.h"
 #include "report/section.h"
 #include "report/svg.h"
 
@@ -309,6 +311,7 @@ static void write_lead(probe *p, duet_str *out) {
                     duet_report_setting(p->report, duet_report_get(p->result, "setting")));
     if (from != NULL && strcmp(from, "sweep") == 0)
         duet_str_add(out, ", the setting the sweep chose without looking at a test image");
+    duet_report_budget(p->report, p->result, out);
     const json_t *left_out = duet_report_get(p->result, "left_out");
     const double lost = duet_report_number(left_out, "train") +
                         duet_report_number(left_out, "val") + duet_report_number(left_out, "test");
@@ -332,6 +335,8 @@ static void write(duet_report *report, const duet_report_steps *steps, duet_str 
     p.classes = classes < MOST_CLASSES ? (int64_t)classes : MOST_CLASSES;
     write_lead(&p, out);
     write_readers(&p, out);
+    duet_report_few(report, p.result, out);
+    duet_report_calibration(report, p.result, out);
     write_classes(&p, out);
     if (p.confusion != NULL && p.classes <= MATRIX_CLASSES) write_matrix(&p, out);
     if (p.confusion != NULL) write_worst(&p, out, p.classes <= MATRIX_CLASSES ? FEW : WORST);

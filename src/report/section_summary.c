@@ -2,6 +2,7 @@
  * report/section_summary.c: the head of the page and the two results side by side: what the model
  * draws, and how well a linear head recognises images from its features, against the same network
  * untrained and the raw pixels. */
+#include "report/labels.h"
 #include "report/section.h"
 #include "report/svg.h"
 
@@ -174,12 +175,14 @@ static void write_recognises(duet_report *report, duet_str *out) {
                     head != NULL ? duet_report_escape(report, head) : "small",
                     duet_report_setting(report, duet_report_get(result, "setting")));
     if (isfinite(spread) && seeds > 1) {
-        duet_str_format(out, " (± %s over %zu noise seeds)",
-                        duet_quantity_fixed(report->arena, spread, 2), seeds);
+        const bool drawn = duet_report_number(duet_report_get(result, "labels"), "draws") > 1;
+        duet_str_format(out, " (± %s over %zu %s)", duet_quantity_fixed(report->arena, spread, 2),
+                        seeds, drawn ? "draws of the labels" : "noise seeds");
     }
     duet_str_add(
-        out,
-        ", against the same head on the same network before training and on the raw pixels.</p>");
+        out, ", against the same head on the same network before training and on the raw pixels.");
+    duet_report_few_line(report, result, out);
+    duet_str_add(out, "</p>");
     write_neighbours(report, out);
     duet_str_add(out, "</div>\n");
 }

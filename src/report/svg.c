@@ -31,7 +31,7 @@ static int linear_ticks(double *out, int most, double lo, double hi) {
     const double step = (part <= 1 ? 1 : part <= 2 ? 2 : part <= 5 ? 5 : 10) * power;
     int count = 0;
     for (double k = ceil(lo / step - 1e-9); count < most && k * step <= hi + step * 1e-9; k++)
-        out[count++] = k * step;
+        out[count++] = k == 0 ? 0 : k * step; /* not -0 */
     return count;
 }
 
@@ -40,7 +40,7 @@ int duet_svg_ticks(double *out, int most, double lo, double hi, bool log) {
     if (!log || lo <= 0) return linear_ticks(out, most, lo, hi);
     static const double all[] = {1, 2, 5};
     const double decades = log10(hi / lo);
-    const int per_decade = decades > 3 ? 1 : 3;
+    const int per_decade = decades > 3 || 3 * decades + 1 > most ? 1 : 3;
     const double stride = decades > most ? ceil(decades / most) : 1;
     int count = 0;
     for (double k = floor(log10(lo)); k <= ceil(log10(hi)) && count < most; k += stride) {
@@ -79,6 +79,10 @@ static bool drawable(const duet_svg_lines *chart, const duet_svg_series *s, int6
            (!chart->log_y || s->y[i] > 0);
 }
 
+static double spread_of(const duet_svg_series *s, int64_t i) {
+    return s->spread != NULL && s->spread[i] > 0 && isfinite(s->spread[i]) ? s->spread[i] : 0;
+}
+
 static bool find_range(const duet_svg_lines *chart, axis *x, axis *y) {
     x->lo = y->lo = INFINITY;
     x->hi = y->hi = -INFINITY;
@@ -86,10 +90,11 @@ static bool find_range(const duet_svg_lines *chart, axis *x, axis *y) {
         const duet_svg_series *s = &chart->series[k];
         for (int64_t i = 0; i < s->count; i++) {
             if (!drawable(chart, s, i)) continue;
+            const double half = spread_of(s, i);
             x->lo = fmin(x->lo, s->x[i]);
             x->hi = fmax(x->hi, s->x[i]);
-            y->lo = fmin(y->lo, s->y[i]);
-            y->hi = fmax(y->hi, s->y[i]);
+            y->lo = fmin(y->lo, y->log ? s->y[i] : s->y[i] - half);
+            y->hi = fmax(y->hi, s->y[i] + half);
         }
     }
     if (!(x->lo <= x->hi)) return false;
@@ -133,6 +138,23 @@ static void draw_axes(duet_str *out, const duet_svg_lines *chart, const axis *x,
     duet_str_add(out, "</text><text class=\"axis-title\" x=\"0\" y=\"12\">");
     duet_html_text(out, chart->y_title);
     duet_str_add(out, "</text>");
+}
+
+/* The band around the points from the first one that can be drawn to the next that cannot. */
+static void draw_band(duet_str *out, const duet_svg_lines *chart, const duet_svg_series *s,
+                      const axis *x, const axis *y) {
+    int64_t first = 0, end = 0;
+    while (first < s->count && !drawable(chart, s, first)) first++;
+    for (end = first; end < s->count && drawable(chart, s, end);) end++;
+    if (s->spread == NULL || end - first < 2 || chart->log_y) return;
+    duet_str_format(out, "<path class=\"band %s\" d=\"", s->style);
+    for (int64_t i = first; i < end; i++)
+        duet_str_format(out, "%s%.1f %.1f", i == first ? "M" : "L", on_axis(x, s->x[i]),
+                        on_axis(y, s->y[i] + spread_of(s, i)));
+    for (int64_t i = end - 1; i >= first; i--)
+        duet_str_format(out, "L%.1f %.1f", on_axis(x, s->x[i]),
+                        on_axis(y, s->y[i] - spread_of(s, i)));
+    duet_str_add(out, "Z\"/>");
 }
 
 /* Returns the pixel height of the last point, NaN when nothing was drawn. */
@@ -192,6 +214,7 @@ bool duet_svg_line_chart(duet_str *out, const duet_svg_lines *chart, double widt
     duet_html_text(out, chart->what);
     duet_str_add(out, "\">");
     draw_axes(out, chart, &x, &y);
+    for (int k = 0; k < chart->count; k++) draw_band(out, chart, &chart->series[k], &x, &y);
     for (int k = 0; k < chart->count; k++)
         end[k] = draw_series(out, chart, &chart->series[k], &x, &y);
     if (!narrow) draw_labels(out, chart, end, x.to + 10, y.from);

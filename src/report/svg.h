@@ -20,7 +20,8 @@ typedef struct duet_svg_series {
     const char *style;   /* CSS class of the line */
     const double *x, *y; /* [count]; NaN breaks the line, and so does y <= 0 on a log axis */
     int64_t count;
-    bool label; /* name at the end of the line, where the chart has room for it */
+    bool label;           /* name at the end of the line, where the chart has room for it */
+    const double *spread; /* [count], or NULL: a band of this half width; NaN where there is none */
 } duet_svg_series;
 
 typedef struct duet_svg_lines {

@@ -1,34 +1,30 @@
 /* SPDX-License-Identifier: MIT
- * study/classify.c: image files → loader → features at the head's settings → probabilities, batch
- * by batch. The noise is that of image 0 under the head's seed, so that the prediction of an image
- * does not depend on the other images. */
+ * study/classify.c: image files → loader → features at the head's settings → probabilities (at the
+ * temperature of the head's calibration) and sets of classes, batch by batch. The noise is that of
+ * image 0 under the head's seed, so that the prediction of an image does not depend on the other
+ * images. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/file_list.h"
+#include "study/calibrate.h"
 #include "study/study.h"
 
-static void predict(duet_prediction *out, float *logits, int classes) {
-    double most = -INFINITY, total = 0;
-    for (int k = 0; k < classes; k++) /* not fmax, which gcc 12 for aarch64 does not compile */
-        if ((double)logits[k] > most) most = (double)logits[k];
-    for (int k = 0; k < classes; k++) total += exp((double)logits[k] - most);
-    out->k = classes < 5 ? classes : 5;
-    for (int i = 0; i < out->k; i++) {
-        int best = -1;
-        for (int k = 0; k < classes; k++)
-            if (isfinite(logits[k]) && (best < 0 || logits[k] > logits[best])) best = k;
-        if (best < 0) {
-            out->k = i;
-            return;
-        }
-        out->label[i] = best;
-        out->probability[i] = exp((double)logits[best] - most) / total;
-        logits[best] = -INFINITY;
-    }
+/* A class with its logit, for the ranking. */
+typedef struct ranked {
+    float logit;
+    int label;
+} ranked;
+
+/* Descending; equal ones by label. */
+static int by_logit(const void *a, const void *b) {
+    const ranked *x = a, *y = b;
+    return x->logit != y->logit ? (x->logit < y->logit) - (x->logit > y->logit)
+                                : x->label - y->label;
 }
 
 /* The setting at which the model's own classifier is read. */
@@ -78,7 +74,12 @@ typedef struct classifier {
     const char *const *paths;
     int classes;
     int64_t dim;
+    const duet_calibration *calibration; /* NULL = none */
+    double least;         /* probability in a set (duet_conformal_least); < 0: no sets */
     float *rows, *logits; /* [batch,D], [K] */
+    double *p, *sorted;   /* [K] probabilities by class, and by rank */
+    ranked *ranks;        /* [K] */
+    int *ranking;         /* [K] classes by rank */
     int64_t *noise;       /* [batch], zeros */
     void (*found)(const duet_prediction *prediction, void *user);
     void *user;
@@ -93,7 +94,33 @@ static duet_status open_reader(classifier *c, duet_context *ctx, duet_model *mod
     const int64_t batch = duet_reader_batch(c->reader);
     DUET_TRY(duet_alloc(&c->rows, batch * c->dim, sizeof *c->rows));
     DUET_TRY(duet_alloc(&c->noise, batch, sizeof *c->noise));
-    return duet_alloc(&c->logits, c->classes, sizeof *c->logits);
+    DUET_TRY(duet_alloc(&c->logits, c->classes, sizeof *c->logits));
+    DUET_TRY(duet_alloc(&c->p, c->classes, sizeof *c->p));
+    DUET_TRY(duet_alloc(&c->sorted, c->classes, sizeof *c->sorted));
+    DUET_TRY(duet_alloc(&c->ranks, c->classes, sizeof *c->ranks));
+    return duet_alloc(&c->ranking, c->classes, sizeof *c->ranking);
+}
+
+/* Probabilities and ranking of the logits; those that are not finite have no rank. */
+static void predict(classifier *c, duet_prediction *out) {
+    int count = 0;
+    duet_calibrated(c->calibration, c->logits, c->classes, c->p);
+    for (int k = 0; k < c->classes; k++)
+        if (isfinite(c->logits[k])) c->ranks[count++] = (ranked){c->logits[k], k};
+    qsort(c->ranks, (size_t)count, sizeof *c->ranks, by_logit);
+    for (int i = 0; i < count; i++) {
+        c->ranking[i] = c->ranks[i].label;
+        c->sorted[i] = c->p[c->ranking[i]];
+        if (c->least >= 0 && (i == 0 || c->sorted[i] >= c->least)) out->set = i + 1;
+    }
+    out->classes = count;
+    out->ranking = c->ranking;
+    out->probabilities = c->sorted;
+    out->k = count < 5 ? count : 5;
+    for (int i = 0; i < out->k; i++) {
+        out->label[i] = c->ranking[i];
+        out->probability[i] = c->sorted[i];
+    }
 }
 
 /* Images before `end` without a prediction cannot be read. */
@@ -114,7 +141,7 @@ static void tell_row(classifier *c, int64_t index, const float *row) {
         duet_head_logits(c->head, row, 1, c->logits);
     else
         memcpy(c->logits, row, (size_t)c->classes * sizeof *c->logits);
-    predict(&p, c->logits, c->classes);
+    predict(c, &p);
     c->found(&p, c->user);
     c->told = index + 1;
 }
@@ -131,8 +158,26 @@ static duet_status read_all(classifier *c, duet_loader *loader, int64_t count) {
     return DUET_OK;
 }
 
+duet_status duet_conformal_check(const duet_classify_options *options, const duet_head *head,
+                                 const duet_head_card *card) {
+    if (options == NULL || options->conformal == 0) return DUET_OK;
+    if (!(options->conformal > 0 && options->conformal < 1))
+        return duet_fail(DUET_ARG, "a set of classes has a level between 0 and 1, not %g",
+                         options->conformal);
+    if (head == NULL)
+        return duet_advised(duet_fail(DUET_ARG,
+                                      "the model's own classifier is not calibrated, which sets of "
+                                      "classes need; 'duet probe' makes a head that is"));
+    if (card->calibration.rows == 0)
+        return duet_advised(duet_fail(DUET_ARG,
+                                      "the head is not calibrated, which sets of classes need; "
+                                      "'duet probe' makes one that is"));
+    return DUET_OK;
+}
+
 duet_status duet_classify_each(duet_context *ctx, duet_model *model, duet_head *head,
                                const duet_head_card *card, const char *const *paths, int64_t count,
+                               const duet_classify_options *how,
                                void (*found)(const duet_prediction *prediction, void *user),
                                void *user) {
     duet_status status = DUET_OK;
@@ -140,6 +185,11 @@ duet_status duet_classify_each(duet_context *ctx, duet_model *model, duet_head *
     duet_view view = {0};
     duet_loader *loader = NULL;
     classifier c = {.head = head, .paths = paths, .found = found, .user = user};
+    if (head != NULL && card->calibration.rows > 0) c.calibration = &card->calibration;
+    DUET_DO(duet_conformal_check(how, head, card));
+    c.least = how != NULL && how->conformal > 0
+                  ? duet_conformal_least(c.calibration, how->conformal)
+                  : -1;
     DUET_DO(open_reader(&c, ctx, model, card, count));
     DUET_DO(duet_bad_images_new(&c.bad));
     DUET_DO(duet_file_list_open(&list, paths, count));
@@ -157,18 +207,24 @@ done:
     duet_release(c.rows);
     duet_release(c.noise);
     duet_release(c.logits);
+    duet_release(c.p);
+    duet_release(c.sorted);
+    duet_release(c.ranks);
+    duet_release(c.ranking);
     duet_reader_close(c.reader);
     return status;
 }
 
 static void keep(const duet_prediction *prediction, void *user) {
     duet_prediction **next = user;
-    *(*next)++ = *prediction;
+    *(*next) = *prediction;
+    (*next)->ranking = NULL; /* borrowed */
+    (*next)++->probabilities = NULL;
 }
 
 duet_status duet_classify(duet_context *ctx, duet_prediction *out, duet_model *model,
                           duet_head *head, const duet_head_card *card, const char *const *paths,
                           int64_t count) {
     duet_prediction *next = out;
-    return duet_classify_each(ctx, model, head, card, paths, count, keep, &next);
+    return duet_classify_each(ctx, model, head, card, paths, count, NULL, keep, &next);
 }

@@ -2,12 +2,14 @@
  * study/evaluate.c: a head, or a model's own classifier, whose logits are its last tap, on a split
  * of a data set. Every row counts, also in the last batch. Classes are matched by name: class 0 of
  * a set need not be output 0. */
+#include <math.h>
 #include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "data/classes.h"
+#include "study/calibrate.h"
 #include "study/study.h"
 
 typedef struct evaluate {
@@ -21,6 +23,7 @@ typedef struct evaluate {
     const char *const *outputs; /* names of the classifier's outputs; NULL = none */
     int output_count;
     duet_class_map map;
+    const duet_classify_options *options; /* NULL = none */
 } evaluate;
 
 /* The classes of a card are those of the training data, which need not be the outputs of the
@@ -53,15 +56,31 @@ static void map_labels(evaluate *e, duet_feature_table *table) {
              e->out->others, (long long)e->out->unmatched);
 }
 
+static duet_status add_sets(evaluate *e, const duet_feature_table *table, const float *logits) {
+    duet_conformal_level set = {.level = e->options != NULL ? e->options->conformal : 0};
+    if (set.level == 0) return DUET_OK;
+    DUET_TRY(duet_conformal_measure(&set, 1, &e->card->calibration, logits, table->labels,
+                                    table->rows, e->output_count));
+    e->out->coverage = set.coverage;
+    e->out->mean_size = set.mean_size;
+    return DUET_OK;
+}
+
 static duet_status add_rows(evaluate *e, const duet_feature_table *table) {
     float *logits = NULL;
+    duet_status status = DUET_OK;
     duet_metric_batch batch = {.rows = table->rows, .labels = table->labels, .logits = table->x};
     for (int64_t i = 0; i < table->rows; i++) e->out->rows += table->labels[i] >= 0;
     if (e->head == NULL) return duet_metrics_add(e->out->metrics, &batch);
     DUET_TRY(duet_alloc(&logits, table->rows * e->output_count, sizeof *logits));
     duet_head_logits(e->head, table->x, table->rows, logits);
+    DUET_DO(add_sets(e, table, logits));
+    const duet_calibration *c = &e->card->calibration; /* probabilities are those of classify */
+    for (int64_t i = 0; i < table->rows * e->output_count && c->rows > 0; i++)
+        logits[i] = (float)((double)logits[i] / c->temperature);
     batch.logits = logits;
-    const duet_status status = duet_metrics_add(e->out->metrics, &batch);
+    DUET_DO(duet_metrics_add(e->out->metrics, &batch));
+done:
     duet_release(logits);
     return status;
 }
@@ -96,11 +115,12 @@ done:
 
 duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *model,
                           duet_head *head, const duet_head_card *card, const duet_dataset *dataset,
-                          duet_split split, const char *metrics, duet_bad_images *bad) {
+                          duet_split split, const char *metrics,
+                          const duet_classify_options *options, duet_bad_images *bad) {
     duet_status status = DUET_OK;
     const duet_dataset_info *info = duet_dataset_describe(dataset);
     duet_view view = {0};
-    duet_evaluation result = {.by_name = false};
+    duet_evaluation result = {.coverage = NAN, .mean_size = NAN};
     duet_reader *reader = NULL;
     evaluate e = {.ctx = ctx,
                   .model = model,
@@ -108,7 +128,9 @@ duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *m
                   .card = card,
                   .dataset = dataset,
                   .info = info,
-                  .out = &result};
+                  .out = &result,
+                  .options = options};
+    DUET_TRY(duet_conformal_check(options, head, card));
     if (!info->labelled)
         return duet_fail(DUET_ARG,
                          "data set '%s' has no labels, so there is no accuracy to measure",

@@ -11,6 +11,7 @@
 #include "base/record.h"
 #include "base/str.h"
 #include "model/setting.h"
+#include "study/few.h"
 
 duet_status duet_probe_save_head(const duet_probe_result *result, const duet_probe_options *options,
                                  const duet_model *model, const duet_dataset *dataset,
@@ -22,7 +23,8 @@ duet_status duet_probe_save_head(const duet_probe_result *result, const duet_pro
                            .model_hash = duet_model_hash(model),
                            .top1 = result->top1,
                            .class_count = info->class_count,
-                           .class_names = info->class_names};
+                           .class_names = info->class_names,
+                           .calibration = result->calibration.made};
     (void)duet_copy_text(card.head, sizeof card.head, options->head);
     (void)duet_copy_text(card.data, sizeof card.data, info->name);
     DUET_TRY(duet_path_join(path, folder, "head.safetensors"));
@@ -37,13 +39,19 @@ static json_t *settings_json(const duet_settings *settings) {
     return object;
 }
 
+/* A number that is not finite is null. */
+static json_t *number_json(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
 static json_t *rows_json(const duet_probe_result *r) {
     json_t *rows = json_array();
     for (int i = 0; i < r->row_count; i++) {
         const duet_probe_row *row = &r->rows[i];
-        json_t *const one =
-            json_pack("{s:s,s:I,s:f,s:f,s:f}", "reader", row->reader, "dim", (json_int_t)row->dim,
-                      "strength", row->strength, "top1", row->top1, "val_top1", row->val_top1);
+        json_t *const one = json_pack("{s:s,s:I,s:f,s:f,s:o}", "reader", row->reader, "dim",
+                                      (json_int_t)row->dim, "strength", row->strength, "top1",
+                                      row->top1, "val_top1", number_json(row->val_top1));
+        if (r->label_draws > 1) json_object_set_new(one, "top1_std", json_real(row->top1_std));
         duet_settings_put(one, &row->settings);
         if (row->chosen[0] != '\0') /* then there is no strength */
             json_object_set_new(one, "chosen", json_string(row->chosen));
@@ -53,11 +61,12 @@ static json_t *rows_json(const duet_probe_result *r) {
 }
 
 typedef struct timing_record {
-    double features, head;
+    double features, head, few;
 } timing_record;
 
 static const duet_param timing_rows[] = {DUET_FIELD_FLOAT(timing_record, features),
-                                         DUET_FIELD_FLOAT(timing_record, head)};
+                                         DUET_FIELD_FLOAT(timing_record, head),
+                                         DUET_FIELD_FLOAT(timing_record, few)};
 static const duet_param_table timing_table = DUET_TABLE(timing_rows, timing_record);
 
 typedef struct probe_record {
@@ -66,7 +75,7 @@ typedef struct probe_record {
     int64_t train_rows, test_rows;
     int neighbours_k;
     json_t *setting, *noise_seeds, *top1_seeds, *class_names, *per_class, *confusion, *rows,
-        *features, *left_out;
+        *features, *left_out, *labels, *calibration, *few, *few_head, *few_test_rows;
     timing_record timings;
 } probe_record;
 
@@ -95,6 +104,11 @@ static const duet_param probe_rows[] = {
     DUET_FIELD_JSON(probe_record, left_out),
     DUET_FIELD_RECORD(probe_record, timings, &timing_table),
     DUET_FIELD_FLOAT(probe_record, seconds),
+    DUET_FIELD_JSON(probe_record, labels),
+    DUET_FIELD_JSON(probe_record, calibration),
+    DUET_FIELD_JSON(probe_record, few),
+    DUET_FIELD_JSON(probe_record, few_head),
+    DUET_FIELD_JSON(probe_record, few_test_rows),
 };
 static const duet_param_table probe_table = DUET_TABLE(probe_rows, probe_record);
 
@@ -105,12 +119,73 @@ static json_t *seeds_json(const duet_probe_result *r, uint64_t first) {
     return seeds;
 }
 
-/* A number that is not finite is null. */
 static json_t *numbers_json(const double *values, int count) {
     json_t *numbers = json_array();
-    for (int i = 0; i < count; i++)
-        json_array_append_new(numbers, isfinite(values[i]) ? json_real(values[i]) : json_null());
+    for (int i = 0; i < count; i++) json_array_append_new(numbers, number_json(values[i]));
     return numbers;
+}
+
+/* ---- a budget of labels; NULL where there is none ---- */
+
+static json_t *labels_json(const duet_probe_result *r, const duet_label_budget *budget) {
+    if (r->label_draws == 0) return NULL;
+    json_t *labels = json_pack("{s:I,s:i,s:i}", "rows", (json_int_t)r->train_rows, "draws",
+                               r->label_draws, "classes", r->label_classes);
+    if (budget->fraction > 0) json_object_set_new(labels, "share", json_real(budget->fraction));
+    if (budget->shots > 0)
+        json_object_set_new(labels, "shots", json_integer((json_int_t)budget->shots));
+    if (budget->list[0] != '\0') {
+        json_object_set_new(labels, "list", duet_json_name(budget->list));
+        json_object_set_new(labels, "names", json_integer((json_int_t)r->listed.names));
+        json_object_set_new(labels, "found", json_integer((json_int_t)r->listed.found));
+        json_object_set_new(labels, "unknown", json_integer((json_int_t)r->listed.unknown));
+        json_object_set_new(labels, "ambiguous", json_integer((json_int_t)r->listed.ambiguous));
+        json_object_set_new(labels, "first_not_found", duet_json_name(r->listed.first));
+    }
+    return labels;
+}
+
+/* ---- the curve over the number of labels ---- */
+
+static json_t *few_json(const duet_probe_result *r) {
+    json_t *rows = r->few_count > 0 ? json_array() : NULL;
+    for (int64_t i = 0; i < r->few_count; i++) {
+        const duet_few_row *row = &r->few[i];
+        json_array_append_new(rows, json_pack("{s:s,s:I,s:I,s:i,s:f,s:o}", "reader", row->reader,
+                                              "shots", (json_int_t)row->shots, "labels",
+                                              (json_int_t)row->labels, "draws", row->draws, "top1",
+                                              row->top1, "top1_std", number_json(row->top1_std)));
+    }
+    return rows;
+}
+
+/* ---- the calibration; NULL where there is none ---- */
+
+static json_t *bins_json(const duet_reliability_bin *bins) {
+    json_t *list = json_array();
+    for (int b = 0; b < DUET_RELIABILITY_BINS; b++)
+        json_array_append_new(list, json_pack("{s:I,s:o,s:o}", "rows", (json_int_t)bins[b].rows,
+                                              "accuracy", number_json(bins[b].accuracy),
+                                              "confidence", number_json(bins[b].confidence)));
+    return list;
+}
+
+static json_t *calibration_json(const duet_probe_calibration *c) {
+    json_t *sets = json_array();
+    if (c->made.rows == 0) {
+        json_decref(sets);
+        return NULL;
+    }
+    for (int s = 0; s < DUET_CONFORMAL_LEVELS; s++)
+        json_array_append_new(sets,
+                              json_pack("{s:f,s:f,s:f}", "level", c->sets[s].level, "coverage",
+                                        c->sets[s].coverage, "mean_size", c->sets[s].mean_size));
+    return json_pack("{s:f,s:I,s:s,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o}", "temperature",
+                     c->made.temperature, "rows", (json_int_t)c->made.rows, "from", c->made.from,
+                     "ece_before", number_json(c->ece[0]), "ece", number_json(c->ece[1]),
+                     "nll_before", number_json(c->nll[0]), "nll", number_json(c->nll[1]),
+                     "conformal", "lac", "sets", sets, "reliability_before", bins_json(c->bins[0]),
+                     "reliability", bins_json(c->bins[1]));
 }
 
 static json_t *confusion_json(const duet_probe_result *r) {
@@ -156,8 +231,15 @@ duet_status duet_probe_save(const duet_probe_result *r, const duet_probe_options
         .neighbours_k = DUET_STUDY_NEIGHBOURS,
         .features = duet_study_work_json(&r->features),
         .left_out = duet_study_bad_json(options->bad),
-        .timings = {.features = r->features.seconds, .head = r->seconds_head},
-        .seconds = r->seconds};
+        .timings = {.features = r->features.seconds,
+                    .head = r->seconds_head,
+                    .few = r->seconds_few},
+        .seconds = r->seconds,
+        .labels = labels_json(r, &options->labels),
+        .calibration = calibration_json(&r->calibration),
+        .few = few_json(r),
+        .few_head = r->few_count > 0 ? json_string(DUET_FEW_HEAD) : NULL,
+        .few_test_rows = r->few_count > 0 ? json_integer((json_int_t)r->few_test_rows) : NULL};
     return duet_result_record_write(folder, duet_record_json(&probe_table, &record));
 }
 

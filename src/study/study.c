@@ -34,6 +34,15 @@ duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *t
     return DUET_OK;
 }
 
+void duet_study_sort(duet_int_list *list) {
+    for (int i = 1; i < list->count; i++)
+        for (int k = i; k > 0 && list->v[k - 1] > list->v[k]; k--) {
+            const int64_t held = list->v[k];
+            list->v[k] = list->v[k - 1];
+            list->v[k - 1] = held;
+        }
+}
+
 void duet_study_add_work(duet_features_work *total, duet_features_work work) {
     total->computed += work.computed;
     total->cached += work.cached;

@@ -42,6 +42,7 @@ DUET_NODISCARD duet_status duet_baselines_parse(duet_baselines *out, const char 
 /* Rows order[0..count) of a table. */
 DUET_NODISCARD duet_status duet_study_rows(duet_feature_table *out, const duet_feature_table *table,
                                            const int64_t *order, int64_t count);
+void duet_study_sort(duet_int_list *list); /* ascending */
 /* Adds the work of a feature set to the total. */
 void duet_study_add_work(duet_features_work *total, duet_features_work work);
 /* The object "features": rows (times levels) that were computed and that came from the cache, rows

@@ -290,15 +290,6 @@ done:
     return status;
 }
 
-static void sort_pools(duet_int_list *pools) {
-    for (int i = 1; i < pools->count; i++)
-        for (int k = i; k > 0 && pools->v[k - 1] > pools->v[k]; k--) {
-            const int64_t held = pools->v[k];
-            pools->v[k] = pools->v[k - 1];
-            pools->v[k - 1] = held;
-        }
-}
-
 /* Counts the features of all heads with the first, the first two, … of the sorted pools. Baselines
  * that are networks are read at one t, the others have the width of the images. */
 static void count_features(const sweep *s, const duet_feature_set *set, const duet_int_list *pools,
@@ -330,7 +321,7 @@ static duet_status keep_time(sweep *s, duet_sweep_options *own, double start) {
     int64_t few_rows = 0, more_rows = 0;
     const int64_t most = s->fit.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS;
     if (own->pools.count == 0) own->pools = (duet_int_list){.count = 1, .v = {1}};
-    sort_pools(&own->pools);
+    duet_study_sort(&own->pools);
     DUET_DO(open_reader(s, &reader, "model", &own->t));
     DUET_DO(divide(s, pilot / 5 + 1, pilot / 10 + 1));
     DUET_DO(open_timed(s, &set, reader, &few, &few_rows));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_classify.c: duet classify MODEL image…: top 3 with probabilities from the saved head.
- */
+ * cli/cmd/cmd_classify.c: duet classify MODEL image…: the most probable classes of images by the
+ * saved head (what is said of them: cli/answers.c), or its accuracy on a data set. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -8,12 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli/cli.h"
+#include "cli/answers.h"
 
 typedef struct classify_options {
     char head[CLI_PATH], data[CLI_PATH], split[DUET_TEXT_SIZE], classes[CLI_PATH],
-        metrics[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
+        metrics[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE], csv[CLI_PATH];
     int64_t top;
+    double conformal;
 } classify_options;
 
 static const duet_param params[] = {
@@ -27,7 +28,11 @@ static const duet_param params[] = {
               "what to measure on it, joined by ',' ('duet help metric')"),
     DUET_TEXT(classify_options, classes, "", NULL,
               "names of the outputs of the model's own classifier: a file with a name a line"),
-    DUET_INT(classify_options, top, "3", 1, 5, "classes to show"),
+    DUET_INT(classify_options, top, "3", 1, 1000, "classes to show"),
+    DUET_FLOAT(classify_options, conformal, "0", 0, 0.999,
+               "sets of classes that hold the right one with this chance, such as 0.9; 0 = none"),
+    DUET_TEXT(classify_options, csv, "", NULL,
+              "table to write: file, classes, probabilities, with --conformal the set"),
     CLI_ON_BAD_ROW(classify_options),
 };
 
@@ -67,20 +72,37 @@ static duet_status add(path_list *list, const char *folder, const char *name) {
     return DUET_OK;
 }
 
-static duet_status add_folder(path_list *list, const char *folder) {
+static bool is_inner_folder(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISDIR(info.st_mode); /* links may lead in circles */
+}
+
+/* Files of the folder and of the folders in it, unsorted. */
+static duet_status add_files(path_list *list, const char *folder) {
     DIR *dir = opendir(folder);
-    const int64_t from = list->count;
     duet_status status = DUET_OK;
     if (dir == NULL) return cli_fail(DUET_IO, "cannot read the folder '%s'", folder);
     for (const struct dirent *entry = readdir(dir); entry != NULL && status == DUET_OK;
-         entry = readdir(dir))
-        if (entry->d_name[0] != '.') status = add(list, folder, entry->d_name);
+         entry = readdir(dir)) {
+        if (entry->d_name[0] == '.') continue;
+        status = add(list, folder, entry->d_name);
+        if (status != DUET_OK || !is_inner_folder(list->path[list->count - 1])) continue;
+        char *inner = list->path[--list->count];
+        status = add_files(list, inner);
+        free(inner);
+    }
     closedir(dir);
-    if (status == DUET_OK && list->count == from)
-        return cli_fail(DUET_ARG, "the folder '%s' is empty", folder);
+    return status;
+}
+
+static duet_status add_folder(path_list *list, const char *folder) {
+    const int64_t from = list->count;
+    const duet_status status = add_files(list, folder);
+    if (status != DUET_OK) return status;
+    if (list->count == from) return cli_fail(DUET_ARG, "the folder '%s' is empty", folder);
     /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): it is not empty here */
     qsort(list->path + from, (size_t)(list->count - from), sizeof *list->path, by_bytes);
-    return status;
+    return DUET_OK;
 }
 
 static void free_list(path_list *list) {
@@ -170,61 +192,6 @@ static duet_status open_head(const cli_state *cli, const classify_options *o,
     return duet_head_load(head, card, path);
 }
 
-typedef struct answers {
-    cli_state *cli;
-    const char *const *names; /* names of the outputs; NULL = none */
-    int name_count, top;
-    json_t *rows;
-    int64_t failed;
-    char first[300]; /* the error of the first image that failed */
-} answers;
-
-static void show(const duet_prediction *p, void *user) {
-    answers *a = user;
-    json_t *classes = json_array();
-    char number[32];
-    cli_say(a->cli, "%s:", p->path);
-    if (p->status != DUET_OK) cli_say(a->cli, " %s", p->error);
-    for (int i = 0; p->status == DUET_OK && i < p->k && i < a->top; i++) {
-        snprintf(number, sizeof number, "class %d", p->label[i]);
-        const char *name = p->label[i] < a->name_count ? a->names[p->label[i]] : number;
-        cli_say(a->cli, "%s %s %.1f %%", i ? "," : "", name, 100 * p->probability[i]);
-        json_array_append_new(classes, json_pack("{s:s,s:i,s:f}", "name", name, "label",
-                                                 p->label[i], "probability", p->probability[i]));
-    }
-    cli_say(a->cli, "\n");
-    if (p->status != DUET_OK && a->failed++ == 0)
-        snprintf(a->first, sizeof a->first, "%s", p->error);
-    if (a->cli->common.json)
-        json_array_append_new(a->rows, json_pack("{s:o,s:o,s:o}", "image", cli_name(p->path),
-                                                 "classes", classes, "error",
-                                                 cli_name(p->status == DUET_OK ? "" : p->error)));
-    else
-        json_decref(classes);
-}
-
-static void take_names(answers *a, duet_model *model, const duet_head *head,
-                       const duet_head_card *card) {
-    const duet_card *own = duet_model_card(model);
-    const bool named = head != NULL || own->class_count == duet_model_logits(model);
-    a->names = head != NULL ? card->class_names : (const char *const *)own->class_names;
-    a->name_count = head != NULL ? card->class_count : named ? own->class_count : 0;
-}
-
-/* The other images are classified even if some cannot be read; the command then fails, unless they
- * may be left out. */
-static duet_status end(answers *a, const classify_options *o, int64_t count) {
-    json_t *bad =
-        json_pack("{s:I,s:o}", "images", (json_int_t)a->failed, "first", cli_name(a->first));
-    cli_json(a->cli, json_pack("{s:O,s:o}", "images", a->rows, "left_out", bad));
-    if (a->failed == 0) return DUET_OK;
-    if (strcmp(o->on_bad, "skip") != 0 || a->failed == count)
-        return cli_fail(DUET_FORMAT, "%lld of %lld images could not be read", (long long)a->failed,
-                        (long long)count);
-    cli_bad_say(a->failed, a->first);
-    return DUET_OK;
-}
-
 static duet_status open_both(cli_state *cli, const classify_options *o, duet_model **model,
                              duet_head **head, duet_head_card *card) {
     duet_status status = cli_model_open(cli, model, cli->args[0]);
@@ -244,15 +211,15 @@ static duet_status classify(cli_state *cli, const classify_options *o, const pat
     duet_model *model = NULL;
     duet_head *head = NULL;
     duet_head_card card = {0};
-    answers a = {.cli = cli, .top = (int)o->top, .rows = json_array()};
+    cli_answers answers = {
+        .cli = cli, .top = (int)o->top, .level = o->conformal, .csv_path = o->csv};
+    const duet_classify_options how = {.conformal = o->conformal};
     duet_status status = open_both(cli, o, &model, &head, &card);
-    if (status == DUET_OK) {
-        take_names(&a, model, head, &card);
+    if (status == DUET_OK) status = cli_answers_begin(&answers, model, head, &card);
+    if (status == DUET_OK)
         status = duet_classify_each(cli->ctx, model, head, &card, (const char *const *)list->path,
-                                    list->count, show, &a);
-    }
-    if (status == DUET_OK) status = end(&a, o, list->count);
-    json_decref(a.rows);
+                                    list->count, &how, cli_answers_take, &answers);
+    status = cli_answers_end(&answers, status, strcmp(o->on_bad, "skip") == 0);
     duet_head_free(head);
     duet_model_close(model);
     return status;
@@ -268,12 +235,21 @@ static void show_metrics(cli_state *cli, const classify_options *o, const duet_d
             e->by_name ? "name" : "number");
     if (cli_bad_count(cli) > 0) cli_say(cli, ", %lld left out", (long long)cli_bad_count(cli));
     cli_say(cli, "\n");
+    if (o->conformal > 0)
+        cli_say(cli,
+                "sets of %g %%: the right class is in %.2f %% of them; %.2f classes on average\n",
+                100 * o->conformal, e->coverage, e->mean_size);
     json_t *result = json_pack(
         "{s:s,s:s,s:I,s:i,s:i,s:i,s:s,s:I,s:s,s:o}", "data", info->name, "split", o->split, "rows",
         (json_int_t)e->rows, "classes", info->class_count, "outputs", e->outputs, "matched",
         e->matched, "matched_by", e->by_name ? "name" : "number", "rows_not_measured",
         (json_int_t)e->unmatched, "classes_not_measured", e->others, "left_out", cli_bad_json(cli));
     cli_metrics_json(&e->result, result);
+    if (o->conformal > 0)
+        json_object_set_new(result, "conformal",
+                            json_pack("{s:f,s:o,s:o}", "level", o->conformal, "coverage",
+                                      cli_number(e->coverage), "mean_size",
+                                      cli_number(e->mean_size)));
     cli_json(cli, result);
 }
 
@@ -284,6 +260,7 @@ static duet_status evaluate(cli_state *cli, const classify_options *o) {
     duet_head_card card = {0};
     duet_evaluation result = {0};
     duet_split split = DUET_TEST;
+    const duet_classify_options how = {.conformal = o->conformal};
     duet_status status = duet_split_parse(&split, o->split);
     if (status == DUET_OK)
         status = duet_metrics_check(o->metrics, DUET_METRIC_LABELS | DUET_METRIC_LOGITS);
@@ -292,7 +269,7 @@ static duet_status evaluate(cli_state *cli, const classify_options *o) {
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);
     if (status == DUET_OK)
         status = duet_evaluate(cli->ctx, &result, model, head, &card, dataset, split, o->metrics,
-                               cli->bad);
+                               &how, cli->bad);
     if (status == DUET_OK) show_metrics(cli, o, dataset, &result);
     duet_evaluation_free(&result);
     duet_head_free(head);
@@ -305,6 +282,8 @@ static duet_status run(cli_state *cli) {
     const classify_options *o = cli->options;
     path_list list = {0};
     duet_status status = DUET_OK;
+    if (o->data[0] && o->csv[0])
+        return cli_wrong("--csv is of images, and --data measures a set; give one of them");
     if (o->data[0])
         return cli->arg_count == 1
                    ? evaluate(cli, o)
@@ -312,6 +291,7 @@ static duet_status run(cli_state *cli) {
     if (cli->arg_count < 2)
         return cli_wrong(
             "give images, or --data DATA for the accuracy of the model's own classifier");
+    if (o->csv[0]) status = cli_check_file("--csv", o->csv, ".csv");
     for (int i = 1; i < cli->arg_count && status == DUET_OK; i++)
         status = is_folder(cli->args[i]) ? add_folder(&list, cli->args[i])
                                          : add(&list, "", cli->args[i]);
@@ -330,7 +310,11 @@ const cli_cmd duet_cmd_classify = {
         "MODEL is a run folder or a model file; 'duet probe' makes the head, unless the model has "
         "a classifier of its own. Images are preprocessed as the model's card says.\n"
         "Classes of DATA and outputs are matched by name, whatever their order and number; outputs "
-        "without names: --classes, or as many\nclasses as outputs, in their order.",
+        "without names: --classes, or as many\nclasses as outputs, in their order.\n"
+        "Probabilities are calibrated where 'duet probe' has made the head (--json says so). "
+        "--conformal: the most probable class and all that are as\nprobable as such sets of the "
+        "calibration rows needed (docs/recognition.md).\n"
+        "  duet classify RUN photos --conformal 0.9 --top 5 --csv photos.csv",
     .min_args = 1,
     .max_args = 4000,
     .missing = "give a model and images",

@@ -68,9 +68,9 @@ static void classes_are_matched_by_name(void **state) {
     duet_dataset *set = open_data(folder);
     assert_int_equal(duet_dataset_describe(set)->class_count, classes);
     FAILS(DUET_SHAPE, "--classes FILE",
-          duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
+          duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL, NULL));
     OK(duet_card_set_classes(model, names, OUTPUTS));
-    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
+    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL, NULL));
     assert_true(e.by_name);
     assert_int_equal(e.matched, classes);
     assert_int_equal(e.unmatched, 0);
@@ -83,7 +83,7 @@ static void classes_are_matched_by_name(void **state) {
     put_image("test/willow/2.png", 2);
     duet_dataset_close(set);
     set = open_data(folder);
-    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
+    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL, NULL));
     assert_int_equal(e.matched, classes);
     assert_int_equal(e.unmatched, 2);
     assert_string_equal(e.others, "'willow'");
@@ -94,7 +94,7 @@ static void classes_are_matched_by_name(void **state) {
     static const char *const others[OUTPUTS] = {"a", "b", "c", "d", "e"};
     OK(duet_card_set_classes(model, others, OUTPUTS));
     FAILS(DUET_ARG, "is among the 5",
-          duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
+          duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL, NULL));
     duet_dataset_close(set);
     duet_model_close(model);
     duet_context_free(ctx);
@@ -107,13 +107,13 @@ static void numbers_go_by_their_order_where_all_are_there(void **state) {
     duet_evaluation e = {0};
     duet_dataset *set = open_data("synth:size=16,classes=5,train=4,test=20"),
                  *fewer = open_data("synth:size=16,classes=4,train=4,test=20");
-    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL));
+    OK(duet_evaluate(ctx, &e, model, NULL, NULL, set, DUET_TEST, "", NULL, NULL));
     assert_false(e.by_name);
     assert_int_equal(e.matched, OUTPUTS);
     assert_int_equal(e.rows, 20);
     duet_evaluation_free(&e);
     FAILS(DUET_SHAPE, "5 outputs and data set 'synth' 4 classes",
-          duet_evaluate(ctx, &e, model, NULL, NULL, fewer, DUET_TEST, "", NULL));
+          duet_evaluate(ctx, &e, model, NULL, NULL, fewer, DUET_TEST, "", NULL, NULL));
     duet_dataset_close(fewer);
     duet_dataset_close(set);
     duet_model_close(model);
@@ -144,10 +144,12 @@ static void check_file(duet_context *ctx, duet_model *model, const duet_dataset 
     assert_int_equal(duet_reader_dim(reader), duet_head_dim(head));
     OK(duet_reader_join(reader, image.pixels, &none, 1, x));
     duet_head_logits(head, x, 1, logits);
-    for (int k = 0; k < 3; k++) total += exp((double)logits[k] - (double)logits[p.label[0]]);
+    assert_true(card->calibration.rows > 0);
+    const double b = 1 / card->calibration.temperature, most = (double)logits[p.label[0]];
+    for (int k = 0; k < 3; k++) total += exp(b * ((double)logits[k] - most));
     for (int k = 0; k < 3; k++)
-        assert_true(p.probability[k] ==
-                    exp((double)logits[p.label[k]] - (double)logits[p.label[0]]) / total);
+        assert_true(fabs(p.probability[k] - exp(b * ((double)logits[p.label[k]] - most)) / total) <
+                    1e-15);
     duet_reader_close(reader);
     duet_image_free(&image);
 }
@@ -171,7 +173,7 @@ static void check_head(const char *settings, const char *name) {
     OK(duet_probe(ctx, &r, model, set, &options, inside));
     OK(duet_path_join(path, run, "head.safetensors"));
     OK(duet_head_load(&head, &card, path));
-    OK(duet_evaluate(ctx, &e, model, head, &card, set, DUET_TEST, "", NULL));
+    OK(duet_evaluate(ctx, &e, model, head, &card, set, DUET_TEST, "", NULL, NULL));
     assert_true(e.by_name); /* "0", "1", "2" in the head and in the set */
     assert_int_equal(e.rows, 24);
     assert_true(duet_metric_find(&e.result, "top1", -1) == r.top1_seeds[0]);
@@ -181,7 +183,7 @@ static void check_head(const char *settings, const char *name) {
     duet_evaluation_free(&e);
     check_file(ctx, model, set, head, &card, run);
     FAILS(DUET_ARG, "another model's features",
-          duet_evaluate(ctx, &e, other, head, &card, set, DUET_TEST, "", NULL));
+          duet_evaluate(ctx, &e, other, head, &card, set, DUET_TEST, "", NULL, NULL));
     duet_probe_result_free(&r);
     duet_head_free(head);
     duet_dataset_close(set);
@@ -231,7 +233,7 @@ static void many_files_are_answered_as_one(void **state) {
         OK(duet_path_join(path[i], folder, name));
         paths[i] = path[i];
     }
-    OK(duet_classify_each(ctx, model, NULL, NULL, paths, IMAGES, tell, &t));
+    OK(duet_classify_each(ctx, model, NULL, NULL, paths, IMAGES, NULL, tell, &t));
     assert_int_equal(t.count, IMAGES);
     assert_int_equal(t.failed, 8);
     for (int i = 0; i < IMAGES; i++) {

@@ -218,7 +218,7 @@ static void it_learns(void **state) {
     OK(duet_model_open(ctx, &model, folder));
     assert_int_equal(duet_model_logits(model), 2);
     assert_int_equal(duet_model_card(model)->class_count, 2);
-    OK(duet_evaluate(ctx, &test, model, NULL, NULL, dataset, DUET_TEST, "", NULL));
+    OK(duet_evaluate(ctx, &test, model, NULL, NULL, dataset, DUET_TEST, "", NULL, NULL));
     assert_int_equal(test.rows, 90);
     assert_true(duet_metric_find(&test.result, "top1", 0.0) > 75.0);
     duet_evaluation_free(&test);

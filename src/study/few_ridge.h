@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * study/few_ridge.h: ridge regression on few rows, without rows to choose its strength on. */
+#ifndef DUET_STUDY_FEW_RIDGE_H
+#define DUET_STUDY_FEW_RIDGE_H
+
+#include <duet/feature.h>
+
+/* Of rows order[0..count) of a table: folded[classes, dim] and offset[classes], so that logits are
+ * folded x + offset. One thread. */
+DUET_NODISCARD duet_status duet_few_ridge(const duet_feature_table *table, const int64_t *order,
+                                          int64_t count, int classes, float *folded, float *offset);
+/* Its floating-point operations, about; and its memory in bytes. */
+double duet_few_ridge_cost(int64_t count, int64_t dim);
+double duet_few_ridge_bytes(int64_t count, int64_t dim);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * study/probe_time.c: as many training rows as there is time for. Features and heads of few rows
+ * are timed; these features are in the cache then. */
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "feature/reader/reader.h"
+#include "study/budget.h"
+#include "study/few.h"
+#include "study/probe.h"
+
+/* Training rows that are timed, and the fewest that are used. */
+enum { PILOT_ROWS = 1000, FEWEST_ROWS = 50 };
+#define FEW_PART 0.05 /* of the time, for the curve over the number of labels */
+
+/* Computes features of `rows` training rows and, with `seconds_row`, measures the cost of a head on
+ * them. rate: NULL, or gets that of the heads of the curve. */
+static duet_status measure(duet_probing *p, const char *name, duet_probe_options *own, int64_t rows,
+                           double *seconds_row, double *rate) {
+    duet_status status = DUET_OK;
+    duet_reader *reader = NULL;
+    duet_feature_table table = {0};
+    duet_head *head = NULL;
+    duet_probe_row row = {.reader = "measured"};
+    own->train_rows = rows;
+    duet_probing_free_views(p);
+    DUET_DO(duet_probing_views(p));
+    DUET_DO(duet_probing_open(p, &reader, name));
+    DUET_DO(
+        duet_probing_features(p, &table, reader, &p->train, own->seed, "first features, measured"));
+    const double began = duet_clock();
+    if (seconds_row != NULL) DUET_DO(duet_probing_train(p, &head, &table, &p->draw[0], &row, NULL));
+    if (seconds_row != NULL) *seconds_row = (duet_clock() - began) / (double)table.rows;
+    if (rate != NULL)
+        DUET_DO(duet_few_rate(rate, &table, duet_dataset_describe(p->dataset)->class_count));
+done:
+    duet_head_free(head);
+    duet_feature_table_free(&table);
+    duet_reader_close(reader);
+    return status;
+}
+
+/* Seconds of a head on a row of the baselines that are no networks, whose cost does not follow from
+ * that of the model: pixels are wide. */
+static duet_status measure_others(duet_probing *p, duet_probe_options *own, int64_t few,
+                                  double *out) {
+    *out = 0;
+    for (int i = 0; i < p->baselines.count; i++) {
+        double seconds = 0;
+        if (duet_reader_is_network(p->baselines.v[i])) continue;
+        DUET_TRY(measure(p, p->baselines.v[i]->name, own, few < FEWEST_ROWS ? few : FEWEST_ROWS,
+                         &seconds, NULL));
+        *out += seconds;
+    }
+    return DUET_OK;
+}
+
+/* The passes through a network that a row takes. */
+static double passes_of(const duet_settings *settings) {
+    double passes = 0;
+    for (int i = 0; i < settings->count; i++) {
+        bool first = true;
+        for (int k = 0; k < i; k++) first &= settings->v[k].t != settings->v[i].t;
+        const double draws = settings->v[i].draws > 1 ? (double)settings->v[i].draws : 1.0;
+        if (first) passes += draws * (settings->v[i].flip ? 2.0 : 1.0);
+    }
+    return passes;
+}
+
+/* What the curve may cost each reader. Returns the seconds that it leaves. */
+static double keep_few(duet_probing *p, double seconds, double rate) {
+    if (!p->options->few) return seconds;
+    const double time = seconds > 0 ? FEW_PART * seconds : 0, cost = time * rate;
+    p->few_cost = cost > 0 ? cost / (1 + p->baselines.count) : -1;
+    return seconds - time;
+}
+
+duet_status duet_probing_keep_time(duet_probing *p, duet_probe_options *own, double start) {
+    duet_status status = DUET_OK;
+    double head = 0, others = 0, readers = 1.0, rate = 0;
+    const int64_t most = p->train.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS,
+                  few = pilot / 5 + 1 < 20 ? most : pilot / 5 + 1, tests = p->test.count;
+    const duet_features_work none = p->out->features;
+    const duet_settings trained = duet_probing_single(&own->settings);
+    for (int i = 0; i < p->baselines.count; i++)
+        readers += duet_reader_is_network(p->baselines.v[i]) ? 1.0 : 0.0;
+    DUET_DO(measure(p, "model", own, few, &head, own->few ? &rate : NULL));
+    const duet_features_work first = p->out->features;
+    DUET_DO(measure_others(p, own, few, &others));
+    const duet_features_work before = p->out->features;
+    DUET_DO(measure(p, "model", own, pilot, NULL, NULL));
+    const duet_features_work all = p->out->features;
+    const double pass =
+                     duet_cost_of_row(first.seconds, first.computed, all.seconds - before.seconds,
+                                      all.computed - before.computed),
+                 row = pass * passes_of(&trained), test = pass * passes_of(&own->settings),
+                 draws = (double)(duet_probing_noisy(&own->settings) ? own->noise_seeds : 1) +
+                         readers - 1.0;
+    own->train_rows = duet_rows_within(
+        keep_few(p, 60.0 * own->minutes - (duet_clock() - start), rate),
+        (double)tests * draws * test, readers * (row + head) + others, FEWEST_ROWS, most);
+    duet_log(p->ctx, DUET_LOG_DEBUG,
+             "a row: %.2g s a pass, %.2g s a head, %.2g s other heads: %lld rows", pass, head,
+             others, (long long)own->train_rows);
+    duet_probing_free_views(p);
+    DUET_DO(duet_probing_views(p));
+done:
+    p->out->features = none;
+    p->out->seconds_head = 0;
+    return status;
+}
