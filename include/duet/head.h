@@ -60,10 +60,10 @@ typedef struct duet_calibration {
     int score_count;
     float scores[DUET_MOST_SCORES];
 } duet_calibration;
-/* Fits the temperature: the smallest cross-entropy, in which one row of rows + 1 counts as one of
- * any class (Platt's targets), so that rows which are all right do not make the head certain; and
- * takes the scores. Rows with a label < 0 or a logit that is not finite are left out; DUET_ARG
- * where none remains. logits [rows, classes] */
+/* Fits the temperature, that of the smallest cross-entropy (where all rows are right, as if one row
+ * of rows + 1 were of any class, so that the head is not certain), and takes the scores. Rows with
+ * a label < 0 or a logit that is not finite are left out; DUET_ARG where none remains. logits
+ * [rows, classes] */
 DUET_NODISCARD duet_status duet_calibrate(duet_calibration *out, const float *logits,
                                           const int32_t *labels, int64_t rows, int classes);
 /* softmax(logits / temperature), [classes]; calibration NULL or without rows: temperature 1. Logits

@@ -2,12 +2,13 @@
  * head/calibration.c: a temperature and conformal scores from logits of rows that a head has not
  * been trained on.
  *
- * With b = 1/temperature and the targets q = (1 - e) onehot + e/K, e = 1/(rows + 1), the mean
- * cross-entropy of softmax(b l) is convex in b:
+ * With b = 1/temperature and the targets q = (1 - e) onehot + e/K, the mean cross-entropy of
+ * softmax(b l) is convex in b:
  *   slope      = mean over rows of  sum_k p_k l_k - sum_k q_k l_k
  *   curvature  = mean over rows of  sum_k p_k l_k^2 - (sum_k p_k l_k)^2
  * Newton's method on the slope inside a bracket, which is halved (in log b) where a step leaves it.
- * Without e the minimum of rows that are all right lies at b = infinity.
+ * e is 0, but where all rows are right, whose minimum would lie at b = infinity: there it is
+ * 1/(rows + 1), as in Platt's targets.
  *
  * The scores are 1 - p of the label (the threshold method, LAC: the smallest sets on average for a
  * coverage). The temperature is fitted to the same rows, one number on all of them. */
@@ -28,6 +29,7 @@ typedef struct rows {
     const int32_t *labels;
     int64_t rows, used; /* used: with a label and finite logits */
     int classes;
+    double e;
 } rows;
 
 static bool usable(const rows *r, int64_t i) {
@@ -44,9 +46,17 @@ static double largest(const float *logits, int classes) {
     return most;
 }
 
+static bool all_right(const rows *r) {
+    for (int64_t i = 0; i < r->rows; i++) {
+        const float *l = r->logits + i * r->classes;
+        if (usable(r, i) && (double)l[r->labels[i]] < largest(l, r->classes)) return false;
+    }
+    return true;
+}
+
 /* Slope and curvature at b. Logits are taken from their largest, which changes neither. */
 static void derive(const rows *r, double b, double *slope, double *curvature) {
-    const double e = 1.0 / (double)(r->used + 1);
+    const double e = r->e;
     *slope = *curvature = 0;
     for (int64_t i = 0; i < r->rows; i++) {
         const float *l = r->logits + i * r->classes;
@@ -150,6 +160,7 @@ duet_status duet_calibrate(duet_calibration *out, const float *logits, const int
                          "none of %lld rows has a label and finite logits to calibrate by",
                          (long long)count);
     made.rows = r.used;
+    if (all_right(&r)) r.e = 1.0 / (double)(r.used + 1);
     made.temperature = 1.0 / find_inverse(&r);
     DUET_TRY(take_scores(&made, &r));
     *out = made;

@@ -18,12 +18,14 @@
 #define MOST_COST  4e10 /* of all heads of a reader, in floating-point operations */
 #define MOST_TESTS 2e9  /* rows x features x classes of a test */
 #define MOST_BYTES 1e9  /* of the heads that are fitted at once */
-enum { LEAST_TESTS = 2000, MOST_DRAWS = 10 };
+enum { LEAST_TESTS = 2000, MOST_DRAWS = 10, FEW = 10 };
 
 /* ---- the points ---- */
 
-static int draws_wanted(int64_t shots) {
-    return shots <= 10 ? 10 : shots <= 50 ? 5 : 3;
+/* Of points of few labels; more where `most` is no limit, fewer (at least 3) where it is tight. */
+static int draws_wanted(int64_t shots, double part) {
+    const double wanted = part * (shots <= FEW ? 10 : shots <= 50 ? 5 : 3);
+    return wanted < 3 ? 3 : (int)wanted;
 }
 
 static void count_classes(const duet_feature_table *train, int classes, int64_t *size) {
@@ -50,24 +52,36 @@ static int64_t usual_shots(int point) {
     return shots;
 }
 
+static double cost_of(const duet_few_plan *plan, int64_t labels, int64_t dim) {
+    return duet_few_ridge_cost(labels, dim) + 2.0 * (double)(plan->test_rows * dim * plan->classes);
+}
+
+/* How much of 10 draws of 1, 2, 5 and 10 labels a class is possible. */
+static double part_of(const duet_few_plan *plan, int64_t dim, double most) {
+    double cost = 0;
+    for (int i = 0; usual_shots(i) <= FEW; i++)
+        cost += 10 * cost_of(plan, usual_shots(i) * plan->classes, dim);
+    return cost > most ? most / cost : 1.0;
+}
+
+/* Points of at most 10 labels a class may cost 4 times as much as all. */
 static void choose(duet_few_plan *out, const duet_feature_table *train, const int64_t *size,
                    int64_t dim, const duet_int_list *asked, double most) {
     duet_int_list list = *asked, *const wanted = &list;
     const bool usual = wanted->count == 0;
+    const double part = part_of(out, dim, most);
     double cost = 0;
     duet_study_sort(wanted);
     for (int i = 0; i < (usual ? 30 : wanted->count) && out->count < DUET_FEW_POINTS; i++) {
         const int64_t shots = usual ? usual_shots(i) : wanted->v[i];
-        int64_t seen = 0, draws = draws_wanted(shots);
+        int64_t seen = 0, draws = draws_wanted(shots, part);
         const int64_t labels = labels_of(size, out->classes, shots, &seen);
         if (labels < 2 || seen < 2) return;
         if (out->count > 0 && labels <= out->labels[out->count - 1]) continue;
-        if (usual && 5 * labels < 4 * shots * seen) return; /* too many classes have fewer */
+        if (usual && 10 * labels < 9 * shots * seen) return; /* too many classes have fewer */
         if (draws > train->rows / labels) draws = train->rows / labels;
-        const double one =
-            duet_few_ridge_cost(labels, dim) + 2.0 * (double)(out->test_rows * dim * out->classes);
-        cost += (double)draws * one;
-        if (usual && cost > most) return;
+        cost += (double)draws * cost_of(out, labels, dim);
+        if (usual && cost > (shots <= FEW ? 4 * most : most)) return;
         out->shots[out->count] = shots;
         out->labels[out->count] = labels;
         out->draws[out->count++] = (int)draws;
@@ -78,7 +92,7 @@ void duet_few_choose(duet_few_plan *out, const duet_feature_table *train, int64_
                      int classes, int64_t dim, const duet_int_list *wanted, double most,
                      uint64_t seed) {
     int64_t *size = NULL;
-    const double fit = MOST_TESTS / ((double)dim * classes);
+    const double fit = most > 0 ? LEAST_TESTS : MOST_TESTS / ((double)dim * classes);
     *out = (duet_few_plan){.classes = classes, .seed = seed, .test_rows = tests};
     if (fit < (double)tests)
         out->test_rows = fit > LEAST_TESTS     ? (int64_t)fit

@@ -20,8 +20,9 @@ typedef struct duet_few_plan { /* the same for all readers */
 
 /* Points for rows with these labels. wanted: labels a class, or none: 1, 2, 5, 10, 20, 50, … as
  * long as the classes have them and all heads of a reader with `dim` features take at most `most`
- * floating-point operations (0 = 4e10, some seconds). Draws: 10 up to 10 labels a class, 5 up to
- * 50, else 3, and no more than fit into the rows side by side. */
+ * floating-point operations (0 = 4e10, some seconds; a limit also takes only 2,000 test rows).
+ * Draws: 10 up to 10 labels a class, 5 up to 50, else 3, and no more than fit into the rows side by
+ * side. */
 void duet_few_choose(duet_few_plan *out, const duet_feature_table *train, int64_t tests,
                      int classes, int64_t dim, const duet_int_list *wanted, double most,
                      uint64_t seed);

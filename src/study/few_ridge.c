@@ -17,8 +17,8 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 
-static const double strengths[] = {100,  30,   10,    3,     1,      0.3,   0.1,
-                                   0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001};
+const double duet_few_strengths[DUET_FEW_STRENGTHS] = {100,  30,   10,    3,     1,      0.3,   0.1,
+                                                       0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001};
 
 typedef struct ridge {
     int64_t n, dim, k, side;
@@ -60,7 +60,9 @@ static void release(ridge *r) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) duet_release(all[i]);
 }
 
-static void standardise(ridge *r) {
+/* False where a feature is not finite. */
+static bool standardise(ridge *r) {
+    bool finite = true;
     const int64_t N = r->n, D = r->dim;
     for (int64_t i = 0; i < N; i++)
         for (int64_t c = 0; c < D; c++) r->mean[c] += r->x[i * D + c] / (double)N;
@@ -71,14 +73,16 @@ static void standardise(ridge *r) {
         }
     for (int64_t c = 0; c < D; c++) {
         const double deviation = sqrt(r->scale[c]);
+        finite &= isfinite(deviation);
         r->scale[c] = deviation > 1e-12 + 1e-7 * fabs(r->mean[c]) ? 1.0 / deviation : 0.0;
     }
     for (int64_t i = 0; i < N; i++)
         for (int64_t c = 0; c < D; c++)
             r->x[i * D + c] = (r->x[i * D + c] - r->mean[c]) * r->scale[c];
+    return finite;
 }
 
-static void take_rows(ridge *r, const duet_feature_table *table, const int64_t *order) {
+static duet_status take_rows(ridge *r, const duet_feature_table *table, const int64_t *order) {
     const int64_t D = r->dim, K = r->k;
     for (int64_t i = 0; i < r->n; i++) {
         const float *x = table->x + order[i] * D;
@@ -88,7 +92,10 @@ static void take_rows(ridge *r, const duet_feature_table *table, const int64_t *
     for (int64_t i = 0; i < r->n; i++)
         for (int64_t c = 0; c < K; c++)
             r->y[i * K + c] = (c == table->labels[order[i]] ? 1.0 : 0.0) - r->share[c];
-    standardise(r);
+    return standardise(r)
+               ? DUET_OK
+               : duet_fail(DUET_NUMERIC,
+                           "the features hold NaN or Inf; the model's weights may be damaged");
 }
 
 /* w, u and p. Directions without weight are left out of u: their quotient would be noise. */
@@ -162,16 +169,14 @@ duet_status duet_few_ridge(const duet_feature_table *table, const int64_t *order
                .side = count < table->dim ? count : table->dim};
     double best = 0, least = INFINITY;
     DUET_DO(make(&r));
-    take_rows(&r, table, order);
+    DUET_DO(take_rows(&r, table, order));
     DUET_DO(decompose(&r));
-    for (size_t s = 0; s < sizeof strengths / sizeof *strengths; s++) {
-        const double error = left_out_error(&r, strengths[s]);
+    for (int s = 0; s < DUET_FEW_STRENGTHS; s++) {
+        const double error = left_out_error(&r, duet_few_strengths[s]);
         if (!(error < least)) continue;
         least = error;
-        best = strengths[s];
+        best = duet_few_strengths[s];
     }
-    if (!isfinite(least))
-        DUET_FAIL(DUET_NUMERIC, "the features hold NaN or Inf; the model's weights may be damaged");
     solve(&r, best, folded, offset);
 done:
     if (r.u == r.gram) r.u = NULL;

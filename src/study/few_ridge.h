@@ -5,6 +5,9 @@
 
 #include <duet/feature.h>
 
+enum { DUET_FEW_STRENGTHS = 13 };
+extern const double duet_few_strengths[DUET_FEW_STRENGTHS]; /* that are tried, strong to weak */
+
 /* Of rows order[0..count) of a table: folded[classes, dim] and offset[classes], so that logits are
  * folded x + offset. One thread. */
 DUET_NODISCARD duet_status duet_few_ridge(const duet_feature_table *table, const int64_t *order,

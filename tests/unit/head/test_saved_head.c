@@ -41,7 +41,12 @@ static duet_head_card make_card(void) {
                             .top1 = 87.5,
                             .data = "set",
                             .class_count = CLASSES,
-                            .class_names = names};
+                            .class_names = names,
+                            .calibration = {.rows = 3,
+                                            .from = "folds",
+                                            .temperature = 1.25,
+                                            .score_count = 3,
+                                            .scores = {0.125f, 0.5f, 1.0f}}};
 }
 
 static void save(void) {
@@ -72,6 +77,7 @@ static void comes_back_bit_for_bit(void **unused) {
     assert_true(read.top1 == 87.5);
     assert_int_equal(read.class_count, CLASSES);
     for (int k = 0; k < CLASSES; k++) assert_string_equal(read.class_names[k], names[k]);
+    assert_memory_equal(&read.calibration, &card.calibration, sizeof card.calibration);
     duet_head_free(head);
     duet_head_free(loaded);
 }
@@ -88,6 +94,30 @@ static void unknown_accuracy_stays_unknown(void **unused) {
     assert_int_equal(read.class_count, 0);
     duet_head_free(head);
     duet_head_free(loaded);
+}
+
+/* Heads of earlier versions have no calibration; of many rows there are fewer scores than rows. */
+static void a_calibration_is_there_or_not(void **unused) {
+    (void)unused;
+    duet_head_card card = make_card(), read;
+    duet_head *head = make_head(), *loaded = NULL;
+    card.calibration = (duet_calibration){.rows = 0};
+    OK(duet_head_save(head, &card, PATH));
+    OK(duet_head_load(&loaded, &read, PATH));
+    assert_true(read.calibration.rows == 0 && read.calibration.temperature == 1 &&
+                read.calibration.score_count == 0);
+    duet_head_free(loaded);
+    card = make_card();
+    card.calibration.rows = 70000;
+    card.calibration.score_count = DUET_MOST_SCORES;
+    OK(duet_head_save(head, &card, PATH));
+    OK(duet_head_load(&loaded, &read, PATH));
+    assert_memory_equal(&read.calibration, &card.calibration, sizeof card.calibration);
+    duet_head_free(loaded);
+    card.calibration.score_count = 7; /* not the scores of so many rows */
+    OK(duet_head_save(head, &card, PATH));
+    FAILS(DUET_FORMAT, "case.head.safetensors' is damaged", duet_head_load(&loaded, &read, PATH));
+    duet_head_free(head);
 }
 
 static void names_must_be_text(void **unused) {
@@ -207,9 +237,13 @@ static void wrong_files_are_named(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_back_bit_for_bit), cmocka_unit_test(unknown_accuracy_stays_unknown),
-        cmocka_unit_test(names_must_be_text),     cmocka_unit_test(every_truncation_is_refused),
-        cmocka_unit_test(settings_come_back),     cmocka_unit_test(wrong_files_are_named),
+        cmocka_unit_test(comes_back_bit_for_bit),
+        cmocka_unit_test(unknown_accuracy_stays_unknown),
+        cmocka_unit_test(a_calibration_is_there_or_not),
+        cmocka_unit_test(names_must_be_text),
+        cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(settings_come_back),
+        cmocka_unit_test(wrong_files_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
