@@ -97,9 +97,10 @@ duet_status duet_probing_keep_time(duet_probing *p, duet_probe_options *own, dou
                  row = pass * passes_of(&trained), test = pass * passes_of(&own->settings),
                  draws = (double)(duet_probing_noisy(&own->settings) ? own->noise_seeds : 1) +
                          readers - 1.0;
-    own->train_rows = duet_rows_within(
-        keep_few(p, 60.0 * own->minutes - (duet_clock() - start), rate),
-        (double)tests * draws * test, readers * (row + head) + others, FEWEST_ROWS, most);
+    own->train_rows =
+        duet_rows_within(keep_few(p, 60.0 * own->minutes - (duet_clock() - start), rate),
+                         ((double)tests * draws + (double)p->apart.count) * test,
+                         readers * (row + head) + others, FEWEST_ROWS, most);
     duet_log(p->ctx, DUET_LOG_DEBUG,
              "a row: %.2g s a pass, %.2g s a head, %.2g s other heads: %lld rows", pass, head,
              others, (long long)own->train_rows);

@@ -71,7 +71,7 @@ function shrink(text,   parts, count, i, all) {
     return "duet " parts[2] complete(parts[2]) all " --threads 1 --quiet"
 }
 
-function is_flag(name) { return name ~ /^--(plan|tensors|hash|fresh|list|tune|quick|json|quiet|exact|(no-)?(baselines|tuned))$/ }
+function is_flag(name) { return name ~ /^--(plan|tensors|hash|fresh|list|tune|quick|json|quiet|exact|(no-)?(baselines|tuned|few))$/ }
 
 function option(name, value) {
     if (name ~ /^--(minutes|images)$/) return ""
@@ -130,7 +130,7 @@ function complete(command,   more) {
     if (command ~ /^(sweep|probe|features)$/ && !given["--setting"] && !given["--t"]) more = more " --t 5"
     if (command ~ /^(sweep|probe|features)$/ && !given["--setting"] && !given["--tap"]) more = more " --tap 3"
     if (command ~ /^(sweep|probe|features)$/ && !given["--setting"] && !given["--pool"]) more = more " --pool 2"
-    if (command ~ /^(sweep|probe)$/ && !given["--rows"]) more = more " --rows 40"
+    if (command ~ /^(sweep|probe)$/ && !given["--rows"] && !given["--labels"] && !given["--shots"]) more = more " --rows 40"
     if (command == "probe") more = more " --seeds 1 --no-baselines --neighbours 0"
     if (command == "sweep" && !given["--baselines"]) more = more " --no-baselines"
     return places more

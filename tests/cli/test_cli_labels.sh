@@ -67,6 +67,10 @@ wrong 1 'does not exist' classify run pictures --csv none/x.csv
 mkdir -p bare/inner
 wrong 1 "'bare' is empty" classify run bare
 
+ok export run --out small.safetensors
+ok classify small.safetensors pictures/été.png --conformal 0.9
+says '; set of 90 %: '
+
 # a head that was made without
 wrong 1 'not calibrated, which sets of classes need' classify "$source/models/fashion-mnist.safetensors" drawn/000000.png --conformal 0.9
 ok classify "$source/models/fashion-mnist.safetensors" drawn/000000.png --json

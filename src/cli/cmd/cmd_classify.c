@@ -314,7 +314,7 @@ const cli_cmd duet_cmd_classify = {
         "Probabilities are calibrated where 'duet probe' has made the head (--json says so). "
         "--conformal: the most probable class and all that are as\nprobable as such sets of the "
         "calibration rows needed (docs/recognition.md).\n"
-        "  duet classify RUN photos --conformal 0.9 --top 5 --csv photos.csv",
+        "  duet classify RUN image.png --conformal 0.9 --top 5 --csv table.csv",
     .min_args = 1,
     .max_args = 4000,
     .missing = "give a model and images",
