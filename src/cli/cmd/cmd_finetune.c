@@ -102,7 +102,8 @@ static duet_status test(cli_state *cli, const char *run, const duet_dataset *dat
     if (status == DUET_OK) status = duet_head_load(&head, &card, path);
     if (status == DUET_OK) status = cli_step_new(&step, model, run, "finetune");
     if (status == DUET_OK) {
-        status = duet_evaluate(cli->ctx, &e, model, head, &card, dataset, split, "", cli->bad);
+        status =
+            duet_evaluate(cli->ctx, &e, model, head, &card, dataset, split, "", NULL, cli->bad);
         if (status == DUET_OK) {
             cli_say(cli, "%s: ", duet_split_name(split));
             cli_metrics_say(cli, &e.result);

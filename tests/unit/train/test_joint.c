@@ -75,7 +75,7 @@ static double test_head(void) {
     OK(duet_head_load(&head, &card, path));
     assert_int_equal(card.settings.count, 2);
     assert_int_equal(card.class_count, 3);
-    OK(duet_evaluate(ctx, &e, model, head, &card, dataset, DUET_TEST, "", NULL));
+    OK(duet_evaluate(ctx, &e, model, head, &card, dataset, DUET_TEST, "", NULL, NULL));
     assert_int_equal(e.rows, 60);
     const double top1 = e.result.values[0].value;
     duet_evaluation_free(&e);
