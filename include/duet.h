@@ -9,6 +9,7 @@
 #include <duet/data.h>
 #include <duet/feature.h>
 #include <duet/head.h>
+#include <duet/look.h>
 #include <duet/metric.h>
 #include <duet/model.h>
 #include <duet/picture.h>

@@ -26,6 +26,10 @@ struct duet_feature_set {
     duet_features_work work;
 };
 
+/* The number of a row's noise: rows of different splits get different noise. */
+static inline int64_t duet_row_noise(duet_split split, int64_t index) {
+    return (int64_t)split << 40 | index;
+}
 /* The place of row `row` of the split; -1 where it has none. */
 int64_t duet_feature_set_place(const duet_feature_set *set, int64_t row);
 /* Computes the rows of the view that are missing. */

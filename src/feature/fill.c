@@ -62,8 +62,7 @@ static duet_status read_batch(filling *f, const duet_batch *batch) {
         f->out[c] = f->x[c] + f->held * set->columns[f->column[c]].dim;
     for (int64_t i = 0; i < batch->count; i++) {
         f->place[f->held + i] = duet_feature_set_place(set, batch->index[i]);
-        /* rows of different splits get different noise */
-        f->id[i] = (int64_t)set->split << 40 | batch->index[i];
+        f->id[i] = duet_row_noise(set->split, batch->index[i]);
     }
     f->held += batch->count;
     return duet_reader_run(set->reader, batch->pixels, f->id, batch->count, f->out);

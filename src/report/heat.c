@@ -5,6 +5,7 @@
 #include "report/svg.h"
 
 #include "base/str.h"
+#include "figure/colours.h"
 #include "report/html.h"
 
 #include <math.h>
@@ -150,7 +151,7 @@ static const char *paint(duet_str *out, const duet_svg_heat *h, const layout *l,
         return strength > 0.62 ? "on-high" : "on-low";
     }
     int rgb[3];
-    duet_svg_viridis(rgb, h->hi > h->lo ? (value - h->lo) / (h->hi - h->lo) : 1);
+    duet_viridis(rgb, h->hi > h->lo ? (value - h->lo) / (h->hi - h->lo) : 1);
     duet_str_format(out, "fill=\"#%02x%02x%02x\"", (unsigned)rgb[0], (unsigned)rgb[1],
                     (unsigned)rgb[2]);
     return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] > 128 ? "on-bright" : "on-dark";

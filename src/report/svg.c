@@ -64,16 +64,6 @@ void duet_svg_tick_text(char *out, size_t size, double value) {
         duet_format(out, size, "%.4g", value);
 }
 
-void duet_svg_viridis(int rgb[3], double value) {
-    static const uint8_t anchor[9][3] = {{68, 1, 84},    {71, 44, 122},  {59, 81, 139},
-                                         {44, 113, 142}, {33, 144, 141}, {39, 173, 129},
-                                         {92, 200, 99},  {170, 220, 50}, {253, 231, 37}};
-    const double place = (value >= 1 ? 1 : value > 0 ? value : 0) * 8; /* NaN gives 0 */
-    const int k = place >= 8 ? 7 : (int)place;
-    for (int c = 0; c < 3; c++)
-        rgb[c] = (int)(anchor[k][c] + (place - k) * (anchor[k + 1][c] - anchor[k][c]) + 0.5);
-}
-
 static bool drawable(const duet_svg_lines *chart, const duet_svg_series *s, int64_t i) {
     return isfinite(s->x[i]) && isfinite(s->y[i]) && (!chart->log_x || s->x[i] > 0) &&
            (!chart->log_y || s->y[i] > 0);

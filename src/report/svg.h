@@ -12,8 +12,6 @@
 int duet_svg_ticks(double *out, int most, double lo, double hi, bool log);
 /* Tick label: 0.02, 5, 20k, 1.5M. */
 void duet_svg_tick_text(char *out, size_t size, double value);
-/* Viridis at 0..1 (clamped), 0..255 each. */
-void duet_svg_viridis(int rgb[3], double value);
 
 typedef struct duet_svg_series {
     const char *name;

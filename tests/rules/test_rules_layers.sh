@@ -12,11 +12,11 @@ check() {
         [ -n "$list" ] || { echo "layers: no sources under '$1'"; exit 1; }
         awk '
 BEGIN {
-    lines = "base 0 io 1 engine 2 run 2 model 3 optim 3 report 3 noise 4 data 4 diffusion 5 feature 5 metric 6 head 7"
+    lines = "base 0 io 1 engine 2 run 2 figure 2 model 3 optim 3 report 3 noise 4 data 4 diffusion 5 feature 5 metric 6 head 7"
     split(lines " train 8 study 9 bench 9 cli 10 serve 10", t, " ")
     for (i = 1; i in t; i += 2) level[t[i]] = t[i + 1]
     # Public headers that are not named like their folder.
-    split("tensor base registry base setting model preprocess io picture io store io tune engine sample diffusion", t, " ")
+    split("tensor base registry base setting model preprocess io picture io store io tune engine sample diffusion look study", t, " ")
     for (i = 1; i in t; i += 2) folder[t[i]] = t[i + 1]
 }
 function bad(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0; failed++ }

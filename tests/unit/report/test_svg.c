@@ -9,6 +9,7 @@
 
 #include "report/html.h"
 #include "report/quantity.h"
+#include "figure/colours.h"
 #include "report/svg.h"
 #include "unit/report/markup.h"
 
@@ -40,16 +41,16 @@ static void test_ticks(void **state) {
 static void test_viridis(void **state) {
     (void)state;
     int rgb[3];
-    duet_svg_viridis(rgb, 0);
+    duet_viridis(rgb, 0);
     assert_true(rgb[0] == 68 && rgb[1] == 1 && rgb[2] == 84);
-    duet_svg_viridis(rgb, 2);
+    duet_viridis(rgb, 2);
     assert_true(rgb[0] == 253 && rgb[1] == 231 && rgb[2] == 37);
-    duet_svg_viridis(rgb, NAN);
+    duet_viridis(rgb, NAN);
     assert_true(rgb[0] == 68 && rgb[1] == 1 && rgb[2] == 84);
     int last = 0;
     for (int i = 0; i <= 20;
          i++) { /* the luminance grows all the way: that is what makes it readable without colour */
-        duet_svg_viridis(rgb, i / 20.0);
+        duet_viridis(rgb, i / 20.0);
         const int light = 299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2];
         assert_true(light > last);
         last = light;

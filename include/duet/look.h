@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ * duet/look.h: what a model knows, to look at: how alike its layers are (duet_cka), where images
+ * lie in its features (duet_map), what its taps see (duet_tap_pictures), and what a prediction
+ * looks at (duet_why). Each gives numbers as JSON and a picture. */
+#ifndef DUET_LOOK_H
+#define DUET_LOOK_H
+
+#include <duet/study.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What was found. */
+typedef struct duet_look duet_look;
+/* The object of a result.json (docs/run_folder.md). */
+const char *duet_look_json(const duet_look *look);
+/* The picture: '….svg', or '….png'. */
+DUET_NODISCARD duet_status duet_look_write(const duet_look *look, const char *path);
+void duet_look_free(duet_look *look); /* NULL is accepted */
+
+/* Of which images. */
+typedef struct duet_look_rows {
+    duet_split split;
+    int64_t rows;         /* drawn at random, as many of each class as can be */
+    uint64_t seed;        /* of the rows and of the noise */
+    int64_t batch;        /* images per pass; 0 = chosen */
+    duet_bad_images *bad; /* NULL, or the record of images that are left out */
+} duet_look_rows;
+
+/* ---- layers beside layers ---- */
+
+typedef struct duet_cka_side {
+    duet_int_list times; /* levels, -1 = clean; none: 1, 10, 100 and 300, or clean where the model
+                            takes no noise */
+    duet_int_list taps;  /* none = all */
+} duet_cka_side;
+
+typedef struct duet_cka_options {
+    duet_look_rows rows;
+    duet_cka_side side[2]; /* of either model */
+    int64_t pool;          /* side of the pooled maps; smaller maps are taken whole */
+    int64_t batch_rows;    /* of a batch of the estimate, 4 … 1,024 */
+} duet_cka_options;
+
+/* Linear centred kernel alignment of all (t, tap) of a model, or of two (b not NULL) on the same
+ * images, by the unbiased estimate over batches (Kornblith et al. 2019, Nguyen et al. 2021): 1 is
+ * the same up to rotation and scale, 0 is unrelated. */
+DUET_NODISCARD duet_status duet_cka(duet_context *ctx, duet_look **out, duet_model *a,
+                                    duet_model *b, const duet_dataset *dataset,
+                                    const duet_cka_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
