@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * duet/look.h: what a model knows, to look at: how alike its layers are (duet_cka), where images
- * lie in its features (duet_map), what its taps see (duet_tap_pictures), and what a prediction
- * looks at (duet_why). Each gives numbers as JSON and a picture. */
+ * lie in its features (duet_map_images), what its taps see (duet_tap_pictures), and what a
+ * prediction looks at (duet_why). Each gives numbers as JSON and a picture. */
 #ifndef DUET_LOOK_H
 #define DUET_LOOK_H
 
@@ -49,6 +49,42 @@ typedef struct duet_cka_options {
 DUET_NODISCARD duet_status duet_cka(duet_context *ctx, duet_look **out, duet_model *a,
                                     duet_model *b, const duet_dataset *dataset,
                                     const duet_cka_options *options);
+
+/* ---- images in features ---- */
+
+extern const duet_family duet_family_plane; /* ways to lay rows of features out in the plane */
+
+typedef struct duet_map_options {
+    duet_look_rows rows;
+    duet_settings settings;      /* complete (duet_settings_find) */
+    char reader[DUET_TEXT_SIZE]; /* spec of the family `reader`; "" = "model" */
+    char method[DUET_TEXT_SIZE]; /* spec of the family `plane`: "pca", "tsne:perplexity=20" */
+    char cache[4096];            /* of features; empty = none */
+} duet_map_options;
+
+/* Rows of features, standardised, as points in the plane: the picture has the images themselves at
+ * their points where there is room, and dots in the colours of the classes. */
+DUET_NODISCARD duet_status duet_map_images(duet_context *ctx, duet_look **out, duet_model *model,
+                                           const duet_dataset *dataset,
+                                           const duet_map_options *options);
+
+/* ---- what taps see ---- */
+
+typedef struct duet_taps_options {
+    duet_look_rows rows;      /* of paths: seed, batch and bad only */
+    duet_int_list times;      /* levels; none: as in duet_cka_side */
+    duet_int_list taps;       /* none = all */
+    const char *const *paths; /* image files instead of a data set; NULL = none */
+    int64_t path_count;
+} duet_taps_options;
+
+/* Feature maps as pictures: each pixel's three first principal components are red, green and blue,
+ * of all images and levels of a tap together, so that equal colours are alike down a column of the
+ * picture. Maps of more than 32 x 32 are pooled to that. dataset may be NULL where there are
+ * paths. */
+DUET_NODISCARD duet_status duet_tap_pictures(duet_context *ctx, duet_look **out, duet_model *model,
+                                             const duet_dataset *dataset,
+                                             const duet_taps_options *options);
 
 #ifdef __cplusplus
 }

@@ -50,21 +50,12 @@ static const duet_setting *setting_of(const side *s, int64_t k, duet_setting *he
 
 /* ---- opening ---- */
 
-/* Of each (t, tap) the largest pool. */
 static duet_status choose_columns(side *s) {
-    const int64_t all = duet_reader_columns(s->reader);
-    DUET_TRY(duet_alloc(&s->column, all, sizeof *s->column));
-    DUET_TRY(duet_alloc(&s->dim, all, sizeof *s->dim));
-    for (int64_t c = 0; c < all; c++) {
-        duet_setting own, last;
-        duet_reader_column(s->reader, c, &own, NULL);
-        const bool again =
-            s->count > 0 && setting_of(s, s->count - 1, &last)->t == own.t && last.tap == own.tap;
-        s->count += again ? 0 : 1;
-        s->column[s->count - 1] = c;
-        duet_reader_column(s->reader, c, NULL, &s->dim[s->count - 1]);
-    }
-    return duet_reader_select(s->reader, s->column, s->count);
+    DUET_TRY(duet_look_columns(s->reader, &s->column, &s->count));
+    DUET_TRY(duet_alloc(&s->dim, s->count, sizeof *s->dim));
+    for (int64_t k = 0; k < s->count; k++)
+        duet_reader_column(s->reader, s->column[k], NULL, &s->dim[k]);
+    return DUET_OK;
 }
 
 static duet_reader_options reading(const work *w, int which) {
@@ -77,16 +68,13 @@ static duet_reader_options reading(const work *w, int which) {
                                    .rows = w->view.count};
     for (int64_t pool = 1; pool <= w->o->pool; pool++)
         options.pools.v[options.pools.count++] = pool;
-    if (duet_model_recogniser(w->side[which].model))
-        options.times = (duet_int_list){.count = 1, .v = {-1}};
-    else if (given->times.count == 0)
-        options.times = (duet_int_list){.count = 4, .v = {1, 10, 100, 300}};
     return options;
 }
 
 static duet_status open_side(work *w, int which) {
     side *s = &w->side[which];
-    const duet_reader_options options = reading(w, which);
+    duet_reader_options options = reading(w, which);
+    DUET_TRY(duet_look_times(&options.times, s->model));
     DUET_TRY(duet_reader_open(w->ctx, &s->reader, "model", s->model, NULL, &options));
     DUET_TRY(choose_columns(s));
     const int64_t batch = duet_reader_batch(s->reader);

@@ -18,16 +18,17 @@
 #include "optim/average/average.h"
 #include "optim/lr/lr.h"
 #include "optim/optim.h"
+#include "plane/plane.h"
 #include "report/section.h"
 #include "train/task/task.h"
 
 static const duet_family *const families[] = {
-    &duet_family_arch,    &duet_family_noise,    &duet_family_predict, &duet_family_weight,
-    &duet_family_task,    &duet_family_optim,    &duet_family_lr,      &duet_family_average,
-    &duet_family_dataset, &duet_family_augment,  &duet_family_sampler, &duet_family_spacing,
-    &duet_family_reader,  &duet_family_head,     &duet_family_metric,  &duet_family_store,
-    &duet_family_image,   &duet_family_terminal, &duet_family_pass,    &duet_family_backend,
-    &duet_family_op,      &duet_family_section,
+    &duet_family_arch,    &duet_family_noise,   &duet_family_predict,  &duet_family_weight,
+    &duet_family_task,    &duet_family_optim,   &duet_family_lr,       &duet_family_average,
+    &duet_family_dataset, &duet_family_augment, &duet_family_sampler,  &duet_family_spacing,
+    &duet_family_reader,  &duet_family_head,    &duet_family_metric,   &duet_family_plane,
+    &duet_family_store,   &duet_family_image,   &duet_family_terminal, &duet_family_pass,
+    &duet_family_backend, &duet_family_op,      &duet_family_section,
 };
 
 const duet_family *const *duet_families(int *count) {

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/model.h"
+#include "noise/noise.h"
 
 struct duet_look {
     char *json;
@@ -62,6 +63,41 @@ duet_status duet_look_view(duet_view *out, const duet_dataset *dataset,
 
 const char *duet_look_model_name(const duet_model *model) {
     return model->card.name[0] != '\0' ? model->card.name : duet_path_base(duet_model_path(model));
+}
+
+duet_status duet_look_columns(duet_reader *reader, int64_t **out, int64_t *count) {
+    const int64_t all = duet_reader_columns(reader);
+    int64_t *list = NULL, n = 0;
+    duet_setting last = {.t = DUET_LEVEL_UNSET};
+    DUET_TRY(duet_alloc(&list, all, sizeof *list));
+    for (int64_t c = 0; c < all; c++) { /* pools of a grid ascend */
+        duet_setting own;
+        duet_reader_column(reader, c, &own, NULL);
+        n += own.t != last.t || own.tap != last.tap;
+        list[n - 1] = c;
+        last = own;
+    }
+    const duet_status status = duet_reader_select(reader, list, n);
+    if (status != DUET_OK) {
+        duet_release(list);
+        return status;
+    }
+    *out = list;
+    *count = n;
+    return DUET_OK;
+}
+
+duet_status duet_look_times(duet_int_list *times, const duet_model *model) {
+    static const int64_t usual[] = {1, 10, 100, 300};
+    duet_noise *noise = NULL;
+    if (duet_model_recogniser(model)) *times = (duet_int_list){.count = 1, .v = {-1}};
+    if (times->count > 0) return DUET_OK;
+    DUET_TRY(duet_noise_new(&noise, model->card.noise));
+    for (int i = 0; i < DUET_COUNT(usual); i++)
+        if (usual[i] < noise->steps) times->v[times->count++] = usual[i];
+    duet_noise_free(noise);
+    if (times->count == 0) times->v[times->count++] = 0;
+    return DUET_OK;
 }
 
 json_t *duet_look_number(double value) {

@@ -12,7 +12,7 @@ check() {
         [ -n "$list" ] || { echo "layers: no sources under '$1'"; exit 1; }
         awk '
 BEGIN {
-    lines = "base 0 io 1 engine 2 run 2 figure 2 model 3 optim 3 report 3 noise 4 data 4 diffusion 5 feature 5 metric 6 head 7"
+    lines = "base 0 io 1 engine 2 run 2 figure 2 model 3 optim 3 report 3 noise 4 data 4 diffusion 5 feature 5 metric 6 plane 6 head 7"
     split(lines " train 8 study 9 bench 9 cli 10 serve 10", t, " ")
     for (i = 1; i in t; i += 2) level[t[i]] = t[i + 1]
     # Public headers that are not named like their folder.
