@@ -86,6 +86,24 @@ DUET_NODISCARD duet_status duet_tap_pictures(duet_context *ctx, duet_look **out,
                                              const duet_dataset *dataset,
                                              const duet_taps_options *options);
 
+/* ---- what a prediction looks at ---- */
+
+typedef struct duet_why_options {
+    const char *const *paths; /* image files; those that cannot be read are left out */
+    int64_t path_count;       /* 1 … 16 */
+    int64_t patch;            /* side of what is covered, in pixels of the network; 0 = a quarter */
+    /* of the classes; NULL = their numbers */
+    const char *const *class_names;
+    int class_count;
+} duet_why_options;
+
+/* The fall of the predicted class's probability where a patch of the image is covered (Zeiler and
+ * Fergus 2014), over 14 x 14 places; each pixel of the picture has the mean over the patches that
+ * cover it, by how near it is to their middle. head and card as in duet_classify. */
+DUET_NODISCARD duet_status duet_why(duet_context *ctx, duet_look **out, duet_model *model,
+                                    duet_head *head, const duet_head_card *card,
+                                    const duet_why_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -171,6 +171,7 @@ static json_t *result_of(cli_answers *a) {
         json_object_set_new(out, "conformal",
                             json_pack("{s:f,s:s,s:f}", "level", a->level, "method", "lac", "least",
                                       duet_conformal_least(a->calibration, a->level)));
+    if (a->why != NULL) json_object_set(out, "why", a->why);
     if (a->csv != NULL) json_object_set_new(out, "csv", cli_name(a->csv_path));
     return out;
 }

@@ -16,8 +16,8 @@ typedef struct cli_answers {
     const char *const *names;            /* of the outputs; NULL = none */
     int name_count, columns;             /* columns: classes in the table */
     const duet_calibration *calibration; /* NULL = the probabilities are not calibrated */
-    json_t *rows;
-    FILE *csv; /* csv_path with ".part" behind it until all is written */
+    json_t *rows, *why;                  /* why: of --why, the caller's; NULL = nobody asked */
+    FILE *csv;                           /* csv_path with ".part" behind it until all is written */
     char part[CLI_PATH];
     int64_t count, failed;
     char first[300]; /* the error of the first image that failed */

@@ -47,21 +47,46 @@ const char *duet_report_value(duet_report *report, const json_t *value) {
     return duet_report_escape(report, text);
 }
 
+/* The path of RUN/folder/file. */
+static duet_status find_picture(const duet_report *report, char path[DUET_PATH_SIZE],
+                                const char *folder, const char *file) {
+    char inner[DUET_PATH_SIZE];
+    if (file == NULL || *file == 0 || *file == '.' || strchr(file, '/') != NULL)
+        return duet_fail(DUET_FORMAT, "no picture is named");
+    if (folder != NULL) DUET_TRY(duet_path_join(inner, folder, file));
+    DUET_TRY(duet_path_join(path, report->run, folder != NULL ? inner : file));
+    if (duet_path_exists(path)) return DUET_OK;
+    return duet_fail(DUET_NOT_FOUND, "'%s%s%s' is missing", folder != NULL ? folder : "",
+                     folder != NULL ? "/" : "", file);
+}
+
 bool duet_report_picture(duet_report *report, duet_html_picture *out, const char *folder,
                          const char *file, const char **why) {
-    char path[DUET_PATH_SIZE], inner[DUET_PATH_SIZE];
-    duet_status status = DUET_OK;
-    if (file == NULL || *file == 0 || *file == '.' || strchr(file, '/') != NULL)
-        status = duet_fail(DUET_FORMAT, "no picture is named");
-    if (status == DUET_OK && folder != NULL) status = duet_path_join(inner, folder, file);
-    if (status == DUET_OK)
-        status = duet_path_join(path, report->run, folder != NULL ? inner : file);
-    if (status == DUET_OK && !duet_path_exists(path)) {
-        status = duet_fail(DUET_NOT_FOUND, "'%s%s%s' is missing", folder != NULL ? folder : "",
-                           folder != NULL ? "/" : "", file);
-    }
+    char path[DUET_PATH_SIZE];
+    duet_status status = find_picture(report, path, folder, file);
     if (status == DUET_OK) status = duet_html_picture_read(out, path);
     if (status != DUET_OK && why != NULL) *why = duet_report_escape(report, duet_error_message());
+    return status == DUET_OK;
+}
+
+bool duet_report_svg(duet_report *report, duet_str *out, const char *folder, const char *file,
+                     const char *alt, const char **why) {
+    static const char start[] = "<svg ";
+    char path[DUET_PATH_SIZE];
+    duet_bytes text = {0};
+    duet_status status = find_picture(report, path, folder, file);
+    if (status == DUET_OK) status = duet_file_read(&text, path);
+    if (status == DUET_OK &&
+        (text.size < (int64_t)sizeof start || memcmp(text.data, start, sizeof start - 1) != 0))
+        status = duet_fail(DUET_FORMAT, "no SVG picture in '%s'", path);
+    if (status != DUET_OK) *why = duet_report_escape(report, duet_error_message());
+    if (status == DUET_OK) {
+        duet_str_format(out, "<img class=\"picture\" alt=\"%s\" src=\"data:image/svg+xml;base64,",
+                        alt);
+        duet_str_base64(out, text.data, text.size);
+        duet_str_add(out, "\">");
+    }
+    duet_bytes_free(&text);
     return status == DUET_OK;
 }
 

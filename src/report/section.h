@@ -69,6 +69,10 @@ const char *duet_report_value(duet_report *report, const json_t *value);
  * JSON. */
 bool duet_report_picture(duet_report *report, duet_html_picture *out, const char *folder,
                          const char *file, const char **why);
+/* The same for an SVG, which is added to the page as an image: scripts in it do not run. why is not
+ * NULL. */
+bool duet_report_svg(duet_report *report, duet_str *out, const char *folder, const char *file,
+                     const char *alt, const char **why);
 /* The row of "rows" whose reader is `reader`, or NULL. */
 const json_t *duet_report_reader_row(const json_t *result, const char *reader);
 /* "model" -> "this model", "random" -> "random weights", "pixels" -> "raw pixels" (escaped). */

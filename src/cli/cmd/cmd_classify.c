@@ -12,8 +12,8 @@
 
 typedef struct classify_options {
     char head[CLI_PATH], data[CLI_PATH], split[DUET_TEXT_SIZE], classes[CLI_PATH],
-        metrics[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE], csv[CLI_PATH];
-    int64_t top;
+        metrics[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE], csv[CLI_PATH], why[CLI_PATH];
+    int64_t top, patch;
     double conformal;
 } classify_options;
 
@@ -33,6 +33,12 @@ static const duet_param params[] = {
                "sets of classes that hold the right one with this chance, such as 0.9; 0 = none"),
     DUET_TEXT(classify_options, csv, "", NULL,
               "table to write: file, classes, probabilities, with --conformal the set"),
+    DUET_TEXT(
+        classify_options, why, "", NULL,
+        "x.png or x.svg: what the prediction looks at, of up to 16 images: how much weaker it "
+        "becomes where a patch is covered"),
+    DUET_INT(classify_options, patch, "0", 0, 4096,
+             "side of that patch, in pixels of the network; 0 = a quarter of the image"),
     CLI_ON_BAD_ROW(classify_options),
 };
 
@@ -192,6 +198,23 @@ static duet_status open_head(const cli_state *cli, const classify_options *o,
     return duet_head_load(head, card, path);
 }
 
+static duet_status explain(cli_answers *a, const classify_options *o, duet_model *model,
+                           duet_head *head, const duet_head_card *card, const path_list *list) {
+    const duet_why_options options = {.paths = (const char *const *)list->path,
+                                      .path_count = list->count,
+                                      .patch = o->patch,
+                                      .class_names = a->names,
+                                      .class_count = a->name_count};
+    duet_look *look = NULL;
+    if (!o->why[0] || a->failed == list->count) return DUET_OK;
+    duet_status status = duet_why(a->cli->ctx, &look, model, head, card, &options);
+    if (status == DUET_OK) status = duet_look_write(look, o->why);
+    if (status == DUET_OK) cli_say(a->cli, "wrote %s\n", o->why);
+    if (status == DUET_OK) a->why = json_loads(duet_look_json(look), 0, NULL);
+    duet_look_free(look);
+    return status;
+}
+
 static duet_status open_both(cli_state *cli, const classify_options *o, duet_model **model,
                              duet_head **head, duet_head_card *card) {
     duet_status status = cli_model_open(cli, model, cli->args[0]);
@@ -219,7 +242,9 @@ static duet_status classify(cli_state *cli, const classify_options *o, const pat
     if (status == DUET_OK)
         status = duet_classify_each(cli->ctx, model, head, &card, (const char *const *)list->path,
                                     list->count, &how, cli_answers_take, &answers);
+    if (status == DUET_OK) status = explain(&answers, o, model, head, &card, list);
     status = cli_answers_end(&answers, status, strcmp(o->on_bad, "skip") == 0);
+    json_decref(answers.why);
     duet_head_free(head);
     duet_model_close(model);
     return status;
@@ -284,6 +309,10 @@ static duet_status run(cli_state *cli) {
     duet_status status = DUET_OK;
     if (o->data[0] && o->csv[0])
         return cli_wrong("--csv is of images, and --data measures a set; give one of them");
+    if (o->why[0]) status = cli_check_file("--why", o->why, ".png .svg");
+    if (status != DUET_OK) return status;
+    if (o->data[0] && o->why[0])
+        return cli_wrong("--why explains the predictions of images; give images, not --data");
     if (o->data[0])
         return cli->arg_count == 1
                    ? evaluate(cli, o)
@@ -295,6 +324,8 @@ static duet_status run(cli_state *cli) {
     for (int i = 1; i < cli->arg_count && status == DUET_OK; i++)
         status = is_folder(cli->args[i]) ? add_folder(&list, cli->args[i])
                                          : add(&list, "", cli->args[i]);
+    if (status == DUET_OK && o->why[0] && list.count > 16)
+        status = cli_wrong("--why takes at most 16 images, not %lld", (long long)list.count);
     if (status == DUET_OK) status = classify(cli, o, &list);
     free_list(&list);
     return status;
@@ -314,7 +345,8 @@ const cli_cmd duet_cmd_classify = {
         "Probabilities are calibrated where 'duet probe' has made the head (--json says so). "
         "--conformal: the most probable class and all that are as\nprobable as such sets of the "
         "calibration rows needed (docs/recognition.md).\n"
-        "  duet classify RUN image.png --conformal 0.9 --top 5 --csv table.csv",
+        "  duet classify RUN image.png --conformal 0.9 --top 5 --csv table.csv\n"
+        "  duet classify RUN photo.png --why why.png",
     .min_args = 1,
     .max_args = 4000,
     .missing = "give a model and images",
