@@ -260,9 +260,10 @@ typedef struct duet_evaluation {
      * percent, and classes of a set; else NaN */
     double coverage, mean_size;
 } duet_evaluation;
-/* Metrics of a head, or of the model's own classifier (head and card NULL), on all rows of a split:
- * a list for duet_metrics_open, "" = accuracy; probabilities are those of duet_classify. Refused
- * where no class matches, or where the correspondence is not known. options and bad may be NULL. */
+/* Metrics of a head and its features, or of the model's own classifier (head and card NULL), on all
+ * rows of a split: a list for duet_metrics_open, "" = accuracy; probabilities are those of
+ * duet_classify. Refused where no class matches, or where the correspondence is not known. options
+ * and bad may be NULL. */
 DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out, duet_model *model,
                                          duet_head *head, const duet_head_card *card,
                                          const duet_dataset *dataset, duet_split split,

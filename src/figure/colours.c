@@ -38,5 +38,5 @@ uint32_t duet_class_colour(int k, int classes) {
                                    0x8f5d46, 0xdc6fb5, 0x5f6b76, 0xb3a423, 0x17a7bd};
     if (classes <= 10) return few[k % 10];
     static const double light[] = {0.62, 0.5, 0.73};
-    return of_oklch(light[k % 3], 0.15, 137.50776 * k + 250);
+    return of_oklch(light[(k + k / 21) % 3], 0.15, 137.50776 * k + 250);
 }

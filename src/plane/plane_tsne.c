@@ -27,7 +27,7 @@ static const duet_param params[] = {
     DUET_FLOAT(tsne_options, exaggeration, "12", 1, 1000,
                "factor of the probabilities in the first quarter of the steps"),
     DUET_FLOAT(tsne_options, rate, "0", 0, 1e6,
-               "learning rate; 0 = rows / exaggeration / 4, at least 50"),
+               "learning rate; 0 = rows / exaggeration / 2"),
     DUET_SEED(tsne_options, seed, "0", "of the noise that parts rows which are equal"),
 };
 
@@ -231,7 +231,7 @@ static duet_status lay(duet_context *ctx, const void *options, const duet_plane_
                          "perplexity %g takes more than %lld rows; give fewer neighbours "
                          "(tsne:perplexity=…) or more rows",
                          o->perplexity, (long long)w.rows);
-    w.rate = o->rate > 0 ? o->rate : fmax((double)w.rows / o->exaggeration / 4, 50);
+    w.rate = o->rate > 0 ? o->rate : (double)w.rows / o->exaggeration / 2;
     DUET_DO(begin(&w, rows, o));
     make_probabilities(&w, rows->distance, o->perplexity);
     DUET_DO(run(ctx, &w, o));

@@ -69,7 +69,8 @@ static duet_status add_sets(evaluate *e, const duet_feature_table *table, const 
 static duet_status add_rows(evaluate *e, const duet_feature_table *table) {
     float *logits = NULL;
     duet_status status = DUET_OK;
-    duet_metric_batch batch = {.rows = table->rows, .labels = table->labels, .logits = table->x};
+    duet_metric_batch batch = {
+        .rows = table->rows, .labels = table->labels, .logits = table->x, .index = table->index};
     for (int64_t i = 0; i < table->rows; i++) e->out->rows += table->labels[i] >= 0;
     if (e->head == NULL) return duet_metrics_add(e->out->metrics, &batch);
     DUET_TRY(duet_alloc(&logits, table->rows * e->output_count, sizeof *logits));
@@ -79,6 +80,7 @@ static duet_status add_rows(evaluate *e, const duet_feature_table *table) {
     for (int64_t i = 0; i < table->rows * e->output_count && c->rows > 0; i++)
         logits[i] = (float)((double)logits[i] / c->temperature);
     batch.logits = logits;
+    batch.features = table->x;
     DUET_DO(duet_metrics_add(e->out->metrics, &batch));
 done:
     duet_release(logits);
@@ -86,9 +88,12 @@ done:
 }
 
 static duet_status open_metrics(evaluate *e, const char *metrics) {
-    const duet_metric_setup setup = {.given = DUET_METRIC_LABELS | DUET_METRIC_LOGITS,
+    const unsigned features = e->head != NULL ? DUET_METRIC_FEATURES : 0u;
+    const duet_metric_setup setup = {.given = DUET_METRIC_LABELS | DUET_METRIC_LOGITS | features,
                                      .classes = e->output_count,
-                                     .class_names = e->outputs};
+                                     .class_names = e->outputs,
+                                     .dim = features ? duet_head_dim(e->head) : 0,
+                                     .threads = duet_context_threads(e->ctx)};
     e->out->outputs = e->output_count;
     return duet_metrics_open(&e->out->metrics, metrics[0] != '\0' ? metrics : "accuracy", &setup);
 }

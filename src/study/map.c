@@ -30,7 +30,13 @@ typedef struct work {
     duet_plane plane;
     const char *method; /* its title */
     double trust;
+    json_t *metrics; /* of the features */
 } work;
+
+static json_t *value_json(const char *name, const char *title, const char *unit, double value) {
+    return json_pack("{s:s,s:s,s:s,s:o}", "name", name, "title", title, "unit", unit, "value",
+                     duet_look_number(value));
+}
 
 static duet_status read_features(work *w) {
     duet_status status = DUET_OK;
@@ -56,6 +62,34 @@ done:
     duet_feature_set_close(set);
     duet_reader_close(reader);
     duet_view_free(&view);
+    return status;
+}
+
+/* Alignment, where there are labels, and uniformity of the features as they are. */
+static duet_status measure(work *w) {
+    const duet_dataset_info *info = duet_dataset_describe(w->dataset);
+    const duet_metric_setup setup = {.given = DUET_METRIC_LABELS | DUET_METRIC_FEATURES,
+                                     .classes = info->labelled ? info->class_count : 1,
+                                     .dim = w->table.dim,
+                                     .threads = duet_context_threads(w->ctx)};
+    const duet_metric_batch batch = {.rows = w->table.rows,
+                                     .labels = w->table.labels,
+                                     .features = w->table.x,
+                                     .index = w->table.index};
+    duet_status status = DUET_OK;
+    duet_metrics *metrics = NULL;
+    duet_metric_result result;
+    DUET_DO(duet_metrics_open(&metrics, info->labelled ? "alignment,uniformity" : "uniformity",
+                              &setup));
+    DUET_DO(duet_metrics_add(metrics, &batch));
+    DUET_DO(duet_metrics_finish(metrics, &result));
+    w->metrics = json_array();
+    for (int i = 0; i < result.value_count; i++)
+        json_array_append_new(w->metrics,
+                              value_json(result.values[i].name, result.values[i].title,
+                                         result.values[i].unit, result.values[i].value));
+done:
+    duet_metrics_close(metrics);
     return status;
 }
 
@@ -105,9 +139,7 @@ static json_t *values_json(const work *w) {
     json_t *const list = json_array();
     for (int i = 0; i < w->plane.says_count; i++) {
         const duet_plane_value *v = &w->plane.says[i];
-        json_array_append_new(list,
-                              json_pack("{s:s,s:s,s:s,s:o}", "name", v->name, "title", v->title,
-                                        "unit", v->unit, "value", duet_look_number(v->value)));
+        json_array_append_new(list, value_json(v->name, v->title, v->unit, v->value));
     }
     return list;
 }
@@ -117,12 +149,12 @@ static json_t *result_json(const work *w, double seconds) {
     json_t *const setting = json_object();
     duet_settings_put(setting, &w->table.settings);
     return json_pack(
-        "{s:s,s:o,s:s,s:I,s:o,s:f,s:o,s:s,s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "command", "map",
-        "data", duet_json_name(info->name), "split", duet_split_name(w->o->rows.split), "rows",
-        (json_int_t)w->table.rows, "seed", duet_json_u64(w->o->rows.seed), "seconds", seconds,
-        "model", duet_look_model(w->model), "reader", w->table.reader, "setting", setting, "method",
-        w->o->method, "method_title", w->method, "values", values_json(w), "trust",
-        duet_look_number(w->trust), "points", points_json(w), "class_names",
+        "{s:s,s:o,s:s,s:I,s:o,s:f,s:o,s:s,s:o,s:s,s:s,s:o,s:o,s:O,s:o,s:o,s:o,s:o}", "command",
+        "map", "data", duet_json_name(info->name), "split", duet_split_name(w->o->rows.split),
+        "rows", (json_int_t)w->table.rows, "seed", duet_json_u64(w->o->rows.seed), "seconds",
+        seconds, "model", duet_look_model(w->model), "reader", w->table.reader, "setting", setting,
+        "method", w->o->method, "method_title", w->method, "values", values_json(w), "trust",
+        duet_look_number(w->trust), "metrics", w->metrics, "points", points_json(w), "class_names",
         duet_json_names(info->class_names, info->labelled ? info->class_count : 0), "features",
         duet_study_work_json(&w->read), "left_out", duet_study_bad_json(w->o->rows.bad));
 }
@@ -191,6 +223,7 @@ duet_status duet_map_images(duet_context *ctx, duet_look **out, duet_model *mode
     duet_choice method; /* a wrong spec is found before the work begins */
     DUET_TRY(duet_choice_parse(&method, &duet_family_plane, options->method));
     DUET_DO(read_features(&w));
+    DUET_DO(measure(&w));
     standardise(&w.table);
     DUET_DO(lay_out(&w));
     DUET_DO(draw(&w, &figure));
@@ -198,5 +231,6 @@ duet_status duet_map_images(duet_context *ctx, duet_look **out, duet_model *mode
 done:
     duet_feature_table_free(&w.table);
     duet_plane_free(&w.plane);
+    json_decref(w.metrics);
     return status;
 }

@@ -288,7 +288,8 @@ static duet_status evaluate(cli_state *cli, const classify_options *o) {
     const duet_classify_options how = {.conformal = o->conformal};
     duet_status status = duet_split_parse(&split, o->split);
     if (status == DUET_OK)
-        status = duet_metrics_check(o->metrics, DUET_METRIC_LABELS | DUET_METRIC_LOGITS);
+        status = duet_metrics_check(o->metrics,
+                                    DUET_METRIC_LABELS | DUET_METRIC_LOGITS | DUET_METRIC_FEATURES);
     if (status == DUET_OK) status = cli_on_bad(cli, o->on_bad);
     if (status == DUET_OK) status = open_both(cli, o, &model, &head, &card);
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &dataset, o->data);

@@ -45,21 +45,28 @@ static duet_status find_settings(cli_state *cli, duet_settings *out, duet_model 
     return status;
 }
 
+/* ", divergence (KL) 0.67 nats" for each value of the list. */
+static void say_values(const cli_state *cli, const json_t *values) {
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        const json_t *v = json_array_get(values, i), *number = json_object_get(v, "value");
+        const char *unit = json_string_value(json_object_get(v, "unit"));
+        if (json_is_number(number))
+            cli_say(cli, ", %s %.3g%s%s", json_string_value(json_object_get(v, "title")),
+                    json_number_value(number), *unit ? " " : "", unit);
+    }
+}
+
 static void say(const cli_state *cli, const duet_look *look) {
     json_t *const r = json_loads(duet_look_json(look), 0, NULL);
-    const json_t *values = json_object_get(r, "values"), *trust = json_object_get(r, "trust");
+    const json_t *trust = json_object_get(r, "trust");
     char time_text[32];
     cli_duration(time_text, json_number_value(json_object_get(r, "seconds")));
-    cli_say(cli, "%s of %lld images in %s: ", json_string_value(json_object_get(r, "method_title")),
+    cli_say(cli, "%s of %lld images in %s", json_string_value(json_object_get(r, "method_title")),
             (long long)json_integer_value(json_object_get(r, "rows")), time_text);
-    for (size_t i = 0; i < json_array_size(values); i++) {
-        const json_t *v = json_array_get(values, i);
-        cli_say(cli, "%s%s %.3g %s", i > 0 ? ", " : "",
-                json_string_value(json_object_get(v, "title")),
-                json_number_value(json_object_get(v, "value")),
-                json_string_value(json_object_get(v, "unit")));
-    }
-    if (json_is_number(trust)) cli_say(cli, ", trustworthiness %.3f", json_number_value(trust));
+    if (json_is_number(trust)) cli_say(cli, ": trustworthiness %.3f", json_number_value(trust));
+    say_values(cli, json_object_get(r, "values"));
+    cli_say(cli, "\nfeatures, of length one");
+    say_values(cli, json_object_get(r, "metrics"));
     cli_say(cli, "\n");
     json_decref(r);
 }
