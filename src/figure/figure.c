@@ -2,6 +2,7 @@
  * figure/figure.c: the list of items, colours, and files. */
 #include "figure/figure.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -29,8 +30,8 @@ const char *duet_colour_role(duet_colour colour) {
 duet_status duet_figure_new(duet_figure **out, double width, double height, const char *note) {
     duet_figure *figure = NULL;
     DUET_TRY(duet_alloc(&figure, 1, sizeof *figure));
-    figure->width = width;
-    figure->height = height;
+    figure->width = ceil(width);
+    figure->height = ceil(height);
     const duet_status status = duet_arena_new(&figure->arena);
     if (status != DUET_OK) {
         duet_release(figure);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 double duet_report_number(const json_t *object, const char *key) {
@@ -69,22 +70,41 @@ bool duet_report_picture(duet_report *report, duet_html_picture *out, const char
     return status == DUET_OK;
 }
 
+/* Width and height of an SVG that figure/ has written: 'viewBox="0 0 W H"' is near its beginning.
+ */
+static bool svg_size(const duet_bytes *text, int64_t size[2]) {
+    static const char start[] = "<svg ", box[] = "viewBox=\"0 0 ";
+    char head[200];
+    if (text->size < (int64_t)sizeof head) return false;
+    memcpy(head, text->data, sizeof head - 1);
+    head[sizeof head - 1] = '\0';
+    const char *at = duet_starts_with(head, start) ? strstr(head, box) : NULL;
+    if (at == NULL) return false;
+    char *after = NULL;
+    size[0] = strtoll(at + sizeof box - 1, &after, 10);
+    size[1] = strtoll(after, NULL, 10);
+    return size[0] > 0 && size[1] > 0 && size[0] < 100000 && size[1] < 100000;
+}
+
 bool duet_report_svg(duet_report *report, duet_str *out, const char *folder, const char *file,
                      const char *alt, const char **why) {
-    static const char start[] = "<svg ";
     char path[DUET_PATH_SIZE];
     duet_bytes text = {0};
+    int64_t size[2] = {0};
     duet_status status = find_picture(report, path, folder, file);
     if (status == DUET_OK) status = duet_file_read(&text, path);
-    if (status == DUET_OK &&
-        (text.size < (int64_t)sizeof start || memcmp(text.data, start, sizeof start - 1) != 0))
+    if (status == DUET_OK && !svg_size(&text, size))
         status = duet_fail(DUET_FORMAT, "no SVG picture in '%s'", path);
     if (status != DUET_OK) *why = duet_report_escape(report, duet_error_message());
     if (status == DUET_OK) {
-        duet_str_format(out, "<img class=\"picture\" alt=\"%s\" src=\"data:image/svg+xml;base64,",
-                        alt);
+        duet_str_format(out,
+                        "<svg class=\"picture\" viewBox=\"0 0 %lld %lld\" width=\"%lld\" "
+                        "height=\"%lld\" role=\"img\" aria-label=\"%s\"><image width=\"%lld\" "
+                        "height=\"%lld\" href=\"data:image/svg+xml;base64,",
+                        (long long)size[0], (long long)size[1], (long long)size[0],
+                        (long long)size[1], alt, (long long)size[0], (long long)size[1]);
         duet_str_base64(out, text.data, text.size);
-        duet_str_add(out, "\">");
+        duet_str_add(out, "\"/></svg>");
     }
     duet_bytes_free(&text);
     return status == DUET_OK;
