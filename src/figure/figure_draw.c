@@ -46,6 +46,10 @@ static double hollow(double distance, double line) {
     return line > 0 ? fmax(distance, -(distance + line)) : distance;
 }
 
+static double length(double x, double y) {
+    return sqrt(x * x + y * y);
+}
+
 /* ---- shapes ---- */
 
 static void draw_box(canvas *c, const duet_item *i) {
@@ -56,7 +60,7 @@ static void draw_box(canvas *c, const duet_item *i) {
         for (int64_t column = in.left; column < in.right; column++) {
             const double dx = fabs((double)column + 0.5 - x) - w + round,
                          dy = fabs((double)row + 0.5 - y) - h + round;
-            const double outside = hypot(fmax(dx, 0), fmax(dy, 0));
+            const double outside = length(fmax(dx, 0), fmax(dy, 0));
             cover(c, column, row, &i->pen,
                   hollow(outside + fmin(fmax(dx, dy), 0) - round, i->pen.line * s));
         }
@@ -68,7 +72,7 @@ static void draw_dot(canvas *c, const duet_item *i) {
     for (int64_t row = in.top; row < in.bottom; row++)
         for (int64_t column = in.left; column < in.right; column++)
             cover(c, column, row, &i->pen,
-                  hollow(hypot((double)column + 0.5 - x, (double)row + 0.5 - y) - r,
+                  hollow(length((double)column + 0.5 - x, (double)row + 0.5 - y) - r,
                          i->pen.line * s));
 }
 
@@ -76,7 +80,7 @@ static double from_segment(double x, double y, const double a[2], const double b
     const double dx = b[0] - a[0], dy = b[1] - a[1], size = dx * dx + dy * dy;
     const double place = size > 0 ? ((x - a[0]) * dx + (y - a[1]) * dy) / size : 0,
                  t = fmin(fmax(place, 0), 1);
-    return hypot(x - a[0] - t * dx, y - a[1] - t * dy);
+    return length(x - a[0] - t * dx, y - a[1] - t * dy);
 }
 
 static void draw_line(canvas *c, const duet_item *i) {

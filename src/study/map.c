@@ -17,7 +17,7 @@
 #include "study/map_figure.h"
 #include "study/study.h"
 
-enum { TRUSTED = 10 }; /* neighbours whose place is checked */
+enum { TRUSTED = 10 }; /* most neighbours whose place is checked */
 
 typedef struct work {
     duet_context *ctx;
@@ -29,6 +29,7 @@ typedef struct work {
     duet_features_work read;
     duet_plane plane;
     const char *method; /* its title */
+    int neighbours;     /* whose place is checked */
     double trust;
     json_t *metrics; /* of the features */
 } work;
@@ -118,7 +119,8 @@ static duet_status lay_out(work *w) {
     const duet_plane_rows rows = {
         .x = w->table.x, .rows = w->table.rows, .dim = w->table.dim, .distance = distance};
     DUET_DO(duet_plane_lay(w->ctx, &w->plane, &w->method, w->o->method, &rows));
-    w->trust = duet_plane_trust(&rows, w->plane.point, TRUSTED);
+    w->neighbours = rows.rows < 2 * TRUSTED + 2 ? (int)(rows.rows - 2) / 2 : TRUSTED;
+    w->trust = duet_plane_trust(&rows, w->plane.point, w->neighbours);
 done:
     duet_release(distance);
     return status;
@@ -149,12 +151,13 @@ static json_t *result_json(const work *w, double seconds) {
     json_t *const setting = json_object();
     duet_settings_put(setting, &w->table.settings);
     return json_pack(
-        "{s:s,s:o,s:s,s:I,s:o,s:f,s:o,s:s,s:o,s:s,s:s,s:o,s:o,s:O,s:o,s:o,s:o,s:o}", "command",
+        "{s:s,s:o,s:s,s:I,s:o,s:f,s:o,s:s,s:o,s:s,s:s,s:o,s:o,s:i,s:O,s:o,s:o,s:o,s:o}", "command",
         "map", "data", duet_json_name(info->name), "split", duet_split_name(w->o->rows.split),
         "rows", (json_int_t)w->table.rows, "seed", duet_json_u64(w->o->rows.seed), "seconds",
         seconds, "model", duet_look_model(w->model), "reader", w->table.reader, "setting", setting,
         "method", w->o->method, "method_title", w->method, "values", values_json(w), "trust",
-        duet_look_number(w->trust), "metrics", w->metrics, "points", points_json(w), "class_names",
+        duet_look_number(w->trust), "neighbours", w->neighbours, "metrics", w->metrics, "points",
+        points_json(w), "class_names",
         duet_json_names(info->class_names, info->labelled ? info->class_count : 0), "features",
         duet_study_work_json(&w->read), "left_out", duet_study_bad_json(w->o->rows.bad));
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/str.h"
 
 static const double LEFT = 62, TOP = 96, GAP = 3, APART = 14, EDGE = 18;
@@ -46,14 +47,15 @@ static void draw_heads(const drawing *d) {
     }
 }
 
-/* The class, or the name of the row. */
+/* The class, or the name of the row without its folders. */
 static void name_image(const drawing *d, int64_t i, char *out, size_t size) {
     const duet_dataset_info *info = duet_dataset_describe(d->s->dataset);
     const int32_t label = duet_dataset_label(d->s->dataset, d->s->split, d->s->index[i]);
-    if (label >= 0 && info->labelled)
-        (void)duet_copy_text(out, size, info->class_names[label]);
-    else
-        duet_dataset_row_name(d->s->dataset, d->s->split, d->s->index[i], out, size);
+    char row[DUET_PATH_SIZE];
+    duet_dataset_row_name(d->s->dataset, d->s->split, d->s->index[i], row, sizeof row);
+    (void)duet_copy_text(out, size,
+                         label >= 0 && info->labelled ? info->class_names[label]
+                                                      : duet_path_base(row));
 }
 
 /* Left of the rows: the image's name, turned, and the level of each. */

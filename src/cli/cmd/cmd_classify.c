@@ -238,6 +238,9 @@ static duet_status classify(cli_state *cli, const classify_options *o, const pat
         .cli = cli, .top = (int)o->top, .level = o->conformal, .csv_path = o->csv};
     const duet_classify_options how = {.conformal = o->conformal};
     duet_status status = open_both(cli, o, &model, &head, &card);
+    if (status == DUET_OK && o->patch > duet_model_card(model)->preprocess.size)
+        status = cli_wrong("a patch of %lld pixels; the network's images have %lld",
+                           (long long)o->patch, (long long)duet_model_card(model)->preprocess.size);
     if (status == DUET_OK) status = cli_answers_begin(&answers, model, head, &card);
     if (status == DUET_OK)
         status = duet_classify_each(cli->ctx, model, head, &card, (const char *const *)list->path,

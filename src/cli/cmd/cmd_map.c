@@ -45,14 +45,15 @@ static duet_status find_settings(cli_state *cli, duet_settings *out, duet_model 
     return status;
 }
 
-/* ", divergence (KL) 0.67 nats" for each value of the list. */
-static void say_values(const cli_state *cli, const json_t *values) {
+/* ": divergence (KL) 0.67 nats", and so on, for each value of the list. */
+static void say_values(const cli_state *cli, const json_t *values, bool first) {
     for (size_t i = 0; i < json_array_size(values); i++) {
         const json_t *v = json_array_get(values, i), *number = json_object_get(v, "value");
         const char *unit = json_string_value(json_object_get(v, "unit"));
         if (json_is_number(number))
-            cli_say(cli, ", %s %.3g%s%s", json_string_value(json_object_get(v, "title")),
-                    json_number_value(number), *unit ? " " : "", unit);
+            cli_say(cli, "%s %s %.3g%s%s", first && i == 0 ? ":" : ",",
+                    json_string_value(json_object_get(v, "title")), json_number_value(number),
+                    *unit ? " " : "", unit);
     }
 }
 
@@ -64,9 +65,9 @@ static void say(const cli_state *cli, const duet_look *look) {
     cli_say(cli, "%s of %lld images in %s", json_string_value(json_object_get(r, "method_title")),
             (long long)json_integer_value(json_object_get(r, "rows")), time_text);
     if (json_is_number(trust)) cli_say(cli, ": trustworthiness %.3f", json_number_value(trust));
-    say_values(cli, json_object_get(r, "values"));
+    say_values(cli, json_object_get(r, "values"), !json_is_number(trust));
     cli_say(cli, "\nfeatures, of length one");
-    say_values(cli, json_object_get(r, "metrics"));
+    say_values(cli, json_object_get(r, "metrics"), true);
     cli_say(cli, "\n");
     json_decref(r);
 }
@@ -91,7 +92,10 @@ static duet_status map(cli_state *cli, duet_model *model, const duet_dataset *da
 
 static duet_status run(cli_state *cli) {
     const map_options *o = cli->options;
-    const duet_status status = o->out[0] ? cli_check_file("--out", o->out, ".png .svg") : DUET_OK;
+    const duet_entry *entry = NULL;
+    duet_status status = o->out[0] ? cli_check_file("--out", o->out, ".png .svg") : DUET_OK;
+    if (status == DUET_OK)
+        status = duet_family_parse(&duet_family_plane, &entry, NULL, 0, o->method);
     return status == DUET_OK ? cli_with_data(cli, o->data, o->on_bad, map) : status;
 }
 
