@@ -27,8 +27,8 @@ typedef enum duet_anchor { DUET_START, DUET_MIDDLE, DUET_END } duet_anchor;
 
 typedef struct duet_figure duet_figure;
 
-/* width x height in pixels, rounded up. note: one line that says what it shows, for screen readers and for the
- * text of a PNG. */
+/* width x height in pixels, rounded up. note: one line that says what it shows, for screen readers
+ * and for the text of a PNG. */
 DUET_NODISCARD duet_status duet_figure_new(duet_figure **out, double width, double height,
                                            const char *note);
 void duet_figure_free(duet_figure *figure); /* NULL is accepted */
