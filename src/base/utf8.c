@@ -34,6 +34,12 @@ char *duet_utf8_same(duet_arena *arena, const char *text) {
     return out;
 }
 
+int duet_utf8_put(char *out, uint32_t code) {
+    const bool is = code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
+    return (int)utf8proc_encode_char((utf8proc_int32_t)(is ? code : 0xFFFD),
+                                     (utf8proc_uint8_t *)out);
+}
+
 /* The character at `*text`, or the byte there as \xNN, in one[5]; `*text` goes behind it. Returns
  * its bytes. */
 static size_t shown(char one[5], const char **text, int64_t *left) {

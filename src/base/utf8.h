@@ -12,6 +12,8 @@ bool duet_utf8_is(const char *text);
 char *duet_utf8_same(duet_arena *arena, const char *text);
 /* A copy to be shown: NFC; a byte that is no UTF-8 becomes \xNN. */
 char *duet_utf8_shown(duet_arena *arena, const char *text);
+/* Writes a code point as UTF-8 and returns its bytes, at most 4; what is none becomes U+FFFD. */
+int duet_utf8_put(char *out, uint32_t code);
 /* The bytes that duet_text_shown (duet/base.h) wrote as \xNN again, in place. */
 void duet_text_unshown(char *text);
 
