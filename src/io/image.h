@@ -31,6 +31,10 @@ DUET_NODISCARD duet_status duet_image_new(duet_image *out, int64_t width, int64_
 /* The pixels with `channels` (1 or 3) instead: grey three times, or Pillow's L; what is lost is in
  * the result. */
 DUET_NODISCARD duet_status duet_image_recolour(duet_image *out, const duet_image *in, int channels);
+/* Cuts the image to a rectangle, of which what lies outside of the image is cut off too. DUET_SHAPE
+ * where nothing is left. */
+DUET_NODISCARD duet_status duet_image_cut(duet_image *image, int64_t x, int64_t y, int64_t width,
+                                          int64_t height);
 void duet_image_free(duet_image *image);
 bool duet_image_known(
     const uint8_t *bytes,

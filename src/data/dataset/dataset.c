@@ -113,11 +113,21 @@ static void finish_hash(duet_dataset *dataset) {
     info->hash = hash;
 }
 
+/* Room for the options of any layout. */
+typedef union options_room {
+    max_align_t align;
+    uint8_t bytes[1024];
+} options_room;
+
+/* options: NULL = the defaults. */
 static duet_status open_as(duet_context *ctx, duet_dataset **out, const duet_dataset_layout *layout,
                            const char *path, const char *name, const char *spec,
                            const void *options) {
     duet_status status = DUET_OK;
     duet_dataset *dataset = NULL;
+    options_room usual;
+    duet_params_default(&layout->info.params, &usual);
+    if (options == NULL) options = &usual;
     DUET_DO(duet_alloc(&dataset, 1, sizeof *dataset));
     dataset->layout = layout;
     DUET_DO(duet_arena_new(&dataset->arena));
@@ -145,7 +155,7 @@ done:
 /* Where `path` itself is not a data set but holds one, opens that; *found says whether. */
 static duet_status open_inner(duet_context *ctx, duet_dataset **out, bool *found,
                               const duet_dataset_layout *const *layouts, int count,
-                              const char *path, const char *spec) {
+                              const char *path, const char *spec, const void *options) {
     duet_status status = DUET_OK;
     duet_roots *roots = NULL;
     DUET_DO(duet_alloc(&roots, 1, sizeof *roots));
@@ -157,7 +167,7 @@ static duet_status open_inner(duet_context *ctx, duet_dataset **out, bool *found
     if (roots->count > 1 && !known)
         DUET_FAIL(DUET_ARG, "'%s' holds several data sets, %s; give the folder of one", path,
                   roots->names);
-    DUET_DO(open_as(ctx, out, roots->layout, roots->folder, path, spec, NULL));
+    DUET_DO(open_as(ctx, out, roots->layout, roots->folder, path, spec, options));
     if (roots->count > 1)
         duet_log(ctx, DUET_LOG_WARNING,
                  "'%s' holds several data sets, %s: the first is read; give the folder of another "
@@ -182,7 +192,7 @@ static duet_status open_detected(duet_context *ctx, duet_dataset **out, const ch
         }
     }
     if (best_sure <= DUET_SURE_OF_FOLDERS)
-        DUET_TRY(open_inner(ctx, out, &found, layouts, DUET_COUNT(layouts), path, path));
+        DUET_TRY(open_inner(ctx, out, &found, layouts, DUET_COUNT(layouts), path, path, NULL));
     if (found) return DUET_OK;
     if (best != NULL) return open_as(ctx, out, best, path, path, path, NULL);
     return duet_dataset_refuse(path);
@@ -190,12 +200,39 @@ static duet_status open_detected(duet_context *ctx, duet_dataset **out, const ch
 
 /* With a given layout, the path may be a root folder that holds the set. */
 static duet_status open_given(duet_context *ctx, duet_dataset **out,
-                              const duet_dataset_layout *layout, const char *path,
-                              const char *spec) {
+                              const duet_dataset_layout *layout, const char *path, const char *spec,
+                              const void *options) {
     bool found = false;
     if (layout->inner && duet_path_is_folder(path) && layout->detect(path) == 0)
-        DUET_TRY(open_inner(ctx, out, &found, &layout, 1, path, spec));
-    return found ? DUET_OK : open_as(ctx, out, layout, path, path, spec, NULL);
+        DUET_TRY(open_inner(ctx, out, &found, &layout, 1, path, spec, options));
+    return found ? DUET_OK : open_as(ctx, out, layout, path, path, spec, options);
+}
+
+/* "PATH" or "key=value,key=value:PATH" behind the name of a layout. Either may have colons: the
+ * path is the longest text that is one. */
+static duet_status open_behind(duet_context *ctx, duet_dataset **out,
+                               const duet_dataset_layout *layout, const char *text,
+                               const char *spec) {
+    const char *path = text;
+    char given[DUET_SPEC_SIZE], where[80];
+    options_room options;
+    while (path != NULL && (*path == '\0' || !duet_path_exists(path))) {
+        path = strchr(path, ':');
+        path = path != NULL ? path + 1 : NULL;
+    }
+    if (path == NULL) {
+        const char *const equals = strchr(text, '='), *const colon = strchr(text, ':');
+        const bool sure = equals != NULL && colon != NULL && equals < colon;
+        return duet_fail(DUET_NOT_FOUND, "no file or folder '%s'", sure ? colon + 1 : text);
+    }
+    const size_t size = path > text ? (size_t)(path - text) - 1 : 0;
+    if (size >= sizeof given) return duet_fail(DUET_ARG, "the options of '%s' are too long", spec);
+    memcpy(given, text, size);
+    given[size] = '\0';
+    snprintf(where, sizeof where, "layout '%s'", layout->info.name);
+    duet_params_default(&layout->info.params, &options);
+    DUET_TRY(duet_params_parse(&layout->info.params, &options, where, given));
+    return open_given(ctx, out, layout, path, spec, &options);
 }
 
 /* A range of shards, "train-{000..012}.tar", is not the name of a file. */
@@ -213,23 +250,16 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
     const duet_entry *const known = duet_family_find(&duet_family_dataset, word);
     const duet_dataset_layout *const layout = known != NULL ? duet_dataset_of(known) : NULL;
     if (layout != NULL && layout->detect == NULL) {
-        union {
-            max_align_t align;
-            uint8_t bytes[1024];
-        } options;
+        options_room options;
         const duet_entry *entry = NULL;
         DUET_TRY(duet_family_parse(&duet_family_dataset, &entry, &options, sizeof options, spec));
         return open_as(ctx, out, layout, NULL, NULL, spec, &options);
-    }
-    if (layout != NULL && spec[length] == ':' && duet_path_exists(spec + length + 1)) {
-        return open_given(ctx, out, layout, spec + length + 1, spec);
     }
     if (layout != NULL && spec[length] == '\0') {
         return duet_fail(DUET_ARG, "layout '%s' needs a path: '%s:PATH', or just the path", spec,
                          spec);
     }
-    if (layout != NULL)
-        return duet_fail(DUET_NOT_FOUND, "no file or folder '%s'", spec + length + 1);
+    if (layout != NULL) return open_behind(ctx, out, layout, spec + length + 1, spec);
     const char *near = duet_family_nearest(&duet_family_dataset, word);
     return duet_fail(DUET_NOT_FOUND,
                      "no file or folder '%s'%s%s%s; a data set is a folder of images, a folder of "

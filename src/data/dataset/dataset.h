@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "io/image.h"
 
+enum { DUET_MISSING_EXAMPLES = 3 };
+
 struct duet_dataset {
     const struct duet_dataset_layout *layout;
     duet_dataset_info info;
@@ -17,6 +19,9 @@ struct duet_dataset {
     int32_t *labels[DUET_SPLIT_COUNT]; /* per row; NULL = unlabelled */
     void *state;                       /* state of the layout */
     struct duet_notes *notes;          /* the source of info.left_out and info.noticed (notes.c) */
+    /* rows of lists whose file is missing, and the first of their names */
+    int64_t missing[DUET_SPLIT_COUNT];
+    const char *missing_example[DUET_SPLIT_COUNT][DUET_MISSING_EXAMPLES];
 };
 
 /* The confidence for a folder of which nothing is known but that it contains folders. */
@@ -49,6 +54,9 @@ void duet_dataset_left_out(duet_dataset *dataset, bool quiet, const char *reason
 /* The same for a decision about the set, `count` times. */
 void duet_dataset_noticed(duet_dataset *dataset, bool quiet, int64_t count, const char *reason,
                           const char *example, const char *advice);
+/* Counts a row of a list whose file is missing, which is left out. */
+void duet_dataset_missing(duet_dataset *dataset, duet_split split, const char *name,
+                          const char *advice);
 /* The number left out, without the quiet ones; `text` says what they are ("3 .bmp images, …"). */
 int64_t duet_dataset_lost(char *text, size_t size, const duet_dataset *dataset);
 /* Logs all of it and puts the lists into info. */

@@ -3,7 +3,7 @@
  * (https://www.cs.toronto.edu/~kriz/cifar.html), 32x32. A record is the label bytes, then 1024 R,
  * 1024 G, 1024 B, row-major. CIFAR-10: data_batch_1..5.bin, test_batch.bin, one label byte;
  * CIFAR-100: train.bin, test.bin, two label bytes (coarse, fine), of which the fine one is the
- * label. A single such .bin file is a set too. */
+ * label unless label=coarse is given. A single such .bin file is a set too. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +17,15 @@
 #define PLANE      1024
 #define MOST_FILES 6
 
+typedef struct cifar_options {
+    char label[DUET_TEXT_SIZE];
+} cifar_options;
+
+static const duet_param params[] = {
+    DUET_TEXT(cifar_options, label, "fine", "fine|coarse",
+              "CIFAR-100: what is a class, one of 100 or one of 20 that hold five each"),
+};
+
 typedef struct cifar_file {
     duet_bytes bytes;
     duet_split split;
@@ -27,6 +36,7 @@ typedef struct cifar_state {
     cifar_file file[MOST_FILES];
     int files;
     int label_bytes; /* 1 or 2 */
+    int label_at;    /* which of them */
 } cifar_state;
 
 static bool holds(const char *folder, const char *name) {
@@ -81,7 +91,7 @@ static duet_status fill_labels(duet_dataset *dataset, int classes) {
         const cifar_file *file = &state->file[f];
         for (int64_t i = 0; i < file->count; i++) {
             const int label =
-                file->bytes.data[i * (state->label_bytes + 3 * PLANE) + state->label_bytes - 1];
+                file->bytes.data[i * (state->label_bytes + 3 * PLANE) + state->label_at];
             if (label >= classes) {
                 return duet_fail(
                     DUET_FORMAT, "record %lld of the %s files has label %d; there are %d classes",
@@ -130,7 +140,8 @@ done:
 
 static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const char *path,
                               const void *options) {
-    (void)ctx, (void)options;
+    (void)ctx;
+    const bool coarse = strcmp(((const cifar_options *)options)->label, "coarse") == 0;
     DUET_TRY(duet_alloc(&dataset->state, 1, sizeof(cifar_state)));
     cifar_state *state = dataset->state;
     state->label_bytes = 1;
@@ -143,8 +154,11 @@ static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const ch
         return name_classes(dataset, NULL, NULL, 10);
     }
     const bool hundred = is_hundred(path) && !holds(path, "data_batch_1.bin");
+    if (coarse && !hundred)
+        return duet_fail(DUET_ARG, "CIFAR-10 has no coarse labels; those of CIFAR-100 are meant");
     if (hundred) {
         state->label_bytes = 2;
+        state->label_at = coarse ? 0 : 1;
         DUET_TRY(duet_path_join(file, path, "train.bin"));
         DUET_TRY(add_file(dataset, DUET_TRAIN, file));
     } else {
@@ -163,9 +177,12 @@ static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const ch
         duet_dataset_noticed(dataset, false, 1, "file of the set that is missing", test,
                              "there is no split test");
     }
-    const int classes = hundred ? 100 : 10;
+    const int classes = coarse ? 20 : hundred ? 100 : 10;
     DUET_TRY(fill_labels(dataset, classes));
-    return name_classes(dataset, path, hundred ? "fine_label_names.txt" : "batches.meta.txt",
+    return name_classes(dataset, path,
+                        coarse    ? "coarse_label_names.txt"
+                        : hundred ? "fine_label_names.txt"
+                                  : "batches.meta.txt",
                         classes);
 }
 
@@ -190,7 +207,7 @@ static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int
 const duet_dataset_layout duet_dataset_cifar_bin = {
     .info = {.name = "cifar_bin",
              .help = "official binary files of CIFAR-10 and CIFAR-100",
-             .params = DUET_TABLE_EMPTY},
+             .params = DUET_TABLE(params, cifar_options)},
     .detect = cifar_detect,
     .open = cifar_open,
     .close = cifar_close,

@@ -3,8 +3,8 @@
  * (https://www.cs.toronto.edu/~kriz/cifar.html), as torchvision downloads them:
  * cifar-10-batches-py/data_batch_1..5, test_batch, batches.meta; cifar-100-python/train, test,
  * meta. Pickles of dicts: `data`, a numpy array u8 [N,3072] (1024 R, 1024 G, 1024 B, row-major),
- * and `labels` or `fine_labels`. They are read as data, and nothing in them is called (pickle.h);
- * the array stays in the mapped file. */
+ * and `labels` or `fine_labels`, `coarse_labels`. They are read as data, and nothing in them is
+ * called (pickle.h); the array stays in the mapped file. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +22,15 @@ static const duet_pickle_global allowed[] = {
     {"numpy._core.multiarray", "_reconstruct", RECONSTRUCT, 0},
     {"numpy", "ndarray", NDARRAY, 0},
     {"numpy", "dtype", DTYPE, 0}};
+
+typedef struct cifar_options {
+    char label[DUET_TEXT_SIZE];
+} cifar_options;
+
+static const duet_param params[] = {
+    DUET_TEXT(cifar_options, label, "fine", "fine|coarse",
+              "CIFAR-100: what is a class, one of 100 or one of 20 that hold five each"),
+};
 
 typedef struct cifar_file {
     duet_map map;
@@ -56,6 +65,11 @@ static const struct kind {
       {"data_batch_5", DUET_TRAIN},
       {"test_batch", DUET_TEST}}},
     {"fine_labels", "meta", "fine_label_names", 100, {{"train", DUET_TRAIN}, {"test", DUET_TEST}}}};
+static const struct kind coarse = {"coarse_labels",
+                                   "meta",
+                                   "coarse_label_names",
+                                   20,
+                                   {{"train", DUET_TRAIN}, {"test", DUET_TEST}}};
 
 static bool holds(const char *folder, const char *name) {
     char path[DUET_PATH_SIZE];
@@ -198,14 +212,20 @@ done:
 
 static duet_status cifar_open(duet_context *ctx, duet_dataset *dataset, const char *path,
                               const void *options) {
-    (void)ctx, (void)options;
+    (void)ctx;
     duet_status status = DUET_OK;
     duet_arena *nodes = NULL;
     const char *const folder = path;
-    const struct kind *const kind = find(folder);
+    const struct kind *kind = find(folder);
     if (kind == NULL)
         return duet_fail(DUET_FORMAT,
                          "'%s' has neither data_batch_1 and batches.meta nor train and meta", path);
+    if (strcmp(((const cifar_options *)options)->label, "coarse") == 0) {
+        if (kind->classes != 100)
+            return duet_fail(DUET_ARG,
+                             "CIFAR-10 has no coarse labels; those of CIFAR-100 are meant");
+        kind = &coarse;
+    }
     DUET_DO(duet_alloc(&dataset->state, 1, sizeof(cifar_state)));
     for (int i = 0; i < MOST_FILES && kind->file[i].name != NULL; i++) {
         if (kind->file[i].split == DUET_TEST && !holds(folder, kind->file[i].name)) {
@@ -242,7 +262,7 @@ static duet_status cifar_read(const duet_dataset *dataset, duet_split split, int
 const duet_dataset_layout duet_dataset_cifar_py = {
     .info = {.name = "cifar_py",
              .help = "CIFAR-10 and CIFAR-100 for Python, as torchvision downloads them",
-             .params = DUET_TABLE_EMPTY},
+             .params = DUET_TABLE(params, cifar_options)},
     .detect = cifar_detect,
     .open = cifar_open,
     .close = cifar_close,

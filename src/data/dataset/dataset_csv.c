@@ -17,9 +17,11 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "data/dataset/dataset.h"
+#include "data/dataset/lines.h"
+#include "data/dataset/word_classes.h"
 #include "io/kind.h"
 
-enum { MOST_FIELDS = 64, MOST_BYTES = 1 << 30 };
+enum { MOST_FIELDS = 64 };
 enum { PATH, LABEL, SPLIT, COLUMNS };
 
 typedef struct row {
@@ -212,48 +214,12 @@ static duet_status read_rows(duet_context *ctx, duet_dataset *dataset, char usua
     return state->count > 0 ? DUET_OK : duet_fail(DUET_FORMAT, "it lists no image");
 }
 
-static int by_bytes(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int by_number(const void *a, const void *b) {
-    const int64_t x = strtoll(*(const char *const *)a, NULL, 10),
-                  y = strtoll(*(const char *const *)b, NULL, 10);
-    return x < y ? -1 : x > y ? 1 : by_bytes(a, b);
-}
-
-typedef struct classes {
-    const char **names; /* distinct, sorted */
-    int64_t count;
-    bool numbers;
-} classes;
-
-static duet_status list_classes(classes *out, const csv_state *state) {
-    const char **names = NULL;
-    bool numbers = true;
-    int64_t n = 0;
-    DUET_TRY(duet_alloc(&names, state->count + 1, sizeof *names));
-    for (int64_t i = 0; i < state->count; i++) {
-        int64_t value = 0;
-        if (state->rows[i].label[0] == '\0') continue;
-        names[n++] = state->rows[i].label;
-        numbers = numbers && duet_parse_i64(&value, state->rows[i].label);
-    }
-    qsort(names, (size_t)n, sizeof *names, numbers ? by_number : by_bytes);
-    *out = (classes){.names = names, .numbers = numbers};
-    for (int64_t i = 0; i < n; i++)
-        if (out->count == 0 || strcmp(names[out->count - 1], names[i]) != 0)
-            names[out->count++] = names[i];
+static duet_status list_classes(duet_word_classes *out, const csv_state *state) {
+    const char **words = NULL;
+    DUET_TRY(duet_alloc(&words, state->count + 1, sizeof *words));
+    for (int64_t i = 0; i < state->count; i++) words[i] = state->rows[i].label;
+    duet_word_classes_make(out, words, state->count, false);
     return DUET_OK;
-}
-
-/* -1: a row without a class. */
-static int32_t class_of(const classes *c, const char *label) {
-    const char **const found = label[0] != '\0'
-                                   ? bsearch(&label, c->names, (size_t)c->count, sizeof *c->names,
-                                             c->numbers ? by_number : by_bytes)
-                                   : NULL;
-    return found != NULL ? (int32_t)(found - c->names) : -1;
 }
 
 static duet_status path_of(char out[DUET_PATH_SIZE], const csv_state *state, const row *r) {
@@ -283,8 +249,8 @@ static duet_status drop_missing(duet_dataset *dataset) {
         row r = state->rows[i];
         r.size = size_of(state, &r);
         if (r.size < 0)
-            duet_dataset_left_out(dataset, false, "rows of the list whose file is missing", r.path,
-                                  "paths are relative to the list's own folder");
+            duet_dataset_missing(dataset, r.split, r.path,
+                                 "paths are relative to the list's own folder");
         else
             state->rows[state->count++] = r;
     }
@@ -296,7 +262,7 @@ static duet_status drop_missing(duet_dataset *dataset) {
                      path, (long long)count);
 }
 
-static duet_status fill_splits(duet_dataset *dataset, const classes *c) {
+static duet_status fill_splits(duet_dataset *dataset, const duet_word_classes *c) {
     csv_state *const state = dataset->state;
     for (int64_t i = 0; i < state->count; i++) dataset->info.count[state->rows[i].split]++;
     for (int s = 0; s < DUET_SPLIT_COUNT; s++) {
@@ -314,7 +280,7 @@ static duet_status fill_splits(duet_dataset *dataset, const classes *c) {
         const int64_t at = dataset->info.count[r->split]++;
         state->order[r->split][at] = i;
         if (dataset->labels[r->split] != NULL)
-            dataset->labels[r->split][at] = class_of(c, r->label);
+            dataset->labels[r->split][at] = duet_word_classes_find(c, r->label);
         dataset->info.hash =
             duet_hash(&r->size, sizeof r->size, duet_hash_text(r->path, dataset->info.hash));
     }
@@ -325,8 +291,7 @@ static duet_status csv_open(duet_context *ctx, duet_dataset *dataset, const char
                             const void *options) {
     (void)options;
     duet_status status = DUET_OK;
-    duet_bytes bytes = {0};
-    classes c = {0};
+    duet_word_classes c = {0};
     char folder[DUET_PATH_SIZE] = ".";
     DUET_DO(duet_alloc(&dataset->state, 1, sizeof(csv_state)));
     csv_state *const state = dataset->state;
@@ -335,18 +300,7 @@ static duet_status csv_open(duet_context *ctx, duet_dataset *dataset, const char
                  (int)(strrchr(path, '/') - path + (strrchr(path, '/') == path)), path);
     state->folder = duet_arena_text(dataset->arena, folder);
     DUET_DO(duet_arena_status(dataset->arena));
-    DUET_DO(duet_file_read(&bytes, path));
-    if (bytes.size > MOST_BYTES)
-        DUET_FAIL(DUET_UNSUPPORTED, "it has %lld bytes; the limit is %d", (long long)bytes.size,
-                  MOST_BYTES);
-    const duet_file_kind kind = duet_kind_of_bytes(bytes.data, bytes.size);
-    if (kind.is == DUET_FILE_HTML || kind.is == DUET_FILE_LFS)
-        DUET_FAIL(DUET_FORMAT, "it is not a list but %s", kind.words);
-    if (bytes.size > 0 && memchr(bytes.data, '\0', (size_t)bytes.size) != NULL)
-        DUET_FAIL(DUET_FORMAT, "it is no text%s%s", kind.words != NULL ? ", but " : "",
-                  kind.words != NULL ? kind.words : "");
-    DUET_DO(duet_alloc(&state->text, bytes.size + 2, 1));
-    if (bytes.size > 0) memcpy(state->text, bytes.data, (size_t)bytes.size);
+    DUET_DO(duet_list_text(&state->text, path));
     DUET_DO(read_rows(ctx, dataset, duet_name_ends(path, ".tsv") ? '\t' : ','));
     DUET_DO(list_classes(&c, state));
     DUET_DO(drop_missing(dataset));
@@ -354,8 +308,7 @@ static duet_status csv_open(duet_context *ctx, duet_dataset *dataset, const char
     dataset->info.labelled = c.count > 1;
     if (c.count > 1) DUET_DO(duet_dataset_name_classes(dataset, c.names, (int)c.count));
 done:
-    duet_release(c.names);
-    duet_bytes_free(&bytes);
+    duet_word_classes_free(&c);
     return status;
 }
 

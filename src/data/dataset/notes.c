@@ -64,6 +64,14 @@ void duet_dataset_noticed(duet_dataset *dataset, bool quiet, int64_t count, cons
              &(duet_dataset_note){reason, example, advice, count, quiet});
 }
 
+void duet_dataset_missing(duet_dataset *dataset, duet_split split, const char *name,
+                          const char *advice) {
+    const int64_t nth = dataset->missing[split]++;
+    if (nth < DUET_MISSING_EXAMPLES)
+        dataset->missing_example[split][nth] = duet_utf8_shown(dataset->arena, name);
+    duet_dataset_left_out(dataset, false, "rows of the list whose file is missing", name, advice);
+}
+
 int64_t duet_dataset_lost(char *text, size_t size, const duet_dataset *dataset) {
     int64_t lost = 0;
     duet_str words = {0};

@@ -99,6 +99,28 @@ duet_status duet_image_new(duet_image *out, int64_t width, int64_t height, int c
     return DUET_OK;
 }
 
+duet_status duet_image_cut(duet_image *image, int64_t x, int64_t y, int64_t width, int64_t height) {
+    const int64_t left = x > 0 ? x : 0, top = y > 0 ? y : 0,
+                  right = x + width < image->width ? x + width : image->width,
+                  bottom = y + height < image->height ? y + height : image->height;
+    duet_image out = {0};
+    if (right <= left || bottom <= top)
+        return duet_fail(DUET_SHAPE,
+                         "nothing of the image of %lld x %lld pixels lies in the rectangle of "
+                         "%lld x %lld at (%lld, %lld)",
+                         (long long)image->width, (long long)image->height, (long long)width,
+                         (long long)height, (long long)x, (long long)y);
+    DUET_TRY(duet_image_new(&out, right - left, bottom - top, image->channels));
+    const size_t row = (size_t)(out.width * out.channels);
+    for (int64_t r = 0; r < out.height; r++)
+        memcpy(out.pixels + (size_t)r * row,
+               image->pixels + ((top + r) * image->width + left) * image->channels, row);
+    out.lost = image->lost;
+    duet_image_free(image);
+    *image = out;
+    return DUET_OK;
+}
+
 void duet_image_free(duet_image *image) {
     if (image == NULL) return;
     duet_release(image->pixels);
