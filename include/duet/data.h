@@ -67,6 +67,24 @@ const duet_dataset_info *duet_dataset_describe(const duet_dataset *dataset);
 extern const duet_family duet_family_dataset;
 extern const duet_family duet_family_augment;
 
+/* The published set that a data set is, and whether it is there as a whole. It is known by its
+ * layout or the names of its classes; of several forms of a set the nearest one is meant. */
+#define DUET_OFFICIAL_EXAMPLES 3
+typedef struct duet_official {
+    const char *name;    /* "CUB-200-2011"; NULL = not known, expected and expected_classes are 0 */
+    const char *measure; /* how results on it are reported: "top-1 accuracy"; NULL = not known */
+    int64_t expected[DUET_SPLIT_COUNT]; /* images */
+    int expected_classes;
+    /* rows that lists of the set name and whose image is missing; the first of their names, then
+     * NULL */
+    int64_t missing[DUET_SPLIT_COUNT];
+    const char *example[DUET_SPLIT_COUNT][DUET_OFFICIAL_EXAMPLES];
+    /* counts and classes are those of the published set, and nothing is missing; of a set that is
+     * not known: nothing was left out but what is expected */
+    bool complete;
+} duet_official;
+void duet_dataset_official(duet_official *out, const duet_dataset *dataset);
+
 /* A list of rows of one split, on which commands work. For a set without a validation split some
  * training rows are held out: duet_view_all(TRAIN) + duet_view_divide. */
 typedef struct duet_view {

@@ -91,6 +91,11 @@ duet_status cli_tuning_save(char path[CLI_PATH], const duet_tuning *tuning);
 
 /* Prints the layout, splits and classes of a data set. */
 duet_status cli_dataset_show(cli_state *cli, const char *path);
+/* Compares it with the published set; fails where it is incomplete. decode: reads every image. */
+duet_status cli_dataset_check(cli_state *cli, const char *path, bool decode);
+/* Prints what is left out or noticed, a line each; returns it as a list for --json. */
+json_t *cli_notes_show(const cli_state *cli, const char *title, const duet_dataset_note *notes,
+                       int count);
 
 /* Completes the path of --out for images of `format`: "auto" leaves it as it is; a file gets a name
  * where it names a folder, which is made if need be. Refused: another ending. */

@@ -4,9 +4,8 @@
 
 #include "cli/cli.h"
 
-/* Prints what is left out or noticed, a line each; returns it as a list for --json. */
-static json_t *show_notes(const cli_state *cli, const char *title, const duet_dataset_note *notes,
-                          int count) {
+json_t *cli_notes_show(const cli_state *cli, const char *title, const duet_dataset_note *notes,
+                       int count) {
     json_t *list = json_array();
     for (int i = 0; i < count; i++) {
         const duet_dataset_note *n = &notes[i];
@@ -37,8 +36,8 @@ duet_status cli_dataset_show(cli_state *cli, const char *path) {
         json_array_append_new(names, json_string(d->class_names[i]));
     }
     if (d->labelled) cli_say(cli, "%s\n", d->class_count > 12 ? ", …" : "");
-    json_t *left_out = show_notes(cli, "left out, ", d->left_out, d->left_out_count);
-    json_t *noticed = show_notes(cli, "", d->noticed, d->noticed_count);
+    json_t *left_out = cli_notes_show(cli, "left out, ", d->left_out, d->left_out_count);
+    json_t *noticed = cli_notes_show(cli, "", d->noticed, d->noticed_count);
     cli_json(cli,
              json_pack("{s:s,s:s,s:s,s:I,s:I,s:b,s:i,s:b,s:I,s:I,s:I,s:o,s:o,s:o}", "name", d->name,
                        "path", d->shown_path, "layout", d->layout, "height", (json_int_t)d->height,

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "data/dataset/dataset.h"
+#include "data/view.h"
 
 duet_status duet_view_all(duet_view *out, const duet_dataset *dataset, duet_split split) {
     if ((int)split < 0 || split >= DUET_SPLIT_COUNT)
@@ -18,6 +19,18 @@ duet_status duet_view_all(duet_view *out, const duet_dataset *dataset, duet_spli
     for (int64_t i = 0; i < view.count; i++) view.index[i] = i;
     *out = view;
     return DUET_OK;
+}
+
+void duet_view_keep_labelled(duet_view *view, const duet_dataset *dataset) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < view->count; i++)
+        kept += duet_dataset_label(dataset, view->split, view->index[i]) >= 0;
+    if (kept == 0) return;
+    kept = 0;
+    for (int64_t i = 0; i < view->count; i++)
+        if (duet_dataset_label(dataset, view->split, view->index[i]) >= 0)
+            view->index[kept++] = view->index[i];
+    view->count = kept;
 }
 
 void duet_view_free(duet_view *view) {

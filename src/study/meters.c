@@ -11,6 +11,7 @@
 
 #include <duet/sample.h>
 
+#include "data/view.h"
 #include "base/context.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -53,6 +54,10 @@ static duet_status choose(duet_meters *m, const duet_train_options *training) {
     duet_view train = {0}, validation = {0};
     const int64_t fit = m->options.fit_rows, val = m->options.val_rows;
     DUET_DO(duet_train_views(&train, &validation, m->dataset, training));
+    if (m->labelled) {
+        duet_view_keep_labelled(&train, m->dataset);
+        duet_view_keep_labelled(&validation, m->dataset);
+    }
     if (validation.count == 0) {
         DUET_DO(duet_view_divide(&m->fit.view, &m->val.view, m->dataset, &train, fit, val,
                                  training->seed));

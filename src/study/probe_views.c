@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/view.h"
 #include "study/probe.h"
 
 enum { MOST_HELD = 10000, MOST_VAL = 10000 };
@@ -66,6 +67,7 @@ static duet_status set_apart(duet_probing *p, duet_view *all) {
         p->options->minutes > 0)
         return DUET_OK;
     DUET_TRY(duet_view_all(&val, p->dataset, DUET_VAL));
+    duet_view_keep_labelled(&val, p->dataset);
     const duet_status status =
         duet_view_divide(&p->apart, NULL, p->dataset, &val,
                          val.count < MOST_VAL ? val.count : MOST_VAL, 0, p->options->seed);
@@ -149,10 +151,12 @@ duet_status duet_probing_views(duet_probing *p) {
     const duet_dataset_info *info = duet_dataset_describe(p->dataset);
     duet_view all = {0};
     DUET_TRY(duet_view_all(&all, p->dataset, DUET_TRAIN));
+    duet_view_keep_labelled(&all, p->dataset);
     duet_status status = DUET_OK;
     DUET_DO(set_apart(p, &all));
     DUET_DO(duet_probing_budget(p) ? draw_labels(p, &all) : take_rows(p, &all));
     DUET_DO(duet_view_all(&p->test, p->dataset, info->count[DUET_TEST] > 0 ? DUET_TEST : DUET_VAL));
+    duet_view_keep_labelled(&p->test, p->dataset);
     if (p->test.count < 1) DUET_FAIL(DUET_ARG, "the data set has no test or val split to test on");
 done:
     duet_view_free(&all);

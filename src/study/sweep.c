@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "data/view.h"
 #include "feature/feature_set.h"
 #include "feature/reader/reader.h"
 #include "study/budget.h"
@@ -242,6 +243,7 @@ static duet_status divide(sweep *s, int64_t fit, int64_t val) {
     duet_view all = {0};
     free_views(s);
     DUET_TRY(duet_view_all(&all, s->dataset, DUET_TRAIN));
+    duet_view_keep_labelled(&all, s->dataset);
     if (fit <= 0) {
         val = val > 0 ? val : all.count / 5;
         fit = all.count - val;

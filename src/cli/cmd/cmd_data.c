@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cli/cmd/cmd_data.c: duet data list | info DATA | pack DATA --out FILE. */
+ * cli/cmd/cmd_data.c: duet data list | info DATA | check DATA | pack DATA --out FILE. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +8,7 @@
 typedef struct data_options {
     char out[CLI_PATH], split[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     int64_t size;
+    bool decode;
 } data_options;
 
 static const duet_param params[] = {
@@ -16,6 +17,7 @@ static const duet_param params[] = {
     DUET_TEXT(data_options, split, "train", "train|val|test", "pack: which rows"),
     DUET_INT(data_options, size, "0", 0, 4096,
              "pack: side to scale the images to; 0 = as they are"),
+    DUET_BOOLEAN(data_options, decode, "false", "check: decodes every image, too"),
     CLI_ON_BAD_ROW(data_options),
 };
 
@@ -79,26 +81,32 @@ static duet_status run(cli_state *cli) {
                                    : cli_wrong("'duet data list' takes no further argument; for a "
                                                "set use 'duet data info %s'",
                                                cli->args[1]);
-    const bool packs = strcmp(cli->args[0], "pack") == 0;
-    if (!packs && strcmp(cli->args[0], "info") != 0)
-        return cli_wrong(
-            "unknown action '%s'; use 'duet data list', 'duet data info DATA' or 'duet "
-            "data pack DATA --out FILE'",
-            cli->args[0]);
-    if (cli->arg_count < 2) return cli_wrong("no data set; use 'duet data %s DATA'", cli->args[0]);
-    return packs ? pack(cli, cli->args[1]) : cli_dataset_show(cli, cli->args[1]);
+    const data_options *const o = cli->options;
+    const char *const action = cli->args[0];
+    const bool packs = strcmp(action, "pack") == 0, checks = strcmp(action, "check") == 0;
+    if (!packs && !checks && strcmp(action, "info") != 0)
+        return cli_wrong("unknown action '%s'; use 'duet data list', 'duet data info DATA', 'duet "
+                         "data check DATA' or 'duet data pack DATA --out FILE'",
+                         action);
+    if (cli->arg_count < 2) return cli_wrong("no data set; use 'duet data %s DATA'", action);
+    return packs    ? pack(cli, cli->args[1])
+           : checks ? cli_dataset_check(cli, cli->args[1], o->decode)
+                    : cli_dataset_show(cli, cli->args[1]);
 }
 
 const cli_cmd duet_cmd_data = {
     .info = {.name = "data",
-             .help = "what layouts are known; what is in a data set; pack one",
+             .help =
+                 "what layouts are known; what is in a data set, and whether all of it; pack one",
              .params = DUET_TABLE(params, data_options)},
-    .usage = "list | info DATA | pack DATA --out FILE [options]",
+    .usage = "list | info DATA | check DATA | pack DATA --out FILE [options]",
     .details = "list shows the layouts; info shows the images, splits and classes of one data set; "
-               "pack writes a split as an archive.\n  duet data pack cifar10 --out cifar10.zip\n  "
+               "check compares them with those of the published set and ends with 1 where it is "
+               "incomplete; pack writes a split as an archive.\n  duet data check CUB_200_2011\n  "
+               "duet data pack cifar10 --out cifar10.zip\n  "
                "duet data pack photos --size 64 --out 'photos-train-{000..009}.tar'",
     .min_args = 1,
     .max_args = 2,
-    .missing = "no action; use list, info DATA or pack DATA",
+    .missing = "no action; use list, info DATA, check DATA or pack DATA",
     .run = run,
 };

@@ -13,7 +13,9 @@
 #include "base/utf8.h"
 #include "data/dataset/dataset.def"
 
-DUET_FAMILY(dataset, DUET_DATASETS, "layouts of data sets; a path's layout is detected");
+DUET_FAMILY(dataset, DUET_DATASETS,
+            "layouts of data sets; a path's layout is detected, or given: NAME:PATH, "
+            "NAME:key=value:PATH");
 
 #define LOOKS 8 /* rows decoded at opening */
 

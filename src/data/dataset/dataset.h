@@ -10,8 +10,6 @@
 #include "base/mem.h"
 #include "io/image.h"
 
-enum { DUET_MISSING_EXAMPLES = 3 };
-
 struct duet_dataset {
     const struct duet_dataset_layout *layout;
     duet_dataset_info info;
@@ -21,7 +19,7 @@ struct duet_dataset {
     struct duet_notes *notes;          /* the source of info.left_out and info.noticed (notes.c) */
     /* rows of lists whose file is missing, and the first of their names */
     int64_t missing[DUET_SPLIT_COUNT];
-    const char *missing_example[DUET_SPLIT_COUNT][DUET_MISSING_EXAMPLES];
+    const char *missing_example[DUET_SPLIT_COUNT][DUET_OFFICIAL_EXAMPLES];
 };
 
 /* The confidence for a folder of which nothing is known but that it contains folders. */

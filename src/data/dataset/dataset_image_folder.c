@@ -13,6 +13,7 @@
 #include "data/dataset/files.h"
 #include "data/dataset/label_list.h"
 #include "data/dataset/rows.h"
+#include "data/dataset/word_classes.h"
 #include "data/split.h"
 #include "io/kind.h"
 
@@ -180,6 +181,34 @@ done:
     return status;
 }
 
+/* In guided-diffusion's flat folders the class stands in the names, "cat_0001.png". Any names may
+ * look like that, so that it is only told. */
+static duet_status notice_prefixes(duet_dataset *dataset) {
+    const folder_state *const state = dataset->state;
+    duet_status status = DUET_OK;
+    duet_word_classes classes = {0};
+    const char **words = NULL;
+    if (dataset->info.labelled) return DUET_OK;
+    DUET_DO(duet_alloc(&words, state->count + 1, sizeof *words));
+    for (int64_t i = 0; i < state->count; i++) {
+        const char *const name = state->path[i];
+        const size_t n = strcspn(name, "_/");
+        if (name[n] != '_') goto done;
+        words[i] = duet_arena_format(dataset->arena, "%.*s", (int)n, name);
+    }
+    DUET_DO(duet_arena_status(dataset->arena));
+    duet_word_classes_make(&classes, words, state->count, true);
+    words = NULL;
+    if (classes.count > 1 && 2 * classes.count <= state->count)
+        duet_dataset_noticed(dataset, true, classes.count,
+                             "words before '_' in the names of the images, perhaps their classes",
+                             classes.names[0], "prefix_folder:PATH takes them as that");
+done:
+    duet_release(words);
+    duet_word_classes_free(&classes);
+    return status;
+}
+
 static duet_status folder_open(duet_context *ctx, duet_dataset *dataset, const char *path,
                                const void *options) {
     (void)options;
@@ -193,6 +222,7 @@ static duet_status folder_open(duet_context *ctx, duet_dataset *dataset, const c
     DUET_TRY(take_labels(dataset));
     DUET_TRY(duet_rows_finish(ctx, &state->rows, dataset));
     DUET_TRY(duet_rows_rename_numbers(dataset, state->class_names, state->class_count));
+    DUET_TRY(notice_prefixes(dataset));
     return duet_rows_rename_classes(dataset, path);
 }
 

@@ -67,7 +67,7 @@ void duet_dataset_noticed(duet_dataset *dataset, bool quiet, int64_t count, cons
 void duet_dataset_missing(duet_dataset *dataset, duet_split split, const char *name,
                           const char *advice) {
     const int64_t nth = dataset->missing[split]++;
-    if (nth < DUET_MISSING_EXAMPLES)
+    if (nth < DUET_OFFICIAL_EXAMPLES)
         dataset->missing_example[split][nth] = duet_utf8_shown(dataset->arena, name);
     duet_dataset_left_out(dataset, false, "rows of the list whose file is missing", name, advice);
 }
