@@ -96,7 +96,7 @@ function option(name, value) {
 }
 
 function place(command, word) {
-    if (command == "data" && word !~ /^(list|info|pack)$/) return data
+    if (command == "data" && word !~ /^(list|info|check|pack)$/) return data
     if (command == "eval" && word ~ /^(clothes|fashion-mnist|DATA|SAMPLES)$/) return data
     if (command == "classify" && word == "MODEL" && given["--data"]) return "tests/golden/vit_timm.pt" # with a classifier of its own
     if (command == "info" && word == "x.png") return "image.png"
