@@ -13,5 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Path of a file in memory with these bytes, the same at each call; readers open files by path,
  * some map them. */
 const char *fuzz_file(const uint8_t *data, size_t size);
+/* A folder, the same at each call, in which that file has each of these names; it goes when the
+ * program ends. */
+const char *fuzz_folder(const char *file, const char *const *names, int count);
 
 #endif
