@@ -9,6 +9,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "data/view.h"
 #include "train/trainer.h"
 
 duet_status duet_train_views(duet_view *train, duet_view *validation, const duet_dataset *dataset,
@@ -36,8 +37,12 @@ duet_status duet_trainer_choose_rows(duet_trainer *trainer) {
                          "'hold_out' is %lld, but the data set '%s' has %lld training images; some "
                          "must be left to train on",
                          (long long)trainer->options.hold_out, info->path, (long long)count);
-    return duet_train_views(&trainer->view, &trainer->validation, trainer->dataset,
-                            &trainer->options);
+    DUET_TRY(duet_train_views(&trainer->view, &trainer->validation, trainer->dataset,
+                              &trainer->options));
+    if (!trainer->task->labels) return DUET_OK;
+    duet_view_keep_labelled(&trainer->view, trainer->dataset);
+    duet_view_keep_labelled(&trainer->validation, trainer->dataset);
+    return DUET_OK;
 }
 
 /* The features of all rows at these settings. */

@@ -136,6 +136,10 @@ static duet_status cars_open(duet_context *ctx, duet_dataset *dataset, const cha
     const char **names = NULL, *folders = "car_ims";
     int64_t classes = 0;
     const bool split = duet_listed_where(devkit, path, PLACES, "cars_train_annos.mat");
+    if (!split && !duet_listed_has(path, "car_ims") && duet_listed_has(path, "cars_train"))
+        return duet_fail(DUET_NOT_FOUND,
+                         "cars_annos.mat lists the images of car_ims.tgz, and here are those of "
+                         "cars_train.tgz; unpack car_devkit.tgz beside them");
     DUET_TRY(duet_listed_new(dataset, path));
     ((duet_listed *)dataset->state)->boxes = ((const duet_listed_options *)options)->boxes;
     if (split) {

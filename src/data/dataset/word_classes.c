@@ -35,10 +35,10 @@ void duet_word_classes_make(duet_word_classes *out, const char **words, int64_t 
 }
 
 int32_t duet_word_classes_find(const duet_word_classes *classes, const char *word) {
+    if (word[0] == '\0' || classes->count == 0) return -1;
     const char **const found =
-        word[0] != '\0' ? bsearch(&word, classes->names, (size_t)classes->count,
-                                  sizeof *classes->names, classes->numbers ? by_number : by_bytes)
-                        : NULL;
+        bsearch(&word, classes->names, (size_t)classes->count, sizeof *classes->names,
+                classes->numbers ? by_number : by_bytes);
     return found != NULL ? (int32_t)(found - classes->names) : -1;
 }
 

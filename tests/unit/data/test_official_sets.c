@@ -293,6 +293,11 @@ static void cars_in_one_folder(void **state) {
     assert_row(set, DUET_TRAIN, 1, "car_ims/000003.jpg", "Audi A5", 30);
     assert_row(set, DUET_TEST, 0, "car_ims/000002.jpg", "smart fortwo", 20);
     duet_dataset_close(set);
+    char from[DUET_PATH_SIZE], to[DUET_PATH_SIZE];
+    OK(duet_path_join(from, dir, "car_ims"));
+    OK(duet_path_join(to, dir, "cars_train"));
+    assert_int_equal(rename(from, to), 0);
+    refused("", DUET_NOT_FOUND, "unpack car_devkit.tgz");
 }
 
 /* As it was uploaded again: a folder a class. */
