@@ -118,18 +118,18 @@ bool duet_label_budget_given(const duet_label_budget *budget);
 /* "10%" or "500"; "" = nothing is set. */
 DUET_NODISCARD duet_status duet_label_budget_parse(duet_label_budget *out, const char *text);
 /* What became of the names of a list. */
-typedef struct duet_listed {
+typedef struct duet_labels_listed {
     int64_t names, found;       /* lines; rows of the view that they name */
     int64_t unknown, ambiguous; /* names of no row, and of several */
     char first[256];            /* the first of these names */
-} duet_listed;
+} duet_labels_listed;
 /* The rows of `in` whose labels the budget allows: stratified draws by seed (duet_view_divide,
  * duet_view_shots), or the listed ones. Names of a list match with or without folders in front and
  * an ending of images (the 1 % and 10 % lists of ImageNet by SimCLR); where images have no names
  * they are numbers of rows, from 0. listed may be NULL. DUET_FORMAT where nothing is found. */
 DUET_NODISCARD duet_status duet_view_labels(duet_view *out, const duet_dataset *dataset,
                                             const duet_view *in, const duet_label_budget *budget,
-                                            uint64_t seed, duet_listed *listed);
+                                            uint64_t seed, duet_labels_listed *listed);
 
 /* Label of row `index` of the split, -1 where unlabelled. */
 int32_t duet_dataset_label(const duet_dataset *dataset, duet_split split, int64_t index);

@@ -164,9 +164,9 @@ typedef struct duet_probe_result {
     duet_probe_row rows[DUET_MOST_READERS]; /* the model, then its baselines */
     int row_count;
     int64_t train_rows, test_rows;
-    int label_draws;    /* of a budget of labels; 0 = there is none */
-    int label_classes;  /* classes with a row among those of the first draw */
-    duet_listed listed; /* of a list */
+    int label_draws;           /* of a budget of labels; 0 = there is none */
+    int label_classes;         /* classes with a row among those of the first draw */
+    duet_labels_listed listed; /* of a list */
     duet_probe_calibration calibration;
     duet_few_row *few;                /* [few_count], reader after reader; owned */
     int64_t few_count, few_test_rows; /* the test rows of these heads: all, or evenly spread ones */

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "data/listed.h"
+#include "data/view_listed.h"
 
 bool duet_label_budget_given(const duet_label_budget *budget) {
     return budget->fraction > 0 || budget->rows > 0 || budget->shots > 0 || budget->list[0] != '\0';
@@ -35,8 +35,9 @@ duet_status duet_label_budget_parse(duet_label_budget *out, const char *text) {
 }
 
 duet_status duet_view_labels(duet_view *out, const duet_dataset *dataset, const duet_view *in,
-                             const duet_label_budget *budget, uint64_t seed, duet_listed *listed) {
-    duet_listed here = {0};
+                             const duet_label_budget *budget, uint64_t seed,
+                             duet_labels_listed *listed) {
+    duet_labels_listed here = {0};
     if (budget->list[0] != '\0')
         return duet_view_listed(out, dataset, in, budget->list, listed != NULL ? listed : &here);
     if (budget->shots > 0) return duet_view_shots(out, dataset, in, budget->shots, seed);

@@ -26,8 +26,7 @@ static const duet_param params[] = {
     DUET_INT(tsne_options, steps, "1000", 1, 100000, "steps"),
     DUET_FLOAT(tsne_options, exaggeration, "12", 1, 1000,
                "factor of the probabilities in the first quarter of the steps"),
-    DUET_FLOAT(tsne_options, rate, "0", 0, 1e6,
-               "learning rate; 0 = rows / exaggeration / 2"),
+    DUET_FLOAT(tsne_options, rate, "0", 0, 1e6, "learning rate; 0 = rows / exaggeration / 2"),
     DUET_SEED(tsne_options, seed, "0", "of the noise that parts rows which are equal"),
 };
 

@@ -53,9 +53,8 @@ static void name_image(const drawing *d, int64_t i, char *out, size_t size) {
     const int32_t label = duet_dataset_label(d->s->dataset, d->s->split, d->s->index[i]);
     char row[DUET_PATH_SIZE];
     duet_dataset_row_name(d->s->dataset, d->s->split, d->s->index[i], row, sizeof row);
-    (void)duet_copy_text(out, size,
-                         label >= 0 && info->labelled ? info->class_names[label]
-                                                      : duet_path_base(row));
+    (void)duet_copy_text(
+        out, size, label >= 0 && info->labelled ? info->class_names[label] : duet_path_base(row));
 }
 
 /* Left of the rows: the image's name, turned, and the level of each. */

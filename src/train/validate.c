@@ -40,7 +40,8 @@ duet_status duet_trainer_choose_rows(duet_trainer *trainer) {
     DUET_TRY(duet_train_views(&trainer->view, &trainer->validation, trainer->dataset,
                               &trainer->options));
     if (!trainer->task->labels) return DUET_OK;
-    duet_view_keep_labelled(&trainer->view, trainer->dataset);
+    if (trainer->task->head == NULL) /* beside a head, rows without a class teach the rest */
+        duet_view_keep_labelled(&trainer->view, trainer->dataset);
     duet_view_keep_labelled(&trainer->validation, trainer->dataset);
     return DUET_OK;
 }

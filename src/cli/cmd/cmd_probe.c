@@ -51,7 +51,7 @@ static const duet_param params[] = {
 };
 
 /* What became of the names of --label-list. */
-static void say_listed(const cli_state *cli, const duet_listed *l) {
+static void say_listed(const cli_state *cli, const duet_labels_listed *l) {
     if (l->names == 0) return;
     cli_say(cli, "list: %lld names, %lld images", (long long)l->names, (long long)l->found);
     if (l->unknown > 0) cli_say(cli, ", %lld unknown", (long long)l->unknown);

@@ -2,8 +2,8 @@
  * data/dataset/listed.h: what data sets with official lists share: rows that lists name, their
  * images on disk, read on demand. Rows keep the order of the lists. A row whose image is missing is
  * left out and counted, its class stays; images that no list names are counted. */
-#ifndef DUET_DATA_LISTED_H
-#define DUET_DATA_LISTED_H
+#ifndef DUET_DATA_DATASET_LISTED_H
+#define DUET_DATA_DATASET_LISTED_H
 
 #include "base/file.h"
 #include "data/dataset/dataset.h"

@@ -114,9 +114,9 @@ static duet_dataset *make_set(void) {
     return open_set(path);
 }
 
-static duet_listed listed_of(duet_view *out, const duet_dataset *set, const char *text) {
+static duet_labels_listed listed_of(duet_view *out, const duet_dataset *set, const char *text) {
     duet_label_budget budget = {.rows = 0};
-    duet_listed listed;
+    duet_labels_listed listed;
     duet_view all = all_rows(set);
     put_list(budget.list, text);
     OK(duet_view_labels(out, set, &all, &budget, 3, &listed));
@@ -128,9 +128,9 @@ static void lists_name_rows_with_or_without_folder_and_ending(void **state) {
     (void)state;
     duet_dataset *set = make_set();
     duet_view rows = {0};
-    duet_listed l = listed_of(&rows, set,
-                              "n01_2.JPEG\r\n\n  n01/n01_1 \n./train/n02/n02_1.v2.png\n"
-                              "/data/imagenet/train/n02/n02_7.jpg\nn01_2\n");
+    duet_labels_listed l = listed_of(&rows, set,
+                                     "n01_2.JPEG\r\n\n  n01/n01_1 \n./train/n02/n02_1.v2.png\n"
+                                     "/data/imagenet/train/n02/n02_7.jpg\nn01_2\n");
     assert_true(l.names == 5 && l.found == 4 && l.unknown == 0 && l.ambiguous == 0);
     assert_string_equal(l.first, "");
     const int64_t wanted[] = {0, 1, 3, 4};
@@ -167,7 +167,7 @@ static void rows_without_names_go_by_number(void **state) {
     duet_dataset *set = open_set("synth:size=8,train=40,classes=4,test=0");
     duet_view rows = {0};
     fresh_folder(folder, "numbers");
-    const duet_listed l = listed_of(&rows, set, "7\ntrain[3]\n40\nx.png\n39\n");
+    const duet_labels_listed l = listed_of(&rows, set, "7\ntrain[3]\n40\nx.png\n39\n");
     assert_true(l.names == 5 && l.found == 3 && l.unknown == 2);
     assert_true(rows.count == 3 && rows.index[0] == 3 && rows.index[1] == 7 && rows.index[2] == 39);
     duet_view_free(&rows);

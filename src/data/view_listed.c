@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * data/listed.c: see listed.h. The rows are sorted by the last part of their names, without the
- * ending of images; of those that agree with a line in it, the folders of the shorter name must be
- * the last ones of the longer. */
-#include "data/listed.h"
+ * data/view_listed.c: see view_listed.h. The rows are sorted by the last part of their names,
+ * without the ending of images; of those that agree with a line in it, the folders of the shorter
+ * name must be the last ones of the longer. */
+#include "data/view_listed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +97,7 @@ static char *bare_number(const duet_dataset *dataset, char *line) {
 }
 
 static void match(const duet_dataset *dataset, const named *rows, int64_t count, char *text,
-                  bool *wanted, duet_listed *listed) {
+                  bool *wanted, duet_labels_listed *listed) {
     for (char *line = next_line(&text); line != NULL; line = next_line(&text)) {
         int64_t at = 0;
         line = bare_number(dataset, line);
@@ -125,7 +125,7 @@ static duet_status read_list(char **out, const char *path) {
 }
 
 static duet_status nothing_found(const duet_dataset *dataset, const duet_view *in, const char *path,
-                                 const duet_listed *listed) {
+                                 const duet_labels_listed *listed) {
     char example[200] = "0";
     if (listed->names == 0) return duet_fail(DUET_FORMAT, "the list '%s' names no image", path);
     if (dataset->layout->row_name != NULL && in->count > 0)
@@ -139,14 +139,14 @@ static duet_status nothing_found(const duet_dataset *dataset, const duet_view *i
 }
 
 duet_status duet_view_listed(duet_view *out, const duet_dataset *dataset, const duet_view *in,
-                             const char *path, duet_listed *listed) {
+                             const char *path, duet_labels_listed *listed) {
     duet_status status = DUET_OK;
     duet_arena *arena = NULL;
     named *rows = NULL;
     bool *wanted = NULL;
     char *text = NULL;
     duet_view view = {.split = in->split};
-    *listed = (duet_listed){0};
+    *listed = (duet_labels_listed){0};
     DUET_DO(duet_arena_new(&arena));
     DUET_DO(duet_alloc(&rows, in->count, sizeof *rows));
     DUET_DO(duet_alloc(&wanted, in->count, sizeof *wanted));
