@@ -39,7 +39,7 @@ duet_status duet_trainer_choose_rows(duet_trainer *trainer) {
                          (long long)trainer->options.hold_out, info->path, (long long)count);
     DUET_TRY(duet_train_views(&trainer->view, &trainer->validation, trainer->dataset,
                               &trainer->options));
-    if (!trainer->task->labels) return DUET_OK;
+    if (trainer->task == NULL || !trainer->task->labels) return DUET_OK;
     if (trainer->task->head == NULL) /* beside a head, rows without a class teach the rest */
         duet_view_keep_labelled(&trainer->view, trainer->dataset);
     duet_view_keep_labelled(&trainer->validation, trainer->dataset);

@@ -29,6 +29,14 @@ static void members(char *out, size_t size, const duet_family *family, size_t mo
     if (used > most) snprintf(out, size, "%d of them", family->count);
 }
 
+/* Families that no option chooses from. */
+static bool is_inside(const duet_family *family) {
+    static const char *const names[] = {"image", "terminal", "pass", "op", "section"};
+    bool inside = false;
+    for (int i = 0; i < DUET_COUNT(names); i++) inside |= strcmp(family->name, names[i]) == 0;
+    return inside;
+}
+
 void cli_print_overview(void) {
     int families = 0;
     char names[512];
@@ -49,9 +57,14 @@ void cli_print_overview(void) {
         printf("  %-9s %s\n", duet_family_cmd.entries[i]->name, duet_family_cmd.entries[i]->help);
     printf("\nwhat can be plugged in ('duet help FAMILY' shows members and parameters)\n");
     for (int i = 0; i < families; i++) {
+        if (is_inside(family[i])) continue;
         members(names, sizeof names, family[i], 60);
         printf("  %-9s %s: %s\n", family[i]->name, family[i]->help, names);
     }
+    printf("  inside:  ");
+    for (int i = 0; i < families; i++)
+        if (is_inside(family[i])) printf(" %s", family[i]->name);
+    printf("\n");
     printf("A choice is written NAME:key=value,key=value, for example --sampler "
            "ddim:steps=25,eta=0.5\n");
 }
