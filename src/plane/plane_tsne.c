@@ -22,7 +22,8 @@ typedef struct tsne_options {
 } tsne_options;
 
 static const duet_param params[] = {
-    DUET_FLOAT(tsne_options, perplexity, "30", 2, 1000, "how many neighbours count, about"),
+    DUET_FLOAT(tsne_options, perplexity, "0", 0, 1000,
+               "how many neighbours count, about; 0 = 30, or a quarter of few rows"),
     DUET_INT(tsne_options, steps, "1000", 1, 100000, "steps"),
     DUET_FLOAT(tsne_options, exaggeration, "12", 1, 1000,
                "factor of the probabilities in the first quarter of the steps"),
@@ -225,14 +226,16 @@ static duet_status lay(duet_context *ctx, const void *options, const duet_plane_
     if (w.rows > MOST_ROWS)
         return duet_fail(DUET_ARG, "t-SNE of %lld rows; at most %d, since it takes all pairs",
                          (long long)w.rows, MOST_ROWS);
-    if (!(3 * o->perplexity < (double)w.rows))
+    const double few = (double)w.rows / 4, usual = few < 30 ? few : 30,
+                 perplexity = o->perplexity > 0 ? o->perplexity : usual;
+    if (!(3 * perplexity < (double)w.rows) || perplexity < 1)
         return duet_fail(DUET_ARG,
                          "perplexity %g takes more than %lld rows; give fewer neighbours "
                          "(tsne:perplexity=…) or more rows",
-                         o->perplexity, (long long)w.rows);
+                         perplexity, (long long)w.rows);
     w.rate = o->rate > 0 ? o->rate : (double)w.rows / o->exaggeration / 2;
     DUET_DO(begin(&w, rows, o));
-    make_probabilities(&w, rows->distance, o->perplexity);
+    make_probabilities(&w, rows->distance, perplexity);
     DUET_DO(run(ctx, &w, o));
     turn(&w, out->point);
     out->says[out->says_count++] =

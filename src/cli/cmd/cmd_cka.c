@@ -84,7 +84,7 @@ const cli_cmd duet_cmd_cka = {
                "picture is a "
                "heat map.\n"
                "  duet cka RUN --data fashion-mnist\n"
-               "  duet cka RUN resnet50.pt --data DATA --t 10 --tap 7,8,9",
+               "  duet cka RUN MODEL --data DATA --t 10",
     .min_args = 1,
     .max_args = 2,
     .missing = "no model; give a run folder or a model file",

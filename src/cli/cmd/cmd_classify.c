@@ -350,7 +350,7 @@ const cli_cmd duet_cmd_classify = {
         "--conformal: the most probable class and all that are as\nprobable as such sets of the "
         "calibration rows needed (docs/recognition.md).\n"
         "  duet classify RUN image.png --conformal 0.9 --top 5 --csv table.csv\n"
-        "  duet classify RUN photo.png --why why.png",
+        "  duet classify RUN image.png --why why.png",
     .min_args = 1,
     .max_args = 4000,
     .missing = "give a model and images",

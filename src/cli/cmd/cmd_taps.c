@@ -65,7 +65,7 @@ const cli_cmd duet_cmd_taps = {
         "column for each tap: the first three\nprincipal components of the feature map as red, "
         "green and blue. Within a column, equal colours are alike.\n"
         "  duet taps RUN --data fashion-mnist\n"
-        "  duet taps RUN photo.png --t 10,100 --tap 5,9,12 --out taps.png",
+        "  duet taps RUN image.png --t 10,100 --tap 5,9,12 --out taps.png",
     .min_args = 1,
     .max_args = 65,
     .missing = "no model; give a run folder or a model file",

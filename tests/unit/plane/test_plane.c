@@ -109,7 +109,7 @@ static void tsne(void **state) {
     duet_plane_free(&plane);
     const char *title = NULL;
     FAILS(DUET_ARG, "perplexity 30 takes more than 90 rows",
-          duet_plane_lay(NULL, &plane, &title, "tsne", &rows));
+          duet_plane_lay(NULL, &plane, &title, "tsne:perplexity=30", &rows));
     FAILS(DUET_ARG, "tnse", duet_plane_lay(NULL, &plane, &title, "tnse", &rows));
 }
 

@@ -12,9 +12,7 @@
 #include "metric/hsic.h"
 
 #define DATA                "synth:size=8,classes=3,train=30,test=24"
-
 #define JUDGE               "resnet:image_size=8,base=4,classes=3,blocks=1/1,small=true"
-
 #define NUMBER(object, key) json_number_value(json_object_get((object), (key)))
 enum { ROWS = 24, PART = 8 };
 
