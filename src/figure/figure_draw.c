@@ -189,6 +189,21 @@ static double mean_at(const duet_figure_pixels *p, double x, double y, double st
     return sum / (across * down);
 }
 
+/* The colour of an image at the middle of a pixel; x and y in its own pixels. */
+static void colour_at(uint8_t rgb[3], const duet_figure_pixels *p, double x, double y,
+                      double step_x, double step_y) {
+    for (int k = 0; k < 3; k++) {
+        const double v = step_x > 1 || step_y > 1 ? mean_at(p, x, y, step_x, step_y, k)
+                         : p->smooth              ? smooth_at(p, x, y, k)
+                                                  : value_at(p, x, y, k);
+        rgb[k] = (uint8_t)(v + 0.5);
+    }
+}
+
+static int64_t whole(double value, int64_t most) {
+    return (int64_t)fmin(fmax(value, 0), (double)most);
+}
+
 static void draw_image(canvas *c, const duet_item *i) {
     const duet_figure_pixels *const p = &i->image;
     const double s = c->scale, left = floor(i->x * s + 0.5), top = floor(i->y * s + 0.5),
@@ -196,18 +211,13 @@ static void draw_image(canvas *c, const duet_item *i) {
                  bottom = floor((i->y + i->height) * s + 0.5),
                  step_x = (double)p->columns / (right - left),
                  step_y = (double)p->rows / (bottom - top);
-    for (int64_t row = (int64_t)fmax(top, 0); row < fmin(bottom, (double)c->image.height); row++)
-        for (int64_t column = (int64_t)fmax(left, 0); column < fmin(right, (double)c->image.width);
-             column++) {
-            const double x = ((double)column + 0.5 - left) * step_x,
-                         y = ((double)row + 0.5 - top) * step_y;
+    const int64_t last_row = whole(bottom, c->image.height),
+                  last_column = whole(right, c->image.width);
+    for (int64_t row = whole(top, c->image.height); row < last_row; row++)
+        for (int64_t column = whole(left, c->image.width); column < last_column; column++) {
             uint8_t rgb[3];
-            for (int k = 0; k < 3; k++) {
-                const double v = step_x > 1 || step_y > 1 ? mean_at(p, x, y, step_x, step_y, k)
-                                 : p->smooth              ? smooth_at(p, x, y, k)
-                                                          : value_at(p, x, y, k);
-                rgb[k] = (uint8_t)(v + 0.5);
-            }
+            colour_at(rgb, p, ((double)column + 0.5 - left) * step_x,
+                      ((double)row + 0.5 - top) * step_y, step_x, step_y);
             blend(c, column, row, rgb, 1);
         }
 }

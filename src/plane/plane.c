@@ -81,7 +81,7 @@ static int64_t rank_of(const double *distance, int64_t rows, int64_t i, int64_t 
 double duet_plane_trust(const duet_plane_rows *rows, const double *point, int k) {
     enum { MOST = 64 };
     const int64_t n = rows->rows;
-    int64_t near[MOST], sum = 0;
+    int64_t near[MOST] = {0}, sum = 0;
     if (k < 1 || k > MOST || n < 2 * (int64_t)k + 2) return (double)NAN;
     for (int64_t i = 0; i < n; i++) {
         nearest(point, n, i, k, near);

@@ -60,7 +60,7 @@ static duet_status make_side(duet_matrix_side *out, duet_arena *arena, const jso
 static duet_status read_values(double **out, duet_arena *arena, const json_t *rows, int64_t count,
                                int64_t columns) {
     double *value = duet_arena_alloc(arena, count * columns, sizeof *value);
-    DUET_TRY(duet_arena_status(arena));
+    if (value == NULL) return duet_fail(DUET_NO_MEMORY, "out of memory for a heat map");
     if ((int64_t)json_array_size(rows) != count)
         return duet_fail(DUET_FORMAT, "a result of cka with %zu rows of %lld",
                          json_array_size(rows), (long long)count);

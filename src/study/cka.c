@@ -156,13 +156,13 @@ static duet_status add_batch(work *w, int64_t rows) {
 static duet_status read_all(work *w) {
     const int64_t count = w->view.count;
     for (int64_t p = 0; p < w->parts; p++) {
-        const int64_t wanted = count * (p + 1) / w->parts - count * p / w->parts;
+        const int64_t end = count * (p + 1) / w->parts, wanted = end - count * p / w->parts;
         for (int k = 0; k < w->sides; k++) DUET_TRY(read_rows(w, &w->side[k], wanted));
         const int64_t rows = w->side[0].held < wanted ? w->side[0].held : wanted;
         if (rows < DUET_HSIC_LEAST) break;
         DUET_TRY(add_batch(w, rows));
-        duet_progress_report(w->ctx, "features of the layers", "images",
-                             (double)(count * (p + 1) / w->parts), (double)count, NULL);
+        duet_progress_report(w->ctx, "features of the layers", "images", (double)end, (double)count,
+                             NULL);
     }
     if (w->hsic.rows > 0) return DUET_OK;
     return duet_fail(DUET_ARG, "%lld images are too few; CKA takes at least %d",

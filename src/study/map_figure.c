@@ -4,7 +4,6 @@
 #include "study/map_figure.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -120,11 +119,12 @@ static void draw_legend(const drawing *d) {
             duet_figure_text(d->figure, x, y + 4, "…", (duet_words){.colour = DUET_SOFT});
             return;
         }
-        char name[32];
-        if (!duet_copy_text(name, sizeof name - 4, d->info->class_names[k])) strcat(name, "…");
+        char name[32], text[40];
+        const bool whole = duet_copy_text(name, sizeof name, d->info->class_names[k]);
+        duet_format(text, sizeof text, "%s%s", name, whole ? "" : "…");
         duet_figure_dot(d->figure, x + 6, y, 5.5,
                         (duet_pen){.colour = duet_class_colour(k, d->info->class_count)});
-        duet_figure_text(d->figure, x + 19, y + 4.3, name,
+        duet_figure_text(d->figure, x + 19, y + 4.3, text,
                          (duet_words){.size = 12.5, .colour = DUET_INK});
         y += 23;
     }

@@ -92,9 +92,11 @@ duet_status duet_why_figure(duet_figure **out, const duet_why_image *image, int6
     duet_figure_text(d.figure, EDGE, 28, title,
                      (duet_words){.size = 15, .colour = DUET_INK, .bold = true});
     draw_scale(&d, EDGE, 40);
-    for (int64_t i = 0; i < count; i++)
-        DUET_DO(draw_image(&d, &image[i], EDGE + (double)(i % across) * (block + APART),
-                           TOP + HEAD + (double)(i / across) * (HEAD + SIDE + APART)));
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t row = i / across, column = i % across;
+        DUET_DO(draw_image(&d, &image[i], EDGE + (double)column * (block + APART),
+                           TOP + HEAD + (double)row * (HEAD + SIDE + APART)));
+    }
     *out = d.figure;
     d.figure = NULL;
 done:
