@@ -83,6 +83,7 @@ function option(name, value) {
     else if (name == "--count") value = 2
     else if (name == "--rows") value = 40
     else if (name == "--hold-out") value = 10
+    else if (name == "--labels") value = "40"
     else if (name == "--tap") value = 3
     else if (name == "--pool") value = 2
     else if (name == "--batch") value = 2

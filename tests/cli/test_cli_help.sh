@@ -26,7 +26,7 @@ done
 
 for def in $(find "$source/src" -name '*.def' ! -name cmd.def ! -name cpu.def ! -name ref.def ! -name elementwise.def); do
     family=$(basename "$def" .def)
-    grep -q "^  $family " "$top/overview" || fail "duet help lacks the family $family"
+    grep -q "^  $family \|^  inside:.* $family\( \|\$\)" "$top/overview" || fail "duet help lacks the family $family"
     ok help "$family"
     members=$(sed -n "s/^ *DUET_MEMBER($family, \([a-z0-9_]*\)).*/\1/p" "$def")
     [ -n "$members" ] || fail "no members are found in $def"
