@@ -93,9 +93,9 @@ static void put_line(const cli_answers *a, const duet_prediction *p) {
 /* Takes the place of the file that was there, when all has been written. */
 static duet_status end_table(cli_answers *a, duet_status status) {
     if (a->csv == NULL) return status;
-    const bool written = fflush(a->csv) == 0 && !ferror(a->csv) && fsync(fileno(a->csv)) == 0;
+    bool written = fflush(a->csv) == 0 && !ferror(a->csv) && fsync(fileno(a->csv)) == 0;
+    written &= fclose(a->csv) == 0;
     if (status == DUET_OK && !written) status = cannot_write(a);
-    fclose(a->csv);
     if (status == DUET_OK && rename(a->part, a->csv_path) != 0) status = cannot_write(a);
     if (status != DUET_OK) remove(a->part);
     return status;

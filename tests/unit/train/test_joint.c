@@ -15,10 +15,8 @@
 #include "base/file.h"
 #include "model/model.h"
 
-#define DATA "synth:size=16,classes=3,train=600,test=60"
-#define ARCH                                                                             \
-    "adm_unet:image_size=16,num_channels=8,channel_mult=1/2,num_res_blocks=1,attention_" \
-    "resolutions=8,num_heads=2,norm_groups=4"
+#define DATA    "synth:size=8,classes=2,train=260,test=60"
+#define ARCH    TINY_ARCH
 #define SETTING "setting=(t=5,tap=7,pool=4+t=20,tap=5,pool=2)"
 enum { BATCH = 12 };
 
@@ -37,7 +35,7 @@ static duet_train_options options_of(const char *task, int64_t steps) {
     duet_params_default(&duet_train_params, &o);
     duet_copy_text(o.task, sizeof o.task, task);
     duet_copy_text(o.arch, sizeof o.arch, ARCH);
-    duet_copy_text(o.optim, sizeof o.optim, "adamw:rate=0.002");
+    duet_copy_text(o.optim, sizeof o.optim, "adamw:rate=0.005");
     duet_copy_text(o.lr, sizeof o.lr, "constant:warmup=0");
     duet_copy_text(o.ema, sizeof o.ema, "0.9");
     o.batch = BATCH;
@@ -74,7 +72,7 @@ static double test_head(void) {
     OK(duet_path_join(path, folder, "head.safetensors"));
     OK(duet_head_load(&head, &card, path));
     assert_int_equal(card.settings.count, 2);
-    assert_int_equal(card.class_count, 3);
+    assert_int_equal(card.class_count, 2);
     OK(duet_evaluate(ctx, &e, model, head, &card, dataset, DUET_TEST, "", NULL, NULL));
     assert_int_equal(e.rows, 60);
     const double top1 = e.result.values[0].value;
@@ -92,12 +90,12 @@ static void both_learn(void **state) {
     duet_train_options o = options_of("joint:head=(attention:width=16,heads=2)," SETTING, 1);
     OK(train(&o, &first, false));
     empty_folder(folder);
-    o.steps = 160;
+    o.steps = 70;
     OK(train(&o, &result, false));
-    assert_true(result.loss < 0.6 * first.loss);
+    assert_true(result.loss < 0.8 * first.loss);
     assert_int_equal(result.top1_rows, 60);
-    assert_true(result.top1 >= 50);
-    assert_true(test_head() >= 50);
+    assert_true(result.top1 >= 62);
+    assert_true(test_head() >= 62);
 }
 
 static void resumes(void **state) {
@@ -133,13 +131,13 @@ static void without_denoising(void **state) {
     duet_context *ctx = make_context(1, false);
     duet_model *init = make_model(ctx, ARCH, 3), *tuned = NULL;
     duet_train_result result;
-    duet_train_options o = options_of("joint:share=0,head=mlp,setting=(t=5,tap=5,pool=2)", 100);
+    duet_train_options o = options_of("joint:share=0,head=mlp,setting=(t=5,tap=5,pool=2)", 50);
     o.arch[0] = '\0';
     o.init = init;
     duet_copy_text(o.groups, sizeof o.groups,
-                   "head/out.*=adamw:rate=0.004"); /* of the head alone */
+                   "head/out.*=adamw:rate=0.008"); /* of the head alone */
     OK(train(&o, &result, false));
-    assert_true(result.top1 >= 50);
+    assert_true(result.top1 >= 62);
     OK(duet_model_open(ctx, &tuned, folder));
     assert_true(weight_of(tuned, "out.2.weight") == weight_of(init, "out.2.weight"));
     assert_true(weight_of(tuned, "input_blocks.0.0.weight") !=
