@@ -86,6 +86,12 @@ static void draw_curves(duet_str *out, const curve *curves, int count) {
     duet_str_add(out, "</div></div>");
 }
 
+static int64_t find_shots(const curve *c, double shots) {
+    for (int64_t i = 0; i < c->count; i++)
+        if (c->shots[i] == shots) return i;
+    return -1;
+}
+
 /* A line a number of labels, a column a reader. */
 static void write_curves(duet_report *report, duet_str *out, const curve *curves, int count) {
     duet_arena *arena = report->arena;
@@ -100,11 +106,11 @@ static void write_curves(duet_report *report, duet_str *out, const curve *curves
                         duet_quantity_count(arena, curves[0].shots[i]),
                         duet_quantity_plain(arena, curves[0].draws[i]));
         for (int k = 0; k < count; k++) {
-            const bool there = i < curves[k].count && curves[k].shots[i] == curves[0].shots[i];
+            const int64_t at = find_shots(&curves[k], curves[0].shots[i]);
             duet_str_format(out, "<td class=\"n\">%s",
-                            duet_quantity_fixed(arena, there ? curves[k].top1[i] : NAN, 2));
-            if (there && isfinite(curves[k].spread[i]))
-                duet_str_format(out, " ± %s", duet_quantity_fixed(arena, curves[k].spread[i], 2));
+                            duet_quantity_fixed(arena, at >= 0 ? curves[k].top1[at] : NAN, 2));
+            if (at >= 0 && isfinite(curves[k].spread[at]))
+                duet_str_format(out, " ± %s", duet_quantity_fixed(arena, curves[k].spread[at], 2));
             duet_str_add(out, "</td>");
         }
         duet_str_add(out, "</tr>");
@@ -255,7 +261,7 @@ void duet_report_calibration(duet_report *report, const json_t *result, duet_str
                  "the most probable class, and all that reach the threshold of the calibration "
                  "images (split conformal prediction). Covered: the test images whose class is "
                  "in their set. Any image: <code>duet classify RUN x.png "
-                 "--conformal&nbsp;0.9</code></figcaption></figure></div>\n");
+                 "--conformal 0.9</code></figcaption></figure></div>\n");
 }
 
 /* ---- a budget of labels ---- */

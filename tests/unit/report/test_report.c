@@ -116,7 +116,22 @@ static const char good_probe[] = "{\"head\":\"linear\",\"setting\":{\"t\":10,\"t
                                  "\"reader\":\"random\",\"top1\":82.7,\"dim\":256},{\"reader\":"
                                  "\"pixels\","
                                  "\"top1\":84.4,\"dim\":784}],\"neighbours\":\"neighbours.png\","
-                                 "\"neighbours_k\":8,\"seconds\":95}";
+                                 "\"neighbours_k\":8,\"seconds\":95,"
+                                 "\"labels\":{\"rows\":100,\"draws\":3,\"list\":\"a<b\"},"
+                                 "\"calibration\":{\"temperature\":1.25,\"rows\":6000,"
+                                 "\"from\":\"held\",\"ece_before\":0.0214,\"ece\":0.0096,"
+                                 "\"sets\":[{\"level\":0.9,\"coverage\":91.25,"
+                                 "\"mean_size\":1.07}],\"reliability_before\":[{\"rows\":0,"
+                                 "\"accuracy\":null,\"confidence\":null},{\"rows\":20,"
+                                 "\"accuracy\":0.5,\"confidence\":0.6}],\"reliability\":"
+                                 "[{\"rows\":9,\"accuracy\":0.1,\"confidence\":0.2},"
+                                 "{\"rows\":20,\"accuracy\":0.5,\"confidence\":0.5}]},"
+                                 "\"few\":[{\"reader\":\"model\",\"shots\":1,\"draws\":10,"
+                                 "\"top1\":45.5,\"top1_std\":5.5},{\"reader\":\"model\","
+                                 "\"shots\":10,\"draws\":10,\"top1\":74.6,\"top1_std\":1.93},"
+                                 "{\"reader\":\"x<y\",\"shots\":10,\"draws\":1,\"top1\":70.4,"
+                                 "\"top1_std\":null}],\"few_head\":\"ridge\","
+                                 "\"few_test_rows\":10000}";
 
 static void put_all(void) {
     put("run.json", good_run);
@@ -165,7 +180,15 @@ static void test_complete(void **state) {
                                        "class=\"winner\"",
                                        "class=\"line q3\"",
                                        "href=\"#newest-grid\"",
-                                       "3 noise seeds",
+                                       "over 3 draws of the labels",
+                                       "the labels are those of <code>a&lt;b</code>, 3 draws",
+                                       "With 10 labels of each class 74.6&#8239;%, against 70.4",
+                                       "class=\"band model\"",
+                                       ">74.60 ± 1.93<",
+                                       ">70.40<",
+                                       ">91.25&#8239;%<",
+                                       "is 0.96&#8239;% (before 2.14&#8239;%)",
+                                       "at temperature 1.250, fitted to 6,000 training images",
                                        ">random<",
                                        "77.5",
                                        "pool 2: at best 81.3",
@@ -304,11 +327,14 @@ static void test_wrong_types(void **state) {
         "name",    "status", "created", "settings", "data",       "model",       "denoise_t",
         "machine", "images", "steps",   "seconds",  "final_loss", "peak_memory", "version"};
     static const char *const step_key[] = {
-        "sampler",     "count",        "seed",       "seconds",     "grid",      "model",
-        "rows",        "best",         "taps",       "timings",     "top1",      "top1_std",
-        "noise_seeds", "setting",      "head",       "class_names", "per_class", "confusion",
-        "neighbours",  "neighbours_k", "train_rows", "fit_rows",    "val_rows",  "samples",
-        "reader",      "fid",          "kid",        "bounds"};
+        "sampler",     "count",        "seed",         "seconds",     "grid",      "model",
+        "rows",        "best",         "taps",         "timings",     "top1",      "top1_std",
+        "noise_seeds", "setting",      "head",         "class_names", "per_class", "confusion",
+        "neighbours",  "neighbours_k", "train_rows",   "fit_rows",    "val_rows",  "samples",
+        "reader",      "fid",          "kid",          "bounds",      "few",       "few_head",
+        "labels",      "calibration",  "few_test_rows"};
+    static const char *const inner[] = {"rows",  "from",        "temperature", "sets",  "level",
+                                        "shots", "reliability", "draws",       "reader"};
     open_run();
     put_all();
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
@@ -330,6 +356,15 @@ static void test_wrong_types(void **state) {
         duet_str_free(&text);
         duet_str_free(&step);
         assert_null(strstr(build(), ">nan"));
+        for (int part = 0; part < 2; part++) {
+            duet_str_add(&step, part == 0 ? "{\"calibration\":{\"a\":1" : "{\"few\":[{\"a\":1");
+            for (size_t k = 0; k < sizeof inner / sizeof inner[0]; k++)
+                duet_str_format(&step, ",\"%s\":%s", inner[k], odd[i]);
+            duet_str_add(&step, part == 0 ? "}}" : "}]}");
+            put("probe-002/result.json", step.text);
+            duet_str_free(&step);
+            assert_null(strstr(build(), ">nan"));
+        }
     }
 }
 

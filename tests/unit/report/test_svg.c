@@ -93,6 +93,28 @@ static void test_lines(void **state) {
     assert_true(markup_good(out.text));
     assert_null(strstr(out.text, "nan"));
     duet_str_free(&out);
+
+    /* a band: above the line, then back below it; no half width is none */
+    const double at[3] = {1, 10, 100}, high[3] = {10, 20, 30}, half[3] = {10, NAN, 10};
+    const duet_svg_series banded[] = {
+        {.name = "b", .style = "model", .x = at, .y = high, .count = 3, .spread = half}};
+    const duet_svg_lines band = {
+        .what = "", .x_title = "", .y_title = "", .series = banded, .count = 1, .log_x = true};
+    assert_true(duet_svg_line_chart(&out, &band, 1000, 300));
+    assert_true(markup_good(out.text));
+    static const char mark[] = "class=\"band model\" d=\"M";
+    const char *const path_at = strstr(out.text, mark);
+    double px[6], py[6];
+    assert_non_null(path_at);
+    assert_int_equal(sscanf(path_at + strlen(mark),
+                            "%lf %lfL%lf %lfL%lf %lfL%lf %lfL%lf %lfL%lf %lfZ", &px[0], &py[0],
+                            &px[1], &py[1], &px[2], &py[2], &px[3], &py[3], &px[4], &py[4], &px[5],
+                            &py[5]),
+                     12); /* the heights 20, 20, 40; 20, 20, 0 */
+    assert_true(py[0] == py[1] && py[3] == py[1] && py[4] == py[1] && py[2] < py[1] &&
+                py[5] > py[1]);
+    assert_true(px[0] == px[5] && px[1] == px[4] && px[2] == px[3] && px[1] > px[0]);
+    duet_str_free(&out);
 }
 
 static void test_heat(void **state) {
