@@ -76,7 +76,7 @@ static duet_status read_values(double **out, duet_arena *arena, const json_t *ro
 /* The lower end of the colours: the least value, rounded down to a tenth. */
 static double low_end(const double *value, int64_t count) {
     double least = 1;
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; value != NULL && i < count; i++)
         if (value[i] < least) least = value[i];
     return floor(fmin(fmax(least, 0), 0.9) * 10) / 10;
 }
