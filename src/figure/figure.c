@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "figure/items.h"
 #include "figure/letters.h"
+#include "io/resize.h"
 
 static const struct {
     const char *role;
@@ -90,16 +91,41 @@ double duet_figure_text_width(const char *text, double size, bool bold) {
     return duet_letters_width(text) * size / DUET_LETTERS_EM * (bold ? 1.13 : 1.08);
 }
 
+/* Keeps pixels in the arena. */
+static void keep_pixels(duet_figure *f, duet_figure_pixels *image) {
+    const int64_t bytes = image->rows * image->columns * image->channels;
+    uint8_t *const copy = duet_arena_alloc(f->arena, bytes, 1);
+    if (copy != NULL) memcpy(copy, image->pixels, (size_t)bytes);
+    image->pixels = copy;
+}
+
+/* More than twice as many pixels as it is shown with are of no use, and make files large. */
+static void shrink(duet_figure *f, duet_figure_pixels *image, double width, double height) {
+    const int64_t columns = 2 * (int64_t)ceil(width), rows = 2 * (int64_t)ceil(height);
+    const duet_image in = {.width = image->columns,
+                           .height = image->rows,
+                           .channels = image->channels,
+                           .pixels = (uint8_t *)(uintptr_t)image->pixels};
+    duet_image out = {0};
+    if (columns >= image->columns || rows >= image->rows) {
+        keep_pixels(f, image);
+        return;
+    }
+    f->failed |= duet_image_resize(&out, &in, columns, rows, DUET_FILTER_BICUBIC) != DUET_OK;
+    if (f->failed) return;
+    image->pixels = out.pixels;
+    image->columns = columns;
+    image->rows = rows;
+    keep_pixels(f, image);
+    duet_image_free(&out);
+}
+
 void duet_figure_image(duet_figure *figure, double x, double y, double width, double height,
                        const duet_figure_pixels *image) {
     duet_item item = {
         .kind = DUET_ITEM_IMAGE, .x = x, .y = y, .width = width, .height = height, .image = *image};
-    const int64_t bytes = image->rows * image->columns * image->channels;
-    uint8_t *const copy = duet_arena_alloc(figure->arena, bytes, 1);
-    if (copy == NULL) return;
-    memcpy(copy, image->pixels, (size_t)bytes);
-    item.image.pixels = copy;
-    add(figure, &item);
+    shrink(figure, &item.image, width, height);
+    if (item.image.pixels != NULL) add(figure, &item);
 }
 
 void duet_figure_tip(duet_figure *figure, const char *text) {

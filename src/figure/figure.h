@@ -57,8 +57,8 @@ void duet_figure_text(duet_figure *figure, double x, double y, const char *text,
 /* The width of a text, nearly that of other fonts. */
 double duet_figure_text_width(const char *text, double size, bool bold);
 
-/* Pixels are copied, u8 [rows, columns, channels]; smooth: between pixels where enlarged, else in
- * squares. */
+/* Pixels are copied, u8 [rows, columns, channels], at most two for each pixel of the figure;
+ * smooth: between pixels where enlarged, else in squares. */
 typedef struct duet_figure_pixels {
     const uint8_t *pixels;
     int64_t rows, columns;

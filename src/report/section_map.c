@@ -24,8 +24,7 @@ static void caption(duet_report *report, const json_t *result, duet_str *out) {
     const char *reader = duet_report_text(result, "reader");
     duet_str_format(out,
                     "%s images of the split %s, near each other where their features of %s%s are "
-                    "alike; frames and dots have the colour of the class, which the features have "
-                    "not seen. %s",
+                    "alike; frames and dots have the colour of the class. %s",
                     duet_quantity_count(report->arena, duet_report_number(result, "rows")),
                     duet_report_value(report, duet_report_get(result, "split")),
                     duet_report_reader_name(report, reader),

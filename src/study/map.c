@@ -173,9 +173,9 @@ static void name_features(const work *w, char *out, size_t size) {
     int used = duet_format(out, size, "%s", name);
     for (int i = 0; i < settings->count && used < (int)size; i++) {
         const duet_setting *s = &settings->v[i];
-        char level[40] = "clean";
-        if (s->t >= 0) duet_format(level, sizeof level, "t = %lld", (long long)s->t);
-        used += duet_format(out + used, size - (size_t)used, "%s%s, tap %lld, pool %lld",
+        char level[40] = "";
+        if (s->t >= 0) duet_format(level, sizeof level, "t = %lld, ", (long long)s->t);
+        used += duet_format(out + used, size - (size_t)used, "%s%stap %lld, pool %lld",
                             i == 0 ? " at " : " + ", level, (long long)s->tap, (long long)s->pool);
     }
 }

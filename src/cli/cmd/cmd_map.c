@@ -107,7 +107,7 @@ const cli_cmd duet_cmd_map = {
     .details =
         "MODEL is a run folder or a model file. Without a setting: the one that the model "
         "recommends. The picture has the images at\ntheir points, framed in the colour of their "
-        "class; the model has seen no class. In an SVG each says its name where the pointer "
+        "class. In an SVG each says its name where the pointer "
         "rests.\n"
         "  duet map RUN --data fashion-mnist\n"
         "  duet map RUN --data fashion-mnist --method pca --reader pixels --out x.png",

@@ -111,6 +111,28 @@ static void svg(void **state) {
     duet_figure_free(f);
 }
 
+/* A large image is made smaller before it is kept. */
+static void large(void **state) {
+    (void)state;
+    enum { SIDE = 300 };
+    static uint8_t grey[SIDE * SIDE];
+    duet_figure *f = NULL;
+    duet_str text = {0};
+    duet_image image = {0};
+    const duet_figure_pixels pixels = {
+        .pixels = grey, .rows = SIDE, .columns = SIDE, .channels = 1};
+    for (int i = 0; i < SIDE * SIDE; i++) grey[i] = (uint8_t)(i * (i / 7) % 241 / 4 + 90);
+    OK(duet_figure_new(&f, 30, 30, "large"));
+    duet_figure_image(f, 5, 5, 20, 20, &pixels);
+    OK(duet_figure_svg(f, false, &text));
+    assert_true(text.size < 4000); /* 40 x 40 pixels, not 90,000 */
+    OK(duet_figure_draw(f, 2, &image));
+    assert_true(shade(&image, 30, 30) > 100 && shade(&image, 30, 30) < 140);
+    duet_image_free(&image);
+    duet_str_free(&text);
+    duet_figure_free(f);
+}
+
 static void files(void **state) {
     (void)state;
     char folder[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
@@ -185,9 +207,9 @@ static void matrices(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes),   cmocka_unit_test(letters), cmocka_unit_test(anchors),
-        cmocka_unit_test(svg),      cmocka_unit_test(files),   cmocka_unit_test(class_colours),
-        cmocka_unit_test(matrices),
+        cmocka_unit_test(shapes),        cmocka_unit_test(letters),  cmocka_unit_test(anchors),
+        cmocka_unit_test(svg),           cmocka_unit_test(large),    cmocka_unit_test(files),
+        cmocka_unit_test(class_colours), cmocka_unit_test(matrices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
