@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * study/probe_head.c: the head of a probe and its calibration. The strength is chosen on the rows
  * held out (a tenth), or on five folds where a budget of labels leaves few of them; then the head
- * is trained on all rows of the draw. It is calibrated by, in this order: apart, val   rows that it
- * has not seen, set apart for that (the head itself) held         the rows held out: they chose the
- * strength, and the head before it was trained on them too gives their logits folds        where
- * fewer than 2,000 rows train: all of them, each by a head on the other four fifths; with a budget
- * of labels each fold chose the strength of its head */
+ * is trained on all rows of the draw.
+ *
+ * It is calibrated by rows set apart, where there are any, which it has not seen ("apart", "val").
+ * Else by the rows held out ("held"): they chose the strength, and the head before it was trained
+ * on them too gives their logits. Where these are few, by all training rows ("folds"), each by a
+ * head on the other four fifths; with a budget of labels each fold chose the strength of its head.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -16,8 +18,10 @@
 #include "study/calibrate.h"
 #include "study/probe.h"
 
-#define UNCHOSEN \
-    0.1 /* strength where a class has one label, so that there is nothing to choose by */
+/* Strength where a class has one label, so that there is nothing to choose by. */
+#define UNCHOSEN 0.1
+/* Rows held out that calibrate a head which is a network or votes: five more would take long. */
+enum { ENOUGH_HELD = 100 };
 
 typedef struct training {
     duet_probing *p;
@@ -97,7 +101,8 @@ static duet_status train(training *t, duet_head **out, const char *reader) {
     DUET_TRY(choose_held(t));
     DUET_TRY(train_all(t, out, reader));
     if (t->calibration == NULL) return DUET_OK;
-    return few ? use_folds(t, false) : use_held(t);
+    const bool cheap = t->chosen.chosen[0] == '\0' || t->held.rows < ENOUGH_HELD;
+    return few && cheap ? use_folds(t, false) : use_held(t);
 }
 
 duet_status duet_probing_train(duet_probing *p, duet_head **out, const duet_feature_table *table,
