@@ -113,7 +113,9 @@ static double from_letter(const duet_letter *letter, double (*at)[2], double x, 
     for (int s = 0; s < letter->strokes; s++)
         for (int k = letter->from[s]; k + 1 < letter->from[s] + letter->count[s]; k++) {
             const bool dot = at[k][0] == at[k + 1][0] && at[k][1] == at[k + 1][1];
-            nearest = fmin(nearest, from_segment(x, y, at[k], at[k + 1]) - half * (dot ? 1.4 : 1));
+            /* comparisons: gcc 12 for aarch64 does not compile such loops with fmin and fmax */
+            const double here = from_segment(x, y, at[k], at[k + 1]) - half * (dot ? 1.4 : 1);
+            if (here < nearest) nearest = here;
         }
     return nearest;
 }
@@ -125,8 +127,8 @@ static void draw_letter(canvas *c, const duet_item *i, const setting_of_type *t,
         for (int k = letter->from[s]; k < letter->from[s] + letter->count[s]; k++) {
             place(t, at[k], from + letter->x[k], letter->y[k]);
             for (int a = 0; a < 2; a++) {
-                low[a] = fmin(low[a], at[k][a] - 1.4 * t->half);
-                high[a] = fmax(high[a], at[k][a] + 1.4 * t->half);
+                if (at[k][a] - 1.4 * t->half < low[a]) low[a] = at[k][a] - 1.4 * t->half;
+                if (at[k][a] + 1.4 * t->half > high[a]) high[a] = at[k][a] + 1.4 * t->half;
             }
         }
     if (letter->strokes == 0) return;
