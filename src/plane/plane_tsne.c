@@ -26,22 +26,23 @@ static const duet_param params[] = {
                "how many neighbours count, about; 0 = 30, or a quarter of few rows"),
     DUET_INT(tsne_options, steps, "1000", 1, 100000, "steps"),
     DUET_FLOAT(tsne_options, exaggeration, "12", 1, 1000,
-               "factor of the probabilities in the first quarter of the steps"),
+               "factor of the probabilities in the first quarter of the steps; less for few rows"),
     DUET_FLOAT(tsne_options, rate, "0", 0, 1e6, "learning rate; 0 = rows / exaggeration / 2"),
     DUET_SEED(tsne_options, seed, "0", "of the noise that parts rows which are equal"),
 };
 
 enum { MOST_ROWS = 5000, REPORT = 20, SEARCHES = 60 };
 static const double FLOOR = 1e-12; /* of probabilities */
+static const double START = 1e-4;  /* deviation of the first points */
 
 typedef struct work {
     int64_t rows;
     int threads;
-    double *p;                       /* [N,N] */
-    double *x, *y;                   /* [N] points */
-    double *pull, *push, *weight;    /* [N,2], [N,2], [N] sums of a row */
-    double *speed, *gain;            /* [N,2] */
-    double scale, momentum, rate, z; /* of P; Z */
+    double *p;                              /* [N,N] */
+    double *x, *y;                          /* [N] points */
+    double *pull, *push, *weight;           /* [N,2], [N,2], [N] sums of a row */
+    double *speed, *gain;                   /* [N,2] */
+    double early, scale, momentum, rate, z; /* factors of P: at first, now; Z */
 } work;
 
 /* ---- probabilities ---- */
@@ -146,7 +147,7 @@ static double divergence(const work *w) {
 static duet_status run(duet_context *ctx, work *w, const tsne_options *o) {
     for (int64_t step = 0; step < o->steps; step++) {
         const bool early = step < o->steps / 4;
-        w->scale = early ? o->exaggeration : 1;
+        w->scale = early ? w->early : 1;
         w->momentum = early ? 0.5 : 0.8;
         make_sums(w);
         move(w);
@@ -196,7 +197,7 @@ static duet_status begin(work *w, const duet_plane_rows *rows, const tsne_option
     DUET_TRY(duet_alloc(&w->gain, 2 * n, sizeof *w->gain));
     for (int64_t k = 0; k < 2 * n; k++) w->gain[k] = 1;
     DUET_TRY(duet_principal_of(&first, rows->x, n, rows->dim, 2));
-    const double scale = first.variance[0] > 0 ? 1e-4 / sqrt(first.variance[0]) : 0;
+    const double scale = first.variance[0] > 0 ? START / sqrt(first.variance[0]) : 0;
     for (int64_t i = 0; i < n; i++) {
         float noise[2];
         duet_rng_normal(duet_rng_make(o->seed, "tsne", (uint64_t)i), 0, noise, 2);
@@ -233,7 +234,9 @@ static duet_status lay(duet_context *ctx, const void *options, const duet_plane_
                          "perplexity %g takes more than %lld rows; give fewer neighbours "
                          "(tsne:perplexity=…) or more rows",
                          perplexity, (long long)w.rows);
-    w.rate = o->rate > 0 ? o->rate : (double)w.rows / o->exaggeration / 2;
+    /* with more, few rows with many neighbours each would be pulled into one point for good */
+    w.early = fmin(o->exaggeration, fmax((double)w.rows / (3 * perplexity), 1));
+    w.rate = o->rate > 0 ? o->rate : (double)w.rows / w.early / 2;
     DUET_DO(begin(&w, rows, o));
     make_probabilities(&w, rows->distance, perplexity);
     DUET_DO(run(ctx, &w, o));

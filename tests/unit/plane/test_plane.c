@@ -113,6 +113,24 @@ static void tsne(void **state) {
     FAILS(DUET_ARG, "tnse", duet_plane_lay(NULL, &plane, &title, "tnse", &rows));
 }
 
+/* Few rows, of which many are neighbours, are not pulled into one point. */
+static void few_rows(void **state) {
+    (void)state;
+    enum { FEW = 60 };
+    static double own[FEW * FEW];
+    const duet_plane_rows few = {.x = x, .rows = FEW, .dim = DIM, .distance = own};
+    static const char *const specs[] = {"tsne", "tsne:rate=1", "tsne:exaggeration=50"};
+    OK(duet_plane_distances(own, x, FEW, DIM));
+    for (int i = 0; i < DUET_COUNT(specs); i++) {
+        duet_plane plane;
+        const char *title = NULL;
+        OK(duet_plane_lay(NULL, &plane, &title, specs[i], &few));
+        assert_true(duet_plane_trust(&few, plane.point, 10) > 0.8);
+        assert_true(says(&plane, "kl") < 0.6);
+        duet_plane_free(&plane);
+    }
+}
+
 /* Rows that are all the same part, and nothing becomes infinite. */
 static void equal_rows(void **state) {
     (void)state;
@@ -167,10 +185,10 @@ static void on_the_sphere(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(distances),     cmocka_unit_test(components),
-        cmocka_unit_test(pca),           cmocka_unit_test(tsne),
-        cmocka_unit_test(equal_rows),    cmocka_unit_test(any_threads),
-        cmocka_unit_test(on_the_sphere),
+        cmocka_unit_test(distances),   cmocka_unit_test(components),
+        cmocka_unit_test(pca),         cmocka_unit_test(tsne),
+        cmocka_unit_test(few_rows),    cmocka_unit_test(equal_rows),
+        cmocka_unit_test(any_threads), cmocka_unit_test(on_the_sphere),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
