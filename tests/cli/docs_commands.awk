@@ -78,7 +78,7 @@ function option(name, value) {
     given[name] = value == "" ? 1 : value
     if (name == "--steps") return ""
     if (name == "--data") value = data
-    else if (name == "--resume" || (name == "--reader" && value !~ /^(random|pixels)$/)) value = "run"
+    else if (name == "--resume" || (name == "--init" && value == "MODEL") || (name == "--reader" && value !~ /^(random|pixels)$/)) value = "run"
     else if (name == "--against" && value !~ /npz$/) value = data
     else if (name == "--count") value = 2
     else if (name == "--rows") value = 40
