@@ -255,7 +255,8 @@ static void lists_choose_the_rows(void **state) {
     o.noise_seeds = 2;
     char lists[DUET_PATH_SIZE];
     fresh_folder(lists, "probe-lists");
-    put_file(lists, "rows.txt", "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\nnowhere\n", 44);
+    static const char names[] = "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\nnowhere\n";
+    put_file(lists, "rows.txt", names, (int64_t)strlen(names));
     OK(duet_path_join(o.labels.list, lists, "rows.txt"));
     made m = probe(DATA, &o, 1);
     assert_true(m.r.train_rows == 12 && m.r.label_draws == 1 && m.r.seeds == 2 &&
