@@ -97,7 +97,7 @@ static duet_status end_table(cli_answers *a, duet_status status) {
     written &= fclose(a->csv) == 0;
     if (status == DUET_OK && !written) status = cannot_write(a);
     if (status == DUET_OK && rename(a->part, a->csv_path) != 0) status = cannot_write(a);
-    if (status != DUET_OK) remove(a->part);
+    if (status != DUET_OK) (void)remove(a->part);
     return status;
 }
 
