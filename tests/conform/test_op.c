@@ -144,9 +144,7 @@ static void check_in_place(const op_fixture *f, int index, const duet_kernel *ke
 }
 
 /* Another set of weights and what the reference makes of them: once for all kernels of a case. */
-static struct changed_weights {
-    guarded in[DUET_MAX_INPUTS], expect[DUET_MAX_OUTPUTS];
-} changed;
+static struct changed_weights { guarded in[DUET_MAX_INPUTS], expect[DUET_MAX_OUTPUTS]; } changed;
 
 static void change_weights(const op_fixture *f) {
     const uint32_t params = param_inputs_of(f->op);
