@@ -172,6 +172,9 @@ const char *duet_family_nearest(const duet_family *family, const char *word);
 /* The word of `words` that is most similar to `word`, or NULL where none is similar. */
 const char *duet_nearest(const char *word, const char *const *words, int count);
 
+/* Length of the first of the specs in `list`, which are joined by '+' outside parentheses. */
+size_t duet_spec_length(const char *list);
+
 #ifdef __cplusplus
 }
 #endif

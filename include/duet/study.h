@@ -36,7 +36,7 @@ typedef struct duet_sweep_options {
     char baselines[DUET_TEXT_SIZE];
     uint64_t seed;
     int64_t batch;
-    char head[DUET_TEXT_SIZE];
+    char head[DUET_TEXT_SIZE]; /* specs of heads, joined by '+'; "" = linear */
     char cache[4096];
     duet_dtype stored;    /* of the features in the cache: DUET_F32 or DUET_F16 */
     duet_bad_images *bad; /* NULL, or the record of images that are left out; every row of the
@@ -49,6 +49,7 @@ typedef struct duet_sweep_options {
 typedef struct duet_sweep_row {
     char reader[16];
     duet_setting setting; /* zeros where the reader has none */
+    char head[DUET_TEXT_SIZE];
     int64_t dim;
     double strength, top1; /* validation, percent */
 } duet_sweep_row;
@@ -73,13 +74,71 @@ DUET_NODISCARD duet_status duet_sweep_save(const duet_sweep_result *result,
                                            const duet_sweep_options *options,
                                            const duet_model *model, const duet_dataset *dataset,
                                            const char *folder);
-/* Writes the best setting into the model's card, and the card into its file; which file that is, or
- * that there is none, is added to FOLDER/result.json. *file: NULL where the setting is in the card
- * in memory only: the file is of another program, or cannot be written; why it cannot is the
+/* Writes settings and head into the model's card, and the card into its file; which file that is,
+ * or that there is none, is added to FOLDER/result.json. *file: NULL where the setting is in the
+ * card in memory only: the file is of another program, or cannot be written; why it cannot is the
  * message of *wrote. */
-DUET_NODISCARD duet_status duet_sweep_recommend(const duet_sweep_result *result, duet_model *model,
-                                                const duet_dataset *dataset, const char *folder,
-                                                const char **file, duet_status *wrote);
+DUET_NODISCARD duet_status duet_recommend(const duet_recommendation *what, duet_model *model,
+                                          const char *folder, const char **file,
+                                          duet_status *wrote);
+/* What a sweep recommends: its best. */
+void duet_sweep_recommends(duet_recommendation *out, const duet_sweep_result *result,
+                           const duet_dataset *dataset);
+
+/* ---- the choice made for the user ---- */
+
+/* The setting (joined from several, where that helps) and the head of a data set, at a fraction of
+ * a sweep's cost: successive halving (Karnin et al. 2013; Jamieson and Talwalkar 2016) of all of
+ * its columns over three rounds of ever more rows and ever fewer levels, ranked by ridge
+ * regression; then the heads on what is left. */
+enum { DUET_AUTO_ROUNDS = 3, DUET_AUTO_JOINED = 3, DUET_AUTO_REPEATS = 3 };
+typedef struct duet_auto_options {
+    /* The last round has half of its rows, or all where they are few or that costs little of what
+     * the sweep would. minutes is not used; needs a cache. */
+    duet_sweep_options sweep;
+    int joined; /* settings at most, 1 to DUET_AUTO_JOINED */
+} duet_auto_options;
+/* Images through the network (once per level), and time. */
+typedef struct duet_auto_cost {
+    double passes, seconds_passes, seconds_heads;
+} duet_auto_cost;
+typedef struct duet_auto_round {
+    int64_t fit_rows, val_rows, settings, levels; /* that were tried */
+    duet_auto_cost cost;
+} duet_auto_round;
+typedef struct duet_auto_pick {
+    duet_settings settings;
+    char head[DUET_TEXT_SIZE];
+    int64_t dim;
+    double strength, top1; /* on the validation rows of the last round, percent */
+} duet_auto_pick;
+typedef struct duet_auto_result {
+    duet_auto_pick best;
+    duet_auto_pick *picks; /* all of the last round; owned */
+    int64_t pick_count;
+    /* top1 of the best one with other divisions of its rows, and with other noise on (some of) its
+     * validation rows: the first of each is as chosen; deviations in points */
+    double splits[DUET_AUTO_REPEATS], splits_std, noise[DUET_AUTO_REPEATS], noise_std;
+    int64_t noise_rows;
+    /* the best setting's rows of random weights, and raw pixels, with its head; NaN = not read */
+    double random, pixels;
+    duet_sweep_row *rows; /* of the first round: all columns, by ridge; owned */
+    int64_t count;
+    duet_auto_round rounds[DUET_AUTO_ROUNDS];
+    duet_auto_cost spent;    /* of the choice, without the uncertainty and the baselines */
+    duet_auto_cost expected; /* before it began */
+    duet_auto_cost grid;     /* of the sweep of all columns and heads on all rows, expected */
+    double seconds;
+} duet_auto_result;
+DUET_NODISCARD duet_status duet_auto(duet_context *ctx, duet_auto_result *out, duet_model *model,
+                                     const duet_dataset *dataset, const duet_auto_options *options);
+void duet_auto_result_free(duet_auto_result *result);
+void duet_auto_recommends(duet_recommendation *out, const duet_auto_result *result,
+                          const duet_dataset *dataset);
+/* FOLDER/result.json, that of a sweep with more in it */
+DUET_NODISCARD duet_status duet_auto_save(const duet_auto_result *result,
+                                          const duet_auto_options *options, const duet_model *model,
+                                          const duet_dataset *dataset, const char *folder);
 
 /* ---- probe ---- */
 

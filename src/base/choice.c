@@ -63,3 +63,10 @@ duet_status duet_choice_spell(const duet_choice *choice, char *out, size_t size)
     duet_str_free(&text);
     return status;
 }
+
+size_t duet_spec_length(const char *list) {
+    size_t size = 0;
+    for (int depth = 0; list[size] != '\0' && (list[size] != '+' || depth > 0); size++)
+        depth += (list[size] == '(') - (list[size] == ')' && depth > 0);
+    return size;
+}

@@ -17,8 +17,8 @@ static json_t *recommendation_json(const duet_recommendation *r) {
     if (r->settings.count == 0) return json_null();
     json_t *object = json_object();
     duet_settings_put(object, &r->settings);
-    json_t *rest =
-        json_pack("{s:f,s:f,s:s}", "val_top1", r->top1, "strength", r->strength, "data", r->data);
+    json_t *rest = json_pack("{s:f,s:f,s:s,s:s*}", "val_top1", r->top1, "strength", r->strength,
+                             "data", r->data, "head", r->head[0] != '\0' ? r->head : NULL);
     if (rest != NULL) json_object_update(object, rest);
     if (rest == NULL) json_decref(object);
     json_decref(rest);
@@ -130,6 +130,7 @@ static void parse_recommendation(duet_recommendation *out, const json_t *object)
     out->top1 = json_number_value(json_object_get(object, "val_top1"));
     out->strength = json_number_value(json_object_get(object, "strength"));
     get_text(out->data, sizeof out->data, object, "data");
+    get_text(out->head, sizeof out->head, object, "head");
 }
 
 static duet_status parse_classes(duet_card *out, duet_arena *arena, const json_t *classes) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "base/choice.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "study/study.h"
@@ -82,7 +83,7 @@ duet_status duet_probe_sweep(duet_context *ctx, duet_probe_options *options, due
 duet_status duet_baselines_parse(duet_baselines *out, const char *text) {
     duet_baselines list = {.count = 0};
     for (const char *at = text; *at != '\0';) {
-        const size_t size = strcspn(at, "+");
+        const size_t size = duet_spec_length(at);
         char name[DUET_TEXT_SIZE];
         if (list.count == DUET_MOST_READERS - 1)
             return duet_fail(DUET_ARG, "there are more than %d baselines", DUET_MOST_READERS - 1);

@@ -12,16 +12,13 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "data/view.h"
 #include "feature/feature_set.h"
 #include "feature/reader/reader.h"
 #include "study/budget.h"
-#include "study/study.h"
+#include "study/sweep.h"
 
 /* Rows to fit on that are timed where the time is limited, and the fewest of a sweep. */
 enum { PILOT_ROWS = 250, LEAST_ROWS = 500, FEWEST_ROWS = 50 };
-
-static const double most_bytes = 4294967296.0; /* bytes of tables in memory at once */
 
 typedef struct sweep {
     duet_context *ctx;
@@ -31,7 +28,8 @@ typedef struct sweep {
     duet_baselines baselines;
     duet_sweep_result *out;
     int64_t capacity;
-    duet_view fit, val, rows; /* rows: both */
+    duet_head_list heads;
+    duet_sweep_views views;
     duet_preprocess how;
     int64_t bad; /* images left out when the first table was made */
     bool read;
@@ -43,70 +41,12 @@ static bool better(const duet_sweep_row *a, const duet_sweep_row *b) {
     return a->dim != b->dim ? a->dim < b->dim : a->setting.t < b->setting.t;
 }
 
-/* The head of one column, fitted in a thread of its own. */
-typedef struct task {
-    int64_t column, dim;
-    duet_feature_table fit, val;
-    duet_head_result result;
-    duet_status status;
-    duet_failure failure;
-} task;
-
-static void fit_head(const sweep *s, task *t) {
-    const duet_head_fit problem = {.train = &t->fit,
-                                   .val = &t->val,
-                                   .class_count = duet_dataset_describe(s->dataset)->class_count,
-                                   .quick = true};
-    t->status = duet_head_train(s->ctx, NULL, s->options->head, &problem, &t->result);
-    if (t->status != DUET_OK) duet_failure_take(&t->failure);
-}
-
-static int wider(const void *a, const void *b) {
-    const task *x = a, *y = b;
-    return x->dim != y->dim ? (x->dim < y->dim) - (x->dim > y->dim)
-                            : (x->column > y->column) - (x->column < y->column);
-}
-
-static duet_status load_tables(const sweep *s, duet_feature_set *set, task *t) {
-    DUET_TRY(duet_feature_set_table(set, t->column, &s->fit, &t->fit));
-    return duet_feature_set_table(set, t->column, &s->val, &t->val);
-}
-
-/* Fits as many columns of similar width at once as there are threads, as long as their tables fit
- * into most_bytes. */
-static duet_status run_tasks(sweep *s, duet_feature_set *set, task *tasks, int64_t count,
-                             const char *label) {
-    const int threads = duet_context_threads(s->ctx);
-    for (int64_t done = 0; done < count;) {
-        double bytes = 0;
-        int64_t end = done;
-        while (end < count && end - done < threads) {
-            /* the rows, and a standardised copy */
-            bytes += 8.0 * (double)tasks[end].dim * (double)s->rows.count;
-            if (end > done && bytes > most_bytes) break;
-            DUET_TRY(load_tables(s, set, &tasks[end++]));
-        }
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (end - done > 1)
-        for (int64_t i = done; i < end; i++) fit_head(s, &tasks[i]);
-        for (; done < end; done++) {
-            if (tasks[done].status != DUET_OK) {
-                duet_failure_put(&tasks[done].failure);
-                return tasks[done].status;
-            }
-            duet_feature_table_free(&tasks[done].val);
-            duet_release(tasks[done].fit.x);
-            tasks[done].fit.x = NULL;
-        }
-        DUET_TRY(duet_check_cancelled(s->ctx));
-        duet_progress_report(s->ctx, label, "heads", (double)done, (double)count, NULL);
-    }
-    return DUET_OK;
-}
-
-static duet_status add_row(sweep *s, const char *reader, const task *t, duet_sweep_row *best) {
+static duet_status add_row(sweep *s, const char *reader, const duet_trial *t,
+                           duet_sweep_row *best) {
     const duet_feature_table *fit = &t->fit;
     duet_sweep_row row = {
         .dim = fit->dim, .strength = t->result.strength, .top1 = t->result.val_top1};
+    (void)duet_copy_text(row.head, sizeof row.head, s->heads.v[t->head]);
     if (fit->settings.count > 0) row.setting = fit->settings.v[0];
     (void)duet_copy_text(row.reader, sizeof row.reader, reader);
     DUET_TRY(duet_grow(&s->out->rows, &s->capacity, s->out->count + 1, sizeof *s->out->rows));
@@ -115,34 +55,40 @@ static duet_status add_row(sweep *s, const char *reader, const task *t, duet_swe
     return DUET_OK;
 }
 
-static void list_tasks(const duet_feature_set *set, task *tasks, int64_t count) {
-    for (int64_t c = 0; c < count; c++) {
-        tasks[c] = (task){.column = c};
-        duet_feature_set_column(set, c, NULL, &tasks[c].dim);
-    }
+static duet_trials trials_of(const sweep *s, duet_feature_set *set, const char *label) {
+    return (duet_trials){.ctx = s->ctx,
+                         .fit = &s->views.fit,
+                         .val = &s->views.val,
+                         .heads = &s->heads,
+                         .class_count = duet_dataset_describe(s->dataset)->class_count,
+                         .quick = true,
+                         .label = label,
+                         .load = duet_trial_load,
+                         .user = set};
 }
 
-/* A head for each column of the set; the rows of the result in the order of the columns. */
+static int in_order(const void *a, const void *b) {
+    const duet_trial *x = a, *y = b;
+    return x->column != y->column ? (x->column > y->column) - (x->column < y->column)
+                                  : x->head - y->head;
+}
+
+/* Heads for each column of the set; the rows of the result in the order of the columns. */
 static duet_status fit_heads(sweep *s, duet_feature_set *set, const char *reader,
                              duet_sweep_row *best) {
-    const int64_t count = duet_feature_set_columns(set);
     duet_status status = DUET_OK;
-    task *tasks = NULL;
+    duet_trial *list = NULL;
+    int64_t count = 0;
     char label[64];
     snprintf(label, sizeof label, "heads, %s", reader);
-    DUET_TRY(duet_alloc(&tasks, count, sizeof *tasks));
-    list_tasks(set, tasks, count);
-    qsort(tasks, (size_t)count, sizeof *tasks, wider);
-    DUET_DO(run_tasks(s, set, tasks, count, label));
-    for (int64_t c = 0; c < count; c++)
-        for (int64_t i = 0; i < count; i++)
-            if (tasks[i].column == c) DUET_DO(add_row(s, reader, &tasks[i], best));
+    const duet_trials trials = trials_of(s, set, label);
+    DUET_TRY(duet_trials_list(&list, &count, set, s->heads.count));
+    duet_trials_sort(list, count);
+    DUET_DO(duet_trials_run(&trials, list, count));
+    qsort(list, (size_t)count, sizeof *list, in_order);
+    for (int64_t i = 0; i < count; i++) DUET_DO(add_row(s, reader, &list[i], best));
 done:
-    for (int64_t i = 0; i < count; i++) {
-        duet_feature_table_free(&tasks[i].fit);
-        duet_feature_table_free(&tasks[i].val);
-    }
-    duet_release(tasks);
+    duet_trials_free(list, count);
     return status;
 }
 
@@ -164,7 +110,7 @@ static duet_status open_set(const sweep *s, duet_feature_set **out, duet_reader 
     duet_features_options options = {
         .stored = s->options->stored, .label = label, .bad = s->options->bad};
     (void)duet_copy_text(options.cache, sizeof options.cache, s->options->cache);
-    return duet_feature_set_open(s->ctx, out, reader, s->dataset, &s->rows, &options);
+    return duet_feature_set_open(s->ctx, out, reader, s->dataset, &s->views.rows, &options);
 }
 
 /* Features of both views at all levels in one pass, then the heads. */
@@ -189,13 +135,6 @@ done:
     return status;
 }
 
-static int64_t good_rows(const sweep *s, const duet_view *view) {
-    int64_t rows = 0;
-    for (int64_t i = 0; i < view->count; i++)
-        rows += duet_bad_images_reason(s->options->bad, view->split, view->index[i]) == NULL;
-    return rows;
-}
-
 static duet_status sweep_baselines(sweep *s) {
     const duet_int_list winner = {.count = 1, .v = {s->out->best.setting.t}};
     for (int i = 0; i < s->baselines.count; i++)
@@ -216,44 +155,14 @@ static duet_status sweep_readers(sweep *s) {
         DUET_TRY(sweep_reader(s, "model", &s->options->t, &out->best));
         DUET_TRY(sweep_baselines(s));
     } while (duet_bad_images_count(s->options->bad, DUET_TRAIN) != s->bad);
-    out->fit_rows = good_rows(s, &s->fit);
-    out->val_rows = good_rows(s, &s->val);
+    out->fit_rows = duet_sweep_good_rows(s->options->bad, &s->views.fit);
+    out->val_rows = duet_sweep_good_rows(s->options->bad, &s->views.val);
     return DUET_OK;
-}
-
-/* Merges both views, which are sorted. */
-static duet_status join(sweep *s) {
-    s->rows = (duet_view){.split = s->fit.split};
-    DUET_TRY(duet_alloc(&s->rows.index, s->fit.count + s->val.count, sizeof *s->rows.index));
-    for (int64_t f = 0, v = 0; f < s->fit.count || v < s->val.count;) {
-        const bool first =
-            v == s->val.count || (f < s->fit.count && s->fit.index[f] < s->val.index[v]);
-        s->rows.index[s->rows.count++] = first ? s->fit.index[f++] : s->val.index[v++];
-    }
-    return DUET_OK;
-}
-
-static void free_views(sweep *s) {
-    duet_view_free(&s->fit);
-    duet_view_free(&s->val);
-    duet_view_free(&s->rows);
 }
 
 static duet_status divide(sweep *s, int64_t fit, int64_t val) {
-    duet_view all = {0};
-    free_views(s);
-    DUET_TRY(duet_view_all(&all, s->dataset, DUET_TRAIN));
-    duet_view_keep_labelled(&all, s->dataset);
-    if (fit <= 0) {
-        val = val > 0 ? val : all.count / 5;
-        fit = all.count - val;
-    }
-    const duet_status status =
-        duet_view_divide(&s->fit, &s->val, s->dataset, &all, fit, val, s->options->seed);
-    duet_view_free(&all);
-    if (status == DUET_OK && (s->fit.count < 1 || s->val.count < 1))
-        return duet_fail(DUET_ARG, "the training split is too small to fit and validate on");
-    return status == DUET_OK ? join(s) : status;
+    duet_sweep_views_free(&s->views);
+    return duet_sweep_views_new(&s->views, s->dataset, fit, val, s->options->seed);
 }
 
 /* Opens the set over the present rows; *seconds and *rows receive its cost. */
@@ -268,27 +177,24 @@ static duet_status open_timed(sweep *s, duet_feature_set **out, duet_reader *rea
 
 /* Measures the seconds per feature and row from heads of several widths. */
 static duet_status time_heads(sweep *s, duet_feature_set *set, double *out) {
-    const int64_t count = duet_feature_set_columns(set), wanted = 2 * duet_context_threads(s->ctx),
-                  taken = count < wanted ? count : wanted;
     duet_status status = DUET_OK;
-    task *tasks = NULL;
+    duet_trial *list = NULL;
+    int64_t count = 0;
     double features = 0;
-    DUET_TRY(duet_alloc(&tasks, count, sizeof *tasks));
-    list_tasks(set, tasks, count);
-    qsort(tasks, (size_t)count, sizeof *tasks, wider);
+    const duet_trials trials = trials_of(s, set, "first heads, measured");
+    DUET_TRY(duet_trials_list(&list, &count, set, s->heads.count));
+    const int64_t wanted = 2 * duet_context_threads(s->ctx) * s->heads.count,
+                  taken = count < wanted ? count : wanted;
+    duet_trials_sort(list, count);
     for (int64_t i = 0; i < taken; i++) {
-        tasks[i] = tasks[i * count / taken];
-        features += (double)tasks[i].dim;
+        list[i] = list[i * count / taken];
+        features += (double)list[i].dim;
     }
     const double start = duet_clock();
-    DUET_DO(run_tasks(s, set, tasks, taken, "first heads, measured"));
-    *out = (duet_clock() - start) / (features * (double)s->fit.count);
+    DUET_DO(duet_trials_run(&trials, list, taken));
+    *out = (duet_clock() - start) / (features * (double)s->views.fit.count);
 done:
-    for (int64_t i = 0; i < taken; i++) {
-        duet_feature_table_free(&tasks[i].fit);
-        duet_feature_table_free(&tasks[i].val);
-    }
-    duet_release(tasks);
+    duet_trials_free(list, taken);
     return status;
 }
 
@@ -309,6 +215,7 @@ static void count_features(const sweep *s, const duet_feature_set *set, const du
         for (int64_t c = 0; c < set->count; c++)
             if (set->columns[c].setting.pool <= pools->v[n])
                 cost->features[n] += often * (double)set->columns[c].dim;
+        cost->features[n] *= (double)s->heads.count;
     }
 }
 
@@ -321,7 +228,7 @@ static duet_status keep_time(sweep *s, duet_sweep_options *own, double start) {
     duet_sweep_cost cost = {0};
     double few = 0, more = 0;
     int64_t few_rows = 0, more_rows = 0;
-    const int64_t most = s->fit.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS;
+    const int64_t most = s->views.fit.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS;
     if (own->pools.count == 0) own->pools = (duet_int_list){.count = 1, .v = {1}};
     duet_study_sort(&own->pools);
     DUET_DO(open_reader(s, &reader, "model", &own->t));
@@ -372,6 +279,7 @@ duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *mo
     if (!duet_dataset_describe(dataset)->labelled)
         return duet_fail(DUET_ARG, "the data set has no labels, so there is no accuracy to sweep");
     if (options->t.count < 1) return duet_fail(DUET_ARG, "no levels of noise to sweep; give --t");
+    DUET_DO(duet_head_list_parse(&s.heads, options->head));
     DUET_DO(duet_baselines_parse(&s.baselines, options->baselines));
     DUET_DO(divide(&s, own.fit_rows, own.val_rows));
     if (own.minutes > 0) DUET_DO(keep_time(&s, &own, start));
@@ -382,7 +290,7 @@ duet_status duet_sweep(duet_context *ctx, duet_sweep_result *out, duet_model *mo
     result.rows = NULL;
 done:
     duet_release(result.rows);
-    free_views(&s);
+    duet_sweep_views_free(&s.views);
     return status;
 }
 

@@ -8,12 +8,13 @@
 #include "base/record.h"
 #include "base/str.h"
 #include "model/setting.h"
-#include "study/study.h"
+#include "study/sweep.h"
 
-static json_t *row_json(const duet_sweep_row *row) {
+json_t *duet_sweep_row_json(const duet_sweep_row *row) {
     const duet_settings settings = {.count = 1, .v = {row->setting}};
-    json_t *object = json_pack("{s:s,s:I,s:f,s:f}", "reader", row->reader, "dim",
-                               (json_int_t)row->dim, "strength", row->strength, "top1", row->top1);
+    json_t *object =
+        json_pack("{s:s,s:s,s:I,s:f,s:f}", "reader", row->reader, "head", row->head, "dim",
+                  (json_int_t)row->dim, "strength", row->strength, "top1", row->top1);
     duet_settings_put(object, &settings);
     return object;
 }
@@ -23,6 +24,13 @@ static const duet_param tap_rows[] = {
     DUET_FIELD_INT(duet_tap_row, channels), DUET_FIELD_INT(duet_tap_row, height),
     DUET_FIELD_INT(duet_tap_row, width)};
 static const duet_param_table tap_table = DUET_TABLE(tap_rows, duet_tap_row);
+
+json_t *duet_sweep_taps_json(const duet_model *model) {
+    json_t *taps = json_array();
+    for (int i = 0; i < duet_model_tap_count(model); i++)
+        json_array_append_new(taps, duet_record_json(&tap_table, duet_model_tap(model, i)));
+    return taps;
+}
 
 typedef struct timing_record {
     double features, heads;
@@ -64,12 +72,10 @@ static const duet_param_table sweep_table = DUET_TABLE(sweep_rows, sweep_record)
 duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_options *options,
                             const duet_model *model, const duet_dataset *dataset,
                             const char *folder) {
-    json_t *rows = json_array(), *taps = json_array();
+    json_t *rows = json_array();
     char hash[32];
     for (int64_t i = 0; i < result->count; i++)
-        json_array_append_new(rows, row_json(&result->rows[i]));
-    for (int i = 0; i < duet_model_tap_count(model); i++)
-        json_array_append_new(taps, duet_record_json(&tap_table, duet_model_tap(model, i)));
+        json_array_append_new(rows, duet_sweep_row_json(&result->rows[i]));
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)duet_model_hash(model));
     const sweep_record record = {
         .command = "sweep",
@@ -81,9 +87,9 @@ duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_op
         .seconds = result->seconds,
         .t = options->t,
         .pool = result->pools,
-        .taps = taps,
+        .taps = duet_sweep_taps_json(model),
         .rows = rows,
-        .best = row_json(&result->best),
+        .best = duet_sweep_row_json(&result->best),
         .features = duet_study_work_json(&result->features),
         .timings = {.features = result->features.seconds, .heads = result->seconds_heads},
         .left_out = duet_study_bad_json(options->bad)};
@@ -91,7 +97,7 @@ duet_status duet_sweep_save(const duet_sweep_result *result, const duet_sweep_op
     for (int i = 0; root != NULL && i < result->baseline_count; i++) {
         char key[32];
         snprintf(key, sizeof key, "best_%s", result->baselines[i].reader);
-        json_object_set_new(root, key, row_json(&result->baselines[i]));
+        json_object_set_new(root, key, duet_sweep_row_json(&result->baselines[i]));
     }
     return duet_result_record_write(folder, root);
 }
@@ -104,15 +110,19 @@ static duet_status note(const char *folder, const char *file) {
     return duet_result_record_write(folder, root);
 }
 
-duet_status duet_sweep_recommend(const duet_sweep_result *result, duet_model *model,
-                                 const duet_dataset *dataset, const char *folder, const char **file,
-                                 duet_status *wrote) {
+void duet_sweep_recommends(duet_recommendation *out, const duet_sweep_result *result,
+                           const duet_dataset *dataset) {
+    *out = (duet_recommendation){.settings = {.count = 1, .v = {result->best.setting}},
+                                 .top1 = result->best.top1,
+                                 .strength = result->best.strength};
+    (void)duet_copy_text(out->head, sizeof out->head, result->best.head);
+    (void)duet_copy_text(out->data, sizeof out->data, duet_dataset_describe(dataset)->name);
+}
+
+duet_status duet_recommend(const duet_recommendation *what, duet_model *model, const char *folder,
+                           const char **file, duet_status *wrote) {
     duet_card *card = duet_model_card(model);
-    card->recommended = (duet_recommendation){.settings = {.count = 1, .v = {result->best.setting}},
-                                              .top1 = result->best.top1,
-                                              .strength = result->best.strength};
-    (void)duet_copy_text(card->recommended.data, sizeof card->recommended.data,
-                         duet_dataset_describe(dataset)->name);
+    card->recommended = *what;
     *file = NULL;
     *wrote = DUET_OK;
     if (duet_model_foreign(model)) return note(folder, NULL);

@@ -24,7 +24,7 @@ static const duet_param rows[] = {
     DUET_TEXT(duet_train_options, predict, "", NULL,
               "what the network's output means; empty = eps, or as the model trained on"),
     DUET_TEXT(duet_train_options, task, "denoise", NULL, "what is trained"),
-    DUET_TEXT(duet_train_options, optim, "adamw", NULL, "optimiser"),
+    DUET_TEXT(duet_train_options, optim, "muon", NULL, "optimiser"),
     DUET_TEXT(duet_train_options, lr, "cosine", NULL, "learning rate over the whole budget"),
     DUET_TEXT(duet_train_options, augment, "", NULL,
               "changes to training images, joined by '+': flip+crop:pad=2"),

@@ -28,9 +28,12 @@ static const duet_param params[] = {
     CLI_TRAIN_ROWS(cli_train_options),
 };
 
-/* The usual of duet train, where new weights need other steps than trained ones. */
-#define RATE   "adamw:rate=0.0005"
-#define GROUPS "head/*=adamw:rate=0.001"
+/* Weights that are trained need other steps than new ones, which the head's are. */
+static void usual(cli_state *cli) {
+    duet_train_options *const train = cli->extra;
+    snprintf(train->optim, sizeof train->optim, "adamw:rate=0.0005");
+    snprintf(train->groups, sizeof train->groups, "head/*=adamw:rate=0.001");
+}
 
 /* With --feedback the same taps are read in the second pass, which a model may have already. */
 static void read_again(duet_settings *settings, const duet_model *model) {
@@ -70,8 +73,6 @@ static duet_status complete(cli_state *cli, const finetune_options *o, duet_trai
     const int size = snprintf(train->task, sizeof train->task,
                               "joint:setting=(%s),head=(%s),share=%g", setting, o->head, o->share);
     if (size >= (int)sizeof train->task) return cli_wrong("--setting and --head are too long");
-    if (strcmp(train->optim, "adamw") == 0) snprintf(train->optim, sizeof train->optim, RATE);
-    if (train->groups[0] == '\0') snprintf(train->groups, sizeof train->groups, GROUPS);
     return DUET_OK;
 }
 
@@ -136,7 +137,8 @@ const cli_cmd duet_cmd_finetune = {
         "The run holds the model, which draws and is read as before, and the head: 'duet classify "
         "RUN image.png' names classes,\n'duet sample RUN' draws. One budget is required: "
         "--minutes, "
-        "--images or --steps; Ctrl-C saves.\n"
+        "--images or --steps; Ctrl-C saves. Unless --optim and --groups say otherwise, the network "
+        "learns by adamw:rate=0.0005, the head by adamw:rate=0.001.\n"
         "  duet finetune models/fashion-mnist.safetensors --data fashion-mnist --minutes 10\n"
         "  duet finetune RUN --data photos/ --augment flip+crop --freeze 'input_blocks.*' "
         "--minutes 5",
@@ -146,5 +148,6 @@ const cli_cmd duet_cmd_finetune = {
     .extra = &duet_train_params,
     .plans = true,
     .opens = true,
+    .usual = usual,
     .run = run,
 };

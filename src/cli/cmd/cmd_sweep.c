@@ -13,7 +13,8 @@ typedef struct sweep_options {
     int64_t batch;
     uint64_t seed;
     double minutes;
-    bool baselines, fresh;
+    int64_t joined;
+    bool baselines, fresh, automatic;
 } sweep_options;
 
 static const duet_param params[] = {
@@ -25,7 +26,15 @@ static const duet_param params[] = {
               "training rows to fit on (half as many to validate), or all"),
     DUET_FLOAT(sweep_options, minutes, "0", 0, 1e6,
                "time to keep to, by fewer rows and then fewer pools; 0 = as long as it takes"),
-    DUET_TEXT(sweep_options, head, "linear", NULL, "head"),
+    DUET_TEXT(sweep_options, head, "", NULL,
+              "head, or several joined by '+' (default linear; with --auto linear+mlp)"),
+    {.name = "auto",
+     .type = DUET_PARAM_BOOL,
+     .offset = offsetof(sweep_options, automatic),
+     .default_text = "false",
+     .help = "looks for the best setting, joined ones too, and head in a fraction of the time"},
+    DUET_INT(sweep_options, joined, "3", 1, DUET_AUTO_JOINED,
+             "with --auto: settings joined at most"),
     DUET_BOOLEAN(sweep_options, baselines, "true", "raw pixels and random weights beside it"),
     DUET_SEED(sweep_options, seed, "0", "seed of the rows and the noise"),
     CLI_FEATURE_ROWS(sweep_options),
@@ -48,7 +57,8 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
                                 .minutes = o->minutes,
                                 .batch = o->batch,
                                 .stored = cli_dtype(o->cache_type)};
-    snprintf(out->head, sizeof out->head, "%s", o->head);
+    snprintf(out->head, sizeof out->head, "%s",
+             o->head[0] != '\0' ? o->head : (o->automatic ? "linear+mlp" : "linear"));
     snprintf(out->baselines, sizeof out->baselines, "%s", o->baselines ? DUET_BASELINES : "");
     const duet_status status = cli_cache(out->cache, o->cache, run, o->fresh);
     if (status != DUET_OK) return status;
@@ -66,12 +76,12 @@ static duet_status fill(duet_sweep_options *out, const sweep_options *o, const c
 
 /* The sweep is done and saved: where its best setting cannot be written into the model, that is
  * said, and no failure. */
-static void remember(const cli_state *cli, duet_model *model, const duet_sweep_result *result,
-                     const duet_dataset *dataset, const char *folder, const char *saved) {
+static void remember(const cli_state *cli, duet_model *model, const duet_recommendation *what,
+                     const char *folder, const char *saved) {
     const char *file = NULL;
     char line[4 * CLI_PATH];
     duet_status wrote = DUET_OK;
-    const duet_status status = duet_sweep_recommend(result, model, dataset, folder, &file, &wrote);
+    const duet_status status = duet_recommend(what, model, folder, &file, &wrote);
     snprintf(line, sizeof line, "the setting is in '%.4000s' only, not in the model: %s", saved,
              duet_error_message());
     if (status != DUET_OK)
@@ -114,29 +124,99 @@ static void say_best(const cli_state *cli, const sweep_options *o,
     cli_say_cached(cli, &result->features);
 }
 
+/* Fills in the best of the grid, and says it. */
+static duet_status sweep_grid(cli_state *cli, duet_model *model, const duet_dataset *dataset,
+                              const duet_sweep_options *options, const cli_step *step,
+                              duet_recommendation *best) {
+    duet_sweep_result result = {0};
+    duet_status status = duet_sweep(cli->ctx, &result, model, dataset, options);
+    if (status == DUET_OK) status = duet_sweep_save(&result, options, model, dataset, step->folder);
+    if (status == DUET_OK) {
+        say_best(cli, cli->options, &result);
+        duet_sweep_recommends(best, &result, dataset);
+    }
+    duet_sweep_result_free(&result);
+    return status;
+}
+
+static void say_share(const cli_state *cli, const duet_auto_result *r) {
+    const double spent = r->spent.seconds_passes + r->spent.seconds_heads,
+                 grid = r->grid.seconds_passes + r->grid.seconds_heads;
+    char time_text[32], grid_text[32];
+    cli_duration(time_text, spent);
+    cli_duration(grid_text, grid);
+    if (r->spent.passes > 0 && grid > 0)
+        cli_say(cli,
+                "%.0f images through the network and heads in %s; a sweep of all settings would "
+                "take %.0f and about %s\n",
+                r->spent.passes, time_text, r->grid.passes, grid_text);
+}
+
+static void say_choice(const cli_state *cli, const duet_auto_result *r) {
+    char text[CLI_SETTINGS];
+    cli_say(cli, "%s, head %s: %.2f %% on %lld validation rows",
+            cli_settings_text(&r->best.settings, text), r->best.head, r->best.top1,
+            (long long)r->rounds[DUET_AUTO_ROUNDS - 1].val_rows);
+    cli_say(cli,
+            " (deviation over divisions of the rows %.2f, over draws of the noise %.2f points)\n",
+            r->splits_std, r->noise_std);
+    if (r->random >= 0 && r->pixels >= 0)
+        cli_say(cli, "random weights there: %.2f %%   raw pixels: %.2f %%\n", r->random, r->pixels);
+    say_share(cli, r);
+}
+
+static duet_status sweep_auto(cli_state *cli, duet_model *model, const duet_dataset *dataset,
+                              const duet_sweep_options *sweep, const cli_step *step,
+                              duet_recommendation *best) {
+    const sweep_options *o = cli->options;
+    const duet_auto_options options = {.sweep = *sweep, .joined = (int)o->joined};
+    duet_auto_result result = {0};
+    duet_status status = duet_auto(cli->ctx, &result, model, dataset, &options);
+    if (status == DUET_OK) status = duet_auto_save(&result, &options, model, dataset, step->folder);
+    if (status == DUET_OK) {
+        say_choice(cli, &result);
+        duet_auto_recommends(best, &result, dataset);
+    }
+    duet_auto_result_free(&result);
+    return status;
+}
+
+static duet_status check_heads(const char *heads) {
+    duet_status status = DUET_OK;
+    for (const char *at = heads; status == DUET_OK && *at != '\0';) {
+        char one[DUET_TEXT_SIZE];
+        const size_t size = duet_spec_length(at);
+        snprintf(one, sizeof one, "%.*s", (int)size, at);
+        status = cli_check_head(one);
+        at += size + (at[size] == '+');
+    }
+    return status;
+}
+
 static duet_status sweep(cli_state *cli, duet_model *model, const duet_dataset *dataset) {
     const sweep_options *o = cli->options;
     duet_sweep_options options;
-    duet_sweep_result result = {0};
+    duet_recommendation best;
     cli_step step;
     char path[CLI_PATH];
     duet_status status = cli_check_setting(model, &o->tap, &o->pool);
-    if (status == DUET_OK) status = cli_check_head(o->head);
+    if (o->automatic && o->minutes > 0)
+        return cli_wrong("--minutes is for sweeps of all settings; --auto says what it will cost");
+    if (status == DUET_OK) status = check_heads(o->head);
     if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "sweep");
     if (status != DUET_OK) return status;
     status = fill(&options, o, step.run);
     options.bad = cli->bad;
     if (duet_model_recogniser(model)) options.t = (duet_int_list){.count = 1, .v = {-1}};
-    if (status == DUET_OK) status = duet_sweep(cli->ctx, &result, model, dataset, &options);
-    if (status == DUET_OK) status = duet_sweep_save(&result, &options, model, dataset, step.folder);
+    if (status == DUET_OK)
+        status =
+            (o->automatic ? sweep_auto : sweep_grid)(cli, model, dataset, &options, &step, &best);
     snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
     if (status == DUET_OK) {
-        say_best(cli, o, &result);
-        remember(cli, model, &result, dataset, step.folder, path);
+        remember(cli, model, &best, step.folder, path);
         status = cli_step_done(cli, &step);
     }
     if (status == DUET_OK) cli_json_file(cli, path);
-    duet_sweep_result_free(&result);
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
 }
 

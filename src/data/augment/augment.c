@@ -17,7 +17,7 @@ duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec) 
     if (length >= sizeof text)
         return duet_fail(DUET_ARG, "augmentation of %zu characters is too long", length);
     for (const char *from = spec; length > 0;) {
-        const size_t size = strcspn(from, "+");
+        const size_t size = duet_spec_length(from);
         if (chain.count == DUET_AUGMENT_MOST)
             return duet_fail(DUET_ARG, "more than %d augmentations in '%s'", DUET_AUGMENT_MOST,
                              spec);

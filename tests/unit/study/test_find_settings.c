@@ -91,7 +91,9 @@ static void the_best_goes_into_the_card(void **state) {
     OK(duet_model_open(ctx, &model, path));
     OK(duet_sweep(ctx, &r, model, dataset, &options));
     OK(duet_sweep_save(&r, &options, model, dataset, folder));
-    OK(duet_sweep_recommend(&r, model, dataset, folder, &file, &wrote));
+    duet_recommendation what;
+    duet_sweep_recommends(&what, &r, dataset);
+    OK(duet_recommend(&what, model, folder, &file, &wrote));
     assert_int_equal(wrote, DUET_OK);
     assert_string_equal(file, path);
     OK(duet_model_open(ctx, &again, path));

@@ -143,6 +143,7 @@ static void frozen_weights_are_lent(void **state) {
     duet_trainer trainer = {
         .ctx = ctx, .dataset = dataset, .run = folder, .options = options_of(init, 1)};
     duet_copy_text(trainer.options.freeze, sizeof trainer.options.freeze, "input_blocks.*");
+    duet_copy_text(trainer.options.optim, sizeof trainer.options.optim, "adamw");
     trainer.options.accumulate = 1;
     OK(duet_trainer_open(&trainer));
     int lent = 0, own = 0;

@@ -507,6 +507,7 @@ static void test_accumulate(void **state) {
     duet_train_options o = tiny();
     watcher w = {.cancel_at = 6};
     o.steps = 1;
+    duet_copy_text(o.optim, sizeof o.optim, "adamw");
     duet_copy_text(o.lr, sizeof o.lr, "constant");
     new_folder(whole, "whole");
     new_folder(parts, "parts");

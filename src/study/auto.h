@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * study/auto.h: what the files of the search for the best setting share. */
+#ifndef DUET_STUDY_AUTO_H
+#define DUET_STUDY_AUTO_H
+
+#include "study/sweep.h"
+
+/* A setting, or several joined, with what it reached in the last round that it was in. */
+typedef struct duet_candidate {
+    duet_settings settings;
+    int64_t dim;
+    double top1;
+} duet_candidate;
+bool duet_candidate_better(const duet_candidate *a, const duet_candidate *b);
+
+typedef struct duet_searching {
+    duet_context *ctx;
+    duet_model *model;
+    const duet_dataset *dataset;
+    const duet_auto_options *options;
+    duet_auto_result *out;
+    duet_preprocess how;
+    duet_head_list heads, ridge;
+    duet_sweep_views all;   /* of the last round */
+    duet_sweep_views views; /* of the present one: some of them */
+    duet_candidate *alive;  /* [count], the best first: of the next round */
+    int64_t count;
+} duet_searching;
+
+enum { DUET_AUTO_FIRST = 6 }; /* the first round has one in so many of the rows */
+
+/* ---- auto_rows.c ---- */
+
+/* The views of a round: one in `share` of the rows of the last one. */
+DUET_NODISCARD duet_status duet_searching_views(duet_searching *s, int share);
+/* Features at all levels, taps and pools of `grid` for the rows of the round, from one pass. */
+DUET_NODISCARD duet_status duet_searching_read(const duet_searching *s, duet_feature_set **out,
+                                               duet_reader **reader,
+                                               const duet_reader_options *grid,
+                                               duet_auto_cost *cost);
+/* Rows of joined settings by a reader; what the cache lacks is computed. */
+DUET_NODISCARD duet_status duet_searching_table(const duet_searching *s, const char *reader,
+                                                const duet_settings *settings,
+                                                const duet_view *view, uint64_t noise,
+                                                duet_feature_table *out);
+/* Fits each head on each candidate, on the rows of the round; the trials in the order of the
+ * candidates. Owned by the caller: duet_trials_free. */
+DUET_NODISCARD duet_status duet_searching_fit(const duet_searching *s, duet_trial **out,
+                                              const duet_candidate *list, int64_t count,
+                                              const duet_head_list *heads, const char *label,
+                                              duet_auto_cost *cost);
+
+/* ---- auto_join.c ---- */
+
+/* The best join of candidates, one setting added after the other: out[0] has two settings, out[1]
+ * three; *count of them. */
+DUET_NODISCARD duet_status duet_searching_join(const duet_searching *s,
+                                               duet_candidate out[DUET_AUTO_JOINED - 1], int *count,
+                                               duet_auto_round *round);
+
+/* ---- auto_last.c ---- */
+
+/* All heads on the candidates: picks and best of the result. */
+DUET_NODISCARD duet_status duet_searching_pick(duet_searching *s, duet_auto_round *round);
+/* How sure the choice is, and the baselines. */
+DUET_NODISCARD duet_status duet_searching_repeat(duet_searching *s);
+
+/* ---- auto_cost.c ---- */
+
+/* Images of the rounds before they begin, and rows and levels of a whole sweep. */
+typedef struct duet_auto_plan {
+    int64_t rows[DUET_AUTO_ROUNDS], fit[DUET_AUTO_ROUNDS], levels[DUET_AUTO_ROUNDS];
+    int64_t grid_rows, grid_fit;
+} duet_auto_plan;
+/* Seconds of an image at one level, of an operation of ridge regression, and of a feature of a row
+ * of all heads together; of the columns the number, the features together and of the widest. */
+typedef struct duet_auto_rates {
+    double pass, operation, feature;
+    int64_t columns, features, widest;
+} duet_auto_rates;
+/* Times a few rows, of the first round, and heads; that is part of the first round's cost. */
+DUET_NODISCARD duet_status duet_searching_time(duet_searching *s, duet_auto_rates *out,
+                                               const duet_reader_options *grid);
+duet_auto_cost duet_auto_expected(const duet_auto_plan *plan, const duet_auto_rates *rates);
+duet_auto_cost duet_auto_grid(const duet_auto_plan *plan, const duet_auto_rates *rates);
+
+#endif
