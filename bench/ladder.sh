@@ -26,7 +26,7 @@ cifar) side=32 plain="--augment flip" small="$unet,attention_resolutions=8" ;;
 *) echo "ladder: no set '$set_name'; fashion or cifar" && exit 2 ;;
 esac
 [ "$set_name" = fashion ] && plain=
-case $row in
+case $row in # the rows of AdamW, which the usual recipe was when the ladder began
 baseline) recipe= ;;
 v_cosine) recipe="--noise cosine --predict v" ;;
 v_linear) recipe="--predict v" ;;
@@ -49,6 +49,7 @@ dispersion) recipe="--task denoise:dispersion=0.5,queue=256" ;;
 batch16) recipe="--batch 16 --optim adamw:rate=0.001" ;;
 *) recipe=${RECIPE:?no row "'$row'"; RECIPE gives the flags of a row of its own} ;;
 esac
+case $recipe in *--optim*) ;; *) recipe="$recipe --optim adamw" ;; esac
 
 # ---- the sets, without the official test images ----
 

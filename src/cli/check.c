@@ -91,6 +91,7 @@ duet_status cli_check_tap(duet_model *model, int64_t tap) {
 
 duet_status cli_check_head(const char *spec) {
     const duet_entry *entry = NULL;
+    if (spec[0] == '\0') return DUET_OK;
     return duet_family_parse(&duet_family_head, &entry, NULL, 0, spec);
 }
 

@@ -13,6 +13,8 @@ enum { MOST_T = 64, MOST_TAPS = 128, MOST_POOLS = 16, MOST_BEST = 10 };
 typedef struct sweep {
     duet_report *report;
     const json_t *result, *rows, *best;
+    const json_t *mark; /* the best setting, the first of joined ones */
+    const char *head;   /* of the rows that are shown; NULL = any */
     double t[MOST_T], tap[MOST_TAPS], pool[MOST_POOLS];
     int64_t ts, taps, pools;
     const char *tap_group[MOST_TAPS]; /* "28 × 28", or "" */
@@ -39,6 +41,25 @@ static bool is_reader(const json_t *row, const char *reader) {
     return name != NULL && strcmp(name, reader) == 0;
 }
 
+/* A row of the maps: of the reader, with the head that is shown. */
+static bool shown(const sweep *s, const json_t *row, const char *reader) {
+    const char *const head = duet_report_text(row, "head");
+    return is_reader(row, reader) &&
+           (s->head == NULL || head == NULL || strcmp(head, s->head) == 0);
+}
+
+/* That of the best row where the maps have it, else that of their first row. */
+static void choose_head(sweep *s) {
+    const char *const best = duet_report_text(duet_report_get(s->result, "best"), "head");
+    for (size_t i = 0; i < json_array_size(s->rows); i++) {
+        const json_t *row = json_array_get(s->rows, i);
+        const char *const head = duet_report_text(row, "head");
+        if (!is_reader(row, "model") || head == NULL) continue;
+        if (s->head == NULL) s->head = head;
+        if (best != NULL && strcmp(best, head) == 0) s->head = best;
+    }
+}
+
 static const char *group_of(sweep *s, double tap) {
     const json_t *taps = duet_report_get(s->result, "taps");
     for (size_t i = 0; i < json_array_size(taps); i++) {
@@ -58,11 +79,12 @@ static bool load(sweep *s) {
     s->rows = duet_report_get(s->result, "rows");
     s->lo = INFINITY;
     s->hi = -INFINITY;
+    choose_head(s);
     for (size_t i = 0; i < json_array_size(s->rows); i++) {
         const json_t *row = json_array_get(s->rows, i);
         const double top1 = duet_report_number(row, "top1");
-        s->random = s->random || is_reader(row, "random");
-        if (!is_reader(row, "model") || !isfinite(top1)) continue;
+        s->random = s->random || shown(s, row, "random");
+        if (!shown(s, row, "model") || !isfinite(top1)) continue;
         insert(s->t, &s->ts, MOST_T, duet_report_number(row, "t"));
         insert(s->tap, &s->taps, MOST_TAPS, duet_report_number(row, "tap"));
         insert(s->pool, &s->pools, MOST_POOLS, duet_report_number(row, "pool"));
@@ -73,6 +95,8 @@ static bool load(sweep *s) {
     for (int64_t i = 0; i < s->taps; i++) s->tap_group[i] = group_of(s, s->tap[i]);
     const json_t *best = duet_report_get(s->result, "best");
     if (is_reader(best, "model") && isfinite(duet_report_number(best, "top1"))) s->best = best;
+    const json_t *const joined = s->best != NULL ? json_object_get(s->best, "settings") : NULL;
+    s->mark = json_array_size(joined) > 0 ? json_array_get(joined, 0) : s->best;
     return s->best != NULL && s->ts > 0 && s->taps > 0 && s->pools > 0;
 }
 
@@ -87,8 +111,8 @@ static void fill(const sweep *s, double *value, double pool) {
         const double top1 = duet_report_number(row, "top1");
         if (tap < 0 || !isfinite(top1)) continue;
         double *random = &value[s->ts * s->taps + tap];
-        if (is_reader(row, "random") && !(*random >= top1)) *random = top1;
-        if (is_reader(row, "model") && t >= 0 && duet_report_number(row, "pool") == pool)
+        if (shown(s, row, "random") && !(*random >= top1)) *random = top1;
+        if (shown(s, row, "model") && t >= 0 && duet_report_number(row, "pool") == pool)
             value[t * s->taps + tap] = top1;
     }
 }
@@ -117,9 +141,9 @@ static void draw(sweep *s, duet_str *out, double pool, bool large, bool across, 
     for (int64_t i = 0; i < ts; i++) {
         for (int64_t k = 0; k < s->taps; k++) turned[k * ts + i] = value[i * s->taps + k];
     }
-    const bool winner = duet_report_number(s->best, "pool") == pool;
-    const int64_t t = winner ? find(s->t, s->ts, duet_report_number(s->best, "t")) : -1;
-    const int64_t tap = winner ? find(s->tap, s->taps, duet_report_number(s->best, "tap")) : -1;
+    const bool winner = duet_report_number(s->mark, "pool") == pool;
+    const int64_t t = winner ? find(s->t, s->ts, duet_report_number(s->mark, "t")) : -1;
+    const int64_t tap = winner ? find(s->tap, s->taps, duet_report_number(s->mark, "tap")) : -1;
     const int64_t split = random ? s->ts : 0;
     const char *what =
         duet_arena_format(arena, "Validation accuracy in percent over t and tap, pool %.6g", pool);
@@ -152,11 +176,13 @@ static void write_caption(sweep *s, duet_str *out, double pool) {
         "<figcaption><span class=\"scale\">%s&#8239;%%<i></i>%s&#8239;%%</span><br>Each cell is "
         "the validation accuracy, in "
         "percent, of a "
-        "linear head that reads one tap at one noise level, pooled to %s × %s; brighter is better, "
-        "the orange frame is the "
-        "best of the whole sweep.",
+        "%s head that reads one tap at one noise level, pooled to %s × %s; brighter is better, "
+        "the orange frame is %s.",
         duet_quantity_fixed(report->arena, s->lo, 1), duet_quantity_fixed(report->arena, s->hi, 1),
-        duet_quantity_plain(report->arena, pool), duet_quantity_plain(report->arena, pool));
+        s->head != NULL ? duet_report_escape(report, s->head) : "linear",
+        duet_quantity_plain(report->arena, pool), duet_quantity_plain(report->arena, pool),
+        duet_report_get(s->result, "auto") != NULL ? "what was chosen, or the first part of it"
+                                                   : "the best of the whole sweep");
     if (s->random)
         duet_str_add(out, " Set apart: the same network untrained, at its best for that tap.");
     if (isfinite(pixels))
@@ -171,16 +197,22 @@ static void write_lead(sweep *s, duet_str *out) {
     const char *name = NULL;
     for (size_t i = 0; i < json_array_size(taps); i++) {
         const json_t *entry = json_array_get(taps, i);
-        if (duet_report_number(entry, "tap") == duet_report_number(s->best, "tap"))
+        if (duet_report_number(entry, "tap") == duet_report_number(s->best, "tap")) /* not joined */
             name = duet_report_text(entry, "name");
     }
     duet_str_format(out, "<p class=\"note\">The representation is best <b>%s</b>",
                     duet_report_setting(report, s->best));
     if (name != NULL) duet_str_format(out, " (<code>%s</code>)", duet_report_escape(report, name));
-    duet_str_format(out, ", where a linear head reaches <b>%s&#8239;%%</b>",
+    const char *const head = duet_report_text(s->best, "head");
+    duet_str_format(out, ", where a head of kind <code>%s</code> reaches <b>%s&#8239;%%</b>",
+                    head != NULL ? duet_report_escape(report, head) : "linear",
                     duet_quantity_fixed(report->arena, duet_report_number(s->best, "top1"), 1));
-    const double fit = duet_report_number(s->result, "fit_rows"),
-                 val = duet_report_number(s->result, "val_rows");
+    const json_t *const rounds = duet_report_get(duet_report_get(s->result, "auto"), "rounds"),
+                        *const last = json_array_size(rounds) > 0
+                                          ? json_array_get(rounds, json_array_size(rounds) - 1)
+                                          : s->result;
+    const double fit = duet_report_number(last, "fit_rows"),
+                 val = duet_report_number(last, "val_rows");
     if (isfinite(fit) && isfinite(val)) {
         duet_str_format(out, " on %s held-out images after fitting on %s",
                         duet_quantity_count(report->arena, val),
@@ -205,7 +237,7 @@ static void write_best(sweep *s, duet_str *out) {
         for (size_t i = 0; i < json_array_size(s->rows); i++) {
             const json_t *row = json_array_get(s->rows, i);
             const double top1 = duet_report_number(row, "top1");
-            if (!is_reader(row, "model") || !(top1 < bound || (top1 == bound && i > after)))
+            if (!shown(s, row, "model") || !(top1 < bound || (top1 == bound && i > after)))
                 continue;
             if (pick != NULL && !(top1 > duet_report_number(pick, "top1"))) continue;
             pick = row;
@@ -239,7 +271,7 @@ static void write_others(sweep *s, duet_str *out, double best_pool) {
         for (size_t k = 0; k < json_array_size(s->rows); k++) {
             const json_t *row = json_array_get(s->rows, k);
             const double top1 = duet_report_number(row, "top1");
-            if (is_reader(row, "model") && duet_report_number(row, "pool") == s->pool[i] &&
+            if (shown(s, row, "model") && duet_report_number(row, "pool") == s->pool[i] &&
                 top1 > top)
                 top = top1;
         }
@@ -250,6 +282,39 @@ static void write_others(sweep *s, duet_str *out, double best_pool) {
                         duet_quantity_fixed(s->report->arena, top, 1));
     }
     duet_str_add(out, "</div>\n");
+}
+
+/* What a search tried in its last round, and how sure and how cheap it was. */
+static void write_search(sweep *s, duet_str *out) {
+    duet_arena *const arena = s->report->arena;
+    const json_t *const search = duet_report_get(s->result, "auto"), *const picks = duet_report_get(
+                                                                         search, "picks");
+    if (json_array_size(picks) == 0) return;
+    const double spent = duet_report_number(duet_report_get(search, "spent"), "passes"),
+                 grid = duet_report_number(duet_report_get(search, "grid"), "passes");
+    duet_str_format(
+        out,
+        "<p class=\"note\">Chosen by a search over three rounds, with %s images through the "
+        "network "
+        "(a sweep of all settings: %s). With other divisions of the same images the accuracy "
+        "deviates by %s points, with other noise by %s.</p>\n<div "
+        "class=\"scroll\"><table><thead><tr><th>last round</th><th>head</th><th "
+        "class=\"n\">features</th><th class=\"n\">accuracy</th></tr></thead><tbody>",
+        duet_quantity_count(arena, spent), duet_quantity_count(arena, grid),
+        duet_quantity_fixed(arena, duet_report_number(search, "splits_std"), 2),
+        duet_quantity_fixed(arena, duet_report_number(search, "noise_std"), 2));
+    for (size_t i = 0; i < json_array_size(picks); i++) {
+        const json_t *const pick = json_array_get(picks, i);
+        const char *const head = duet_report_text(pick, "head");
+        duet_str_format(out,
+                        "<tr><td>%s</td><td><code>%s</code></td><td class=\"n\">%s</td><td "
+                        "class=\"n\">%s %%</td></tr>",
+                        duet_report_setting(s->report, pick),
+                        head != NULL ? duet_report_escape(s->report, head) : "",
+                        duet_quantity_count(arena, duet_report_number(pick, "dim")),
+                        duet_quantity_fixed(arena, duet_report_number(pick, "top1"), 2));
+    }
+    duet_str_add(out, "</tbody></table></div>\n<h3>The first round</h3>\n");
 }
 
 static void write(duet_report *report, const duet_report_steps *steps, duet_str *out) {
@@ -263,9 +328,10 @@ static void write(duet_report *report, const duet_report_steps *steps, duet_str 
                         duet_report_escape(report, steps->item[0].folder));
         return;
     }
-    double pool = duet_report_number(s.best, "pool");
+    double pool = duet_report_number(s.mark, "pool");
     if (find(s.pool, s.pools, pool) < 0) pool = s.pool[0];
     write_lead(&s, out);
+    write_search(&s, out);
     duet_str_add(out, "<figure><div class=\"wide-only scroll\">");
     draw(&s, out, pool, true, s.taps <= 24, 1088);
     duet_str_add(out, "</div><div class=\"narrow scroll\">");

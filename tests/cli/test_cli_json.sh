@@ -24,7 +24,15 @@ object damaged.of=2 damaged.real=30
 ok features run --data "$data" --t 5 --tap 3 --pool 2 --out f.npz --json
 object rows=20 t=5 tap=3 pool=2 dim=32 out=f.npz
 ok sweep run --data "$data" --t 5 --tap 3 --pool 1,2 --rows 20 --threads 1 --json
-object command=sweep best.tap=3 rows.0.top1
+object command=sweep best.tap=3 rows.0.top1 rows.0.head=linear
+ok sweep run --data "$data" --auto --t 5,9 --tap 3,4,5 --pool 1,2 --rows 20 --head linear+ridge --threads 1 --json
+object command=sweep best.top1 best.head auto.picks.0.top1 auto.rounds.2.levels=1 auto.spent.passes auto.grid.passes best_random.top1
+ok report run
+grep -q 'The first round' run/report.html || fail 'the report has no search'
+ok probe run --data "$data" --seeds 1 --no-baselines --neighbours 0 --json # the head that was found
+grep -qE '"head": "(linear|ridge)' "$top/out" || fail "not the head of the card: $(grep head "$top/out")"
+wrong 1 'did you mean' sweep run --data "$data" --auto --head linear+mpl
+wrong 2 'says what it will cost' sweep run --data "$data" --auto --minutes 2
 ok probe run --data "$data" --seeds 1 --threads 1 --json
 object command=probe top1 confusion.2 rows.2.reader=pixels
 ok sample run --sampler ddim:steps=2 --count 4 --out folder --quiet

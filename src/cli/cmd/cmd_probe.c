@@ -21,7 +21,8 @@ typedef struct probe_options {
 static const duet_param params[] = {
     DUET_TEXT(probe_options, data, "", NULL, "data set"),
     CLI_SETTING_ROW(probe_options),
-    DUET_TEXT(probe_options, head, "linear", NULL, "head"),
+    DUET_TEXT(probe_options, head, "", NULL,
+              "head (default: the one that the model recommends with its setting, else linear)"),
     DUET_INT(probe_options, rows, "0", 0, 1e9, "training rows; 0 = all"),
     DUET_FLOAT(probe_options, minutes, "0", 0, 1e6,
                "time to keep to, by fewer training rows; 0 = as long as it takes"),
@@ -201,6 +202,13 @@ static duet_status budget(const probe_options *o, duet_label_budget *out) {
     return DUET_OK;
 }
 
+static void choose_head(const probe_options *o, duet_model *model, duet_probe_options *options) {
+    const char *const card = duet_model_card(model)->recommended.head;
+    const bool recommended = strcmp(options->setting_from, "card") == 0 && card[0] != '\0';
+    snprintf(options->head, sizeof options->head, "%s",
+             o->head[0] != '\0' ? o->head : (recommended ? card : "linear"));
+}
+
 static duet_status probe(cli_state *cli, duet_model *model, const duet_dataset *dataset) {
     const probe_options *o = cli->options;
     duet_probe_options options = {.train_rows = o->rows,
@@ -215,13 +223,13 @@ static duet_status probe(cli_state *cli, duet_model *model, const duet_dataset *
                                   .stored = cli_dtype(o->cache_type),
                                   .bad = cli->bad};
     cli_step step;
-    snprintf(options.head, sizeof options.head, "%s", o->head);
     snprintf(options.baselines, sizeof options.baselines, "%s", o->baselines ? DUET_BASELINES : "");
     duet_status status = budget(o, &options.labels);
     if (status == DUET_OK) status = cli_settings(cli, o->setting, &options.settings);
     if (status == DUET_OK)
         status = duet_settings_find(cli->ctx, &options.settings, &options.setting_from, model);
     if (status == DUET_OK) status = cli_check_head(o->head);
+    if (status == DUET_OK) choose_head(o, model, &options);
     if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "probe");
     if (status != DUET_OK) return status;
     status = cli_cache(options.cache, o->cache, step.run, o->fresh);
