@@ -4,6 +4,7 @@
 #ifndef DUET_H
 #define DUET_H
 
+#include <duet/auto.h>
 #include <duet/base.h>
 #include <duet/bench.h>
 #include <duet/data.h>
@@ -23,6 +24,7 @@
 #include <duet/study.h>
 #include <duet/tensor.h>
 #include <duet/train.h>
+#include <duet/transfer.h>
 #include <duet/tune.h>
 
 #endif

@@ -95,6 +95,18 @@ duet_status cli_check_head(const char *spec) {
     return duet_family_parse(&duet_family_head, &entry, NULL, 0, spec);
 }
 
+duet_status cli_check_heads(const char *heads) {
+    duet_status status = DUET_OK;
+    for (const char *at = heads; status == DUET_OK && *at != '\0';) {
+        char one[DUET_TEXT_SIZE];
+        const size_t size = duet_spec_length(at);
+        snprintf(one, sizeof one, "%.*s", (int)size, at);
+        status = cli_check_head(one);
+        at += size + (at[size] == '+');
+    }
+    return status;
+}
+
 static bool has_param(const duet_param_table *table, const char *name) {
     return table != NULL && duet_params_find(table, name) != NULL;
 }

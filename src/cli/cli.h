@@ -38,6 +38,7 @@ typedef struct cli_cmd {
     int min_args, max_args;
     const char *missing;           /* the message for too few arguments */
     const duet_param_table *extra; /* more options, declared in the library; may be NULL */
+    const char *several; /* a text option that takes several words, kept with '\n' between them */
     bool opens; /* its first argument is a model: accepts the flags of other programs' networks */
     bool plans; /* runs networks: uses the kernels that 'duet bench --tune' has chosen */
     void (*usual)(cli_state *cli); /* other defaults than the tables'; NULL = none */
@@ -127,7 +128,8 @@ duet_status cli_numbers(const char *flag, const char *text, int64_t **out, int64
 duet_status cli_check_setting(duet_model *model, const duet_int_list *taps,
                               const duet_int_list *pools);
 duet_status cli_check_tap(duet_model *model, int64_t tap);
-duet_status cli_check_head(const char *spec); /* of the family `head` */
+duet_status cli_check_head(const char *spec);   /* of the family `head` */
+duet_status cli_check_heads(const char *specs); /* joined by '+' */
 /* --on-bad of every command that reads a data set: a field `on_bad` and its row, and cli_on_bad()
  * before the set is opened. The record is cli->bad; main.c tells for all commands what it holds in
  * the end. */

@@ -96,6 +96,16 @@ static bool take_model_flag(cli_state *cli, const char *key, const char *value, 
     return true;
 }
 
+/* The words up to the next flag, for the option that takes several. */
+static const char *more_words(const cli_state *cli, const duet_param *param, const char *value,
+                              int argc, char **argv, int *at, char out[CLI_PATH]) {
+    size_t used = (size_t)snprintf(out, CLI_PATH, "%s", value);
+    if (cli->cmd->several == NULL || strcmp(param->name, cli->cmd->several) != 0) return value;
+    while (*at + 1 < argc && is_value(argv[*at + 1]) && used < CLI_PATH)
+        used += (size_t)snprintf(out + used, CLI_PATH - used, "\n%s", argv[++*at]);
+    return used < CLI_PATH ? out : NULL;
+}
+
 static duet_status parse_flag(cli_state *cli, int argc, char **argv, int *at) {
     char key[128];
     const char *body = argv[*at] + 2, *equals = strchr(body, '=');
@@ -119,6 +129,9 @@ static duet_status parse_flag(cli_state *cli, int argc, char **argv, int *at) {
     if (value == NULL && *at + 1 < argc && takes_next(param, argv[*at + 1])) value = argv[++*at];
     if (value == NULL && param->type == DUET_PARAM_BOOL) value = "true";
     if (value == NULL) return cli_wrong("flag '--%s' needs a value: %s", key, param->help);
+    char words[CLI_PATH];
+    value = more_words(cli, param, value, argc, argv, at, words);
+    if (value == NULL) return cli_wrong("the words of '--%s' are too long together", key);
     return duet_params_set(table, options, NULL, key, value) == DUET_OK
                ? DUET_OK
                : cli_wrong("%s", duet_error_message());

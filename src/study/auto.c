@@ -80,11 +80,11 @@ static duet_status keep_rows(duet_searching *s) {
     DUET_TRY(duet_alloc(&s->out->rows, s->count, sizeof *s->out->rows));
     for (int64_t i = 0; i < s->count; i++) {
         duet_sweep_row *row = &s->out->rows[i];
-        *row = (duet_sweep_row){.reader = "model",
-                                .head = "ridge",
+        *row = (duet_sweep_row){.head = "ridge",
                                 .setting = s->alive[i].settings.v[0],
                                 .dim = s->alive[i].dim,
                                 .top1 = s->alive[i].top1};
+        (void)duet_copy_text(row->reader, sizeof row->reader, s->reader);
     }
     s->out->count = s->count;
     return DUET_OK;
@@ -281,6 +281,7 @@ duet_status duet_auto(duet_context *ctx, duet_auto_result *out, duet_model *mode
                         .dataset = dataset,
                         .options = options,
                         .out = &result,
+                        .reader = options->reader[0] != '\0' ? options->reader : "model",
                         .how = duet_model_card(model)->preprocess};
     DUET_DO(check(&s));
     DUET_DO(duet_head_list_parse(&s.heads, o->head));

@@ -3,6 +3,8 @@
 #ifndef DUET_STUDY_AUTO_H
 #define DUET_STUDY_AUTO_H
 
+#include <duet/auto.h>
+
 #include "study/sweep.h"
 
 /* A setting, or several joined, with what it reached in the last round that it was in. */
@@ -20,6 +22,7 @@ typedef struct duet_searching {
     const duet_auto_options *options;
     duet_auto_result *out;
     duet_preprocess how;
+    const char *reader; /* whose settings are compared */
     duet_head_list heads, ridge;
     duet_sweep_views all;   /* of the last round */
     duet_sweep_views views; /* of the present one: some of them */

@@ -67,7 +67,7 @@ static duet_status repeat_splits(duet_searching *s) {
     duet_feature_table all = {0}, fit = {0}, val = {0};
     int64_t *order = NULL;
     s->out->splits[0] = best->top1;
-    DUET_DO(duet_searching_table(s, "model", &best->settings, &s->views.rows,
+    DUET_DO(duet_searching_table(s, s->reader, &best->settings, &s->views.rows,
                                  s->options->sweep.seed, &all));
     DUET_DO(duet_alloc(&order, all.rows, sizeof *order));
     const int64_t rows = s->views.fit.count * all.rows / s->views.rows.count;
@@ -123,7 +123,7 @@ static duet_status repeat_noise(duet_searching *s, const duet_feature_table *fit
     for (int k = 0; k < DUET_AUTO_REPEATS; k++) {
         const uint64_t noise =
             k == 0 ? seed : duet_rng_u64(duet_rng_make(seed, "draws", 0), (uint64_t)k);
-        DUET_DO(duet_searching_table(s, "model", &best->settings, &few, noise, &table));
+        DUET_DO(duet_searching_table(s, s->reader, &best->settings, &few, noise, &table));
         DUET_DO(measure(head, &table, &s->out->noise[k]));
         s->out->noise_rows = table.rows;
         duet_feature_table_free(&table);
@@ -143,7 +143,7 @@ static duet_status baseline(duet_searching *s, const char *reader, double *top1)
     duet_feature_table fit = {0}, val = {0};
     DUET_DO(duet_searching_table(s, reader, &best->settings, &s->views.fit, seed, &fit));
     DUET_DO(duet_searching_table(s, reader, &best->settings, &s->views.val, seed, &val));
-    if (strcmp(reader, "model") == 0)
+    if (reader == s->reader)
         DUET_DO(repeat_noise(s, &fit, &val));
     else
         DUET_DO(train(s, best->head, &fit, &val, NULL, top1));
@@ -156,7 +156,7 @@ done:
 duet_status duet_searching_repeat(duet_searching *s) {
     duet_baselines baselines;
     DUET_TRY(repeat_splits(s));
-    DUET_TRY(baseline(s, "model", NULL));
+    DUET_TRY(baseline(s, s->reader, NULL));
     DUET_TRY(duet_baselines_parse(&baselines, s->options->sweep.baselines));
     for (int i = 0; i < baselines.count; i++) {
         const char *const name = baselines.v[i]->name;

@@ -35,7 +35,7 @@ static duet_status open_set(const duet_searching *s, duet_feature_set **out, due
 duet_status duet_searching_read(const duet_searching *s, duet_feature_set **out,
                                 duet_reader **reader, const duet_reader_options *grid,
                                 duet_auto_cost *cost) {
-    DUET_TRY(duet_reader_open(s->ctx, reader, "model", s->model, &s->how, grid));
+    DUET_TRY(duet_reader_open(s->ctx, reader, s->reader, s->model, &s->how, grid));
     DUET_TRY(open_set(s, out, *reader, &s->views.rows));
     const duet_features_work work = duet_feature_set_work(*out);
     cost->passes += (double)work.computed;
@@ -72,8 +72,8 @@ static duet_status load(const duet_trials *trials, duet_trial *trial, void *user
     const load_user *u = user;
     const duet_settings *settings = &u->list[trial->column].settings;
     const uint64_t seed = u->s->options->sweep.seed;
-    DUET_TRY(duet_searching_table(u->s, "model", settings, trials->fit, seed, &trial->fit));
-    return duet_searching_table(u->s, "model", settings, trials->val, seed, &trial->val);
+    DUET_TRY(duet_searching_table(u->s, u->s->reader, settings, trials->fit, seed, &trial->fit));
+    return duet_searching_table(u->s, u->s->reader, settings, trials->val, seed, &trial->val);
 }
 
 static int in_order(const void *a, const void *b) {

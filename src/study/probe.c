@@ -110,7 +110,7 @@ static duet_status keep_details(duet_probe_result *out, const duet_accuracy *acc
 typedef struct probe_read { /* what is known of a reader */
     duet_probing *p;
     duet_reader *reader;
-    bool model;                     /* the model itself, not a baseline */
+    bool model;                     /* the one that is looked at closely, not a baseline */
     duet_feature_table train, test; /* test: of a baseline, or of the noise `noise` */
     int noise;
     duet_head *head; /* of the first draw of the labels */
@@ -248,7 +248,7 @@ static void take_means(const probe_read *r) {
 static duet_status probe_reader(duet_probing *p, const char *name) {
     duet_status status = DUET_OK;
     probe_read r = {
-        .p = p, .model = strcmp(name, "model") == 0, .row = &p->out->rows[p->out->row_count]};
+        .p = p, .model = p->out->row_count == 0, .row = &p->out->rows[p->out->row_count]};
     char label[64];
     *r.row = (duet_probe_row){.dim = 0};
     (void)duet_copy_text(r.row->reader, sizeof r.row->reader, name);
@@ -258,7 +258,7 @@ static duet_status probe_reader(duet_probing *p, const char *name) {
     DUET_DO(duet_probing_features(p, &r.train, r.reader, &p->train, p->options->seed, label));
     for (int s = 0; s < p->draws; s++) DUET_DO(run_draw(&r, s));
     take_means(&r);
-    if (r.model)
+    if (r.model && strcmp(name, "model") == 0)
         DUET_DO(duet_probe_save_head(p->out, p->options, p->model, p->dataset, r.head, p->folder));
     p->out->row_count++;
 done:
@@ -278,7 +278,7 @@ static duet_status probe_readers(duet_probing *p) {
         p->out->row_count = 0;
         p->out->few_count = 0;
         p->out->calibration = (duet_probe_calibration){.made = {.rows = 0}};
-        DUET_TRY(probe_reader(p, "model"));
+        DUET_TRY(probe_reader(p, *p->options->reader != '\0' ? p->options->reader : "model"));
         for (int i = 0; i < p->baselines.count; i++)
             DUET_TRY(probe_reader(p, p->baselines.v[i]->name));
     } while (p->again);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <duet/auto.h>
+
 #include "cli/cli.h"
 
 typedef struct sweep_options {
@@ -181,18 +183,6 @@ static duet_status sweep_auto(cli_state *cli, duet_model *model, const duet_data
     return status;
 }
 
-static duet_status check_heads(const char *heads) {
-    duet_status status = DUET_OK;
-    for (const char *at = heads; status == DUET_OK && *at != '\0';) {
-        char one[DUET_TEXT_SIZE];
-        const size_t size = duet_spec_length(at);
-        snprintf(one, sizeof one, "%.*s", (int)size, at);
-        status = cli_check_head(one);
-        at += size + (at[size] == '+');
-    }
-    return status;
-}
-
 static duet_status sweep(cli_state *cli, duet_model *model, const duet_dataset *dataset) {
     const sweep_options *o = cli->options;
     duet_sweep_options options;
@@ -202,7 +192,7 @@ static duet_status sweep(cli_state *cli, duet_model *model, const duet_dataset *
     duet_status status = cli_check_setting(model, &o->tap, &o->pool);
     if (o->automatic && o->minutes > 0)
         return cli_wrong("--minutes is for sweeps of all settings; --auto says what it will cost");
-    if (status == DUET_OK) status = check_heads(o->head);
+    if (status == DUET_OK) status = cli_check_heads(o->head);
     if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "sweep");
     if (status != DUET_OK) return status;
     status = fill(&options, o, step.run);

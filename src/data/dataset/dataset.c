@@ -261,6 +261,10 @@ duet_status duet_dataset_open(duet_context *ctx, duet_dataset **out, const char 
         return duet_fail(DUET_ARG, "layout '%s' needs a path: '%s:PATH', or just the path", spec,
                          spec);
     }
+    if (layout != NULL && layout->of_set) {
+        const char *const of = spec + length + 1;
+        return open_as(ctx, out, layout, of, of, spec, NULL);
+    }
     if (layout != NULL) return open_behind(ctx, out, layout, spec + length + 1, spec);
     const char *near = duet_family_nearest(&duet_family_dataset, word);
     return duet_fail(DUET_NOT_FOUND,

@@ -40,7 +40,8 @@ typedef struct duet_dataset_layout {
                         duet_image *out);
     void (*row_name)(const duet_dataset *dataset, duet_split split, int64_t index, char *out,
                      size_t size); /* optional */
-    bool inner; /* also found one or two folders below the path, as in torchvision's roots */
+    bool of_set; /* what follows its name is the spec of another set, which open() gets as path */
+    bool inner;  /* also found one or two folders below the path, as in torchvision's roots */
 } duet_dataset_layout;
 DUET_FAMILY_OF(dataset, duet_dataset_layout);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include <jansson.h>
-#include <duet/study.h>
+#include <duet/auto.h>
 
 #include "base/file.h"
 #include "model/model.h"
