@@ -20,6 +20,9 @@ typedef struct duet_auto_options {
     duet_sweep_options sweep;
     int joined;      /* settings at most, 1 to DUET_AUTO_JOINED */
     char reader[16]; /* one of settings, "random"; "" = "model" */
+    /* Without labels, and without heads: the one setting whose features tell most images apart
+     * whatever noise and small changes do to them (duet_auto_result.rows, `information`). */
+    bool unlabelled;
 } duet_auto_options;
 /* Images through the network (once per level), and time. */
 typedef struct duet_auto_cost {
@@ -46,6 +49,7 @@ typedef struct duet_auto_result {
     /* the best setting's rows of random weights, and raw pixels, with its head; NaN = not read */
     double random, pixels;
     duet_sweep_row *rows; /* of the first round: all columns, by ridge; owned */
+    bool unlabelled;      /* then rows and best are all there is; top1 is NaN */
     int64_t count;
     duet_auto_round rounds[DUET_AUTO_ROUNDS];
     duet_auto_cost spent;    /* of the choice, without the uncertainty and the baselines */

@@ -18,9 +18,9 @@ extern "C" {
 extern const duet_family duet_family_arch; /* all architectures */
 
 typedef struct duet_recommendation {
-    duet_settings settings;    /* none = nothing is recommended */
-    double top1;               /* validation accuracy in percent where they were chosen */
-    double strength;           /* of the head there */
+    duet_settings settings; /* none = nothing is recommended */
+    double top1;     /* validation accuracy in percent where they were chosen; NaN without labels */
+    double strength; /* of the head there */
     char head[DUET_TEXT_SIZE]; /* spec; "" = linear */
     char data[DUET_TEXT_SIZE];
 } duet_recommendation;

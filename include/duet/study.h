@@ -51,7 +51,9 @@ typedef struct duet_sweep_row {
     duet_setting setting; /* zeros where the reader has none */
     char head[DUET_TEXT_SIZE];
     int64_t dim;
-    double strength, top1; /* validation, percent */
+    double strength, top1; /* validation, percent; NaN without labels */
+    /* Without labels: of an image in its features, in nats (duet_auto); else 0 */
+    double information;
 } duet_sweep_row;
 
 typedef struct duet_sweep_result {

@@ -3,6 +3,7 @@
 #include "model/card.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -17,8 +18,9 @@ static json_t *recommendation_json(const duet_recommendation *r) {
     if (r->settings.count == 0) return json_null();
     json_t *object = json_object();
     duet_settings_put(object, &r->settings);
-    json_t *rest = json_pack("{s:f,s:f,s:s,s:s*}", "val_top1", r->top1, "strength", r->strength,
-                             "data", r->data, "head", r->head[0] != '\0' ? r->head : NULL);
+    json_t *rest = json_pack(
+        "{s:o,s:f,s:s,s:s*}", "val_top1", r->top1 >= 0 ? json_real(r->top1) : json_null(),
+        "strength", r->strength, "data", r->data, "head", r->head[0] != '\0' ? r->head : NULL);
     if (rest != NULL) json_object_update(object, rest);
     if (rest == NULL) json_decref(object);
     json_decref(rest);
@@ -127,7 +129,8 @@ static void parse_recommendation(duet_recommendation *out, const json_t *object)
     if (!json_is_object(object) || duet_settings_get(&out->settings, object) != DUET_OK) return;
     for (int i = 0; i < out->settings.count; i++)
         if (out->settings.v[i].tap < 1 || out->settings.v[i].pool < 1) out->settings.count = 0;
-    out->top1 = json_number_value(json_object_get(object, "val_top1"));
+    const json_t *const top1 = json_object_get(object, "val_top1");
+    out->top1 = json_is_number(top1) ? json_number_value(top1) : NAN;
     out->strength = json_number_value(json_object_get(object, "strength"));
     get_text(out->data, sizeof out->data, object, "data");
     get_text(out->head, sizeof out->head, object, "head");

@@ -15,6 +15,7 @@ typedef struct sweep {
     const json_t *result, *rows, *best;
     const json_t *mark; /* the best setting, the first of joined ones */
     const char *head;   /* of the rows that are shown; NULL = any */
+    const char *key;    /* "top1", or "information" where there are no labels */
     double t[MOST_T], tap[MOST_TAPS], pool[MOST_POOLS];
     int64_t ts, taps, pools;
     const char *tap_group[MOST_TAPS]; /* "28 × 28", or "" */
@@ -60,6 +61,10 @@ static void choose_head(sweep *s) {
     }
 }
 
+static bool labelled(const sweep *s) {
+    return strcmp(s->key, "top1") == 0;
+}
+
 static const char *group_of(sweep *s, double tap) {
     const json_t *taps = duet_report_get(s->result, "taps");
     for (size_t i = 0; i < json_array_size(taps); i++) {
@@ -80,9 +85,12 @@ static bool load(sweep *s) {
     s->lo = INFINITY;
     s->hi = -INFINITY;
     choose_head(s);
+    s->key = duet_report_get(duet_report_get(s->result, "auto"), "unlabelled") != NULL
+                 ? "information"
+                 : "top1";
     for (size_t i = 0; i < json_array_size(s->rows); i++) {
         const json_t *row = json_array_get(s->rows, i);
-        const double top1 = duet_report_number(row, "top1");
+        const double top1 = duet_report_number(row, s->key);
         s->random = s->random || shown(s, row, "random");
         if (!shown(s, row, "model") || !isfinite(top1)) continue;
         insert(s->t, &s->ts, MOST_T, duet_report_number(row, "t"));
@@ -94,7 +102,7 @@ static bool load(sweep *s) {
     }
     for (int64_t i = 0; i < s->taps; i++) s->tap_group[i] = group_of(s, s->tap[i]);
     const json_t *best = duet_report_get(s->result, "best");
-    if (is_reader(best, "model") && isfinite(duet_report_number(best, "top1"))) s->best = best;
+    if (is_reader(best, "model") && isfinite(duet_report_number(best, s->key))) s->best = best;
     const json_t *const joined = s->best != NULL ? json_object_get(s->best, "settings") : NULL;
     s->mark = json_array_size(joined) > 0 ? json_array_get(joined, 0) : s->best;
     return s->best != NULL && s->ts > 0 && s->taps > 0 && s->pools > 0;
@@ -108,7 +116,7 @@ static void fill(const sweep *s, double *value, double pool) {
         const json_t *row = json_array_get(s->rows, i);
         const int64_t tap = find(s->tap, s->taps, duet_report_number(row, "tap")),
                       t = find(s->t, s->ts, duet_report_number(row, "t"));
-        const double top1 = duet_report_number(row, "top1");
+        const double top1 = duet_report_number(row, s->key);
         if (tap < 0 || !isfinite(top1)) continue;
         double *random = &value[s->ts * s->taps + tap];
         if (shown(s, row, "random") && !(*random >= top1)) *random = top1;
@@ -145,8 +153,9 @@ static void draw(sweep *s, duet_str *out, double pool, bool large, bool across, 
     const int64_t t = winner ? find(s->t, s->ts, duet_report_number(s->mark, "t")) : -1;
     const int64_t tap = winner ? find(s->tap, s->taps, duet_report_number(s->mark, "tap")) : -1;
     const int64_t split = random ? s->ts : 0;
-    const char *what =
-        duet_arena_format(arena, "Validation accuracy in percent over t and tap, pool %.6g", pool);
+    const char *what = duet_arena_format(
+        arena, "%s over t and tap, pool %.6g",
+        labelled(s) ? "Validation accuracy in percent" : "Information in nats", pool);
     const duet_svg_heat heat = {.what = what != NULL ? what : "",
                                 .rows = across ? ts : s->taps,
                                 .columns = across ? s->taps : ts,
@@ -168,27 +177,65 @@ static void draw(sweep *s, duet_str *out, double pool, bool large, bool across, 
     duet_svg_heat_map(out, &heat, width);
 }
 
+static const char *unit(const sweep *s) {
+    return labelled(s) ? "&#8239;%" : " nats";
+}
+
+/* What a cell is. */
+static void write_cell(sweep *s, duet_str *out, double pool) {
+    duet_report *const report = s->report;
+    const char *const side = duet_quantity_plain(report->arena, pool);
+    if (labelled(s))
+        duet_str_format(out,
+                        "Each cell is the validation accuracy, in percent, of a %s head that reads "
+                        "one tap at one noise level, pooled to %s × %s",
+                        s->head != NULL ? duet_report_escape(report, s->head) : "linear", side,
+                        side);
+    else
+        duet_str_format(out,
+                        "Each cell is how much the features of one tap at one noise level, pooled "
+                        "to %s × %s, tell about which image they are of, whatever noise and small "
+                        "changes of the image do to them",
+                        side, side);
+    duet_str_format(out, "; brighter is better, the orange frame is %s.",
+                    duet_report_get(s->result, "auto") != NULL
+                        ? "what was chosen, or the first part of it"
+                        : "the best of the whole sweep");
+}
+
 static void write_caption(sweep *s, duet_str *out, double pool) {
-    duet_report *report = s->report;
+    duet_arena *const arena = s->report->arena;
     const double pixels = duet_report_number(duet_report_reader_row(s->result, "pixels"), "top1");
-    duet_str_format(
-        out,
-        "<figcaption><span class=\"scale\">%s&#8239;%%<i></i>%s&#8239;%%</span><br>Each cell is "
-        "the validation accuracy, in "
-        "percent, of a "
-        "%s head that reads one tap at one noise level, pooled to %s × %s; brighter is better, "
-        "the orange frame is %s.",
-        duet_quantity_fixed(report->arena, s->lo, 1), duet_quantity_fixed(report->arena, s->hi, 1),
-        s->head != NULL ? duet_report_escape(report, s->head) : "linear",
-        duet_quantity_plain(report->arena, pool), duet_quantity_plain(report->arena, pool),
-        duet_report_get(s->result, "auto") != NULL ? "what was chosen, or the first part of it"
-                                                   : "the best of the whole sweep");
+    duet_str_format(out, "<figcaption><span class=\"scale\">%s%s<i></i>%s%s</span><br>",
+                    duet_quantity_fixed(arena, s->lo, 1), unit(s),
+                    duet_quantity_fixed(arena, s->hi, 1), unit(s));
+    write_cell(s, out, pool);
     if (s->random)
         duet_str_add(out, " Set apart: the same network untrained, at its best for that tap.");
     if (isfinite(pixels))
         duet_str_format(out, " Raw pixels reach %s&#8239;%%.",
-                        duet_quantity_fixed(report->arena, pixels, 1));
+                        duet_quantity_fixed(arena, pixels, 1));
     duet_str_add(out, "</figcaption></figure>\n");
+}
+
+/* What the best one reaches, and on which rows. */
+static void write_reach(sweep *s, duet_str *out) {
+    duet_report *const report = s->report;
+    const char *const head = duet_report_text(s->best, "head");
+    const json_t *const rounds = duet_report_get(duet_report_get(s->result, "auto"), "rounds"),
+                        *const last = json_array_size(rounds) > 0
+                                          ? json_array_get(rounds, json_array_size(rounds) - 1)
+                                          : s->result;
+    const double fit = duet_report_number(last, "fit_rows"),
+                 val = duet_report_number(last, "val_rows");
+    duet_str_format(out, ", where a head of kind <code>%s</code> reaches <b>%s&#8239;%%</b>",
+                    head != NULL ? duet_report_escape(report, head) : "linear",
+                    duet_quantity_fixed(report->arena, duet_report_number(s->best, "top1"), 1));
+    if (isfinite(fit) && isfinite(val))
+        duet_str_format(out, " on %s held-out images after fitting on %s",
+                        duet_quantity_count(report->arena, val),
+                        duet_quantity_count(report->arena, fit));
+    duet_str_add(out, ". No test image is used here.</p>\n");
 }
 
 static void write_lead(sweep *s, duet_str *out) {
@@ -203,22 +250,12 @@ static void write_lead(sweep *s, duet_str *out) {
     duet_str_format(out, "<p class=\"note\">The representation is best <b>%s</b>",
                     duet_report_setting(report, s->best));
     if (name != NULL) duet_str_format(out, " (<code>%s</code>)", duet_report_escape(report, name));
-    const char *const head = duet_report_text(s->best, "head");
-    duet_str_format(out, ", where a head of kind <code>%s</code> reaches <b>%s&#8239;%%</b>",
-                    head != NULL ? duet_report_escape(report, head) : "linear",
-                    duet_quantity_fixed(report->arena, duet_report_number(s->best, "top1"), 1));
-    const json_t *const rounds = duet_report_get(duet_report_get(s->result, "auto"), "rounds"),
-                        *const last = json_array_size(rounds) > 0
-                                          ? json_array_get(rounds, json_array_size(rounds) - 1)
-                                          : s->result;
-    const double fit = duet_report_number(last, "fit_rows"),
-                 val = duet_report_number(last, "val_rows");
-    if (isfinite(fit) && isfinite(val)) {
-        duet_str_format(out, " on %s held-out images after fitting on %s",
-                        duet_quantity_count(report->arena, val),
-                        duet_quantity_count(report->arena, fit));
-    }
-    duet_str_add(out, ". No test image is used here.</p>\n");
+    if (labelled(s))
+        write_reach(s, out);
+    else
+        duet_str_format(
+            out, ", chosen from %s images of the training split without a label.</p>\n",
+            duet_quantity_count(report->arena, duet_report_number(s->result, "fit_rows")));
 }
 
 /* The best rows in order, by repeated selection below the last one: (top1, index) decides. */
@@ -236,15 +273,15 @@ static void write_best(sweep *s, duet_str *out) {
         size_t at = 0;
         for (size_t i = 0; i < json_array_size(s->rows); i++) {
             const json_t *row = json_array_get(s->rows, i);
-            const double top1 = duet_report_number(row, "top1");
+            const double top1 = duet_report_number(row, s->key);
             if (!shown(s, row, "model") || !(top1 < bound || (top1 == bound && i > after)))
                 continue;
-            if (pick != NULL && !(top1 > duet_report_number(pick, "top1"))) continue;
+            if (pick != NULL && !(top1 > duet_report_number(pick, s->key))) continue;
             pick = row;
             at = i;
         }
         if (pick == NULL) break;
-        bound = duet_report_number(pick, "top1");
+        bound = duet_report_number(pick, s->key);
         after = at;
         duet_str_format(out,
                         "<tr><td class=\"n\">%s</td><td class=\"n\">%s</td><td "
@@ -270,16 +307,16 @@ static void write_others(sweep *s, duet_str *out, double best_pool) {
         double top = -INFINITY;
         for (size_t k = 0; k < json_array_size(s->rows); k++) {
             const json_t *row = json_array_get(s->rows, k);
-            const double top1 = duet_report_number(row, "top1");
+            const double top1 = duet_report_number(row, s->key);
             if (shown(s, row, "model") && duet_report_number(row, "pool") == s->pool[i] &&
                 top1 > top)
                 top = top1;
         }
         duet_str_add(out, "<figure>");
         draw(s, out, s->pool[i], false, true, 500);
-        duet_str_format(out, "<figcaption>pool %s: at best %s&#8239;%%</figcaption></figure>",
+        duet_str_format(out, "<figcaption>pool %s: at best %s%s</figcaption></figure>",
                         duet_quantity_plain(s->report->arena, s->pool[i]),
-                        duet_quantity_fixed(s->report->arena, top, 1));
+                        duet_quantity_fixed(s->report->arena, top, 1), unit(s));
     }
     duet_str_add(out, "</div>\n");
 }
@@ -312,7 +349,7 @@ static void write_search(sweep *s, duet_str *out) {
                         duet_report_setting(s->report, pick),
                         head != NULL ? duet_report_escape(s->report, head) : "",
                         duet_quantity_count(arena, duet_report_number(pick, "dim")),
-                        duet_quantity_fixed(arena, duet_report_number(pick, "top1"), 2));
+                        duet_quantity_fixed(arena, duet_report_number(pick, s->key), 2));
     }
     duet_str_add(out, "</tbody></table></div>\n<h3>The first round</h3>\n");
 }
@@ -339,7 +376,7 @@ static void write(duet_report *report, const duet_report_steps *steps, duet_str 
     duet_str_add(out, "</div>");
     write_caption(&s, out, pool);
     write_others(&s, out, pool);
-    write_best(&s, out);
+    if (labelled(&s)) write_best(&s, out);
 }
 
 const duet_section duet_section_sweep = {

@@ -247,10 +247,11 @@ done:
 
 static duet_status check(const duet_searching *s) {
     const duet_auto_options *o = s->options;
-    if (!duet_dataset_describe(s->dataset)->labelled)
-        return duet_fail(DUET_ARG,
-                         "the data set has no labels, so there is no accuracy to compare");
     if (o->sweep.t.count < 1) return duet_fail(DUET_ARG, "no levels of noise to try; give --t");
+    if (o->unlabelled) return DUET_OK;
+    if (!duet_dataset_describe(s->dataset)->labelled)
+        return duet_fail(DUET_ARG, "the data set has no labels, so there is no accuracy to "
+                                   "compare; --unlabelled chooses without");
     if (o->sweep.cache[0] == '\0')
         return duet_fail(DUET_ARG, "a search needs a folder in which features are kept");
     if (o->joined < 1 || o->joined > DUET_AUTO_JOINED)
@@ -286,8 +287,12 @@ duet_status duet_auto(duet_context *ctx, duet_auto_result *out, duet_model *mode
     DUET_DO(check(&s));
     DUET_DO(duet_head_list_parse(&s.heads, o->head));
     DUET_DO(duet_head_list_parse(&s.ridge, "ridge"));
-    DUET_DO(plan_rounds(&s, &grid));
-    DUET_DO(search(&s, &grid));
+    if (options->unlabelled) {
+        DUET_DO(duet_searching_unlabelled(&s));
+    } else {
+        DUET_DO(plan_rounds(&s, &grid));
+        DUET_DO(search(&s, &grid));
+    }
     result.seconds = duet_clock() - start;
     *out = result;
     memset(&result, 0, sizeof result);

@@ -68,6 +68,10 @@ DUET_NODISCARD duet_status duet_searching_pick(duet_searching *s, duet_auto_roun
 /* How sure the choice is, and the baselines. */
 DUET_NODISCARD duet_status duet_searching_repeat(duet_searching *s);
 
+/* ---- auto_unlabelled.c ---- */
+
+DUET_NODISCARD duet_status duet_searching_unlabelled(duet_searching *s);
+
 /* ---- auto_cost.c ---- */
 
 /* Images of the rounds before they begin, and rows and levels of a whole sweep. */

@@ -10,9 +10,12 @@
 #include "study/auto.h"
 
 static json_t *pick_json(const duet_auto_pick *pick) {
-    json_t *object =
-        json_pack("{s:s,s:s,s:I,s:f,s:f}", "reader", "model", "head", pick->head, "dim",
-                  (json_int_t)pick->dim, "strength", pick->strength, "top1", pick->top1);
+    json_t *object = json_pack("{s:s,s:I}", "reader", "model", "dim", (json_int_t)pick->dim);
+    if (pick->top1 >= 0) {
+        json_object_set_new(object, "head", json_string(pick->head));
+        json_object_set_new(object, "strength", json_real(pick->strength));
+        json_object_set_new(object, "top1", json_real(pick->top1));
+    }
     duet_settings_put(object, &pick->settings);
     return object;
 }
@@ -36,6 +39,9 @@ static json_t *numbers(const double *values, int count) {
 
 static json_t *auto_json(const duet_auto_result *r) {
     json_t *picks = json_array(), *rounds = json_array();
+    if (r->unlabelled)
+        return json_pack("{s:b,s:o,s:o,s:o}", "unlabelled", true, "picks", picks, "rounds", rounds,
+                         "spent", cost_json(&r->spent));
     for (int64_t i = 0; i < r->pick_count; i++)
         json_array_append_new(picks, pick_json(&r->picks[i]));
     for (int i = 0; i < DUET_AUTO_ROUNDS; i++)

@@ -12,9 +12,14 @@
 
 json_t *duet_sweep_row_json(const duet_sweep_row *row) {
     const duet_settings settings = {.count = 1, .v = {row->setting}};
-    json_t *object =
-        json_pack("{s:s,s:s,s:I,s:f,s:f}", "reader", row->reader, "head", row->head, "dim",
-                  (json_int_t)row->dim, "strength", row->strength, "top1", row->top1);
+    json_t *object = json_pack("{s:s,s:I}", "reader", row->reader, "dim", (json_int_t)row->dim);
+    if (row->top1 >= 0) {
+        json_object_set_new(object, "head", json_string(row->head));
+        json_object_set_new(object, "strength", json_real(row->strength));
+        json_object_set_new(object, "top1", json_real(row->top1));
+    } else {
+        json_object_set_new(object, "information", json_real(row->information));
+    }
     duet_settings_put(object, &settings);
     return object;
 }

@@ -31,6 +31,14 @@ ok report run
 grep -q 'The first round' run/report.html || fail 'the report has no search'
 ok probe run --data "$data" --seeds 1 --no-baselines --neighbours 0 --json # the head that was found
 grep -qE '"head": "(linear|ridge)' "$top/out" || fail "not the head of the card: $(grep head "$top/out")"
+ok sweep run --data "$data" --auto --unlabelled --t 5,9 --tap 3,4 --pool 1,2 --threads 1 --json
+object best.tap rows.0.information auto.unlabelled=true auto.spent.passes
+ok info run
+says 'chosen without labels'
+ok report run
+grep -q 'without a label' run/report.html || fail 'the report has no choice without labels'
+wrong 2 'is for --auto' sweep run --data "$data" --unlabelled
+wrong 2 'not heads' sweep run --data "$data" --auto --unlabelled --head mlp
 wrong 1 'did you mean' sweep run --data "$data" --auto --head linear+mpl
 wrong 2 'says what it will cost' sweep run --data "$data" --auto --minutes 2
 ok probe run --data "$data" --seeds 1 --threads 1 --json

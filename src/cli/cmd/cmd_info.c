@@ -278,8 +278,11 @@ static void show_card(const cli_state *cli, duet_model *model) {
     if (best->settings.count == 0)
         cli_say(cli, "  recommends  no (t, tap, pool) yet: 'duet sweep' finds one\n");
     else
-        cli_say(cli, "  recommends  %s (%.2f %% validation on %s)\n",
-                cli_settings_text(&best->settings, text), best->top1, best->data);
+        cli_say(cli,
+                best->top1 >= 0 ? "  recommends  %s%s%s (%.2f %% validation on %s)\n"
+                                : "  recommends  %s%s%s (chosen without labels)\n",
+                cli_settings_text(&best->settings, text), best->head[0] ? ", head " : "",
+                best->head, best->top1, best->data);
 }
 
 static json_t *show_taps(const cli_state *cli, duet_model *model) {
@@ -316,7 +319,9 @@ static json_t *model_json(duet_model *model, json_t *taps) {
                       : json_null();
     json_t *recommended =
         best->settings.count > 0
-            ? cli_settings_json(json_pack("{s:f,s:s}", "top1", best->top1, "data", best->data),
+            ? cli_settings_json(json_pack("{s:o,s:s,s:s}", "top1",
+                                          best->top1 >= 0 ? json_real(best->top1) : json_null(),
+                                          "data", best->data, "head", best->head),
                                 &best->settings)
             : json_null();
     return json_pack(

@@ -16,7 +16,7 @@ typedef struct sweep_options {
     uint64_t seed;
     double minutes;
     int64_t joined;
-    bool baselines, fresh, automatic;
+    bool baselines, fresh, automatic, unlabelled;
 } sweep_options;
 
 static const duet_param params[] = {
@@ -35,6 +35,8 @@ static const duet_param params[] = {
      .offset = offsetof(sweep_options, automatic),
      .default_text = "false",
      .help = "looks for the best setting, joined ones too, and head in a fraction of the time"},
+    DUET_BOOLEAN(sweep_options, unlabelled, "false",
+                 "with --auto: chooses without labels, by the features alone"),
     DUET_INT(sweep_options, joined, "3", 1, DUET_AUTO_JOINED,
              "with --auto: settings joined at most"),
     DUET_BOOLEAN(sweep_options, baselines, "true", "raw pixels and random weights beside it"),
@@ -156,6 +158,13 @@ static void say_share(const cli_state *cli, const duet_auto_result *r) {
 
 static void say_choice(const cli_state *cli, const duet_auto_result *r) {
     char text[CLI_SETTINGS];
+    if (r->unlabelled) {
+        cli_say(cli,
+                "%s: most information about images of %lld settings, by %.0f images through the "
+                "network, without labels\n",
+                cli_settings_text(&r->best.settings, text), (long long)r->count, r->spent.passes);
+        return;
+    }
     cli_say(cli, "%s, head %s: %.2f %% on %lld validation rows",
             cli_settings_text(&r->best.settings, text), r->best.head, r->best.top1,
             (long long)r->rounds[DUET_AUTO_ROUNDS - 1].val_rows);
@@ -171,7 +180,8 @@ static duet_status sweep_auto(cli_state *cli, duet_model *model, const duet_data
                               const duet_sweep_options *sweep, const cli_step *step,
                               duet_recommendation *best) {
     const sweep_options *o = cli->options;
-    const duet_auto_options options = {.sweep = *sweep, .joined = (int)o->joined};
+    const duet_auto_options options = {
+        .sweep = *sweep, .joined = (int)o->joined, .unlabelled = o->unlabelled};
     duet_auto_result result = {0};
     duet_status status = duet_auto(cli->ctx, &result, model, dataset, &options);
     if (status == DUET_OK) status = duet_auto_save(&result, &options, model, dataset, step->folder);
@@ -190,6 +200,9 @@ static duet_status sweep(cli_state *cli, duet_model *model, const duet_dataset *
     cli_step step;
     char path[CLI_PATH];
     duet_status status = cli_check_setting(model, &o->tap, &o->pool);
+    if (o->unlabelled && !o->automatic) return cli_wrong("--unlabelled is for --auto; give both");
+    if (o->unlabelled && o->head[0] != '\0')
+        return cli_wrong("--unlabelled compares features, not heads; leave out --head");
     if (o->automatic && o->minutes > 0)
         return cli_wrong("--minutes is for sweeps of all settings; --auto says what it will cost");
     if (status == DUET_OK) status = cli_check_heads(o->head);
