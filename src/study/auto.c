@@ -104,7 +104,7 @@ static double level_score(const duet_searching *s, int64_t t) {
 
 /* The best candidates of the best levels go on. */
 static void halve(duet_searching *s, const duet_int_list *levels) {
-    int64_t chosen[LEVELS], count = 0, most = s->count / 6, kept = 0;
+    int64_t chosen[LEVELS] = {0}, count = 0, most = s->count / 6, kept = 0;
     most = most < FEW ? FEW : most > MANY ? MANY : most;
     for (; count < LEVELS && count < levels->count; count++) {
         double best = -2;

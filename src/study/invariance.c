@@ -172,7 +172,6 @@ done:
 static duet_status measure(duet_context *ctx, double *information, duet_reader *reader,
                            const views *v) {
     const int64_t columns = duet_reader_columns(reader);
-    const int threads = duet_context_threads(ctx);
     duet_status status = DUET_OK;
     float **x = NULL;
     DUET_DO(duet_alloc(&x, columns, sizeof *x));
@@ -185,13 +184,16 @@ static duet_status measure(duet_context *ctx, double *information, duet_reader *
     duet_reader_rest(reader);
     duet_status *each = NULL;
     DUET_DO(duet_alloc(&each, columns, sizeof *each));
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(duet_context_threads(ctx))
     for (int64_t c = 0; c < columns; c++) {
         int64_t dim = 0;
         duet_reader_column(reader, c, NULL, &dim);
         each[c] = duet_information(&information[c], x[c], v->n, dim);
     }
-    for (int64_t c = 0; c < columns && status == DUET_OK; c++) status = each[c];
+    for (int64_t c = 0; c < columns && status == DUET_OK; c++)
+        if (each[c] != DUET_OK) /* the message is another thread's */
+            status = duet_fail(each[c], "the features of column %lld cannot be compared: %s",
+                               (long long)c, "no memory, or no eigenvalues");
     duet_release(each);
 done:
     for (int64_t c = 0; c < columns && x != NULL; c++) duet_release(x[c]);
