@@ -21,9 +21,9 @@ static void apply(const char *spec, uint64_t position, const uint8_t *from, uint
 /* 7 x + y / 4 in all channels but the last, which is constant. */
 static void ramp(uint8_t *out) {
     for (int i = 0; i < BYTES; i++)
-        out[i] = i % CHANNELS == CHANNELS - 1
-                     ? 90
-                     : (uint8_t)(7 * (i / CHANNELS % SIZE) + i / CHANNELS / SIZE / 4);
+        out[i] = (uint8_t)(i % CHANNELS == CHANNELS - 1
+                               ? 90
+                               : 7 * (i / CHANNELS % SIZE) + i / CHANNELS / SIZE / 4);
 }
 
 static void as_it_was(void **state) {
