@@ -96,7 +96,7 @@ wrong 1 "which this model does not have" classify run --data good --classes name
 
 # metrics of the head: any list, printed without knowing them; what is not at hand is refused before the work
 ok classify run --data good --metrics accuracy,ece:bins=5,nll
-says 'top-1 ' 'mean of the classes' 'expected calibration error 0.' 'negative log-likelihood ' ' nats on 6 rows'
+says 'top-1 ' 'mean of the classes' 'expected calibration error ' 'negative log-likelihood ' ' nats on 6 rows'
 ok classify run --data good --metrics nll,ece:bins=5 --json
 object nll ece mce metrics tables rows matched_by
 tr -d ' \n' <"$top/out" | grep -q '{"metric":"nll","name":"nll","title":"negativelog-likelihood","unit":"nats","better":"lower","value":[0-9]' ||
