@@ -26,7 +26,7 @@ wrong 1 "a PNG image, not a model; load the run folder 'run'" sample run/real.pn
 wrong 1 'an HTML page, as servers send instead of a file' info run/report.html
 wrong 1 'JSON' info run/run.json
 ok info run/state-00000032.safetensors
-says "no model    it is a training state, not a model; load the 'model-" 'muon.m/input_blocks.0.0.bias' 'more (--tensors)'
+says "no model    it is a training state, not a model; load the 'model-" 'ema/input_blocks.0.0.bias' 'more (--tensors)'
 wrong 1 'training state' sample run/state-00000032.safetensors
 ok features run --data "$data" --t 5 --tap 3 --pool 2 --out f.npz
 ok info f.npz
