@@ -43,8 +43,7 @@ static void add_once(duet_int_list *list, int64_t value) {
 
 /* The grid that holds all that is alive. */
 static duet_reader_options grid_of(const duet_searching *s) {
-    const duet_sweep_options *o = &s->options->sweep;
-    duet_reader_options grid = {.noise_seed = o->seed, .batch = o->batch};
+    duet_reader_options grid = duet_searching_reader(s);
     for (int64_t i = 0; i < s->count; i++)
         for (int k = 0; k < s->alive[i].settings.count; k++) {
             const duet_setting *one = &s->alive[i].settings.v[k];
@@ -272,11 +271,6 @@ duet_status duet_auto(duet_context *ctx, duet_auto_result *out, duet_model *mode
     const double start = duet_clock();
     duet_status status = DUET_OK;
     duet_auto_result result = {.random = NAN, .pixels = NAN};
-    const duet_reader_options grid = {.times = o->t,
-                                      .taps = o->taps,
-                                      .pools = o->pools,
-                                      .noise_seed = o->seed,
-                                      .batch = o->batch};
     duet_searching s = {.ctx = ctx,
                         .model = model,
                         .dataset = dataset,
@@ -284,6 +278,10 @@ duet_status duet_auto(duet_context *ctx, duet_auto_result *out, duet_model *mode
                         .out = &result,
                         .reader = options->reader[0] != '\0' ? options->reader : "model",
                         .how = duet_model_card(model)->preprocess};
+    duet_reader_options grid = duet_searching_reader(&s);
+    grid.times = o->t;
+    grid.taps = o->taps;
+    grid.pools = o->pools;
     DUET_DO(check(&s));
     DUET_DO(duet_head_list_parse(&s.heads, o->head));
     DUET_DO(duet_head_list_parse(&s.ridge, "ridge"));

@@ -34,6 +34,8 @@ enum { DUET_AUTO_FIRST = 6 }; /* the first round has one in so many of the rows 
 
 /* ---- auto_rows.c ---- */
 
+/* What all readers of a search have in common: noise, weights and batch. */
+duet_reader_options duet_searching_reader(const duet_searching *s);
 /* The views of a round: one in `share` of the rows of the last one. */
 DUET_NODISCARD duet_status duet_searching_views(duet_searching *s, int share);
 /* Features at all levels, taps and pools of `grid` for the rows of the round, from one pass. */

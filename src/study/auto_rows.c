@@ -43,13 +43,18 @@ duet_status duet_searching_read(const duet_searching *s, duet_feature_set **out,
     return DUET_OK;
 }
 
+duet_reader_options duet_searching_reader(const duet_searching *s) {
+    const duet_sweep_options *o = &s->options->sweep;
+    return (duet_reader_options){
+        .noise_seed = o->seed, .weight_seed = o->seed + 1, .batch = o->batch};
+}
+
 duet_status duet_searching_table(const duet_searching *s, const char *reader,
                                  const duet_settings *settings, const duet_view *view,
                                  uint64_t noise, duet_feature_table *out) {
-    const duet_reader_options options = {.settings = *settings,
-                                         .noise_seed = noise,
-                                         .weight_seed = s->options->sweep.seed + 1,
-                                         .batch = s->options->sweep.batch};
+    duet_reader_options options = duet_searching_reader(s);
+    options.settings = *settings;
+    options.noise_seed = noise;
     duet_status status = DUET_OK;
     duet_reader *opened = NULL;
     duet_feature_set *set = NULL;

@@ -17,12 +17,10 @@ enum { IMAGES = 400 };
 /* The columns of one level; a level at a time, since its features are all in memory. */
 static duet_status read_level(duet_searching *s, const duet_view *view, int64_t t, int64_t *room) {
     const duet_sweep_options *const o = &s->options->sweep;
-    const duet_reader_options grid = {.times = {.count = 1, .v = {t}},
-                                      .taps = o->taps,
-                                      .pools = o->pools,
-                                      .noise_seed = o->seed,
-                                      .weight_seed = o->seed + 1,
-                                      .batch = o->batch};
+    duet_reader_options grid = duet_searching_reader(s);
+    grid.times = (duet_int_list){.count = 1, .v = {t}};
+    grid.taps = o->taps;
+    grid.pools = o->pools;
     duet_auto_result *const out = s->out;
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;

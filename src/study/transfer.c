@@ -37,12 +37,24 @@ typedef struct cell {
     char folder[DUET_PATH_SIZE];
 } cell;
 
-/* RUN/cells/DATA-MODEL-READER, by their hashes */
+/* What the results of a cell depend on beside its data and model. */
+static unsigned hash_options(const transfer *t) {
+    const duet_sweep_options *o = &t->options->search;
+    const int64_t numbers[] = {o->fit_rows, o->val_rows, (int64_t)o->seed, t->options->noise_seeds,
+                               o->stored};
+    uint64_t hash = duet_hash_text(o->head, 0);
+    hash = duet_hash(numbers, sizeof numbers, hash);
+    hash = duet_hash(o->t.v, (size_t)o->t.count * sizeof o->t.v[0], hash);
+    hash = duet_hash(o->pools.v, (size_t)o->pools.count * sizeof o->pools.v[0], hash);
+    return (unsigned)(hash & 0xFFFFFFFFu);
+}
+
+/* RUN/cells/DATA-MODEL-OPTIONS-READER, by hashes */
 static duet_status open_cell(const transfer *t, cell *c) {
     char name[DUET_TEXT_SIZE];
     const duet_dataset_info *info = duet_dataset_describe(c->dataset);
-    duet_format(name, sizeof name, "cells/%08x-%08x-%s", (unsigned)(info->hash & 0xFFFFFFFFu),
-                (unsigned)(duet_model_hash(c->model) & 0xFFFFFFFFu), c->reader);
+    duet_format(name, sizeof name, "cells/%08x-%08x-%08x-%s", (unsigned)(info->hash & 0xFFFFFFFFu),
+                (unsigned)(duet_model_hash(c->model) & 0xFFFFFFFFu), hash_options(t), c->reader);
     DUET_TRY(duet_path_join(c->folder, t->run, name));
     return duet_folder_make(c->folder);
 }

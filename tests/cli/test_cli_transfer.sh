@@ -20,6 +20,9 @@ ok transfer run --data "$small" "$more" $quick --json
 sed 's/"seconds".*//' first >one
 sed 's/"seconds".*//' "$top/out" >two
 cmp one two || fail "the second table is another one: $(diff one two | head -4)"
+# with other options it is
+ok transfer run --data "$small" "$more" --t 9 --pool 1 --head ridge+linear --seeds 2 --threads 1 --json
+grep -q '"pool": 2' "$top/out" && fail 'the settings of other options'
 ok transfer run other.safetensors --data "$small" --t 5 --pool 1 --head ridge --no-baselines --threads 1
 says '3 classes' 'ridge'
 [ "$(grep -c 'by class' "$top/out")" -eq 2 ] || fail 'not one row a model'

@@ -103,6 +103,24 @@ static void twice_the_same(void **unused) {
     duet_auto_result_free(&without);
 }
 
+/* The grid of random weights and the tables of its heads are of the same network: the cache has a
+ * file a column, and those of other noise. */
+static void random_weights(void **unused) {
+    (void)unused;
+    duet_auto_options o = options_of();
+    duet_auto_result r;
+    duet_listing listing = {0};
+    duet_copy_text(o.reader, sizeof o.reader, "random");
+    o.sweep.baselines[0] = '\0';
+    OK(try_on(DATA, &o, &r));
+    OK(duet_folder_list(&listing, cache));
+    const int64_t other = (DUET_AUTO_REPEATS - 1) * (int64_t)r.best.settings.count;
+    assert_int_equal(listing.count, COLUMNS + other);
+    assert_string_equal(r.rows[0].reader, "random");
+    duet_listing_free(&listing);
+    duet_auto_result_free(&r);
+}
+
 /* Only one level, one tap and one setting: there is nothing to join. */
 static void little_to_choose_from(void **unused) {
     (void)unused;
@@ -188,11 +206,10 @@ static void lists_of_heads(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rounds_and_choice),
-                                       cmocka_unit_test(twice_the_same),
-                                       cmocka_unit_test(little_to_choose_from),
-                                       cmocka_unit_test(recommends),
-                                       cmocka_unit_test(refusals),
-                                       cmocka_unit_test(lists_of_heads)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounds_and_choice), cmocka_unit_test(twice_the_same),
+        cmocka_unit_test(random_weights),    cmocka_unit_test(little_to_choose_from),
+        cmocka_unit_test(recommends),        cmocka_unit_test(refusals),
+        cmocka_unit_test(lists_of_heads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
