@@ -99,8 +99,8 @@ static bool take_model_flag(cli_state *cli, const char *key, const char *value, 
 /* The words up to the next flag, for the option that takes several. */
 static const char *more_words(const cli_state *cli, const duet_param *param, const char *value,
                               int argc, char **argv, int *at, char out[CLI_PATH]) {
-    size_t used = (size_t)snprintf(out, CLI_PATH, "%s", value);
     if (cli->cmd->several == NULL || strcmp(param->name, cli->cmd->several) != 0) return value;
+    size_t used = (size_t)snprintf(out, CLI_PATH, "%s", value);
     while (*at + 1 < argc && is_value(argv[*at + 1]) && used < CLI_PATH)
         used += (size_t)snprintf(out + used, CLI_PATH - used, "\n%s", argv[++*at]);
     return used < CLI_PATH ? out : NULL;

@@ -122,17 +122,6 @@ static void halve(duet_searching *s, const duet_int_list *levels) {
     s->count = kept;
 }
 
-static duet_status list_columns(duet_searching *s, const duet_feature_set *set) {
-    s->count = duet_feature_set_columns(set);
-    DUET_TRY(duet_alloc(&s->alive, s->count + DUET_AUTO_JOINED, sizeof *s->alive));
-    for (int64_t c = 0; c < s->count; c++) {
-        duet_candidate *one = &s->alive[c];
-        one->settings.count = 1;
-        duet_feature_set_column(set, c, &one->settings.v[0], &one->dim);
-    }
-    return DUET_OK;
-}
-
 static duet_status first_round(duet_searching *s, const duet_reader_options *grid) {
     duet_auto_round *const round = &s->out->rounds[0];
     duet_status status = DUET_OK;
@@ -141,7 +130,7 @@ static duet_status first_round(duet_searching *s, const duet_reader_options *gri
     DUET_DO(duet_searching_views(s, share[0]));
     DUET_DO(duet_searching_read(s, &set, &reader, grid, &round->cost));
     open_round(s, round, grid->times.count);
-    DUET_DO(list_columns(s, set));
+    DUET_DO(duet_searching_columns(&s->alive, &s->count, set));
     DUET_DO(rank(s, "round 1 of 3", round));
     DUET_DO(keep_rows(s));
     qsort(s->alive, (size_t)s->count, sizeof *s->alive, ranked);

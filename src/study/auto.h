@@ -43,6 +43,9 @@ DUET_NODISCARD duet_status duet_searching_read(const duet_searching *s, duet_fea
                                                duet_reader **reader,
                                                const duet_reader_options *grid,
                                                duet_auto_cost *cost);
+/* The columns of a set as candidates, with room for the joins of two rounds. duet_release. */
+DUET_NODISCARD duet_status duet_searching_columns(duet_candidate **out, int64_t *count,
+                                                  const duet_feature_set *set);
 /* Rows of joined settings by a reader; what the cache lacks is computed. */
 DUET_NODISCARD duet_status duet_searching_table(const duet_searching *s, const char *reader,
                                                 const duet_settings *settings,

@@ -29,14 +29,8 @@ static int narrower(const void *a, const void *b) {
 }
 
 static duet_status list_columns(columns *out, const duet_feature_set *set) {
-    out->count = duet_feature_set_columns(set);
-    DUET_TRY(duet_alloc(&out->list, out->count, sizeof *out->list));
-    for (int64_t c = 0; c < out->count; c++) {
-        duet_candidate *const one = &out->list[c];
-        one->settings.count = 1;
-        duet_feature_set_column(set, c, &one->settings.v[0], &one->dim);
-        out->features += one->dim;
-    }
+    DUET_TRY(duet_searching_columns(&out->list, &out->count, set));
+    for (int64_t c = 0; c < out->count; c++) out->features += out->list[c].dim;
     qsort(out->list, (size_t)out->count, sizeof *out->list, narrower);
     return DUET_OK;
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "head/head.h"
 
 enum { NOISE_ROWS = 500 }; /* validation rows that are read with other noise */
 
@@ -89,24 +90,6 @@ done:
     return status;
 }
 
-/* Rows whose largest logit is that of their class, in percent. */
-static duet_status measure(const duet_head *head, const duet_feature_table *table, double *top1) {
-    const int classes = duet_head_classes(head);
-    float *logits = NULL;
-    int64_t right = 0;
-    DUET_TRY(duet_alloc(&logits, table->rows * classes, sizeof *logits));
-    duet_head_logits(head, table->x, table->rows, logits);
-    for (int64_t i = 0; i < table->rows; i++) {
-        int best = 0;
-        for (int k = 1; k < classes; k++)
-            if (logits[i * classes + k] > logits[i * classes + best]) best = k;
-        right += best == table->labels[i];
-    }
-    duet_release(logits);
-    *top1 = 100.0 * (double)right / (double)table->rows;
-    return DUET_OK;
-}
-
 /* The chosen head on validation rows that are read with other noise. */
 static duet_status repeat_noise(duet_searching *s, const duet_feature_table *fit,
                                 const duet_feature_table *val) {
@@ -116,21 +99,24 @@ static duet_status repeat_noise(duet_searching *s, const duet_feature_table *fit
     duet_head *head = NULL;
     duet_view few = {0};
     duet_feature_table table = {0};
+    float *logits = NULL;
     double top1 = 0;
     DUET_DO(train(s, best->head, fit, val, &head, &top1));
     const int64_t rows = s->views.val.count < NOISE_ROWS ? s->views.val.count : NOISE_ROWS;
+    DUET_DO(duet_alloc(&logits, rows * duet_head_classes(head), sizeof *logits));
     DUET_DO(duet_view_divide(&few, NULL, s->dataset, &s->views.val, rows, 0, seed));
     for (int k = 0; k < DUET_AUTO_REPEATS; k++) {
         const uint64_t noise =
             k == 0 ? seed : duet_rng_u64(duet_rng_make(seed, "draws", 0), (uint64_t)k);
         DUET_DO(duet_searching_table(s, s->reader, &best->settings, &few, noise, &table));
-        DUET_DO(measure(head, &table, &s->out->noise[k]));
+        s->out->noise[k] = duet_head_top1(head, &table, logits);
         s->out->noise_rows = table.rows;
         duet_feature_table_free(&table);
     }
     s->out->noise_std = deviation(s->out->noise, DUET_AUTO_REPEATS);
 done:
     duet_head_free(head);
+    duet_release(logits);
     duet_view_free(&few);
     duet_feature_table_free(&table);
     return status;

@@ -49,6 +49,18 @@ duet_reader_options duet_searching_reader(const duet_searching *s) {
         .noise_seed = o->seed, .weight_seed = o->seed + 1, .batch = o->batch};
 }
 
+duet_status duet_searching_columns(duet_candidate **out, int64_t *count,
+                                   const duet_feature_set *set) {
+    *count = duet_feature_set_columns(set);
+    DUET_TRY(duet_alloc(out, *count + DUET_AUTO_JOINED, sizeof **out));
+    for (int64_t c = 0; c < *count; c++) {
+        duet_candidate *const one = &(*out)[c];
+        one->settings.count = 1;
+        duet_feature_set_column(set, c, &one->settings.v[0], &one->dim);
+    }
+    return DUET_OK;
+}
+
 duet_status duet_searching_table(const duet_searching *s, const char *reader,
                                  const duet_settings *settings, const duet_view *view,
                                  uint64_t noise, duet_feature_table *out) {
@@ -81,12 +93,6 @@ static duet_status load(const duet_trials *trials, duet_trial *trial, void *user
     return duet_searching_table(u->s, u->s->reader, settings, trials->val, seed, &trial->val);
 }
 
-static int in_order(const void *a, const void *b) {
-    const duet_trial *x = a, *y = b;
-    return x->column != y->column ? (x->column > y->column) - (x->column < y->column)
-                                  : x->head - y->head;
-}
-
 duet_status duet_searching_fit(const duet_searching *s, duet_trial **out,
                                const duet_candidate *list, int64_t count,
                                const duet_head_list *heads, const char *label,
@@ -108,7 +114,6 @@ duet_status duet_searching_fit(const duet_searching *s, duet_trial **out,
         made[i] = (duet_trial){.column = i / heads->count,
                                .head = (int)(i % heads->count),
                                .dim = list[i / heads->count].dim};
-    duet_trials_sort(made, all);
     const double start = duet_clock();
     const duet_status status = duet_trials_run(&trials, made, all);
     cost->seconds_heads += duet_clock() - start;
@@ -116,7 +121,6 @@ duet_status duet_searching_fit(const duet_searching *s, duet_trial **out,
         duet_trials_free(made, all);
         return status;
     }
-    qsort(made, (size_t)all, sizeof *made, in_order);
     *out = made;
     return DUET_OK;
 }

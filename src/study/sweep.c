@@ -67,12 +67,6 @@ static duet_trials trials_of(const sweep *s, duet_feature_set *set, const char *
                          .user = set};
 }
 
-static int in_order(const void *a, const void *b) {
-    const duet_trial *x = a, *y = b;
-    return x->column != y->column ? (x->column > y->column) - (x->column < y->column)
-                                  : x->head - y->head;
-}
-
 /* Heads for each column of the set; the rows of the result in the order of the columns. */
 static duet_status fit_heads(sweep *s, duet_feature_set *set, const char *reader,
                              duet_sweep_row *best) {
@@ -83,9 +77,7 @@ static duet_status fit_heads(sweep *s, duet_feature_set *set, const char *reader
     snprintf(label, sizeof label, "heads, %s", reader);
     const duet_trials trials = trials_of(s, set, label);
     DUET_TRY(duet_trials_list(&list, &count, set, s->heads.count));
-    duet_trials_sort(list, count);
     DUET_DO(duet_trials_run(&trials, list, count));
-    qsort(list, (size_t)count, sizeof *list, in_order);
     for (int64_t i = 0; i < count; i++) DUET_DO(add_row(s, reader, &list[i], best));
 done:
     duet_trials_free(list, count);

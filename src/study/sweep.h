@@ -45,7 +45,8 @@ DUET_NODISCARD duet_status duet_trials_list(duet_trial **out, int64_t *count,
                                             const duet_feature_set *set, int heads);
 /* The widest first, so that those that are fitted at once take about as long. */
 void duet_trials_sort(duet_trial *trials, int64_t count);
-/* Fits as many at once as there are threads and memory allows. */
+/* Fits as many at once as there are threads and memory allows, the widest first; afterwards the
+ * list is in the order of columns and heads. */
 DUET_NODISCARD duet_status duet_trials_run(const duet_trials *trials, duet_trial *list,
                                            int64_t count);
 void duet_trials_free(duet_trial *list, int64_t count);

@@ -75,7 +75,14 @@ static void fit_head(const duet_trials *trials, duet_trial *t) {
     if (t->status != DUET_OK) duet_failure_take(&t->failure);
 }
 
-duet_status duet_trials_run(const duet_trials *trials, duet_trial *list, int64_t count) {
+static int in_order(const void *a, const void *b) {
+    const duet_trial *x = a, *y = b;
+    return x->column != y->column ? (x->column > y->column) - (x->column < y->column)
+                                  : x->head - y->head;
+}
+
+/* In the order of the list. */
+static duet_status fit_all(const duet_trials *trials, duet_trial *list, int64_t count) {
     const int threads = duet_context_threads(trials->ctx);
     const double rows = (double)(trials->fit->count + trials->val->count);
     for (int64_t done = 0; done < count;) {
@@ -102,6 +109,13 @@ duet_status duet_trials_run(const duet_trials *trials, duet_trial *list, int64_t
                              NULL);
     }
     return DUET_OK;
+}
+
+duet_status duet_trials_run(const duet_trials *trials, duet_trial *list, int64_t count) {
+    duet_trials_sort(list, count);
+    const duet_status status = fit_all(trials, list, count);
+    qsort(list, (size_t)count, sizeof *list, in_order);
+    return status;
 }
 
 void duet_trials_free(duet_trial *list, int64_t count) {

@@ -2,7 +2,6 @@
  * cli/cmd/cmd_transfer.c: duet transfer MODEL... --data SET...: one table over models, data sets
  * and heads. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <duet/transfer.h>
