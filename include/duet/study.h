@@ -278,6 +278,24 @@ DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out
                                          duet_bad_images *bad);
 void duet_evaluation_free(duet_evaluation *evaluation);
 
+/* ---- the books of a run ---- */
+
+/* A look at images of a test split. */
+typedef struct duet_test_look {
+    const char *command, *data;
+    const char *head;   /* spec; NULL = the model's own classifier */
+    const char *reader; /* NULL = the model */
+    duet_split split;
+    const duet_settings *settings; /* NULL = none */
+    uint64_t model_hash;
+    int64_t rows, heads; /* images; heads, and draws of noise or labels, that were tested on them */
+    double top1;         /* percent; NaN = not measured */
+} duet_test_look;
+/* Appends a line to RUN/tests.jsonl (docs/run_folder.md). RUN is `path` or the nearest of the eight
+ * folders above it that is a run, and `path` inside it is the line's "step"; where there is no run
+ * nothing is written. */
+DUET_NODISCARD duet_status duet_books_add(const char *path, const duet_test_look *look);
+
 /* ---- judging images ---- */
 
 /* A judge reads images for metrics: features, and logits of a model that is a classifier. */

@@ -10,6 +10,7 @@
 
 #define DUET_RUN_FILE    "run.json"
 #define DUET_RESULT_FILE "result.json"
+#define DUET_TESTS_FILE  "tests.jsonl"
 
 /* run.json: what every run says of itself, and what only some do: NULL = it is not there. */
 typedef struct duet_run_record {

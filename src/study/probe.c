@@ -163,6 +163,7 @@ static duet_status measure_few(probe_read *r) {
     if (r->model) choose_few(p, r);
     DUET_TRY(duet_grow(&out->few, &p->few_room, out->few_count + p->few.count, sizeof *out->few));
     DUET_TRY(duet_few_measure(p->ctx, out->few + out->few_count, &p->few, &r->train, &r->test));
+    for (int64_t k = 0; k < p->few.count; k++) p->tested += out->few[out->few_count + k].draws;
     out->few_count += p->few.count;
     out->few_test_rows = p->few.test_rows;
     out->seconds_few += duet_clock() - start;
@@ -195,6 +196,7 @@ static duet_status test(probe_read *r, const duet_head *head, int noise) {
     }
     DUET_DO(test_head(head, &r->test, &accuracy));
     r->top1[r->tests++] = duet_accuracy_top1(&accuracy);
+    p->tested++;
     if (r->tests > 1) goto done;
     if (r->model) DUET_DO(look_closer(r, &accuracy));
     DUET_DO(measure_few(r));
@@ -277,6 +279,7 @@ static duet_status probe_readers(duet_probing *p) {
         memset(p->read, 0, sizeof p->read);
         p->out->row_count = 0;
         p->out->few_count = 0;
+        p->tested = 0;
         p->out->calibration = (duet_probe_calibration){.made = {.rows = 0}};
         DUET_TRY(probe_reader(p, *p->options->reader != '\0' ? p->options->reader : "model"));
         for (int i = 0; i < p->baselines.count; i++)
@@ -306,6 +309,22 @@ static void count_seeds(duet_probing *p) {
     p->out->seeds = drawn || duet_probing_noisy(&o->settings) ? wanted : 1;
 }
 
+static duet_status note(const duet_probing *p) {
+    const duet_probe_options *o = p->options;
+    const bool model = *o->reader == '\0' || strcmp(o->reader, "model") == 0;
+    return duet_books_add(p->folder,
+                          &(duet_test_look){.command = "probe",
+                                            .data = duet_dataset_describe(p->dataset)->name,
+                                            .head = o->head,
+                                            .reader = model ? NULL : o->reader,
+                                            .split = p->test.split,
+                                            .settings = model ? &o->settings : NULL,
+                                            .model_hash = duet_model_hash(p->model),
+                                            .rows = p->out->test_rows,
+                                            .heads = p->tested,
+                                            .top1 = p->out->top1});
+}
+
 duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *model,
                        const duet_dataset *dataset, const duet_probe_options *options,
                        const char *folder) {
@@ -329,6 +348,7 @@ duet_status duet_probe(duet_context *ctx, duet_probe_result *out, duet_model *mo
     if (own.minutes > 0) DUET_DO(duet_probing_keep_time(&p, &own, start));
     DUET_DO(probe_readers(&p));
     result.seconds = duet_clock() - start;
+    DUET_DO(note(&p));
     DUET_DO(duet_probe_save(&result, &own, model, dataset, folder));
     *out = result;
     memset(&result, 0, sizeof result);

@@ -31,6 +31,7 @@ typedef struct duet_probing {
     const char *folder;
     int64_t bad[DUET_SPLIT_COUNT]; /* images left out when the first table of a split was made */
     bool read[DUET_SPLIT_COUNT];
+    int64_t tested; /* heads, and draws of the noise, that the test rows were classified by */
     bool again; /* more images were left out since: then the first table had rows that later ones
                    lack */
 } duet_probing;

@@ -11,14 +11,19 @@ ok transfer run --data "$small" "$more" $quick --json
 object command=transfer rows.0.data=synth rows.0.reader=model rows.0.head=ridge rows.0.top1 rows.0.top1_std rows.0.classes=3 \
     rows.2.reader=random rows.4.reader=pixels rows.6.train_rows=64 rows.11.reader=pixels rows.11.head=linear
 cp "$top/out" first
+# every cell is a look at test images, and stands in the books of the run
+[ "$(grep -c '"command":"probe"' run/tests.jsonl)" -eq 12 ] || fail "not 12 looks: $(cut -c1-300 run/tests.jsonl)"
+grep -q '"data":"synth","split":"test".*"head":"ridge","t":[59],"tap":' run/tests.jsonl || fail "$(head -n 1 run/tests.jsonl)"
 exists run/transfer-001/result.json
 exists run/cells
 ok report run
 grep -q 'On other data' run/report.html || fail 'the report has no table'
+grep -q 'looked at 6 times, by' run/report.html || fail 'the report does not tell of the looks at test images'
 # what is there is not done again
 ok transfer run --data "$small" "$more" $quick --json
 sed 's/"seconds".*//' first >one
 sed 's/"seconds".*//' "$top/out" >two
+[ "$(wc -l <run/tests.jsonl)" -eq 12 ] || fail 'looks that did not happen'
 cmp one two || fail "the second table is another one: $(diff one two | head -4)"
 # with other options it is
 ok transfer run --data "$small" "$more" --t 9 --pool 1 --head ridge+linear --seeds 2 --threads 1 --json

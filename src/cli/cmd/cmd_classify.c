@@ -3,6 +3,7 @@
  * saved head (what is said of them: cli/answers.c), or its accuracy on a data set. */
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,23 @@ static void show_metrics(cli_state *cli, const classify_options *o, const duet_d
     cli_json(cli, result);
 }
 
+/* Rows of the split test go into the books of the run. */
+static duet_status note(const cli_state *cli, const duet_model *model, const duet_head *head,
+                        const duet_head_card *card, const duet_dataset *dataset, duet_split split,
+                        const duet_evaluation *e) {
+    if (split == DUET_TRAIN) return DUET_OK;
+    return duet_books_add(cli->args[0],
+                          &(duet_test_look){.command = "classify",
+                                            .data = duet_dataset_describe(dataset)->name,
+                                            .head = head != NULL ? card->head : NULL,
+                                            .split = split,
+                                            .settings = head != NULL ? &card->settings : NULL,
+                                            .model_hash = duet_model_hash(model),
+                                            .rows = e->rows,
+                                            .heads = 1,
+                                            .top1 = duet_metric_find(&e->result, "top1", NAN)});
+}
+
 static duet_status evaluate(cli_state *cli, const classify_options *o) {
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
@@ -299,6 +317,7 @@ static duet_status evaluate(cli_state *cli, const classify_options *o) {
     if (status == DUET_OK)
         status = duet_evaluate(cli->ctx, &result, model, head, &card, dataset, split, o->metrics,
                                &how, cli->bad);
+    if (status == DUET_OK) status = note(cli, model, head, &card, dataset, split, &result);
     if (status == DUET_OK) show_metrics(cli, o, dataset, &result);
     duet_evaluation_free(&result);
     duet_head_free(head);

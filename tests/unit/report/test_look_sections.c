@@ -60,6 +60,34 @@ static const char cka[] =
     "\"tap\":1},{\"t\":1,\"tap\":2},{\"t\":-1,\"tap\":1}]}],\"cka\":[[1,0.5,null],[0.5,1,0.25],"
     "[null,0.25,1]]}";
 
+/* The books: sets are told apart by name, split and rows; lines that are no objects are counted. */
+static void books(void **state) {
+    (void)state;
+    put_text(
+        "tests.jsonl",
+        "{\"date\":\"2026-01-31\",\"command\":\"probe\",\"step\":\"probe-001\",\"data\":\"a<b\","
+        "\"split\":\"test\",\"head\":\"linear\",\"t\":5,\"tap\":2,\"pool\":1,\"rows\":24,\"heads\":"
+        "86,"
+        "\"top1\":37.5}\n"
+        "{\"command\":\"classify\",\"data\":\"a<b\",\"split\":\"test\",\"rows\":24,\"heads\":1}\n"
+        "{\"command\":\"probe\",\"reader\":\"random\",\"data\":\"a<b\",\"split\":\"test\","
+        "\"rows\":25,\"heads\":\"x\"}\n"
+        "[1]\n\n{\"cut");
+    build();
+    has("<section id=\"tests\">");
+    has("<li>a&lt;b, split test (24 images): looked at 2 times, by 87 heads in all</li>");
+    has("<li>a&lt;b, split test (25 images): looked at once, by 0 heads in all</li>");
+    has("<td>probe-001</td><td>a&lt;b</td><td>linear</td><td>t = 5, tap 2, pool 1</td>");
+    has("<td>random weights</td>");
+    has("2 lines of tests.jsonl are damaged");
+    put_text("tests.jsonl", "");
+    build();
+    assert_null(strstr(page.text, "Looks at test images"));
+    put_text("tests.jsonl", "{}\n");
+    build();
+    has("<section id=\"tests\">");
+}
+
 static void complete(void **state) {
     (void)state;
     put_text("map-001/result.json", map);
@@ -161,6 +189,7 @@ static void odd(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(books, begin, end),
         cmocka_unit_test_setup_teardown(complete, begin, end),
         cmocka_unit_test_setup_teardown(two_models, begin, end),
         cmocka_unit_test_setup_teardown(pictures, begin, end),
