@@ -2,7 +2,7 @@
 
 # What is linked; the cross build unpacks the same list for its own architecture.
 DUET_LIBRARIES="libdnnl-dev libopenblas-openmp-dev liblapacke-dev libjpeg-dev libpng-dev libwebp-dev libutf8proc-dev libarchive-dev
-libzip-dev zlib1g-dev libjansson-dev libcmocka-dev"
+libzip-dev zlib1g-dev libjansson-dev libcmocka-dev libcurl4-gnutls-dev libmd-dev"
 DUET_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config universal-ctags binutils clang-format-14 abigail-tools mandoc
 $DUET_LIBRARIES"
 

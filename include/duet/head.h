@@ -89,7 +89,12 @@ typedef struct duet_head_card {
 } duet_head_card;
 DUET_NODISCARD duet_status duet_head_save(const duet_head *head, const duet_head_card *card,
                                           const char *path);
-/* card's strings are borrowed from the head. */
+/* Puts the head into the file of its model (safetensors), instead of the one that it may have. */
+DUET_NODISCARD duet_status duet_head_embed(const duet_head *head, const duet_head_card *card,
+                                           const char *model_path);
+/* Is the file a head, or a model with one? */
+bool duet_head_in(const char *path);
+/* From either. card's strings are borrowed from the head. */
 DUET_NODISCARD duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *path);
 
 #ifdef __cplusplus

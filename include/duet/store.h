@@ -56,6 +56,12 @@ typedef struct duet_store_item {
 DUET_NODISCARD duet_status duet_store_write(const char *path, const char *format,
                                             const duet_store_item *items, int64_t count,
                                             const duet_store_pair *pairs, int64_t pair_count);
+/* Writes the file again, in its format, with tensors and texts added: each takes the place of that
+ * of its name. Tensors whose names begin with `without` (NULL: none) are left out. All else stays
+ * as it is stored. */
+DUET_NODISCARD duet_status duet_store_amend(const char *path, const duet_store_item *items,
+                                            int64_t count, const duet_store_pair *pairs,
+                                            int64_t pair_count, const char *without);
 
 #ifdef __cplusplus
 }

@@ -278,6 +278,24 @@ DUET_NODISCARD duet_status duet_evaluate(duet_context *ctx, duet_evaluation *out
                                          duet_bad_images *bad);
 void duet_evaluation_free(duet_evaluation *evaluation);
 
+/* ---- presets: probes as papers and libraries do them ---- */
+
+typedef struct duet_probe_preset {
+    const char *name, *help; /* help: what it does, and of whom it is */
+    const char *head;        /* spec */
+    /* blocks in the papers' count, of BLOCKS in all; 0 = not said: another model's tap is at the
+     * same share of its taps */
+    duet_settings settings;
+} duet_probe_preset;
+/* All of them. */
+const duet_probe_preset *duet_probe_presets(int *count);
+/* DUET_ARG with their names where there is none of this name. */
+DUET_NODISCARD duet_status duet_probe_preset_find(const duet_probe_preset **out, const char *name);
+/* What the settings do not say becomes that of the preset, for the taps of the model: pools are
+ * those of the preset or the side of the map, where it is smaller. */
+void duet_probe_preset_fill(const duet_probe_preset *preset, duet_settings *settings,
+                            const duet_model *model);
+
 /* ---- the books of a run ---- */
 
 /* A look at images of a test split. */

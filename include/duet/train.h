@@ -69,6 +69,9 @@ typedef struct duet_train_options {
     /* weights with an optimiser of their own, "PATTERN=SPEC+PATTERN=SPEC"; the first pattern that
      * fits a name counts, all others are trained by `optim`; at most 7 */
     char groups[DUET_SPEC_SIZE];
+    /* rates fall by this factor from each block of the network to the one before it; 1 = none do.
+     * Behind a pattern of `groups` they do not. */
+    double layer_decay;
     /* a model that makes images, to be trained on: its weights, architecture, size of images and,
      * unless other ones are given, noise and predict are those to begin with; NULL = new weights.
      * It must stay open during the call; resuming needs it no more. */

@@ -111,6 +111,10 @@ duet_status cli_terminal_show(const char *kind, const uint8_t *pixels, int64_t c
                               int channels, int *lines);
 /* Prints what a PNG, JPEG or GIF is, with the texts in it. */
 duet_status cli_picture_show(cli_state *cli, const char *path);
+/* The head of a model: of a run, or in the file itself; false where it has none. */
+bool cli_head_find(char out[CLI_PATH], const char *model);
+/* A line on it for duet info; nothing where there is none. */
+void cli_head_say(const cli_state *cli, const char *model);
 /* Prints the tensors of a file that is not a model. why: the reason that it is not. all: every
  * tensor, else the first ones. */
 duet_status cli_store_show(cli_state *cli, const char *path, const char *why, bool all);

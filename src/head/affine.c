@@ -49,10 +49,17 @@ int duet_affine_tensors(const duet_head *head, duet_head_tensor out[DUET_HEAD_TE
 
 void duet_affine_ready(duet_head *head) {
     const duet_affine *s = head->state;
+    const int64_t D = head->dim;
+    const float *weight = s->weight;
+    if (head->white != NULL) { /* W white' */
+        duet_gemm_f32(false, true, head->classes, D, D, 1.0f, s->weight, D, head->white, D, 0.0f,
+                      s->folded, D);
+        weight = s->folded;
+    }
     for (int k = 0; k < head->classes; k++) {
         double offset = (double)s->bias[k];
         for (int64_t c = 0; c < head->dim; c++) {
-            const double w = (double)s->weight[k * head->dim + c] * (double)head->scale[c];
+            const double w = (double)weight[k * head->dim + c] * (double)head->scale[c];
             s->folded[k * head->dim + c] = (float)w;
             offset -= w * (double)head->mean[c];
         }

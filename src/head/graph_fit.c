@@ -171,6 +171,9 @@ static duet_status run_epochs(fitting *f, int64_t last, duet_head_result *result
     return DUET_OK;
 }
 
+/* So few steps take no time; less of them would not do. */
+enum { FEW_STEPS = 100 };
+
 /* Options begin with a duet_graph_fit. */
 static duet_graph_fit *fit_of(duet_choice *choice) {
     return (duet_graph_fit *)&choice->options;
@@ -181,8 +184,9 @@ duet_status duet_graph_head_fit(duet_context *ctx, duet_head *head, const duet_h
     duet_status status = DUET_OK;
     fitting f = {.ctx = ctx, .head = head, .how = *fit_of(&head->choice), .fit = fit};
     duet_graph_fit *const how = &f.how;
-    if (fit->quick && how->epochs > 6) how->epochs /= 3;
     if (how->batch > fit->train->rows) how->batch = fit->train->rows;
+    if (fit->quick && how->epochs > 6 && how->epochs * fit->train->rows > FEW_STEPS * how->batch)
+        how->epochs /= 3;
     const int64_t last = how->stop > 0 && how->stop < how->epochs ? how->stop : how->epochs;
     int64_t best = last;
     *result = (duet_head_result){.val_top1 = NAN, .converged = true, .iterations = (int)last};

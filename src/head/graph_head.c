@@ -9,24 +9,28 @@
 #include "base/error.h"
 #include "head/graph_state.h"
 
-enum { BATCH = 64 };
+static const int64_t batches[DUET_GRAPH_PASSES] = {[DUET_GRAPH_MANY] = 64, [DUET_GRAPH_ONE] = 1};
 
-static duet_status make_forward(duet_context *ctx, duet_head *head) {
+static duet_status make_slots(duet_graph_state *s, const duet_graph *graph) {
+    DUET_TRY(duet_slots_describe(&s->slots, graph));
+    if (s->slots->count > DUET_HEAD_TENSORS)
+        return duet_fail(DUET_UNSUPPORTED, "the head has %lld tensors, at most %d can be saved",
+                         (long long)s->slots->count, DUET_HEAD_TENSORS);
+    return duet_slots_alloc(s->slots);
+}
+
+static duet_status make_forward(duet_context *ctx, duet_head *head, int pass) {
     duet_status status = DUET_OK;
     duet_graph_state *const s = head->state;
     duet_graph *graph = NULL;
     const duet_plan_options options = {.threads = duet_context_threads(ctx), .exact = true};
     DUET_DO(duet_graph_new(&graph));
-    const duet_value x = duet_input(graph, "x", DUET_F32, 2, (int64_t[]){BATCH, head->dim});
+    const duet_value x = duet_input(graph, "x", DUET_F32, 2, (int64_t[]){batches[pass], head->dim});
     const duet_value logits = head->kind->build(graph, head, x, DUET_NONE);
     DUET_DO(duet_graph_status(graph));
-    DUET_DO(duet_slots_describe(&s->slots, graph));
-    if (s->slots->count > DUET_HEAD_TENSORS)
-        DUET_FAIL(DUET_UNSUPPORTED, "the head has %lld tensors, at most %d can be saved",
-                  (long long)s->slots->count, DUET_HEAD_TENSORS);
-    DUET_DO(duet_slots_alloc(s->slots));
-    DUET_DO(duet_plan_new(&s->plan, graph, s->slots, &logits, 1, NULL, 0, &options));
-    DUET_DO(duet_session_new(&s->session, s->plan, s->slots));
+    if (s->slots == NULL) DUET_DO(make_slots(s, graph));
+    DUET_DO(duet_plan_new(&s->plan[pass], graph, s->slots, &logits, 1, NULL, 0, &options));
+    DUET_DO(duet_session_new(&s->session[pass], s->plan[pass], s->slots));
 done:
     duet_graph_free(graph);
     return status;
@@ -35,14 +39,17 @@ done:
 duet_status duet_graph_head_make(duet_context *ctx, duet_head *head) {
     head->state = duet_arena_alloc(head->arena, 1, sizeof(duet_graph_state));
     DUET_TRY(duet_arena_status(head->arena));
-    return make_forward(ctx, head);
+    for (int pass = 0; pass < DUET_GRAPH_PASSES; pass++) DUET_TRY(make_forward(ctx, head, pass));
+    return DUET_OK;
 }
 
 void duet_graph_head_release(duet_head *head) {
     duet_graph_state *const s = head->state;
     if (s == NULL) return;
-    duet_session_free(s->session);
-    duet_plan_free(s->plan);
+    for (int pass = 0; pass < DUET_GRAPH_PASSES; pass++) {
+        duet_session_free(s->session[pass]);
+        duet_plan_free(s->plan[pass]);
+    }
     duet_slots_free(s->slots);
 }
 
@@ -60,20 +67,25 @@ void duet_graph_head_ready(duet_head *head) {
     duet_slots_touch(((duet_graph_state *)head->state)->slots, -1);
 }
 
-void duet_graph_head_logits(const duet_head *head, const float *x, int64_t rows, float *logits) {
+/* Up to a batch of rows. A run of a plan that was made fails only where the system does: then there
+ * is no answer. */
+static void run_rows(const duet_head *head, int pass, const float *x, int64_t rows, float *logits) {
     const duet_graph_state *const s = head->state;
-    float *const in = duet_session_input(s->session, "x");
-    for (int64_t at = 0; at < rows; at += BATCH) {
-        const int64_t count = rows - at < BATCH ? rows - at : BATCH;
-        duet_head_standardise(head, x + at * head->dim, count, 1, in);
-        memset(in + count * head->dim, 0, (size_t)((BATCH - count) * head->dim) * sizeof *in);
-        /* a run of a plan that was made fails only where the system does */
-        if (duet_session_run(s->session) != DUET_OK) {
-            memset(logits + at * head->classes, 0,
-                   (size_t)(count * head->classes) * sizeof *logits);
-            continue;
-        }
-        memcpy(logits + at * head->classes, duet_session_output(s->session, 0),
-               (size_t)(count * head->classes) * sizeof *logits);
-    }
+    duet_session *const session = s->session[pass];
+    float *const in = duet_session_input(session, "x");
+    const size_t size = (size_t)(rows * head->classes) * sizeof *logits;
+    duet_head_standardise(head, x, rows, 1, in);
+    memset(in + rows * head->dim, 0, (size_t)((batches[pass] - rows) * head->dim) * sizeof *in);
+    if (duet_session_run(session) == DUET_OK)
+        memcpy(logits, duet_session_output(session, 0), size);
+    else
+        memset(logits, 0, size);
+}
+
+void duet_graph_head_logits(const duet_head *head, const float *x, int64_t rows, float *logits) {
+    const int64_t batch = batches[DUET_GRAPH_MANY];
+    const int pass = rows == 1 ? DUET_GRAPH_ONE : DUET_GRAPH_MANY;
+    for (int64_t at = 0; at < rows; at += batch)
+        run_rows(head, pass, x + at * head->dim, rows - at < batch ? rows - at : batch,
+                 logits + at * head->classes);
 }

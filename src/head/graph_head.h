@@ -19,7 +19,9 @@ typedef struct duet_graph_fit {
     uint64_t seed; /* of first weights, order and dropout */
 } duet_graph_fit;
 
-#define DUET_GRAPH_FIT_ROWS(epochs_, batch_, rate_, decay_, smoothing_)                         \
+#define DUET_GRAPH_FIT_ROWS(epochs_, batch_, rate_, decay_, smoothing_) \
+    DUET_GRAPH_FIT_ROWS_OF(epochs_, batch_, rate_, decay_, smoothing_, "adamw")
+#define DUET_GRAPH_FIT_ROWS_OF(epochs_, batch_, rate_, decay_, smoothing_, optim_)              \
     DUET_INT(duet_graph_fit, epochs, epochs_, 1, 100000, "passes over the rows"),               \
         DUET_INT(duet_graph_fit, stop, "0", 0, 100000,                                          \
                  "ends after this epoch; 0 = after all, or the best on validation rows"),       \
@@ -27,7 +29,7 @@ typedef struct duet_graph_fit {
         DUET_FLOAT(duet_graph_fit, rate, rate_, 1e-12, 1e30, "learning rate"),                  \
         DUET_FLOAT(duet_graph_fit, weight_decay, decay_, 0, 1e6, "of the optimiser"),           \
         DUET_FLOAT(duet_graph_fit, smoothing, smoothing_, 0, 0.99, "label smoothing"),          \
-        DUET_TEXT(duet_graph_fit, optim, "adamw", NULL,                                         \
+        DUET_TEXT(duet_graph_fit, optim, optim_, NULL,                                          \
                   "optimiser: NAME, or (NAME:key=value) with a rate of its own"),               \
         DUET_TEXT(duet_graph_fit, lr, "", NULL,                                                 \
                   "rule of the rate; empty = warm-up in a twentieth, then a cosine down to 0"), \

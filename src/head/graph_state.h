@@ -5,10 +5,14 @@
 
 #include "engine/graph/plan.h"
 
+/* Plans of the forward pass: of many rows, and of one, which answers alone. Being exact, both give
+ * the same bits. */
+enum { DUET_GRAPH_MANY, DUET_GRAPH_ONE, DUET_GRAPH_PASSES };
+
 typedef struct duet_graph_state {
     duet_slots *slots; /* the weights; moments too, once it was trained */
-    duet_plan *plan;   /* of the forward pass, at a fixed batch */
-    duet_session *session;
+    duet_plan *plan[DUET_GRAPH_PASSES];
+    duet_session *session[DUET_GRAPH_PASSES];
 } duet_graph_state;
 
 #endif

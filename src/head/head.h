@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * head/head.h: the internals of a head and what a member of the family `head` implements. Whatever
- * the member, features are standardised by the training rows first: x' = (x - mean) scale. */
+ * the member, features are standardised by the training rows first, x' = (x - mean) scale, unless
+ * its option `features` says "raw" (mean 0, scale 1) or "whitened": x' = ((x - mean) scale) white.
+ */
 #ifndef DUET_HEAD_HEAD_H
 #define DUET_HEAD_HEAD_H
 
@@ -22,6 +24,7 @@ struct duet_head {
     duet_feature_maps maps;            /* of a row, at least one */
     float *mean;                       /* [D], of the training rows */
     float *scale;                      /* [D], 1 / deviation; 0 for constant columns */
+    float *white;                      /* [D,D], principal axes by 1 / deviation; NULL = none */
     void *state;                       /* of the kind */
 };
 
@@ -52,13 +55,22 @@ typedef struct duet_head_kind {
 } duet_head_kind;
 DUET_FAMILY_OF(head, duet_head_kind);
 
+/* A row for members that read features in other ways than standardised: a text field `features`. */
+#define DUET_HEAD_FEATURES(type, choices)                                                       \
+    DUET_TEXT(type, features, "standardised", choices,                                          \
+              "how they are read: each with mean 0 and deviation 1; whitened: along principal " \
+              "axes, each with deviation 1; raw: as they are")
+/* What a head has beside the tensors of its kind: mean, scale, white. Returns how many. */
+enum { DUET_HEAD_OWN_TENSORS = 3 };
+int duet_head_own_tensors(const duet_head *head, duet_head_tensor out[DUET_HEAD_OWN_TENSORS]);
+
 /* The member of a spec; an empty one is "linear". */
 DUET_NODISCARD duet_status duet_head_parse(duet_choice *out, const char *spec);
 /* A head without values: its tensors are zero. dim: the numbers of all maps. */
 DUET_NODISCARD duet_status duet_head_new(duet_context *ctx, duet_head **out,
                                          const duet_choice *choice, int classes,
                                          const duet_feature_maps *maps, int64_t dim);
-/* out[rows,D] = (x - mean) scale */
+/* out[rows,D] = x', as the head reads them; not in place */
 void duet_head_standardise(const duet_head *head, const float *x, int64_t rows, int threads,
                            float *out);
 /* Rows whose largest logit is that of their label, in percent. */

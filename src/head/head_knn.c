@@ -17,7 +17,7 @@ typedef struct knn_options {
     char distance[DUET_TEXT_SIZE], vote[DUET_TEXT_SIZE];
     int64_t k, rows;
     double temperature;
-    bool standardise;
+    char features[DUET_TEXT_SIZE];
 } knn_options;
 
 static const duet_param params[] = {
@@ -26,7 +26,7 @@ static const duet_param params[] = {
     DUET_TEXT(knn_options, distance, "cosine", "cosine|euclidean", "between rows"),
     DUET_TEXT(knn_options, vote, "exp", "exp|inverse|uniform", "weight of a neighbour"),
     DUET_FLOAT(knn_options, temperature, "0.07", 1e-4, 1e4, "of exp"),
-    DUET_BOOLEAN(knn_options, standardise, "true", "features get mean 0 and deviation 1 first"),
+    DUET_HEAD_FEATURES(knn_options, "standardised|whitened|raw"),
     DUET_INT(knn_options, rows, "0", 0, 1000000000,
              "training rows it keeps; filled in by training"),
 };
@@ -76,10 +76,7 @@ static double square_of(const duet_head *head, const float *row) {
 /* Rows as they are compared. */
 static void prepare(const duet_head *head, const float *x, int64_t rows, float *out) {
     const int64_t D = head->dim;
-    if (options_of(head)->standardise)
-        duet_head_standardise(head, x, rows, 1, out);
-    else
-        memcpy(out, x, (size_t)(rows * D) * sizeof *out);
+    duet_head_standardise(head, x, rows, 1, out);
     for (int64_t i = 0; i < rows && is_cosine(head); i++) {
         const double square = square_of(head, out + i * D);
         const float by = square > 0 ? (float)(1.0 / sqrt(square)) : 0.0f;

@@ -13,7 +13,7 @@
 #include "head/newton.h"
 
 typedef struct linear_options {
-    char strengths[DUET_TEXT_SIZE];
+    char strengths[DUET_TEXT_SIZE], features[DUET_TEXT_SIZE];
     int64_t iterations;
 } linear_options;
 
@@ -23,6 +23,7 @@ static const duet_param params[] = {
               "0.1/0.01/0.001/0.0001/0.00001"),
     DUET_INT(linear_options, iterations, "400", 1, 100000,
              "most passes over the rows per strength"),
+    DUET_HEAD_FEATURES(linear_options, "standardised|whitened|raw"),
 };
 
 /* Classes of all lanes together: more make the products no faster. */

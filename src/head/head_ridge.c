@@ -16,7 +16,7 @@
 #include "head/affine.h"
 
 typedef struct ridge_options {
-    char strengths[DUET_TEXT_SIZE];
+    char strengths[DUET_TEXT_SIZE], features[DUET_TEXT_SIZE];
     double sharp;
 } ridge_options;
 
@@ -24,6 +24,7 @@ static const duet_param params[] = {
     DUET_TEXT(ridge_options, strengths, "3/1/0.3/0.1/0.03/0.01/0.003/0.001/0.0001", NULL,
               "strengths to try, strong to weak"),
     DUET_FLOAT(ridge_options, sharp, "10", 1e-6, 1e6, "multiplies the values, for logits"),
+    DUET_HEAD_FEATURES(ridge_options, "standardised|whitened|raw"),
 };
 
 enum { BLOCK = 1024 }; /* rows that are widened to f64 at once, where X'X is the matrix */
@@ -36,7 +37,7 @@ typedef struct ridge {
     double *gram, *right;    /* [side,side], [side,k]: what does not depend on the strength */
     double *matrix, *solved; /* the same sizes */
     double *w;               /* [k,dim] and [k] */
-    float *logits;
+    float *logits, *row;     /* row: [dim], whitened */
 } ridge;
 
 static duet_status make(ridge *r, const duet_head_fit *fit) {
@@ -53,13 +54,24 @@ static duet_status make(ridge *r, const duet_head_fit *fit) {
     DUET_TRY(duet_alloc(&r->matrix, r->side * r->side, sizeof *r->matrix));
     DUET_TRY(duet_alloc(&r->right, r->side * r->k, sizeof *r->right));
     DUET_TRY(duet_alloc(&r->solved, r->side * r->k, sizeof *r->solved));
+    DUET_TRY(duet_alloc(&r->row, r->dim, sizeof *r->row));
     DUET_TRY(duet_alloc(&r->w, r->k * r->dim + r->k, sizeof *r->w));
     return duet_alloc(&r->logits, fit->val != NULL ? fit->val->rows * r->k : 1, sizeof *r->logits);
 }
 
 static void release(ridge *r) {
-    void *all[] = {r->x, r->y, r->mean, r->gram, r->matrix, r->right, r->solved, r->w, r->logits};
+    void *all[] = {r->x,     r->y,      r->mean, r->gram,   r->matrix,
+                   r->right, r->solved, r->w,    r->logits, r->row};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) duet_release(all[i]);
+}
+
+/* A row as the head reads it, in doubles. */
+static void widen_row(ridge *r, const duet_head *head, const float *x, double *out) {
+    if (head->white != NULL) duet_head_standardise(head, x, 1, 1, r->row);
+    for (int64_t c = 0; c < r->dim; c++)
+        out[c] = head->white != NULL
+                     ? (double)r->row[c]
+                     : ((double)x[c] - (double)head->mean[c]) * (double)head->scale[c];
 }
 
 /* Rows first.. of the table to x and y. */
@@ -67,9 +79,7 @@ static void widen(ridge *r, const duet_head *head, const duet_feature_table *tab
                   int64_t rows) {
     const int64_t D = r->dim, K = r->k;
     for (int64_t i = 0; i < rows; i++) {
-        const float *x = table->x + (first + i) * D;
-        for (int64_t c = 0; c < D; c++)
-            r->x[i * D + c] = ((double)x[c] - (double)head->mean[c]) * (double)head->scale[c];
+        widen_row(r, head, table->x + (first + i) * D, r->x + i * D);
         for (int64_t c = 0; c < K; c++)
             r->y[i * K + c] = (c == table->labels[first + i] ? 1.0 : 0.0) - r->mean[c];
     }

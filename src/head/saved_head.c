@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * head/saved_head.c: heads as safetensors: mean, scale [D] and the tensors of its kind (of linear:
- * weight [K,D], bias [K]), and the scores of its calibration; what the head is for in the
- * metadata under "duet.head" (JSON). */
+ * head/saved_head.c: heads as safetensors: mean, scale [D], white [D,D] and the tensors of its kind
+ * (of linear: weight [K,D], bias [K]), and the scores of its calibration; what the head is for in
+ * the metadata under "duet.head" (JSON). In a model's file, which a head may be part of, the
+ * tensors' names begin with "head/". */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,14 +12,29 @@
 
 #include "base/choice.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "head/head.h"
+#include "model/card.h"
 #include "model/setting.h"
+
+typedef struct saved { /* a head in an open file */
+    const duet_store *store;
+    const char *prefix; /* of its tensors */
+} saved;
+
+static const duet_store_entry *find(const saved *from, const char *name) {
+    char full[DUET_TEXT_SIZE];
+    duet_format(full, sizeof full, "%s%s", from->prefix, name);
+    return duet_store_find(from->store, full);
+}
 
 /* ---- the calibration: its numbers in the card, its scores as a tensor ---- */
 
 #define SCORES "calibration.scores"
+#define CARD   "duet.head"
+#define INSIDE "head/" /* of a model's file */
 
 static void put_calibration(json_t *root, const duet_calibration *c) {
     if (c->rows > 0)
@@ -28,12 +44,12 @@ static void put_calibration(json_t *root, const duet_calibration *c) {
 }
 
 /* A head without one is not calibrated. */
-static duet_status read_calibration(duet_calibration *out, const duet_store *store,
-                                    const json_t *root, const char *path) {
+static duet_status read_calibration(duet_calibration *out, const saved *in, const json_t *root,
+                                    const char *path) {
     const json_t *card = json_object_get(root, "calibration"),
                  *rows = json_object_get(card, "rows");
     const char *from = json_string_value(json_object_get(card, "from"));
-    const duet_store_entry *scores = duet_store_find(store, SCORES);
+    const duet_store_entry *scores = find(in, SCORES);
     *out = (duet_calibration){.temperature = 1};
     if (card == NULL) return DUET_OK;
     out->rows = json_integer_value(rows);
@@ -44,7 +60,7 @@ static duet_status read_calibration(duet_calibration *out, const duet_store *sto
         scores->shape.rank != 1 || scores->shape.dim[0] != count)
         return duet_fail(DUET_FORMAT, "the calibration of the head '%s' is damaged", path);
     out->score_count = (int)count;
-    return duet_store_read(store, SCORES, DUET_F32, out->scores);
+    return duet_store_read(in->store, scores->name, DUET_F32, out->scores);
 }
 
 static char *print_card(const duet_head *head, const duet_head_card *card) {
@@ -77,38 +93,81 @@ static void release_text(char *text) {
     if (text != NULL) release(text);
 }
 
-/* mean, scale and the tensors of the kind. */
-static int list_tensors(const duet_head *head, duet_head_tensor out[DUET_HEAD_TENSORS + 2]) {
-    const duet_shape D = {.rank = 1, .dim = {head->dim}};
-    out[0] = (duet_head_tensor){"mean", D, head->mean};
-    out[1] = (duet_head_tensor){"scale", D, head->scale};
-    return 2 + head->kind->tensors(head, out + 2);
+enum { MOST_TENSORS = DUET_HEAD_TENSORS + DUET_HEAD_OWN_TENSORS };
+
+/* mean, scale, white and the tensors of the kind. */
+static int list_tensors(const duet_head *head, duet_head_tensor out[MOST_TENSORS]) {
+    const int own = duet_head_own_tensors(head, out);
+    return own + head->kind->tensors(head, out + own);
+}
+
+typedef struct packed { /* a head as tensors and a text to write */
+    duet_head_tensor list[MOST_TENSORS];
+    duet_store_item items[MOST_TENSORS + 1];
+    char names[MOST_TENSORS + 1][DUET_TEXT_SIZE];
+    int count;
+    char *text;
+} packed;
+
+static void pack_one(packed *p, const char *prefix, const char *name, duet_shape shape,
+                     const float *data) {
+    duet_format(p->names[p->count], DUET_TEXT_SIZE, "%s%s", prefix, name);
+    p->items[p->count] = (duet_store_item){.name = p->names[p->count],
+                                           .dtype = DUET_F32,
+                                           .stored = DUET_F32,
+                                           .shape = shape,
+                                           .data = data};
+    p->count++;
+}
+
+static duet_status pack(packed *p, const duet_head *head, const duet_head_card *card,
+                        const char *prefix) {
+    const int count = list_tensors(head, p->list);
+    for (int i = 0; i < count; i++)
+        pack_one(p, prefix, p->list[i].name, p->list[i].shape, p->list[i].data);
+    if (card->calibration.rows > 0)
+        pack_one(p, prefix, SCORES, (duet_shape){.rank = 1, .dim = {card->calibration.score_count}},
+                 card->calibration.scores);
+    p->text = print_card(head, card);
+    return p->text != NULL
+               ? DUET_OK
+               : duet_fail(DUET_FORMAT, "cannot save the head: a name in it is not UTF-8");
 }
 
 duet_status duet_head_save(const duet_head *head, const duet_head_card *card, const char *path) {
-    duet_head_tensor list[DUET_HEAD_TENSORS + 2];
-    duet_store_item items[DUET_HEAD_TENSORS + 3];
-    int count = list_tensors(head, list);
-    for (int i = 0; i < count; i++)
-        items[i] = (duet_store_item){.name = list[i].name,
-                                     .dtype = DUET_F32,
-                                     .stored = DUET_F32,
-                                     .shape = list[i].shape,
-                                     .data = list[i].data};
-    if (card->calibration.rows > 0)
-        items[count++] =
-            (duet_store_item){.name = SCORES,
-                              .dtype = DUET_F32,
-                              .stored = DUET_F32,
-                              .shape = {.rank = 1, .dim = {card->calibration.score_count}},
-                              .data = card->calibration.scores};
-    char *text = print_card(head, card);
-    if (text == NULL)
-        return duet_fail(DUET_FORMAT, "cannot save the head: a name in it is not UTF-8");
-    const duet_store_pair pair = {"duet.head", text};
-    const duet_status status = duet_store_write(path, "safetensors", items, count, &pair, 1);
-    release_text(text);
+    packed *p = NULL;
+    DUET_TRY(duet_alloc(&p, 1, sizeof *p));
+    duet_status status = pack(p, head, card, "");
+    const duet_store_pair pair = {CARD, p->text};
+    if (status == DUET_OK)
+        status = duet_store_write(path, "safetensors", p->items, p->count, &pair, 1);
+    release_text(p->text);
+    duet_release(p);
     return status;
+}
+
+duet_status duet_head_embed(const duet_head *head, const duet_head_card *card,
+                            const char *model_path) {
+    packed *p = NULL;
+    DUET_TRY(duet_alloc(&p, 1, sizeof *p));
+    duet_status status = pack(p, head, card, INSIDE);
+    const duet_store_pair pair = {CARD, p->text};
+    if (status == DUET_OK)
+        status = duet_store_amend(model_path, p->items, p->count, &pair, 1, INSIDE);
+    release_text(p->text);
+    duet_release(p);
+    return status;
+}
+
+bool duet_head_in(const char *path) {
+    duet_store *store = NULL;
+    if (duet_path_is_folder(path) || duet_store_open(&store, path) != DUET_OK) {
+        duet_error_clear();
+        return false;
+    }
+    const bool has = duet_store_metadata(store, CARD) != NULL;
+    duet_store_close(store);
+    return has;
 }
 
 static duet_status read_card(duet_head_card *card, duet_arena *arena, const json_t *root) {
@@ -138,11 +197,9 @@ enum { MOST_CLASSES = 1000000 };
 
 /* D is the length of the mean. K stands in the card, or, in older files, of linear heads, it is the
  * length of the bias. */
-static duet_status find_size(const duet_store *store, const json_t *root, const char *path,
-                             int *classes, int64_t *dim) {
-    const duet_store_entry *const mean = duet_store_find(store, "mean"), *const bias =
-                                                                             duet_store_find(
-                                                                                 store, "bias");
+static duet_status find_size(const saved *from, const json_t *root, const char *path, int *classes,
+                             int64_t *dim) {
+    const duet_store_entry *const mean = find(from, "mean"), *const bias = find(from, "bias");
     const json_t *count = json_object_get(root, "count");
     const int64_t K = json_is_integer(count) ? json_integer_value(count)
                       : bias != NULL         ? duet_shape_count(&bias->shape)
@@ -155,14 +212,14 @@ static duet_status find_size(const duet_store *store, const json_t *root, const 
     return DUET_OK;
 }
 
-static duet_status read_tensors(duet_head *head, const duet_store *store, const char *path) {
-    duet_head_tensor list[DUET_HEAD_TENSORS + 2];
+static duet_status read_tensors(duet_head *head, const saved *from, const char *path) {
+    duet_head_tensor list[MOST_TENSORS];
     const int count = list_tensors(head, list);
     for (int i = 0; i < count; i++) {
-        const duet_store_entry *const entry = duet_store_find(store, list[i].name);
+        const duet_store_entry *const entry = find(from, list[i].name);
         if (entry == NULL || !duet_shape_equal(&entry->shape, &list[i].shape))
             return duet_fail(DUET_FORMAT, "the tensors of the head '%s' do not fit together", path);
-        DUET_TRY(duet_store_read(store, list[i].name, DUET_F32, list[i].data));
+        DUET_TRY(duet_store_read(from->store, entry->name, DUET_F32, list[i].data));
     }
     return DUET_OK;
 }
@@ -176,19 +233,21 @@ duet_status duet_head_load(duet_head **out, duet_head_card *card, const char *pa
     int classes = 0;
     int64_t dim = 0;
     DUET_DO(duet_store_open(&store, path));
-    const char *text = duet_store_metadata(store, "duet.head");
+    const char *text = duet_store_metadata(store, CARD);
     if (text == NULL) DUET_FAIL(DUET_FORMAT, "'%s' is not a head; 'duet probe' makes one", path);
     root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     const char *name = json_string_value(json_object_get(root, "kind")),
                *spec = json_string_value(json_object_get(root, "options"));
     if (name == NULL) DUET_FAIL(DUET_FORMAT, "the head '%s' does not say what kind it is", path);
     DUET_DO(duet_head_parse(&choice, spec != NULL ? spec : name));
-    DUET_DO(find_size(store, root, path, &classes, &dim));
+    const saved from = {.store = store,
+                        .prefix = duet_store_metadata(store, DUET_CARD_KEY) != NULL ? INSIDE : ""};
+    DUET_DO(find_size(&from, root, path, &classes, &dim));
     const duet_feature_maps maps = duet_maps_read(json_object_get(root, "maps"), dim);
     DUET_DO(duet_head_new(NULL, &head, &choice, classes, &maps, dim));
-    DUET_DO(read_tensors(head, store, path));
+    DUET_DO(read_tensors(head, &from, path));
     DUET_DO(read_card(card, head->arena, root));
-    DUET_DO(read_calibration(&card->calibration, store, root, path));
+    DUET_DO(read_calibration(&card->calibration, &from, root, path));
     if (card->class_count > 0 && card->class_count != head->classes)
         DUET_FAIL(DUET_FORMAT, "the head '%s' names %d classes, but its tensors have %d", path,
                   card->class_count, head->classes);

@@ -144,7 +144,8 @@ static duet_status refuse_own(const duet_store *store) {
             DUET_CAUSE_NO_MODEL,
             duet_fail(DUET_ARG, "it holds averages of a training, not a model; 'duet convert RUN "
                                 "--ema-length X --out FILE' makes one of those of a run"));
-    if (duet_store_metadata(store, "duet.head") != NULL)
+    if (duet_store_metadata(store, "duet.head") != NULL &&
+        duet_store_metadata(store, DUET_CARD_KEY) == NULL)
         return duet_because(
             DUET_CAUSE_NO_MODEL,
             duet_fail(DUET_ARG,
@@ -362,28 +363,10 @@ done:
     return status;
 }
 
-/* A tensor as it is stored in the file; a copy in the arena where the format cannot lend it. */
-static duet_status take_item(duet_store_item *item, const duet_store *store, int64_t index,
-                             duet_arena *arena) {
-    const duet_store_entry *const entry = duet_store_at(store, index);
-    *item = (duet_store_item){.name = entry->name,
-                              .dtype = entry->dtype,
-                              .stored = entry->dtype,
-                              .shape = entry->shape,
-                              .data = duet_store_data(store, entry->name)};
-    if (item->data != NULL) return DUET_OK;
-    void *const copy =
-        duet_arena_alloc(arena, duet_shape_count(&entry->shape) + 1, duet_dtype_size(entry->dtype));
-    DUET_TRY(duet_arena_status(arena));
-    item->data = copy;
-    return duet_store_read(store, entry->name, entry->dtype, copy);
-}
-
 duet_status duet_model_update_card(const char *path, const duet_card *card) {
     duet_status status = DUET_OK;
     duet_store *store = NULL;
     duet_arena *arena = NULL;
-    duet_store_item *items = NULL;
     char *text = NULL;
     duet_card old = {0};
     char config[1024] = "";
@@ -392,15 +375,11 @@ duet_status duet_model_update_card(const char *path, const duet_card *card) {
     if (have == NULL) DUET_FAIL(DUET_FORMAT, "'%s' has no card", path);
     DUET_DO(duet_arena_new(&arena));
     DUET_DO(duet_card_parse(&old, config, arena, have));
-    const int64_t count = duet_store_count(store);
-    DUET_DO(duet_alloc(&items, count, sizeof *items));
-    for (int64_t i = 0; i < count; i++) DUET_DO(take_item(&items[i], store, i, arena));
     DUET_DO(duet_card_print(&text, card, config));
-    const duet_store_pair pairs[] = {{DUET_CARD_KEY, text}};
-    DUET_DO(duet_store_write(path, duet_store_format(store), items, count, pairs, 1));
+    const duet_store_pair pair = {DUET_CARD_KEY, text};
+    DUET_DO(duet_store_amend(path, NULL, 0, &pair, 1, NULL));
 done:
     duet_card_text_free(text);
-    duet_release(items);
     duet_arena_free(arena);
     duet_store_close(store);
     return status;

@@ -23,7 +23,7 @@ typedef struct duet_group {
     double clip; /* largest norm of the group's gradient; 0 = any */
 } duet_group;
 
-enum { DUET_PROGRAM_GROUPS = 8 }; /* most groups of a program */
+enum { DUET_PROGRAM_GROUPS = 20 }; /* most groups of a program */
 
 typedef struct duet_program_spec {
     duet_value loss;           /* [1] */

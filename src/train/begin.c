@@ -249,7 +249,7 @@ duet_status duet_trainer_describe_slots(duet_trainer *trainer, duet_graph *const
         DUET_TRY(duet_slots_add(trainer->slots, graphs[p], NULL));
     const int64_t count = trainer->slots->count;
     DUET_TRY(duet_train_groups_choose(&trainer->groups, trainer->ctx, &trainer->options,
-                                      trainer->slots));
+                                      trainer->setup.model, trainer->slots));
     for (int64_t k = 0; k < count; k++)
         for (int i = 0; i < trainer->averages.count && !stays(trainer, k); i++)
             DUET_TRY(duet_slots_accompany(trainer->slots, k, DUET_AVERAGE, duet_average_kind(i)));

@@ -126,7 +126,7 @@ static duet_status run_part(duet_trainer *trainer, int program, int run, const d
     const double factor =
         trainer->lr->factor(&trainer->lr_choice.options, trainer->steps, trainer->total);
     double factors[DUET_PROGRAM_GROUPS];
-    for (int g = 0; g < DUET_PROGRAM_GROUPS; g++) factors[g] = factor;
+    for (int g = 0; g < trainer->groups.count; g++) factors[g] = factor * trainer->groups.scale[g];
     for (int64_t r = 0; r < rows.count; r++) trainer->row_column[r] = -1;
     DUET_TRY(task->feed(&trainer->task_choice.options, &trainer->setup, program, &feed));
     tell_augment(trainer, feed.session, &rows);

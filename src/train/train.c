@@ -59,6 +59,9 @@ static const duet_param rows[] = {
              "training images that are never trained on, to measure with; 0 = none"),
     DUET_TEXT(duet_train_options, groups, "", NULL,
               "weights with an optimiser of their own, joined by '+': out.*=adamw:rate=1e-4"),
+    DUET_FLOAT(
+        duet_train_options, layer_decay, "1", 1e-3, 1,
+        "the rate falls by this factor from each block to the one before it; 1 = it does not"),
     DUET_TEXT(
         duet_train_options, freeze, "", NULL,
         "weights that stay as they are, joined by '+': input_blocks.*+time_embed.*; init: those of "

@@ -11,6 +11,13 @@ head -1 tuned/loss.csv | grep -q ',loss_q3,top1,' || fail "the curve has other c
 right=$("$json" -p top1 <tuned/finetune-001/result.json)
 [ "${right%.*}" -ge 65 ] || fail "the accuracy on the test split is $right %"
 
+grep -q '"command":"finetune","step":"finetune-001","data":"synth","split":"test"' tuned/tests.jsonl || fail 'the look at test images is not in the books'
+grep -q 'head and network, trained together' tuned/report.html || fail 'the report does not show what was fine-tuned'
+# one file that draws and names classes
+ok export tuned --dtype f32 --out both.safetensors
+ok classify both.safetensors --data "$easy" --json
+[ "$("$json" -p top1 <"$top/out")" = "$right" ] || fail "the exported file has another accuracy than $right %"
+
 # the same by the usual commands, and on a training that goes on
 ok classify tuned --data "$easy" --json
 [ "$("$json" -p top1 <"$top/out")" = "$right" ] || fail "classify finds another accuracy than $right %: $(cat "$top/out")"

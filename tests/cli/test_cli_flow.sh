@@ -71,10 +71,27 @@ says 'test accuracy' '± ' 'over 2 noise seeds' 'model ' 'random ' 'pixels '
 exists run/probe-001/result.json run/probe-001/head.safetensors run/head.safetensors
 ok classify run folder/000000.png folder
 says 'folder/000000.png:' 'folder/000002.png:' ' %'
+# one file that draws and recognises; what a sweep recommends is written into it, and the head stays
 ok export run --out small.safetensors
-exists small.safetensors small.head.safetensors
+[ ! -e small.head.safetensors ] || fail 'the head is beside the file, too'
 ok classify small.safetensors folder/000001.png
 says 'folder/000001.png:'
+cp "$top/out" inside
+ok info small.safetensors
+says 'classifies  3 classes of synth by linear at t '
+ok sample small.safetensors --sampler ddim:steps=2 --count 1 --out one/
+ok sweep small.safetensors --data "$data" --t 5 --tap 3 --pool 1 --rows 20 --threads 1 --no-baselines
+ok classify small.safetensors folder/000001.png
+cmp -s inside "$top/out" || fail 'the head was lost with the recommendation'
+ok export small.safetensors --dtype f32 --out same.safetensors
+ok classify same.safetensors folder/000001.png
+cmp -s inside "$top/out" || fail 'the head of a file answers otherwise in its copy'
+ok export run --head beside --out two.safetensors
+exists two.safetensors two.head.safetensors
+ok classify two.safetensors folder/000001.png
+cmp -s inside "$top/out" || fail 'the head beside the file answers otherwise'
+ok export run --head none --out none.safetensors
+wrong 1 "no head 'none.head.safetensors'" classify none.safetensors folder/000001.png
 
 ok probe run --data folder --t 5 --tap 3 --pool 2 --neighbours 2
 says 'no labels' 'neighbours: '

@@ -20,7 +20,8 @@ typedef struct classify_options {
 
 static const duet_param params[] = {
     DUET_TEXT(classify_options, head, "", NULL,
-              "head file (default: the run's, or MODEL's name with .head.safetensors)"),
+              "head file (default: the run's, that in MODEL, or MODEL's name with "
+              ".head.safetensors)"),
     DUET_TEXT(classify_options, data, "", NULL,
               "labelled data set: the accuracy on it, of --head, of the model's own classifier, or "
               "of the default head; classes are matched by name"),
@@ -178,6 +179,8 @@ static void head_path(char out[CLI_PATH], const classify_options *o, const char 
         snprintf(out, CLI_PATH, "%s", o->head);
     else if (duet_run_is(model))
         snprintf(out, CLI_PATH, "%.4000s/head.safetensors", model);
+    else if (duet_head_in(model))
+        snprintf(out, CLI_PATH, "%s", model);
     else
         snprintf(out, CLI_PATH, "%.*s.head.safetensors",
                  (int)(dot != NULL ? dot - model : (long)strlen(model)), model);

@@ -283,6 +283,7 @@ static void show_card(const cli_state *cli, duet_model *model) {
                                 : "  recommends  %s%s%s (chosen without labels)\n",
                 cli_settings_text(&best->settings, text), best->head[0] ? ", head " : "",
                 best->head, best->top1, best->data);
+    cli_head_say(cli, cli->args[0]);
 }
 
 static json_t *show_taps(const cli_state *cli, duet_model *model) {

@@ -10,7 +10,7 @@
 typedef struct probe_options {
     char data[CLI_PATH], head[DUET_TEXT_SIZE], cache[CLI_PATH], cache_type[DUET_TEXT_SIZE],
         on_bad[DUET_TEXT_SIZE], setting[DUET_SETTINGS_SIZE], labels[DUET_TEXT_SIZE],
-        label_list[CLI_PATH];
+        label_list[CLI_PATH], preset[DUET_TEXT_SIZE];
     int64_t rows, seeds, batch, neighbours, shots, calibrate;
     uint64_t seed;
     double minutes;
@@ -23,6 +23,8 @@ static const duet_param params[] = {
     CLI_SETTING_ROW(probe_options),
     DUET_TEXT(probe_options, head, "", NULL,
               "head (default: the one that the model recommends with its setting, else linear)"),
+    DUET_TEXT(probe_options, preset, "", NULL,
+              "a head, and what the flags leave open of the setting, as others do it"),
     DUET_INT(probe_options, rows, "0", 0, 1e9, "training rows; 0 = all"),
     DUET_FLOAT(probe_options, minutes, "0", 0, 1e6,
                "time to keep to, by fewer training rows; 0 = as long as it takes"),
@@ -209,6 +211,20 @@ static void choose_head(const probe_options *o, duet_model *model, duet_probe_op
              o->head[0] != '\0' ? o->head : (recommended ? card : "linear"));
 }
 
+static duet_status use_preset(const probe_options *o, const duet_model *model,
+                              duet_probe_options *options) {
+    const duet_probe_preset *preset = NULL;
+    if (o->preset[0] == '\0') return DUET_OK;
+    if (o->head[0] != '\0')
+        return cli_wrong("--preset has a head of its own, and --head says another; give one of "
+                         "them");
+    const duet_status status = duet_probe_preset_find(&preset, o->preset);
+    if (status != DUET_OK) return status;
+    duet_probe_preset_fill(preset, &options->settings, model);
+    snprintf(options->head, sizeof options->head, "%s", preset->head);
+    return DUET_OK;
+}
+
 static duet_status probe(cli_state *cli, duet_model *model, const duet_dataset *dataset) {
     const probe_options *o = cli->options;
     duet_probe_options options = {.train_rows = o->rows,
@@ -226,10 +242,11 @@ static duet_status probe(cli_state *cli, duet_model *model, const duet_dataset *
     snprintf(options.baselines, sizeof options.baselines, "%s", o->baselines ? DUET_BASELINES : "");
     duet_status status = budget(o, &options.labels);
     if (status == DUET_OK) status = cli_settings(cli, o->setting, &options.settings);
+    if (status == DUET_OK) status = use_preset(o, model, &options);
     if (status == DUET_OK)
         status = duet_settings_find(cli->ctx, &options.settings, &options.setting_from, model);
     if (status == DUET_OK) status = cli_check_head(o->head);
-    if (status == DUET_OK) choose_head(o, model, &options);
+    if (status == DUET_OK && options.head[0] == '\0') choose_head(o, model, &options);
     if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "probe");
     if (status != DUET_OK) return status;
     status = cli_cache(options.cache, o->cache, step.run, o->fresh);
@@ -260,7 +277,10 @@ const cli_cmd duet_cmd_probe = {
                "list, as ImageNet's subsets have it.\n"
                "  duet probe RUN --data DATA --shots 10 --seeds 5\n"
                "  duet probe RUN --data DATA --labels 1%\n"
-               "  duet probe RUN --data DATA --label-list 1percent.txt",
+               "  duet probe RUN --data DATA --label-list 1percent.txt\n"
+               "As others do it: diffssl-linear, diffssl-attention, difformer, ddae, vissl-in1k, "
+               "lightly, clip (docs/recognition.md).\n"
+               "  duet probe RUN --data DATA --preset ddae",
     .extra = &duet_setting_params,
     .min_args = 1,
     .max_args = 1,

@@ -50,6 +50,10 @@ static void test_step(void **state) {
     for (int epoch = 0; epoch < 28; epoch++)
         assert_true(near(factor(spec, epoch, 28), pow(0.1, epoch / 7)));
     assert_true(near(factor(spec, 28, 28), 1e-3) && near(factor(spec, 7, 0), 1.0));
+    for (int epoch = 0; epoch < 100; epoch++) /* at places of its own */
+        assert_true(near(factor("step:at=29/57/86", epoch, 100),
+                         pow(0.1, (epoch >= 29) + (epoch >= 57) + (epoch >= 86))));
+    assert_true(near(factor("step:at=50,factor=0.5", 3, 4), 0.5));
 }
 
 static void test_short_training(void **state) {

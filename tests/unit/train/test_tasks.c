@@ -260,6 +260,50 @@ static void groups_have_their_rates(void **state) {
     duet_context_free(ctx);
 }
 
+/* Of n blocks, block b learns by 0.5^(n - b + 1) of the rate, what is behind the last by all of it,
+ * and what a pattern names as that says. */
+static void rates_fall_towards_the_beginning(void **state) {
+    (void)state;
+    static const char *const blocks[] = {"input_blocks.0", "input_blocks.2", "middle_block",
+                                         "output_blocks.1"};
+    static const char *const biases[] = {"input_blocks.0.0.bias",
+                                         "input_blocks.2.0.op.bias",
+                                         "middle_block.0.out_layers.3.bias",
+                                         "output_blocks.1.0.out_layers.3.bias",
+                                         "out.2.bias",
+                                         "time_embed.2.bias"};
+    duet_context *ctx = make_context(1, false);
+    duet_dataset *dataset = open_data(DATA);
+    duet_model *init = make_model(ctx, TINY_ARCH, 4); /* no layer is zero */
+    duet_trainer trainer = {
+        .ctx = ctx, .dataset = dataset, .run = folder, .options = options_of(1)};
+    duet_train_options *const o = &trainer.options;
+    duet_copy_text(o->task, sizeof o->task, "denoise");
+    duet_copy_text(o->groups, sizeof o->groups, "time_embed.*=adamw:rate=0.02");
+    o->arch[0] = '\0';
+    o->layer_decay = 0.5;
+    o->init = init;
+    watched = &trainer;
+    OK(duet_trainer_open(&trainer));
+    const int n = duet_model_tap_count(trainer.model);
+    float before[6], want[6] = {0, 0, 0, 0, 0.01F, 0.02F};
+    for (int b = 1; b <= n; b++)
+        for (int i = 0; i < 4; i++)
+            if (strcmp(duet_model_tap(trainer.model, b - 1)->name, blocks[i]) == 0)
+                want[i] = 0.01F * powf(0.5F, (float)(n - b + 1));
+    for (int i = 0; i < 6; i++) before[i] = weight_of(biases[i]);
+    OK(duet_trainer_loop(&trainer));
+    for (int i = 0; i < 6; i++) { /* Adam's first step is the rate */
+        const float step = fabsf(weight_of(biases[i]) - before[i]);
+        if (!(want[i] > 0 && fabsf(step - want[i]) <= 0.03F * want[i]))
+            fail_msg("%s: %g, not %g", biases[i], (double)step, (double)want[i]);
+    }
+    duet_trainer_close(&trainer);
+    duet_model_close(init);
+    duet_dataset_close(dataset);
+    duet_context_free(ctx);
+}
+
 /* ---- meters ---- */
 
 typedef struct meter {
@@ -370,6 +414,7 @@ int main(void) {
         cmocka_unit_test_setup(refusals, setup),
         cmocka_unit_test_setup(programs_in_order, setup),
         cmocka_unit_test_setup(groups_have_their_rates, setup),
+        cmocka_unit_test_setup(rates_fall_towards_the_beginning, setup),
         cmocka_unit_test_setup(meters_change_nothing, setup),
         cmocka_unit_test(meters_are_rare),
         cmocka_unit_test_setup(meters_cost_no_training_time, setup),
