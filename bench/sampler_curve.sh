@@ -3,9 +3,10 @@
 # Frechet distance over evaluations of the network, by sampler (docs/sampling.md): a line a point is added to docs/data/sampler_curve.csv;
 # points that stand there already are not measured again.
 #   bench/sampler_curve.sh MODEL DATA JUDGE
-# All points start from the same noise (seed 0). Real beside real is the row `real`: test images, as many as are drawn. `heun:steps=50` is
+# All points start from the same noise (seed 0). Real beside real is the row `real`: test images, as many as are drawn. `heun:steps=25` is
 # the equation all but solved: what the deterministic ones come to.
-# COUNT=2000 images a point, to REAL=10000 training images; THREADS as for duet.
+# COUNT=2000 images a point, to REAL=10000 training images; THREADS as for duet; ONLY, BUT: patterns of "SAMPLER EVALUATIONS REUSE" that are
+# done, or not, so that two of them may run side by side.
 set -e
 cd "$(dirname "$0")/.."
 . bench/number.sh
@@ -45,25 +46,23 @@ if ! grep -qF "$hash,\"real\",0,1,$count," "$csv"; then
     mv "$work/bounds" "$work/e.json"
     line real 0 1 0 "duet eval MODEL --count $count --bounds"
 fi
-for steps in 5 10 15 20; do
-    for solver in ddim dpmpp_2m:spacing=karras unipc:spacing=karras deis:spacing=karras lms:spacing=karras er_sde:spacing=karras dpmpp_2m_sde:spacing=karras \
-        dpmpp_3m_sde:spacing=karras euler_ancestral:spacing=karras ddpm; do
-        case $solver in
-        *:*) point "${solver%%:*}:steps=$steps,${solver#*:}" $steps ;;
-        *) point "$solver:steps=$steps" $steps ;;
-        esac
+# Those that are worth a curve have four points, the others one or two.
+points() { # SAMPLER EVALUATIONS REUSE, a line each
+    echo "heun:steps=25,spacing=karras 49 1"
+    for steps in 10 5 15 20; do
+        for solver in dpmpp_2m unipc er_sde; do echo "$solver:steps=$steps,spacing=karras $steps 1"; done
+        for solver in ddim ddpm; do echo "$solver:steps=$steps $steps 1"; done
     done
-done
-# two evaluations a step, but one in the last
-for steps in 3 5 8 10; do
-    for solver in heun dpm2 dpmpp_2s_ancestral; do point "$solver:steps=$steps,spacing=karras" $((2 * steps - 1)); done
-done
-for steps in 30 50; do
-    for solver in ddpm ddim; do point "$solver:steps=$steps" $steps; done
-    point "er_sde:steps=$steps,spacing=karras" $steps
-done
-point heun:steps=50,spacing=karras 99
-for reuse in 2 3; do
-    for steps in 10 20; do point "dpmpp_2m:steps=$steps,spacing=karras" $steps $reuse; done
-    point ddim:steps=50 50 $reuse
-done
+    for solver in deis lms dpmpp_2m_sde dpmpp_3m_sde euler_ancestral; do echo "$solver:steps=10,spacing=karras 10 1"; done
+    for solver in heun dpm2 dpmpp_2s_ancestral; do # two evaluations a step, but one in the last
+        for steps in 3 5 8; do echo "$solver:steps=$steps,spacing=karras $((2 * steps - 1)) 1"; done
+    done
+    for steps in 10 20; do echo "dpmpp_2m:steps=$steps,spacing=karras $steps 2"; done
+    echo "ddim:steps=50 50 1"
+    echo "ddim:steps=50 50 2"
+    echo "ddpm:steps=50 50 1"
+    for solver in deis lms dpmpp_2m_sde dpmpp_3m_sde euler_ancestral; do echo "$solver:steps=20,spacing=karras 20 1"; done
+    echo "dpmpp_2m:steps=20,spacing=karras 20 3"
+    echo "heun:steps=50,spacing=karras 99 1"
+}
+points | grep -E "${ONLY:-.}" | grep -vE "${BUT:-^$}" | while read -r sampler evaluations reuse; do point "$sampler" "$evaluations" "$reuse" </dev/null; done

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * study/probe_presets.c: linear and other probes as they are done elsewhere, by name. Each is a head with
- * options and, where the source says them, levels, blocks and pools. What they all differ in from
- * their sources: features are computed once, so that nothing is augmented; the last epoch of a
- * network is the best on validation rows. Sources: the code of 2311.17921 (SGD without momentum or
- * decay, 28 epochs, rate / 10 every 7); FutureXiang/ddae (Adam, cosine, 15 epochs); VISSL's linear
- * evaluation on ImageNet-1k; lightly's benchmarks; CLIP (2103.00020, appendix A.3). */
+ * study/probe_presets.c: linear and other probes as they are done elsewhere, by name. Each is a
+ * head with options and, where the source says them, levels, blocks and pools. What they all differ
+ * in from their sources: features are computed once, so that nothing is augmented; the last epoch
+ * of a network is the best on validation rows. Sources: the code of 2311.17921 (SGD without
+ * momentum or decay, 28 epochs, rate / 10 every 7); FutureXiang/ddae (Adam, cosine, 15 epochs);
+ * VISSL's linear evaluation on ImageNet-1k; lightly's benchmarks; CLIP (2103.00020, appendix A.3).
+ */
 #include <string.h>
 
 #include "base/error.h"

@@ -11,7 +11,7 @@ page() {
 }
 
 shipped=$source/models/fashion-mnist
-page check "$shipped.safetensors" "$shipped.head.safetensors"
+page check "$shipped.safetensors"
 tiny_run run
 page check run/model-*.safetensors run/state-*.safetensors
 for dtype in f32 f16 bf16; do
@@ -27,6 +27,9 @@ ok features run --data "$data" --t 5 --tap 3 --pool 2 --split test --out table.s
 page check table.safetensors run/probe-001/head.safetensors
 top1=$(sed -n 's/.*"top1": *\([0-9.]*\).*/\1/p' run/probe-001/result.json | head -1)
 page logits run/probe-001/head.safetensors table.safetensors "$top1"
+
+ok export run --out both.safetensors
+page check both.safetensors
 
 page write hand.safetensors
 page check hand.safetensors

@@ -123,6 +123,22 @@ def check_network(text, tensors, prefix=""):
     return len(shapes)
 
 
+def check_head(path, text, tensors):
+    head = json.loads(text)
+    D, K = tensors["mean"][1].shape[0], head["count"]
+    assert tensors["mean"][1].shape == tensors["scale"][1].shape == (D,) and len(head["model_hash"]) == 16
+    assert len(head["classes"]) in (0, K) and {dtype for dtype, _ in tensors.values()} == {"F32"}
+    if "white" in tensors:
+        assert tensors["white"][1].shape == (D, D)
+    if head["kind"] in ("linear", "ridge"):
+        assert tensors["weight"][1].shape == (K, D) and tensors["bias"][1].shape == (K,)
+    if head["kind"] == "mlp":
+        hidden = tensors["hidden.weight"][1].shape[0]
+        assert tensors["hidden.weight"][1].shape == (hidden, D) and tensors["hidden.bias"][1].shape == (hidden,)
+        assert tensors["out.weight"][1].shape == (K, hidden) and tensors["out.bias"][1].shape == (K,)
+    print(f"{path}: head, {head['kind']}, {K} classes, {D} features")
+
+
 def check(path, config=None):
     metadata, tensors = read(path)
     with safe_open(path, "np") as witness:
@@ -133,6 +149,11 @@ def check(path, config=None):
     if "duet.card" in metadata:
         card = json.loads(metadata["duet.card"])
         assert card["format"] == "duet model 1" and card["arch"] == "adm_unet"
+        inside = {name[5:]: value for name, value in tensors.items() if name.startswith("head/")}
+        tensors = {name: value for name, value in tensors.items() if not name.startswith("head/")}
+        assert bool(inside) == ("duet.head" in metadata)
+        if inside:
+            check_head(path, metadata["duet.head"], inside)
         types = {dtype for dtype, array in tensors.values() if array.ndim >= 2}
         assert len(types) == 1 and types < {"F32", "F16", "BF16"}
         for dtype, array in tensors.values():
@@ -140,12 +161,7 @@ def check(path, config=None):
         print(f"{path}: model, {check_network(card['config'], tensors)} tensors, {types.pop()}")
         return card["config"]
     if "duet.head" in metadata:
-        head = json.loads(metadata["duet.head"])
-        (_, weight), (_, bias) = tensors["weight"], tensors["bias"]
-        K, D = weight.shape
-        assert head["kind"] == "linear" and len(head["classes"]) in (0, K) and bias.shape == (K,)
-        assert tensors["mean"][1].shape == tensors["scale"][1].shape == (D,) and len(head["model_hash"]) == 16
-        print(f"{path}: head, {K} classes, {D} features")
+        check_head(path, metadata["duet.head"], tensors)
     elif "duet.state" in metadata:
         state = json.loads(metadata["duet.state"])
         assert state["version"] == 1 and tensors["losses"][1].shape == (state["steps"],)
