@@ -1,6 +1,6 @@
 # cmake --install FOLDER --prefix PREFIX: bin/duet, lib/libduet.a, lib/libduet.so and its versions,
 # lib/pkgconfig/duet.pc, include/duet.h and include/duet, share/man/man1,
-# share/doc/duet/api.html, share/bash-completion/completions/duet.
+# share/doc/duet/api.html, share/bash-completion/completions/duet, share/duet/models (for --init auto).
 # duet.pc finds its prefix from its own place, so the tree may be moved.
 # What the static library needs, by path: another compiler can link it too, and pkg-config --static does not ask for the static
 # libraries behind these, which need not be installed.
@@ -13,6 +13,7 @@ install(TARGETS duet-cli RUNTIME DESTINATION bin)
 install(TARGETS duet duet-shared ARCHIVE DESTINATION lib LIBRARY DESTINATION lib)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/ DESTINATION include FILES_MATCHING PATTERN "*.h")
 install(FILES ${CMAKE_BINARY_DIR}/duet.pc DESTINATION lib/pkgconfig)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/models/ DESTINATION share/duet/models FILES_MATCHING PATTERN "*.safetensors" PATTERN judges EXCLUDE)
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION share/doc/duet)
 if(DUET_MAN_PAGES)
   install(FILES ${DUET_MAN_PAGES} DESTINATION share/man/man1)

@@ -48,9 +48,14 @@ static duet_status begin(training *t, cli_state *cli, const cli_train_options *o
                         o->out, o->out);
     if (o->out[0] && cli_exists(o->out))
         return cli_fail(DUET_ARG, "'%s' exists; choose another --out", o->out);
-    duet_status status = o->init[0] ? cli_model_open(cli, &t->init, o->init) : DUET_OK;
-    train->init = t->init;
+    /* an architecture of its own is begun anew */
+    const bool automatic = strcmp(o->init, "auto") == 0,
+               chosen = automatic && (train->arch[0] == '\0' || train->arch[0] == '+'),
+               named = o->init[0] != '\0' && !automatic && strcmp(o->init, "none") != 0;
+    duet_status status = named ? cli_model_open(cli, &t->init, o->init) : DUET_OK;
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &t->dataset, o->data);
+    if (status == DUET_OK && chosen) t->init = cli_shipped_model(cli, t->dataset, train->size);
+    train->init = t->init;
     return status == DUET_OK ? make_run(t->run, o, t->dataset) : status;
 }
 

@@ -13,6 +13,10 @@ typedef struct cli_train_options {
     DUET_TEXT(type, out, "", NULL, "run folder to make (default runs/NNNNN-name)"), \
         DUET_TEXT(type, name, "", NULL, "name of the run (default: the data set's)")
 
+/* --init auto: the model of those that come with the program which takes the images of this set,
+ * said in a line; NULL = none does. size: the side that is asked for; 0 = any. */
+duet_model *cli_shipped_model(cli_state *cli, const duet_dataset *dataset, int64_t size);
+
 /* What follows a training that came to its end. */
 typedef duet_status (*cli_trained)(cli_state *cli, const char *run, const duet_dataset *dataset);
 /* Trains as the options say, tells what came out, writes the report. then: NULL = nothing. */

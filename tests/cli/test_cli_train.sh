@@ -61,4 +61,16 @@ go train --resume elsewhere --steps 6 --threads 1
 grep -q 'elsewhere' "$top/err" || fail 'the damaged state is not named'
 echo '{' >elsewhere/run.json
 wrong 1 'is damaged' train --resume elsewhere
+# a model that comes with the program
+grey=synth:size=28,channels=1,classes=3,train=20,test=4
+ok train --data $grey --init auto --steps 1 --batch 4 --threads 1 --meter-minutes 0 --out begun
+says 'begins with' 'models/fashion-mnist.safetensors' '--init none begins anew'
+grep -q '"init": {' begun/run.json || fail 'the run does not say what it began with'
+ok train --data synth:size=40,channels=1,classes=3,train=20,test=4 --init auto --size 28 --steps 1 --batch 4 --threads 1 --meter-minutes 0 --out smaller
+says 'begins with'
+ok train --data "$data" --init auto --arch "$arch" --steps 1 --batch 4 --threads 1 --meter-minutes 0 --out own
+ok train --data synth:size=16,channels=1,train=20,test=4 --init auto --steps 1 --batch 4 --threads 1 --meter-minutes 0 --out anew
+says 'begins anew'
+ok train --data $grey --init none --steps 1 --batch 4 --threads 1 --meter-minutes 0 --out none
+if grep -q '"init": {' none/run.json; then fail 'it began with a model all the same'; fi
 finish

@@ -7,7 +7,8 @@ static const duet_param params[] = {
     CLI_TRAIN_ROWS(cli_train_options),
     DUET_TEXT(cli_train_options, resume, "", NULL, "run folder to go on with"),
     DUET_TEXT(cli_train_options, init, "", NULL,
-              "model to train on: a run folder or a file, also of another program"),
+              "model to train on: a run folder or a file, also of another program; auto: the one "
+              "that comes with duet and takes such images; none"),
 };
 
 static duet_status run(cli_state *cli) {
