@@ -79,7 +79,6 @@ go data get evil.json
 [ ! -e "$top/site/out.txt" ] && [ ! -e evil/evil.tar.unpacked ] || fail 'something was unpacked'
 # nothing there, nobody there
 printf '{"name": "none", "files": [{"url": "%s/none.tar", "md5": "%s"}]}' "$address" "$list" >none.json
-mkdir none elsewhere
 wrong 1 'the server answers 404' data get none.json
 wrong 1 "cannot reach 'http://localhost:1/nowhere/pictures.tar.gz'" data get elsewhere.json --out elsewhere
 wrong 1 "no data set 'minst' can be had; there are mnist, fashion-mnist" data get minst

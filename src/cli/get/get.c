@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/get/get.h"
 
@@ -63,7 +64,8 @@ duet_status get_set_into(cli_state *cli, const char *name, const char *folder, c
     json_t *owner = NULL;
     duet_status status = get_find(&set, &owner, name);
     const char *const to = status != DUET_OK || folder[0] != '\0' ? folder : set.name;
-    if (status == DUET_OK && mkdir(to, 0777) != 0 && errno != EEXIST)
+    const bool made = status == DUET_OK && mkdir(to, 0777) == 0;
+    if (status == DUET_OK && !made && errno != EEXIST)
         status = cli_fail(DUET_IO, "cannot make the folder '%s': %s", to, strerror(errno));
     if (status == DUET_OK && set.home != NULL)
         cli_say(cli, "%s, about %s MB to '%s'; its terms: %s\n", set.title, set.megabytes, to,
@@ -71,6 +73,7 @@ duet_status get_set_into(cli_state *cli, const char *name, const char *folder, c
     for (int i = 0; status == DUET_OK && i < set.count; i++)
         status = get_one(cli, &set.file[i], to, mirror);
     if (status == DUET_OK) tell(cli, &set, to);
+    if (made && status != DUET_OK) (void)rmdir(to); /* where nothing came */
     json_decref(owner);
     return status;
 }
