@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * features.c: reads features of one tap, trains a linear head on them and prints its test accuracy.
+ * features.c: reads features, trains a linear head on them and prints its test accuracy.
  *   features MODEL.safetensors DATA [ROWS]
  * DATA is a path or "synth:size=32,classes=4"; ROWS is the most training rows to use (default
- * 2000). The setting (t, tap, pool) is the one the model's card recommends. The test rows' features
- * go to features.npz. */
+ * 2000). The setting (t, tap, pool), or those that are joined, are what the model's card
+ * recommends. The test rows' features go to features.npz. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,11 +16,14 @@ typedef struct setting {
     duet_reader *reader;
 } setting;
 
-/* The table of one view: one setting gives exactly one. */
-static duet_status read_table(const setting *s, const duet_view *view, duet_feature_table **out) {
+/* The table of one view: the features of all settings side by side. */
+static duet_status read_table(const setting *s, const duet_view *view, duet_feature_table *out) {
     const duet_features_options options = {.label = "features"};
-    int64_t tables = 0;
-    return duet_features(s->ctx, out, &tables, s->reader, s->dataset, view, &options);
+    duet_feature_set *set = NULL;
+    duet_status status = duet_feature_set_open(s->ctx, &set, s->reader, s->dataset, view, &options);
+    if (status == DUET_OK) status = duet_feature_set_join(set, view, out);
+    duet_feature_set_close(set);
+    return status;
 }
 
 static duet_status evaluate(const duet_head *head, const duet_feature_table *test) {
@@ -43,7 +46,7 @@ static duet_status evaluate(const duet_head *head, const duet_feature_table *tes
  * read once. */
 static duet_status probe(const setting *s, int64_t rows) {
     duet_view all = {0}, fit = {0}, val = {0}, test = {0};
-    duet_feature_table *x_fit = NULL, *x_val = NULL, *x_test = NULL;
+    duet_feature_table x_fit = {0}, x_val = {0}, x_test = {0};
     duet_head *head = NULL;
     duet_status status = duet_view_all(&all, s->dataset, DUET_TRAIN);
     if (status == DUET_OK)
@@ -53,20 +56,20 @@ static duet_status probe(const setting *s, int64_t rows) {
     if (status == DUET_OK) status = read_table(s, &val, &x_val);
     if (status == DUET_OK) status = read_table(s, &test, &x_test);
     if (status == DUET_OK) {
-        const duet_head_fit how = {.train = x_fit,
-                                   .val = x_val,
+        const duet_head_fit how = {.train = &x_fit,
+                                   .val = &x_val,
                                    .class_count = duet_dataset_describe(s->dataset)->class_count};
         duet_head_result result;
         status = duet_head_train(s->ctx, &head, "linear", &how, &result);
         if (status == DUET_OK)
             printf("strength %g, validation accuracy %.2f %%\n", result.strength, result.val_top1);
     }
-    if (status == DUET_OK) status = evaluate(head, x_test);
-    if (status == DUET_OK) status = duet_feature_table_save(x_test, "features.npz", DUET_F32);
+    if (status == DUET_OK) status = evaluate(head, &x_test);
+    if (status == DUET_OK) status = duet_feature_table_save(&x_test, "features.npz", DUET_F32);
     duet_head_free(head);
-    duet_features_free(x_fit, 1);
-    duet_features_free(x_val, 1);
-    duet_features_free(x_test, 1);
+    duet_feature_table_free(&x_fit);
+    duet_feature_table_free(&x_val);
+    duet_feature_table_free(&x_test);
     duet_view_free(&all);
     duet_view_free(&fit);
     duet_view_free(&val);

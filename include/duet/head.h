@@ -89,9 +89,10 @@ typedef struct duet_head_card {
 } duet_head_card;
 DUET_NODISCARD duet_status duet_head_save(const duet_head *head, const duet_head_card *card,
                                           const char *path);
-/* Puts the head into the file of its model (safetensors), instead of the one that it may have. */
+/* Puts the head into the file of its model (safetensors), instead of the one that it may have.
+ * dtype: DUET_F32, DUET_F16 or DUET_BF16, as which its matrices are stored; vectors stay f32. */
 DUET_NODISCARD duet_status duet_head_embed(const duet_head *head, const duet_head_card *card,
-                                           const char *model_path);
+                                           const char *model_path, duet_dtype dtype);
 /* Is the file a head, or a model with one? */
 bool duet_head_in(const char *path);
 /* From either. card's strings are borrowed from the head. */

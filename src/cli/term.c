@@ -43,7 +43,7 @@ bool cli_interrupted(void) {
  * only place with global state. */
 static struct bar {
     char task[64];
-    double start, shown, first;
+    double start, shown, first, last; /* first, last: of `done` */
     bool visible;
 } bar;
 
@@ -94,13 +94,14 @@ void cli_progress(const duet_progress *p, void *user) {
     const bool tty = isatty(STDERR_FILENO);
     if (cli->announce[0]) cli_say(cli, "%s", cli->announce);
     cli->announce[0] = '\0';
-    if (strncmp(bar.task, p->task, sizeof bar.task - 1) != 0 || p->done < bar.first) {
+    if (strncmp(bar.task, p->task, sizeof bar.task - 1) != 0 || p->done < bar.last) {
         cli_progress_end();
         snprintf(bar.task, sizeof bar.task, "%s", p->task);
         bar.start = bar.shown = now;
-        bar.first = p->done;
+        bar.first = bar.last = p->done;
         return;
     }
+    bar.last = p->done;
     /* nothing in the first two seconds; then five times per second on a terminal, twice per minute
      * in a log */
     if (now - bar.start < 2 || now - bar.shown < (tty ? 0.2 : 30)) return;

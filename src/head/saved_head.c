@@ -109,24 +109,25 @@ typedef struct packed { /* a head as tensors and a text to write */
     char *text;
 } packed;
 
-static void pack_one(packed *p, const char *prefix, const char *name, duet_shape shape,
-                     const float *data) {
+static void pack_one(packed *p, const char *prefix, duet_dtype dtype, const char *name,
+                     duet_shape shape, const float *data) {
     duet_format(p->names[p->count], DUET_TEXT_SIZE, "%s%s", prefix, name);
     p->items[p->count] = (duet_store_item){.name = p->names[p->count],
                                            .dtype = DUET_F32,
-                                           .stored = DUET_F32,
+                                           .stored = shape.rank >= 2 ? dtype : DUET_F32,
                                            .shape = shape,
                                            .data = data};
     p->count++;
 }
 
 static duet_status pack(packed *p, const duet_head *head, const duet_head_card *card,
-                        const char *prefix) {
+                        const char *prefix, duet_dtype dtype) {
     const int count = list_tensors(head, p->list);
     for (int i = 0; i < count; i++)
-        pack_one(p, prefix, p->list[i].name, p->list[i].shape, p->list[i].data);
+        pack_one(p, prefix, dtype, p->list[i].name, p->list[i].shape, p->list[i].data);
     if (card->calibration.rows > 0)
-        pack_one(p, prefix, SCORES, (duet_shape){.rank = 1, .dim = {card->calibration.score_count}},
+        pack_one(p, prefix, DUET_F32, SCORES,
+                 (duet_shape){.rank = 1, .dim = {card->calibration.score_count}},
                  card->calibration.scores);
     p->text = print_card(head, card);
     return p->text != NULL
@@ -137,7 +138,7 @@ static duet_status pack(packed *p, const duet_head *head, const duet_head_card *
 duet_status duet_head_save(const duet_head *head, const duet_head_card *card, const char *path) {
     packed *p = NULL;
     DUET_TRY(duet_alloc(&p, 1, sizeof *p));
-    duet_status status = pack(p, head, card, "");
+    duet_status status = pack(p, head, card, "", DUET_F32);
     const duet_store_pair pair = {CARD, p->text};
     if (status == DUET_OK)
         status = duet_store_write(path, "safetensors", p->items, p->count, &pair, 1);
@@ -147,10 +148,10 @@ duet_status duet_head_save(const duet_head *head, const duet_head_card *card, co
 }
 
 duet_status duet_head_embed(const duet_head *head, const duet_head_card *card,
-                            const char *model_path) {
+                            const char *model_path, duet_dtype dtype) {
     packed *p = NULL;
     DUET_TRY(duet_alloc(&p, 1, sizeof *p));
-    duet_status status = pack(p, head, card, INSIDE);
+    duet_status status = pack(p, head, card, INSIDE, dtype);
     const duet_store_pair pair = {CARD, p->text};
     if (status == DUET_OK)
         status = duet_store_amend(model_path, p->items, p->count, &pair, 1, INSIDE);

@@ -13,6 +13,8 @@ page() {
 shipped=$source/models/fashion-mnist
 page check "$shipped.safetensors"
 tiny_run run
+ok train --data "$data" --arch "$arch" --optim adamw --steps 2 --batch 8 --threads 1 --out adamw
+page check adamw/model-*.safetensors adamw/state-*.safetensors
 page check run/model-*.safetensors run/state-*.safetensors
 for dtype in f32 f16 bf16; do
     ok export "$shipped.safetensors" --out "$dtype.safetensors" --dtype $dtype

@@ -127,7 +127,7 @@ def check_head(path, text, tensors):
     head = json.loads(text)
     D, K = tensors["mean"][1].shape[0], head["count"]
     assert tensors["mean"][1].shape == tensors["scale"][1].shape == (D,) and len(head["model_hash"]) == 16
-    assert len(head["classes"]) in (0, K) and {dtype for dtype, _ in tensors.values()} == {"F32"}
+    assert len(head["classes"]) in (0, K) and {dtype for dtype, array in tensors.values() if array.ndim < 2} == {"F32"}
     if "white" in tensors:
         assert tensors["white"][1].shape == (D, D)
     if head["kind"] in ("linear", "ridge"):
@@ -165,9 +165,14 @@ def check(path, config=None):
     elif "duet.state" in metadata:
         state = json.loads(metadata["duet.state"])
         assert state["version"] == 1 and tensors["losses"][1].shape == (state["steps"],)
-        for prefix in ("weight/", "ema/", "adamw.m/", "adamw.v/"):
+        adamw = any(name.startswith("adamw.m/") for name in tensors)
+        full = ("weight/", "ema/") + (("adamw.m/", "adamw.v/") if adamw else ("muon.m/",))
+        for prefix in full:
             count = check_network(config, tensors, prefix)
-        assert len(tensors) == 4 * count + 1 and {dtype for dtype, _ in tensors.values()} == {"F32"}
+        some = [name for name in tensors if name.startswith("muon.v/")]  # not those of inner matrices
+        for name in some:
+            assert tensors[name][1].shape == tensors["weight/" + name[7:]][1].shape, name
+        assert len(tensors) == len(full) * count + len(some) + 1 and {dtype for dtype, _ in tensors.values()} == {"F32"}
         print(f"{path}: state, {state['steps']} steps, {len(tensors)} tensors")
     elif "duet.features" in metadata:
         words, (N, D) = metadata["duet.features"].split(), tensors["X"][1].shape

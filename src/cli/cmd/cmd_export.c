@@ -25,6 +25,10 @@ static const duet_param params[] = {
               "for the card: under which licence the weights are handed on"),
 };
 
+static duet_dtype dtype_of(const char *name) {
+    return strcmp(name, "f16") == 0 ? DUET_F16 : strcmp(name, "bf16") == 0 ? DUET_BF16 : DUET_F32;
+}
+
 /* A head is bound to a model with its card, which only safetensors carry whole. */
 static duet_status export_head(cli_state *cli, const export_options *o) {
     char from[CLI_PATH], to[CLI_PATH];
@@ -40,16 +44,13 @@ static duet_status export_head(cli_state *cli, const export_options *o) {
     if (status == DUET_OK) status = duet_head_load(&head, &card, from);
     if (status == DUET_OK) {
         card.model_hash = duet_model_hash(model); /* rounded weights are another model */
-        status = inside ? duet_head_embed(head, &card, o->out) : duet_head_save(head, &card, to);
+        status = inside ? duet_head_embed(head, &card, o->out, dtype_of(o->dtype))
+                        : duet_head_save(head, &card, to);
     }
     if (status == DUET_OK) cli_say(cli, "head:  %s, in %s\n", card.head, inside ? o->out : to);
     duet_head_free(head);
     duet_model_close(model);
     return status;
-}
-
-static duet_dtype dtype_of(const char *name) {
-    return strcmp(name, "f16") == 0 ? DUET_F16 : strcmp(name, "bf16") == 0 ? DUET_BF16 : DUET_F32;
 }
 
 static duet_status run(cli_state *cli) {
