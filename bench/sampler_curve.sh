@@ -21,9 +21,12 @@ hash=$("$duet" info --hash "$model" | awk '/^  hash/ { print $2 }')
 name=$(basename "$model")
 [ -e "$csv" ] || echo "model,hash,sampler,evaluations,reuse,images,fid,fid_se,damaged,seconds,command,seed,commit,machine,date" >"$csv"
 
+# fixed DIGITS VALUE: rounded; nothing where there is no value
+fixed() { [ -z "$2" ] || printf "%.$1f" "$2"; }
+
 # line SAMPLER EVALUATIONS REUSE SECONDS COMMAND: from the evaluation in $work/e.json
 line() {
-    echo "$name,$hash,\"$1\",$2,$3,$count,$(number "$work/e.json" fid),$(number "$work/e.json" fid_se),$(number "$work/e.json" damaged),$4,\"$5\",0,$(git rev-parse --short HEAD),\"${MACHINE:-$(uname -m), $(nproc) threads}\",$(date -u +%Y-%m-%d)" |
+    echo "$name,$hash,\"$1\",$2,$3,$count,$(fixed 3 "$(number "$work/e.json" fid)"),$(fixed 3 "$(number "$work/e.json" fid_se)"),$(fixed 2 "$(number "$work/e.json" damaged)"),$(fixed 0 "$4"),\"$5\",0,$(git rev-parse --short HEAD),\"${MACHINE:-$(uname -m), $(nproc) threads}\",$(date -u +%Y-%m-%d)" |
         tee -a "$csv"
 }
 evaluate() {
@@ -37,14 +40,14 @@ point() {
     # shellcheck disable=SC2086
     "$duet" sample "$model" --sampler "$1" --reuse "${3:-1}" --count "$count" --seed 0 --out "$work/x.npz" --json --quiet $threads >"$work/s.json"
     evaluate "$work/x.npz"
-    line "$1" "$2" "${3:-1}" "$(number "$work/s.json" seconds)" "duet sample $name --sampler $1 --reuse ${3:-1} --count $count"
+    line "$1" "$2" "${3:-1}" "$(number "$work/s.json" seconds)" "duet sample MODEL --sampler $1 --reuse ${3:-1} --count $count"
 }
 
 if ! grep -qF "$hash,\"real\",0,1,$count," "$csv"; then
     evaluate "$model" --sampler ddim:steps=1 --count "$count" --bounds
     sed '1,/"bounds":/d' "$work/e.json" >"$work/bounds" # as many test images as are drawn
     mv "$work/bounds" "$work/e.json"
-    line real 0 1 0 "duet eval MODEL --count $count --bounds"
+    line real 0 1 0 "duet eval MODEL --count $count --bounds --against DATA"
 fi
 # Those that are worth a curve have four points, the others one or two.
 points() { # SAMPLER EVALUATIONS REUSE, a line each

@@ -8,7 +8,8 @@ MODEL is one that `duet convert --out FOLDER` turns into a folder of diffusers; 
 usual is DDIM with 50 steps, eager, f32: its distance is the mark. diffusers at its best is the scheduler and the number of steps, of
 those below, with the fewest evaluations within --slack of the mark, as fast as layout and torch.compile make it; duet takes what is
 fewest on its side, with and without reuse of deep maps. Timings are whole commands of duet (start, reading and writing included) and
-loops alone of diffusers (weights loaded, compiled and warm), in turn, medians. Needs torch, diffusers and NumPy."""
+loops alone of diffusers (weights loaded, compiled and warm), in turn, medians. What is chosen by distance is kept in --work, so that
+--rounds 0 chooses beside other work, and the same command times alone on the machine. Needs torch, diffusers and NumPy."""
 import argparse
 import csv
 import datetime
@@ -103,6 +104,24 @@ def fewest(measure, mark, names):
     raise SystemExit(f"no sampler comes to {mark:.3f} in {STEPS[-1]} steps")
 
 
+def choose(o, peer):
+    """The mark, and (name, steps, distance) of what comes to it with the fewest steps: of diffusers, of duet, of duet with reuse or None."""
+    usual = peer_distance(o, peer, *USUAL, "compiled")
+    mark = usual * o.slack
+    print(f"diffusers, DDIM with 50 steps: {usual:.3f}, the mark {mark:.3f}", flush=True)
+    theirs = fewest(lambda name, steps: peer_distance(o, peer, name, steps, "compiled"), mark, [name for name in SCHEDULERS if name != "ddim"])
+    print("  duet:", flush=True)
+    ours = fewest(lambda name, steps: our_distance(o, OURS[name].format(steps), 1), mark, list(OURS))
+    for steps in STEPS:
+        if steps < ours[1]:
+            continue
+        value = our_distance(o, OURS[ours[0]].format(steps), 2)
+        print(f"    {ours[0]} {steps} steps, reuse 2: {value:.3f}", flush=True)
+        if value <= mark:
+            return usual, theirs, ours, (ours[0], steps, value)
+    return usual, theirs, ours, None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("duet")
@@ -129,19 +148,15 @@ def main():
     for way in ("channels_last", "compiled", "compiled channels_last"):
         peer.add(way)
 
-    usual = peer_distance(o, peer, *USUAL, "compiled")
-    mark = usual * o.slack
-    print(f"diffusers, DDIM with 50 steps: {usual:.3f}, the mark {mark:.3f}", flush=True)
-    theirs = fewest(lambda name, steps: peer_distance(o, peer, name, steps, "compiled"), mark, [name for name in SCHEDULERS if name != "ddim"])
-    print("  duet:", flush=True)
-    ours = fewest(lambda name, steps: our_distance(o, OURS[name].format(steps), 1), mark, list(OURS))
-    reused = None
-    for name, steps in [(ours[0], s) for s in STEPS if s >= ours[1]]:
-        value = our_distance(o, OURS[name].format(steps), 2)
-        print(f"    {name} {steps} steps, reuse 2: {value:.3f}", flush=True)
-        if value <= mark:
-            reused = (name, steps, value)
-            break
+    chosen = os.path.join(o.work, "chosen.json")
+    if not os.path.exists(chosen):
+        with open(chosen + ".part", "w") as file:
+            json.dump(choose(o, peer), file)
+        os.rename(chosen + ".part", chosen)
+    with open(chosen) as file:
+        usual, theirs, ours, reused = json.load(file)
+    if o.rounds == 0:
+        return
 
     programs = {"diffusers, as usual": (USUAL[0], USUAL[1], usual, lambda: peer.draw(*USUAL, o.timed, "eager"))}
     for way in peer.ways:
