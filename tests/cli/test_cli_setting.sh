@@ -62,4 +62,12 @@ wrong 1 "pool 64 is larger than the map of tap 3" features run --data "$data" --
 wrong 1 "'t=5,tap=3,pool=1' is given twice" probe run --data "$data" --setting t=5,tap=3,pool=1+t=5,tap=3,pool=1
 wrong 1 'sigma is 9; the levels' probe run --data "$data" --setting sigma=9,tap=3,pool=1
 wrong 1 'leave draws out' probe run --data "$data" --setting t=-1,tap=3,pool=1,draws=2
+# probes as others do them: a head, and what the flags leave open
+ok probe run --data "$data" --preset ddae --tap 3 --seeds 1 --no-baselines --neighbours 0 --no-few --threads 1 --json
+object head setting.t=11 setting.tap=3 setting.pool=1
+grep -q '"head": "linear_sgd:features=raw,epochs=15' "$top/out" || fail 'another head than that of the preset'
+ok probe run --data "$data" --preset clip --t 5 --tap 4 --seeds 1 --no-baselines --neighbours 0 --no-few --threads 1 --json
+object setting.t=5 setting.tap=4 setting.pool=1
+wrong 1 "no preset 'clib'; there are diffssl-linear" probe run --data "$data" --preset clib
+wrong 2 '--preset has a head of its own' probe run --data "$data" --preset clip --head mlp
 finish
