@@ -113,6 +113,11 @@ duet_status cli_terminal_show(const char *kind, const uint8_t *pixels, int64_t c
 duet_status cli_picture_show(cli_state *cli, const char *path);
 /* The head of a model: of a run, or in the file itself; false where it has none. */
 bool cli_head_find(char out[CLI_PATH], const char *model);
+/* An evaluation on a split for the books of the run that `path` is of or in. card: of the head;
+ * NULL = the model's own classifier. */
+duet_status cli_books_add(const char *path, const char *command, const duet_model *model,
+                          const duet_head_card *card, const duet_dataset *dataset, duet_split split,
+                          const duet_evaluation *e);
 /* A line on it for duet info; nothing where there is none. */
 void cli_head_say(const cli_state *cli, const char *model);
 /* Prints the tensors of a file that is not a model. why: the reason that it is not. all: every

@@ -31,7 +31,7 @@ static bool find_folder(char out[CLI_PATH]) {
         snprintf(out, CLI_PATH, "%s", given);
         return cli_exists(out);
     }
-    for (size_t i = 0; program_folder(program) && i < sizeof beside / sizeof beside[0]; i++) {
+    for (int i = 0; program_folder(program) && i < DUET_COUNT(beside); i++) {
         snprintf(out, CLI_PATH, "%.3000s%s", program, beside[i]);
         if (cli_exists(out)) return true;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cli/show_head.c: where a model's head is, and what it knows. */
+ * cli/show_head.c: where a model's head is, what it knows, and its looks at test images. */
 #include <math.h>
 #include <stdio.h>
 
@@ -28,4 +28,19 @@ void cli_head_say(const cli_state *cli, const char *model) {
     if (isfinite(card.top1)) cli_say(cli, " (%.2f %% of its test images)", card.top1);
     cli_say(cli, ": 'duet classify'\n");
     duet_head_free(head);
+}
+
+duet_status cli_books_add(const char *path, const char *command, const duet_model *model,
+                          const duet_head_card *card, const duet_dataset *dataset, duet_split split,
+                          const duet_evaluation *e) {
+    return duet_books_add(path,
+                          &(duet_test_look){.command = command,
+                                            .data = duet_dataset_describe(dataset)->name,
+                                            .head = card != NULL ? card->head : NULL,
+                                            .split = split,
+                                            .settings = card != NULL ? &card->settings : NULL,
+                                            .model_hash = duet_model_hash(model),
+                                            .rows = e->rows,
+                                            .heads = 1,
+                                            .top1 = duet_metric_find(&e->result, "top1", NAN)});
 }

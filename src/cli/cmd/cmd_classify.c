@@ -3,7 +3,6 @@
  * saved head (what is said of them: cli/answers.c), or its accuracy on a data set. */
 #include <dirent.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,11 +176,7 @@ static void head_path(char out[CLI_PATH], const classify_options *o, const char 
     const char *dot = strrchr(model, '.');
     if (o->head[0])
         snprintf(out, CLI_PATH, "%s", o->head);
-    else if (duet_run_is(model))
-        snprintf(out, CLI_PATH, "%.4000s/head.safetensors", model);
-    else if (duet_head_in(model))
-        snprintf(out, CLI_PATH, "%s", model);
-    else
+    else if (!cli_head_find(out, model) && !duet_run_is(model))
         snprintf(out, CLI_PATH, "%.*s.head.safetensors",
                  (int)(dot != NULL ? dot - model : (long)strlen(model)), model);
 }
@@ -285,23 +280,6 @@ static void show_metrics(cli_state *cli, const classify_options *o, const duet_d
     cli_json(cli, result);
 }
 
-/* Rows of the split test go into the books of the run. */
-static duet_status note(const cli_state *cli, const duet_model *model, const duet_head *head,
-                        const duet_head_card *card, const duet_dataset *dataset, duet_split split,
-                        const duet_evaluation *e) {
-    if (split == DUET_TRAIN) return DUET_OK;
-    return duet_books_add(cli->args[0],
-                          &(duet_test_look){.command = "classify",
-                                            .data = duet_dataset_describe(dataset)->name,
-                                            .head = head != NULL ? card->head : NULL,
-                                            .split = split,
-                                            .settings = head != NULL ? &card->settings : NULL,
-                                            .model_hash = duet_model_hash(model),
-                                            .rows = e->rows,
-                                            .heads = 1,
-                                            .top1 = duet_metric_find(&e->result, "top1", NAN)});
-}
-
 static duet_status evaluate(cli_state *cli, const classify_options *o) {
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
@@ -320,7 +298,9 @@ static duet_status evaluate(cli_state *cli, const classify_options *o) {
     if (status == DUET_OK)
         status = duet_evaluate(cli->ctx, &result, model, head, &card, dataset, split, o->metrics,
                                &how, cli->bad);
-    if (status == DUET_OK) status = note(cli, model, head, &card, dataset, split, &result);
+    if (status == DUET_OK && split != DUET_TRAIN)
+        status = cli_books_add(cli->args[0], "classify", model, head != NULL ? &card : NULL,
+                               dataset, split, &result);
     if (status == DUET_OK) show_metrics(cli, o, dataset, &result);
     duet_evaluation_free(&result);
     duet_head_free(head);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * cli/cmd/cmd_finetune.c: duet finetune: a model learns the classes of a set with a head on its
  * features, and goes on denoising unless told otherwise (task joint); then its test accuracy. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,16 +109,7 @@ static duet_status test(cli_state *cli, const char *run, const duet_dataset *dat
             cli_say(cli, "%s: ", duet_split_name(split));
             cli_metrics_say(cli, &e.result);
             cli_say(cli, " on %lld rows\n", (long long)e.rows);
-            const duet_test_look look = {.command = "finetune",
-                                         .data = info->name,
-                                         .head = card.head,
-                                         .split = split,
-                                         .settings = &card.settings,
-                                         .model_hash = duet_model_hash(model),
-                                         .rows = e.rows,
-                                         .heads = 1,
-                                         .top1 = duet_metric_find(&e.result, "top1", NAN)};
-            status = duet_books_add(step.folder, &look);
+            status = cli_books_add(step.folder, "finetune", model, &card, dataset, split, &e);
         }
         if (status == DUET_OK) {
             status =

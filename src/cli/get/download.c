@@ -26,7 +26,7 @@ typedef struct curl_library {
 static duet_status load(curl_library *out) {
     static const char *const files[] = {"libcurl-gnutls.so.4", "libcurl.so.4", "libcurl.dylib"};
     *out = (curl_library){.handle = NULL};
-    for (size_t i = 0; i < sizeof files / sizeof files[0] && out->handle == NULL; i++)
+    for (int i = 0; i < DUET_COUNT(files) && out->handle == NULL; i++)
         out->handle = dlopen(files[i], RTLD_NOW | RTLD_LOCAL);
     if (out->handle == NULL)
         return cli_fail(DUET_UNSUPPORTED, "downloading needs libcurl, which is not installed "

@@ -118,7 +118,7 @@ static const get_set sets[] = {
 };
 
 const get_set *get_sets(int *count) {
-    *count = (int)(sizeof sets / sizeof sets[0]);
+    *count = DUET_COUNT(sets);
     return sets;
 }
 
@@ -177,7 +177,7 @@ duet_status get_find(get_set *out, json_t **owner, const char *name) {
     if (length > 5 && strcmp(name + length - 5, ".json") == 0)
         return cli_exists(name) ? describe(out, owner, name)
                                 : cli_fail(DUET_NOT_FOUND, "no file '%s'", name);
-    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+    for (int i = 0; i < DUET_COUNT(sets); i++) {
         const size_t used = strlen(names);
         if (strcmp(sets[i].name, name) == 0) {
             *out = sets[i];
