@@ -135,29 +135,28 @@ static duet_status pack(packed *p, const duet_head *head, const duet_head_card *
                : duet_fail(DUET_FORMAT, "cannot save the head: a name in it is not UTF-8");
 }
 
-duet_status duet_head_save(const duet_head *head, const duet_head_card *card, const char *path) {
+/* As a file of its own, or into that of its model. */
+static duet_status put(const duet_head *head, const duet_head_card *card, const char *path,
+                       bool inside, duet_dtype dtype) {
     packed *p = NULL;
     DUET_TRY(duet_alloc(&p, 1, sizeof *p));
-    duet_status status = pack(p, head, card, "", DUET_F32);
+    duet_status status = pack(p, head, card, inside ? INSIDE : "", dtype);
     const duet_store_pair pair = {CARD, p->text};
     if (status == DUET_OK)
-        status = duet_store_write(path, "safetensors", p->items, p->count, &pair, 1);
+        status = inside ? duet_store_amend(path, p->items, p->count, &pair, 1, INSIDE)
+                        : duet_store_write(path, "safetensors", p->items, p->count, &pair, 1);
     release_text(p->text);
     duet_release(p);
     return status;
 }
 
+duet_status duet_head_save(const duet_head *head, const duet_head_card *card, const char *path) {
+    return put(head, card, path, false, DUET_F32);
+}
+
 duet_status duet_head_embed(const duet_head *head, const duet_head_card *card,
                             const char *model_path, duet_dtype dtype) {
-    packed *p = NULL;
-    DUET_TRY(duet_alloc(&p, 1, sizeof *p));
-    duet_status status = pack(p, head, card, INSIDE, dtype);
-    const duet_store_pair pair = {CARD, p->text};
-    if (status == DUET_OK)
-        status = duet_store_amend(model_path, p->items, p->count, &pair, 1, INSIDE);
-    release_text(p->text);
-    duet_release(p);
-    return status;
+    return put(head, card, model_path, true, dtype);
 }
 
 bool duet_head_in(const char *path) {

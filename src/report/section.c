@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * report/section.c: helpers of the sections. */
 #include "report/section.h"
+#include "report/svg.h"
 
 #include "base/error.h"
 
@@ -165,6 +166,16 @@ bool duet_report_trained(const duet_report *report) {
 
 const char *duet_report_t(duet_report *report, double t) {
     return t < 0 ? "clean" : duet_quantity_plain(report->arena, t);
+}
+
+void duet_report_bar(duet_report *report, duet_str *out, const char *name, const char *style,
+                     double accuracy, int decimals) {
+    if (!isfinite(accuracy)) return;
+    duet_str_format(out, "<tr%s><td>%s</td><td class=\"wide\">",
+                    strcmp(style, "model") == 0 ? " class=\"first\"" : "", name);
+    duet_svg_bar(out, style, accuracy, 100, NAN);
+    duet_str_format(out, "</td><td class=\"n\">%s %%</td></tr>",
+                    duet_quantity_fixed(report->arena, accuracy, decimals));
 }
 
 void duet_report_fact(duet_str *out, const char *name, const char *value) {

@@ -85,6 +85,10 @@ const char *duet_report_t(duet_report *report, double t); /* a step of noise; "c
 const char *duet_report_setting(duet_report *report, const json_t *object);
 /* The charts of RUN/meters.csv, where there is one. */
 void duet_report_meters(duet_report *report, duet_str *out);
+/* A row of a table of accuracies: a name (escaped) and a bar of 100 % in a style of duet_svg_bar;
+ * nothing where it is not a number. */
+void duet_report_bar(duet_report *report, duet_str *out, const char *name, const char *style,
+                     double accuracy, int decimals);
 /* One dt/dd pair of a facts list; left out when value is "–". */
 void duet_report_fact(duet_str *out, const char *name, const char *value);
 

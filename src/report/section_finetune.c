@@ -2,32 +2,20 @@
  * report/section_finetune.c: what `duet finetune` found on test images at its end, and, where the
  * run was probed too, the frozen features beside it. */
 #include "report/section.h"
-#include "report/svg.h"
 
 #include <math.h>
-#include <string.h>
-
-static void write_bar(duet_report *report, duet_str *out, const char *name, const char *style,
-                      double top1) {
-    if (!isfinite(top1)) return;
-    duet_str_format(out, "<tr%s><td>%s</td><td class=\"wide\">",
-                    strcmp(style, "model") == 0 ? " class=\"first\"" : "", name);
-    duet_svg_bar(out, style, top1, 100, NAN);
-    duet_str_format(out, "</td><td class=\"n\">%s %%</td></tr>",
-                    duet_quantity_fixed(report->arena, top1, 2));
-}
 
 /* The head that was trained with the network, and heads on features of the network as it is now. */
 static void write_bars(duet_report *report, duet_str *out, const json_t *result) {
     const duet_report_steps *const probes = duet_report_steps_of(report, "probe");
     const json_t *const probe = probes->count > 0 ? probes->item[0].result : NULL;
     duet_str_add(out, "<table class=\"plain tall\"><tbody>");
-    write_bar(report, out, "head and network, trained together", "model",
-              duet_report_number(result, "top1"));
-    write_bar(report, out, "another head on its features now", "random",
-              duet_report_number(probe, "top1"));
-    write_bar(report, out, "raw pixels", "pixels",
-              duet_report_number(duet_report_reader_row(probe, "pixels"), "top1"));
+    duet_report_bar(report, out, "head and network, trained together", "model",
+                    duet_report_number(result, "top1"), 2);
+    duet_report_bar(report, out, "another head on its features now", "random",
+                    duet_report_number(probe, "top1"), 2);
+    duet_report_bar(report, out, "raw pixels", "pixels",
+                    duet_report_number(duet_report_reader_row(probe, "pixels"), "top1"), 2);
     duet_str_add(out, "</tbody></table>\n");
 }
 

@@ -128,13 +128,8 @@ static void write_generates(duet_report *report, duet_str *out) {
 static void write_bar(duet_report *report, duet_str *out, const char *reader, double accuracy) {
     const bool known = strcmp(reader, "model") == 0 || strcmp(reader, "random") == 0 ||
                        strcmp(reader, "pixels") == 0;
-    if (!isfinite(accuracy)) return;
-    duet_str_format(out, "<tr%s><td>%s</td><td class=\"wide\">",
-                    strcmp(reader, "model") == 0 ? " class=\"first\"" : "",
-                    duet_report_reader_name(report, reader));
-    duet_svg_bar(out, known ? reader : "pixels", accuracy, 100, NAN);
-    duet_str_format(out, "</td><td class=\"n\">%s %%</td></tr>",
-                    duet_quantity_fixed(report->arena, accuracy, 1));
+    duet_report_bar(report, out, duet_report_reader_name(report, reader), known ? reader : "pixels",
+                    accuracy, 1);
 }
 
 static void write_neighbours(duet_report *report, duet_str *out) {
