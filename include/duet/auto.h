@@ -16,7 +16,7 @@ extern "C" {
 enum { DUET_AUTO_ROUNDS = 3, DUET_AUTO_JOINED = 3, DUET_AUTO_REPEATS = 3 };
 typedef struct duet_auto_options {
     /* The last round has half of its rows, or all where they are few or that costs little of what
-     * the sweep would. minutes is not used; needs a cache. */
+     * the sweep would; with minutes, as many as they allow (at least 300). Needs a cache. */
     duet_sweep_options sweep;
     int joined;      /* settings at most, 1 to DUET_AUTO_JOINED */
     char reader[16]; /* one of settings, "random"; "" = "model" */

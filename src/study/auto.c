@@ -13,12 +13,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static const double LITTLE = 0.15; /* of a sweep's cost */
-/* a round has one in so many of the rows */
-static const int share[DUET_AUTO_ROUNDS] = {DUET_AUTO_FIRST, 2, 1};
 enum {
-    SMALL = 6000,  /* so many rows or fewer are all in the last round */
-    LEVELS = 2,    /* of round 2 */
+    LEVELS = DUET_AUTO_LEVELS,
     FEW = 8,       /* candidates of round 2, */
     MANY = 24,     /* between a sixth of them all */
     FINALISTS = 3, /* single settings of round 3 */
@@ -127,7 +123,7 @@ static duet_status first_round(duet_searching *s, const duet_reader_options *gri
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
     duet_feature_set *set = NULL;
-    DUET_DO(duet_searching_views(s, share[0]));
+    DUET_DO(duet_searching_views(s, duet_auto_share[0]));
     DUET_DO(duet_searching_read(s, &set, &reader, grid, &round->cost));
     open_round(s, round, grid->times.count);
     DUET_DO(duet_searching_columns(&s->alive, &s->count, set));
@@ -147,7 +143,7 @@ static duet_status begin_round(duet_searching *s, int number) {
     const duet_reader_options grid = grid_of(s);
     duet_reader *reader = NULL;
     duet_feature_set *set = NULL;
-    DUET_TRY(duet_searching_views(s, share[number]));
+    DUET_TRY(duet_searching_views(s, duet_auto_share[number]));
     const duet_status status = duet_searching_read(s, &set, &reader, &grid, &round->cost);
     duet_feature_set_close(set);
     duet_reader_close(reader);
@@ -184,53 +180,6 @@ static duet_status search(duet_searching *s, const duet_reader_options *grid) {
         s->out->spent.seconds_heads += s->out->rounds[r].cost.seconds_heads;
     }
     return duet_searching_repeat(s);
-}
-
-/* How many rows the rounds will see. */
-static duet_auto_plan plan_of(const duet_searching *s, const duet_sweep_views *grid) {
-    const int levels = s->options->sweep.t.count;
-    duet_auto_plan plan = {.grid_rows = grid->rows.count, .grid_fit = grid->fit.count};
-    for (int r = 0; r < DUET_AUTO_ROUNDS; r++) {
-        plan.fit[r] = s->all.fit.count / share[r];
-        plan.rows[r] = plan.fit[r] + s->all.val.count / share[r];
-        plan.levels[r] = r == 0 ? levels : r == 1 && levels > LEVELS ? LEVELS : r == 1 ? levels : 1;
-    }
-    return plan;
-}
-
-static double seconds(const duet_auto_cost *cost) {
-    return cost->seconds_passes + cost->seconds_heads;
-}
-
-/* Divides the rows for the rounds. The last one has all rows of the sweep where that costs little
- * of it or there are few, else half of them. */
-static duet_status plan_rounds(duet_searching *s, const duet_reader_options *grid) {
-    const duet_sweep_options *const o = &s->options->sweep;
-    duet_status status = DUET_OK;
-    duet_sweep_views whole = {.fit = {.count = 0}};
-    duet_auto_rates rates;
-    DUET_DO(duet_sweep_views_new(&whole, s->dataset, o->fit_rows, o->val_rows, o->seed));
-    DUET_DO(duet_sweep_views_new(&s->all, s->dataset, whole.fit.count, whole.val.count, o->seed));
-    DUET_DO(duet_searching_time(s, &rates, grid));
-    duet_auto_plan plan = plan_of(s, &whole);
-    s->out->grid = duet_auto_grid(&plan, &rates);
-    s->out->expected = duet_auto_expected(&plan, &rates);
-    if (whole.rows.count > SMALL && seconds(&s->out->expected) > LITTLE * seconds(&s->out->grid)) {
-        duet_sweep_views_free(&s->all);
-        DUET_DO(duet_sweep_views_new(&s->all, s->dataset, whole.fit.count / 2, whole.val.count / 2,
-                                     o->seed));
-        plan = plan_of(s, &whole);
-        s->out->expected = duet_auto_expected(&plan, &rates);
-    }
-    duet_log(s->ctx, DUET_LOG_INFO,
-             "the search will take about %.0f images through the network and %.2g minutes; a sweep "
-             "of all %lld settings %.0f and %.2g minutes",
-             s->out->expected.passes, seconds(&s->out->expected) / 60.0,
-             (long long)(rates.columns * s->heads.count), s->out->grid.passes,
-             seconds(&s->out->grid) / 60.0);
-done:
-    duet_sweep_views_free(&whole);
-    return status;
 }
 
 static duet_status check(const duet_searching *s) {
@@ -277,7 +226,7 @@ duet_status duet_auto(duet_context *ctx, duet_auto_result *out, duet_model *mode
     if (options->unlabelled) {
         DUET_DO(duet_searching_unlabelled(&s));
     } else {
-        DUET_DO(plan_rounds(&s, &grid));
+        DUET_DO(duet_searching_plan(&s, &grid));
         DUET_DO(search(&s, &grid));
     }
     result.seconds = duet_clock() - start;

@@ -30,7 +30,13 @@ typedef struct duet_searching {
     int64_t count;
 } duet_searching;
 
-enum { DUET_AUTO_FIRST = 6 }; /* the first round has one in so many of the rows */
+enum {
+    DUET_AUTO_FIRST = 6,  /* the first round has one in so many of the rows */
+    DUET_AUTO_LEVELS = 2, /* of round 2 */
+    DUET_AUTO_NOISE = 500 /* validation rows that are read with other noise */
+};
+/* A round has one in so many of the rows. */
+extern const int duet_auto_share[DUET_AUTO_ROUNDS];
 
 /* ---- auto_rows.c ---- */
 
@@ -77,6 +83,11 @@ DUET_NODISCARD duet_status duet_searching_repeat(duet_searching *s);
 
 DUET_NODISCARD duet_status duet_searching_unlabelled(duet_searching *s);
 
+/* ---- auto_plan.c ---- */
+
+/* Divides the rows for the rounds, after a few are timed, and says what it will cost. */
+DUET_NODISCARD duet_status duet_searching_plan(duet_searching *s, const duet_reader_options *grid);
+
 /* ---- auto_cost.c ---- */
 
 /* Images of the rounds before they begin, and rows and levels of a whole sweep. */
@@ -84,16 +95,20 @@ typedef struct duet_auto_plan {
     int64_t rows[DUET_AUTO_ROUNDS], fit[DUET_AUTO_ROUNDS], levels[DUET_AUTO_ROUNDS];
     int64_t grid_rows, grid_fit;
 } duet_auto_plan;
-/* Seconds of an image at one level, of an operation of ridge regression, and of a feature of a row
- * of all heads together; of the columns the number, the features together and of the widest. */
+/* Seconds of an image at one level, of an operation of ridge regression, and of all heads together
+ * those of a fit and of a feature of a row; of the columns the number, the features together and of
+ * the widest. */
 typedef struct duet_auto_rates {
-    double pass, operation, feature;
+    double pass, operation, fit, feature;
     int64_t columns, features, widest;
 } duet_auto_rates;
 /* Times a few rows, of the first round, and heads; that is part of the first round's cost. */
 DUET_NODISCARD duet_status duet_searching_time(duet_searching *s, duet_auto_rates *out,
                                                const duet_reader_options *grid);
 duet_auto_cost duet_auto_expected(const duet_auto_plan *plan, const duet_auto_rates *rates);
+/* What follows the choice: how sure it is, and `random` readers of its rows. */
+duet_auto_cost duet_auto_after(const duet_auto_plan *plan, const duet_auto_rates *rates,
+                               int random);
 duet_auto_cost duet_auto_grid(const duet_auto_plan *plan, const duet_auto_rates *rates);
 
 #endif

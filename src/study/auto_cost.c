@@ -2,7 +2,7 @@
  * study/auto_cost.c: what a search will cost, and what a sweep of the whole grid would, from a few
  * rows and heads that are timed. Ridge regression on n rows of d features is counted in
  * floating-point operations, 2 n d m for the matrix and m^3 / 3 for each strength, m = min(n, d);
- * other heads in rows times features. */
+ * other heads in fits and in rows times features. */
 #include "study/auto.h"
 
 #include <stdlib.h>
@@ -10,7 +10,16 @@
 #include "base/context.h"
 #include "base/mem.h"
 
-enum { PILOT = 600, TIMED = 4, STRENGTHS = 9, PARTNERS = 16, FINALISTS = 3, JOINED = 5 };
+enum {
+    PILOT = 600,
+    TIMED = 4, /* columns by ridge regression, from narrow to wide */
+    PAIR = 2,  /* of the narrowest column by other heads, and of the widest */
+    STRENGTHS = 9,
+    PARTNERS = 16,
+    FITS = 5,   /* of the last round: three single settings and two joins, */
+    WIDTHS = 8, /* which are so many settings */
+    AFTER = 5   /* divisions, noise and baselines */
+};
 
 static double operations(double n, double d) {
     const double m = n < d ? n : d;
@@ -35,24 +44,52 @@ static duet_status list_columns(columns *out, const duet_feature_set *set) {
     return DUET_OK;
 }
 
-/* Seconds of heads on columns of several widths; *work: what they do, in operations of ridge
- * regression and in features times rows. */
-static duet_status time_heads(const duet_searching *s, const columns *all,
-                              const duet_head_list *heads, double *seconds, double work[2]) {
-    duet_candidate list[TIMED];
+static duet_status time_fits(const duet_searching *s, const duet_candidate *list, int64_t count,
+                             const duet_head_list *heads, double *seconds) {
     duet_auto_cost cost = {0};
     duet_trial *trials = NULL;
-    const int64_t count = all->count < TIMED ? all->count : TIMED;
-    const double rows = (double)s->views.fit.count;
-    work[0] = work[1] = 0;
-    for (int64_t i = 0; i < count; i++) {
-        list[i] = all->list[(i + 1) * all->count / count - 1];
-        work[0] += operations(rows, (double)list[i].dim);
-        work[1] += rows * (double)list[i].dim;
-    }
     DUET_TRY(duet_searching_fit(s, &trials, list, count, heads, "first heads, timed", &cost));
     duet_trials_free(trials, count * heads->count);
     *seconds = cost.seconds_heads;
+    return DUET_OK;
+}
+
+/* Ridge regression on columns of several widths. */
+static duet_status time_ridge(const duet_searching *s, const columns *all, duet_auto_rates *out,
+                              double *seconds) {
+    duet_candidate list[TIMED];
+    const int64_t count = all->count < TIMED ? all->count : TIMED;
+    double work = 0;
+    for (int64_t i = 0; i < count; i++) {
+        list[i] = all->list[(i + 1) * all->count / count - 1];
+        work += operations((double)s->views.fit.count, (double)list[i].dim);
+    }
+    DUET_TRY(time_fits(s, list, count, &s->ridge, seconds));
+    out->operation = *seconds / work;
+    return DUET_OK;
+}
+
+/* A fit of a column of d features on n rows takes fit + feature n d seconds: from the narrowest
+ * column and the widest, or where they are alike without `fit`. */
+static duet_status time_heads(const duet_searching *s, const columns *all, duet_auto_rates *out,
+                              double *seconds) {
+    const duet_candidate *const narrow = &all->list[0], *const wide = &all->list[all->count - 1];
+    const duet_candidate pairs[2][PAIR] = {{*narrow, *narrow}, {*wide, *wide}};
+    const double rows = (double)s->views.fit.count;
+    double took[2] = {0};
+    for (int i = narrow->dim < wide->dim ? 0 : 1; i < 2; i++)
+        DUET_TRY(time_fits(s, pairs[i], PAIR, &s->heads, &took[i]));
+    *seconds = took[0] + took[1];
+    out->feature = took[1] / (PAIR * rows * (double)wide->dim);
+    out->fit = 0;
+    if (narrow->dim < wide->dim) {
+        const double slope =
+            (took[1] - took[0]) / (PAIR * rows * (double)(wide->dim - narrow->dim));
+        out->feature = slope > 0 ? slope : 0;
+        out->fit =
+            (slope > 0 ? took[0] : took[1]) / PAIR - out->feature * rows * (double)narrow->dim;
+        if (out->fit < 0) out->fit = 0;
+    }
     return DUET_OK;
 }
 
@@ -68,15 +105,26 @@ duet_auto_cost duet_auto_expected(const duet_auto_plan *plan, const duet_auto_ra
     work = (double)rates->columns * operations((double)plan->fit[0], mean) +
            PARTNERS * operations((double)plan->fit[1], 2.0 * mean);
     cost.seconds_passes = cost.passes * rates->pass;
-    cost.seconds_heads = rates->operation * work +
-                         rates->feature * (FINALISTS + JOINED) * wide * (double)plan->fit[2];
+    cost.seconds_heads = rates->operation * work + rates->fit * FITS +
+                         rates->feature * WIDTHS * wide * (double)plan->fit[2];
+    return cost;
+}
+
+duet_auto_cost duet_auto_after(const duet_auto_plan *plan, const duet_auto_rates *rates,
+                               int random) {
+    const double rows = (double)plan->fit[2];
+    duet_auto_cost cost = {.passes = (DUET_AUTO_REPEATS - 1) * DUET_AUTO_NOISE +
+                                     (double)(random * plan->rows[2])};
+    cost.seconds_passes = cost.passes * rates->pass;
+    cost.seconds_heads = AFTER * (rates->fit + rates->feature * (double)rates->widest * rows);
     return cost;
 }
 
 duet_auto_cost duet_auto_grid(const duet_auto_plan *plan, const duet_auto_rates *rates) {
     duet_auto_cost cost = {.passes = (double)plan->grid_rows * (double)plan->levels[0]};
     cost.seconds_passes = cost.passes * rates->pass;
-    cost.seconds_heads = rates->feature * (double)rates->features * (double)plan->grid_fit;
+    cost.seconds_heads = rates->fit * (double)rates->columns +
+                         rates->feature * (double)rates->features * (double)plan->grid_fit;
     return cost;
 }
 
@@ -87,21 +135,19 @@ duet_status duet_searching_time(duet_searching *s, duet_auto_rates *out,
     duet_reader *reader = NULL;
     duet_feature_set *set = NULL;
     columns all = {0};
-    double ridge = 0, heads = 0, ridge_work[2], head_work[2];
+    double ridge = 0, heads = 0;
     const int64_t share = s->all.rows.count / PILOT;
     DUET_DO(duet_searching_views(s, share > DUET_AUTO_FIRST ? (int)share : DUET_AUTO_FIRST));
     DUET_DO(duet_searching_read(s, &set, &reader, grid, &cost));
     DUET_DO(list_columns(&all, set));
-    DUET_DO(time_heads(s, &all, &s->ridge, &ridge, ridge_work));
-    DUET_DO(time_heads(s, &all, &s->heads, &heads, head_work));
-    cost.seconds_heads = ridge + heads;
-    s->out->rounds[0].cost = cost;
     *out = (duet_auto_rates){.pass = cost.passes > 0 ? cost.seconds_passes / cost.passes : 0,
-                             .operation = ridge / ridge_work[0],
-                             .feature = heads / head_work[1],
                              .columns = all.count,
                              .features = all.features,
                              .widest = all.list[all.count - 1].dim};
+    DUET_DO(time_ridge(s, &all, out, &ridge));
+    DUET_DO(time_heads(s, &all, out, &heads));
+    cost.seconds_heads = ridge + heads;
+    s->out->rounds[0].cost = cost;
 done:
     duet_feature_set_close(set);
     duet_reader_close(reader);

@@ -12,8 +12,6 @@
 #include "base/str.h"
 #include "head/head.h"
 
-enum { NOISE_ROWS = 500 }; /* validation rows that are read with other noise */
-
 static bool better(const duet_auto_pick *a, const duet_auto_pick *b) {
     return a->top1 != b->top1 ? a->top1 > b->top1 : a->dim < b->dim;
 }
@@ -102,7 +100,8 @@ static duet_status repeat_noise(duet_searching *s, const duet_feature_table *fit
     float *logits = NULL;
     double top1 = 0;
     DUET_DO(train(s, best->head, fit, val, &head, &top1));
-    const int64_t rows = s->views.val.count < NOISE_ROWS ? s->views.val.count : NOISE_ROWS;
+    const int64_t rows =
+        s->views.val.count < DUET_AUTO_NOISE ? s->views.val.count : DUET_AUTO_NOISE;
     DUET_DO(duet_alloc(&logits, rows * duet_head_classes(head), sizeof *logits));
     DUET_DO(duet_view_divide(&few, NULL, s->dataset, &s->views.val, rows, 0, seed));
     for (int k = 0; k < DUET_AUTO_REPEATS; k++) {

@@ -40,7 +40,9 @@ grep -q 'without a label' run/report.html || fail 'the report has no choice with
 wrong 2 'is for --auto' sweep run --data "$data" --unlabelled
 wrong 2 'not heads' sweep run --data "$data" --auto --unlabelled --head mlp
 wrong 1 'did you mean' sweep run --data "$data" --auto --head linear+mpl
-wrong 2 'says what it will cost' sweep run --data "$data" --auto --minutes 2
+ok sweep run --data "$data" --auto --t 5,9 --tap 3,4 --pool 1,2 --head ridge --minutes 0.5 --threads 1
+grep -q 'by the time that there is, 40' "$top/err" || fail "a search with a limit does not say its rows: $(cat "$top/err")"
+wrong 2 'could limit' sweep run --data "$data" --auto --unlabelled --minutes 2
 ok probe run --data "$data" --seeds 1 --threads 1 --json
 object command=probe top1 confusion.2 rows.2.reader=pixels
 ok sample run --sampler ddim:steps=2 --count 4 --out folder --quiet

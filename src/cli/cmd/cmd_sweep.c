@@ -26,8 +26,10 @@ static const duet_param params[] = {
     DUET_INTS(sweep_options, pool, "1,2,4", 1, 64, "sides of the pooled map"),
     DUET_TEXT(sweep_options, rows, "8000", NULL,
               "training rows to fit on (half as many to validate), or all"),
-    DUET_FLOAT(sweep_options, minutes, "0", 0, 1e6,
-               "time to keep to, by fewer rows and then fewer pools; 0 = as long as it takes"),
+    DUET_FLOAT(
+        sweep_options, minutes, "0", 0, 1e6,
+        "time to keep to, by fewer rows and then (without --auto) fewer pools; 0 = as long as it "
+        "takes"),
     DUET_TEXT(sweep_options, head, "", NULL,
               "head, or several joined by '+' (default linear; with --auto linear+mlp)"),
     {.name = "auto",
@@ -203,8 +205,9 @@ static duet_status sweep(cli_state *cli, duet_model *model, const duet_dataset *
     if (o->unlabelled && !o->automatic) return cli_wrong("--unlabelled is for --auto; give both");
     if (o->unlabelled && o->head[0] != '\0')
         return cli_wrong("--unlabelled compares features, not heads; leave out --head");
-    if (o->automatic && o->minutes > 0)
-        return cli_wrong("--minutes is for sweeps of all settings; --auto says what it will cost");
+    if (o->unlabelled && o->minutes > 0)
+        return cli_wrong(
+            "--unlabelled has no heads whose time --minutes could limit; leave it out");
     if (status == DUET_OK) status = cli_check_heads(o->head);
     if (status == DUET_OK) status = cli_step_new(&step, model, cli->args[0], "sweep");
     if (status != DUET_OK) return status;
