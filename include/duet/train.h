@@ -30,7 +30,7 @@ typedef struct duet_train_options {
     char noise[DUET_TEXT_SIZE];   /* spec; empty = that of init, else "linear" */
     char predict[DUET_TEXT_SIZE]; /* spec; empty = that of init, else "eps" */
     char task[DUET_SPEC_SIZE];    /* "denoise" */
-    char optim[DUET_SPEC_SIZE];   /* "adamw:rate=0.0015,…" */
+    char optim[DUET_SPEC_SIZE];   /* "adamw:rate=0.0015,…"; empty = the usual one of the task */
     char lr[DUET_TEXT_SIZE];      /* "cosine:warmup=200" */
     char augment[DUET_TEXT_SIZE]; /* "" or "flip+crop:pad=2" */
     int64_t size;                 /* image side; 0 = the data set's (at most 64) */

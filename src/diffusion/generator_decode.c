@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * diffusion/generator_decode.c: images by a part that maps latents to images, under the prior
- * z ~ N(0,1): z of image i is drawn from (seed, i). */
+ * z ~ N(0,1), or 0 and 1 where the architecture has switches: z of image i is drawn from (seed, i).
+ */
 #include <string.h>
 
 #include "base/error.h"
@@ -28,12 +29,20 @@ static void close(duet_generator *generator) {
     duet_network_close(generator->state);
 }
 
+static void draw(const duet_arch_shape *shape, uint64_t seed, int64_t id, float *z) {
+    const int64_t normal = shape->latents - shape->switches;
+    const duet_rng rng = duet_rng_make(seed, "occurs", (uint64_t)id);
+    duet_rng_normal(duet_rng_make(seed, "z", (uint64_t)id), 0, z, normal);
+    for (int64_t k = 0; k < shape->switches; k++)
+        z[normal + k] = duet_rng_uniform(rng, (uint64_t)k) < shape->switch_chance ? 1.0F : 0.0F;
+}
+
 static duet_status run(duet_generator *generator, const duet_generator_rows *rows) {
     duet_network *network = generator->state;
     const int64_t Z = generator->model->shape.latents;
     float *const z = duet_network_in(network)->z;
     for (int64_t r = 0; r < rows->rows; r++)
-        duet_rng_normal(duet_rng_make(rows->seed, "z", (uint64_t)rows->id[r]), 0, z + r * Z, Z);
+        draw(&generator->model->shape, rows->seed, rows->id[r], z + r * Z);
     memset(z + rows->rows * Z, 0, (size_t)((generator->batch - rows->rows) * Z) * sizeof *z);
     DUET_TRY(duet_network_set_labels(network, rows->labels, rows->rows));
     DUET_TRY(duet_network_run(network));

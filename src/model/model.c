@@ -68,6 +68,9 @@ static const struct {
                       "x: mean, log_var"},
     [DUET_GENERATES] = {DUET_BIT(Z), DUET_BIT(IMAGE), "generates", "z: image"},
     [DUET_DISCRIMINATES] = {DUET_BIT(X), DUET_BIT(SCORES), "discriminates", "x: scores"},
+    [DUET_READS] = {DUET_BIT(X), DUET_BIT(FEATURE), "reads", "x: feature"},
+    [DUET_RESTORES] = {DUET_BIT(X) | DUET_BIT(KEPT) | DUET_BIT(PLACES), DUET_BIT(IMAGE), "restores",
+                       "x, kept, places: image"},
 };
 
 const duet_arch_part *duet_shape_part(const duet_arch_shape *shape, duet_ability ability) {
@@ -96,6 +99,8 @@ void duet_model_inputs_make(const duet_model *model, duet_graph *graph, int64_t 
                               .low_res = DUET_NONE,
                               .z = DUET_NONE,
                               .self_cond = DUET_NONE,
+                              .kept = DUET_NONE,
+                              .places = DUET_NONE,
                               .sample_id = DUET_NONE,
                               .augment = DUET_NONE,
                               .training = training};
@@ -110,6 +115,10 @@ void duet_model_inputs_make(const duet_model *model, duet_graph *graph, int64_t 
         in->low_res = duet_input(graph, "low_res", DUET_F32, 4, images);
     if ((takes & DUET_BIT(SELF_COND)) != 0)
         in->self_cond = duet_input(graph, "self_cond", DUET_F32, 4, images);
+    if ((takes & DUET_BIT(KEPT)) != 0)
+        in->kept = duet_input(graph, "kept", DUET_I32, 1, (int64_t[]){batch * shape->kept});
+    if ((takes & DUET_BIT(PLACES)) != 0)
+        in->places = duet_input(graph, "places", DUET_I32, 1, (int64_t[]){batch * shape->patches});
     if ((takes & DUET_BIT(Z)) != 0)
         in->z = duet_input(graph, "z", DUET_F32, 2, (int64_t[]){batch, shape->latents});
 }

@@ -23,13 +23,16 @@ typedef enum duet_port {
     DUET_PORT_LOW_RES,   /* [B,S,S,C] small images, enlarged */
     DUET_PORT_SELF_COND, /* [B,S,S,C] the x0 that the network gave before; zeros = none yet */
     DUET_PORT_Z,         /* [B,Z] latents */
+    DUET_PORT_KEPT,      /* i32[B K] patches that are seen, K of each image's T, counted over all */
+    DUET_PORT_PLACES,    /* i32[B T] which of the seen ones stands at a patch; B K = none */
     DUET_PORT_RAW,       /* [B,S,S,out_channels] what `predict` reads */
     DUET_PORT_LOGITS,    /* [B,K] */
     DUET_PORT_FEATURE,   /* [B,D] of a network without a classifier */
     DUET_PORT_MEAN,      /* [B,Z] of z given x */
-    DUET_PORT_LOG_VAR,   /* [B,Z] */
-    DUET_PORT_IMAGE,     /* [B,S,S,C] generated */
-    DUET_PORT_SCORES,    /* [B,1] of a discriminator */
+    DUET_PORT_LOG_VAR,   /* [B,Z], of those of z that are normal */
+    DUET_PORT_OCCURRENCE, /* [B,switches] logits of those that are 0 or 1 */
+    DUET_PORT_IMAGE,      /* [B,S,S,C] generated */
+    DUET_PORT_SCORES,     /* [B,1] of a discriminator */
     DUET_PORTS
 } duet_port;
 #define DUET_BIT(port) (1u << (DUET_PORT_##port))
@@ -37,6 +40,7 @@ typedef enum duet_port {
 /* Values a build may use; DUET_NONE = not given. */
 typedef struct duet_model_inputs {
     duet_value x, net_t, y, low_res, z, self_cond;
+    duet_value kept, places;
     duet_value sample_id; /* i32[B], of dropout */
     duet_value augment;   /* [B,A] what was done to the images; absent: nothing */
     bool training;        /* dropout is active */
@@ -57,11 +61,13 @@ enum { DUET_ARCH_PARTS = 4, DUET_PART_GIVES = 4 }; /* at most */
 
 /* What a model can do follows from its parts. */
 typedef enum duet_ability {
-    DUET_DENOISES,     /* x, net_t → raw */
-    DUET_CLASSIFIES,   /* x → logits */
-    DUET_ENCODES,      /* x → mean, log_var */
-    DUET_GENERATES,    /* z → image */
-    DUET_DISCRIMINATES /* x → scores */
+    DUET_DENOISES,      /* x, net_t → raw */
+    DUET_CLASSIFIES,    /* x → logits */
+    DUET_ENCODES,       /* x → mean, log_var */
+    DUET_GENERATES,     /* z → image */
+    DUET_DISCRIMINATES, /* x → scores */
+    DUET_READS,         /* x → feature */
+    DUET_RESTORES       /* x, kept, places → image */
 } duet_ability;
 
 typedef struct duet_arch_shape {
@@ -76,9 +82,13 @@ typedef struct duet_arch_shape {
     int64_t spatial, spatial_channels;
     /* side of a small image that the network also gets, enlarged to S (low_res.h); 0 = none */
     int64_t low_res;
-    int64_t latents;     /* Z; 0 = none */
-    int64_t augment_dim; /* A: numbers about augmentation, of which training tells; 0 = none */
-    const char *refusal; /* why it cannot be sampled although it denoises; NULL = it can */
+    int64_t latents; /* Z; 0 = none */
+    /* the last of them are 0 or 1, under the prior 1 with this chance; the others N(0,1) */
+    int64_t switches;
+    double switch_chance;
+    int64_t patches, kept; /* T of an image, and K of them that a part with such a port sees */
+    int64_t augment_dim;   /* A: numbers about augmentation, of which training tells; 0 = none */
+    const char *refusal;   /* why it cannot be sampled although it denoises; NULL = it can */
     /* taps are those of the first */
     duet_arch_part parts[DUET_ARCH_PARTS];
     int part_count;

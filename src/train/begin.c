@@ -43,6 +43,8 @@ static duet_status fill_freeze(duet_train_options *o) {
 duet_status duet_trainer_fill_options(duet_trainer *trainer) {
     duet_train_options *o = &trainer->options;
     DUET_TRY(fill_freeze(o));
+    fill(o->optim, sizeof o->optim, trainer->task->optim != NULL ? trainer->task->optim : "muon");
+    if (trainer->task->augment != NULL) fill(o->augment, sizeof o->augment, trainer->task->augment);
     if (trainer->task->needs != DUET_DENOISES) {
         /* a resumed run has the "none" that is filled in here */
         if ((o->noise[0] != '\0' && strcmp(o->noise, "none") != 0) || o->predict[0] != '\0')

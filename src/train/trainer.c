@@ -172,7 +172,8 @@ duet_status duet_trainer_open(duet_trainer *trainer) {
         .threads = duet_context_threads(trainer->ctx)};
     DUET_TRY(prepare_task(trainer));
     DUET_TRY(make_programs(trainer));
-    DUET_TRY(duet_alloc(&trainer->scratch, trainer->task->room(&trainer->setup), sizeof(float)));
+    const int64_t room = trainer->task->room != NULL ? trainer->task->room(&trainer->setup) : 0;
+    DUET_TRY(duet_alloc(&trainer->scratch, room, sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->row_loss, trainer->setup.batch, sizeof(float)));
     DUET_TRY(duet_alloc(&trainer->row_column, trainer->setup.batch, sizeof *trainer->row_column));
     trainer->saved = -1;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "model/arch/vit_config.h"
+#include "model/arch/vit_tokens.h"
 #include "model/nn.h"
 
 static const duet_param params[] = {
@@ -33,13 +34,6 @@ static const duet_param params[] = {
               "how positions of a file become those of another image_size (bicubic)"),
 };
 
-/* A layer norm of each token: a group norm with one group on [B T, 1, C]. */
-static duet_value layer_norm(duet_graph *g, const char *name, duet_value x) {
-    const int64_t B = duet_dim(g, x, 0), T = duet_dim(g, x, 1), C = duet_dim(g, x, 2);
-    x = duet_nn_group_norm_eps(g, name, duet_reshape(g, x, 3, (int64_t[]){B * T, 1, C}), 1, 1e-6);
-    return duet_reshape(g, x, 3, (int64_t[]){B, T, C});
-}
-
 static duet_value scaled(duet_graph *g, const vit_config *c, const char *name, duet_value x) {
     const duet_init one = {.kind = DUET_INIT_ONE};
     if (!c->layer_scale) return x;
@@ -47,10 +41,11 @@ static duet_value scaled(duet_graph *g, const vit_config *c, const char *name, d
 }
 
 static duet_value block(duet_graph *g, const vit_config *c, duet_value x) {
-    duet_value h = duet_nn_linear(g, "attn.qkv", layer_norm(g, "norm1", x), 3 * c->width, 0, false);
+    duet_value h =
+        duet_nn_linear(g, "attn.qkv", duet_vit_norm(g, "norm1", x), 3 * c->width, 0, false);
     h = duet_nn_linear(g, "attn.proj", duet_attention(g, h, c->heads, false), c->width, 0, false);
     x = duet_add(g, x, scaled(g, c, "ls1.gamma", h));
-    h = layer_norm(g, "norm2", x);
+    h = duet_vit_norm(g, "norm2", x);
     h = duet_nn_linear(g, "mlp.fc1", h, c->gated ? 2 * c->hidden : c->hidden, 0, false);
     h = c->gated ? duet_mul(g, duet_silu(g, duet_slice(g, h, 0, c->hidden)),
                             duet_slice(g, h, c->hidden, c->hidden))
@@ -59,17 +54,10 @@ static duet_value block(duet_graph *g, const vit_config *c, duet_value x) {
     return duet_add(g, x, scaled(g, c, "ls2.gamma", h));
 }
 
-/* A parameter [1,n,C] as one vector. */
-static duet_value vector(duet_graph *g, const char *name, int64_t n, int64_t C) {
-    const duet_init init = {.kind = DUET_INIT_NORMAL, .scale = 0.02};
-    return duet_reshape(g, duet_parameter(g, name, DUET_WEIGHT, init, 3, (int64_t[]){1, n, C}), 1,
-                        (int64_t[]){n * C});
-}
-
 /* n tokens of a parameter in front of tokens x [B,…]: [B,(n + …) C] */
 static duet_value with_front(duet_graph *g, const char *name, int64_t n, int64_t C, duet_value x) {
     const duet_value none = duet_fill(g, 0.0, 2, (int64_t[]){duet_dim(g, x, 0), n * C});
-    return duet_concat(g, duet_add_bias(g, none, vector(g, name, n, C)), x);
+    return duet_concat(g, duet_add_bias(g, none, duet_vit_vector(g, name, n, C)), x);
 }
 
 /* Class token, registers and patches, with their positions: [B,T,C] */
@@ -78,21 +66,14 @@ static duet_value tokens(duet_graph *g, const vit_config *c, duet_value x) {
                   C = c->width, R = c->registers;
     x = duet_nn_conv2d(g, "patch_embed.proj", x, C, c->patch, c->patch, 0, false);
     x = duet_reshape(g, x, 2, (int64_t[]){B, T * C});
-    if (!c->class_position) x = duet_add_bias(g, x, vector(g, "pos_embed", T, C));
+    if (!c->class_position) x = duet_add_bias(g, x, duet_vit_vector(g, "pos_embed", T, C));
     if (!c->class_position && R > 0) x = with_front(g, "reg_token", R, C, x);
     x = with_front(g, "cls_token", 1, C, x);
-    if (c->class_position) x = duet_add_bias(g, x, vector(g, "pos_embed", T + 1, C));
+    if (c->class_position) x = duet_add_bias(g, x, duet_vit_vector(g, "pos_embed", T + 1, C));
     if (c->class_position && R > 0)
         x = duet_concat(g, duet_slice(g, x, 0, C),
                         with_front(g, "reg_token", R, C, duet_slice(g, x, C, T * C)));
     return duet_reshape(g, x, 3, (int64_t[]){B, 1 + R + T, C});
-}
-
-/* `count` tokens from `first` on as a square map. */
-static duet_value map_of(duet_graph *g, duet_value x, int64_t first, int64_t side) {
-    const int64_t B = duet_dim(g, x, 0), T = duet_dim(g, x, 1), C = duet_dim(g, x, 2);
-    x = duet_slice(g, duet_reshape(g, x, 2, (int64_t[]){B, T * C}), first * C, side * side * C);
-    return duet_reshape(g, x, 4, (int64_t[]){B, side, side, C});
 }
 
 /* Tap of the patch tokens behind the first; another map that the hook gives takes their place. */
@@ -100,7 +81,7 @@ static duet_value tap_patches(duet_graph *g, const vit_config *c, int block, con
                               duet_value x) {
     const int64_t B = duet_dim(g, x, 0), T = duet_dim(g, x, 1), C = duet_dim(g, x, 2),
                   front = 1 + c->registers, side = c->image_size / c->patch;
-    const duet_value map = map_of(g, x, front, side), given = duet_tap(g, block, name, map);
+    const duet_value map = duet_vit_map(g, x, front, side), given = duet_tap(g, block, name, map);
     if (given == map) return x;
     const duet_value first =
         duet_slice(g, duet_reshape(g, x, 2, (int64_t[]){B, T * C}), 0, front * C);
@@ -111,9 +92,10 @@ static duet_value tap_patches(duet_graph *g, const vit_config *c, int block, con
 static duet_value classifier(duet_graph *g, const vit_config *c, duet_value x, duet_value first) {
     const int64_t B = duet_dim(g, x, 0), side = c->image_size / c->patch;
     duet_value h = duet_reshape(
-        g, c->fc_norm ? duet_adaptive_pool(g, map_of(g, x, 1 + c->registers, side), 1) : first, 3,
-        (int64_t[]){B, 1, c->width});
-    if (c->fc_norm) h = layer_norm(g, "fc_norm", h);
+        g,
+        c->fc_norm ? duet_adaptive_pool(g, duet_vit_map(g, x, 1 + c->registers, side), 1) : first,
+        3, (int64_t[]){B, 1, c->width});
+    if (c->fc_norm) h = duet_vit_norm(g, "fc_norm", h);
     h = duet_nn_linear(g, "head", h, c->classes, 0, false);
     return duet_tap(g, (int)c->depth + 2, "head",
                     duet_reshape(g, h, 4, (int64_t[]){B, 1, 1, c->classes}));
@@ -130,8 +112,9 @@ static void build(duet_graph *g, const void *config, const duet_model_inputs *in
         duet_scope_pop(g, mark);
         x = tap_patches(g, c, (int)i + 1, name, x);
     }
-    const duet_value all = c->fc_norm ? x : layer_norm(g, "norm", x);
-    const duet_value first = duet_tap(g, (int)c->depth + 1, "cls_token", map_of(g, all, 0, 1));
+    const duet_value all = c->fc_norm ? x : duet_vit_norm(g, "norm", x);
+    const duet_value first =
+        duet_tap(g, (int)c->depth + 1, "cls_token", duet_vit_map(g, all, 0, 1));
     *out = c->classes > 0 ? classifier(g, c, all, first) : first;
 }
 

@@ -57,9 +57,11 @@ typedef struct duet_task_feed {
 typedef struct duet_task {
     duet_entry info;
     duet_ability needs; /* of the model */
-    bool labels;      /* learns from labels: the data must have some; a network that classifies has
-                         as many outputs */
-    const char *arch; /* what is usually trained; NULL = a U-Net for the size of the images */
+    bool labels; /* learns from labels: the data must have some; a network that classifies has
+                    as many outputs */
+    /* What is usual: of what is trained, NULL = a U-Net for the size of the images; of the
+     * optimiser, NULL = muon; of the augmentation, NULL = none. */
+    const char *arch, *optim, *augment;
     duet_task_program programs[DUET_TASK_PROGRAMS];
     int program_count;
     int views; /* of each row of a batch, augmented by draws of their own; 0 = 1 */
@@ -71,7 +73,8 @@ typedef struct duet_task {
     int64_t (*kept)(const void *options, const duet_task_setup *setup); /* floats; NULL = none */
     duet_status (*build)(const void *options, const duet_task_setup *setup, int program,
                          duet_graph *graph, duet_task_values *out);
-    int64_t (*room)(const duet_task_setup *setup); /* floats of scratch memory that feed needs */
+    /* floats of scratch memory that feed needs; NULL = none */
+    int64_t (*room)(const duet_task_setup *setup);
     /* Behind a run, with the losses of the rows that were fed: changes setup->kept. NULL = nothing
      * to do. */
     duet_status (*after)(const void *options, const duet_task_setup *setup, int program,

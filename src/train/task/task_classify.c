@@ -36,11 +36,6 @@ static duet_status build(const void *options, const duet_task_setup *setup, int 
     return duet_graph_status(g);
 }
 
-static int64_t room(const duet_task_setup *setup) {
-    (void)setup;
-    return 0;
-}
-
 static duet_status feed(const void *options, const duet_task_setup *setup, int program,
                         const duet_task_feed *to) {
     (void)options, (void)program;
@@ -71,6 +66,5 @@ const duet_task duet_task_classify = {
     .program_count = 1,
     .columns = {"top1"},
     .build = build,
-    .room = room,
     .feed = feed,
 };

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * model/arch/vit_tokens.h: what architectures of tokens share: norms, parameters of tokens, tokens
+ * as maps. */
+#ifndef DUET_MODEL_ARCH_VIT_TOKENS_H
+#define DUET_MODEL_ARCH_VIT_TOKENS_H
+
+#include "engine/graph/graph.h"
+
+/* A layer norm of each token of x[B,T,C]. */
+duet_value duet_vit_norm(duet_graph *g, const char *name, duet_value x);
+/* A parameter [1,n,C] as one vector [n C]. */
+duet_value duet_vit_vector(duet_graph *g, const char *name, int64_t n, int64_t C);
+/* The tokens of x[B,T,C] from `first` on as a square map, [B,side,side,C]. */
+duet_value duet_vit_map(duet_graph *g, duet_value x, int64_t first, int64_t side);
+
+#endif
