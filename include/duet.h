@@ -7,6 +7,7 @@
 #include <duet/auto.h>
 #include <duet/base.h>
 #include <duet/bench.h>
+#include <duet/compare.h>
 #include <duet/data.h>
 #include <duet/feature.h>
 #include <duet/head.h>

@@ -85,6 +85,7 @@ typedef struct duet_train_result {
     bool interrupted;
     int64_t fallbacks; /* number of nodes that the reference computes */
     int64_t left_out;  /* images that could not be read in this call (on_bad "skip") */
+    int64_t memory;    /* bytes of weights, what goes with them, and of a step */
     /* of a task that learns from labels: accuracy of the averaged weights, in percent, on the
      * images held out or else on the split 'val', and their number; 0 rows = there are none */
     double top1;

@@ -228,6 +228,7 @@ void cli_metrics_say(const cli_state *cli, const duet_metric_result *result);
 void cli_metrics_json(const duet_metric_result *result, json_t *out);
 
 bool cli_exists(const char *path);
+duet_status cli_folder(const char *path); /* makes it, unless it is there */
 /* with its contents; only for folders that this program has just made */
 void cli_remove_folder(const char *path);
 /* 2^63 and more become texts: JSON's integers here end below. */

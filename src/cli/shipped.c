@@ -48,6 +48,38 @@ static bool fits(duet_model *model, const duet_dataset_info *info, int64_t wante
     return side == 0 || (side <= MOST_SIDE ? how->size == side : how->size <= side);
 }
 
+/* Of a classifier: the classes of the set, by their names. */
+static bool knows(duet_model *model, const duet_dataset_info *info) {
+    const duet_card *const card = duet_model_card(model);
+    if (!duet_model_recogniser(model) || duet_model_logits(model) != info->class_count ||
+        card->class_count != info->class_count || card->preprocess.channels != info->channels)
+        return false;
+    for (int k = 0; k < info->class_count; k++)
+        if (strcmp(card->class_names[k], info->class_names[k]) != 0) return false;
+    return true;
+}
+
+duet_model *cli_shipped_judge(cli_state *cli, const duet_dataset *dataset) {
+    char folder[CLI_PATH] = "", judges[CLI_PATH];
+    const duet_dataset_info *const info = duet_dataset_describe(dataset);
+    duet_model *found = NULL;
+    if (!find_folder(folder)) return NULL;
+    snprintf(judges, sizeof judges, "%.4000s/judges", folder);
+    DIR *const list = opendir(judges);
+    for (const struct dirent *e = list != NULL ? readdir(list) : NULL; e != NULL && found == NULL;
+         e = readdir(list)) {
+        char one[2 * CLI_PATH];
+        const char *const dot = strrchr(e->d_name, '.');
+        if (dot == NULL || strcmp(dot, ".safetensors") != 0) continue;
+        snprintf(one, sizeof one, "%s/%s", judges, e->d_name);
+        if (duet_model_open(cli->ctx, &found, one) == DUET_OK && knows(found, info)) break;
+        duet_model_close(found);
+        found = NULL;
+    }
+    if (list != NULL) closedir(list);
+    return found;
+}
+
 /* The largest that fits; NULL = none. */
 static duet_model *look_in(cli_state *cli, const char *folder, const duet_dataset_info *info,
                            int64_t wanted, char path[CLI_PATH]) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,11 @@
 
 bool cli_exists(const char *path) {
     return access(path, F_OK) == 0;
+}
+
+duet_status cli_folder(const char *path) {
+    if (mkdir(path, 0777) == 0 || errno == EEXIST) return DUET_OK;
+    return cli_fail(DUET_IO, "cannot make the folder '%s': %s", path, strerror(errno));
 }
 
 json_t *cli_seed(uint64_t seed) {

@@ -17,6 +17,10 @@ typedef struct cli_train_options {
  * said in a line; NULL = none does. size: the side that is asked for; 0 = any. */
 duet_model *cli_shipped_model(cli_state *cli, const duet_dataset *dataset, int64_t size);
 
+/* The judge of those that come with the program which knows the classes of this set; NULL = none.
+ */
+duet_model *cli_shipped_judge(cli_state *cli, const duet_dataset *dataset);
+
 /* What follows a training that came to its end. */
 typedef duet_status (*cli_trained)(cli_state *cli, const char *run, const duet_dataset *dataset);
 /* Trains as the options say, tells what came out, writes the report. then: NULL = nothing. */

@@ -108,6 +108,26 @@ static void write_chart(duet_str *out, const meters *m, const char *kind, const 
     duet_str_format(out, "</div><figcaption>%s</figcaption></figure>\n", caption);
 }
 
+int64_t duet_report_meter(duet_report *report, const char *folder, const char *kind, double **x,
+                          double **y) {
+    char inside[DUET_PATH_SIZE], path[DUET_PATH_SIZE];
+    duet_bytes file = {0};
+    meters m = {.columns = 0};
+    int64_t count = 0;
+    if (duet_path_join(inside, report->run, folder) != DUET_OK ||
+        duet_path_join(path, inside, "meters.csv") != DUET_OK || !duet_path_exists(path))
+        return 0;
+    if (duet_file_read(&file, path) == DUET_OK && read_meters(report, &m, &file))
+        for (int k = 1; k < m.columns && count == 0; k++)
+            if (strstr(m.name[k], kind) != NULL && has_numbers(&m, k)) {
+                *x = m.value[0];
+                *y = m.value[k];
+                count = m.count;
+            }
+    duet_bytes_free(&file);
+    return count;
+}
+
 void duet_report_meters(duet_report *report, duet_str *out) {
     char path[DUET_PATH_SIZE];
     duet_bytes file = {0};

@@ -83,6 +83,10 @@ const char *duet_report_t(duet_report *report, double t); /* a step of noise; "c
 /* " at t = 10, tap 9, pool 2", " on clean images, tap 9, pool 2" as far as the object has them,
  * else ""; several settings with " and" between them. */
 const char *duet_report_setting(duet_report *report, const json_t *object);
+/* Of RUN/folder/meters.csv the images seen and the first column with numbers whose name has `kind`
+ * in it: their count, 0 = there is none. */
+int64_t duet_report_meter(duet_report *report, const char *folder, const char *kind, double **x,
+                          double **y);
 /* The charts of RUN/meters.csv, where there is one. */
 void duet_report_meters(duet_report *report, duet_str *out);
 /* A row of a table of accuracies: a name (escaped) and a bar of 100 % in a style of duet_svg_bar;

@@ -26,6 +26,19 @@ static void write_network(duet_report *report, duet_str *out) {
     duet_str_add(out, ")");
 }
 
+static bool is_comparison(const duet_report *report) {
+    const char *const command = duet_report_text(report->info, "command");
+    return command != NULL && strcmp(command, "compare") == 0;
+}
+
+static void write_comparison(duet_report *report, duet_str *out) {
+    const json_t *const data = duet_report_get(report->info, "data");
+    duet_str_format(out,
+                    "<p class=\"lead\">Learners beside each other on %s: each was trained for the "
+                    "same time on the same images, and measured by the same protocol.</p>",
+                    duet_report_value(report, duet_report_get(data, "name")));
+}
+
 static void write_lead(duet_report *report, duet_str *out) {
     const json_t *data = duet_report_get(report->info, "data");
     const char *none = makes_none(report);
@@ -188,7 +201,10 @@ static void write(duet_report *report, const duet_report_steps *steps, duet_str 
     duet_str_add(out, "<header>\n<p class=\"over\">duet run</p>\n<h1>");
     duet_html_text(out, report->name);
     duet_str_add(out, "</h1>\n");
-    write_lead(report, out);
+    if (is_comparison(report))
+        write_comparison(report, out);
+    else
+        write_lead(report, out);
     write_status(report, out);
     if (created != NULL && strlen(created) >= 16) {
         char day[17];
@@ -197,7 +213,9 @@ static void write(duet_report *report, const duet_report_steps *steps, duet_str 
         duet_str_format(out, "<p class=\"when\">started <time>%s</time> UTC</p>",
                         duet_report_escape(report, day));
     }
-    duet_str_add(out, "</header>\n<section class=\"two\" id=\"results\">\n");
+    duet_str_add(out, "</header>\n");
+    if (is_comparison(report)) return;
+    duet_str_add(out, "<section class=\"two\" id=\"results\">\n");
     if (makes_none(report) == NULL) write_generates(report, out);
     write_recognises(report, out);
     duet_str_add(out, "</section>\n");

@@ -100,6 +100,8 @@ const char duet_style_sheet[] =
     ".line.model{stroke:var(--accent);stroke-width:2.4}.line.random{stroke:var(--grey);stroke-"
     "width:2}"
     ".line.pixels{stroke:var(--grey2);stroke-width:2;stroke-dasharray:5 4}"
+    ".point{fill:var(--grey)}.point.model{fill:var(--accent)}.point.q0{fill:var(--q0)}.point.q1{"
+    "fill:var(--q1)}.point.q2{fill:var(--q2)}.point.q3{fill:var(--q3)}"
     ".line.ideal{stroke:var(--faint);stroke-width:.8}.band{stroke:none;opacity:.16}"
     ".band.model{fill:var(--accent)}.band.random{fill:var(--grey)}.band.pixels{fill:var(--grey2)}"
     ".chart text.model{fill:var(--accent);font-weight:650}"

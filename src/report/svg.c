@@ -212,6 +212,41 @@ bool duet_svg_line_chart(duet_str *out, const duet_svg_lines *chart, double widt
     return true;
 }
 
+/* Names stand to the right of their point, or to the left where that is the edge. */
+static void draw_points(duet_str *out, const duet_svg_lines *chart, const duet_svg_series *s,
+                        const axis *x, const axis *y) {
+    bool named = false;
+    for (int64_t i = 0; i < s->count; i++) {
+        if (!drawable(chart, s, i)) continue;
+        const double at = on_axis(x, s->x[i]), high = on_axis(y, s->y[i]);
+        const bool left = at > x->to - 110;
+        duet_str_format(out, "<circle class=\"point %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\"/>",
+                        s->style, at, high);
+        if (named) continue;
+        named = true;
+        duet_str_format(out, "<text class=\"end %s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">",
+                        s->style, at + (left ? -9 : 9), high + 4, left ? "end" : "start");
+        duet_html_text(out, s->name);
+        duet_str_add(out, "</text>");
+    }
+}
+
+bool duet_svg_scatter(duet_str *out, const duet_svg_lines *chart, double width, double height) {
+    axis x = {.from = 48, .to = width - 16, .log = chart->log_x};
+    axis y = {.from = height - 46, .to = 26, .log = chart->log_y};
+    if (!find_range(chart, &x, &y)) return false;
+    duet_str_format(out,
+                    "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" style=\"max-width:%.0fpx\" "
+                    "role=\"img\" aria-label=\"",
+                    width, height, width < 600 ? width * 1.5 : width);
+    duet_html_text(out, chart->what);
+    duet_str_add(out, "\">");
+    draw_axes(out, chart, &x, &y);
+    for (int k = 0; k < chart->count; k++) draw_points(out, chart, &chart->series[k], &x, &y);
+    duet_str_add(out, "</svg>");
+    return true;
+}
+
 void duet_svg_bar(duet_str *out, const char *style, double value, double hi, double mark) {
     const double scale = hi > 0 && isfinite(hi) ? 100 / hi : 1;
     const double at = value > 0 ? fmin(value * scale, 100) : 0; /* NaN gives 0 */

@@ -34,6 +34,9 @@ typedef struct duet_svg_lines {
  * written) when no series has a finite point. */
 bool duet_svg_line_chart(duet_str *out, const duet_svg_lines *chart, double width, double height);
 
+/* The same as points: a dot for each, the name of a series beside its first one. */
+bool duet_svg_scatter(duet_str *out, const duet_svg_lines *chart, double width, double height);
+
 typedef struct duet_svg_heat {
     const char *what;
     int64_t rows, columns;

@@ -3,21 +3,19 @@
  * data set: RUN/cells/NAME/ holds its search and a probe per head, whose result.json files are all
  * that the table is made of; what is there already is not done again. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-#include <duet/auto.h>
 #include <duet/transfer.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/model.h"
 #include "model/setting.h"
+#include "study/cell.h"
 #include "study/look.h"
 #include "study/sweep.h"
 
@@ -30,76 +28,16 @@ typedef struct transfer {
     int64_t room;
 } transfer;
 
-typedef struct cell {
-    duet_model *model;
-    const duet_dataset *dataset;
-    const char *reader;
-    char folder[DUET_PATH_SIZE];
-} cell;
-
-/* What the results of a cell depend on beside its data and model. */
-static unsigned hash_options(const transfer *t) {
-    const duet_sweep_options *o = &t->options->search;
-    const int64_t numbers[] = {o->fit_rows, o->val_rows, (int64_t)o->seed, t->options->noise_seeds,
-                               o->stored};
-    uint64_t hash = duet_hash_text(o->head, 0);
-    hash = duet_hash(numbers, sizeof numbers, hash);
-    hash = duet_hash(o->t.v, (size_t)o->t.count * sizeof o->t.v[0], hash);
-    hash = duet_hash(o->pools.v, (size_t)o->pools.count * sizeof o->pools.v[0], hash);
-    return (unsigned)(hash & 0xFFFFFFFFu);
-}
-
 /* RUN/cells/DATA-MODEL-OPTIONS-READER, by hashes */
-static duet_status open_cell(const transfer *t, cell *c) {
+static duet_status open_cell(const transfer *t, duet_cell *c) {
     char name[DUET_TEXT_SIZE];
     const duet_dataset_info *info = duet_dataset_describe(c->dataset);
     duet_format(name, sizeof name, "cells/%08x-%08x-%08x-%s", (unsigned)(info->hash & 0xFFFFFFFFu),
-                (unsigned)(duet_model_hash(c->model) & 0xFFFFFFFFu), hash_options(t), c->reader);
+                (unsigned)(duet_model_hash(c->model) & 0xFFFFFFFFu),
+                duet_cell_hash(&t->options->search, t->options->noise_seeds), c->reader);
     DUET_TRY(duet_path_join(c->folder, t->run, name));
     return duet_folder_make(c->folder);
 }
-
-static bool has_result(const char *folder) {
-    char path[DUET_PATH_SIZE];
-    return duet_path_join(path, folder, DUET_RESULT_FILE) == DUET_OK && duet_path_exists(path);
-}
-
-/* ---- the search of a cell ---- */
-
-static duet_status search(const transfer *t, const cell *c) {
-    duet_auto_options options = {.sweep = t->options->search, .joined = DUET_AUTO_JOINED};
-    duet_auto_result result = {0};
-    if (has_result(c->folder)) return DUET_OK;
-    options.sweep.baselines[0] = '\0';
-    (void)duet_copy_text(options.reader, sizeof options.reader, c->reader);
-    if (duet_model_recogniser(c->model)) options.sweep.t = (duet_int_list){.count = 1, .v = {-1}};
-    DUET_TRY(duet_auto(t->ctx, &result, c->model, c->dataset, &options));
-    const duet_status status = duet_auto_save(&result, &options, c->model, c->dataset, c->folder);
-    duet_auto_result_free(&result);
-    return status;
-}
-
-/* The best setting of a head among those of the last round. */
-static duet_status choose(const cell *c, const char *head, duet_settings *out) {
-    json_t *root = NULL;
-    double best = -1;
-    DUET_TRY(duet_result_record_read(&root, c->folder, NULL));
-    const json_t *picks = json_object_get(json_object_get(root, "auto"), "picks");
-    for (size_t i = 0; i < json_array_size(picks); i++) {
-        const json_t *pick = json_array_get(picks, i);
-        const char *const name = json_string_value(json_object_get(pick, "head"));
-        const double top1 = json_number_value(json_object_get(pick, "top1"));
-        if (name == NULL || strcmp(name, head) != 0 || top1 <= best) continue;
-        best = top1;
-        if (duet_settings_get(out, pick) != DUET_OK) best = -1;
-    }
-    json_decref(root);
-    return best >= 0 ? DUET_OK
-                     : duet_fail(DUET_FORMAT, "'%s' has no search for the head '%s'; remove it",
-                                 c->folder, head);
-}
-
-/* ---- the probes ---- */
 
 static void take(duet_transfer_row *row, const json_t *root) {
     const json_t *first = json_array_get(json_object_get(root, "rows"), 0);
@@ -118,29 +56,9 @@ static void take(duet_transfer_row *row, const json_t *root) {
     row->val_top1 = json_is_number(val) ? json_number_value(val) : NAN;
 }
 
-static duet_status probe(const transfer *t, const cell *c, const char *head,
-                         const duet_settings *settings, const char *folder) {
-    const duet_sweep_options *const s = &t->options->search;
-    duet_probe_options options = {.settings = *settings,
-                                  .setting_from = "sweep",
-                                  .noise_seeds = t->options->noise_seeds,
-                                  .seed = s->seed,
-                                  .batch = s->batch,
-                                  .stored = s->stored,
-                                  .bad = s->bad};
-    duet_probe_result result = {0};
-    (void)duet_copy_text(options.head, sizeof options.head, head);
-    (void)duet_copy_text(options.reader, sizeof options.reader, c->reader);
-    (void)duet_copy_text(options.cache, sizeof options.cache, s->cache);
-    DUET_TRY(duet_folder_make(folder));
-    const duet_status status = duet_probe(t->ctx, &result, c->model, c->dataset, &options, folder);
-    duet_probe_result_free(&result);
-    return status;
-}
-
-static duet_status add_row(transfer *t, const cell *c, const char *head, const char *folder) {
+static duet_status add_row(transfer *t, const duet_cell *c, const char *head) {
     json_t *root = NULL;
-    DUET_TRY(duet_result_record_read(&root, folder, NULL));
+    DUET_TRY(duet_cell_probe(c, head, &root));
     const duet_status status =
         duet_grow(&t->out->rows, &t->room, t->out->count + 1, sizeof *t->out->rows);
     if (status == DUET_OK) {
@@ -158,20 +76,15 @@ static duet_status add_row(transfer *t, const cell *c, const char *head, const c
 
 static duet_status run_cell(transfer *t, duet_model *model, const duet_dataset *dataset,
                             const char *reader) {
-    const bool network = strcmp(reader, "pixels") != 0;
-    cell c = {.model = model, .dataset = dataset, .reader = reader};
+    duet_cell c = {.ctx = t->ctx,
+                   .model = model,
+                   .dataset = dataset,
+                   .reader = reader,
+                   .search = &t->options->search,
+                   .noise_seeds = t->options->noise_seeds};
     DUET_TRY(open_cell(t, &c));
-    if (network) DUET_TRY(search(t, &c));
-    for (int h = 0; h < t->heads.count; h++) {
-        const char *const head = t->heads.v[h];
-        char name[32], folder[DUET_PATH_SIZE];
-        duet_settings settings = duet_settings_of(-1, 1, 1);
-        snprintf(name, sizeof name, "%08x/probe", (unsigned)duet_hash_text(head, 0));
-        DUET_TRY(duet_path_join(folder, c.folder, name));
-        if (network) DUET_TRY(choose(&c, head, &settings));
-        if (!has_result(folder)) DUET_TRY(probe(t, &c, head, &settings, folder));
-        DUET_TRY(add_row(t, &c, head, folder));
-    }
+    DUET_TRY(duet_cell_search(&c));
+    for (int h = 0; h < t->heads.count; h++) DUET_TRY(add_row(t, &c, t->heads.v[h]));
     return DUET_OK;
 }
 

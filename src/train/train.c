@@ -148,6 +148,18 @@ static duet_status start(duet_trainer *trainer, bool resume) {
     return duet_picture_real(trainer);
 }
 
+/* Programs of a task share the memory of their steps. */
+static int64_t memory_of(const duet_trainer *trainer) {
+    int64_t own = 0, step = 0;
+    for (int64_t k = 0; k < trainer->slots->count; k++)
+        own += trainer->slots->list[k].count * (int64_t)sizeof(float);
+    for (int p = 0; p < trainer->task->program_count; p++) {
+        const int64_t one = duet_plan_memory(duet_program_plan(trainer->programs[p].program));
+        step = one > step ? one : step;
+    }
+    return own + step;
+}
+
 static void fill_result(const duet_trainer *trainer, duet_train_result *out) {
     *out = (duet_train_result){
         .images = trainer->steps * trainer->options.batch,
@@ -157,6 +169,7 @@ static void fill_result(const duet_trainer *trainer, duet_train_result *out) {
         .interrupted = trainer->interrupted,
         .fallbacks = duet_plan_fallbacks(duet_program_plan(duet_trainer_program(trainer))),
         .left_out = trainer->loader != NULL ? duet_loader_skipped(trainer->loader) : 0,
+        .memory = memory_of(trainer),
         .top1 = trainer->top1,
         .top1_rows = trainer->top1_rows};
 }
