@@ -16,8 +16,8 @@ import os
 import subprocess
 import time
 
-TRANSFER = ("model data reader head setting train_rows test_rows top1 top1_std mean_class val_top1 command commit machine date").split()
-SEARCH = ("model data split way rows setting head val_top1 top1 top1_std passes seconds share command commit machine date").split()
+TRANSFER = ("model data reader head setting train_rows test_rows top1 top1_std mean_class val_top1 command seed commit machine date").split()
+SEARCH = ("model data seed way rows setting head val_top1 top1 top1_std passes seconds share command commit machine date").split()
 TUNE = ("row data seed images labels top1 seconds command commit machine date").split()
 
 
@@ -70,23 +70,28 @@ def percent(value):
     return "" if value is None else f"{value:.2f}"
 
 
+def add_rows(book, model_name, data_name, rows, shown):
+    """Rows of a transfer that the book does not have."""
+    for row in rows:
+        name = "-" if row["reader"] == "pixels" else model_name
+        if not book.has(name, data_name, row["reader"], row["head"]):
+            book.add(model=name, data=data_name, reader=row["reader"], head=row["head"], setting=joined(row) or spec(row) if row["reader"] != "pixels" else "-",
+                     train_rows=row["train_rows"], test_rows=row["test_rows"], top1=percent(row["top1"]), top1_std=percent(row["top1_std"]),
+                     mean_class=percent(row["mean_class"]), val_top1=percent(row["val_top1"]), command=shown, seed="0; noise draws 0 to 2")
+
+
 def transfer(o):
     book = Book(o.csv, TRANSFER, ("model", "data", "reader", "head"))
     for model_name, model in pairs(o.model):
         for data_name, data in pairs(o.data):
             heads = [h for h in o.head.split("+") if not all(book.has(m, data_name, r, h) for m, r in
-                                                              ((model_name, "model"), (model_name, "random"), ("", "pixels")))]
+                                                              ((model_name, "model"), (model_name, "random"), ("-", "pixels")))]
             if not heads:
                 continue
             options = ["--data", data, "--head", "+".join(heads), "--t", o.t, "--pool", o.pool, "--limit", str(o.rows), "--cache-type", "f16"]
             done = duet(o, "transfer", model, *options)
             shown = f"duet transfer RUN --data DATA --head {'+'.join(heads)} --t {o.t} --pool {o.pool} --limit {o.rows} --cache-type f16"
-            for row in done["rows"]:
-                name = "" if row["reader"] == "pixels" else model_name
-                if not book.has(name, data_name, row["reader"], row["head"]):
-                    book.add(model=name, data=data_name, reader=row["reader"], head=row["head"], setting=joined(row), train_rows=row["train_rows"],
-                             test_rows=row["test_rows"], top1=percent(row["top1"]), top1_std=percent(row["top1_std"]),
-                             mean_class=percent(row["mean_class"]), val_top1=percent(row["val_top1"]), command=shown)
+            add_rows(book, model_name, data_name, done["rows"], shown)
 
 
 def probe(o, model, data, setting, head):
@@ -96,7 +101,7 @@ def probe(o, model, data, setting, head):
 
 
 def search(o):
-    book = Book(o.csv, SEARCH, ("model", "data", "split", "way"))
+    book = Book(o.csv, SEARCH, ("model", "data", "seed", "way"))
     for model_name, model in pairs(o.model):
         for data_name, data in pairs(o.data):
             for split in range(o.splits):
@@ -120,7 +125,7 @@ def search(o):
                     tested = probe(o, model, data, setting, head)
                     share = f"{costs[way] / costs['grid']:.3f}" if "grid" in costs else ""
                     shown = f"duet sweep RUN {' '.join(common[2:])} {' '.join(ways[way])}"
-                    book.add(model=model_name, data=data_name, split=split, way=way, rows=o.rows, setting=setting, head=head,
+                    book.add(model=model_name, data=data_name, seed=split, way=way, rows=o.rows, setting=setting, head=head,
                              val_top1=percent(best.get("top1")), top1=percent(tested["top1"]), top1_std=percent(tested["top1_std"]), passes=passes,
                              seconds=f"{costs[way]:.1f}", share=share, command=shown)
 
