@@ -138,9 +138,8 @@ def tune(o):
         return
     run = os.path.join(o.work, f"{o.row}-{data_name}-{o.seed}".replace(" ", "_"))
     begun = time.time()
-    if not os.path.exists(os.path.join(run, "done")):
-        command = ["finetune", model] if model else ["train", "--task", "classify"]
-        duet(o, *(["train", "--resume", run] if os.path.exists(run) else [*command, "--data", data, "--seed", str(o.seed), "--out", run, *o.options]))
+    command = ["finetune", model] if model else ["train", "--task", "classify"]
+    duet(o, *(["train", "--resume", run] if os.path.exists(run) else [*command, "--data", data, "--seed", str(o.seed), "--out", run, *o.options]))
     tested = duet(o, "classify", run, "--data", data, "--metrics", "accuracy")
     with open(os.path.join(run, "run.json"), encoding="utf-8") as file:
         trained = json.load(file)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "model/network.h"
+#include "train/task/latents.h"
 #include "train/task/task.h"
 
 enum { D, G, SCORES = 3, COLUMN_G = 0, COLUMN_MARGIN = 1 };
@@ -35,10 +36,9 @@ static duet_status score(duet_graph *g, const duet_task_setup *setup, bool still
     duet_model_inputs_make(setup->model, g, B, DUET_BIT(X) | DUET_BIT(Z), true, &in);
     DUET_TRY(duet_model_build_part(setup->model, g, DUET_ENCODES, &in, code));
     DUET_TRY(duet_model_build_part(setup->model, g, DUET_GENERATES, &in, image));
-    const duet_value eps = duet_input(g, "eps", DUET_F32, 2, (int64_t[]){B, Z}),
-                     deviation = duet_elementwise(g, duet_scale(g, code[1], 0.5), "exp");
+    const duet_value eps = duet_input(g, "eps", DUET_F32, 2, (int64_t[]){B, Z});
     pair = in;
-    pair.z = duet_add(g, code[0], duet_mul(g, eps, deviation));
+    pair.z = duet_latents_draw(g, code[0], code[1], eps);
     if (still) pair.z = duet_detach(g, pair.z);
     DUET_TRY(duet_model_build_part(setup->model, g, DUET_DISCRIMINATES, &pair, scores));
     out->encoded = scores[0];

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "model/network.h"
+#include "train/task/latents.h"
 #include "train/task/task.h"
 
 static const double TINY = 1e-7;
@@ -43,13 +44,6 @@ static duet_value number(duet_graph *g, double value) {
 /* Sum over [B,n], mean over the rows: [1] */
 static duet_value of_a_row(duet_graph *g, duet_value x) {
     return duet_scale(g, duet_reduce(g, x, "mean", 0, NULL), (double)duet_dim(g, x, 1));
-}
-
-static duet_value normal_divergence(duet_graph *g, duet_value mean, duet_value log_var) {
-    const duet_value sum = duet_sub(
-        g, duet_add(g, duet_elementwise(g, log_var, "exp"), duet_elementwise(g, mean, "square")),
-        log_var);
-    return duet_scale(g, of_a_row(g, duet_sub(g, sum, number(g, 1.0))), 0.5);
 }
 
 /* q log((q + tiny) / p) */
@@ -93,12 +87,11 @@ static duet_status build(const void *options, const duet_task_setup *setup, int 
                      u = duet_input(g, "u", DUET_F32, 2, (int64_t[]){B, places}),
                      colder = duet_input(g, "colder", DUET_F32, 1, &one),
                      mean = duet_slice(g, code[0], 0, A), q = duet_slice(g, code[0], A, places);
-    const duet_value deviation = duet_elementwise(g, duet_scale(g, code[1], 0.5), "exp");
-    in.z = duet_concat(g, duet_add(g, mean, duet_mul(g, eps, deviation)),
-                       occur(g, o, code[2], u, colder));
+    in.z =
+        duet_concat(g, duet_latents_draw(g, mean, code[1], eps), occur(g, o, code[2], u, colder));
     DUET_TRY(duet_model_build_part(setup->model, g, DUET_GENERATES, &in, image));
     duet_mse_loss(g, image[0], in.x, &to->scalars[0], &error);
-    to->scalars[1] = normal_divergence(g, mean, code[1]);
+    to->scalars[1] = duet_latents_divergence(g, mean, code[1]);
     to->scalars[2] = binary_divergence(g, q, shape->switch_chance);
     to->scalars[3] =
         duet_elementwise(g, duet_scale(g, duet_elementwise(g, colder, "log"), -1.0), "exp");

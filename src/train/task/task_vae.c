@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "model/network.h"
+#include "train/task/latents.h"
 #include "train/task/task.h"
 
 typedef struct vae_options {
@@ -19,16 +20,6 @@ static const duet_param rows[] = {
     DUET_FLOAT(vae_options, beta, "1", 0, 1e6, "weight of the divergence from the prior"),
     DUET_FLOAT(vae_options, sigma, "0.25", 1e-3, 1e3, "deviation of the decoder's pixels"),
 };
-
-/* [1]: mean over the rows. */
-static duet_value divergence(duet_graph *g, duet_value mean, duet_value log_var) {
-    const duet_value sum = duet_sub(
-        g, duet_add(g, duet_elementwise(g, log_var, "exp"), duet_elementwise(g, mean, "square")),
-        log_var);
-    const double Z = (double)duet_dim(g, mean, 1);
-    return duet_add(g, duet_scale(g, duet_reduce(g, sum, "mean", 0, NULL), 0.5 * Z),
-                    duet_fill(g, -0.5 * Z, 1, (int64_t[]){1}));
-}
 
 static duet_status build(const void *options, const duet_task_setup *setup, int program,
                          duet_graph *g, duet_task_values *to) {
@@ -41,12 +32,11 @@ static duet_status build(const void *options, const duet_task_setup *setup, int 
     duet_value code[DUET_PART_GIVES], image[DUET_PART_GIVES], error = DUET_NONE;
     duet_model_inputs_make(setup->model, g, B, DUET_BIT(X), true, &in);
     DUET_TRY(duet_model_build_part(setup->model, g, DUET_ENCODES, &in, code));
-    const duet_value eps = duet_input(g, "eps", DUET_F32, 2, (int64_t[]){B, Z}),
-                     deviation = duet_elementwise(g, duet_scale(g, code[1], 0.5), "exp");
-    in.z = duet_add(g, code[0], duet_mul(g, eps, deviation));
+    const duet_value eps = duet_input(g, "eps", DUET_F32, 2, (int64_t[]){B, Z});
+    in.z = duet_latents_draw(g, code[0], code[1], eps);
     DUET_TRY(duet_model_build_part(setup->model, g, DUET_GENERATES, &in, image));
     duet_mse_loss(g, image[0], in.x, &to->scalars[0], &error);
-    to->scalars[1] = divergence(g, code[0], code[1]);
+    to->scalars[1] = duet_latents_divergence(g, code[0], code[1]);
     to->loss = duet_add(g, duet_scale(g, to->scalars[0], 0.5 / (o->sigma * o->sigma)),
                         duet_scale(g, to->scalars[1], o->beta / (double)D));
     return duet_graph_status(g);
