@@ -41,23 +41,14 @@ static int64_t kept_of(const mae_config *c) {
     return kept < 1 ? 1 : kept;
 }
 
-/* Tokens [B,T,C] in and out. */
-static duet_value block(duet_graph *g, int64_t heads, duet_value x) {
-    const int64_t C = duet_dim(g, x, 2);
-    duet_value h = duet_nn_linear(g, "attn.qkv", duet_vit_norm(g, "norm1", x), 3 * C, 0, false);
-    h = duet_nn_linear(g, "attn.proj", duet_attention(g, h, heads, false), C, 0, false);
-    x = duet_add(g, x, h);
-    h = duet_nn_linear(g, "mlp.fc1", duet_vit_norm(g, "norm2", x), 4 * C, 0, false);
-    return duet_add(g, x, duet_nn_linear(g, "mlp.fc2", duet_gelu(g, h), C, 0, false));
-}
-
 static duet_value blocks(duet_graph *g, int64_t count, int64_t heads, bool taps, int64_t side,
                          duet_value x) {
+    const duet_vit_blocks how = {.heads = heads, .hidden = 4 * duet_dim(g, x, 2)};
     char name[32];
     for (int64_t i = 0; i < count; i++) {
         snprintf(name, sizeof name, "blocks.%lld", (long long)i);
         const size_t mark = duet_scope_push(g, "%s", name);
-        x = block(g, heads, x);
+        x = duet_vit_block(g, &how, x);
         if (taps) {
             const int64_t B = duet_dim(g, x, 0), C = duet_dim(g, x, 2);
             x = duet_reshape(g, duet_tap(g, (int)i + 1, g->scope, duet_vit_map(g, x, 0, side)), 3,

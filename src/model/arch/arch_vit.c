@@ -34,26 +34,6 @@ static const duet_param params[] = {
               "how positions of a file become those of another image_size (bicubic)"),
 };
 
-static duet_value scaled(duet_graph *g, const vit_config *c, const char *name, duet_value x) {
-    const duet_init one = {.kind = DUET_INIT_ONE};
-    if (!c->layer_scale) return x;
-    return duet_mul(g, x, duet_parameter(g, name, DUET_WEIGHT, one, 1, (int64_t[]){c->width}));
-}
-
-static duet_value block(duet_graph *g, const vit_config *c, duet_value x) {
-    duet_value h =
-        duet_nn_linear(g, "attn.qkv", duet_vit_norm(g, "norm1", x), 3 * c->width, 0, false);
-    h = duet_nn_linear(g, "attn.proj", duet_attention(g, h, c->heads, false), c->width, 0, false);
-    x = duet_add(g, x, scaled(g, c, "ls1.gamma", h));
-    h = duet_vit_norm(g, "norm2", x);
-    h = duet_nn_linear(g, "mlp.fc1", h, c->gated ? 2 * c->hidden : c->hidden, 0, false);
-    h = c->gated ? duet_mul(g, duet_silu(g, duet_slice(g, h, 0, c->hidden)),
-                            duet_slice(g, h, c->hidden, c->hidden))
-                 : duet_gelu(g, h);
-    h = duet_nn_linear(g, "mlp.fc2", h, c->width, 0, false);
-    return duet_add(g, x, scaled(g, c, "ls2.gamma", h));
-}
-
 /* n tokens of a parameter in front of tokens x [B,…]: [B,(n + …) C] */
 static duet_value with_front(duet_graph *g, const char *name, int64_t n, int64_t C, duet_value x) {
     const duet_value none = duet_fill(g, 0.0, 2, (int64_t[]){duet_dim(g, x, 0), n * C});
@@ -103,12 +83,13 @@ static duet_value classifier(duet_graph *g, const vit_config *c, duet_value x, d
 
 static void build(duet_graph *g, const void *config, const duet_model_inputs *in, duet_value *out) {
     const vit_config *const c = config;
+    const duet_vit_blocks how = {c->heads, c->hidden, c->layer_scale, c->gated};
     char name[32];
     duet_value x = tokens(g, c, in->x);
     for (int64_t i = 0; i < c->depth; i++) {
         snprintf(name, sizeof name, "blocks.%lld", (long long)i);
         const size_t mark = duet_scope_push(g, "%s", name);
-        x = block(g, c, x);
+        x = duet_vit_block(g, &how, x);
         duet_scope_pop(g, mark);
         x = tap_patches(g, c, (int)i + 1, name, x);
     }
