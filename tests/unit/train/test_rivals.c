@@ -131,6 +131,16 @@ static void set_inputs(const lab *l) {
     }
 }
 
+static double largest(const float *values, int64_t count) {
+    double most = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double size = fabs((double)values[i]);
+        if (!isfinite(size)) return INFINITY;
+        if (size > most) most = size;
+    }
+    return most;
+}
+
 /* One step of gradient descent by rate 1: what a weight loses is its gradient. */
 static void compare(const char *name, const char *task, int program, const char *prefix,
                     int least) {
@@ -151,14 +161,11 @@ static void compare(const char *name, const char *task, int program, const char 
     for (int64_t k = 0; k < l.slots->count; k++) {
         char key[NAME];
         const duet_slot *const slot = &l.slots->list[k];
-        double error = 0, size = 0;
         name_of(l.slots, k, key);
         if (slot->of >= 0 || !read(&l, kind, key, DUET_F32, want)) continue;
         assert_true(slot->count <= LARGEST && read(&l, "before/", key, DUET_F32, before));
-        for (int64_t i = 0; i < slot->count; i++) {
-            error = fmax(error, fabs((double)(before[i] - slot->own[i] - want[i])));
-            size = fmax(size, fabs((double)want[i]));
-        }
+        for (int64_t i = 0; i < slot->count; i++) before[i] -= slot->own[i] + want[i];
+        const double error = largest(before, slot->count), size = largest(want, slot->count);
         if (!(error <= 1e-4 * size + 1e-6))
             fail_msg("%s, %s: off by %g of %g", name, key, error, size);
         compared++;
