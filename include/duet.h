@@ -9,6 +9,7 @@
 #include <duet/bench.h>
 #include <duet/compare.h>
 #include <duet/data.h>
+#include <duet/edit.h>
 #include <duet/feature.h>
 #include <duet/head.h>
 #include <duet/look.h>

@@ -146,6 +146,15 @@ DUET_NODISCARD duet_status duet_dataset_read(const duet_dataset *dataset, duet_s
 DUET_NODISCARD duet_status duet_image_load(const char *path, const duet_preprocess *how,
                                            uint8_t *out);
 
+/* What an image file holds, after decoding: its size, 1 channel of grey or 3 of colour, and whether
+ * some of it is transparent. */
+typedef struct duet_image_size {
+    int64_t width, height;
+    int channels;
+    bool transparent;
+} duet_image_size;
+DUET_NODISCARD duet_status duet_image_measure(const char *path, duet_image_size *out);
+
 /* A record of rows whose image cannot be read. An operation with a record leaves such rows out and
  * adds them to it; rows already in it are not read again. Without a record (NULL) the first such
  * row ends the operation. A record belongs to one data set; threads may share it. */

@@ -211,6 +211,17 @@ done:
     return status;
 }
 
+duet_status duet_image_measure(const char *path, duet_image_size *out) {
+    duet_image image = {0};
+    DUET_TRY(duet_image_read(&image, path, 0));
+    *out = (duet_image_size){.width = image.width,
+                             .height = image.height,
+                             .channels = image.channels,
+                             .transparent = (image.lost & DUET_IMAGE_LOST_ALPHA) != 0};
+    duet_image_free(&image);
+    return DUET_OK;
+}
+
 void duet_pixels_to_float(float *out, const uint8_t *in, int64_t count) {
     for (int64_t i = 0; i < count; i++) out[i] = (float)in[i] / 127.5f - 1.0f;
 }

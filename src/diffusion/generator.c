@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * diffusion/generator.c: a model that is ready to generate: images of any numbers, pass by pass. */
-#include "diffusion/generator.h"
+#include "diffusion/guide.h"
 
 #include "base/context.h"
 #include "base/error.h"
@@ -49,6 +49,14 @@ void duet_generator_close(duet_generator *generator) {
     duet_release(generator->labels);
     duet_release(generator->x);
     duet_release(generator);
+}
+
+duet_status duet_generator_follow(duet_generator *generator, const duet_guide *guide) {
+    if (generator->kind != &duet_generator_denoise)
+        return duet_fail(DUET_UNSUPPORTED, "the model draws from a prior in one step, which cannot "
+                                           "be steered; a model that denoises can");
+    generator->guide = guide;
+    return DUET_OK;
 }
 
 duet_status duet_generator_passed(const duet_generator *generator, int64_t rows, double part) {

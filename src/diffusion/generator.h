@@ -33,10 +33,11 @@ struct duet_generator {
     duet_generator_watch watch; /* NULL = nobody */
     void *watcher;
     int64_t reuse, reuse_tap;
-    int64_t batch, dim; /* most images of a pass; values of an image */
-    int64_t *id;        /* [batch] */
-    int32_t *labels;    /* [batch] */
-    float *x;           /* [batch, dim] */
+    const struct duet_guide *guide; /* NULL = nobody steers */
+    int64_t batch, dim;             /* most images of a pass; values of an image */
+    int64_t *id;                    /* [batch] */
+    int32_t *labels;                /* [batch] */
+    float *x;                       /* [batch, dim] */
     int64_t before,
         total; /* of the task whose progress is shown: images before this pass, in all */
 };

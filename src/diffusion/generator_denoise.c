@@ -5,14 +5,16 @@
 #include "base/choice.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "diffusion/generator.h"
-#include "diffusion/sampler/sampler.h"
+#include "diffusion/guide.h"
+#include "diffusion/sampler/threshold.h"
+#include "diffusion/sampler/trail.h"
 
 typedef struct walk {
     duet_choice sampler;
     duet_denoiser *denoiser;
     double *x;     /* [batch, dim] */
     double spread; /* scale of the first noise: more than 1 for variance-exploding schedules */
+    bool clips;    /* predictions, by the sampler's options */
     /* of the pass that is running */
     duet_generator *generator;
     const duet_generator_rows *rows;
@@ -26,6 +28,7 @@ static duet_status open(duet_generator *generator, const char *spec) {
     DUET_TRY(duet_choice_parse(&w->sampler, &duet_family_sampler, spec));
     DUET_TRY(duet_denoiser_new(generator->ctx, &w->denoiser, generator->model, generator->batch));
     DUET_TRY(duet_denoiser_reuse(w->denoiser, generator->reuse, generator->reuse_tap));
+    w->clips = ((const duet_trail_options *)(const void *)&w->sampler.options)->clip;
     const duet_noise *noise = duet_denoiser_noise(w->denoiser);
     const double highest = duet_noise_level(noise, noise->steps - 1).sigma;
     w->spread = highest > 1.0 ? highest : 1.0;
@@ -42,7 +45,14 @@ static void close(duet_generator *generator) {
 
 static duet_status denoise(void *user, const float *x, duet_level level, const duet_denoised *out) {
     const walk *w = user;
-    return duet_denoiser_run(w->denoiser, x, level, w->rows->labels, w->rows->rows, out);
+    const duet_guide *const guide = w->generator->guide;
+    const int64_t dim = w->generator->dim;
+    DUET_TRY(duet_denoiser_run(w->denoiser, x, level, w->rows->labels, w->rows->rows, out));
+    if (guide == NULL || guide->steer == NULL) return DUET_OK;
+    if (w->clips) duet_threshold_static(out->x0, w->rows->rows * dim, 1.0F);
+    const duet_guide_point point = {
+        .rows = w->rows, .dim = dim, .level = level, .x = x, .x0 = out->x0};
+    return guide->steer(guide->state, &point);
 }
 
 static duet_status after_step(void *user, int64_t done, int64_t total, const double *x,
@@ -59,12 +69,48 @@ static duet_status after_step(void *user, int64_t done, int64_t total, const dou
     return duet_generator_passed(w->generator, w->rows->rows, (double)done / (double)total);
 }
 
+/* Noise at the highest level. */
+static duet_status begin(walk *w, const duet_generator_rows *rows) {
+    const duet_generator *const g = w->generator;
+    const duet_guide *const guide = g->guide;
+    if (guide != NULL && guide->begin != NULL)
+        DUET_TRY(guide->begin(guide->state, rows));
+    else
+        for (int64_t r = 0; r < rows->rows; r++)
+            duet_image_noise(rows->x + r * g->dim, rows->seed, rows->id[r], g->dim);
+    for (int64_t i = 0; i < rows->rows * g->dim; i++) w->x[i] = w->spread * (double)rows->x[i];
+    return DUET_OK;
+}
+
+/* The images of the guide with the noise of the level at which its part of the steps begins. */
+static duet_status begin_later(walk *w, const duet_generator_rows *rows, int64_t *first) {
+    const duet_generator *const g = w->generator;
+    duet_level *levels = NULL;
+    int64_t steps;
+    DUET_TRY(duet_sampler_levels(duet_sampler_of(w->sampler.entry), &w->sampler.options,
+                                 duet_denoiser_noise(w->denoiser), &levels, &steps));
+    const int64_t walked = (int64_t)(g->guide->strength * (double)steps + 0.5);
+    *first = steps - (walked < 1 ? 1 : walked > steps ? steps : walked);
+    const duet_level level = levels[*first];
+    duet_release(levels);
+    DUET_TRY(g->guide->begin(g->guide->state, rows));
+    for (int64_t r = 0; r < rows->rows; r++) {
+        float *const image = rows->x + r * g->dim;
+        double *const x = w->x + r * g->dim;
+        for (int64_t i = 0; i < g->dim; i++) x[i] = level.alpha * (double)image[i];
+        duet_image_noise(image, rows->seed, rows->id[r], g->dim);
+        for (int64_t i = 0; i < g->dim; i++) x[i] += level.sigma * (double)image[i];
+    }
+    return DUET_OK;
+}
+
 static duet_status run(duet_generator *generator, const duet_generator_rows *rows) {
     walk *w = generator->state;
+    const duet_guide *const guide = generator->guide;
     const int64_t dim = generator->dim, cells = rows->rows * dim;
-    for (int64_t r = 0; r < rows->rows; r++)
-        duet_image_noise(rows->x + r * dim, rows->seed, rows->id[r], dim);
-    for (int64_t i = 0; i < cells; i++) w->x[i] = w->spread * (double)rows->x[i];
+    const bool later = guide != NULL && guide->begin != NULL && guide->strength < 1.0;
+    int64_t first = 0;
+    DUET_TRY(later ? begin_later(w, rows, &first) : begin(w, rows));
     w->rows = rows;
     duet_denoiser_begin(w->denoiser);
     duet_sampler_state state = {.user = w,
@@ -77,10 +123,13 @@ static duet_status run(duet_generator *generator, const duet_generator_rows *row
                                 .seed = rows->seed,
                                 .id = rows->id,
                                 .clip = true,
+                                .first = first,
+                                .jump = guide != NULL ? guide->jump : 0,
+                                .again = guide != NULL ? guide->again : 0,
                                 .step = after_step};
     DUET_TRY(duet_sampler_run(duet_sampler_of(w->sampler.entry), &w->sampler.options, &state));
     for (int64_t i = 0; i < cells; i++) rows->x[i] = (float)w->x[i];
-    return DUET_OK;
+    return guide != NULL && guide->finish != NULL ? guide->finish(guide->state, rows) : DUET_OK;
 }
 
 const duet_generator_kind duet_generator_denoise = {.open = open, .run = run, .close = close};

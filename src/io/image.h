@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 
+enum { DUET_IMAGE_ALPHA = -1 }; /* channels of what is read: how opaque, as grey; 255 = fully */
 enum { DUET_IMAGE_LOST_COLOUR = 1, DUET_IMAGE_LOST_ALPHA = 2 };
 
 typedef struct duet_image {
@@ -20,9 +21,9 @@ typedef struct duet_image {
     unsigned lost; /* what the file had and the result lacks: colour, transparency */
 } duet_image;
 
-/* channels: 1 or 3 converts (grey = Pillow's L: (19595 R + 38470 G + 7471 B + 32768) >> 16), 0
- * keeps what the file has. `name` stands in messages. Refuses more than 178 million pixels and
- * sides over 65,500 before allocating. */
+/* channels: 1 or 3 converts, or DUET_IMAGE_ALPHA (grey = Pillow's L: (19595 R + 38470 G + 7471 B +
+ * 32768) >> 16), 0 keeps what the file has. `name` stands in messages. Refuses more than 178
+ * million pixels and sides over 65,500 before allocating. */
 DUET_NODISCARD duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t size,
                                              int channels, const char *name);
 DUET_NODISCARD duet_status duet_image_read(duet_image *out, const char *path, int channels);

@@ -172,6 +172,7 @@ static duet_status second_round(duet_searching *s) {
 static duet_status search(duet_searching *s, const duet_reader_options *grid) {
     DUET_TRY(first_round(s, grid));
     DUET_TRY(second_round(s));
+    DUET_TRY(duet_searching_replan(s));
     DUET_TRY(begin_round(s, 2));
     DUET_TRY(duet_searching_pick(s, &s->out->rounds[2]));
     for (int r = 0; r < DUET_AUTO_ROUNDS; r++) {
@@ -213,6 +214,7 @@ duet_status duet_auto(duet_context *ctx, duet_auto_result *out, duet_model *mode
                         .model = model,
                         .dataset = dataset,
                         .options = options,
+                        .start = start,
                         .out = &result,
                         .reader = options->reader[0] != '\0' ? options->reader : "model",
                         .how = duet_model_card(model)->preprocess};

@@ -15,6 +15,15 @@ typedef struct duet_candidate {
 } duet_candidate;
 bool duet_candidate_better(const duet_candidate *a, const duet_candidate *b);
 
+/* Seconds of an image at one level, of an operation of ridge regression, and of all heads together
+ * those of a fit and of a feature of a row; of the columns the number and the features together;
+ * the features of the settings of the last round together, and of the one that is chosen: those are
+ * a guess until the second round has ended. */
+typedef struct duet_auto_rates {
+    double pass, operation, fit, feature;
+    int64_t columns, features, last, chosen;
+} duet_auto_rates;
+
 typedef struct duet_searching {
     duet_context *ctx;
     duet_model *model;
@@ -24,9 +33,12 @@ typedef struct duet_searching {
     duet_preprocess how;
     const char *reader; /* whose settings are compared */
     duet_head_list heads, ridge;
-    duet_sweep_views all;   /* of the last round */
-    duet_sweep_views views; /* of the present one: some of them */
-    duet_candidate *alive;  /* [count], the best first: of the next round */
+    duet_auto_rates rates;
+    double start;               /* of the search, by duet_clock */
+    int64_t most_fit, most_val; /* rows that a whole sweep would have */
+    duet_sweep_views all;       /* of the last round */
+    duet_sweep_views views;     /* of the present one: some of them */
+    duet_candidate *alive;      /* [count], the best first: of the next round */
     int64_t count;
 } duet_searching;
 
@@ -87,6 +99,9 @@ DUET_NODISCARD duet_status duet_searching_unlabelled(duet_searching *s);
 
 /* Divides the rows for the rounds, after a few are timed, and says what it will cost. */
 DUET_NODISCARD duet_status duet_searching_plan(duet_searching *s, const duet_reader_options *grid);
+/* As many rows for the last round as the time that is left allows, now that its settings are known.
+ */
+DUET_NODISCARD duet_status duet_searching_replan(duet_searching *s);
 
 /* ---- auto_cost.c ---- */
 
@@ -95,16 +110,10 @@ typedef struct duet_auto_plan {
     int64_t rows[DUET_AUTO_ROUNDS], fit[DUET_AUTO_ROUNDS], levels[DUET_AUTO_ROUNDS];
     int64_t grid_rows, grid_fit;
 } duet_auto_plan;
-/* Seconds of an image at one level, of an operation of ridge regression, and of all heads together
- * those of a fit and of a feature of a row; of the columns the number, the features together and of
- * the widest. */
-typedef struct duet_auto_rates {
-    double pass, operation, fit, feature;
-    int64_t columns, features, widest;
-} duet_auto_rates;
 /* Times a few rows, of the first round, and heads; that is part of the first round's cost. */
-DUET_NODISCARD duet_status duet_searching_time(duet_searching *s, duet_auto_rates *out,
-                                               const duet_reader_options *grid);
+DUET_NODISCARD duet_status duet_searching_time(duet_searching *s, const duet_reader_options *grid);
+/* Of all rounds, and of the last one alone. */
+duet_auto_cost duet_auto_last(const duet_auto_plan *plan, const duet_auto_rates *rates);
 duet_auto_cost duet_auto_expected(const duet_auto_plan *plan, const duet_auto_rates *rates);
 /* What follows the choice: how sure it is, and `random` readers of its rows. */
 duet_auto_cost duet_auto_after(const duet_auto_plan *plan, const duet_auto_rates *rates,

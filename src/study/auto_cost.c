@@ -17,7 +17,8 @@ enum {
     STRENGTHS = 9,
     PARTNERS = 16,
     FITS = 5,   /* of the last round: three single settings and two joins, */
-    WIDTHS = 8, /* which are so many settings */
+    WIDTHS = 8, /* which are so many settings, and */
+    JOINED = 3, /* the chosen one so many */
     AFTER = 5   /* divisions, noise and baselines */
 };
 
@@ -93,20 +94,29 @@ static duet_status time_heads(const duet_searching *s, const columns *all, duet_
     return DUET_OK;
 }
 
+duet_auto_cost duet_auto_last(const duet_auto_plan *plan, const duet_auto_rates *rates) {
+    const int r = DUET_AUTO_ROUNDS - 1; /* rows of the round before are there already */
+    const double passes = (double)(plan->rows[r] - plan->rows[r - 1]) * (double)plan->levels[r];
+    return (duet_auto_cost){.passes = passes,
+                            .seconds_passes = passes * rates->pass,
+                            .seconds_heads = rates->fit * FITS + rates->feature *
+                                                                     (double)rates->last *
+                                                                     (double)plan->fit[r]};
+}
+
 duet_auto_cost duet_auto_expected(const duet_auto_plan *plan, const duet_auto_rates *rates) {
-    const double wide = (double)rates->widest,
-                 mean = (double)rates->features / (double)rates->columns;
-    duet_auto_cost cost = {0};
-    double rows = 0, work;
-    for (int r = 0; r < DUET_AUTO_ROUNDS; r++) { /* rows of earlier rounds are there already */
-        cost.passes += ((double)plan->rows[r] - rows) * (double)plan->levels[r];
+    const double mean = (double)rates->features / (double)rates->columns;
+    duet_auto_cost cost = duet_auto_last(plan, rates);
+    double rows = 0, passes = 0;
+    for (int r = 0; r + 1 < DUET_AUTO_ROUNDS; r++) {
+        passes += ((double)plan->rows[r] - rows) * (double)plan->levels[r];
         rows = (double)plan->rows[r];
     }
-    work = (double)rates->columns * operations((double)plan->fit[0], mean) +
-           PARTNERS * operations((double)plan->fit[1], 2.0 * mean);
-    cost.seconds_passes = cost.passes * rates->pass;
-    cost.seconds_heads = rates->operation * work + rates->fit * FITS +
-                         rates->feature * WIDTHS * wide * (double)plan->fit[2];
+    cost.passes += passes;
+    cost.seconds_passes += passes * rates->pass;
+    cost.seconds_heads +=
+        rates->operation * ((double)rates->columns * operations((double)plan->fit[0], mean) +
+                            PARTNERS * operations((double)plan->fit[1], 2.0 * mean));
     return cost;
 }
 
@@ -116,7 +126,7 @@ duet_auto_cost duet_auto_after(const duet_auto_plan *plan, const duet_auto_rates
     duet_auto_cost cost = {.passes = (DUET_AUTO_REPEATS - 1) * DUET_AUTO_NOISE +
                                      (double)(random * plan->rows[2])};
     cost.seconds_passes = cost.passes * rates->pass;
-    cost.seconds_heads = AFTER * (rates->fit + rates->feature * (double)rates->widest * rows);
+    cost.seconds_heads = AFTER * (rates->fit + rates->feature * (double)rates->chosen * rows);
     return cost;
 }
 
@@ -128,8 +138,8 @@ duet_auto_cost duet_auto_grid(const duet_auto_plan *plan, const duet_auto_rates 
     return cost;
 }
 
-duet_status duet_searching_time(duet_searching *s, duet_auto_rates *out,
-                                const duet_reader_options *grid) {
+duet_status duet_searching_time(duet_searching *s, const duet_reader_options *grid) {
+    duet_auto_rates *const out = &s->rates;
     duet_status status = DUET_OK;
     duet_auto_cost cost = {0};
     duet_reader *reader = NULL;
@@ -143,7 +153,8 @@ duet_status duet_searching_time(duet_searching *s, duet_auto_rates *out,
     *out = (duet_auto_rates){.pass = cost.passes > 0 ? cost.seconds_passes / cost.passes : 0,
                              .columns = all.count,
                              .features = all.features,
-                             .widest = all.list[all.count - 1].dim};
+                             .last = WIDTHS * all.features / all.count,
+                             .chosen = JOINED * all.features / all.count};
     DUET_DO(time_ridge(s, &all, out, &ridge));
     DUET_DO(time_heads(s, &all, out, &heads));
     cost.seconds_heads = ridge + heads;

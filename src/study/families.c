@@ -4,6 +4,7 @@
  * It is in the topmost layer of the library because it refers to all other layers. */
 #include "data/augment/augment.h"
 #include "data/dataset/dataset.h"
+#include "diffusion/operator/operator.h"
 #include "diffusion/sampler/sampler.h"
 #include "diffusion/spacing/spacing.h"
 #include "engine/backend/backend.h"
@@ -23,12 +24,12 @@
 #include "train/task/task.h"
 
 static const duet_family *const families[] = {
-    &duet_family_arch,    &duet_family_noise,   &duet_family_predict,  &duet_family_weight,
-    &duet_family_task,    &duet_family_optim,   &duet_family_lr,       &duet_family_average,
-    &duet_family_dataset, &duet_family_augment, &duet_family_sampler,  &duet_family_spacing,
-    &duet_family_reader,  &duet_family_head,    &duet_family_metric,   &duet_family_plane,
-    &duet_family_store,   &duet_family_image,   &duet_family_terminal, &duet_family_pass,
-    &duet_family_backend, &duet_family_op,      &duet_family_section,
+    &duet_family_arch,     &duet_family_noise,   &duet_family_predict, &duet_family_weight,
+    &duet_family_task,     &duet_family_optim,   &duet_family_lr,      &duet_family_average,
+    &duet_family_dataset,  &duet_family_augment, &duet_family_sampler, &duet_family_spacing,
+    &duet_family_operator, &duet_family_reader,  &duet_family_head,    &duet_family_metric,
+    &duet_family_plane,    &duet_family_store,   &duet_family_image,   &duet_family_terminal,
+    &duet_family_pass,     &duet_family_backend, &duet_family_op,      &duet_family_section,
 };
 
 const duet_family *const *duet_families(int *count) {

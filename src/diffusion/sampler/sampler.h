@@ -24,6 +24,11 @@ typedef struct duet_sampler_state {
     uint64_t seed;
     const int64_t *id; /* [rows] numbers of the samples */
     bool clip;         /* predicted x0 may be clipped, by the sampler's options */
+    /* Steps that are left out at the beginning: x is at their end, level[first], then. */
+    int64_t first;
+    /* Lugmayr et al. 2022 (RePaint): after every `jump` steps noise leads back to where they began,
+     * and they are gone again, `again` times. again 0 = never; jump 0 = a tenth of the steps. */
+    int64_t jump, again;
     duet_status (*step)(void *user, int64_t done, int64_t total, const double *x,
                         const float *x0); /* after each step; may be NULL */
 } duet_sampler_state;

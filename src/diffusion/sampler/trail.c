@@ -118,7 +118,7 @@ static void add_noise(const duet_trail *trail, const duet_trail_move *move, int6
     const double small = move->learned ? log(move->small) : 0.0,
                  large = move->learned ? log(move->large) : 0.0;
     duet_rng_normal(duet_rng_make(trail->state->seed, "step", (uint64_t)trail->state->id[row]),
-                    (uint64_t)(trail->k * dim), trail->noise + row * dim, dim);
+                    (uint64_t)(trail->draw * dim), trail->noise + row * dim, dim);
     for (int64_t i = 0; i < dim; i++) {
         double by = move->noise;
         if (move->learned && v != NULL) {
@@ -165,7 +165,7 @@ double duet_trail_h(const duet_trail *trail, int64_t back) {
 
 int64_t duet_trail_before(const duet_trail *trail) {
     int64_t back = 0;
-    while (back < trail->k && isfinite(duet_trail_h(trail, back + 1))) back++;
+    while (back < trail->k - trail->from && isfinite(duet_trail_h(trail, back + 1))) back++;
     return back;
 }
 

@@ -44,6 +44,8 @@ struct duet_trail {
     double curve;
     const duet_level *level; /* [steps + 1] */
     int64_t steps, k;        /* the step from level k to k + 1 runs */
+    int64_t from;            /* the first step whose prediction a rule may still use */
+    int64_t draw;            /* number of the noise of this step: k, until a step runs again */
     /* [rows, dim] each: predictions, the newest first, as many as the sampler remembers; the state
      * that duet_trail_mark kept, NULL before */
     double *seen[DUET_TRAIL_SEEN], *mark;

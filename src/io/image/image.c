@@ -50,7 +50,7 @@ bool duet_image_name_known(const char *name) {
 
 duet_status duet_image_decode(duet_image *out, const uint8_t *bytes, int64_t size, int channels,
                               const char *name) {
-    if (channels != 0 && channels != 1 && channels != 3)
+    if (channels != 0 && channels != 1 && channels != 3 && channels != DUET_IMAGE_ALPHA)
         return duet_fail(DUET_ARG, "an image has 1 or 3 channels, not %d", channels);
     if (size <= 0) return duet_fail(DUET_FORMAT, "image '%s' is empty", name);
     const duet_image_format *format = format_of(bytes, size);
@@ -136,10 +136,19 @@ static inline uint8_t grey_of(unsigned r, unsigned g, unsigned b) {
     return (uint8_t)((19595u * r + 38470u * g + 7471u * b + 32768u) >> 16);
 }
 
+static duet_status opacity(duet_image *out, const uint8_t *pixels, int64_t width, int64_t height,
+                           int samples) {
+    DUET_TRY(duet_image_new(out, width, height, 1));
+    for (int64_t i = 0; i < width * height; i++)
+        out->pixels[i] = samples % 2 == 0 ? pixels[(i + 1) * samples - 1] : 255;
+    return DUET_OK;
+}
+
 duet_status duet_image_from_pixels(duet_image *out, const uint8_t *pixels, int64_t width,
                                    int64_t height, int samples, int channels) {
     const int colours = samples < 3 ? 1 : 3;
     duet_image image;
+    if (channels == DUET_IMAGE_ALPHA) return opacity(out, pixels, width, height, samples);
     DUET_TRY(duet_image_new(&image, width, height, channels ? channels : colours));
     const int64_t count = width * height;
     const bool alpha = samples == 2 || samples == 4;
