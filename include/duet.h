@@ -11,6 +11,7 @@
 #include <duet/data.h>
 #include <duet/edit.h>
 #include <duet/feature.h>
+#include <duet/guide.h>
 #include <duet/head.h>
 #include <duet/look.h>
 #include <duet/metric.h>

@@ -32,7 +32,24 @@ typedef struct duet_generator_step {
 /* Any status but DUET_OK ends the sampling. */
 typedef duet_status (*duet_generator_watch)(const duet_generator_step *step, void *user);
 
+/* Towards a class, more strongly than the model goes by itself. From: a file of 'duet guide' (heads
+ * on the model's own features at several levels), a classifier of noisy images, or "" the model's
+ * own classes (Ho and Salimans 2022: needs labels that were dropped in training). With scale w the
+ * model's x0 becomes x0_none + w (x0_class - x0_none), so that 1 changes nothing; with the gradient
+ * of a classifier (Dhariwal and Nichol 2021), x0 + w sigma^2 / alpha grad log p(class | x_t), so
+ * that 0 changes nothing and 1 is Bayes' rule. */
+typedef struct duet_guidance {
+    double scale;
+    char from[4096];
+    /* Levels t at which it acts; both 0 = all (Kynkaanniemi et al. 2024: the middle ones suffice)
+     */
+    double low, high;
+} duet_guidance;
+/* Whether there is one; with classes to ask for, even where it changes nothing. */
+bool duet_guidance_given(const duet_guidance *guidance);
+
 typedef struct duet_generator_options {
+    duet_guidance guidance;       /* zeros = none */
     char sampler[DUET_TEXT_SIZE]; /* spec; empty = DUET_DEFAULT_SAMPLER */
     int64_t batch;                /* most images of a pass; 0 = chosen */
     /* Of every `reuse` evaluations of the network only the first is whole; the others take the map
@@ -63,6 +80,7 @@ typedef struct duet_sample_options {
      * of tap `reuse_tap` from it (0 = chosen): faster, a little less exact. 0 or 1 = all are whole.
      */
     int64_t reuse, reuse_tap;
+    duet_guidance guidance;     /* zeros = none */
     duet_generator_watch watch; /* NULL = nobody */
     void *watcher;
 } duet_sample_options;

@@ -27,10 +27,14 @@ duet_status duet_generator_open(duet_context *ctx, duet_generator **out, duet_mo
                           .kind = kind_of(model),
                           .reuse = options->reuse > 0 ? options->reuse : 1,
                           .reuse_tap = options->reuse_tap,
+                          .guidance = options->guidance,
                           .watch = options->watch,
                           .watcher = options->watcher,
                           .batch = options->batch > 0 ? options->batch : DUET_GENERATOR_BATCH,
                           .dim = model->shape.size * model->shape.size * model->shape.in_channels};
+    if (g->kind != &duet_generator_denoise && duet_guidance_given(&g->guidance))
+        DUET_FAIL(DUET_UNSUPPORTED, "the model draws from a prior in one step, which cannot be "
+                                    "guided; a model that denoises can");
     DUET_DO(g->kind->open(g, spec));
     DUET_DO(duet_alloc(&g->id, g->batch, sizeof *g->id));
     DUET_DO(duet_alloc(&g->labels, g->batch, sizeof *g->labels));
@@ -69,13 +73,14 @@ duet_status duet_generator_passed(const duet_generator *generator, int64_t rows,
 /* Numbers and labels of the next pass. */
 static duet_status fill_rows(duet_generator *g, int64_t first, const int64_t *index, int64_t rows,
                              const int32_t *labels) {
-    const int64_t classes = g->model->shape.class_count, asked = duet_model_conditions(g->model);
+    const int64_t own = g->model->shape.class_count, classes = own > 0 ? own : g->classes,
+                  asked = own > 0 ? duet_model_conditions(g->model) : g->classes;
     for (int64_t r = 0; r < rows; r++) {
         g->id[r] = index != NULL ? index[r] : first + r;
         g->labels[r] = classes < 1 ? 0 : labels == NULL ? (int32_t)(g->id[r] % asked) : labels[r];
         if (classes > 0 && (g->labels[r] < 0 || g->labels[r] >= classes))
-            return duet_fail(DUET_ARG, "label %d is outside of the model's %lld classes",
-                             g->labels[r], (long long)classes);
+            return duet_fail(DUET_ARG, "label %d is outside of the %lld classes", g->labels[r],
+                             (long long)classes);
     }
     return DUET_OK;
 }

@@ -34,10 +34,12 @@ struct duet_generator {
     void *watcher;
     int64_t reuse, reuse_tap;
     const struct duet_guide *guide; /* NULL = nobody steers */
-    int64_t batch, dim;             /* most images of a pass; values of an image */
-    int64_t *id;                    /* [batch] */
-    int32_t *labels;                /* [batch] */
-    float *x;                       /* [batch, dim] */
+    duet_guidance guidance;
+    int64_t classes;    /* that the guidance knows, where the model knows none; 0 = none */
+    int64_t batch, dim; /* most images of a pass; values of an image */
+    int64_t *id;        /* [batch] */
+    int32_t *labels;    /* [batch] */
+    float *x;           /* [batch, dim] */
     int64_t before,
         total; /* of the task whose progress is shown: images before this pass, in all */
 };

@@ -6,15 +6,15 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "diffusion/guide.h"
-#include "diffusion/sampler/threshold.h"
-#include "diffusion/sampler/trail.h"
+#include "diffusion/guiding.h"
+#include "diffusion/sampler/sampler.h"
 
 typedef struct walk {
     duet_choice sampler;
     duet_denoiser *denoiser;
-    double *x;     /* [batch, dim] */
+    duet_guiding *guiding; /* NULL = none */
+    double *x;             /* [batch, dim] */
     double spread; /* scale of the first noise: more than 1 for variance-exploding schedules */
-    bool clips;    /* predictions, by the sampler's options */
     /* of the pass that is running */
     duet_generator *generator;
     const duet_generator_rows *rows;
@@ -28,7 +28,10 @@ static duet_status open(duet_generator *generator, const char *spec) {
     DUET_TRY(duet_choice_parse(&w->sampler, &duet_family_sampler, spec));
     DUET_TRY(duet_denoiser_new(generator->ctx, &w->denoiser, generator->model, generator->batch));
     DUET_TRY(duet_denoiser_reuse(w->denoiser, generator->reuse, generator->reuse_tap));
-    w->clips = ((const duet_trail_options *)(const void *)&w->sampler.options)->clip;
+    if (duet_guidance_given(&generator->guidance))
+        DUET_TRY(duet_guiding_open(generator->ctx, &w->guiding, generator->model, generator->batch,
+                                   &generator->guidance));
+    generator->classes = w->guiding != NULL ? duet_guiding_classes(w->guiding) : 0;
     const duet_noise *noise = duet_denoiser_noise(w->denoiser);
     const double highest = duet_noise_level(noise, noise->steps - 1).sigma;
     w->spread = highest > 1.0 ? highest : 1.0;
@@ -39,20 +42,27 @@ static void close(duet_generator *generator) {
     walk *w = generator->state;
     if (w == NULL) return;
     duet_denoiser_free(w->denoiser);
+    duet_guiding_close(w->guiding);
     duet_release(w->x);
     duet_release(w);
 }
 
 static duet_status denoise(void *user, const float *x, duet_level level, const duet_denoised *out) {
     const walk *w = user;
+    const int64_t rows = w->rows->rows;
+    DUET_TRY(duet_denoiser_run(w->denoiser, x, level, w->rows->labels, rows, out));
+    return w->guiding != NULL ? duet_guiding_mix(w->guiding, x, level, rows, out->x0) : DUET_OK;
+}
+
+/* By classes first, so that what is known of an image has the last word. */
+static duet_status steer(void *user, const float *x, duet_level level, float *x0) {
+    const walk *w = user;
     const duet_guide *const guide = w->generator->guide;
-    const int64_t dim = w->generator->dim;
-    DUET_TRY(duet_denoiser_run(w->denoiser, x, level, w->rows->labels, w->rows->rows, out));
-    if (guide == NULL || guide->steer == NULL) return DUET_OK;
-    if (w->clips) duet_threshold_static(out->x0, w->rows->rows * dim, 1.0F);
     const duet_guide_point point = {
-        .rows = w->rows, .dim = dim, .level = level, .x = x, .x0 = out->x0};
-    return guide->steer(guide->state, &point);
+        .rows = w->rows, .dim = w->generator->dim, .level = level, .x = x, .x0 = x0};
+    if (w->guiding != NULL)
+        DUET_TRY(duet_guiding_steer(w->guiding, x, level, w->rows->labels, w->rows->rows, x0));
+    return guide != NULL && guide->steer != NULL ? guide->steer(guide->state, &point) : DUET_OK;
 }
 
 static duet_status after_step(void *user, int64_t done, int64_t total, const double *x,
@@ -113,8 +123,10 @@ static duet_status run(duet_generator *generator, const duet_generator_rows *row
     DUET_TRY(later ? begin_later(w, rows, &first) : begin(w, rows));
     w->rows = rows;
     duet_denoiser_begin(w->denoiser);
+    if (w->guiding != NULL) duet_guiding_begin(w->guiding);
     duet_sampler_state state = {.user = w,
                                 .denoise = denoise,
+                                .steer = steer,
                                 .learns_variance = duet_denoiser_learns_variance(w->denoiser),
                                 .noise = duet_denoiser_noise(w->denoiser),
                                 .rows = rows->rows,

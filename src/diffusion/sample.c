@@ -14,7 +14,7 @@
 
 #define STRIP_BATCH 16
 
-static duet_status check_options(const duet_model *model, const duet_sample_options *options) {
+static duet_status check_options(const duet_sample_options *options) {
     if (options->count < 1)
         return duet_fail(DUET_ARG, "%lld samples were requested; at least 1 is needed",
                          (long long)options->count);
@@ -27,11 +27,6 @@ static duet_status check_options(const duet_model *model, const duet_sample_opti
         if (options->index[i] < 0)
             return duet_fail(DUET_ARG, "the number of a sample (%lld) cannot be negative",
                              (long long)options->index[i]);
-    const int64_t classes = duet_model_conditions(model);
-    if (classes > 0 && options->label >= classes) {
-        return duet_fail(DUET_ARG, "label %lld is outside of the model's %lld classes",
-                         (long long)options->label, (long long)classes);
-    }
     return DUET_OK;
 }
 
@@ -86,10 +81,16 @@ static duet_status open_samples(duet_context *ctx, samples *s, duet_model *model
                                       .watch = s->options.watch,
                                       .watcher = s->options.watcher};
     if (options.batch > count) options.batch = count;
+    options.guidance = s->options.guidance;
     options.reuse = s->options.reuse;
     options.reuse_tap = s->options.reuse_tap;
     memcpy(options.sampler, s->options.sampler, sizeof options.sampler);
     DUET_TRY(duet_generator_open(ctx, &s->generator, model, &options));
+    s->classes =
+        model->shape.class_count > 0 ? duet_model_conditions(model) : s->generator->classes;
+    if (s->classes > 0 && s->options.label >= s->classes)
+        return duet_fail(DUET_ARG, "label %lld is outside of the %lld classes",
+                         (long long)s->options.label, (long long)s->classes);
     DUET_TRY(duet_alloc(&s->pixels, options.batch, (size_t)s->generator->dim));
     DUET_TRY(duet_alloc(&s->labels, options.batch, sizeof *s->labels));
     return duet_alloc(&s->index, options.batch, sizeof *s->index);
@@ -102,10 +103,9 @@ duet_status duet_source_open_samples(duet_context *ctx, duet_source **out, duet_
                                    .channels = (int)model->shape.in_channels,
                                    .count = options->count};
     samples *s = NULL;
-    DUET_TRY(check_options(model, options));
+    DUET_TRY(check_options(options));
     DUET_TRY(duet_alloc(&s, 1, sizeof *s));
     s->options = *options;
-    s->classes = duet_model_conditions(model);
     const duet_status status = open_samples(ctx, s, model);
     if (status == DUET_OK) return duet_source_new(out, &kind, s, &info);
     close_samples(s);

@@ -49,7 +49,7 @@ static duet_status build(duet_context *ctx, duet_plan **out, const duet_model *m
     duet_graph_set_tap_hook(graph, spec->tap, spec->user);
     DUET_DO(build_part(graph, model, spec, &raw));
     if (spec->outputs != NULL) DUET_DO(spec->outputs(graph, raw, spec->user, &outputs, &count));
-    DUET_DO(duet_forward_passes(ctx, graph, outputs, count));
+    if (!spec->differentiated) DUET_DO(duet_forward_passes(ctx, graph, outputs, count));
     DUET_DO(duet_plan_new(out, graph, model->slots, outputs, count, NULL, 0, options));
 done:
     duet_graph_free(graph);

@@ -28,7 +28,8 @@ typedef struct duet_network_spec {
      * raw output. *out stays the caller's. */
     duet_status (*outputs)(duet_graph *graph, duet_value raw, void *user, const duet_value **out,
                            int64_t *count);
-    void *user; /* of both */
+    void *user;          /* of both */
+    bool differentiated; /* `outputs` has fused the graph itself, before it added a gradient */
 } duet_network_spec;
 
 typedef struct duet_network duet_network;

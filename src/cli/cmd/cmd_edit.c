@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/pictures.h"
+#include "cli/edit_pictures.h"
 
 enum { REFINE = 4, STEPS = 100 };
 

@@ -13,7 +13,10 @@ enum { HELD = 256, WALKING = 4 };
 typedef struct sample_options {
     char sampler[DUET_TEXT_SIZE], out[CLI_PATH], data[CLI_PATH], walk[CLI_PATH], preview[CLI_PATH];
     char format[16], walk_of[16], show[16], seeds[DUET_TEXT_SIZE];
+    char guide[CLI_PATH];
+    duet_int_list guidance_t;
     int64_t count, batch, label, walk_count, every, reuse, reuse_tap;
+    double guidance;
     uint64_t seed;
 } sample_options;
 
@@ -37,7 +40,13 @@ static const duet_param params[] = {
     DUET_INT(sample_options, reuse_tap, "0", 0, 1000,
              "block whose map the others take; 0 = the first of the full size behind the middle"),
     DUET_INT(sample_options, label, "-1", -1, 1000000,
-             "class of a class-conditional model; -1 = one after the other"),
+             "class of a class-conditional model or of a guide; -1 = one after the other"),
+    DUET_FLOAT(sample_options, guidance, "1", 0, 1000,
+               "how strongly towards the class: 1 = as the model is, or as its guide says"),
+    DUET_TEXT(sample_options, guide, "", NULL,
+              "what knows the classes: a file of 'duet guide', or a classifier of noisy images"),
+    DUET_INTS(sample_options, guidance_t, "", 0, 1e6,
+              "lowest and highest level at which it guides: 100,800"),
     DUET_TEXT(sample_options, data, "", NULL,
               "real images to count damaged ones by; default: what the run was trained on"),
     DUET_TEXT(sample_options, walk, "", NULL,
@@ -91,6 +100,16 @@ static duet_status watch(const duet_generator_step *step, void *user) {
     return status == DUET_OK ? cli_previews_take(&to->previews, step) : status;
 }
 
+static duet_guidance guidance_of(const sample_options *o) {
+    duet_guidance out = {.scale = o->guidance};
+    snprintf(out.from, sizeof out.from, "%s", o->guide);
+    if (o->guidance_t.count == 2) {
+        out.low = (double)o->guidance_t.v[0];
+        out.high = (double)o->guidance_t.v[1];
+    }
+    return out;
+}
+
 /* Only sampling counts as seconds. */
 static duet_status draw(cli_state *cli, outputs *to, duet_model *model, double *seconds) {
     const sample_options *o = to->o;
@@ -105,6 +124,7 @@ static duet_status draw(cli_state *cli, outputs *to, duet_model *model, double *
                                    .watcher = to};
     duet_source *source = NULL;
     duet_batch batch = {.count = 1};
+    options.guidance = guidance_of(o);
     snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
     double start = duet_clock();
     duet_status status = duet_source_open_samples(cli->ctx, &source, model, &options);
@@ -140,7 +160,7 @@ static duet_image_sink_options sink_options(const outputs *to, duet_model *model
     return (duet_image_sink_options){.count = count,
                                      .size = how->size,
                                      .channels = how->channels,
-                                     .labelled = duet_model_conditions(model) > 0,
+                                     .labelled = duet_model_conditions(model) > 0 || *to->o->guide,
                                      .origin = &to->origin};
 }
 
@@ -275,6 +295,10 @@ static json_t *describe(const outputs *to, duet_model *model, double seconds) {
                   json_sprintf("%016llx", (unsigned long long)duet_model_hash(model)), "out",
                   cli_name(o->out));
     if (*o->seeds) json_object_set_new(result, "seeds", json_string(o->seeds));
+    if (*o->guide) json_object_set_new(result, "guide", cli_name(o->guide));
+    if (*o->guide || o->guidance != 1)
+        json_object_set_new(result, "guidance", json_real(o->guidance));
+    if (o->label >= 0) json_object_set_new(result, "label", json_integer((json_int_t)o->label));
     if (*o->walk) json_object_set_new(result, "walk_out", cli_name(o->walk));
     cli_damage_json(&to->damage, result);
     return result;
@@ -302,6 +326,8 @@ static duet_status check_flags(const cli_state *cli, const sample_options *o) {
         return cli_wrong("'%s' is given twice; --walk is a file of its own", o->walk);
     if (*o->preview && strcmp(o->preview, o->out) == 0)
         return cli_wrong("'%s' is given twice; --preview is a file of its own", o->preview);
+    if (o->guidance_t.count != 0 && o->guidance_t.count != 2)
+        return cli_wrong("--guidance-t takes two levels, the lowest and the highest: 100,800");
     duet_status status = DUET_OK;
     if (*o->walk) status = cli_check_file("--walk", o->walk, ".png .gif .apng");
     if (status == DUET_OK && *o->preview) status = cli_check_file("--preview", o->preview, ".png");

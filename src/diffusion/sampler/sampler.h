@@ -14,6 +14,8 @@ typedef struct duet_sampler_state {
     /* The same in double, in its place where not NULL: exact denoisers, whose order of convergence
      * rounding would hide. */
     duet_status (*denoise_exact)(void *user, const double *x, duet_level level, double *x0);
+    /* Changes the prediction x0[rows*dim] at x, after thresholds; NULL = nobody does. */
+    duet_status (*steer)(void *user, const float *x, duet_level level, float *x0);
     bool learns_variance;
     const duet_noise *noise;
     int64_t rows, dim;

@@ -75,7 +75,7 @@ static duet_status look_exactly(duet_trail *trail, duet_level level, double *see
 
 duet_status duet_trail_look(duet_trail *trail, duet_level level) {
     duet_sampler_state *const state = trail->state;
-    const int64_t cells = cells_of(trail), dim = state->dim, rows = state->rows;
+    const int64_t cells = cells_of(trail), rows = state->rows;
     double *const seen = make_room(trail);
     if (state->denoise_exact != NULL) return look_exactly(trail, level, seen);
     if (trail->learned && trail->variance == NULL)
@@ -84,10 +84,9 @@ duet_status duet_trail_look(duet_trail *trail, duet_level level) {
     const duet_denoised out = {.x0 = trail->x0, .variance = trail->variance};
     DUET_TRY(state->denoise(state->user, trail->x, level, &out));
 #pragma omp parallel for schedule(static)
-    for (int64_t r = 0; r < rows; r++) {
-        threshold_row(trail, r);
-        for (int64_t i = r * dim; i < (r + 1) * dim; i++) seen[i] = (double)trail->x0[i];
-    }
+    for (int64_t r = 0; r < rows; r++) threshold_row(trail, r);
+    if (state->steer != NULL) DUET_TRY(state->steer(state->user, trail->x, level, trail->x0));
+    for (int64_t i = 0; i < cells; i++) seen[i] = (double)trail->x0[i];
     return DUET_OK;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cli/pictures.c: pictures and masks of 'duet edit'. */
-#include "cli/pictures.h"
+ * cli/edit_pictures.c: pictures and masks of 'duet edit'. */
+#include "cli/edit_pictures.h"
 
 #include <stdlib.h>
 #include <string.h>

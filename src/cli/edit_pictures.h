@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * cli/pictures.h: the pictures that 'duet edit' starts from, what is known of them, and what it
- * shows of the answers. */
-#ifndef DUET_CLI_PICTURES_H
-#define DUET_CLI_PICTURES_H
+ * cli/edit_pictures.h: the pictures that 'duet edit' starts from, what is known of them, and what
+ * it shows of the answers. */
+#ifndef DUET_CLI_EDIT_PICTURES_H
+#define DUET_CLI_EDIT_PICTURES_H
 
 #include "cli/cli.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * cli/strip.c: before and after, side by side, and in figures. */
+ * cli/edit_strip.c: before and after, side by side, and in figures. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/pictures.h"
+#include "cli/edit_pictures.h"
 
 enum { ANSWERS = 8, ROWS = 12, SPREAD = 4 };
 
