@@ -219,6 +219,8 @@ DUET_NODISCARD duet_status duet_meters_open(duet_context *ctx, duet_meters **out
                                             const duet_meters_options *options, const char *run);
 /* For duet_train_meter: user is the duet_meters. */
 duet_status duet_meters_measure(void *user, duet_model *model, const duet_train_moment *moment);
+/* Whether the last measurement found copies of training images among the drawn ones. */
+bool duet_meters_stops(void *user);
 void duet_meters_close(duet_meters *meters); /* NULL is accepted */
 
 /* Top-k classes of image files with a saved head; probabilities at the temperature of its

@@ -20,6 +20,8 @@ typedef struct duet_train_meter {
     /* Called between two steps with the averaged weights, which it leaves as they are. Its time is
      * not training time. A failure is a warning of the log and nothing more. */
     duet_status (*measure)(void *user, duet_model *model, const duet_train_moment *moment);
+    /* After a measurement: whether the training should have ended before it; NULL = never. */
+    bool (*stops)(void *user);
     void *user;
 } duet_train_meter;
 
@@ -63,6 +65,9 @@ typedef struct duet_train_options {
     /* a model whose features the caller's meter compares; only written down */
     char judge[DUET_SPEC_SIZE];
     const duet_train_meter *meter; /* NULL = none */
+    /* "no", or "auto": where the meter says so, the training ends, and the model is that of the
+     * last measurement before; checkpoints are then written at measurements */
+    char stop[8];
     /* names of weights that stay as they are, joined by '+', with '*' for any part of a name:
      * "input_blocks.*+time_embed.*"; "init": those of init */
     char freeze[DUET_TEXT_SIZE];
@@ -83,6 +88,7 @@ typedef struct duet_train_result {
     int64_t images, steps;
     double seconds, loss; /* mean of the last 5 % */
     bool interrupted;
+    int64_t stopped;   /* images at which the meter ended it; 0 = the budget did */
     int64_t fallbacks; /* number of nodes that the reference computes */
     int64_t left_out;  /* images that could not be read in this call (on_bad "skip") */
     int64_t memory;    /* bytes of weights, what goes with them, and of a step */

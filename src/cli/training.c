@@ -35,6 +35,18 @@ static duet_status make_run(char out[CLI_PATH], const cli_train_options *o,
                : cli_fail(DUET_IO, "cannot make the run folder '%s': %s", o->out, strerror(reason));
 }
 
+/* Copies are told from new images by images that the model has not seen. */
+static void hold_some_out(const cli_state *cli, const duet_dataset *dataset,
+                          duet_train_options *train) {
+    const duet_dataset_info *info = duet_dataset_describe(dataset);
+    const int64_t tenth = info->count[DUET_TRAIN] / 10;
+    if (strcmp(train->stop, "auto") != 0 || train->hold_out > 0 || info->count[DUET_VAL] > 0)
+        return;
+    train->hold_out = tenth < 10 ? 10 : tenth > 500 ? 500 : tenth;
+    cli_say(cli, "%lld of the %lld training images are held out to tell copies by (--hold-out)\n",
+            (long long)train->hold_out, (long long)info->count[DUET_TRAIN]);
+}
+
 static duet_status begin(training *t, cli_state *cli, const cli_train_options *o,
                          duet_train_options *train) {
     if (!o->data[0])
@@ -56,13 +68,14 @@ static duet_status begin(training *t, cli_state *cli, const cli_train_options *o
     if (status == DUET_OK) status = duet_dataset_open(cli->ctx, &t->dataset, o->data);
     if (status == DUET_OK && chosen) t->init = cli_shipped_model(cli, t->dataset, train->size);
     train->init = t->init;
+    if (status == DUET_OK) hold_some_out(cli, t->dataset, train);
     return status == DUET_OK ? make_run(t->run, o, t->dataset) : status;
 }
 
 /* What a resumed run may change. */
 static bool is_free(const char *name) {
-    static const char *const list[] = {"minutes",      "images",        "steps",
-                                       "save_minutes", "meter_minutes", "judge"};
+    static const char *const list[] = {"minutes",       "images", "steps", "save_minutes",
+                                       "meter_minutes", "judge",  "stop"};
     for (int i = 0; i < DUET_COUNT(list); i++)
         if (strcmp(name, list[i]) == 0) return true;
     return false;
@@ -78,7 +91,8 @@ static duet_status open_meters(training *t, cli_state *cli, duet_train_options *
     const duet_meters_options options = {.judge = t->judge};
     const duet_status status =
         duet_meters_open(cli->ctx, &t->meters, t->dataset, train, &options, t->run);
-    t->meter = (duet_train_meter){.measure = duet_meters_measure, .user = t->meters};
+    t->meter = (duet_train_meter){
+        .measure = duet_meters_measure, .stops = duet_meters_stops, .user = t->meters};
     train->meter = &t->meter;
     return status;
 }
@@ -184,17 +198,23 @@ static duet_status finish(cli_state *cli, const training *t, const duet_train_re
                      "--images or --steps\n");
     cli_say(cli, "trained on %lld images in %s, loss %.4f\n", (long long)result->images, time_text,
             result->loss);
+    if (result->stopped > 0)
+        cli_say(cli,
+                "stopped: at %lld images drawn ones were copies of training images; the model "
+                "is that of %lld\n",
+                (long long)result->stopped, (long long)result->images);
     tell_validation(cli, result);
     cli_say(cli, "run: %s\n", t->run);
     const duet_status status = duet_report_write(report, t->run);
     if (status != DUET_OK) return status;
     cli_say(cli, "report: %s\nnext: duet %s %s\n", report, next_command(cli, t->run), t->run);
     cli_json(cli,
-             json_pack("{s:o,s:I,s:I,s:f,s:f,s:o,s:o,s:{s:I}}", "run", cli_name(t->run), "images",
-                       (json_int_t)result->images, "steps", (json_int_t)result->steps, "seconds",
-                       result->seconds, "loss", result->steps > 0 ? result->loss : 0.0,
-                       "validation", validation_json(result), "report", cli_name(report),
-                       "left_out", "train", (json_int_t)result->left_out));
+             json_pack("{s:o,s:I,s:I,s:f,s:f,s:I,s:o,s:o,s:{s:I}}", "run", cli_name(t->run),
+                       "images", (json_int_t)result->images, "steps", (json_int_t)result->steps,
+                       "seconds", result->seconds, "loss", result->steps > 0 ? result->loss : 0.0,
+                       "stopped", (json_int_t)result->stopped, "validation",
+                       validation_json(result), "report", cli_name(report), "left_out", "train",
+                       (json_int_t)result->left_out));
     return DUET_OK;
 }
 

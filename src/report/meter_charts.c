@@ -72,7 +72,9 @@ static const char *title_of(const char *column) {
     static const char *const titles[][2] = {{"own_top1", "its own classifier"},
                                             {"probe_top1", "linear head"},
                                             {"frechet_judge", "judge"},
-                                            {"frechet_random", "random network"}};
+                                            {"frechet_random", "random network"},
+                                            {"copies", "copies"},
+                                            {"gap", "gap"}};
     for (int i = 0; i < DUET_COUNT(titles); i++)
         if (strcmp(titles[i][0], column) == 0) return titles[i][1];
     return NULL;
@@ -143,6 +145,12 @@ void duet_report_meters(duet_report *report, duet_str *out) {
                     "Distance between a few drawn images and real ones on the features of a "
                     "network, measured while training; lower is better. With so few images it is "
                     "too large by a constant, and is no FID.");
+        write_chart(out, &m, "copies", "Copies of training images among drawn ones", "copies (%)",
+                    "Drawn images that lie nearer to one training image than new images do; 1 % is "
+                    "chance.");
+        write_chart(out, &m, "gap", "Excess of the error on held-out images", "gap",
+                    "How much larger the error of denoising is on held-out images than on training "
+                    "images, as a part of the latter: it grows where the model memorises.");
     } else {
         duet_str_add(out, "<p class=\"missing\">meters.csv holds no measurement.</p>\n");
     }

@@ -3,10 +3,10 @@
  *   accuracy  the model's own classifier on the validation rows, or a linear head fitted to the
  *             training rows of the set, of one strength; of one draw of the noise
  *   distance  Frechet, between the features of a judge on drawn images and on the training rows
+ *   copies, gap  where images are held out: signs that training images are given back (copies.h)
  * Both are small and of one seed: they compare moments of one training, not models. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <duet/sample.h>
@@ -18,6 +18,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/model.h"
+#include "study/copies.h"
+#include "study/meter_file.h"
 #include "study/study.h"
 
 #define FIT_ROWS     2000
@@ -26,7 +28,8 @@
 #define STRENGTH     0.01
 #define FAST_SAMPLER "ddim:steps=20"
 #define RANDOM_JUDGE "resnet:small=true,blocks=1/1/1,base=16,classes=0"
-#define METERS_FILE  "meters.csv"
+#define MOST_ROWS    10000 /* of training sets in which copies are looked for */
+#define GAP_ROWS     256
 
 typedef struct images {
     duet_view view;
@@ -41,10 +44,12 @@ struct duet_meters {
     duet_meters_options options;
     char run[DUET_PATH_SIZE];
     images fit, val;
-    bool read, labelled;
+    images all; /* the training rows, where others are held out and they are not too many */
+    bool read, labelled, alarm;
     duet_model *judge, *own; /* own: made here */
     int64_t dim;             /* of the judge's features */
     float *real;             /* [fit.count, dim] */
+    float *every, *held;     /* [all.count, dim], [val.count, dim] */
 };
 
 /* ---- the images ---- */
@@ -67,6 +72,9 @@ static duet_status choose(duet_meters *m, const duet_train_options *training) {
         DUET_DO(duet_view_divide(&m->fit.view, NULL, m->dataset, &train, f, 0, training->seed));
         DUET_DO(
             duet_view_divide(&m->val.view, NULL, m->dataset, &validation, v, 0, training->seed));
+        if (train.count <= MOST_ROWS)
+            DUET_DO(duet_view_divide(&m->all.view, NULL, m->dataset, &train, train.count, 0,
+                                     training->seed));
     }
 done:
     duet_view_free(&train);
@@ -249,8 +257,28 @@ done:
     return status;
 }
 
+/* Warns at the first alarm. */
+static duet_status measure_copies(duet_meters *m, const duet_preprocess *how, const float *drawn,
+                                  double *out) {
+    duet_copies copies;
+    if (m->every == NULL) DUET_TRY(judge_images(m, how, m->all.pixels, m->all.count, &m->every));
+    if (m->held == NULL) DUET_TRY(judge_images(m, how, m->val.pixels, m->val.count, &m->held));
+    DUET_TRY(duet_copies_count(&copies, m->every, m->all.count, m->held, m->val.count, drawn,
+                               m->options.samples, m->dim));
+    *out = 100.0 * (double)copies.count / (double)copies.of;
+    if (copies.alarm && !m->alarm)
+        duet_log(
+            m->ctx, DUET_LOG_WARNING,
+            "the model copies its training images: %.1f %% of %lld drawn ones are nearer to one "
+            "of them than new images are (%.1f %% by chance); more images or fewer passes over "
+            "them help, and --stop auto keeps the model from before",
+            *out, (long long)copies.of, 100.0 * copies.chance);
+    m->alarm = copies.alarm;
+    return DUET_OK;
+}
+
 static duet_status measure_distance(duet_meters *m, duet_model *model, const duet_preprocess *how,
-                                    double *out) {
+                                    double *out, double *copies) {
     duet_status status = DUET_OK;
     uint8_t *pixels = NULL;
     float *drawn = NULL;
@@ -260,62 +288,10 @@ static duet_status measure_distance(duet_meters *m, duet_model *model, const due
     DUET_DO(draw(m, model, pixels));
     DUET_DO(judge_images(m, how, pixels, m->options.samples, &drawn));
     DUET_DO(distance(m, drawn, out));
+    if (m->all.count > 1 && m->val.count > 0) DUET_DO(measure_copies(m, how, drawn, copies));
 done:
     duet_release(pixels);
     duet_release(drawn);
-    return status;
-}
-
-/* ---- the file ---- */
-
-/* NaN = not measured. */
-enum { OWN, PROBE, JUDGE, RANDOM, VALUES };
-static const char header[] =
-    "images,steps,seconds,own_top1,probe_top1,frechet_judge,frechet_random\n";
-
-/* The lines of the file of fewer images than `number`: a resumed training measures the others
- * again. */
-static duet_status lines_before(duet_str *out, const char *path, int64_t number) {
-    duet_bytes file = {0};
-    duet_str text = {0};
-    duet_str_add(out, header);
-    if (!duet_path_exists(path)) return duet_str_status(out);
-    DUET_TRY(duet_file_read(&file, path));
-    duet_str_bytes(&text, file.data, file.size);
-    duet_bytes_free(&file);
-    const duet_status status = duet_str_status(&text);
-    const char *line = text.text;
-    if (status == DUET_OK && duet_starts_with(line, header)) {
-        line += strlen(header);
-        for (const char *end = strchr(line, '\n'); end != NULL; end = strchr(line, '\n')) {
-            if (strtoll(line, NULL, 10) < number) duet_str_bytes(out, line, end + 1 - line);
-            line = end + 1;
-        }
-    }
-    duet_str_free(&text);
-    return status == DUET_OK ? duet_str_status(out) : status;
-}
-
-static duet_status write_line(const duet_meters *m, const duet_train_moment *moment,
-                              const double value[VALUES]) {
-    duet_status status = DUET_OK;
-    duet_str text = {0};
-    char path[DUET_PATH_SIZE], number[64];
-    DUET_DO(duet_path_join(path, m->run, METERS_FILE));
-    DUET_DO(lines_before(&text, path, moment->images));
-    duet_format(number, sizeof number, "%.3f", moment->seconds);
-    duet_str_format(&text, "%lld,%lld,%s", (long long)moment->images, (long long)moment->steps,
-                    number);
-    for (int k = 0; k < VALUES; k++) {
-        number[0] = '\0';
-        if (!isnan(value[k])) duet_format(number, sizeof number, "%.6g", value[k]);
-        duet_str_format(&text, ",%s", number);
-    }
-    duet_str_add(&text, "\n");
-    DUET_DO(duet_str_status(&text));
-    DUET_DO(duet_file_write(path, text.text, (int64_t)strlen(text.text)));
-done:
-    duet_str_free(&text);
     return status;
 }
 
@@ -355,37 +331,53 @@ done:
     return status;
 }
 
-static duet_status measure(duet_meters *m, duet_model *model, double value[VALUES]) {
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static duet_status measure(duet_meters *m, duet_model *model, double value[DUET_METER_VALUES]) {
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     if (!m->read) {
         DUET_TRY(read_images(m, &m->fit, how));
         DUET_TRY(read_images(m, &m->val, how));
+        if (m->all.view.count > 0) DUET_TRY(read_images(m, &m->all, how));
         m->read = true;
     }
     if (m->labelled && m->val.count > 0) {
         if (duet_model_logits(model) > 0)
-            DUET_TRY(measure_own(m, model, how, &value[OWN]));
+            DUET_TRY(measure_own(m, model, how, &value[DUET_METER_OWN]));
         else
-            DUET_TRY(measure_head(m, model, how, &value[PROBE]));
+            DUET_TRY(measure_head(m, model, how, &value[DUET_METER_PROBE]));
     }
     if (m->options.samples < 0 || duet_model_refusal(model) != NULL) return DUET_OK;
-    return measure_distance(m, model, how, &value[m->options.judge != NULL ? JUDGE : RANDOM]);
+    if (duet_shape_part(&model->shape, DUET_DENOISES) != NULL && m->all.count > 0 &&
+        m->val.count > 0)
+        DUET_TRY(duet_denoising_gap(m->ctx, model, m->all.pixels, least(m->all.count, GAP_ROWS),
+                                    m->val.pixels, least(m->val.count, GAP_ROWS),
+                                    &value[DUET_METER_GAP]));
+    return measure_distance(m, model, how,
+                            &value[m->options.judge != NULL ? DUET_METER_JUDGE : DUET_METER_RANDOM],
+                            &value[DUET_METER_COPIES]);
 }
 
 duet_status duet_meters_measure(void *user, duet_model *model, const duet_train_moment *moment) {
     duet_meters *m = user;
-    double value[VALUES];
+    double value[DUET_METER_VALUES];
     bool any = false;
-    for (int k = 0; k < VALUES; k++) value[k] = NAN;
+    for (int k = 0; k < DUET_METER_VALUES; k++) value[k] = NAN;
     const duet_status status = measure(m, model, value);
-    for (int k = 0; k < VALUES; k++) any = any || !isnan(value[k]);
+    for (int k = 0; k < DUET_METER_VALUES; k++) any = any || !isnan(value[k]);
     if (!any) return status;
-    if (status == DUET_OK) return write_line(m, moment, value);
+    if (status == DUET_OK) return duet_meter_line(m->run, moment, value);
     duet_failure failure;
     duet_failure_take(&failure); /* what was measured is kept */
-    const duet_status written = write_line(m, moment, value);
+    const duet_status written = duet_meter_line(m->run, moment, value);
     duet_failure_put(&failure);
     return written == DUET_OK ? status : written;
+}
+
+bool duet_meters_stops(void *user) {
+    return ((const duet_meters *)user)->alarm;
 }
 
 static void free_images(images *of) {
@@ -398,7 +390,10 @@ void duet_meters_close(duet_meters *meters) {
     if (meters == NULL) return;
     free_images(&meters->fit);
     free_images(&meters->val);
+    free_images(&meters->all);
     duet_model_close(meters->own);
     duet_release(meters->real);
+    duet_release(meters->every);
+    duet_release(meters->held);
     duet_release(meters);
 }

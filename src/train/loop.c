@@ -211,8 +211,31 @@ static duet_status open_loader(duet_trainer *trainer) {
                             &options);
 }
 
+/* After a measurement: a checkpoint where all is well, the end where it is not. */
+static duet_status keep_or_stop(duet_trainer *trainer) {
+    const duet_train_meter *const meter = trainer->options.meter;
+    if (trainer->metered != trainer->steps || trainer->saved == trainer->steps) return DUET_OK;
+    if (meter->stops == NULL || !meter->stops(meter->user)) return save(trainer);
+    trainer->stopped = trainer->steps * trainer->options.batch;
+    return DUET_OK;
+}
+
+/* The state of the last checkpoint; where there is none yet, what there is is saved. */
+static duet_status go_back(duet_trainer *trainer) {
+    bool found = false;
+    const double seconds = duet_trainer_seconds(trainer);
+    DUET_TRY(duet_checkpoint_any(trainer->run, &found));
+    if (!found) return save(trainer);
+    DUET_TRY(duet_checkpoint_load(trainer, &found));
+    duet_trainer_touch(trainer);
+    trainer->seconds = seconds;
+    trainer->started = 0.0;
+    return DUET_OK;
+}
+
 duet_status duet_trainer_loop(duet_trainer *trainer) {
     const int64_t first_step = trainer->steps;
+    const bool stops = strcmp(trainer->options.stop, "auto") == 0;
     double reported = 0.0;
     DUET_TRY(open_loader(trainer));
     DUET_TRY(duet_curve_begin(trainer));
@@ -233,14 +256,18 @@ duet_status duet_trainer_loop(duet_trainer *trainer) {
             report(trainer);
             reported = now;
         }
-        if (trainer->options.save_minutes > 0.0 &&
+        if (!stops && trainer->options.save_minutes > 0.0 &&
             now - trainer->saved_at >= 60.0 * trainer->options.save_minutes) {
             DUET_TRY(save(trainer));
         }
         duet_metering_run(trainer, false);
+        if (stops) DUET_TRY(keep_or_stop(trainer));
+        if (trainer->stopped > 0) break;
     }
-    if (!trainer->interrupted) duet_metering_run(trainer, true);
+    if (!trainer->interrupted && trainer->stopped == 0) duet_metering_run(trainer, true);
+    if (stops && !trainer->interrupted && trainer->stopped == 0) DUET_TRY(keep_or_stop(trainer));
     DUET_TRY(duet_curve_flush(trainer));
     report(trainer);
+    if (trainer->stopped > 0) return go_back(trainer);
     return trainer->saved == trainer->steps ? DUET_OK : save(trainer);
 }

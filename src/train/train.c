@@ -49,6 +49,10 @@ static const duet_param rows[] = {
                "minutes between checkpoints; 0 = only at the end"),
     DUET_FLOAT(duet_train_options, meter_minutes, "3", 0, 1e7,
                "minutes between measurements while training, at most 3 % of the time; 0 = none"),
+    DUET_TEXT(
+        duet_train_options, stop, "no", "no|auto",
+        "auto: ends where drawn images are copies of training images, and keeps the model from "
+        "before"),
     DUET_TEXT(duet_train_options, judge, "", NULL,
               "model on whose features drawn images are compared with real ones while training"),
     DUET_TEXT(duet_train_options, precision, "f32", "f32|bf16",
@@ -85,6 +89,8 @@ static duet_status check_options(duet_train_options *o) {
     if (o->minutes < 0.0 || o->images < 0 || o->steps < 0)
         return duet_fail(DUET_ARG, "a budget cannot be negative");
     if (o->minutes <= 0.0 && o->images == 0 && o->steps == 0) o->minutes = DEFAULT_MINUTES;
+    if (strcmp(o->stop, "auto") == 0 && (o->meter == NULL || o->meter_minutes <= 0.0))
+        return duet_fail(DUET_ARG, "stopping by itself needs measurements; give meter_minutes");
     if (o->on_bad[0] == '\0') duet_copy_text(o->on_bad, sizeof o->on_bad, "stop");
     if (o->ema[0] == '\0') duet_copy_text(o->ema, sizeof o->ema, "0.999");
     return DUET_OK;
@@ -167,6 +173,7 @@ static void fill_result(const duet_trainer *trainer, duet_train_result *out) {
         .seconds = duet_trainer_seconds(trainer),
         .loss = trainer->steps > 0 ? duet_trainer_final_loss(trainer) : NAN,
         .interrupted = trainer->interrupted,
+        .stopped = trainer->stopped,
         .fallbacks = duet_plan_fallbacks(duet_program_plan(duet_trainer_program(trainer))),
         .left_out = trainer->loader != NULL ? duet_loader_skipped(trainer->loader) : 0,
         .memory = memory_of(trainer),

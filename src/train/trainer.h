@@ -81,6 +81,7 @@ typedef struct duet_trainer {
     bool resumes; /* a state will be read */
     bool began;   /* run.json belongs to this call; a refused resume leaves it unchanged */
     bool interrupted;
+    int64_t stopped; /* images at which the meter ended the training; 0 = it did not */
 } duet_trainer;
 
 /* ---- trainer.c ---- */

@@ -339,8 +339,8 @@ static uint64_t hash_with(const duet_train_meter *with, double minutes) {
 static void meters_change_nothing(void **state) {
     (void)state;
     meter good = {.answer = DUET_OK}, bad = {.answer = DUET_IO}, idle = {.answer = DUET_OK};
-    const duet_train_meter with_good = {count_call, &good}, with_bad = {count_call, &bad},
-                           with_idle = {count_call, &idle};
+    const duet_train_meter with_good = {count_call, NULL, &good}, with_bad = {count_call, NULL, &bad},
+                           with_idle = {count_call, NULL, &idle};
     const uint64_t without = hash_with(NULL, 1e-9);
     assert_true(hash_with(&with_good, 1e-9) == without);
     assert_true(hash_with(&with_bad, 1e-9) == without);
@@ -384,7 +384,7 @@ static duet_status work_call(void *user, duet_model *model, const duet_train_mom
 static void meters_cost_no_training_time(void **state) {
     (void)state;
     double cost = 0;
-    const duet_train_meter with = {work_call, &cost};
+    const duet_train_meter with = {work_call, NULL, &cost};
     duet_context *ctx = make_context(1, false);
     duet_dataset *dataset = open_data(DATA);
     duet_trainer trainer = {

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ * study/copies.c: see copies.h. */
+#include "study/copies.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <duet/data.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/near.h"
+#include "diffusion/denoiser.h"
+
+enum { BATCH = 32, LEVELS = 4 };
+static const double parts[LEVELS] = {0.05, 0.15, 0.3, 0.5}; /* of the schedule */
+static const double CHANCE = 0.01, ODDS = 1e-4, LEAST_SHARE = 0.04;
+
+/* ---- copies ---- */
+
+static double square_of(const float *x, int64_t dim) {
+    double sum = 0;
+    for (int64_t i = 0; i < dim; i++) sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+typedef struct ratios {
+    duet_near near;
+    const float *base;
+    float *bias; /* [rows] -|b|^2 / 2 */
+    int64_t rows, dim;
+} ratios;
+
+/* r of each query. */
+static void measure(ratios *s, const float *query, int64_t count, double *out) {
+    for (int64_t q = 0; q < count; q += DUET_NEAR_QUERIES) {
+        const int64_t rows = count - q < DUET_NEAR_QUERIES ? count - q : DUET_NEAR_QUERIES;
+        duet_near_begin(&s->near, rows);
+        for (int64_t b = 0; b < s->rows; b += DUET_NEAR_BASE)
+            duet_near_add(&s->near, query + q * s->dim, rows, s->base + b * s->dim, s->bias + b, b,
+                          s->rows - b < DUET_NEAR_BASE ? s->rows - b : DUET_NEAR_BASE);
+        for (int64_t i = 0; i < rows; i++) {
+            const double own = square_of(query + (q + i) * s->dim, s->dim),
+                         first = fmax(own - 2.0 * (double)s->near.best[2 * i], 0.0),
+                         second = fmax(own - 2.0 * (double)s->near.best[2 * i + 1], 0.0);
+            out[q + i] = second > 0.0 ? sqrt(first / second) : 1.0;
+        }
+    }
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Chance of k or more of n, each with chance p. */
+static double binomial_tail(int64_t k, int64_t n, double p) {
+    double tail = 0;
+    for (int64_t i = k; i <= n; i++)
+        tail += exp(lgamma((double)n + 1) - lgamma((double)i + 1) - lgamma((double)(n - i) + 1) +
+                    (double)i * log(p) + (double)(n - i) * log1p(-p));
+    return fmin(tail, 1.0);
+}
+
+/* The bound is the k-th smallest of the held-out ratios, so that a new image lies below it with a
+ * chance of k / (held + 1). */
+static void judge(duet_copies *out, double *held, int64_t held_rows, const double *drawn,
+                  int64_t count) {
+    int64_t k = (int64_t)(CHANCE * (double)(held_rows + 1));
+    if (k < 1) k = 1;
+    qsort(held, (size_t)held_rows, sizeof *held, ascending);
+    *out = (duet_copies){
+        .of = count, .chance = (double)k / (double)(held_rows + 1), .least = held[k - 1]};
+    for (int64_t i = 0; i < count; i++) out->count += drawn[i] < out->least;
+    out->odds = binomial_tail(out->count, count, out->chance);
+    out->alarm = out->odds < ODDS && (double)out->count >= LEAST_SHARE * (double)count;
+}
+
+duet_status duet_copies_count(duet_copies *out, const float *training, int64_t rows,
+                              const float *held, int64_t held_rows, const float *drawn,
+                              int64_t count, int64_t dim) {
+    ratios s = {.base = training, .rows = rows, .dim = dim};
+    double *of_held = NULL, *of_drawn = NULL;
+    duet_status status = DUET_OK;
+    if (rows < 2 || held_rows < 1 || count < 1)
+        return duet_fail(DUET_ARG, "copies are counted with 2 training images or more, and with "
+                                   "images that are held out");
+    DUET_DO(duet_near_new(&s.near, 2, dim));
+    DUET_DO(duet_alloc(&s.bias, rows, sizeof *s.bias));
+    DUET_DO(duet_alloc(&of_held, held_rows, sizeof *of_held));
+    DUET_DO(duet_alloc(&of_drawn, count, sizeof *of_drawn));
+    for (int64_t i = 0; i < rows; i++)
+        s.bias[i] = (float)(-0.5 * square_of(training + i * dim, dim));
+    measure(&s, held, held_rows, of_held);
+    measure(&s, drawn, count, of_drawn);
+    judge(out, of_held, held_rows, of_drawn, count);
+done:
+    duet_near_free(&s.near);
+    duet_release(s.bias);
+    duet_release(of_held);
+    duet_release(of_drawn);
+    return status;
+}
+
+/* ---- the gap ---- */
+
+typedef struct denoising {
+    duet_denoiser *denoiser;
+    int64_t dim;
+    float *clean, *noise, *noisy, *x0; /* [BATCH,dim] */
+    int32_t labels[BATCH];             /* zeros */
+} denoising;
+
+/* Mean squared error of x0 at a level; image i has the noise of number i. */
+static duet_status error_at(denoising *d, const uint8_t *pixels, int64_t rows, duet_level level,
+                            double *out) {
+    duet_level plain = level;
+    double sum = 0;
+    plain.in_scale = 1.0;
+    for (int64_t first = 0; first < rows; first += BATCH) {
+        const int64_t count = rows - first < BATCH ? rows - first : BATCH, cells = count * d->dim;
+        duet_pixels_to_float(d->clean, pixels + first * d->dim, cells);
+        for (int64_t r = 0; r < count; r++)
+            duet_image_noise(d->noise + r * d->dim, 0, first + r, d->dim);
+        duet_add_noise(d->noisy, d->clean, d->noise, plain, cells);
+        duet_denoiser_begin(d->denoiser);
+        DUET_TRY(duet_denoiser_run(d->denoiser, d->noisy, level, d->labels, count,
+                                   &(duet_denoised){.x0 = d->x0}));
+        for (int64_t i = 0; i < cells; i++) {
+            const double e = (double)(d->x0[i] - d->clean[i]);
+            sum += e * e;
+        }
+    }
+    *out = sum / (double)(rows * d->dim);
+    return DUET_OK;
+}
+
+duet_status duet_denoising_gap(duet_context *ctx, duet_model *model, const uint8_t *training,
+                               int64_t rows, const uint8_t *held, int64_t held_rows, double *out) {
+    const duet_arch_shape *const shape = &model->shape;
+    denoising d = {.dim = shape->size * shape->size * shape->in_channels};
+    duet_status status = DUET_OK;
+    DUET_DO(duet_denoiser_new(ctx, &d.denoiser, model, BATCH));
+    DUET_DO(duet_alloc(&d.clean, BATCH * d.dim, sizeof *d.clean));
+    DUET_DO(duet_alloc(&d.noise, BATCH * d.dim, sizeof *d.noise));
+    DUET_DO(duet_alloc(&d.noisy, BATCH * d.dim, sizeof *d.noisy));
+    DUET_DO(duet_alloc(&d.x0, BATCH * d.dim, sizeof *d.x0));
+    const duet_noise *const noise = duet_denoiser_noise(d.denoiser);
+    *out = 0;
+    for (int l = 0; l < LEVELS; l++) {
+        const duet_level level =
+            duet_noise_level(noise, (int64_t)(parts[l] * (double)noise->steps));
+        double seen = 0, unseen = 0;
+        DUET_DO(duet_check_cancelled(ctx));
+        DUET_DO(error_at(&d, training, rows, level, &seen));
+        DUET_DO(error_at(&d, held, held_rows, level, &unseen));
+        *out += (unseen - seen) / fmax(seen, 1e-12) / LEVELS;
+    }
+done:
+    duet_denoiser_free(d.denoiser);
+    duet_release(d.clean);
+    duet_release(d.noise);
+    duet_release(d.noisy);
+    duet_release(d.x0);
+    return status;
+}
