@@ -9,7 +9,7 @@
 typedef struct eval_options {
     char against[CLI_PATH], against_split[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], reader[CLI_PATH],
         resize[DUET_TEXT_SIZE], setting[DUET_SETTINGS_SIZE], spatial[DUET_SETTINGS_SIZE],
-        metrics[1024], save_stats[CLI_PATH], sampler[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
+        metrics[1024], save_stats[CLI_PATH], copies[CLI_PATH], sampler[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
     int64_t real, size, count, batch;
     uint64_t seed;
     bool bounds;
@@ -73,6 +73,9 @@ typedef struct eval {
 
 /* Fills floor and ceiling, once the samples are measured. */
 duet_status cli_eval_bounds(eval *e);
+/* The drawn images that are likest to training images, with these, as a picture; nothing is made
+ * where `authpct` was not measured. */
+duet_status cli_eval_copies(const eval *e, const char *path, bool *made);
 /* Says what was measured; of a run also in the run and its report. */
 duet_status cli_eval_show(eval *e);
 

@@ -120,7 +120,7 @@ static json_t *bound_json(const eval_bound *b) {
     return out;
 }
 
-static duet_status show_json(eval *e, const cli_step *step) {
+static duet_status show_json(eval *e, const cli_step *step, bool copies) {
     duet_metric_value values[128];
     duet_metric_table tables[64];
     duet_metric_result all;
@@ -143,6 +143,7 @@ static duet_status show_json(eval *e, const cli_step *step) {
         json_object_set_new(out, "bounds",
                             json_pack("{s:o,s:o}", "real", bound_json(&e->floor), "noise",
                                       bound_json(&e->ceiling)));
+    if (copies) json_object_set_new(out, "copies_picture", json_string("copies.png"));
     const duet_status status = step != NULL ? cli_result_write(step, json_incref(out)) : DUET_OK;
     cli_json(e->cli, out);
     return status;
@@ -160,6 +161,12 @@ static void say_bounds(const eval *e) {
         cli_say(e->cli, ", ");
     }
     cli_say(e->cli, "random bytes %.4g\n", ceiling->distance);
+}
+
+static duet_status copies_of_step(const eval *e, const cli_step *step, bool *made) {
+    char path[CLI_PATH];
+    snprintf(path, sizeof path, "%.4000s/copies.png", step->folder);
+    return cli_eval_copies(e, path, made);
 }
 
 static duet_status say(eval *e, const cli_step *step) {
@@ -180,7 +187,12 @@ static duet_status say(eval *e, const cli_step *step) {
     say_values(e->cli, &e->feature_result, "");
     say_bounds(e);
     say_copies(e->cli, &e->feature_result);
-    return show_json(e, step);
+    duet_status status = DUET_OK;
+    bool made = false, kept = false;
+    if (*e->o->copies) status = cli_eval_copies(e, e->o->copies, &made);
+    if (made) cli_say(e->cli, "wrote %s\n", e->o->copies);
+    if (status == DUET_OK && step != NULL) status = copies_of_step(e, step, &kept);
+    return status == DUET_OK ? show_json(e, step, kept) : status;
 }
 
 /* What is measured of a run stands in the run, and in its report. */

@@ -84,6 +84,28 @@ static void write_row(duet_report *report, const duet_report_step *step, duet_st
     duet_str_add(out, "</tr>");
 }
 
+/* The pairs of the newest step that has them. */
+static void write_copies(duet_report *report, const duet_report_steps *steps, duet_str *out) {
+    for (int64_t i = 0; i < steps->count; i++) {
+        const duet_report_step *step = &steps->item[i];
+        duet_html_picture picture = {0};
+        if (!duet_report_picture(report, &picture, step->folder,
+                                 duet_report_text(step->result, "copies_picture"), NULL))
+            continue;
+        duet_str_add(out, "<h3>Likest to training images</h3>\n<figure>");
+        duet_html_picture_add(out, &picture, NULL, "Drawn images above training images", 1088);
+        duet_str_format(
+            out,
+            "<figcaption>Above, the drawn images of %s that lie nearest to a training "
+            "image, by the distance of that image to its own neighbour; below each, the "
+            "training image. Pairs that agree to the detail are copies.</figcaption>"
+            "</figure>\n",
+            duet_report_escape(report, step->folder));
+        duet_html_picture_free(&picture);
+        return;
+    }
+}
+
 static void write(duet_report *report, const duet_report_steps *steps, duet_str *out) {
     if (steps->damaged != NULL && steps->count > 0)
         duet_str_format(out, "<p class=\"missing\">%s</p>\n", steps->damaged);
@@ -99,6 +121,7 @@ static void write(duet_report *report, const duet_report_steps *steps, duet_str 
     duet_str_add(out, "</tbody></table></div>\n<p class=\"note\">Distances of the same features, "
                       "the same number of images and the same real images compare with each other, "
                       "and with nothing else.</p>\n");
+    write_copies(report, steps, out);
 }
 
 const duet_section duet_section_eval = {

@@ -47,6 +47,8 @@ static const duet_param params[] = {
                  "pictures of other sizes and colours are scaled and converted"),
     DUET_TEXT(cli_edit_options, out, "", NULL,
               "the answers: x.png (a grid where there are several), x.npz, x.zip or folder/"),
+    DUET_TEXT(cli_edit_options, plain, "", NULL,
+              "what is had without a model, to compare with; as --out"),
     DUET_TEXT(cli_edit_options, strip, "", NULL,
               "x.png: before, what is known, without a model, answers, how far they differ"),
 };
@@ -181,13 +183,16 @@ static duet_status save_step(cli_state *cli, const cli_pictures *p, duet_model *
 
 static duet_status save(cli_state *cli, const cli_pictures *p, duet_model *model, json_t *result) {
     const cli_edit_options *o = p->o;
-    const bool files = *o->out || *o->strip;
+    const bool files = *o->out || *o->strip || *o->plain;
     json_t *columns = NULL;
     char note[CLI_PATH + 256];
     snprintf(note, sizeof note, "duet edit: %s of %.4000s, model %016llx, seed %llu", kind_of(p),
              *o->data ? o->data : cli->args[1], (unsigned long long)duet_model_hash(model),
              (unsigned long long)o->seed);
     duet_status status = save_answers(cli, p, note);
+    if (status == DUET_OK && *o->plain)
+        status = duet_images_save(p->plain, p->count, p->how.size, p->how.channels, 0, o->plain,
+                                  "without a model");
     if (status == DUET_OK && *o->strip) {
         status = cli_strip_save(p, o->strip, note, &columns);
         if (status == DUET_OK) cli_say(cli, "wrote %s\n", o->strip);
@@ -219,6 +224,9 @@ static duet_status check_flags(const cli_state *cli, const cli_edit_options *o) 
     if (*o->strip && strcmp(o->strip, o->out) == 0)
         return cli_wrong("'%s' is given twice; --strip is a file of its own", o->strip);
     duet_status status = *o->out ? cli_check_out(o->out, ".png .npz .zip /") : DUET_OK;
+    if (status == DUET_OK && *o->plain) status = cli_check_out(o->plain, ".png .npz .zip /");
+    if (*o->plain && (*o->interpolate || (!*o->operator&& !* o->mask && o->outpaint == 0)))
+        return cli_wrong("--plain needs a hole or an operator, of which there is a plain answer");
     if (status == DUET_OK && *o->strip) status = cli_check_file("--strip", o->strip, ".png");
     return status;
 }

@@ -27,6 +27,8 @@ static const duet_param params[] = {
     DUET_BOOLEAN(
         eval_options, bounds, "false",
         "the distance of other real images and of random bytes too: both ends of the scale"),
+    DUET_TEXT(eval_options, copies, "", NULL,
+              "x.png: the drawn images that are likest to training images, above these (authpct)"),
     DUET_TEXT(eval_options, save_stats, "", NULL,
               "writes mean and covariance of SAMPLES to x.npz, a new file"),
     DUET_INT(eval_options, count, "1000", 2, 10000000, "images to draw where SAMPLES is a model"),
@@ -326,6 +328,7 @@ static duet_status check(const eval_options *o) {
         o->metrics[0] != '\0' ? duet_metrics_check(o->metrics, all | DUET_METRIC_REAL) : DUET_OK;
     if (status == DUET_OK && o->save_stats[0] != '\0')
         status = duet_moments_check_new(o->save_stats);
+    if (status == DUET_OK && *o->copies) status = cli_check_file("--copies", o->copies, ".png");
     if (status != DUET_OK || o->against[0] != '\0') return status;
     if (o->metrics[0] != '\0' && duet_metrics_check(o->metrics, all) != DUET_OK)
         return cli_wrong("'%s' compares with real images; give --against DATA", o->metrics);
