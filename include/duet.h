@@ -13,6 +13,7 @@
 #include <duet/feature.h>
 #include <duet/guide.h>
 #include <duet/head.h>
+#include <duet/likelihood.h>
 #include <duet/look.h>
 #include <duet/metric.h>
 #include <duet/model.h>

@@ -30,12 +30,6 @@ static duet_value on_tap(duet_graph *graph, const duet_tap_info *tap, duet_value
     return x;
 }
 
-static duet_value input_of(const duet_graph *graph, const char *name) {
-    for (int64_t i = 0; i < graph->input_count; i++)
-        if (strcmp(graph->values[graph->inputs[i]].name, name) == 0) return graph->inputs[i];
-    return DUET_NONE;
-}
-
 static duet_value head_logits(duet_slope *s, duet_graph *g) {
     const duet_value f =
         duet_reshape(g, duet_adaptive_pool(g, s->tap, s->head.pool), 2, (int64_t[]){s->batch, -1});
@@ -48,7 +42,7 @@ static duet_value head_logits(duet_slope *s, duet_graph *g) {
 static duet_status gradient(duet_graph *g, duet_value raw, void *user, const duet_value **out,
                             int64_t *count) {
     duet_slope *s = user;
-    const duet_value x = input_of(g, "x");
+    const duet_value x = duet_graph_input(g, "x");
     if (s->head.tap > 0 && s->tap == DUET_NONE)
         return duet_fail(DUET_ARG, "the model has no tap %lld", (long long)s->head.tap);
     const duet_value logits =

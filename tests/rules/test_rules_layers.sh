@@ -16,7 +16,7 @@ BEGIN {
     split(lines " train 8 study 9 bench 9 cli 10 serve 10", t, " ")
     for (i = 1; i in t; i += 2) level[t[i]] = t[i + 1]
     # Public headers that are not named like their folder.
-    split("tensor base registry base setting model preprocess io picture io store io tune engine sample diffusion edit diffusion look study auto study compare study transfer study guide study", t, " ")
+    split("tensor base registry base setting model preprocess io picture io store io tune engine sample diffusion edit diffusion likelihood diffusion look study auto study compare study transfer study guide study", t, " ")
     for (i = 1; i in t; i += 2) folder[t[i]] = t[i + 1]
 }
 function bad(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0; failed++ }

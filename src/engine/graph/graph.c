@@ -252,6 +252,12 @@ void duet_assign(duet_graph *graph, duet_value state, duet_value value) {
     graph->assigns[graph->assign_count++].value = value;
 }
 
+duet_value duet_graph_input(const duet_graph *graph, const char *name) {
+    for (int64_t i = 0; i < graph->input_count; i++)
+        if (strcmp(graph->values[graph->inputs[i]].name, name) == 0) return graph->inputs[i];
+    return DUET_NONE;
+}
+
 const duet_arg *duet_value_arg(const duet_graph *graph, duet_value value) {
     static const duet_arg none = {.dtype = DUET_F32, .shape = {.rank = 0}};
     return value < 0 || value >= graph->value_count ? &none : &graph->values[value].arg;

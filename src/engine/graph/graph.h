@@ -154,6 +154,8 @@ void duet_graph_set_tap_hook(duet_graph *graph, duet_tap_hook hook, void *user);
  * that assignments of later passes of the network build on it; the last one is written. */
 void duet_assign(duet_graph *graph, duet_value state, duet_value value);
 
+duet_value duet_graph_input(const duet_graph *graph,
+                            const char *name); /* DUET_NONE where there is none */
 const duet_arg *duet_value_arg(const duet_graph *graph,
                                duet_value value); /* a rank-0 f32 for DUET_NONE */
 int64_t duet_dim(const duet_graph *graph, duet_value value,
