@@ -9,7 +9,8 @@
 typedef struct eval_options {
     char against[CLI_PATH], against_split[DUET_TEXT_SIZE], split[DUET_TEXT_SIZE], reader[CLI_PATH],
         resize[DUET_TEXT_SIZE], setting[DUET_SETTINGS_SIZE], spatial[DUET_SETTINGS_SIZE],
-        metrics[1024], save_stats[CLI_PATH], copies[CLI_PATH], sampler[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE];
+        metrics[1024], save_stats[CLI_PATH], copies[CLI_PATH], sampler[DUET_TEXT_SIZE],
+        on_bad[DUET_TEXT_SIZE];
     int64_t real, size, count, batch;
     uint64_t seed;
     bool bounds;

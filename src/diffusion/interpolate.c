@@ -30,7 +30,7 @@ typedef struct passage {
     int32_t labels[ENDS];
 } passage;
 
-static duet_status open(passage *p, duet_model *model, const char *spec) {
+static duet_status open_passage(passage *p, duet_model *model, const char *spec) {
     duet_choice sampler;
     const duet_arch_shape *const shape = &model->shape;
     p->dim = shape->size * shape->size * shape->in_channels;
@@ -139,7 +139,7 @@ duet_status duet_interpolate(duet_context *ctx, duet_model *model, const uint8_t
                                    "is refined once or more");
     for (int i = 0; i < ENDS; i++) p.labels[i] = options->label > 0 ? (int32_t)options->label : 0;
     duet_format(spec, sizeof spec, "ddim:steps=%lld", (long long)options->steps);
-    DUET_DO(open(&p, model, spec));
+    DUET_DO(open_passage(&p, model, spec));
     DUET_DO(lead_back(&p, between, options->refine));
     DUET_DO(draw(&p, model, spec, pixels));
 done:

@@ -339,7 +339,8 @@ static uint64_t hash_with(const duet_train_meter *with, double minutes) {
 static void meters_change_nothing(void **state) {
     (void)state;
     meter good = {.answer = DUET_OK}, bad = {.answer = DUET_IO}, idle = {.answer = DUET_OK};
-    const duet_train_meter with_good = {count_call, NULL, &good}, with_bad = {count_call, NULL, &bad},
+    const duet_train_meter with_good = {count_call, NULL, &good},
+                           with_bad = {count_call, NULL, &bad},
                            with_idle = {count_call, NULL, &idle};
     const uint64_t without = hash_with(NULL, 1e-9);
     assert_true(hash_with(&with_good, 1e-9) == without);
