@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * duet/edit.h: pictures that exist, changed by a model: holes filled, small, blurred, grey or noisy
- * ones restored, variations, ways from one to another. No training: every model that denoises can.
+ * ones restored, variations, ways from one to another. No training: every model that denoises can,
+ * and those that encode and decode, in chains of latents (interpolation aside).
  * Answer k of picture i depends on (seed, i answers + k) and the picture only. */
 #ifndef DUET_EDIT_H
 #define DUET_EDIT_H

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "data/preprocess.h"
+#include "diffusion/gibbs.h"
 #include "diffusion/guide.h"
 #include "diffusion/operator/operator.h"
 #include "io/image.h"
@@ -25,7 +26,8 @@ struct duet_edit {
     duet_context *ctx;
     duet_model *model;
     duet_edit_options options;
-    duet_generator *generator;
+    duet_generator *generator; /* of a model that denoises, else: */
+    duet_gibbs *gibbs;
     duet_guide guide;
     duet_measure *measure;
     int64_t dim, known; /* values of an image and of a measurement */
@@ -35,6 +37,7 @@ struct duet_edit {
     const float *measured;
     double *z;     /* [count,dim] */
     int64_t first; /* number of the first picture */
+    bool pulls;    /* answers are made to agree with a measurement */
 };
 
 /* The picture that sample `id` is an answer to, from 0 on. */
@@ -120,10 +123,14 @@ static duet_status open(duet_edit *e) {
     e->known = e->measure->side * e->measure->side * e->measure->colours;
     DUET_TRY(duet_alloc(&e->taken, e->known, sizeof *e->taken));
     DUET_TRY(duet_alloc(&e->image, e->dim, sizeof *e->image));
+    e->pulls = o->mask != NULL || o->operators[0] != '\0';
+    if (duet_shape_part(shape, DUET_DENOISES) == NULL &&
+        duet_shape_part(shape, DUET_ENCODES) != NULL)
+        return duet_gibbs_open(e->ctx, &e->gibbs, e->model, o->batch);
     DUET_TRY(duet_generator_open(e->ctx, &e->generator, e->model, &how));
     e->guide =
         (duet_guide){.state = e, .strength = o->strength, .jump = o->jump, .again = o->again};
-    if (o->mask != NULL || o->operators[0] != '\0') {
+    if (e->pulls) {
         e->guide.steer = steer;
         if (e->measure->noise <= 0.0) e->guide.finish = finish;
     }
@@ -149,6 +156,7 @@ duet_status duet_edit_open(duet_context *ctx, duet_edit **out, duet_model *model
 void duet_edit_close(duet_edit *edit) {
     if (edit == NULL) return;
     duet_generator_close(edit->generator);
+    duet_gibbs_close(edit->gibbs);
     duet_measure_free(edit->measure);
     duet_release(edit->taken);
     duet_release(edit->image);
@@ -161,6 +169,38 @@ void duet_edit_measured(const duet_edit *edit, int64_t *side, int64_t *colours) 
     *colours = edit->measure->colours;
 }
 
+/* One pass of the chains. */
+static duet_status turn_latents(duet_edit *e, const duet_generator_rows *rows) {
+    const double *z[64];
+    for (int64_t r = 0; r < rows->rows; r++) z[r] = e->z + picture_of(e, rows->id[r]) * e->dim;
+    DUET_TRY(begin(e, rows));
+    DUET_TRY(duet_gibbs_run(e->gibbs, e->measure, e->pulls ? z : NULL,
+                            e->pulls ? 1.0 : e->options.strength, rows->seed, rows->id, rows->rows,
+                            rows->x));
+    return e->pulls && e->measure->noise <= 0.0 ? finish(e, rows) : DUET_OK;
+}
+
+/* By an encoder and a decoder. */
+static duet_status answer_by_latents(duet_edit *e, int64_t first, int64_t count, uint8_t *pixels) {
+    const int64_t all = count * e->options.answers, from = first * e->options.answers,
+                  own = duet_gibbs_batch(e->gibbs), batch = own < 64 ? own : 64;
+    int64_t id[64];
+    duet_status status = DUET_OK;
+    float *x = NULL;
+    DUET_DO(duet_alloc(&x, batch * e->dim, sizeof *x));
+    for (int64_t done = 0; done < all; done += batch) {
+        const int64_t rows = all - done < batch ? all - done : batch;
+        for (int64_t r = 0; r < rows; r++) id[r] = from + done + r;
+        const duet_generator_rows pass = {.id = id, .rows = rows, .seed = e->options.seed, .x = x};
+        DUET_DO(turn_latents(e, &pass));
+        duet_float_to_pixels(pixels + done * e->dim, x, rows * e->dim);
+        duet_progress_report(e->ctx, "editing", "images", (double)(done + rows), (double)all, NULL);
+    }
+done:
+    duet_release(x);
+    return status;
+}
+
 static duet_status answer(duet_edit *e, int64_t first, int64_t count, uint8_t *pixels) {
     const int64_t all = count * e->options.answers;
     int32_t *labels = NULL;
@@ -171,8 +211,10 @@ static duet_status answer(duet_edit *e, int64_t first, int64_t count, uint8_t *p
         DUET_TRY(duet_alloc(&labels, all, sizeof *labels));
         for (int64_t i = 0; i < all; i++) labels[i] = (int32_t)e->options.label;
     }
-    const duet_status status = duet_generator_run(e->generator, first * e->options.answers, all,
-                                                  e->options.seed, labels, pixels);
+    const duet_status status = e->gibbs != NULL
+                                   ? answer_by_latents(e, first, count, pixels)
+                                   : duet_generator_run(e->generator, first * e->options.answers,
+                                                        all, e->options.seed, labels, pixels);
     duet_release(labels);
     return status;
 }

@@ -35,6 +35,7 @@ static duet_status build_part(duet_graph *graph, const duet_model *model,
                            duet_shape_part(&model->shape, *spec->part)->takes, false, &in);
     DUET_TRY(duet_model_build_part(model, graph, *spec->part, &in, out));
     *raw = out[0];
+    if (spec->gives != NULL) memcpy(spec->gives, out, sizeof out);
     return DUET_OK;
 }
 

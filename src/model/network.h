@@ -29,6 +29,7 @@ typedef struct duet_network_spec {
     duet_status (*outputs)(duet_graph *graph, duet_value raw, void *user, const duet_value **out,
                            int64_t *count);
     void *user;          /* of both */
+    duet_value *gives;   /* [DUET_PART_GIVES] gets all that the part gives; NULL = not wanted */
     bool differentiated; /* `outputs` has fused the graph itself, before it added a gradient */
 } duet_network_spec;
 

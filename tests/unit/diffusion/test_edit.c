@@ -100,6 +100,41 @@ static void answers_depend_on_seed_and_number_only(void **state) {
     duet_context_free(two);
 }
 
+/* Models with an encoder and a decoder: chains of latents. */
+static void latents_fill_holes_too(void **state) {
+    (void)state;
+    static const char *const archs[] = {
+        "vae:image_size=8,in_channels=3,channels=8,channel_mult=1/2,latents=4,norm_groups=4",
+        "patchvae:image_size=8,in_channels=3"};
+    uint8_t mask[SIDE * SIDE] = {0}, whole[PICTURES * DIM], got[ALL * DIM], other[ALL * DIM];
+    float measured[PICTURES * DIM];
+    for (int i = 18; i < 46; i++) mask[i] = 1;
+    draw_pictures(whole);
+    for (int k = 0; k < DUET_COUNT(archs); k++) {
+        duet_context *ctx = make_context(1, true);
+        duet_model *model = make_model(ctx, archs[k], 1);
+        int changed = 0, differ = 0;
+        duet_edit *e = open_edit(ctx, model, (duet_edit_options){.mask = mask});
+        duet_edit *one = open_edit(ctx, model, (duet_edit_options){.mask = mask, .batch = 1});
+        duet_edit_degrade(e, whole, 0, PICTURES, measured);
+        OK(duet_edit_run(e, measured, 0, PICTURES, got));
+        OK(duet_edit_run(one, measured, 0, PICTURES, other));
+        assert_memory_equal(got, other, sizeof got);
+        for (int a = 0; a < ALL; a++)
+            for (int i = 0; i < DIM; i++) {
+                const uint8_t was = whole[a / ANSWERS * DIM + i], is = got[a * DIM + i];
+                if (!mask[i / 3]) assert_int_equal(is, was);
+                changed += is != was;
+                differ += is != got[a / ANSWERS * ANSWERS * DIM + i];
+            }
+        assert_true(changed > 0 && differ > 0);
+        duet_edit_close(e);
+        duet_edit_close(one);
+        duet_model_close(model);
+        duet_context_free(ctx);
+    }
+}
+
 static double distance(const uint8_t *a, const uint8_t *b) {
     double sum = 0;
     for (int i = 0; i < DIM; i++) sum += fabs((double)a[i] - (double)b[i]) / DIM;
@@ -167,6 +202,7 @@ int main(void) {
         cmocka_unit_test(known_pixels_come_back),
         cmocka_unit_test(small_pictures_are_agreed_with),
         cmocka_unit_test(answers_depend_on_seed_and_number_only),
+        cmocka_unit_test(latents_fill_holes_too),
         cmocka_unit_test(variations_are_nearer_the_weaker),
         cmocka_unit_test(ways_have_their_ends),
         cmocka_unit_test(refuses_what_is_nothing),
