@@ -128,6 +128,8 @@ bool duet_model_feature_setting(const duet_model *model, duet_setting *out);
 bool duet_model_spatial_setting(const duet_model *model, duet_setting *out);
 /* its file is of another program and has no card that could be changed */
 bool duet_model_foreign(const duet_model *model);
+/* Side of the small images that it enlarges (duet/edit.h); 0 = it is none of this kind. */
+int64_t duet_model_low_res(const duet_model *model);
 double duet_model_macs(const duet_model *model); /* of one image, whole pass */
 int duet_model_tap_count(const duet_model *model);
 const duet_tap_row *duet_model_tap(const duet_model *model,

@@ -155,7 +155,7 @@ duet_status cli_pictures_read(cli_state *cli, cli_pictures *p, duet_edit *edit) 
     p->known = side * side * colours;
     p->count = *o->data ? o->pictures : cli->arg_count - 1;
     p->truth = o->degrade || *o->data;
-    const bool whole = p->truth || !*o->operator;
+    const bool whole = p->truth || (o->operator[0] == '\0' && side == p->how.size);
     p->measured = malloc((size_t)(p->count * p->known) * sizeof(float));
     p->shown = malloc((size_t)(p->count * p->dim));
     p->plain = malloc((size_t)(p->count * p->dim));

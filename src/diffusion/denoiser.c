@@ -26,6 +26,7 @@ struct duet_denoiser {
     duet_network *network;           /* NULL: */
     duet_reuse reuse;                /* where every > 1 */
     int64_t batch, pixels, channels; /* pixels = S*S */
+    float *low;  /* [batch,S,S,C] enlarged small images; NULL = the network takes none */
     float *last; /* [batch,S,S,C] the x0 that a self-conditioned network gave last; else NULL */
 };
 
@@ -60,6 +61,8 @@ duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out, duet_model
                               card->predict));
     d->predict = duet_predict_of(entry);
     DUET_DO(duet_network_open(ctx, &d->network, model, &(duet_network_spec){.batch = batch}));
+    if (duet_network_in(d->network)->low_res != NULL)
+        DUET_DO(duet_alloc(&d->low, batch * d->pixels * d->channels, sizeof *d->low));
     if (duet_network_in(d->network)->self_cond != NULL)
         DUET_DO(duet_alloc(&d->last, batch * d->pixels * d->channels, sizeof *d->last));
     *out = d;
@@ -74,6 +77,7 @@ void duet_denoiser_free(duet_denoiser *denoiser) {
     duet_network_close(denoiser->network);
     duet_reuse_close(&denoiser->reuse);
     duet_noise_free(denoiser->noise);
+    duet_release(denoiser->low);
     duet_release(denoiser->last);
     duet_release(denoiser);
 }
@@ -127,6 +131,8 @@ duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_leve
     for (int64_t i = 0; i < rows * image; i++) in->x[i] = (float)level.in_scale * x[i];
     memset(in->x + rows * image, 0, (size_t)((d->batch - rows) * image) * sizeof(float));
     for (int64_t r = 0; r < d->batch && in->net_t != NULL; r++) in->net_t[r] = (float)level.net_t;
+    if (in->low_res != NULL)
+        memcpy(in->low_res, d->low, (size_t)(d->batch * image) * sizeof(float));
     if (d->last != NULL) memcpy(in->self_cond, d->last, (size_t)(d->batch * image) * sizeof(float));
     DUET_TRY(duet_network_set_labels(network, labels, rows));
     DUET_TRY(d->network != NULL ? duet_network_run(network) : duet_reuse_run(&d->reuse));
@@ -141,6 +147,10 @@ duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_leve
 
 bool duet_denoiser_learns_variance(const duet_denoiser *denoiser) {
     return denoiser->model->shape.out_channels == 2 * denoiser->channels;
+}
+
+float *duet_denoiser_low_res(duet_denoiser *denoiser) {
+    return denoiser->low;
 }
 
 const duet_noise *duet_denoiser_noise(const duet_denoiser *denoiser) {

@@ -64,6 +64,9 @@ typedef struct duet_denoised {
 /* Before the first run on other images: a self-conditioned network has predicted nothing of them
  * yet. */
 void duet_denoiser_begin(duet_denoiser *denoiser);
+/* Of a network that enlarges images, the place [batch,S,S,C] of the enlarged small ones
+ * (low_res.h), which stays as it is written; NULL where the network takes none. */
+float *duet_denoiser_low_res(duet_denoiser *denoiser);
 /* x_t [rows,S,S,C] (unscaled), labels[rows] or NULL; rows <= batch. */
 DUET_NODISCARD duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x,
                                              duet_level level, const int32_t *labels, int64_t rows,

@@ -11,11 +11,13 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/str.h"
 #include "data/preprocess.h"
 #include "diffusion/gibbs.h"
 #include "diffusion/guide.h"
 #include "diffusion/operator/operator.h"
 #include "io/image.h"
+#include "model/low_res.h"
 #include "model/model.h"
 
 enum { ROUNDS = 50 };
@@ -100,7 +102,8 @@ static duet_status check(const duet_edit_options *o, const duet_model *model) {
                          (long long)o->answers);
     if (!(o->strength > 0.0 && o->strength <= 1.0))
         return duet_fail(DUET_ARG, "strength %g is outside of 0 to 1", o->strength);
-    if (o->mask == NULL && o->operators[0] == '\0' && o->strength >= 1.0)
+    if (o->mask == NULL && o->operators[0] == '\0' && o->strength >= 1.0 &&
+        model->shape.low_res == 0)
         return duet_fail(DUET_ARG, "nothing is to be changed: no mask, no operator, no strength "
                                    "below 1");
     if (o->jump < 0 || o->again < 0)
@@ -112,13 +115,42 @@ static duet_status check(const duet_edit_options *o, const duet_model *model) {
     return DUET_OK;
 }
 
+/* The small image that the network enlarges; what it makes of it need not agree with it, unless an
+ * operator says so. */
+static void enlarge(void *state, const duet_generator_rows *rows, float *out) {
+    const duet_edit *e = state;
+    const duet_arch_shape *const shape = &e->model->shape;
+    for (int64_t r = 0; r < rows->rows; r++)
+        duet_low_res_enlarge(out + r * e->dim, e->measured + picture_of(e, rows->id[r]) * e->known,
+                             shape->size, shape->in_channels, shape->low_res);
+}
+
+/* What is measured: of a network that enlarges images, small ones. */
+static duet_status open_measure(duet_edit *e) {
+    const duet_edit_options *const o = &e->options;
+    const duet_arch_shape *const shape = &e->model->shape;
+    char chain[DUET_TEXT_SIZE];
+    memcpy(chain, o->operators, sizeof chain);
+    if (shape->low_res > 0 && chain[0] == '\0' && o->mask == NULL)
+        duet_format(chain, sizeof chain, "downsample:factor=%lld",
+                    (long long)(shape->size / shape->low_res));
+    DUET_TRY(duet_measure_new(&e->measure, chain, shape->size, shape->in_channels, o->mask));
+    if (shape->low_res == 0 || (e->measure->side == shape->low_res &&
+                                e->measure->colours == shape->in_channels && o->mask == NULL))
+        return DUET_OK;
+    return duet_fail(DUET_UNSUPPORTED,
+                     "the model enlarges images of %lld x %lld; no mask and no other operators go "
+                     "with it",
+                     (long long)shape->low_res, (long long)shape->low_res);
+}
+
 static duet_status open(duet_edit *e) {
     const duet_edit_options *const o = &e->options;
     const duet_arch_shape *const shape = &e->model->shape;
     duet_generator_options how = {.batch = o->batch, .watch = o->watch, .watcher = o->watcher};
     memcpy(how.sampler, o->sampler[0] != '\0' ? o->sampler : DUET_EDIT_SAMPLER,
            o->sampler[0] != '\0' ? sizeof how.sampler : sizeof DUET_EDIT_SAMPLER);
-    DUET_TRY(duet_measure_new(&e->measure, o->operators, shape->size, shape->in_channels, o->mask));
+    DUET_TRY(open_measure(e));
     e->dim = shape->size * shape->size * shape->in_channels;
     e->known = e->measure->side * e->measure->side * e->measure->colours;
     DUET_TRY(duet_alloc(&e->taken, e->known, sizeof *e->taken));
@@ -135,6 +167,7 @@ static duet_status open(duet_edit *e) {
         if (e->measure->noise <= 0.0) e->guide.finish = finish;
     }
     if (o->strength < 1.0) e->guide.begin = begin;
+    if (shape->low_res > 0) e->guide.enlarge = enlarge;
     e->options.mask = NULL; /* the measure has its own */
     return duet_generator_follow(e->generator, &e->guide);
 }

@@ -114,6 +114,18 @@ static duet_status begin_later(walk *w, const duet_generator_rows *rows, int64_t
     return DUET_OK;
 }
 
+static duet_status set_low_res(walk *w, const duet_generator_rows *rows) {
+    const duet_generator *const g = w->generator;
+    float *const low = duet_denoiser_low_res(w->denoiser);
+    if (low == NULL) return DUET_OK;
+    if (g->guide == NULL || g->guide->enlarge == NULL)
+        return duet_fail(DUET_UNSUPPORTED,
+                         "the model enlarges small images and draws none from nothing; "
+                         "'duet edit MODEL small.png' gives it one");
+    g->guide->enlarge(g->guide->state, rows, low);
+    return DUET_OK;
+}
+
 static duet_status run(duet_generator *generator, const duet_generator_rows *rows) {
     walk *w = generator->state;
     const duet_guide *const guide = generator->guide;
@@ -122,6 +134,7 @@ static duet_status run(duet_generator *generator, const duet_generator_rows *row
     int64_t first = 0;
     DUET_TRY(later ? begin_later(w, rows, &first) : begin(w, rows));
     w->rows = rows;
+    DUET_TRY(set_low_res(w, rows));
     duet_denoiser_begin(w->denoiser);
     if (w->guiding != NULL) duet_guiding_begin(w->guiding);
     duet_sampler_state state = {.user = w,

@@ -27,6 +27,9 @@ typedef struct duet_guide {
      * and numbers. */
     duet_status (*begin)(void *state, const duet_generator_rows *rows);
     duet_status (*steer)(void *state, const duet_guide_point *point); /* NULL = nothing changes */
+    /* Fills out [rows,dim] with small images, enlarged, for networks that take such; NULL = none.
+     */
+    void (*enlarge)(void *state, const duet_generator_rows *rows, float *out);
     /* After the last step, on rows->x. NULL = nothing. */
     duet_status (*finish)(void *state, const duet_generator_rows *rows);
 } duet_guide;

@@ -11,6 +11,7 @@
 #include "data/source.h"
 #include "diffusion/denoiser.h"
 #include "diffusion/generator.h"
+#include "model/low_res.h"
 
 #define STRIP_BATCH 16
 
@@ -156,6 +157,15 @@ typedef struct strip {
     int32_t *labels;                     /* zeros: class 0 for conditional models */
 } strip;
 
+/* Networks that enlarge images get the small ones of the images that are shown. */
+static void strip_low_res(const strip *s, const duet_model *model, const uint8_t *images) {
+    const duet_arch_shape *const shape = &model->shape;
+    float *const low = duet_denoiser_low_res(s->denoiser);
+    for (int64_t r = 0; low != NULL && r < s->rows; r++)
+        duet_low_res(low + r * s->dim, images + (s->first + r) * s->dim, shape->size,
+                     shape->in_channels, shape->low_res);
+}
+
 /* Fills the columns x_t and predicted x0 of one t. */
 static duet_status strip_column(const strip *s, int64_t column, duet_level level, uint8_t *pixels) {
     const int64_t dim = s->dim;
@@ -200,6 +210,7 @@ duet_status duet_denoise_strip(duet_context *ctx, duet_model *model, const uint8
     for (s.first = 0; s.first < count; s.first += s.rows) {
         s.rows = count - s.first < batch ? count - s.first : batch;
         duet_pixels_to_float(s.clean, images + s.first * s.dim, s.rows * s.dim);
+        strip_low_res(&s, model, images);
         for (int64_t r = 0; r < s.rows; r++) {
             duet_image_noise(s.noise + r * s.dim, seed, s.first + r, s.dim);
             memcpy(pixels + (s.first + r) * (1 + 2 * t_count) * s.dim,

@@ -43,3 +43,23 @@ void duet_low_res(float *out, const uint8_t *pixels, int64_t size, int64_t chann
         }
     }
 }
+
+void duet_low_res_enlarge(float *out, const float *image, int64_t size, int64_t channels,
+                          int64_t small) {
+    const int64_t f = size / small;
+    for (int64_t y = 0; y < size; y++) {
+        const between v = place(y, f, small);
+        const float *const upper = image + v.low * small * channels, *const lower =
+                                                                         image +
+                                                                         v.high * small * channels;
+        for (int64_t x = 0; x < size; x++) {
+            const between h = place(x, f, small);
+            for (int64_t c = 0; c < channels; c++) {
+                const float a = upper[h.low * channels + c], b = upper[h.high * channels + c],
+                            d = lower[h.low * channels + c], e = lower[h.high * channels + c];
+                const float top = a + h.part * (b - a), bottom = d + h.part * (e - d);
+                out[(y * size + x) * channels + c] = top + v.part * (bottom - top);
+            }
+        }
+    }
+}

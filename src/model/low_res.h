@@ -9,5 +9,8 @@
  * bilinearly between the centres of pixels, as guided-diffusion prepares its training images and
  * PyTorch's interpolate enlarges them. `small` divides `size`. */
 void duet_low_res(float *out, const uint8_t *pixels, int64_t size, int64_t channels, int64_t small);
+/* The second half of it, of an image [small,small,channels] that is small already. */
+void duet_low_res_enlarge(float *out, const float *image, int64_t size, int64_t channels,
+                          int64_t small);
 
 #endif

@@ -146,12 +146,18 @@ int64_t duet_model_conditions(const duet_model *model) {
     return classes > 0 && model->card.drop > 0.0 ? classes - 1 : classes;
 }
 
+int64_t duet_model_low_res(const duet_model *model) {
+    return model->shape.low_res;
+}
+
 const char *duet_model_refusal(const duet_model *model) {
     return model->shape.refusal;
 }
 
 duet_status duet_model_check(const duet_model *model, duet_ability ability) {
-    const char *const refusal = ability == DUET_DENOISES ? model->shape.refusal : NULL;
+    /* what enlarges images denoises too, but not without one */
+    const char *const refusal =
+        ability == DUET_DENOISES && model->shape.low_res == 0 ? model->shape.refusal : NULL;
     if (refusal != NULL)
         return duet_fail(DUET_UNSUPPORTED,
                          "%s; its features can be read: duet features, sweep, probe", refusal);

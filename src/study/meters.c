@@ -350,8 +350,8 @@ static duet_status measure(duet_meters *m, duet_model *model, double value[DUET_
             DUET_TRY(measure_head(m, model, how, &value[DUET_METER_PROBE]));
     }
     if (m->options.samples < 0 || duet_model_refusal(model) != NULL) return DUET_OK;
-    if (duet_shape_part(&model->shape, DUET_DENOISES) != NULL && m->all.count > 0 &&
-        m->val.count > 0)
+    if (duet_shape_part(&model->shape, DUET_DENOISES) != NULL && model->shape.low_res == 0 &&
+        m->all.count > 0 && m->val.count > 0)
         DUET_TRY(duet_denoising_gap(m->ctx, model, m->all.pixels, least(m->all.count, GAP_ROWS),
                                     m->val.pixels, least(m->val.count, GAP_ROWS),
                                     &value[DUET_METER_GAP]));

@@ -46,6 +46,20 @@ object strip=strip.png columns.0=before columns.5=spread
 exists run/edit-001/strip.png run/edit-001/result.json
 grep -q 'Edited pictures' run/report.html || fail 'the report does not show the edit'
 
+# a network that enlarges small pictures: trained by one command
+ok train --data "$data" --arch "$arch,small_size=4" --steps 3 --batch 4 --threads 1 --out upsampler
+printf 'P6\n4 4\n255\n' >small.ppm
+printf '%.0s\377\020\200' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 >>small.ppm
+ok edit upsampler small.ppm $fast --answers 2 --json
+object kind=upsampling strip=strip.png columns.0=known columns.4=spread
+ok edit upsampler $a --degrade $fast --answers 1 --json --out large.png --plain plain.png
+object kind=upsampling psnr plain_psnr
+ok edit upsampler small.ppm --operator downsample:factor=4 $fast --answers 1 --out exact.png --json
+cmp -s exact.png large.png && fail 'the small picture changes nothing'
+wrong 1 'duet edit MODEL small.png' sample upsampler $fast --count 1 --out no.png
+wrong 1 'no other operators go with it' edit upsampler small.ppm --operator blur --out no.png
+wrong 1 '16 pixels, and 4 x 4 are needed' edit upsampler $a $fast --out no.png
+
 # what is refused
 wrong 1 'they must be alike' edit $model $a --mask tall.pgm --out no.png
 wrong 1 'nothing to fill' edit $model $a --mask empty.pgm --out no.png

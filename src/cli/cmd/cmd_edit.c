@@ -55,6 +55,7 @@ static const duet_param params[] = {
 
 static const char *kind_of(const cli_pictures *p) {
     return *p->o->interpolate ? "interpolation"
+           : p->enlarges      ? "upsampling"
            : *p->o->operator  ? "restoration"
            : p->mask != NULL  ? "inpainting"
                               : "variation";
@@ -99,6 +100,8 @@ static duet_status answer(cli_state *cli, cli_pictures *p, duet_model *model, do
                                  .label = o->label,
                                  .seed = o->seed};
     duet_edit *edit = NULL;
+    if (o->degrade && !*o->operator&& !p->enlarges)
+        return cli_wrong("--degrade needs --operator, which says what the pictures go through");
     snprintf(options.operators, sizeof options.operators, "%s", o->operator);
     snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
     p->answers = o->answers;
@@ -123,7 +126,7 @@ static duet_status answer(cli_state *cli, cli_pictures *p, duet_model *model, do
 static json_t *describe(const cli_state *cli, const cli_pictures *p, duet_model *model,
                         double seconds, double residual) {
     const cli_edit_options *o = p->o;
-    const bool agrees = p->mask != NULL || *o->operator;
+    const bool agrees = p->mask != NULL || *o->operator|| p->enlarges;
     json_t *result = json_pack(
         "{s:s,s:s,s:I,s:I,s:s,s:o,s:f,s:o,s:o,s:o}", "command", "edit", "kind", kind_of(p),
         "pictures", (json_int_t)p->count, "answers", (json_int_t)p->answers, "sampler", o->sampler,
@@ -219,14 +222,12 @@ static duet_status check_flags(const cli_state *cli, const cli_edit_options *o) 
         return cli_wrong("--interpolate leads one picture into another; %d are given", pictures);
     if (*o->mask && o->outpaint > 0)
         return cli_wrong("--mask and --outpaint say both what is unknown; leave one out");
-    if (o->degrade && !*o->operator)
-        return cli_wrong("--degrade needs --operator, which says what the pictures go through");
     if (*o->strip && strcmp(o->strip, o->out) == 0)
         return cli_wrong("'%s' is given twice; --strip is a file of its own", o->strip);
     duet_status status = *o->out ? cli_check_out(o->out, ".png .npz .zip /") : DUET_OK;
     if (status == DUET_OK && *o->plain) status = cli_check_out(o->plain, ".png .npz .zip /");
-    if (*o->plain && (*o->interpolate || (!*o->operator&& !* o->mask && o->outpaint == 0)))
-        return cli_wrong("--plain needs a hole or an operator, of which there is a plain answer");
+    if (*o->plain && *o->interpolate)
+        return cli_wrong("--plain goes with no --interpolate; there is no plain answer");
     if (status == DUET_OK && *o->strip) status = cli_check_file("--strip", o->strip, ".png");
     return status;
 }
@@ -256,6 +257,7 @@ static duet_status run(cli_state *cli) {
     if (status == DUET_OK) {
         p.how = duet_model_card(model)->preprocess;
         p.dim = p.how.size * p.how.size * p.how.channels;
+        p.enlarges = duet_model_low_res(model) > 0;
         status = edit(cli, &p, model);
     }
     cli_pictures_free(&p);
@@ -278,6 +280,8 @@ const cli_cmd duet_cmd_edit = {
         "s.png\n"
         "  duet edit MODEL in.png --vary 0.5 --answers 8 --out others.png\n"
         "  duet edit MODEL a.png --interpolate b.png --out way.png\n"
+        "  duet edit UPSAMPLER small.png --out large.png                 trained with --arch "
+        "adm_unet:…,small_size=8\n"
         "  duet edit MODEL --data DATA --operator grey --pictures 100    compared with the real "
         "ones",
     .min_args = 1,

@@ -377,8 +377,7 @@ static void shape(const void *config, duet_arch_shape *out) {
     if (c->class_cond) out->parts[0].takes |= DUET_BIT(Y);
     if (c->small_size > 0) out->parts[0].takes |= DUET_BIT(LOW_RES);
     if (c->self_cond) out->parts[0].takes |= DUET_BIT(SELF_COND);
-    if (c->small_size > 0)
-        out->refusal = "it enlarges a small image, for which this command has no option";
+    if (c->small_size > 0) out->refusal = "it enlarges small images: duet edit MODEL small.png";
 }
 
 const duet_arch duet_arch_adm_unet = {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "model/low_res.h"
 #include "train/task/denoise.h"
 
 /* What a row needs beside the network's inputs; NULL where the plan does not read it. */
@@ -135,6 +136,9 @@ duet_status duet_denoise_feed(const void *options, const duet_task_setup *setup,
         to->column[r] = quarter_of(setup->noise, at.levels[r]);
         duet_pixels_to_float(in.x + r * dim, batch->pixels + r * dim, dim);
         duet_image_noise(at.eps + r * dim, seed, (int64_t)position, dim);
+        if (in.low_res != NULL)
+            duet_low_res(in.low_res + r * dim, batch->pixels + r * dim, setup->model->shape.size,
+                         setup->model->shape.in_channels, setup->model->shape.low_res);
         feed_row(p, setup, &at, &in, r);
         if (in.sample_id != NULL) in.sample_id[r] = (int32_t)(position & 0x7FFFFFFF);
     }

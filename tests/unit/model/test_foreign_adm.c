@@ -252,16 +252,14 @@ static void taps_of_256_pixels(void **unused) {
     duet_model_close(model);
 }
 
-/* Classifiers and networks for super-resolution are read, not sampled from. */
+/* Classifiers are read, not sampled from; networks for super-resolution need a small image. */
 static void readers_only_say_so(void **unused) {
     (void)unused;
     static const struct {
         const char *options, *words;
     } rows[] = {
         {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,classifier_pool=adaptive",
-         "a classifier of noisy images"},
-        {"image_size=16,num_channels=32,num_res_blocks=1,channel_mult=1/1,small_size=4",
-         "enlarges a small image"}};
+         "a classifier of noisy images"}};
     for (int i = 0; i < DUET_COUNT(rows); i++) {
         char spec[512];
         duet_model *model = NULL;
@@ -270,6 +268,13 @@ static void readers_only_say_so(void **unused) {
         FAILS(DUET_UNSUPPORTED, rows[i].words, duet_model_check(model, DUET_DENOISES));
         duet_model_close(model);
     }
+    duet_model *enlarges = NULL;
+    OK(duet_model_describe(&enlarges, "adm_unet:image_size=16,num_channels=32,num_res_blocks=1,"
+                                      "channel_mult=1/1,small_size=4"));
+    OK(duet_model_check(enlarges, DUET_DENOISES));
+    assert_int_equal(duet_model_low_res(enlarges), 4);
+    assert_non_null(strstr(duet_model_refusal(enlarges), "duet edit MODEL small.png"));
+    duet_model_close(enlarges);
 }
 
 static void averaged_weights_are_preferred(void **unused) {
