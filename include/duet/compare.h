@@ -57,6 +57,7 @@ typedef struct duet_compare_row {
     duet_compare_head heads[DUET_COMPARE_HEADS];
     int head_count;
     double few, few_std; /* linear head on 10 labels a class, mean and deviation of draws */
+    double random;       /* first head on the same network with random weights; NaN = none */
     double own;          /* of a classifier of its own; NaN = none */
     double fid, precision, recall, damaged; /* of drawn images; NaN = it draws none */
 } duet_compare_row;

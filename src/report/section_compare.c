@@ -81,21 +81,24 @@ static double head_top1(const json_t *row, size_t h) {
     return duet_report_number(head_of(row, h), "top1");
 }
 
-static const char *const keys[] = {"few",
-                                   "own",
-                                   "fid",
-                                   "precision",
-                                   "recall",
-                                   "damaged",
-                                   "images",
-                                   "parameters",
-                                   "train_images_per_second",
-                                   "read_images_per_second",
-                                   "memory"};
-/* Rates of what was not trained or read are 0. */
+/* Numbers of a row, in the order of the columns. */
+static const struct column {
+    const char *key, *title;
+    int decimals;
+    bool rate; /* 0 = it was not measured */
+} columns[] = {{"few", "10 labels", 2, false},
+               {"random", "random weights", 2, false},
+               {"own", "own", 2, false},
+               {"fid", "distance", 3, false},
+               {"precision", "precision", 3, false},
+               {"recall", "recall", 3, false},
+               {"damaged", "damaged", 1, false},
+               {"train_images_per_second", "trains/s", 0, true},
+               {"read_images_per_second", "reads/s", 0, true}};
+
 static double number_of(const json_t *row, size_t k) {
-    const double value = duet_report_number(row, keys[k]);
-    return k >= 8 && value <= 0 ? NAN : value;
+    const double value = duet_report_number(row, columns[k].key);
+    return columns[k].rate && value <= 0 ? NAN : value;
 }
 
 static void write_cells(duet_report *report, duet_str *out, const contestant *c) {
@@ -103,17 +106,14 @@ static void write_cells(duet_report *report, duet_str *out, const contestant *c)
     const double images = duet_report_number(row, "images"),
                  parameters = duet_report_number(row, "parameters"),
                  memory = duet_report_number(row, "memory");
-    static const int decimals[] = {2, 2, 3, 3, 3, 1};
     for (size_t h = 0; h < json_array_size(duet_report_get(row, "heads")); h++)
         write_mean(report, out, c, head_top1, h, 2);
-    for (size_t k = 0; k < DUET_COUNT(decimals); k++)
-        write_mean(report, out, c, number_of, k, decimals[k]);
-    duet_str_format(out, "<td class=\"n\">%s</td><td class=\"n\">%s</td>",
+    for (size_t k = 0; k < DUET_COUNT(columns); k++)
+        write_mean(report, out, c, number_of, k, columns[k].decimals);
+    duet_str_format(out,
+                    "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
                     images > 0 ? duet_quantity_short(report->arena, images) : "–",
-                    parameters > 0 ? duet_quantity_short(report->arena, parameters) : "–");
-    write_mean(report, out, c, number_of, 8, 0);
-    write_mean(report, out, c, number_of, 9, 0);
-    duet_str_format(out, "<td class=\"n\">%s</td></tr>\n",
+                    parameters > 0 ? duet_quantity_short(report->arena, parameters) : "–",
                     memory > 0 ? duet_quantity_bytes(report->arena, memory) : "–");
 }
 
@@ -125,12 +125,10 @@ static void write_table(duet_report *report, duet_str *out, const contest *c) {
         duet_str_format(out, "<th class=\"n\">%s</th>",
                         name != NULL ? duet_report_escape(report, name) : "");
     }
-    duet_str_add(
-        out, "<th class=\"n\">10 labels</th><th class=\"n\">own</th><th "
-             "class=\"n\">distance</th><th class=\"n\">precision</th><th class=\"n\">recall</th>"
-             "<th class=\"n\">damaged</th><th class=\"n\">images</th><th class=\"n\">weights"
-             "</th><th class=\"n\">trains/s</th><th class=\"n\">reads/s</th><th class=\"n\">"
-             "memory</th></tr></thead><tbody>\n");
+    for (size_t k = 0; k < DUET_COUNT(columns); k++)
+        duet_str_format(out, "<th class=\"n\">%s</th>", columns[k].title);
+    duet_str_add(out, "<th class=\"n\">images</th><th class=\"n\">weights</th><th class=\"n\">"
+                      "memory</th></tr></thead><tbody>\n");
     for (int k = 0; k < c->count; k++) {
         duet_str_format(out, "<tr%s><td>%s</td>", k == 0 ? " class=\"first\"" : "",
                         duet_report_escape(report, c->list[k].name));

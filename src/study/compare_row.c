@@ -124,14 +124,42 @@ done:
     return status;
 }
 
+static duet_sweep_options search_of(const duet_contest *c) {
+    return (duet_sweep_options){.t = {.count = 5, .v = {1, 5, 10, 25, 50}},
+                                .pools = {.count = 3, .v = {1, 2, 4}},
+                                .fit_rows = c->options.rows,
+                                .val_rows = c->options.rows / 2,
+                                .seed = c->options.seed,
+                                .stored = DUET_F16};
+}
+
+/* The first head on the same network with random weights, by a search of its own. */
+static duet_status read_random(const duet_contest *c, duet_model *model, const char *folder,
+                               duet_compare_row *out) {
+    duet_sweep_options search = search_of(c);
+    duet_compare_head found;
+    json_t *root = NULL;
+    duet_cell cell = {.ctx = c->ctx,
+                      .model = model,
+                      .dataset = c->dataset,
+                      .reader = "random",
+                      .search = &search,
+                      .noise_seeds = NOISE_SEEDS};
+    (void)duet_copy_text(search.head, sizeof search.head, c->heads.v[0]);
+    DUET_TRY(duet_path_join(search.cache, folder, "cache"));
+    DUET_TRY(duet_path_join(cell.folder, folder, "random"));
+    DUET_TRY(duet_folder_make(cell.folder));
+    DUET_TRY(duet_cell_search(&cell));
+    DUET_TRY(duet_cell_probe(&cell, c->heads.v[0], &root));
+    take_head(root, c->heads.v[0], c->options.seed, &found);
+    out->random = found.top1;
+    json_decref(root);
+    return DUET_OK;
+}
+
 static duet_status read_heads(const duet_contest *c, duet_model *model, const char *reader,
                               const char *folder, duet_compare_row *out) {
-    duet_sweep_options search = {.t = {.count = 5, .v = {1, 5, 10, 25, 50}},
-                                 .pools = {.count = 3, .v = {1, 2, 4}},
-                                 .fit_rows = c->options.rows,
-                                 .val_rows = c->options.rows / 2,
-                                 .seed = c->options.seed,
-                                 .stored = DUET_F16};
+    duet_sweep_options search = search_of(c);
     duet_cell cell = {.ctx = c->ctx,
                       .model = model,
                       .dataset = c->dataset,
@@ -200,6 +228,7 @@ static duet_status work(const duet_contest *c, const duet_contest_row *row, int 
     DUET_DO(open_model(c, row, folder, &model));
     if (trained) out->parameters = duet_model_parameters(model);
     DUET_DO(read_heads(c, model, trained ? "model" : row->rival.reader, folder, out));
+    if (trained) DUET_DO(read_random(c, model, folder, out));
     if (trained) DUET_DO(read_own(c, model, folder, out));
     if (trained && !row->rival.labels) DUET_DO(duet_contest_draw(c, model, folder, out));
 done:
@@ -214,6 +243,7 @@ duet_status duet_contest_row_run(const duet_contest *c, const duet_contest_row *
                               .train_rate = row->rate,
                               .few = NAN,
                               .few_std = NAN,
+                              .random = NAN,
                               .own = NAN,
                               .fid = NAN,
                               .precision = NAN,
