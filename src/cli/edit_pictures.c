@@ -62,7 +62,7 @@ duet_status cli_pictures_mask(const cli_state *cli, cli_pictures *p) {
     const char *const picture = cli->arg_count > 1 ? cli->args[1] : NULL;
     duet_image_size is = {.transparent = false};
     duet_status status = DUET_OK;
-    if (!*o->mask && o->outpaint == 0 && picture != NULL && o->operator[0] == '\0' && o->vary <= 0)
+    if (!*o->mask && o->outpaint == 0 && picture != NULL && !*o->chain && o->vary <= 0)
         status = duet_image_measure(picture, &is);
     const bool alpha = is.transparent;
     if (status != DUET_OK || (!*o->mask && o->outpaint == 0 && !alpha)) return status;
@@ -155,7 +155,7 @@ duet_status cli_pictures_read(cli_state *cli, cli_pictures *p, duet_edit *edit) 
     p->known = side * side * colours;
     p->count = *o->data ? o->pictures : cli->arg_count - 1;
     p->truth = o->degrade || *o->data;
-    const bool whole = p->truth || (o->operator[0] == '\0' && side == p->how.size);
+    const bool whole = p->truth || (!*o->chain && side == p->how.size);
     p->measured = malloc((size_t)(p->count * p->known) * sizeof(float));
     p->shown = malloc((size_t)(p->count * p->dim));
     p->plain = malloc((size_t)(p->count * p->dim));

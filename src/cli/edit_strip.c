@@ -29,7 +29,7 @@ duet_status cli_strip_save(const cli_pictures *p, const char *path, const char *
     const int64_t answers = p->answers < ANSWERS ? p->answers : ANSWERS,
                   rows = p->count < ROWS ? p->count : ROWS;
     const bool way = *p->o->interpolate,
-               known = !way && (p->mask != NULL || *p->o->operator|| p->enlarges),
+               known = !way && (p->mask != NULL || *p->o->chain || p->enlarges),
                spreads = !way && p->answers > 1;
     const int64_t across = (p->whole != NULL && !way) + 2 * known + answers + spreads;
     uint8_t *const sheet = malloc((size_t)(rows * across * p->dim)), *to = sheet;

@@ -9,6 +9,7 @@
 #include "cli/edit_pictures.h"
 
 enum { REFINE = 4, STEPS = 100 };
+#define WAY "ddim:steps=100" /* of interpolations */
 
 static const duet_param params[] = {
     DUET_TEXT(cli_edit_options, mask, "", NULL,
@@ -16,9 +17,13 @@ static const duet_param params[] = {
               "transparent in the picture"),
     DUET_INT(cli_edit_options, outpaint, "0", 0, 4096,
              "pixels of a new border, around a picture that is so much smaller"),
-    DUET_TEXT(cli_edit_options, operator, "", NULL,
-              "what the picture has been through, joined by '+': downsample:factor=4, blur, grey, "
-              "noise ('duet help operator')"),
+    {.name = "operator", /* a word that C++ keeps for itself */
+     .type = DUET_PARAM_TEXT,
+     .offset = offsetof(cli_edit_options, chain),
+     .size = DUET_TEXT_SIZE,
+     .default_text = "",
+     .help = "what the picture has been through, joined by '+': downsample:factor=4, blur, grey, "
+             "noise ('duet help operator')"},
     DUET_BOOLEAN(cli_edit_options, degrade, "false",
                  "the pictures are whole: they go through --operator first, and the answers are "
                  "compared with them"),
@@ -56,7 +61,7 @@ static const duet_param params[] = {
 static const char *kind_of(const cli_pictures *p) {
     return *p->o->interpolate ? "interpolation"
            : p->enlarges      ? "upsampling"
-           : *p->o->operator  ? "restoration"
+           : *p->o->chain     ? "restoration"
            : p->mask != NULL  ? "inpainting"
                               : "variation";
 }
@@ -100,9 +105,9 @@ static duet_status answer(cli_state *cli, cli_pictures *p, duet_model *model, do
                                  .label = o->label,
                                  .seed = o->seed};
     duet_edit *edit = NULL;
-    if (o->degrade && !*o->operator&& !p->enlarges)
+    if (o->degrade && !*o->chain && !p->enlarges)
         return cli_wrong("--degrade needs --operator, which says what the pictures go through");
-    snprintf(options.operators, sizeof options.operators, "%s", o->operator);
+    snprintf(options.operators, sizeof options.operators, "%s", o->chain);
     snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
     p->answers = o->answers;
     duet_status status = duet_edit_open(cli->ctx, &edit, model, &options);
@@ -126,14 +131,17 @@ static duet_status answer(cli_state *cli, cli_pictures *p, duet_model *model, do
 static json_t *describe(const cli_state *cli, const cli_pictures *p, duet_model *model,
                         double seconds, double residual) {
     const cli_edit_options *o = p->o;
-    const bool agrees = p->mask != NULL || *o->operator|| p->enlarges;
-    json_t *result = json_pack(
-        "{s:s,s:s,s:I,s:I,s:s,s:o,s:f,s:o,s:o,s:o}", "command", "edit", "kind", kind_of(p),
-        "pictures", (json_int_t)p->count, "answers", (json_int_t)p->answers, "sampler", o->sampler,
-        "seed", cli_seed(o->seed), "seconds", seconds, "model", cli_name(duet_model_path(model)),
-        "model_hash", json_sprintf("%016llx", (unsigned long long)duet_model_hash(model)), "from",
-        cli_name(*o->data ? o->data : cli->args[1]));
-    if (*o->operator) json_object_set_new(result, "operator", json_string(o->operator));
+    /* noise is taken off, not agreed with */
+    const bool agrees =
+        (p->mask != NULL || *o->chain || p->enlarges) && strstr(o->chain, "noise") == NULL;
+    json_t *result =
+        json_pack("{s:s,s:s,s:I,s:I,s:s,s:o,s:f,s:o,s:o,s:o}", "command", "edit", "kind",
+                  kind_of(p), "pictures", (json_int_t)p->count, "answers", (json_int_t)p->answers,
+                  "sampler", *o->interpolate ? WAY : o->sampler, "seed", cli_seed(o->seed),
+                  "seconds", seconds, "model", cli_name(duet_model_path(model)), "model_hash",
+                  json_sprintf("%016llx", (unsigned long long)duet_model_hash(model)), "from",
+                  cli_name(*o->data ? o->data : cli->args[1]));
+    if (*o->chain) json_object_set_new(result, "operator", json_string(o->chain));
     if (*o->mask) json_object_set_new(result, "mask", cli_name(o->mask));
     if (*o->interpolate) json_object_set_new(result, "to", cli_name(o->interpolate));
     if (o->vary > 0) json_object_set_new(result, "vary", json_real(o->vary));
@@ -216,8 +224,10 @@ static duet_status check_flags(const cli_state *cli, const cli_edit_options *o) 
     if (pictures == 0 && !*o->data)
         return cli_wrong("no picture; give one or more, or --data with a data set");
     if (pictures > 0 && *o->data) return cli_wrong("pictures and --data; leave one out");
-    if (*o->interpolate && (*o->mask || *o->operator|| o->outpaint> 0 || o->vary> 0 || * o->data))
+    if (*o->interpolate && (*o->mask || *o->chain || o->outpaint > 0 || o->vary > 0 || *o->data))
         return cli_wrong("--interpolate goes with no other change; leave the others out");
+    if (*o->interpolate && strcmp(o->sampler, DUET_EDIT_SAMPLER) != 0)
+        return cli_wrong("--interpolate goes by " WAY ", both ways; leave --sampler out");
     if (*o->interpolate && pictures > 1)
         return cli_wrong("--interpolate leads one picture into another; %d are given", pictures);
     if (*o->mask && o->outpaint > 0)
