@@ -17,6 +17,7 @@ extern "C" {
 /* Solvers need 2 to 5 times as few steps, but ancestral steps repair what a projection tears. */
 #define DUET_EDIT_SAMPLER "ddpm:steps=100"
 
+/* A model with what is to be changed: opened once, run on any number of pictures. */
 typedef struct duet_edit duet_edit;
 
 typedef struct duet_edit_options {
