@@ -29,7 +29,7 @@ ok info unseen --hash
 says "hash        $seen"
 [ ${#seen} -eq 16 ] || fail "no hash: '$seen'"
 [ -e unseen/meters.csv ] && fail 'measured without being asked'
-tail -1 seen/meters.csv | grep -q '^48,6,[0-9.]*,,[0-9.]*,[0-9.]*,$' || fail "other measurements: $(cat seen/meters.csv)"
+tail -1 seen/meters.csv | grep -q '^48,6,[0-9.]*,,[0-9.]*,[0-9.]*,,,$' || fail "other measurements: $(cat seen/meters.csv)"
 grep -q 'distance while training' seen/report.html || fail 'the report shows no measurements'
 ok train --resume seen --steps 8 --threads 1
 tail -1 seen/meters.csv | grep -q '^64,8,' || fail "a resumed training does not go on measuring: $(cat seen/meters.csv)"

@@ -22,6 +22,13 @@ ok sample labelled $draw --guidance 4 --out c.npz
 cmp a.npz b.npz || fail 'guidance of 1 changes the images'
 cmp -s a.npz c.npz && fail 'guidance of 4 changes nothing'
 
+# how probable images are
+ok likelihood run --data "$data" --images 3 --levels 5 --flow --csv bits.csv --json
+object command=likelihood images=3 split=test bound bound_se prior noise bytes flow
+[ "$(wc -l <bits.csv)" -eq 4 ] || fail 'not a line for each image'
+wrong 2 'no data set' likelihood run
+wrong 1 "no images in its split 'val'" likelihood run --data "$data" --split val
+
 wrong 1 'knows no classes' sample run $draw --guidance 2 --out no.npz
 wrong 1 'other weights' sample labelled $draw --guide run/guide.safetensors --out no.npz
 wrong 1 'does not classify noisy images' sample run $draw --guide labelled/model-*.safetensors --out no.npz

@@ -4,7 +4,7 @@
 
 ok help
 says 'the main job' 'train' 'classify' 'sampler' 'ddim' 'adam' 'synth' 'cosine' 'safetensors' 'NAME:key=value'
-[ "$(wc -l <"$top/out")" -le 56 ] || fail 'duet help does not fit a screen'
+[ "$(wc -l <"$top/out")" -le 58 ] || fail 'duet help does not fit a screen'
 awk 'length($0) > 120 { exit 1 }' "$top/out" || fail 'duet help has long lines'
 cp "$top/out" "$top/overview"
 ok --help

@@ -41,7 +41,7 @@ wrong 2 'is for --auto' sweep run --data "$data" --unlabelled
 wrong 2 'not heads' sweep run --data "$data" --auto --unlabelled --head mlp
 wrong 1 'did you mean' sweep run --data "$data" --auto --head linear+mpl
 ok sweep run --data "$data" --auto --t 5,9 --tap 3,4 --pool 1,2 --head ridge --minutes 0.5 --threads 1
-grep -q 'by the time that there is, 40' "$top/err" || fail "a search with a limit does not say its rows: $(cat "$top/err")"
+grep -q 'the last round fits on 40 rows' "$top/err" || fail "a search with a limit does not say its rows: $(cat "$top/err")"
 wrong 2 'could limit' sweep run --data "$data" --auto --unlabelled --minutes 2
 ok probe run --data "$data" --seeds 1 --threads 1 --json
 object command=probe top1 confusion.2 rows.2.reader=pixels

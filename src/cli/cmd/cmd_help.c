@@ -54,12 +54,12 @@ void cli_print_overview(void) {
         "DATA is a path (folder of images, IDX, CIFAR, tar; 'duet data list'), or synth.\n");
     printf("\ncommands ('duet help COMMAND' shows the options)\n");
     for (int i = 0; i < duet_family_cmd.count; i++)
-        printf("  %-9s %s\n", duet_family_cmd.entries[i]->name, duet_family_cmd.entries[i]->help);
+        printf("  %-10s %s\n", duet_family_cmd.entries[i]->name, duet_family_cmd.entries[i]->help);
     printf("\nwhat can be plugged in ('duet help FAMILY' shows members and parameters)\n");
     for (int i = 0; i < families; i++) {
         if (is_inside(family[i])) continue;
         members(names, sizeof names, family[i], 60);
-        printf("  %-9s %s: %s\n", family[i]->name, family[i]->help, names);
+        printf("  %-10s %s: %s\n", family[i]->name, family[i]->help, names);
     }
     printf("  inside:  ");
     for (int i = 0; i < families; i++)
