@@ -15,6 +15,7 @@ dev
 tsan
 tidy      clang-tidy-14 libomp-14-dev
 coverage  gcovr
+#contest
 aarch64   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 "
 

@@ -94,4 +94,15 @@ wrong 1 '000007.png' eval drawn --against "$data"
 ok eval drawn --against "$data" --on-bad skip
 says ' of 39 images'
 grep -q '1 image' "$top/err" || fail "what was left out is not told: $(cat "$top/err")"
+
+# the drawn images that are likest to training images, of a model and of files
+ok eval run --against "$data" --reader run --count 6 --sampler ddim:steps=2 --metrics authpct --copies model.png --json
+object copies_picture=copies.png
+newest=$(ls -d run/eval-* | tail -1)
+cmp model.png "$newest/copies.png" || fail 'the picture of the step is another'
+grep -q 'Likest to training images' run/report.html || fail 'the report does not show them'
+ok eval drawn --against "$data" --reader run --metrics authpct:rows=5 --copies files.png --on-bad skip
+ok info files.png --json
+object picture.format=png picture.width picture.height
+wrong 2 'ends in one of' eval drawn --against "$data" --reader run --metrics authpct --copies no.jpg
 finish
