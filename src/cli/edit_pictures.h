@@ -47,5 +47,7 @@ duet_status cli_strip_save(const cli_pictures *p, const char *path, const char *
                            json_t **columns);
 /* Mean over pictures and answers of 10 log10(255^2 / mean squared error). */
 double cli_psnr(const cli_pictures *p, const uint8_t *images, int64_t each);
+/* The same of the mean of a picture's answers, which no answer is; NaN where there is one only. */
+double cli_psnr_mean(const cli_pictures *p);
 
 #endif

@@ -75,3 +75,17 @@ double cli_psnr(const cli_pictures *p, const uint8_t *images, int64_t each) {
     }
     return total / (double)(p->count * each);
 }
+
+double cli_psnr_mean(const cli_pictures *p) {
+    uint8_t *const means = p->answers > 1 ? malloc((size_t)(p->count * p->dim)) : NULL;
+    if (means == NULL) return NAN;
+    for (int64_t i = 0; i < p->count * p->dim; i++) {
+        const uint8_t *const from = p->result + i / p->dim * p->answers * p->dim + i % p->dim;
+        double sum = 0;
+        for (int64_t k = 0; k < p->answers; k++) sum += from[k * p->dim];
+        means[i] = (uint8_t)(sum / (double)p->answers + 0.5);
+    }
+    const double psnr = cli_psnr(p, means, 1);
+    free(means);
+    return psnr;
+}

@@ -49,6 +49,8 @@ static void write_facts(duet_report *report, const json_t *r, duet_str *out) {
                               duet_quantity_plain(report->arena, round(100 * residual) / 100)));
     if (!isnan(duet_report_number(r, "psnr"))) {
         duet_report_fact(out, "PSNR", decibels(report, duet_report_number(r, "psnr")));
+        duet_report_fact(out, "PSNR of the answers' mean",
+                         decibels(report, duet_report_number(r, "mean_psnr")));
         duet_report_fact(out, "PSNR without a model",
                          decibels(report, duet_report_number(r, "plain_psnr")));
     }

@@ -150,6 +150,7 @@ static json_t *describe(const cli_state *cli, const cli_pictures *p, duet_model 
     if (agrees) json_object_set_new(result, "residual", json_real(residual));
     if (!p->truth || *o->interpolate) return result;
     json_object_set_new(result, "psnr", cli_number(cli_psnr(p, p->result, p->answers)));
+    json_object_set_new(result, "mean_psnr", cli_number(cli_psnr_mean(p)));
     json_object_set_new(result, "plain_psnr", cli_number(cli_psnr(p, p->plain, 1)));
     return result;
 }
@@ -162,6 +163,9 @@ static void tell(const cli_state *cli, const json_t *result) {
     if (psnr != NULL)
         cli_say(cli, "PSNR %.2f dB; without a model %.2f dB\n", json_number_value(psnr),
                 json_number_value(json_object_get(result, "plain_psnr")));
+    if (json_is_real(json_object_get(result, "mean_psnr")))
+        cli_say(cli, "of the mean of a picture's answers %.2f dB\n",
+                json_number_value(json_object_get(result, "mean_psnr")));
 }
 
 /* One answer is a picture of its own; several are a grid with a row for each picture. */
