@@ -12,11 +12,13 @@ shift 7
 top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
 [ -s "$out" ] || echo 'set,operator,pictures,sampler,psnr,plain_psnr,residual,distance,plain_distance,seconds,command,seed,commit,machine,date' >"$out"
-field() { sed -n 's/^ *"'"$1"'": *\(-\{0,1\}[0-9.e+-]*\),\{0,1\}$/\1/p' "$2" | head -1; }
+# field KEY FILE: a number of a result, rounded; a dash where there is none
+field() { number "$1" "$2" | awk '{ printf "%.2f", $1; n++ } END { if (!n) printf "–" }'; }
+number() { sed -n 's/^ *"'"$1"'": *\(-\{0,1\}[0-9.e+-]*\),\{0,1\}$/\1/p' "$2" | head -1; }
 "$duet" eval "$data" --split train --reader "$judge" --save-stats "$top/real.npz" --quiet
 distance() {
     "$duet" eval "$1" --against "$top/real.npz" --reader "$judge" --metrics fid:bootstrap=0 --quiet --json >"$top/eval.json"
-    sed -n 's/^ *"fid": *\([0-9.e+-]*\),\{0,1\}$/\1/p' "$top/eval.json" | head -1
+    sed -n 's/^ *"fid": *\([0-9.e+-]*\),\{0,1\}$/\1/p' "$top/eval.json" | head -1 | awk '{ printf "%.2f", $1 }'
 }
 machine=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1 | tr ',' ' ')
 for operator; do
