@@ -77,7 +77,7 @@ double cli_psnr(const cli_pictures *p, const uint8_t *images, int64_t each) {
 }
 
 double cli_psnr_mean(const cli_pictures *p) {
-    uint8_t *const means = p->answers > 1 ? malloc((size_t)(p->count * p->dim)) : NULL;
+    uint8_t *const means = p->answers > 1 ? calloc((size_t)(p->count * p->dim), 1) : NULL;
     if (means == NULL) return NAN;
     for (int64_t i = 0; i < p->count * p->dim; i++) {
         const uint8_t *const from = p->result + i / p->dim * p->answers * p->dim + i % p->dim;
