@@ -15,7 +15,7 @@ top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
 [ -s "$out" ] || echo 'set,by,scale,images,sampler,judge_top1,judge_top1_se,distance,distance_se,seconds,command,seed,commit,machine,date' >"$out"
 "$duet" eval "$data" --split train --reader "$judge" --save-stats "$top/real.npz" --quiet
-field() { sed -n 's/^ *"'"$1"'": *\(-\{0,1\}[0-9.e+-]*\),\{0,1\}$/\1/p' "$2" | head -1; }
+field() { sed -n 's/^ *"'"$1"'": *\(-\{0,1\}[0-9.e+-]*\),\{0,1\}$/\1/p' "$2" | head -1 | awk '{ printf "%.2f", $1 }'; }
 machine=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1 | tr ',' ' ')
 for scale; do
     grep -qF "$set,$by,$scale,$count,$sampler," "$out" && continue
