@@ -174,6 +174,10 @@ const char *duet_nearest(const char *word, const char *const *words, int count);
 
 /* Length of the first of the specs in `list`, which are joined by '+' outside parentheses. */
 size_t duet_spec_length(const char *list);
+/* Copies the first of them into out, cut off where it does not fit, and moves *list behind it and
+ * its
+ * '+': NULL after the last one. Returns its length. */
+size_t duet_spec_take(const char **list, char *out, size_t size);
 
 #ifdef __cplusplus
 }

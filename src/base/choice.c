@@ -70,3 +70,11 @@ size_t duet_spec_length(const char *list) {
         depth += (list[size] == '(') - (list[size] == ')' && depth > 0);
     return size;
 }
+
+size_t duet_spec_take(const char **list, char *out, size_t size) {
+    const size_t length = duet_spec_length(*list), kept = length < size ? length : size - 1;
+    memcpy(out, *list, kept);
+    out[kept] = '\0';
+    *list = (*list)[length] == '\0' ? NULL : *list + length + 1;
+    return length;
+}

@@ -97,12 +97,10 @@ duet_status cli_check_head(const char *spec) {
 
 duet_status cli_check_heads(const char *heads) {
     duet_status status = DUET_OK;
-    for (const char *at = heads; status == DUET_OK && *at != '\0';) {
+    for (const char *at = heads; status == DUET_OK && at != NULL && *at != '\0';) {
         char one[DUET_TEXT_SIZE];
-        const size_t size = duet_spec_length(at);
-        snprintf(one, sizeof one, "%.*s", (int)size, at);
+        (void)duet_spec_take(&at, one, sizeof one);
         status = cli_check_head(one);
-        at += size + (at[size] == '+');
     }
     return status;
 }

@@ -82,14 +82,12 @@ duet_status duet_probe_sweep(duet_context *ctx, duet_probe_options *options, due
 
 duet_status duet_baselines_parse(duet_baselines *out, const char *text) {
     duet_baselines list = {.count = 0};
-    for (const char *at = text; *at != '\0';) {
-        const size_t size = duet_spec_length(at);
+    for (const char *at = text; at != NULL && *at != '\0';) {
         char name[DUET_TEXT_SIZE];
         if (list.count == DUET_MOST_READERS - 1)
             return duet_fail(DUET_ARG, "there are more than %d baselines", DUET_MOST_READERS - 1);
-        duet_format(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : 0), at);
+        (void)duet_spec_take(&at, name, sizeof name);
         DUET_TRY(duet_family_parse(&duet_family_reader, &list.v[list.count++], NULL, 0, name));
-        at += size + (at[size] == '+');
     }
     *out = list;
     return DUET_OK;

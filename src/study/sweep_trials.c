@@ -18,19 +18,16 @@ static const double most_bytes = 4294967296.0; /* bytes of tables in memory at o
 duet_status duet_head_list_parse(duet_head_list *out, const char *text) {
     duet_head_list list = {.count = 0};
     if (*text == '\0') text = "linear";
-    for (const char *at = text; *at != '\0';) {
-        const size_t size = duet_spec_length(at);
+    for (const char *at = text; at != NULL && *at != '\0';) {
         duet_choice choice;
         if (list.count == DUET_MOST_HEADS)
             return duet_fail(DUET_ARG, "there are more than %d heads in '%s'", DUET_MOST_HEADS,
                              text);
+        char *const spec = list.v[list.count++];
+        const size_t size = duet_spec_take(&at, spec, sizeof list.v[0]);
         if (size >= sizeof list.v[0])
             return duet_fail(DUET_ARG, "a head of %zu characters is too long", size);
-        char *const spec = list.v[list.count++];
-        memcpy(spec, at, size);
-        spec[size] = '\0';
         DUET_TRY(duet_choice_parse(&choice, &duet_family_head, spec));
-        at += size + (at[size] == '+');
     }
     *out = list;
     return DUET_OK;

@@ -16,19 +16,15 @@ duet_status duet_augment_chain_parse(duet_augment_chain *out, const char *spec) 
     const size_t length = strlen(spec);
     if (length >= sizeof text)
         return duet_fail(DUET_ARG, "augmentation of %zu characters is too long", length);
-    for (const char *from = spec; length > 0;) {
-        const size_t size = duet_spec_length(from);
+    for (const char *at = length > 0 ? spec : NULL; at != NULL;) {
         if (chain.count == DUET_AUGMENT_MOST)
             return duet_fail(DUET_ARG, "more than %d augmentations in '%s'", DUET_AUGMENT_MOST,
                              spec);
-        memcpy(text, from, size);
-        text[size] = '\0';
+        (void)duet_spec_take(&at, text, sizeof text);
         const duet_entry *entry = NULL;
         DUET_TRY(duet_family_parse(&duet_family_augment, &entry, &chain.options[chain.count],
                                    sizeof chain.options[0], text));
         chain.member[chain.count++] = duet_augment_of(entry);
-        if (from[size] == '\0') break;
-        from += size + 1;
     }
     *out = chain;
     return DUET_OK;

@@ -34,17 +34,13 @@ static duet_status apply_chain(duet_measure *m, const char *chain) {
     const size_t length = strlen(chain);
     if (length >= sizeof text)
         return duet_fail(DUET_ARG, "operators of %zu characters are too long", length);
-    for (const char *from = chain; length > 0;) {
-        const size_t size = duet_spec_length(from);
+    for (const char *at = length > 0 ? chain : NULL; at != NULL;) {
         duet_choice choice;
-        memcpy(text, from, size);
-        text[size] = '\0';
+        (void)duet_spec_take(&at, text, sizeof text);
         DUET_TRY(duet_choice_parse(&choice, &duet_family_operator, text));
         if (m->noise > 0.0)
             return duet_fail(DUET_ARG, "noise comes last; nothing can follow it in '%s'", chain);
         DUET_TRY(duet_operator_of(choice.entry)->apply(&choice.options, m));
-        if (from[size] == '\0') break;
-        from += size + 1;
     }
     return DUET_OK;
 }
