@@ -10,6 +10,12 @@
 
 enum { BASE = DUET_NEAR_BASE };
 
+double duet_near_square(const float *row, int64_t dim) {
+    double square = 0;
+    for (int64_t i = 0; i < dim; i++) square += (double)row[i] * (double)row[i];
+    return square;
+}
+
 duet_status duet_near_new(duet_near *out, int k, int64_t dim) {
     *out = (duet_near){.k = k, .dim = dim};
     const int64_t places = (int64_t)DUET_NEAR_QUERIES * k;

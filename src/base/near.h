@@ -17,6 +17,7 @@ typedef struct duet_near {
     int64_t *row;   /* [QUERIES,k] */
     float *product; /* [QUERIES,BASE] */
 } duet_near;
+double duet_near_square(const float *row, int64_t dim); /* |row|^2 */
 DUET_NODISCARD duet_status duet_near_new(duet_near *out, int k, int64_t dim);
 void duet_near_free(duet_near *nearest);
 /* For other queries. */

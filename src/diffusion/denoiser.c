@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "diffusion/reuse.h"
 #include "diffusion/sampler/threshold.h"
-#include "model/network.h"
 
 #define OPTIONS_SIZE 512
 
@@ -118,6 +117,13 @@ static void remember(duet_denoiser *d, const duet_predict_map *map, const float 
     duet_threshold_static(d->last, count, 1.0F);
 }
 
+void duet_level_feed(const duet_network_inputs *in, const float *x, duet_level level, int64_t rows,
+                     int64_t batch, int64_t image) {
+    for (int64_t i = 0; i < rows * image; i++) in->x[i] = (float)level.in_scale * x[i];
+    memset(in->x + rows * image, 0, (size_t)((batch - rows) * image) * sizeof(float));
+    for (int64_t r = 0; r < batch && in->net_t != NULL; r++) in->net_t[r] = (float)level.net_t;
+}
+
 duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_level level,
                               const int32_t *labels, int64_t rows, const duet_denoised *out) {
     duet_denoiser *d = denoiser;
@@ -128,9 +134,7 @@ duet_status duet_denoiser_run(duet_denoiser *denoiser, const float *x, duet_leve
         return duet_fail(DUET_ARG, "%lld rows do not fit; the denoiser takes 1 to %lld",
                          (long long)rows, (long long)d->batch);
     }
-    for (int64_t i = 0; i < rows * image; i++) in->x[i] = (float)level.in_scale * x[i];
-    memset(in->x + rows * image, 0, (size_t)((d->batch - rows) * image) * sizeof(float));
-    for (int64_t r = 0; r < d->batch && in->net_t != NULL; r++) in->net_t[r] = (float)level.net_t;
+    duet_level_feed(in, x, level, rows, d->batch, image);
     if (in->low_res != NULL)
         memcpy(in->low_res, d->low, (size_t)(d->batch * image) * sizeof(float));
     if (d->last != NULL) memcpy(in->self_cond, d->last, (size_t)(d->batch * image) * sizeof(float));

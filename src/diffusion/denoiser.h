@@ -4,7 +4,7 @@
 #ifndef DUET_DIFFUSION_DENOISER_H
 #define DUET_DIFFUSION_DENOISER_H
 
-#include "model/model.h"
+#include "model/network.h"
 #include "noise/noise.h"
 
 /* ---- predict: what the raw output F of a network means ---- */
@@ -43,6 +43,11 @@ double duet_weight_raw(const duet_weight *weight, const void *options, const due
                        duet_level level);
 
 /* ---- denoiser ---- */
+
+/* Writes x_t [rows,image] of a level and the time that the network is told; zeros behind, up to
+ * `batch` rows. */
+void duet_level_feed(const duet_network_inputs *in, const float *x, duet_level level, int64_t rows,
+                     int64_t batch, int64_t image);
 typedef struct duet_denoiser duet_denoiser;
 DUET_NODISCARD duet_status duet_denoiser_new(duet_context *ctx, duet_denoiser **out,
                                              duet_model *model, int64_t batch);

@@ -20,8 +20,9 @@
 #include "model/low_res.h"
 #include "model/model.h"
 
-enum { ROUNDS = 50 };
+enum { ROUNDS = 50, CHAIN = 30 };        /* projections at the end; rounds of a chain of latents */
 static const double DATA = 0.25;         /* variance of pixels: 0.5^2 as in EDM */
+static const double DECODED = 0.02;      /* variance of what a decoder leaves */
 static const double NEAR = 0.25 / 127.5; /* a quarter of a byte */
 
 struct duet_edit {
@@ -202,24 +203,28 @@ void duet_edit_measured(const duet_edit *edit, int64_t *side, int64_t *colours) 
     *colours = edit->measure->colours;
 }
 
-/* One pass of the chains. */
+/* One pass of the chains: without anything to agree with, one round is enough. */
 static duet_status turn_latents(duet_edit *e, const duet_generator_rows *rows) {
-    const double *z[64];
-    for (int64_t r = 0; r < rows->rows; r++) z[r] = e->z + picture_of(e, rows->id[r]) * e->dim;
+    const double spread = e->pulls ? 1.0 : e->options.strength;
     DUET_TRY(begin(e, rows));
-    DUET_TRY(duet_gibbs_run(e->gibbs, e->measure, e->pulls ? z : NULL,
-                            e->pulls ? 1.0 : e->options.strength, rows->seed, rows->id, rows->rows,
-                            rows->x));
+    for (int64_t round = 0; round < (e->pulls ? CHAIN : 1); round++) {
+        DUET_TRY(
+            duet_gibbs_turn(e->gibbs, spread, rows->seed, rows->id, round, rows->rows, rows->x));
+        for (int64_t r = 0; e->pulls && r < rows->rows; r++)
+            duet_measure_pull(e->measure, e->z + picture_of(e, rows->id[r]) * e->dim, DECODED,
+                              rows->x + r * e->dim);
+    }
     return e->pulls && e->measure->noise <= 0.0 ? finish(e, rows) : DUET_OK;
 }
 
 /* By an encoder and a decoder. */
 static duet_status answer_by_latents(duet_edit *e, int64_t first, int64_t count, uint8_t *pixels) {
     const int64_t all = count * e->options.answers, from = first * e->options.answers,
-                  own = duet_gibbs_batch(e->gibbs), batch = own < 64 ? own : 64;
-    int64_t id[64];
+                  batch = duet_gibbs_batch(e->gibbs);
     duet_status status = DUET_OK;
+    int64_t *id = NULL;
     float *x = NULL;
+    DUET_DO(duet_alloc(&id, batch, sizeof *id));
     DUET_DO(duet_alloc(&x, batch * e->dim, sizeof *x));
     for (int64_t done = 0; done < all; done += batch) {
         const int64_t rows = all - done < batch ? all - done : batch;
@@ -230,6 +235,7 @@ static duet_status answer_by_latents(duet_edit *e, int64_t first, int64_t count,
         duet_progress_report(e->ctx, "editing", "images", (double)(done + rows), (double)all, NULL);
     }
 done:
+    duet_release(id);
     duet_release(x);
     return status;
 }

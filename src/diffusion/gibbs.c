@@ -11,8 +11,7 @@
 #include "base/rng.h"
 #include "model/network.h"
 
-enum { ROUNDS = 30, BATCH = 32 };
-static const double ERROR = 0.02; /* variance of what a decoder leaves */
+enum { BATCH = 32 };
 
 struct duet_gibbs {
     duet_context *ctx;
@@ -100,8 +99,9 @@ static void draw(const duet_gibbs *g, double spread, uint64_t seed, int64_t id, 
     }
 }
 
-static duet_status turn(duet_gibbs *g, double spread, uint64_t seed, const int64_t *id,
-                        int64_t round, int64_t rows, float *x) {
+duet_status duet_gibbs_turn(duet_gibbs *gibbs, double spread, uint64_t seed, const int64_t *id,
+                            int64_t round, int64_t rows, float *x) {
+    duet_gibbs *const g = gibbs;
     const int64_t cells = rows * g->dim, Z = g->model->shape.latents;
     float *const in = duet_network_in(g->encoder)->x, *const z = duet_network_in(g->decoder)->z;
     memcpy(in, x, (size_t)cells * sizeof *in);
@@ -112,16 +112,4 @@ static duet_status turn(duet_gibbs *g, double spread, uint64_t seed, const int64
     DUET_TRY(duet_network_run(g->decoder));
     memcpy(x, duet_network_out(g->decoder, 0), (size_t)cells * sizeof *x);
     return duet_check_cancelled(g->ctx);
-}
-
-duet_status duet_gibbs_run(duet_gibbs *gibbs, const duet_measure *measure, const double *const *z,
-                           double spread, uint64_t seed, const int64_t *id, int64_t rows,
-                           float *x) {
-    const int64_t rounds = z != NULL ? ROUNDS : 1;
-    for (int64_t round = 0; round < rounds; round++) {
-        DUET_TRY(turn(gibbs, spread, seed, id, round, rows, x));
-        for (int64_t r = 0; z != NULL && r < rows; r++)
-            duet_measure_pull(measure, z[r], ERROR, x + r * gibbs->dim);
-    }
-    return DUET_OK;
 }

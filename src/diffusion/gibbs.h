@@ -5,7 +5,6 @@
 #ifndef DUET_DIFFUSION_GIBBS_H
 #define DUET_DIFFUSION_GIBBS_H
 
-#include "diffusion/operator/operator.h"
 #include "model/model.h"
 
 typedef struct duet_gibbs duet_gibbs;
@@ -14,11 +13,11 @@ DUET_NODISCARD duet_status duet_gibbs_open(duet_context *ctx, duet_gibbs **out, 
                                            int64_t batch);
 void duet_gibbs_close(duet_gibbs *gibbs); /* NULL is accepted */
 int64_t duet_gibbs_batch(const duet_gibbs *gibbs);
-/* A chain for each row: x [rows,S,S,C] from where it begins to its end; z: of the measurement that
- * row r belongs to, NULL = there is none, and one round is enough. spread: of the latents, 1 as the
- * encoder says. Row r depends on seed, id[r] and its x only. */
-DUET_NODISCARD duet_status duet_gibbs_run(duet_gibbs *gibbs, const duet_measure *measure,
-                                          const double *const *z, double spread, uint64_t seed,
-                                          const int64_t *id, int64_t rows, float *x);
+/* Round `round` of the chains: x [rows,S,S,C] -> a draw of p(x | z), z of q(z | x). spread: of the
+ * latents, 1 as the encoder says. Row r depends on seed, id[r], the round and its x only; rows at
+ * most the batch. */
+DUET_NODISCARD duet_status duet_gibbs_turn(duet_gibbs *gibbs, double spread, uint64_t seed,
+                                           const int64_t *id, int64_t round, int64_t rows,
+                                           float *x);
 
 #endif

@@ -8,8 +8,8 @@
 #include "base/choice.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "diffusion/slope.h"
 #include "engine/op/ops.h"
-#include "model/network.h"
 
 struct duet_jacobian {
     duet_model *model;
@@ -25,22 +25,15 @@ static duet_status gradient(duet_graph *g, duet_value raw, void *user, const due
                             int64_t *count) {
     duet_jacobian *j = user;
     const duet_arch_shape *const shape = &j->model->shape;
-    const duet_value x = duet_graph_input(g, "x"),
-                     v = duet_input(
+    const duet_value v = duet_input(
                          g, "direction", DUET_F32, 4,
                          (int64_t[]){j->batch, shape->size, shape->size, shape->in_channels}),
                      f = shape->out_channels > shape->in_channels
                              ? duet_slice(g, raw, 0, shape->in_channels)
                              : raw;
-    duet_value loss = duet_reduce(g, duet_mul(g, f, v), "sum", 0, NULL);
-    const duet_value keep[] = {loss, raw};
-    DUET_TRY(duet_graph_status(g));
-    DUET_TRY(duet_pass_run(g, "fuse", keep, 2));
-    DUET_TRY(duet_grad(g, loss, &x, 1, j->outputs));
-    j->outputs[1] = raw;
     *out = j->outputs;
     *count = 2;
-    return duet_graph_status(g);
+    return duet_slope_by_x(g, duet_reduce(g, duet_mul(g, f, v), "sum", 0, NULL), raw, j->outputs);
 }
 
 static duet_status open(duet_context *ctx, duet_jacobian *j) {
@@ -90,11 +83,9 @@ duet_status duet_jacobian_run(duet_jacobian *jacobian, const float *x, const flo
     const duet_network_inputs *const in = duet_network_in(j->network);
     const duet_arch_shape *const shape = &j->model->shape;
     const int64_t cells = rows * j->image, pad = (j->batch - rows) * j->image;
-    for (int64_t i = 0; i < cells; i++) in->x[i] = (float)level.in_scale * x[i];
-    memset(in->x + cells, 0, (size_t)pad * sizeof(float));
+    duet_level_feed(in, x, level, rows, j->batch, j->image);
     memcpy(j->direction, v, (size_t)cells * sizeof(float));
     memset(j->direction + cells, 0, (size_t)pad * sizeof(float));
-    for (int64_t r = 0; r < j->batch && in->net_t != NULL; r++) in->net_t[r] = (float)level.net_t;
     DUET_TRY(duet_network_set_labels(j->network, labels, rows));
     DUET_TRY(duet_network_run(j->network));
     const duet_predict_map map = duet_predict_of(j->predict.entry)->map(&j->predict.options, level);

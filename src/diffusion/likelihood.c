@@ -8,18 +8,16 @@
  * The flow replaces prior and noise by - log p(x_0) - entropy of q(x_0 | x): with y = x / alpha and
  * s = sigma / alpha, dy/ds = eps and d log p / ds = - div eps, integrated by Heun's method over the
  * same levels; at the end x_K ~ N(0, v). */
-#include <duet/data.h>
 #include <duet/likelihood.h>
 
 #include <math.h>
-#include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "diffusion/denoiser.h"
 #include "diffusion/jacobian.h"
+#include "diffusion/noised.h"
 
 enum { LEVELS = 100, BATCH = 16 };
 static const double LN2 = 0.69314718055994531, TWO_PI = 6.28318530717958648;
@@ -27,21 +25,20 @@ static const double LN2 = 0.69314718055994531, TWO_PI = 6.28318530717958648;
 typedef struct measuring {
     duet_context *ctx;
     duet_likelihood_options how;
-    duet_denoiser *denoiser;
+    duet_noised n;           /* the images of a pass */
     duet_jacobian *jacobian; /* NULL = no flow */
     duet_level *level;       /* [levels], from the least noise */
     int64_t dim, batch, first, done, total;
     double prior; /* variance v */
     double spread;
-    float *clean, *noise, *x, *x0, *eps, *direction; /* [batch,dim] */
-    double *y, *slope, *before;                      /* [batch,dim], [batch,dim], [batch] */
-    int32_t *labels;
+    float *eps, *direction;     /* [batch,dim] */
+    double *y, *slope, *before; /* [batch,dim], [batch,dim], [batch] */
 } measuring;
 
 /* ---- levels and memory ---- */
 
 static duet_status make_levels(measuring *m) {
-    const duet_noise *const noise = duet_denoiser_noise(m->denoiser);
+    const duet_noise *const noise = duet_denoiser_noise(m->n.denoiser);
     const duet_level low = duet_noise_level(noise, 0),
                      high = duet_noise_level(noise, noise->steps - 1);
     const double from = log(duet_level_ratio(low)), to = log(duet_level_ratio(high));
@@ -62,38 +59,27 @@ static duet_status make_levels(measuring *m) {
 
 static duet_status make(measuring *m, duet_model *model) {
     const int64_t cells = m->batch * m->dim;
-    DUET_TRY(duet_denoiser_new(m->ctx, &m->denoiser, model, m->batch));
+    DUET_TRY(duet_noised_open(m->ctx, &m->n, model, m->batch));
     if (m->how.flow) DUET_TRY(duet_jacobian_open(m->ctx, &m->jacobian, model, m->batch));
     DUET_TRY(make_levels(m));
-    DUET_TRY(duet_alloc(&m->clean, cells, sizeof(float)));
-    DUET_TRY(duet_alloc(&m->noise, cells, sizeof(float)));
-    DUET_TRY(duet_alloc(&m->x, cells, sizeof(float)));
-    DUET_TRY(duet_alloc(&m->x0, cells, sizeof(float)));
     DUET_TRY(duet_alloc(&m->eps, cells, sizeof(float)));
     DUET_TRY(duet_alloc(&m->direction, cells, sizeof(float)));
     DUET_TRY(duet_alloc(&m->y, cells, sizeof(double)));
     DUET_TRY(duet_alloc(&m->slope, cells, sizeof(double)));
-    DUET_TRY(duet_alloc(&m->before, m->batch, sizeof(double)));
-    DUET_TRY(duet_alloc(&m->labels, m->batch, sizeof *m->labels));
-    for (int64_t r = 0; r < m->batch; r++)
-        m->labels[r] = m->how.label > 0 ? (int32_t)m->how.label : 0;
-    return DUET_OK;
+    for (int64_t r = 0; r < m->batch && m->how.label > 0; r++)
+        m->n.labels[r] = (int32_t)m->how.label;
+    return duet_alloc(&m->before, m->batch, sizeof(double));
 }
 
 static void release(measuring *m) {
-    duet_denoiser_free(m->denoiser);
+    duet_noised_close(&m->n);
     duet_jacobian_close(m->jacobian);
     duet_release(m->level);
-    duet_release(m->clean);
-    duet_release(m->noise);
-    duet_release(m->x);
-    duet_release(m->x0);
     duet_release(m->eps);
     duet_release(m->direction);
     duet_release(m->y);
     duet_release(m->slope);
     duet_release(m->before);
-    duet_release(m->labels);
 }
 
 static duet_status tick(measuring *m, int64_t rows, double part) {
@@ -105,22 +91,18 @@ static duet_status tick(measuring *m, int64_t rows, double part) {
 /* ---- the bound ---- */
 
 /* x = alpha clean + sigma noise, its own for each level; the prediction in x0. */
-static duet_status predict(measuring *m, int64_t k, int64_t rows) {
-    duet_level plain = m->level[k];
-    plain.in_scale = 1.0;
-    for (int64_t r = 0; r < rows; r++)
+static duet_status predict(measuring *m, int64_t k) {
+    duet_noised *const n = &m->n;
+    for (int64_t r = 0; r < n->rows; r++)
         duet_rng_normal(duet_rng_make(m->how.seed, "likelihood", (uint64_t)(m->first + r)),
-                        (uint64_t)(k * (m->dim + (m->dim & 1))), m->noise + r * m->dim, m->dim);
-    duet_add_noise(m->x, m->clean, m->noise, plain, rows * m->dim);
-    duet_denoiser_begin(m->denoiser);
-    return duet_denoiser_run(m->denoiser, m->x, m->level[k], m->labels, rows,
-                             &(duet_denoised){.x0 = m->x0});
+                        (uint64_t)(k * (m->dim + (m->dim & 1))), n->noise + r * m->dim, m->dim);
+    return duet_noised_at(n, m->level[k]);
 }
 
 static double square_error(const measuring *m, int64_t row) {
     double sum = 0;
     for (int64_t i = row * m->dim; i < (row + 1) * m->dim; i++) {
-        const double x0 = fmax(-1.0, fmin(1.0, (double)m->x0[i])), e = x0 - (double)m->clean[i];
+        const double x0 = fmax(-1.0, fmin(1.0, (double)m->n.x0[i])), e = x0 - (double)m->n.clean[i];
         sum += e * e;
     }
     return sum;
@@ -134,7 +116,7 @@ static double normal_below(double z) {
 static double bytes_nats(const measuring *m, int64_t row) {
     double sum = 0;
     for (int64_t i = row * m->dim; i < (row + 1) * m->dim; i++) {
-        const double at = (double)m->clean[i], x0 = fmax(-1.0, fmin(1.0, (double)m->x0[i])),
+        const double at = (double)m->n.clean[i], x0 = fmax(-1.0, fmin(1.0, (double)m->n.x0[i])),
                      half = 1.0 / 255.0,
                      high = at > 0.999 ? 1.0 : normal_below((at + half - x0) / m->spread),
                      low = at < -0.999 ? 0.0 : normal_below((at - half - x0) / m->spread);
@@ -148,7 +130,7 @@ static double prior_nats(const measuring *m, int64_t row) {
     const double s2 = top.sigma * top.sigma;
     double sum = 0;
     for (int64_t i = row * m->dim; i < (row + 1) * m->dim; i++) {
-        const double mean = top.alpha * (double)m->clean[i];
+        const double mean = top.alpha * (double)m->n.clean[i];
         sum += 0.5 * ((s2 + mean * mean) / m->prior - 1.0 - log(s2 / m->prior));
     }
     return sum;
@@ -159,7 +141,7 @@ static duet_status bound(measuring *m, int64_t rows, duet_likelihood *out) {
     for (int64_t r = 0; r < rows; r++)
         out[r] = (duet_likelihood){.prior = nats * prior_nats(m, r), .flow = (double)NAN};
     for (int64_t k = m->how.levels - 1; k >= 0; k--) {
-        DUET_TRY(predict(m, k, rows));
+        DUET_TRY(predict(m, k));
         const double snr =
             k > 0 ? duet_level_snr(m->level[k - 1]) - duet_level_snr(m->level[k]) : 0.0;
         for (int64_t r = 0; r < rows; r++) {
@@ -180,8 +162,8 @@ static duet_status bound(measuring *m, int64_t rows, duet_likelihood *out) {
 static duet_status look(measuring *m, int64_t k, int64_t rows, const double *y,
                         double *divergence) {
     const double alpha = m->level[k].alpha;
-    for (int64_t i = 0; i < rows * m->dim; i++) m->x[i] = (float)(alpha * y[i]);
-    DUET_TRY(duet_jacobian_run(m->jacobian, m->x, m->direction, m->level[k], m->labels, rows,
+    for (int64_t i = 0; i < rows * m->dim; i++) m->n.x[i] = (float)(alpha * y[i]);
+    DUET_TRY(duet_jacobian_run(m->jacobian, m->n.x, m->direction, m->level[k], m->n.labels, rows,
                                m->eps, divergence));
     for (int64_t r = 0; r < rows; r++) divergence[r] *= alpha;
     return DUET_OK;
@@ -221,8 +203,8 @@ static duet_status flow(measuring *m, int64_t rows, duet_likelihood *out) {
     double *integral = NULL, *next = NULL;
     DUET_DO(duet_alloc(&integral, rows, sizeof *integral));
     DUET_DO(duet_alloc(&next, rows, sizeof *next));
-    DUET_DO(predict(m, 0, rows)); /* x_0, and where the bound left its noise */
-    for (int64_t i = 0; i < rows * m->dim; i++) m->y[i] = (double)m->x[i] / m->level[0].alpha;
+    DUET_DO(predict(m, 0)); /* x_0, and where the bound left its noise */
+    for (int64_t i = 0; i < rows * m->dim; i++) m->y[i] = (double)m->n.x[i] / m->level[0].alpha;
     for (int64_t r = 0; r < rows; r++) {
         const duet_rng rng = duet_rng_make(m->how.seed, "direction", (uint64_t)(m->first + r));
         for (int64_t i = 0; i < m->dim; i++)
@@ -261,7 +243,7 @@ duet_status duet_likelihoods(duet_context *ctx, duet_likelihood *out, duet_model
     for (; m.done < count; m.done += m.batch) {
         const int64_t rows = count - m.done < m.batch ? count - m.done : m.batch;
         m.first = first + m.done;
-        duet_pixels_to_float(m.clean, pixels + m.done * m.dim, rows * m.dim);
+        duet_noised_images(&m.n, pixels + m.done * m.dim, rows);
         DUET_DO(bound(&m, rows, out + m.done));
         if (m.jacobian != NULL) DUET_DO(flow(&m, rows, out + m.done));
     }

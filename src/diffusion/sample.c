@@ -9,9 +9,8 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "data/source.h"
-#include "diffusion/denoiser.h"
 #include "diffusion/generator.h"
-#include "model/low_res.h"
+#include "diffusion/noised.h"
 
 #define STRIP_BATCH 16
 
@@ -150,83 +149,46 @@ duet_status duet_sample(duet_context *ctx, duet_model *model, const duet_sample_
 
 /* ---- strips ---- */
 
-typedef struct strip {
-    duet_denoiser *denoiser;
-    int64_t dim, t_count, first, rows;   /* number of rows of this chunk, from image `first` on */
-    float *clean, *noise, *noisy, *back; /* [batch, dim] */
-    int32_t *labels;                     /* zeros: class 0 for conditional models */
-} strip;
-
-/* Networks that enlarge images get the small ones of the images that are shown. */
-static void strip_low_res(const strip *s, const duet_model *model, const uint8_t *images) {
-    const duet_arch_shape *const shape = &model->shape;
-    float *const low = duet_denoiser_low_res(s->denoiser);
-    for (int64_t r = 0; low != NULL && r < s->rows; r++)
-        duet_low_res(low + r * s->dim, images + (s->first + r) * s->dim, shape->size,
-                     shape->in_channels, shape->low_res);
-}
-
-/* Fills the columns x_t and predicted x0 of one t. */
-static duet_status strip_column(const strip *s, int64_t column, duet_level level, uint8_t *pixels) {
-    const int64_t dim = s->dim;
-    duet_level plain = level;
-    plain.in_scale = 1.0;
-    duet_add_noise(s->noisy, s->clean, s->noise, plain, s->rows * dim);
-    duet_denoiser_begin(s->denoiser);
-    DUET_TRY(duet_denoiser_run(s->denoiser, s->noisy, level, s->labels, s->rows,
-                               &(duet_denoised){.x0 = s->back}));
-    for (int64_t r = 0; r < s->rows; r++) {
-        uint8_t *row = pixels + (s->first + r) * (1 + 2 * s->t_count) * dim;
-        duet_float_to_pixels(row + (1 + 2 * column) * dim, s->noisy + r * dim, dim);
-        duet_float_to_pixels(row + (2 + 2 * column) * dim, s->back + r * dim, dim);
+/* The columns x_t and predicted x0 of one t, for the images from `first` on. */
+static duet_status strip_column(duet_noised *n, int64_t first, int64_t column, int64_t columns,
+                                duet_level level, uint8_t *pixels) {
+    const int64_t dim = n->dim;
+    DUET_TRY(duet_noised_at(n, level));
+    for (int64_t r = 0; r < n->rows; r++) {
+        uint8_t *row = pixels + (first + r) * columns * dim;
+        duet_float_to_pixels(row + (1 + 2 * column) * dim, n->x + r * dim, dim);
+        duet_float_to_pixels(row + (2 + 2 * column) * dim, n->x0 + r * dim, dim);
     }
     return DUET_OK;
-}
-
-static duet_status strip_new(duet_context *ctx, strip *s, duet_model *model, int64_t batch) {
-    DUET_TRY(duet_denoiser_new(ctx, &s->denoiser, model, batch));
-    DUET_TRY(duet_alloc(&s->clean, batch * s->dim, sizeof(float)));
-    DUET_TRY(duet_alloc(&s->noise, batch * s->dim, sizeof(float)));
-    DUET_TRY(duet_alloc(&s->noisy, batch * s->dim, sizeof(float)));
-    DUET_TRY(duet_alloc(&s->back, batch * s->dim, sizeof(float)));
-    return duet_alloc(&s->labels, batch, sizeof(int32_t));
 }
 
 duet_status duet_denoise_strip(duet_context *ctx, duet_model *model, const uint8_t *images,
                                int64_t count, const int64_t *t, int64_t t_count, uint64_t seed,
                                uint8_t *pixels) {
     duet_status status = DUET_OK;
-    strip s = {.dim = model->shape.size * model->shape.size * model->shape.in_channels,
-               .t_count = t_count};
-    const int64_t batch = count < STRIP_BATCH ? count : STRIP_BATCH;
-    DUET_DO(strip_new(ctx, &s, model, batch));
-    const duet_noise *noise = duet_denoiser_noise(s.denoiser);
+    duet_noised n = {.denoiser = NULL};
+    const int64_t batch = count < STRIP_BATCH ? count : STRIP_BATCH, columns = 1 + 2 * t_count;
+    DUET_DO(duet_noised_open(ctx, &n, model, batch));
+    const duet_noise *noise = duet_denoiser_noise(n.denoiser);
     for (int64_t k = 0; k < t_count; k++) {
         if (t[k] < -1 || t[k] >= noise->steps) {
             DUET_FAIL(DUET_ARG, "level t %lld does not exist; the model's levels are 0 to %lld",
                       (long long)t[k], (long long)noise->steps - 1);
         }
     }
-    for (s.first = 0; s.first < count; s.first += s.rows) {
-        s.rows = count - s.first < batch ? count - s.first : batch;
-        duet_pixels_to_float(s.clean, images + s.first * s.dim, s.rows * s.dim);
-        strip_low_res(&s, model, images);
-        for (int64_t r = 0; r < s.rows; r++) {
-            duet_image_noise(s.noise + r * s.dim, seed, s.first + r, s.dim);
-            memcpy(pixels + (s.first + r) * (1 + 2 * t_count) * s.dim,
-                   images + (s.first + r) * s.dim, (size_t)s.dim);
-        }
+    for (int64_t first = 0; first < count; first += n.rows) {
+        duet_noised_images(&n, images + first * n.dim,
+                           count - first < batch ? count - first : batch);
+        duet_noised_draw(&n, seed, first);
+        for (int64_t r = 0; r < n.rows; r++)
+            memcpy(pixels + (first + r) * columns * n.dim, images + (first + r) * n.dim,
+                   (size_t)n.dim);
         for (int64_t k = 0; k < t_count; k++) {
             DUET_DO(duet_check_cancelled(ctx));
-            DUET_DO(strip_column(&s, k, duet_noise_level(noise, t[k]), pixels));
+            DUET_DO(strip_column(&n, first, k, columns, duet_noise_level(noise, t[k]), pixels));
         }
     }
 done:
-    duet_denoiser_free(s.denoiser);
-    duet_release(s.clean);
-    duet_release(s.noise);
-    duet_release(s.noisy);
-    duet_release(s.back);
-    duet_release(s.labels);
+    duet_noised_close(&n);
     return status;
 }

@@ -39,10 +39,19 @@ static duet_value head_logits(duet_slope *s, duet_graph *g) {
     return duet_add_bias(g, duet_matmul(g, f, w, false, true), b);
 }
 
+duet_status duet_slope_by_x(duet_graph *graph, duet_value loss, duet_value also,
+                            duet_value out[2]) {
+    const duet_value x = duet_graph_input(graph, "x"), keep[] = {loss, also};
+    DUET_TRY(duet_graph_status(graph));
+    DUET_TRY(duet_pass_run(graph, "fuse", keep, 2));
+    DUET_TRY(duet_grad(graph, loss, &x, 1, out));
+    out[1] = also;
+    return duet_graph_status(graph);
+}
+
 static duet_status gradient(duet_graph *g, duet_value raw, void *user, const duet_value **out,
                             int64_t *count) {
     duet_slope *s = user;
-    const duet_value x = duet_graph_input(g, "x");
     if (s->head.tap > 0 && s->tap == DUET_NONE)
         return duet_fail(DUET_ARG, "the model has no tap %lld", (long long)s->head.tap);
     const duet_value logits =
@@ -51,15 +60,11 @@ static duet_status gradient(duet_graph *g, duet_value raw, void *user, const due
     s->head.classes = duet_dim(g, logits, 1);
     const duet_value wanted =
         duet_input(g, "wanted", DUET_F32, 2, (int64_t[]){s->batch, s->head.classes});
-    duet_value loss =
+    const duet_value loss =
         duet_reduce(g, duet_mul(g, duet_log_softmax(g, logits), wanted), "sum", 0, NULL);
-    DUET_TRY(duet_graph_status(g));
-    DUET_TRY(duet_pass_run(g, "fuse", &loss, 1));
-    DUET_TRY(duet_grad(g, loss, &x, 1, s->outputs));
-    s->outputs[1] = loss;
     *out = s->outputs;
     *count = 2;
-    return duet_graph_status(g);
+    return duet_slope_by_x(g, loss, loss, s->outputs);
 }
 
 static duet_status open(duet_context *ctx, duet_slope *s) {
@@ -122,9 +127,7 @@ duet_status duet_slope_run(duet_slope *slope, const float *x, duet_level level,
     duet_slope *s = slope;
     const duet_network_inputs *const in = duet_network_in(s->network);
     const int64_t cells = rows * s->image;
-    for (int64_t i = 0; i < cells; i++) in->x[i] = (float)level.in_scale * x[i];
-    memset(in->x + cells, 0, (size_t)(s->batch * s->image - cells) * sizeof(float));
-    for (int64_t r = 0; r < s->batch && in->net_t != NULL; r++) in->net_t[r] = (float)level.net_t;
+    duet_level_feed(in, x, level, rows, s->batch, s->image);
     if (in->y != NULL) memset(in->y, 0, (size_t)s->batch * sizeof *in->y);
     memset(s->wanted, 0, (size_t)(s->batch * s->head.classes) * sizeof *s->wanted);
     for (int64_t r = 0; r < rows; r++) s->wanted[r * s->head.classes + labels[r]] = 1.0F;

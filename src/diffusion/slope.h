@@ -5,12 +5,16 @@
 #ifndef DUET_DIFFUSION_SLOPE_H
 #define DUET_DIFFUSION_SLOPE_H
 
-#include "model/model.h"
-#include "noise/noise.h"
+#include "diffusion/denoiser.h"
 
 typedef struct duet_slope_head {
     int64_t tap, pool, classes; /* logits = W f + b of the tap's map, averaged to pool x pool */
 } duet_slope_head;
+
+/* Fuses the graph and adds the gradient of `loss` by its input x: out[0]; out[1]: `also`, a value
+ * that is wanted too. For a duet_network_spec that says `differentiated`. */
+DUET_NODISCARD duet_status duet_slope_by_x(duet_graph *graph, duet_value loss, duet_value also,
+                                           duet_value out[2]);
 
 typedef struct duet_slope duet_slope;
 /* head NULL: the model classifies noisy images itself. The model must outlive it. */

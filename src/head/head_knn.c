@@ -67,18 +67,12 @@ static int tensors(const duet_head *head, duet_head_tensor out[DUET_HEAD_TENSORS
     return 2;
 }
 
-static double square_of(const duet_head *head, const float *row) {
-    double square = 0;
-    for (int64_t c = 0; c < head->dim; c++) square += (double)row[c] * (double)row[c];
-    return square;
-}
-
 /* Rows as they are compared. */
 static void prepare(const duet_head *head, const float *x, int64_t rows, float *out) {
     const int64_t D = head->dim;
     duet_head_standardise(head, x, rows, 1, out);
     for (int64_t i = 0; i < rows && is_cosine(head); i++) {
-        const double square = square_of(head, out + i * D);
+        const double square = duet_near_square(out + i * D, head->dim);
         const float by = square > 0 ? (float)(1.0 / sqrt(square)) : 0.0f;
         for (int64_t c = 0; c < D; c++) out[i * D + c] *= by;
     }
@@ -87,7 +81,7 @@ static void prepare(const duet_head *head, const float *x, int64_t rows, float *
 static void ready(duet_head *head) {
     const knn_state *s = head->state;
     for (int64_t i = 0; i < options_of(head)->rows && !is_cosine(head); i++)
-        s->bias[i] = (float)(-0.5 * square_of(head, s->rows + i * head->dim));
+        s->bias[i] = (float)(-0.5 * duet_near_square(s->rows + i * head->dim, head->dim));
 }
 
 /* square: |query|^2, of euclidean distances |q-b|^2 = |q|^2 - 2 (q.b - |b|^2/2). */
@@ -149,7 +143,7 @@ static void hear_logits(const duet_head *head, const duet_near *near, const floa
                         int64_t first, int64_t rows, void *user) {
     float *logits = user;
     for (int64_t i = 0; i < rows; i++)
-        vote(head, near, i, near->k, square_of(head, query + i * head->dim),
+        vote(head, near, i, near->k, duet_near_square(query + i * head->dim, head->dim),
              logits + (first + i) * head->classes);
 }
 
@@ -176,7 +170,7 @@ static void hear_trial(const duet_head *head, const duet_near *near, const float
                        int64_t first, int64_t rows, void *user) {
     trial *t = user;
     for (int64_t i = 0; i < rows; i++) {
-        const double square = square_of(head, query + i * head->dim);
+        const double square = duet_near_square(query + i * head->dim, head->dim);
         for (int k = 0; k < DUET_COUNT(tried) && tried[k] <= near->k; k++) {
             int best = 0;
             vote(head, near, i, tried[k], square, t->logits);

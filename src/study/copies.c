@@ -4,27 +4,18 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <duet/data.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/near.h"
-#include "diffusion/denoiser.h"
+#include "diffusion/noised.h"
 
 enum { BATCH = 32, LEVELS = 4 };
 static const double parts[LEVELS] = {0.05, 0.15, 0.3, 0.5}; /* of the schedule */
 static const double CHANCE = 0.01, ODDS = 1e-4, LEAST_SHARE = 0.04;
 
 /* ---- copies ---- */
-
-static double square_of(const float *x, int64_t dim) {
-    double sum = 0;
-    for (int64_t i = 0; i < dim; i++) sum += (double)x[i] * (double)x[i];
-    return sum;
-}
 
 typedef struct ratios {
     duet_near near;
@@ -42,7 +33,7 @@ static void measure(ratios *s, const float *query, int64_t count, double *out) {
             duet_near_add(&s->near, query + q * s->dim, rows, s->base + b * s->dim, s->bias + b, b,
                           s->rows - b < DUET_NEAR_BASE ? s->rows - b : DUET_NEAR_BASE);
         for (int64_t i = 0; i < rows; i++) {
-            const double own = square_of(query + (q + i) * s->dim, s->dim),
+            const double own = duet_near_square(query + (q + i) * s->dim, s->dim),
                          first = fmax(own - 2.0 * (double)s->near.best[2 * i], 0.0),
                          second = fmax(own - 2.0 * (double)s->near.best[2 * i + 1], 0.0);
             out[q + i] = second > 0.0 ? sqrt(first / second) : 1.0;
@@ -92,7 +83,7 @@ duet_status duet_copies_count(duet_copies *out, const float *training, int64_t r
     DUET_DO(duet_alloc(&of_held, held_rows, sizeof *of_held));
     DUET_DO(duet_alloc(&of_drawn, count, sizeof *of_drawn));
     for (int64_t i = 0; i < rows; i++)
-        s.bias[i] = (float)(-0.5 * square_of(training + i * dim, dim));
+        s.bias[i] = (float)(-0.5 * duet_near_square(training + i * dim, dim));
     measure(&s, held, held_rows, of_held);
     measure(&s, drawn, count, of_drawn);
     judge(out, of_held, held_rows, of_drawn, count);
@@ -106,63 +97,40 @@ done:
 
 /* ---- the gap ---- */
 
-typedef struct denoising {
-    duet_denoiser *denoiser;
-    int64_t dim;
-    float *clean, *noise, *noisy, *x0; /* [BATCH,dim] */
-    int32_t labels[BATCH];             /* zeros */
-} denoising;
-
 /* Mean squared error of x0 at a level; image i has the noise of number i. */
-static duet_status error_at(denoising *d, const uint8_t *pixels, int64_t rows, duet_level level,
+static duet_status error_at(duet_noised *n, const uint8_t *pixels, int64_t rows, duet_level level,
                             double *out) {
-    duet_level plain = level;
     double sum = 0;
-    plain.in_scale = 1.0;
-    for (int64_t first = 0; first < rows; first += BATCH) {
-        const int64_t count = rows - first < BATCH ? rows - first : BATCH, cells = count * d->dim;
-        duet_pixels_to_float(d->clean, pixels + first * d->dim, cells);
-        for (int64_t r = 0; r < count; r++)
-            duet_image_noise(d->noise + r * d->dim, 0, first + r, d->dim);
-        duet_add_noise(d->noisy, d->clean, d->noise, plain, cells);
-        duet_denoiser_begin(d->denoiser);
-        DUET_TRY(duet_denoiser_run(d->denoiser, d->noisy, level, d->labels, count,
-                                   &(duet_denoised){.x0 = d->x0}));
-        for (int64_t i = 0; i < cells; i++) {
-            const double e = (double)(d->x0[i] - d->clean[i]);
+    for (int64_t first = 0; first < rows; first += n->rows) {
+        duet_noised_images(n, pixels + first * n->dim, rows - first < BATCH ? rows - first : BATCH);
+        duet_noised_draw(n, 0, first);
+        DUET_TRY(duet_noised_at(n, level));
+        for (int64_t i = 0; i < n->rows * n->dim; i++) {
+            const double e = (double)(n->x0[i] - n->clean[i]);
             sum += e * e;
         }
     }
-    *out = sum / (double)(rows * d->dim);
+    *out = sum / (double)(rows * n->dim);
     return DUET_OK;
 }
 
 duet_status duet_denoising_gap(duet_context *ctx, duet_model *model, const uint8_t *training,
                                int64_t rows, const uint8_t *held, int64_t held_rows, double *out) {
-    const duet_arch_shape *const shape = &model->shape;
-    denoising d = {.dim = shape->size * shape->size * shape->in_channels};
+    duet_noised n = {.denoiser = NULL};
     duet_status status = DUET_OK;
-    DUET_DO(duet_denoiser_new(ctx, &d.denoiser, model, BATCH));
-    DUET_DO(duet_alloc(&d.clean, BATCH * d.dim, sizeof *d.clean));
-    DUET_DO(duet_alloc(&d.noise, BATCH * d.dim, sizeof *d.noise));
-    DUET_DO(duet_alloc(&d.noisy, BATCH * d.dim, sizeof *d.noisy));
-    DUET_DO(duet_alloc(&d.x0, BATCH * d.dim, sizeof *d.x0));
-    const duet_noise *const noise = duet_denoiser_noise(d.denoiser);
+    DUET_DO(duet_noised_open(ctx, &n, model, BATCH));
+    const duet_noise *const noise = duet_denoiser_noise(n.denoiser);
     *out = 0;
     for (int l = 0; l < LEVELS; l++) {
         const duet_level level =
             duet_noise_level(noise, (int64_t)(parts[l] * (double)noise->steps));
         double seen = 0, unseen = 0;
         DUET_DO(duet_check_cancelled(ctx));
-        DUET_DO(error_at(&d, training, rows, level, &seen));
-        DUET_DO(error_at(&d, held, held_rows, level, &unseen));
+        DUET_DO(error_at(&n, training, rows, level, &seen));
+        DUET_DO(error_at(&n, held, held_rows, level, &unseen));
         *out += (unseen - seen) / fmax(seen, 1e-12) / LEVELS;
     }
 done:
-    duet_denoiser_free(d.denoiser);
-    duet_release(d.clean);
-    duet_release(d.noise);
-    duet_release(d.noisy);
-    duet_release(d.x0);
+    duet_noised_close(&n);
     return status;
 }
