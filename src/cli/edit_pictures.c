@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/spread.h"
+
 static duet_status no_memory(void) {
     return cli_fail(DUET_NO_MEMORY, "not enough memory for the pictures");
 }
@@ -94,28 +96,26 @@ static duet_status read_inside(const cli_pictures *p, const char *path, uint8_t 
     return status;
 }
 
-/* Spread evenly over the rows of the split. */
 static duet_status read_rows(cli_state *cli, cli_pictures *p) {
     duet_dataset *set = NULL;
+    cli_spread some = {.count = 0};
     duet_status status = duet_dataset_open(cli->ctx, &set, p->o->data);
-    if (status != DUET_OK) return status;
-    const duet_dataset_info *info = duet_dataset_describe(set);
-    const duet_split split = info->count[DUET_TEST] > 0  ? DUET_TEST
-                             : info->count[DUET_VAL] > 0 ? DUET_VAL
-                                                         : DUET_TRAIN;
-    const int64_t rows = info->count[split];
-    if (p->count > rows) p->count = rows;
-    for (int64_t i = 0; i < p->count && status == DUET_OK; i++)
-        status = duet_dataset_read(set, split, i * rows / p->count, &p->how, p->whole + i * p->dim);
+    if (status == DUET_OK) status = cli_spread_read(cli, &some, set, "", p->count, &p->how);
+    if (status == DUET_OK) {
+        p->count = some.count;
+        p->whole = some.pixels;
+        some.pixels = NULL;
+    }
+    cli_spread_free(&some);
     duet_dataset_close(set);
     return status;
 }
 
 static duet_status read_whole(cli_state *cli, cli_pictures *p) {
     duet_status status = DUET_OK;
+    if (*p->o->data) return read_rows(cli, p);
     p->whole = malloc((size_t)(p->count * p->dim));
     if (p->whole == NULL) return no_memory();
-    if (*p->o->data) return read_rows(cli, p);
     for (int64_t i = 0; i < p->count && status == DUET_OK; i++) {
         const char *const path = cli->args[1 + i];
         uint8_t *const to = p->whole + i * p->dim;

@@ -10,7 +10,7 @@ enum { CLI_PICTURES = 10000 };
 
 typedef struct cli_edit_options {
     char mask[CLI_PATH], chain[DUET_TEXT_SIZE], interpolate[CLI_PATH], data[CLI_PATH];
-    char sampler[DUET_TEXT_SIZE], out[CLI_PATH], plain[CLI_PATH], strip[CLI_PATH], on_bad[8];
+    char sampler[DUET_TEXT_SIZE], out[CLI_PATH], plain[CLI_PATH], strip[CLI_PATH];
     int64_t outpaint, pictures, answers, frames, jump, again, batch, label;
     double vary;
     bool degrade, convert;

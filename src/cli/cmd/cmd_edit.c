@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/edit_pictures.h"
 
@@ -64,12 +63,6 @@ static const char *kind_of(const cli_pictures *p) {
            : *p->o->chain     ? "restoration"
            : p->mask != NULL  ? "inpainting"
                               : "variation";
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* ---- work ---- */
@@ -248,14 +241,14 @@ static duet_status check_flags(const cli_state *cli, const cli_edit_options *o) 
 
 static duet_status edit(cli_state *cli, cli_pictures *p, duet_model *model) {
     double residual = 0;
-    const double start = now();
+    const double start = duet_clock();
     duet_status status = DUET_OK;
     if (!*p->o->interpolate) status = cli_pictures_mask(cli, p);
     p->again = p->o->again >= 0 ? p->o->again : p->mask != NULL ? 2 : 0;
     if (status == DUET_OK)
         status = *p->o->interpolate ? interpolate(cli, p, model) : answer(cli, p, model, &residual);
     if (status != DUET_OK) return status;
-    json_t *result = describe(cli, p, model, now() - start, residual);
+    json_t *result = describe(cli, p, model, duet_clock() - start, residual);
     tell(cli, result);
     status = save(cli, p, model, result);
     json_decref(result);

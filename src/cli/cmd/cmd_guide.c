@@ -73,7 +73,6 @@ static duet_status make(cli_state *cli, duet_model *model, const duet_dataset *d
 
 static duet_status run(cli_state *cli) {
     const guide_options *o = cli->options;
-    if (!o->data[0]) return cli_wrong("no data set; give --data with a path, or synth");
     if (!*o->out && !duet_run_is(cli->args[0]))
         return cli_wrong("'%s' is no run folder; give --out with a file for the guide",
                          cli->args[0]);
