@@ -3,3 +3,7 @@
 number() {
     sed -n "s/^.*\"$2\": *\\(-\\{0,1\\}[0-9.e+-]*\\).*/\\1/p" "$1" | head -n 1
 }
+# rounded FILE KEY: the same to two places; a dash where there is none
+rounded() {
+    number "$1" "$2" | awk '{ printf "%.2f", $1; n++ } END { if (!n) printf "–" }'
+}

@@ -4,6 +4,7 @@
 #   bench/restoration.sh MODEL DATA JUDGE SET PICTURES MASK OUT.csv [OPERATOR...]
 # OPERATOR: a spec of 'duet edit --operator', or 'hole', filled by MASK (of the images' size). A row that is in OUT.csv is left out.
 set -e
+. "$(dirname "$0")/number.sh"
 duet=${DUET:-build/release/duet}
 [ $# -ge 7 ] || { sed -n 2,6p "$0"; exit 2; }
 model=$1 data=$2 judge=$3 set=$4 pictures=$5 mask=$6 out=$7
@@ -12,13 +13,10 @@ shift 7
 top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
 [ -s "$out" ] || echo 'set,operator,pictures,sampler,psnr,plain_psnr,residual,distance,plain_distance,seconds,command,seed,commit,machine,date' >"$out"
-# field KEY FILE: a number of a result, rounded; a dash where there is none
-field() { number "$1" "$2" | awk '{ printf "%.2f", $1; n++ } END { if (!n) printf "–" }'; }
-number() { sed -n 's/^ *"'"$1"'": *\(-\{0,1\}[0-9.e+-]*\),\{0,1\}$/\1/p' "$2" | head -1; }
 "$duet" eval "$data" --split train --reader "$judge" --save-stats "$top/real.npz" --quiet
 distance() {
     "$duet" eval "$1" --against "$top/real.npz" --reader "$judge" --metrics fid:bootstrap=0 --quiet --json >"$top/eval.json"
-    sed -n 's/^ *"fid": *\([0-9.e+-]*\),\{0,1\}$/\1/p' "$top/eval.json" | head -1 | awk '{ printf "%.2f", $1 }'
+    rounded "$top/eval.json" fid
 }
 machine=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1 | tr ',' ' ')
 for operator; do
@@ -28,7 +26,7 @@ for operator; do
     # shellcheck disable=SC2086
     "$duet" edit "$model" --data "$data" --pictures "$pictures" --answers 1 $change --out "$top/answers/" --plain "$top/plain/" --quiet --json >"$top/edit.json"
     printf '%s,%s,%s,ddpm:steps=100,%s,%s,%s,%s,%s,%s,bench/restoration.sh,0,%s,%s,%s\n' "$set" "$operator" "$pictures" \
-        "$(field psnr "$top/edit.json")" "$(field plain_psnr "$top/edit.json")" "$(field residual "$top/edit.json")" \
-        "$(distance "$top/answers")" "$(distance "$top/plain")" "$(field seconds "$top/edit.json")" \
+        "$(rounded "$top/edit.json" psnr)" "$(rounded "$top/edit.json" plain_psnr)" "$(rounded "$top/edit.json" residual)" \
+        "$(distance "$top/answers")" "$(distance "$top/plain")" "$(rounded "$top/edit.json" seconds)" \
         "$(git rev-parse --short HEAD)" "$machine" "$(date +%F)" >>"$out"
 done
