@@ -124,62 +124,51 @@ done:
     return status;
 }
 
-static duet_sweep_options search_of(const duet_contest *c) {
-    return (duet_sweep_options){.t = {.count = 5, .v = {1, 5, 10, 25, 50}},
-                                .pools = {.count = 3, .v = {1, 2, 4}},
-                                .fit_rows = c->options.rows,
-                                .val_rows = c->options.rows / 2,
-                                .seed = c->options.seed,
-                                .stored = DUET_F16};
-}
-
-/* The first head on the same network with random weights, by a search of its own. */
-static duet_status read_random(const duet_contest *c, duet_model *model, const char *folder,
-                               duet_compare_row *out) {
-    duet_sweep_options search = search_of(c);
-    duet_compare_head found;
-    json_t *root = NULL;
-    duet_cell cell = {.ctx = c->ctx,
-                      .model = model,
-                      .dataset = c->dataset,
-                      .reader = "random",
-                      .search = &search,
-                      .noise_seeds = NOISE_SEEDS};
-    (void)duet_copy_text(search.head, sizeof search.head, c->heads.v[0]);
-    DUET_TRY(duet_path_join(search.cache, folder, "cache"));
-    DUET_TRY(duet_path_join(cell.folder, folder, "random"));
-    DUET_TRY(duet_folder_make(cell.folder));
-    DUET_TRY(duet_cell_search(&cell));
-    DUET_TRY(duet_cell_probe(&cell, c->heads.v[0], &root));
-    take_head(root, c->heads.v[0], c->options.seed, &found);
-    out->random = found.top1;
-    json_decref(root);
-    return DUET_OK;
-}
-
+/* One search, and a probe of each of the first `count` heads, in FOLDER/`name`; the first also on
+ * few labels, where `few` is wanted. */
 static duet_status read_heads(const duet_contest *c, duet_model *model, const char *reader,
-                              const char *folder, duet_compare_row *out) {
-    duet_sweep_options search = search_of(c);
+                              const char *folder, const char *name, int count,
+                              duet_compare_head *out, duet_compare_row *few) {
+    duet_sweep_options search = {.t = {.count = 5, .v = {1, 5, 10, 25, 50}},
+                                 .pools = {.count = 3, .v = {1, 2, 4}},
+                                 .fit_rows = c->options.rows,
+                                 .val_rows = c->options.rows / 2,
+                                 .seed = c->options.seed,
+                                 .stored = DUET_F16};
     duet_cell cell = {.ctx = c->ctx,
                       .model = model,
                       .dataset = c->dataset,
                       .reader = reader,
                       .search = &search,
                       .noise_seeds = NOISE_SEEDS};
-    (void)duet_copy_text(search.head, sizeof search.head, c->options.head);
+    (void)duet_copy_text(search.head, sizeof search.head,
+                         count == c->heads.count ? c->options.head : c->heads.v[0]);
     DUET_TRY(duet_path_join(search.cache, folder, "cache"));
-    DUET_TRY(duet_path_join(cell.folder, folder, "read"));
+    DUET_TRY(duet_path_join(cell.folder, folder, name));
     DUET_TRY(duet_folder_make(cell.folder));
     DUET_TRY(duet_cell_search(&cell));
-    for (int h = 0; h < c->heads.count && h < DUET_COMPARE_HEADS; h++) {
+    for (int h = 0; h < count; h++) {
         json_t *root = NULL;
-        cell.few_labels = h == 0 ? FEW : 0;
+        cell.few_labels = h == 0 && few != NULL ? FEW : 0;
         DUET_TRY(duet_cell_probe(&cell, c->heads.v[h], &root));
-        take_head(root, c->heads.v[h], c->options.seed, &out->heads[out->head_count++]);
-        if (h == 0) take_few(root, out);
+        take_head(root, c->heads.v[h], c->options.seed, &out[h]);
+        if (cell.few_labels > 0) take_few(root, few);
         json_decref(root);
     }
-    return time_reading(c, model, reader, out);
+    return DUET_OK;
+}
+
+/* All heads; and the first one on the same network with random weights, by a search of its own. */
+static duet_status read_row(const duet_contest *c, duet_model *model, const char *reader,
+                            const char *folder, duet_compare_row *out) {
+    duet_compare_head untrained;
+    out->head_count = c->heads.count < DUET_COMPARE_HEADS ? c->heads.count : DUET_COMPARE_HEADS;
+    DUET_TRY(read_heads(c, model, reader, folder, "read", out->head_count, out->heads, out));
+    DUET_TRY(time_reading(c, model, reader, out));
+    if (strcmp(reader, "model") != 0) return DUET_OK;
+    DUET_TRY(read_heads(c, model, "random", folder, "random", 1, &untrained, NULL));
+    out->random = untrained.top1;
+    return DUET_OK;
 }
 
 /* Accuracy of a classifier of its own: of the network, or the head that was trained with it. */
@@ -227,8 +216,7 @@ static duet_status work(const duet_contest *c, const duet_contest_row *row, int 
     if (trained) DUET_DO(train(c, row, seed, folder, out));
     DUET_DO(open_model(c, row, folder, &model));
     if (trained) out->parameters = duet_model_parameters(model);
-    DUET_DO(read_heads(c, model, trained ? "model" : row->rival.reader, folder, out));
-    if (trained) DUET_DO(read_random(c, model, folder, out));
+    DUET_DO(read_row(c, model, trained ? "model" : row->rival.reader, folder, out));
     if (trained) DUET_DO(read_own(c, model, folder, out));
     if (trained && !row->rival.labels) DUET_DO(duet_contest_draw(c, model, folder, out));
 done:
