@@ -26,11 +26,11 @@ static void thin(duet_view *view, int64_t wanted) {
 }
 
 static duet_status read_all(cli_spread *out, duet_loader *loader, int64_t size) {
-    duet_batch batch = {.count = 1};
-    duet_status status = DUET_OK;
-    while (status == DUET_OK && batch.count > 0) {
-        status = duet_loader_next(loader, &batch);
+    duet_batch batch;
+    for (;;) {
+        const duet_status status = duet_loader_next(loader, &batch);
         if (status != DUET_OK) return status;
+        if (batch.count == 0) break; /* its pixels and rows are NULL */
         memcpy(out->pixels + out->count * size, batch.pixels, (size_t)(batch.count * size));
         memcpy(out->row + out->count, batch.index, (size_t)batch.count * sizeof *out->row);
         out->count += batch.count;
