@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import subprocess
+import sys
 import time
 
 TRANSFER = ("model data reader head setting train_rows test_rows top1 top1_std mean_class val_top1 command seed commit machine date").split()
@@ -138,12 +139,12 @@ def tune(o):
         return
     run = os.path.join(o.work, f"{o.row}-{data_name}-{o.seed}".replace(" ", "_"))
     begun = time.time()
-    command = ["finetune", model] if model else ["train", "--task", "classify"]
+    command = ["finetune", model] if model else ["train"]
     duet(o, *(["train", "--resume", run] if os.path.exists(run) else [*command, "--data", data, "--seed", str(o.seed), "--out", run, *o.options]))
     tested = duet(o, "classify", run, "--data", data, "--metrics", "accuracy")
     with open(os.path.join(run, "run.json"), encoding="utf-8") as file:
         trained = json.load(file)
-    shown = f"duet finetune MODEL --data DATA --seed {o.seed} {' '.join(o.options)}"
+    shown = f"duet {'finetune MODEL' if model else 'train'} --data DATA --seed {o.seed} {' '.join(o.options)}"
     book.add(row=o.row, data=data_name, seed=o.seed, images=trained.get("images", ""), labels=o.labels, top1=percent(tested["metrics"]["top1"]),
              seconds=f"{time.time() - begun:.0f}", command=shown)
 
@@ -167,8 +168,10 @@ def main():
     parser.add_argument("--row", default="")
     parser.add_argument("--labels", default="all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("options", nargs="*")
-    o = parser.parse_args()
+    words = sys.argv[1:]
+    cut = words.index("--") if "--" in words else len(words)
+    o = parser.parse_args(words[:cut])
+    o.options = words[cut + 1:]
     os.makedirs(o.work, exist_ok=True)
     {"transfer": transfer, "search": search, "tune": tune}[o.study](o)
 

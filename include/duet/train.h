@@ -59,6 +59,11 @@ typedef struct duet_train_options {
      * has its share): what a training is measured with. 0 = none, then the split 'val' serves where
      * there is one */
     int64_t hold_out;
+    /* a budget of labels, as duet_label_budget: "10%" or "500", images of each class, a file of
+     * names; drawn by seed. Other training rows are not trained on. Tasks that learn from labels */
+    char labels[DUET_TEXT_SIZE];
+    int64_t shots;
+    char label_list[4096];
     /* minutes of training between two calls of `meter`, more where it takes over 3 % of the time;
      * then also at the end; 0 = never. Training has the same bits with a meter and without. */
     double meter_minutes;
@@ -99,7 +104,8 @@ typedef struct duet_train_result {
 } duet_train_result;
 
 /* Which rows a training with these options takes, and which are left to measure it with: those held
- * out or else the split 'val'; `validation` may be empty. */
+ * out or else the split 'val'; `validation` may be empty. With a budget of labels the first are
+ * those that it allows. */
 DUET_NODISCARD duet_status duet_train_views(duet_view *train, duet_view *validation,
                                             const duet_dataset *dataset,
                                             const duet_train_options *options);

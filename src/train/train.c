@@ -62,6 +62,12 @@ static const duet_param rows[] = {
               "images that cannot be read: stop at the first, or leave them out and say so"),
     DUET_INT(duet_train_options, hold_out, "0", 0, 1e9,
              "training images that are never trained on, to measure with; 0 = none"),
+    DUET_TEXT(duet_train_options, labels, "", NULL,
+              "training images with their labels, drawn by class, where a task learns from them: a "
+              "share, 10%, or a number; the others are left out"),
+    DUET_INT(duet_train_options, shots, "0", 0, 1e9, "the same: images of each class; 0 = all"),
+    DUET_TEXT(duet_train_options, label_list, "", NULL,
+              "the same: a file that names them, one per line, with or without folder and ending"),
     DUET_TEXT(duet_train_options, groups, "", NULL,
               "weights with an optimiser of their own, joined by '+': out.*=adamw:rate=1e-4"),
     DUET_FLOAT(

@@ -9,11 +9,24 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "data/view.h"
 #include "train/trainer.h"
 
-duet_status duet_train_views(duet_view *train, duet_view *validation, const duet_dataset *dataset,
-                             const duet_train_options *options) {
+static duet_status label_budget(duet_label_budget *out, const duet_train_options *options) {
+    const int given =
+        (options->labels[0] != '\0') + (options->shots > 0) + (options->label_list[0] != '\0');
+    if (given > 1)
+        return duet_fail(DUET_ARG, "'labels', 'shots' and 'label_list' exclude each other; give "
+                                   "one of them");
+    DUET_TRY(duet_label_budget_parse(out, options->labels));
+    out->shots = options->shots;
+    duet_copy_text(out->list, sizeof out->list, options->label_list);
+    return DUET_OK;
+}
+
+static duet_status choose_views(duet_view *train, duet_view *validation,
+                                const duet_dataset *dataset, const duet_train_options *options) {
     const int64_t held = options->hold_out;
     duet_view all = {0};
     DUET_TRY(duet_view_all(&all, dataset, DUET_TRAIN));
@@ -25,6 +38,28 @@ duet_status duet_train_views(duet_view *train, duet_view *validation, const duet
     }
     *train = all;
     return duet_view_all(validation, dataset, DUET_VAL);
+}
+
+duet_status duet_train_views(duet_view *train, duet_view *validation, const duet_dataset *dataset,
+                             const duet_train_options *options) {
+    duet_label_budget budget;
+    duet_view all = {0};
+    DUET_TRY(label_budget(&budget, options));
+    if (!duet_label_budget_given(&budget)) return choose_views(train, validation, dataset, options);
+    duet_status status = choose_views(&all, validation, dataset, options);
+    if (status == DUET_OK)
+        status = duet_view_labels(train, dataset, &all, &budget, options->seed, NULL);
+    duet_view_free(&all);
+    return status;
+}
+
+static duet_status refuse_labels(const duet_train_options *options) {
+    if (options->labels[0] == '\0' && options->shots == 0 && options->label_list[0] == '\0')
+        return DUET_OK;
+    return duet_fail(DUET_ARG,
+                     "the task '%s' learns without labels; 'labels', 'shots' and "
+                     "'label_list' are for tasks that learn from them",
+                     options->task);
 }
 
 duet_status duet_trainer_choose_rows(duet_trainer *trainer) {
@@ -39,7 +74,7 @@ duet_status duet_trainer_choose_rows(duet_trainer *trainer) {
                          (long long)trainer->options.hold_out, info->path, (long long)count);
     DUET_TRY(duet_train_views(&trainer->view, &trainer->validation, trainer->dataset,
                               &trainer->options));
-    if (trainer->task == NULL || !trainer->task->labels) return DUET_OK;
+    if (trainer->task == NULL || !trainer->task->labels) return refuse_labels(&trainer->options);
     if (trainer->task->head == NULL) /* beside a head, rows without a class teach the rest */
         duet_view_keep_labelled(&trainer->view, trainer->dataset);
     duet_view_keep_labelled(&trainer->validation, trainer->dataset);

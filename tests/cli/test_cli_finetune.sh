@@ -30,6 +30,8 @@ says 'validation: top-1'
 ok sweep base --data "$easy" --t 5 --tap 5,7 --pool 2 --rows 100
 ok finetune base --data "$easy" --share 0 --head cnn:width=8 --freeze 'input_blocks.*' --steps 3 --batch 16 --meter-minutes 0 --threads 1 --json --out part
 object run images validation
+ok finetune base --data "$easy" --share 0 --head mlp:hidden=8 --shots 5 --steps 2 --batch 8 --meter-minutes 0 --threads 1 --out few
+grep -q '"shots": "5"' few/run.json || fail "the run does not keep --shots: $(cat few/run.json)"
 grep -q '"share": 0.0' part/finetune-001/result.json || fail "the share is not told: $(cat part/finetune-001/result.json)"
 
 # DifFeed on a frozen model: what is new learns, the rest and what it draws stay
@@ -51,5 +53,7 @@ wrong 2 'is for '"'duet train'" finetune base --data "$easy" --steps 1 --task cl
 wrong 1 'has a solver of its own' finetune base --data "$easy" --setting t=5,tap=7,pool=2 --head ridge --steps 1 --out no
 wrong 1 'has no labels' finetune base --data "$source/tests/golden/sets/unlabelled.npz" --setting t=5,tap=7,pool=2 --steps 1 --out no
 wrong 1 'no tap 70' finetune base --data "$easy" --setting t=5,tap=70,pool=2 --steps 1 --out no
+wrong 1 'exclude each other' finetune base --data "$easy" --shots 5 --labels 10% --steps 1 --out no
+wrong 1 'learns without labels' train --data "$easy" --arch "$arch" --shots 5 --steps 1 --out no
 wrong 2 'no budget' finetune base --data "$easy" --setting t=5,tap=7,pool=2 --out no
 finish

@@ -251,6 +251,38 @@ static void rows_are_held_out(void **state) {
     duet_context_free(ctx);
 }
 
+static int64_t trained_rows(const duet_dataset *dataset, const duet_train_options *o, int each) {
+    duet_view train = {0}, validation = {0};
+    int of[3] = {0};
+    OK(duet_train_views(&train, &validation, dataset, o));
+    assert_int_equal(validation.count, 30);
+    for (int64_t i = 0; i < train.count; i++) {
+        of[duet_dataset_label(dataset, DUET_TRAIN, train.index[i])]++;
+        for (int64_t k = 0; k < validation.count; k++)
+            assert_true(validation.index[k] != train.index[i]);
+    }
+    for (int c = 0; c < 3; c++) assert_int_equal(of[c], each);
+    const int64_t count = train.count;
+    duet_view_free(&train);
+    duet_view_free(&validation);
+    return count;
+}
+
+/* A budget of labels is taken from the rows that are not held out, by class. */
+static void few_labels(void **state) {
+    (void)state;
+    duet_dataset *dataset = open_data(DATA);
+    duet_train_options o = options_of(1);
+    duet_copy_text(o.labels, sizeof o.labels, "10%");
+    assert_int_equal(trained_rows(dataset, &o, 4), 12);
+    duet_copy_text(o.labels, sizeof o.labels, "30");
+    assert_int_equal(trained_rows(dataset, &o, 10), 30);
+    o.labels[0] = '\0';
+    o.shots = 7;
+    assert_int_equal(trained_rows(dataset, &o, 7), 21);
+    duet_dataset_close(dataset);
+}
+
 /* The statistics too. */
 static void it_resumes(void **state) {
     (void)state;
@@ -317,6 +349,13 @@ static void refusals(void **state) {
     o = options_of(1);
     o.hold_out = 150;
     refused(DATA, &o, DUET_ARG, "some must be left to train on");
+    o = options_of(1);
+    o.shots = 2;
+    duet_copy_text(o.labels, sizeof o.labels, "10%");
+    refused(DATA, &o, DUET_ARG, "exclude each other");
+    duet_copy_text(o.labels, sizeof o.labels, "many");
+    o.shots = 0;
+    refused(DATA, &o, DUET_ARG, "many");
 }
 
 int main(void) {
@@ -324,6 +363,7 @@ int main(void) {
         cmocka_unit_test(against_pytorch),
         cmocka_unit_test_setup(it_learns, setup),
         cmocka_unit_test_setup(rows_are_held_out, setup),
+        cmocka_unit_test_setup(few_labels, setup),
         cmocka_unit_test_setup(it_resumes, setup),
         cmocka_unit_test_setup(the_usual_network, setup),
         cmocka_unit_test_setup(refusals, setup),
