@@ -43,11 +43,12 @@ typedef struct duet_card {
     /* share of the training images whose class was withheld: the network's last class is none; 0 =
      * all its classes are classes */
     double drop;
-    bool ema;              /* the weights are an exponential moving average over training */
-    int64_t images, steps; /* images seen in training */
-    double seconds;        /* of training */
-    int class_count;       /* names of the data set's classes; not labels used in training */
-    char **class_names;    /* owned by the model */
+    char sampler[DUET_TEXT_SIZE]; /* spec, by which it draws unless told otherwise; "" = any */
+    bool ema;                     /* the weights are an exponential moving average over training */
+    int64_t images, steps;        /* images seen in training */
+    double seconds;               /* of training */
+    int class_count;              /* names of the data set's classes; not labels used in training */
+    char **class_names;           /* owned by the model */
     duet_recommendation recommended;
 } duet_card;
 
@@ -115,6 +116,8 @@ int64_t duet_model_conditions(const duet_model *model);
 const char *duet_model_refusal(const duet_model *model);
 /* draws its images from a prior, without a sampler: its spec, "prior"; NULL = it does not */
 const char *duet_model_prior(const duet_model *model);
+/* what it draws by unless told otherwise: "prior", or what its card says; NULL = any sampler */
+const char *duet_model_sampler(const duet_model *model);
 /* takes no noise: its features are read at t = -1 */
 bool duet_model_recogniser(const duet_model *model);
 /* classes of its own classifier, whose logits are the last tap; 0 = none */

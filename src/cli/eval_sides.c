@@ -175,13 +175,13 @@ static duet_status read_set(cli_state *cli, eval_side *side, const duet_preproce
 static duet_status read_model(cli_state *cli, eval_side *side, duet_judge *judge,
                               const duet_judge_feed *feed) {
     const eval_options *o = cli->options;
-    const char *prior = duet_model_prior(side->model);
+    const char *own = duet_model_sampler(side->model);
     const bool usual = strcmp(o->sampler, DUET_DEFAULT_SAMPLER) == 0;
     duet_sample_options options = {
         .count = o->count, .seed = o->seed, .batch = o->batch, .label = -1};
     duet_source *source = NULL;
     snprintf(options.sampler, sizeof options.sampler, "%s",
-             prior != NULL && usual ? prior : o->sampler);
+             own != NULL && usual ? own : o->sampler);
     snprintf(side->sampler, sizeof side->sampler, "%s", options.sampler);
     duet_status status = duet_source_open_samples(cli->ctx, &source, side->model, &options);
     if (status == DUET_OK) status = read_source(judge, source, feed, &side->rows);

@@ -17,7 +17,10 @@ duet_status duet_generator_open(duet_context *ctx, duet_generator **out, duet_mo
                                 const duet_generator_options *options) {
     duet_status status = DUET_OK;
     duet_generator *g = NULL;
-    const char *spec = options->sampler[0] != '\0' ? options->sampler : DUET_DEFAULT_SAMPLER;
+    const char *const own = duet_model_sampler(model);
+    const char *spec = options->sampler[0] != '\0' ? options->sampler
+                       : own != NULL               ? own
+                                                   : DUET_DEFAULT_SAMPLER;
     if (options->batch < 0)
         return duet_fail(DUET_ARG, "the batch (%lld) cannot be negative",
                          (long long)options->batch);

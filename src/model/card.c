@@ -76,6 +76,7 @@ static const duet_param card_rows[] = {
     OF_CARD(says, DUET_PARAM_TEXT),
     OF_CARD(assumed, DUET_PARAM_TEXT),
     OF_CARD(drop, DUET_PARAM_FLOAT),
+    OF_CARD(sampler, DUET_PARAM_TEXT),
     OF_CARD(ema, DUET_PARAM_BOOL),
     OF_CARD(images, DUET_PARAM_INT),
     OF_CARD(steps, DUET_PARAM_INT),

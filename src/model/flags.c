@@ -41,13 +41,19 @@ static const char *const passed_over[] = {
 static const char *const of_diffusion[] = {"noise_schedule", "diffusion_steps", "learn_sigma",
                                            "predict_xstart", "rescale_timesteps"};
 
+/* The scripts of upsamplers name the side of the images otherwise. */
+static const char *own_name(const char *name) {
+    return strcmp(name, "large_size") == 0 ? "image_size" : name;
+}
+
 static bool among(const char *const *names, int count, const char *name) {
     for (int i = 0; i < count; i++)
         if (strcmp(names[i], name) == 0) return true;
     return false;
 }
 
-bool duet_model_flag(const char *name) {
+bool duet_model_flag(const char *flag) {
+    const char *const name = own_name(flag);
     if (among(passed_over, DUET_COUNT(passed_over), name) ||
         among(of_diffusion, DUET_COUNT(of_diffusion), name))
         return true;
@@ -123,7 +129,7 @@ static bool next_flag(const char **at, char name[64], char value[256]) {
     return true;
 }
 
-/* Options that no shape of a tensor shows. */
+/* Options that no shape of a tensor shows; of small_size, whether there is one. */
 static const char *const free_rows[] = {
     "image_size",  "sample_size",       "attention_resolutions",   "heads",
     "num_heads",   "num_head_channels", "use_new_attention_order", "dropout",
@@ -173,7 +179,9 @@ static duet_status check_against_tensors(const duet_arch *arch, const duet_guess
         char want[512], have[512];
         duet_params_print(table, guessed, i, want, sizeof want);
         duet_params_print(table, config, i, have, sizeof have);
-        if (strcmp(want, have) != 0 &&
+        const bool side = strcmp(table->rows[i].name, "small_size") == 0 &&
+                          strcmp(want, "0") != 0 && strcmp(have, "0") != 0;
+        if (strcmp(want, have) != 0 && !side &&
             !among(free_rows, DUET_COUNT(free_rows), table->rows[i].name))
             return refuse(arch, guess, config, table->rows[i].name, have, want);
     }
@@ -208,7 +216,7 @@ void duet_foreign_weights(char out[64], const char *text) {
 
 duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const char *text) {
     _Alignas(16) uint8_t config[DUET_CONFIG_SIZE], guessed[DUET_CONFIG_SIZE];
-    char spec[DUET_TEXT_SIZE + sizeof guess->config], name[64], value[256];
+    char spec[DUET_TEXT_SIZE + sizeof guess->config], flag[64], value[256];
     flags f = {.arch = arch, .config = config, .steps = 1000, .noisy = duet_arch_takes_noise(arch)};
     const duet_arch *same = NULL;
     snprintf(spec, sizeof spec, "%s:%s", arch->info.name, guess->config);
@@ -216,7 +224,8 @@ duet_status duet_foreign_flags(const duet_arch *arch, duet_guess *guess, const c
     DUET_TRY(duet_arch_parse(&same, config, spec));
     memcpy(guessed, config, sizeof config);
     (void)sscanf(guess->noise, "%63[^:]:steps=%lld", f.noise, &f.steps);
-    while (next_flag(&text, name, value)) {
+    while (next_flag(&text, flag, value)) {
+        const char *const name = own_name(flag);
         DUET_TRY(apply(&f, name, value));
         duet_foreign_said(guess, strcmp(name, "predict_xstart") == 0      ? "prediction"
                                  : strcmp(name, "noise_schedule") == 0    ? "noise"

@@ -321,6 +321,10 @@ const char *duet_model_file(const duet_model *model) {
 const char *duet_model_prior(const duet_model *model) {
     return duet_shape_part(&model->shape, DUET_GENERATES) != NULL ? "prior" : NULL;
 }
+const char *duet_model_sampler(const duet_model *model) {
+    if (duet_model_prior(model) != NULL) return duet_model_prior(model);
+    return model->card.sampler[0] != '\0' ? model->card.sampler : NULL;
+}
 bool duet_model_recogniser(const duet_model *model) {
     return !duet_shape_takes_noise(&model->shape);
 }

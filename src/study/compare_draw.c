@@ -18,7 +18,7 @@ enum { SIDE = 16, GRID = 64, COLUMNS = 8, BATCH = 64 };
 static duet_sample_options drawing_of(const duet_contest *c, const duet_model *model,
                                       int64_t count) {
     duet_sample_options o = {.count = count, .seed = 1, .label = -1};
-    if (duet_model_prior(model) == NULL)
+    if (duet_model_sampler(model) == NULL)
         (void)duet_copy_text(o.sampler, sizeof o.sampler, c->options.sampler);
     return o;
 }

@@ -228,7 +228,8 @@ static duet_status draw(duet_meters *m, duet_model *model, uint8_t *pixels) {
     duet_copy_text(options.sampler, sizeof options.sampler, m->options.sampler);
     if (options.sampler[0] == '\0')
         duet_copy_text(options.sampler, sizeof options.sampler,
-                       duet_model_prior(model) != NULL ? duet_model_prior(model) : FAST_SAMPLER);
+                       duet_model_sampler(model) != NULL ? duet_model_sampler(model)
+                                                         : FAST_SAMPLER);
     DUET_TRY(duet_generator_open(m->ctx, &generator, model, &options));
     const duet_status status =
         duet_generator_run(generator, 0, m->options.samples, 0, NULL, pixels);

@@ -143,7 +143,8 @@ static duet_status prepare_task(duet_trainer *trainer) {
     const duet_task *task = trainer->task;
     const void *const options = &trainer->task_choice.options;
     if (task->prepare != NULL) {
-        DUET_TRY(duet_alloc(&trainer->prepared, 1, task->prepared_size));
+        if (task->prepared_size > 0)
+            DUET_TRY(duet_alloc(&trainer->prepared, 1, task->prepared_size));
         DUET_TRY(task->prepare(options, &trainer->setup, trainer->prepared));
         trainer->setup.prepared = trainer->prepared;
     }

@@ -245,7 +245,9 @@ static void show_card(const cli_state *cli, duet_model *model) {
     cli_say(cli, "  file        %s\n  config      %s\n", duet_model_path(model),
             duet_model_config(model));
     if (!duet_model_recogniser(model))
-        cli_say(cli, "  noise       %s\n  predict     %s\n", card->noise, card->predict);
+        cli_say(cli, "  noise       %s\n  predict     %s\n%s%s%s", card->noise, card->predict,
+                card->sampler[0] ? "  sampler     " : "", card->sampler,
+                card->sampler[0] ? "\n" : "");
     else if (duet_model_prior(model) != NULL)
         cli_say(cli, "  generates   from a prior, without a sampler: 'duet sample'\n");
     else if (duet_model_logits(model) > 0)

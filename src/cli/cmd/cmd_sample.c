@@ -336,8 +336,9 @@ static duet_status check_flags(const cli_state *cli, const sample_options *o) {
 
 static duet_status check_model(sample_options *o, duet_model *model) {
     const bool prior = duet_model_prior(model) != NULL;
-    if (prior && strcmp(o->sampler, DUET_DEFAULT_SAMPLER) == 0)
-        snprintf(o->sampler, sizeof o->sampler, "%s", duet_model_prior(model));
+    const char *const own = duet_model_sampler(model);
+    if (own != NULL && strcmp(o->sampler, DUET_DEFAULT_SAMPLER) == 0)
+        snprintf(o->sampler, sizeof o->sampler, "%s", own);
     if (prior && (*o->walk || *o->preview))
         return cli_wrong("the model draws from a prior in one step, so there is nothing for %s",
                          *o->walk ? "--walk" : "--preview");

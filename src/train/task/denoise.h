@@ -73,6 +73,10 @@ void duet_denoise_remember(const duet_task_setup *setup, const duet_level *level
 /* rows[4] of duet_variance_bound, of the step from t to t - 1. */
 void duet_denoise_variances(float rows[4], const duet_noise *noise, int64_t t, double x0_raw);
 
+/* The classes of a batch; a share `drop` of them is withheld, which is the network's last class. */
+DUET_NODISCARD duet_status duet_denoise_labels(const duet_task_setup *setup,
+                                               const duet_batch *batch, double drop, uint64_t seed,
+                                               int32_t *y);
 /* Floats of scratch: levels[B], weights[B], chances[T], eps[B,dim]. */
 int64_t duet_denoise_room(const duet_task_setup *setup);
 DUET_NODISCARD duet_status duet_denoise_feed(const void *options, const duet_task_setup *setup,

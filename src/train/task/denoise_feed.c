@@ -97,9 +97,9 @@ static void feed_row(const denoise_prepared *p, const duet_task_setup *setup, co
     if (in->net_t != NULL) in->net_t[r] = (float)level.net_t;
 }
 
-static duet_status set_labels(const denoise_options *o, const duet_task_setup *setup,
-                              const duet_batch *batch, uint64_t seed, int32_t *y) {
-    const int64_t classes = setup->model->shape.class_count - (o->drop > 0.0 ? 1 : 0);
+duet_status duet_denoise_labels(const duet_task_setup *setup, const duet_batch *batch, double drop,
+                                uint64_t seed, int32_t *y) {
+    const int64_t classes = setup->model->shape.class_count - (drop > 0.0 ? 1 : 0);
     for (int64_t r = 0; r < setup->batch; r++) {
         if (batch->labels[r] < 0 || batch->labels[r] >= classes) {
             return duet_fail(
@@ -108,8 +108,7 @@ static duet_status set_labels(const denoise_options *o, const duet_task_setup *s
                 (long long)classes, (long long)batch->index[r], (int)batch->labels[r]);
         }
         const duet_rng rng = duet_rng_make(seed, "drop", (uint64_t)(batch->position + r));
-        y[r] = o->drop > 0.0 && duet_rng_uniform(rng, 0) < o->drop ? (int32_t)classes
-                                                                   : batch->labels[r];
+        y[r] = drop > 0.0 && duet_rng_uniform(rng, 0) < drop ? (int32_t)classes : batch->labels[r];
     }
     return DUET_OK;
 }
@@ -143,7 +142,7 @@ duet_status duet_denoise_feed(const void *options, const duet_task_setup *setup,
         if (in.sample_id != NULL) in.sample_id[r] = (int32_t)(position & 0x7FFFFFFF);
     }
     if (in.y == NULL) return DUET_OK;
-    DUET_TRY(set_labels(o, setup, batch, seed, in.y));
+    DUET_TRY(duet_denoise_labels(setup, batch, o->drop, seed, in.y));
     if (at.self_y != NULL) memcpy(at.self_y, in.y, (size_t)(rows / 2) * sizeof *at.self_y);
     return DUET_OK;
 }

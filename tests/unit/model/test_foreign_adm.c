@@ -188,6 +188,9 @@ static const struct {
     {6, "--noise_schedule sqrt", "must be linear or cosine", DUET_ARG},
     {6, "--rescale_timesteps True", "does not run such networks", DUET_UNSUPPORTED},
     {6, "--num_heads five", "num_heads", DUET_ARG},
+    {7, "--large_size 128 --small_size 32", "image_size=128,", DUET_OK},
+    {7, "--large_size 128 --small_size 32", "attention_resolutions=16/8/4", DUET_OK},
+    {7, "--small_size 0", "does not fit the file", DUET_ARG},
     {6, "--colour red", "no flag '--colour'", DUET_ARG},
 };
 
