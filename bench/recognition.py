@@ -138,15 +138,14 @@ def tune(o):
     if book.has(o.row, data_name, o.seed):
         return
     run = os.path.join(o.work, f"{o.row}-{data_name}-{o.seed}".replace(" ", "_"))
-    begun = time.time()
     command = ["finetune", model] if model else ["train"]
     duet(o, *(["train", "--resume", run] if os.path.exists(run) else [*command, "--data", data, "--seed", str(o.seed), "--out", run, *o.options]))
     tested = duet(o, "classify", run, "--data", data, "--metrics", "accuracy")
     with open(os.path.join(run, "run.json"), encoding="utf-8") as file:
         trained = json.load(file)
     shown = f"duet {'finetune MODEL' if model else 'train'} --data DATA --seed {o.seed} {' '.join(o.options)}"
-    book.add(row=o.row, data=data_name, seed=o.seed, images=trained.get("images", ""), labels=o.labels, top1=percent(tested["metrics"]["top1"]),
-             seconds=f"{time.time() - begun:.0f}", command=shown)
+    book.add(row=o.row, data=data_name, seed=o.seed, images=trained.get("images", ""), labels=o.labels, top1=percent(tested["top1"]),
+             seconds=f"{trained.get('seconds', 0):.0f}", command=shown)
 
 
 def main():

@@ -74,7 +74,7 @@ static void data_sets(void **state) {
 
 /* Every augmentation with its defaults keeps the channels apart, whatever the size, and repeats
  * itself: values that are there are only moved, or, where it interpolates between pixels, a picture
- * of one colour stays as it is; brightness gives other values (test_resized_crop). */
+ * of one colour stays as it is; brightness and erase give other values (test_resized_crop). */
 static void augmentations(void **state) {
     (void)state;
     assert_true(duet_family_augment.count >= 2);
@@ -83,7 +83,7 @@ static void augmentations(void **state) {
         duet_augment_chain chain = {0};
         const char *const name = duet_family_augment.entries[i]->name;
         assert_int_equal(duet_augment_chain_parse(&chain, name), DUET_OK);
-        const bool recolours = strcmp(name, "brightness") == 0,
+        const bool recolours = strcmp(name, "brightness") == 0 || strcmp(name, "erase") == 0,
                    blends = strcmp(name, "resized_crop") == 0 ||
                             duet_augment_chain_conditions(&chain) > 0;
         for (int64_t size = 1; size <= 9; size++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The augmentations `resized_crop` and `brightness`: nothing is changed where nothing is asked for;
- * a ramp stays a ramp, only less steep and within the image's range; a factor is a factor. */
+ * The augmentations `resized_crop`, `brightness` and `erase`: nothing is changed where nothing is
+ * asked for; a ramp stays a ramp, only less steep and within the image's range; a factor is a
+ * factor; what is erased is a rectangle. */
 #include "tiny_model.h"
 
 #include <math.h>
@@ -31,7 +32,7 @@ static void as_it_was(void **state) {
     uint8_t from[BYTES], to[BYTES];
     ramp(from);
     for (uint64_t k = 0; k < 8; k++) {
-        apply("resized_crop:least=1,ratio=1+brightness:by=0", k, from, to);
+        apply("resized_crop:least=1,ratio=1+brightness:by=0+erase:p=0", k, from, to);
         assert_memory_equal(from, to, BYTES);
     }
 }
@@ -77,8 +78,42 @@ static void factors(void **state) {
     }
 }
 
+/* The smallest rectangle around all that was changed has no pixel inside that was not, but for
+ * bytes that happen to be the same. */
+static void rectangles(void **state) {
+    (void)state;
+    uint8_t from[BYTES], to[BYTES];
+    int erased = 0;
+    double least = 1, most = 0;
+    memset(from, 100, BYTES);
+    for (uint64_t k = 0; k < 200; k++) {
+        int low[2] = {SIZE, SIZE}, high[2] = {-1, -1}, count = 0;
+        apply("erase:p=0.5,least=0.1,most=0.3,ratio=2", k, from, to);
+        for (int i = 0; i < SIZE * SIZE; i++) {
+            const int at[2] = {i / SIZE, i % SIZE};
+            if (memcmp(from + i * CHANNELS, to + i * CHANNELS, CHANNELS) == 0) continue;
+            count++;
+            for (int a = 0; a < 2; a++) {
+                if (at[a] < low[a]) low[a] = at[a];
+                if (at[a] > high[a]) high[a] = at[a];
+            }
+        }
+        if (count == 0) continue;
+        const int height = high[0] - low[0] + 1, width = high[1] - low[1] + 1;
+        assert_true(height * width - count <= 2);
+        const double area = height * width / (double)(SIZE * SIZE),
+                     ratio = fmax(height, width) / fmin(height, width);
+        assert_true(area > 0.085 && area < 0.32 && ratio < 2.3);
+        least = fmin(least, area);
+        most = fmax(most, area);
+        erased++;
+    }
+    assert_true(erased > 70 && erased < 130); /* half of 200 */
+    assert_true(least < 0.14 && most > 0.26);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(as_it_was), cmocka_unit_test(ramps),
-                                       cmocka_unit_test(factors)};
+                                       cmocka_unit_test(factors), cmocka_unit_test(rectangles)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
