@@ -174,4 +174,5 @@ void cli_pictures_free(cli_pictures *p) {
     free(p->shown);
     free(p->plain);
     free(p->result);
+    duet_walk_free(p->walk);
 }

@@ -10,7 +10,7 @@ enum { CLI_PICTURES = 10000 };
 
 typedef struct cli_edit_options {
     char mask[CLI_PATH], chain[DUET_TEXT_SIZE], interpolate[CLI_PATH], data[CLI_PATH];
-    char sampler[DUET_TEXT_SIZE], out[CLI_PATH], plain[CLI_PATH], strip[CLI_PATH];
+    char sampler[DUET_TEXT_SIZE], out[CLI_PATH], plain[CLI_PATH], strip[CLI_PATH], walk[CLI_PATH];
     int64_t outpaint, pictures, answers, frames, jump, again, batch, label;
     double vary;
     bool degrade, convert;
@@ -30,6 +30,7 @@ typedef struct cli_pictures {
     float *measured;        /* [count,known] */
     uint8_t *shown, *plain; /* [count,dim] the measurements; answers without a model */
     uint8_t *result;        /* [count,answers,dim] */
+    duet_walk *walk;        /* the way of the first answers, or the frames; NULL = unwanted */
     bool truth;             /* `whole` is what the answers ought to be */
 } cli_pictures;
 

@@ -37,9 +37,11 @@ ok edit $model $a --outpaint 3 --convert --answers 1 $fast --out wide.png --json
 object kind=inpainting
 
 # variations, ways, and the report
-ok edit $model $a --vary 0.5 --answers 2 $fast --out v.png --json
+ok edit $model $a --vary 0.5 --answers 2 $fast --out v.png --walk v.gif --json
 object kind=variation vary=0.5
-ok edit $model $a --interpolate $b --frames 3 --out way.png --json
+head -c 6 v.gif | grep -q GIF89a || fail 'the way of the variations is no GIF'
+ok edit $model $a --interpolate $b --frames 3 --out way.png --walk way.apng --json
+exists way.apng
 object kind=interpolation answers=3
 ok edit run $a --mask mask.pgm --answers 2 $fast --json
 object strip=strip.png columns.0=before columns.5=spread
@@ -74,6 +76,7 @@ wrong 1 'leaves nothing of 16 pixels' edit $model $a --outpaint 8 --out no.png
 wrong 1 'cannot read' edit $model none.png --vary 0.5 --out no.png
 wrong 1 'longer than the 4 steps' edit $model $a --mask mask.pgm $fast --again 1 --jump 9 --out no.png
 wrong 2 'no picture' edit $model --vary 0.5
+wrong 2 'given twice' edit $model $a --vary 0.5 --out w.png --walk w.png
 wrong 2 'leave the others out' edit $model $a --interpolate $b --vary 0.5
 wrong 2 '--degrade needs --operator' edit $model $a --degrade
 wrong 2 'both what is unknown' edit $model $a --mask mask.pgm --outpaint 2

@@ -7,7 +7,7 @@
 
 #include "cli/edit_pictures.h"
 
-enum { REFINE = 4, STEPS = 100 };
+enum { REFINE = 4, STEPS = 100, WALKING = 8 };
 #define WAY "ddim:steps=100" /* of interpolations */
 
 static const duet_param params[] = {
@@ -55,6 +55,10 @@ static const duet_param params[] = {
               "what is had without a model, to compare with; as --out"),
     DUET_TEXT(cli_edit_options, strip, "", NULL,
               "x.png: before, what is known, without a model, answers, how far they differ"),
+    DUET_TEXT(
+        cli_edit_options, walk, "", NULL,
+        "x.png, x.gif or x.apng: the way of the first 8 answers from noise; of --interpolate, "
+        "its frames"),
 };
 
 static const char *kind_of(const cli_pictures *p) {
@@ -66,6 +70,24 @@ static const char *kind_of(const cli_pictures *p) {
 }
 
 /* ---- work ---- */
+
+/* Frames as if they were the steps of a sampler. */
+static duet_status walk_frames(cli_pictures *p) {
+    const int64_t index = 0;
+    duet_generator_step step = {.total = p->answers, .rows = 1, .index = &index};
+    if (!*p->o->walk) return DUET_OK;
+    double *const x = malloc((size_t)p->dim * sizeof *x);
+    duet_status status = x != NULL ? duet_walk_new(&p->walk, 1, p->how.size, p->how.channels)
+                                   : cli_fail(DUET_NO_MEMORY, "not enough memory for the frames");
+    for (int64_t f = 0; status == DUET_OK && f < p->answers; f++) {
+        for (int64_t i = 0; i < p->dim; i++) x[i] = p->result[f * p->dim + i] / 127.5 - 1.0;
+        step.done = f + 1;
+        step.x = x;
+        status = duet_walk_watch(&step, p->walk);
+    }
+    free(x);
+    return status;
+}
 
 static duet_status interpolate(cli_state *cli, cli_pictures *p, duet_model *model) {
     const cli_edit_options *o = p->o;
@@ -83,8 +105,9 @@ static duet_status interpolate(cli_state *cli, cli_pictures *p, duet_model *mode
         status = cli_picture_check(p, ends[i], &p->how);
         if (status == DUET_OK) status = duet_image_load(ends[i], &p->how, p->whole + i * p->dim);
     }
-    if (status != DUET_OK) return status;
-    return duet_interpolate(cli->ctx, model, p->whole, &options, p->result);
+    if (status == DUET_OK)
+        status = duet_interpolate(cli->ctx, model, p->whole, &options, p->result);
+    return status == DUET_OK ? walk_frames(p) : status;
 }
 
 static duet_status answer(cli_state *cli, cli_pictures *p, duet_model *model, double *residual) {
@@ -103,6 +126,12 @@ static duet_status answer(cli_state *cli, cli_pictures *p, duet_model *model, do
     snprintf(options.operators, sizeof options.operators, "%s", o->chain);
     snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
     p->answers = o->answers;
+    if (*o->walk) {
+        const duet_status status = duet_walk_new(&p->walk, WALKING, p->how.size, p->how.channels);
+        if (status != DUET_OK) return status;
+        options.watch = duet_walk_watch;
+        options.watcher = p->walk;
+    }
     duet_status status = duet_edit_open(cli->ctx, &edit, model, &options);
     if (status == DUET_OK) status = cli_pictures_read(cli, p, edit);
     if (status == DUET_OK) {
@@ -189,9 +218,21 @@ static duet_status save_step(cli_state *cli, const cli_pictures *p, duet_model *
     return status == DUET_OK ? DUET_OK : cli_step_drop(&step, status);
 }
 
+static duet_status save_walk(const cli_state *cli, const cli_pictures *p) {
+    const cli_edit_options *o = p->o;
+    if (!*o->walk) return DUET_OK;
+    if (duet_walk_frames(p->walk) == 0)
+        return cli_fail(DUET_UNSUPPORTED,
+                        "the model goes no way from noise that --walk could show");
+    const duet_status status =
+        duet_walk_write(p->walk, o->walk, *o->interpolate ? "x" : "x0", NULL);
+    if (status == DUET_OK) cli_say(cli, "wrote %s\n", o->walk);
+    return status;
+}
+
 static duet_status save(cli_state *cli, const cli_pictures *p, duet_model *model, json_t *result) {
     const cli_edit_options *o = p->o;
-    const bool files = *o->out || *o->strip || *o->plain;
+    const bool files = *o->out || *o->strip || *o->plain || *o->walk;
     json_t *columns = NULL;
     char note[CLI_PATH + 256];
     snprintf(note, sizeof note, "duet edit: %s of %.4000s, model %016llx, seed %llu", kind_of(p),
@@ -206,6 +247,7 @@ static duet_status save(cli_state *cli, const cli_pictures *p, duet_model *model
         if (status == DUET_OK) cli_say(cli, "wrote %s\n", o->strip);
         json_decref(columns);
     }
+    if (status == DUET_OK) status = save_walk(cli, p);
     if (status != DUET_OK) return status;
     if (files && !duet_run_is(cli->args[0])) {
         cli_json(cli, json_incref(result));
@@ -231,11 +273,15 @@ static duet_status check_flags(const cli_state *cli, const cli_edit_options *o) 
         return cli_wrong("--mask and --outpaint say both what is unknown; leave one out");
     if (*o->strip && strcmp(o->strip, o->out) == 0)
         return cli_wrong("'%s' is given twice; --strip is a file of its own", o->strip);
+    if (*o->walk && (strcmp(o->walk, o->out) == 0 || strcmp(o->walk, o->strip) == 0))
+        return cli_wrong("'%s' is given twice; --walk is a file of its own", o->walk);
     duet_status status = *o->out ? cli_check_out(o->out, ".png .npz .zip /") : DUET_OK;
     if (status == DUET_OK && *o->plain) status = cli_check_out(o->plain, ".png .npz .zip /");
     if (*o->plain && *o->interpolate)
         return cli_wrong("--plain goes with no --interpolate; there is no plain answer");
     if (status == DUET_OK && *o->strip) status = cli_check_file("--strip", o->strip, ".png");
+    if (status == DUET_OK && *o->walk)
+        status = cli_check_file("--walk", o->walk, ".png .gif .apng");
     return status;
 }
 
