@@ -13,6 +13,7 @@ import csv
 import datetime
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -143,7 +144,7 @@ def tune(o):
     tested = duet(o, "classify", run, "--data", data, "--metrics", "accuracy")
     with open(os.path.join(run, "run.json"), encoding="utf-8") as file:
         trained = json.load(file)
-    shown = f"duet {'finetune MODEL' if model else 'train'} --data DATA --seed {o.seed} {' '.join(o.options)}"
+    shown = f"duet {'finetune MODEL' if model else 'train'} --data DATA --seed {o.seed} {shlex.join(o.options)}"
     book.add(row=o.row, data=data_name, seed=o.seed, images=trained.get("images", ""), labels=o.labels, top1=percent(tested["top1"]),
              seconds=f"{trained.get('seconds', 0):.0f}", command=shown)
 

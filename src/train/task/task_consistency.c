@@ -47,7 +47,7 @@ static duet_status prepare(const void *options, const duet_task_setup *setup, vo
     if (!(fabs(top.x0_raw) <= MOST_GROWTH))
         return duet_fail(DUET_ARG,
                          "with the prediction '%s' errors of the network are %.3g times as large "
-                         "in images at the noisiest level; train it on with --predict v first",
+                         "in images at the noisiest level; add --predict v",
                          setup->predict->info.name, fabs(top.x0_raw));
     return DUET_OK;
 }

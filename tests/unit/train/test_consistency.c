@@ -265,7 +265,7 @@ static void refused(const char *arch, const char *predict, duet_status status, c
 
 static void refusals(void **state) {
     (void)state;
-    refused(UNET, "eps", DUET_ARG, "--predict v first");
+    refused(UNET, "eps", DUET_ARG, "add --predict v");
     refused(UNET ",self_cond=true", "v", DUET_UNSUPPORTED, "self-conditioned");
     refused(UNET ",class_cond=true,num_classes=2", "v", DUET_ARG, "conditioned on 2 classes");
 }
