@@ -16,11 +16,10 @@ top=$(mktemp -d)
 trap 'rm -rf "$top"' EXIT
 [ -s "$out" ] || echo 'set,by,scale,images,sampler,judge_top1,judge_top1_se,distance,distance_se,seconds,command,seed,commit,machine,date' >"$out"
 "$duet" eval "$data" --split train --reader "$judge" --save-stats "$top/real.npz" --quiet
-machine=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1 | tr ',' ' ')
 for scale; do
     grep -qF "$set,$by,$scale,$count,$sampler," "$out" && continue
     "$duet" sample "$model" ${GUIDE:+--guide "$GUIDE"} --guidance "$scale" --count "$count" --sampler "$sampler" --out "$top/s.npz" --quiet --json >"$top/s.json"
     "$duet" eval "$top/s.npz" --reader "$judge" --metrics accuracy --quiet --json >"$top/a.json"
     "$duet" eval "$top/s.npz" --against "$top/real.npz" --reader "$judge" --metrics fid --quiet --json >"$top/f.json"
-    echo "$set,$by,$scale,$count,$sampler,$(rounded "$top/a.json" top1),$(rounded "$top/a.json" top1_se),$(rounded "$top/f.json" fid),$(rounded "$top/f.json" fid_se),$(rounded "$top/s.json" seconds),bench/guidance.sh,0,$(git rev-parse --short HEAD),$machine,$(date +%F)" >>"$out"
+    echo "$set,$by,$scale,$count,$sampler,$(rounded "$top/a.json" top1),$(rounded "$top/a.json" top1_se),$(rounded "$top/f.json" fid),$(rounded "$top/f.json" fid_se),$(rounded "$top/s.json" seconds),bench/guidance.sh,0,$(provenance)" >>"$out"
 done

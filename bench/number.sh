@@ -7,3 +7,8 @@ number() {
 rounded() {
     number "$1" "$2" | awk '{ printf "%.2f", $1; n++ } END { if (!n) printf "–" }'
 }
+# provenance: the cells commit, machine and date of a row
+provenance() {
+    machine=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1 | tr ',' ' ')
+    echo "$(git rev-parse --short HEAD),$machine,$(date +%F)"
+}

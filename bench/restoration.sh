@@ -18,15 +18,14 @@ distance() {
     "$duet" eval "$1" --against "$top/real.npz" --reader "$judge" --metrics fid:bootstrap=0 --quiet --json >"$top/eval.json"
     rounded "$top/eval.json" fid
 }
-machine=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1 | tr ',' ' ')
 for operator; do
     grep -qF "$set,$operator,$pictures," "$out" && continue
     rm -rf "$top/answers" "$top/plain"
     if [ "$operator" = hole ]; then change="--mask $mask"; else change="--operator $operator"; fi
     # shellcheck disable=SC2086
     "$duet" edit "$model" --data "$data" --pictures "$pictures" --answers 1 $change --out "$top/answers/" --plain "$top/plain/" --quiet --json >"$top/edit.json"
-    printf '%s,%s,%s,ddpm:steps=100,%s,%s,%s,%s,%s,%s,bench/restoration.sh,0,%s,%s,%s\n' "$set" "$operator" "$pictures" \
+    printf '%s,%s,%s,ddpm:steps=100,%s,%s,%s,%s,%s,%s,bench/restoration.sh,0,%s\n' "$set" "$operator" "$pictures" \
         "$(rounded "$top/edit.json" psnr)" "$(rounded "$top/edit.json" plain_psnr)" "$(rounded "$top/edit.json" residual)" \
         "$(distance "$top/answers")" "$(distance "$top/plain")" "$(rounded "$top/edit.json" seconds)" \
-        "$(git rev-parse --short HEAD)" "$machine" "$(date +%F)" >>"$out"
+        "$(provenance)" >>"$out"
 done

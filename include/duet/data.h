@@ -117,6 +117,10 @@ typedef struct duet_label_budget {
 bool duet_label_budget_given(const duet_label_budget *budget);
 /* "10%" or "500"; "" = nothing is set. */
 DUET_NODISCARD duet_status duet_label_budget_parse(duet_label_budget *out, const char *text);
+/* Of three options, of which one is given at most: a text as above, images of each class (0 = not
+ * given), a file ("" = not given). */
+DUET_NODISCARD duet_status duet_label_budget_of(duet_label_budget *out, const char *labels,
+                                                int64_t shots, const char *list);
 /* What became of the names of a list. */
 typedef struct duet_labels_listed {
     int64_t names, found;       /* lines; rows of the view that they name */

@@ -34,6 +34,17 @@ duet_status duet_label_budget_parse(duet_label_budget *out, const char *text) {
                            text);
 }
 
+duet_status duet_label_budget_of(duet_label_budget *out, const char *labels, int64_t shots,
+                                 const char *list) {
+    if ((labels[0] != '\0') + (shots > 0) + (list[0] != '\0') > 1)
+        return duet_fail(DUET_ARG, "'labels', 'shots' and 'label_list' exclude each other; give "
+                                   "one of them");
+    DUET_TRY(duet_label_budget_parse(out, labels));
+    out->shots = shots;
+    duet_copy_text(out->list, sizeof out->list, list);
+    return DUET_OK;
+}
+
 duet_status duet_view_labels(duet_view *out, const duet_dataset *dataset, const duet_view *in,
                              const duet_label_budget *budget, uint64_t seed,
                              duet_labels_listed *listed) {

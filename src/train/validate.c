@@ -9,20 +9,11 @@
 
 #include "base/context.h"
 #include "base/error.h"
-#include "base/str.h"
 #include "data/view.h"
 #include "train/trainer.h"
 
 static duet_status label_budget(duet_label_budget *out, const duet_train_options *options) {
-    const int given =
-        (options->labels[0] != '\0') + (options->shots > 0) + (options->label_list[0] != '\0');
-    if (given > 1)
-        return duet_fail(DUET_ARG, "'labels', 'shots' and 'label_list' exclude each other; give "
-                                   "one of them");
-    DUET_TRY(duet_label_budget_parse(out, options->labels));
-    out->shots = options->shots;
-    duet_copy_text(out->list, sizeof out->list, options->label_list);
-    return DUET_OK;
+    return duet_label_budget_of(out, options->labels, options->shots, options->label_list);
 }
 
 static duet_status choose_views(duet_view *train, duet_view *validation,
@@ -54,8 +45,9 @@ duet_status duet_train_views(duet_view *train, duet_view *validation, const duet
 }
 
 static duet_status refuse_labels(const duet_train_options *options) {
-    if (options->labels[0] == '\0' && options->shots == 0 && options->label_list[0] == '\0')
-        return DUET_OK;
+    duet_label_budget budget;
+    DUET_TRY(label_budget(&budget, options));
+    if (!duet_label_budget_given(&budget)) return DUET_OK;
     return duet_fail(DUET_ARG,
                      "the task '%s' learns without labels; 'labels', 'shots' and "
                      "'label_list' are for tasks that learn from them",

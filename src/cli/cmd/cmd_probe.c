@@ -195,10 +195,8 @@ static duet_status budget(const probe_options *o, duet_label_budget *out) {
     if (given > 0 && o->minutes > 0)
         return cli_wrong("--minutes takes fewer rows, and --labels, --shots and --label-list say "
                          "which; give one of them");
-    const duet_status status = duet_label_budget_parse(out, o->labels);
+    const duet_status status = duet_label_budget_of(out, o->labels, o->shots, o->label_list);
     if (status != DUET_OK) return cli_wrong("--labels: %s", duet_error_message());
-    out->shots = o->shots;
-    snprintf(out->list, sizeof out->list, "%s", o->label_list);
     if (out->list[0] != '\0' && !cli_exists(out->list))
         return cli_fail(DUET_NOT_FOUND, "no file '%s' of --label-list", out->list);
     return DUET_OK;

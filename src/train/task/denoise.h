@@ -46,6 +46,11 @@ typedef struct denoise_pass {
 } denoise_pass;
 DUET_NODISCARD duet_status duet_denoise_forward(duet_graph *g, const duet_task_setup *setup,
                                                 denoise_pass *out);
+/* Of what a network gives, the channels of an image: without variances. */
+duet_value duet_denoise_image(duet_graph *g, const duet_task_setup *setup, duet_value given);
+/* x0[B,S,S,C] = by_x x + by_raw raw, of factors [B,C]. */
+duet_value duet_denoise_x0(duet_graph *g, duet_value x, duet_value raw, duet_value by_x,
+                           duet_value by_raw);
 /* weight[B] of the rows times exp(-u), and the mean of u: EDM2's learned uncertainty. */
 void duet_denoise_uncertainty(duet_graph *g, const duet_task_setup *setup, duet_value *weight,
                               duet_value *mean);
@@ -73,6 +78,14 @@ void duet_denoise_remember(const duet_task_setup *setup, const duet_level *level
 /* rows[4] of duet_variance_bound, of the step from t to t - 1. */
 void duet_denoise_variances(float rows[4], const duet_noise *noise, int64_t t, double x0_raw);
 
+/* by_x[C], by_raw[C] of duet_denoise_x0, of the x that the network gets at this level. */
+void duet_denoise_factors(const duet_task_setup *setup, const duet_predict_map *map,
+                          duet_level level, float *by_x, float *by_raw);
+/* Quarter of the schedule in which a level lies: its column of the curve. */
+int32_t duet_denoise_quarter(const duet_noise *noise, duet_level level);
+/* What a network is told of row r beside its noisy image: the enlarged small one, its number. */
+void duet_denoise_tell(const duet_task_setup *setup, const duet_batch *batch,
+                       const duet_network_inputs *in, int64_t r);
 /* The classes of a batch; a share `drop` of them is withheld, which is the network's last class. */
 DUET_NODISCARD duet_status duet_denoise_labels(const duet_task_setup *setup,
                                                const duet_batch *batch, double drop, uint64_t seed,

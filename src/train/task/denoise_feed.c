@@ -50,8 +50,7 @@ static inputs inputs_of(const duet_task_setup *setup, const duet_task_feed *to) 
                     .eps = (float *)(void *)(chances + chances_of(setup))};
 }
 
-/* A quarter of the range of t. */
-static int32_t quarter_of(const duet_noise *noise, duet_level level) {
+int32_t duet_denoise_quarter(const duet_noise *noise, duet_level level) {
     return level.t > 0.0 ? (int32_t)(4 * (int64_t)level.t / noise->steps) : 0;
 }
 
@@ -75,6 +74,24 @@ void duet_denoise_variances(float rows[4], const duet_noise *noise, int64_t t, d
     rows[3] = t == 0 ? 1.0f : 0.0f;
 }
 
+void duet_denoise_factors(const duet_task_setup *setup, const duet_predict_map *map,
+                          duet_level level, float *by_x, float *by_raw) {
+    for (int64_t c = 0; c < setup->model->shape.in_channels; c++) {
+        by_x[c] = (float)(map->x0_x / level.in_scale);
+        by_raw[c] = (float)map->x0_raw;
+    }
+}
+
+void duet_denoise_tell(const duet_task_setup *setup, const duet_batch *batch,
+                       const duet_network_inputs *in, int64_t r) {
+    const duet_arch_shape *const shape = &setup->model->shape;
+    const int64_t dim = denoise_dim(setup);
+    if (in->low_res != NULL)
+        duet_low_res(in->low_res + r * dim, batch->pixels + r * dim, shape->size,
+                     shape->in_channels, shape->low_res);
+    if (in->sample_id != NULL) in->sample_id[r] = (int32_t)((batch->position + r) & 0x7FFFFFFF);
+}
+
 static void feed_row(const denoise_prepared *p, const duet_task_setup *setup, const inputs *at,
                      const duet_network_inputs *in, int64_t r) {
     const int64_t dim = denoise_dim(setup), C = setup->model->shape.in_channels;
@@ -89,10 +106,8 @@ static void feed_row(const denoise_prepared *p, const duet_task_setup *setup, co
     if (at->clean != NULL) memcpy(at->clean + r * dim, x, (size_t)dim * sizeof(float));
     if (at->variances != NULL)
         duet_denoise_variances(at->variances + r * 4, setup->noise, (int64_t)level.t, map.x0_raw);
-    for (int64_t c = 0; c < C && at->self_x != NULL; c++) {
-        at->self_x[r * C + c] = (float)(map.x0_x / level.in_scale);
-        at->self_raw[r * C + c] = (float)map.x0_raw;
-    }
+    if (at->self_x != NULL)
+        duet_denoise_factors(setup, &map, level, at->self_x + r * C, at->self_raw + r * C);
     duet_add_noise(x, x, eps, level, dim);
     if (in->net_t != NULL) in->net_t[r] = (float)level.net_t;
 }
@@ -132,14 +147,11 @@ duet_status duet_denoise_feed(const void *options, const duet_task_setup *setup,
 #pragma omp parallel for schedule(static) num_threads(setup->threads)
     for (int64_t r = 0; r < rows; r++) {
         const uint64_t position = (uint64_t)(batch->position + r);
-        to->column[r] = quarter_of(setup->noise, at.levels[r]);
+        to->column[r] = duet_denoise_quarter(setup->noise, at.levels[r]);
         duet_pixels_to_float(in.x + r * dim, batch->pixels + r * dim, dim);
         duet_image_noise(at.eps + r * dim, seed, (int64_t)position, dim);
-        if (in.low_res != NULL)
-            duet_low_res(in.low_res + r * dim, batch->pixels + r * dim, setup->model->shape.size,
-                         setup->model->shape.in_channels, setup->model->shape.low_res);
         feed_row(p, setup, &at, &in, r);
-        if (in.sample_id != NULL) in.sample_id[r] = (int32_t)(position & 0x7FFFFFFF);
+        duet_denoise_tell(setup, batch, &in, r);
     }
     if (in.y == NULL) return DUET_OK;
     DUET_TRY(duet_denoise_labels(setup, batch, o->drop, seed, in.y));

@@ -27,6 +27,17 @@ static duet_value first_rows(duet_graph *g, duet_value x, int64_t rows) {
     return duet_reshape(g, duet_slice(g, x, 0, count), shape.rank, dims);
 }
 
+duet_value duet_denoise_image(duet_graph *g, const duet_task_setup *setup, duet_value given) {
+    const duet_arch_shape *const shape = &setup->model->shape;
+    return shape->out_channels > shape->in_channels ? duet_slice(g, given, 0, shape->in_channels)
+                                                    : given;
+}
+
+duet_value duet_denoise_x0(duet_graph *g, duet_value x, duet_value raw, duet_value by_x,
+                           duet_value by_raw) {
+    return duet_add(g, duet_mul(g, x, by_x), duet_mul(g, raw, by_raw));
+}
+
 /* Self-conditioning (Chen et al. 2023, Bit Diffusion, algorithm 1): the first half of the rows get
  * the x0 that a pass without it gives them, without a gradient, the others zeros. x0 = by_x x +
  * by_raw F, both [B,C] of a row's level; x is what the network gets. */
@@ -50,11 +61,10 @@ static void first_pass(duet_graph *g, const duet_task_setup *setup, duet_model_i
     duet_part_pop(g, mark);
     const duet_value by_x = duet_input(g, "self_x", DUET_F32, 2, (int64_t[]){B, C}),
                      by_raw = duet_input(g, "self_raw", DUET_F32, 2, (int64_t[]){B, C});
-    const duet_value raw = shape->out_channels > C ? duet_slice(g, out[0], 0, C) : out[0];
-    const duet_value x0 = duet_clamp(g,
-                                     duet_add(g, duet_mul(g, less.x, first_rows(g, by_x, half)),
-                                              duet_mul(g, raw, first_rows(g, by_raw, half))),
-                                     -1.0, 1.0);
+    const duet_value raw = duet_denoise_image(g, setup, out[0]),
+                     named = duet_denoise_x0(g, less.x, raw, first_rows(g, by_x, half),
+                                             first_rows(g, by_raw, half)),
+                     x0 = duet_clamp(g, named, -1.0, 1.0);
     const int64_t rest = B - half;
     const duet_value nothing = duet_fill(g, 0.0, 2, (int64_t[]){1, rest * S * S * C});
     const duet_value flat = duet_reshape(g, duet_detach(g, x0), 2, (int64_t[]){1, -1});

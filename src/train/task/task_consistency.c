@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "model/low_res.h"
 #include "model/network.h"
 #include "train/task/denoise.h"
 
@@ -59,16 +58,16 @@ static void describe(const void *options, duet_card *card) {
 
 /* ---- graph ---- */
 
-/* x0[B,S,S,C] = by_x x + by_raw F(x), with inputs `name`_x, … for each row and channel. */
+/* The x0 that the network names; its factors are inputs of these names. */
 static duet_value name_x0(duet_graph *g, const duet_task_setup *setup, const duet_model_inputs *in,
                           const char *by_x, const char *by_raw) {
     const duet_arch_shape *const shape = &setup->model->shape;
-    const int64_t C = shape->in_channels, dims[] = {setup->batch, C};
+    const int64_t dims[] = {setup->batch, shape->in_channels};
     duet_value out[DUET_PART_GIVES];
     shape->parts[0].build(g, setup->model->config, in, out);
-    const duet_value raw = shape->out_channels > C ? duet_slice(g, out[0], 0, C) : out[0];
-    return duet_add(g, duet_mul(g, in->x, duet_input(g, by_x, DUET_F32, 2, dims)),
-                    duet_mul(g, raw, duet_input(g, by_raw, DUET_F32, 2, dims)));
+    return duet_denoise_x0(g, in->x, duet_denoise_image(g, setup, out[0]),
+                           duet_input(g, by_x, DUET_F32, 2, dims),
+                           duet_input(g, by_raw, DUET_F32, 2, dims));
 }
 
 static duet_status build(const void *options, const duet_task_setup *setup, int program,
@@ -140,10 +139,7 @@ static void place(const duet_task_setup *setup, duet_level level, const float *c
     const duet_predict_map map = is_clean ? (duet_predict_map){.x0_x = 1.0}
                                           : setup->predict->map(setup->predict_options, level);
     duet_add_noise(x, clean, eps, level, denoise_dim(setup));
-    for (int64_t c = 0; c < setup->model->shape.in_channels; c++) {
-        by_x[c] = (float)(map.x0_x / level.in_scale);
-        by_raw[c] = (float)map.x0_raw;
-    }
+    duet_denoise_factors(setup, &map, level, by_x, by_raw);
 }
 
 static void feed_row(const consistency_options *o, const duet_task_setup *setup,
@@ -164,26 +160,20 @@ static void feed_row(const consistency_options *o, const duet_task_setup *setup,
     if (in->less_t != NULL) in->less_t[r] = (float)less.net_t;
     in->weight[r] =
         (float)(1.0 / (duet_level_ratio(level) - (less.t < 0.0 ? 0.0 : duet_level_ratio(less))));
-    to->column[r] = (int32_t)(4.0 * level.t / (double)setup->noise->steps);
+    to->column[r] = duet_denoise_quarter(setup->noise, level);
 }
 
 static duet_status feed(const void *options, const duet_task_setup *setup, int program,
                         const duet_task_feed *to) {
     const inputs in = inputs_of(to->session);
     const duet_network_inputs network = duet_network_inputs_of(to->session);
-    const duet_arch_shape *const shape = &setup->model->shape;
-    const int64_t dim = denoise_dim(setup);
     (void)program;
     if (in.x == NULL || in.less_x == NULL || in.weight == NULL)
         return duet_fail(DUET_FORMAT, "the plan of the loss does not read its images");
 #pragma omp parallel for schedule(static) num_threads(setup->threads)
     for (int64_t r = 0; r < setup->batch; r++) {
         feed_row(options, setup, to, &in, r);
-        if (network.low_res != NULL)
-            duet_low_res(network.low_res + r * dim, to->batch->pixels + r * dim, shape->size,
-                         shape->in_channels, shape->low_res);
-        if (network.sample_id != NULL)
-            network.sample_id[r] = (int32_t)((to->batch->position + r) & 0x7FFFFFFF);
+        duet_denoise_tell(setup, to->batch, &network, r);
     }
     return network.y != NULL ? duet_denoise_labels(setup, to->batch, 0.0, 0, network.y) : DUET_OK;
 }

@@ -111,8 +111,7 @@ static duet_status build(const void *options, const duet_task_setup *setup, int 
     DUET_TRY(duet_model_check(setup->model, DUET_DENOISES));
     DUET_TRY(duet_denoise_forward(g, setup, &pass));
     const duet_value target = duet_input(g, "target", DUET_F32, 4, (int64_t[]){B, side, side, C});
-    const duet_value pred =
-        setup->model->shape.out_channels > C ? duet_slice(g, pass.raw, 0, C) : pass.raw;
+    const duet_value pred = duet_denoise_image(g, setup, pass.raw);
     if (p->weighted) weight = duet_input(g, "weight", DUET_F32, 1, &B);
     if (o->uncertainty) duet_denoise_uncertainty(g, setup, &weight, &mean);
     if (weight == DUET_NONE)

@@ -2,7 +2,7 @@
  * The task classify: gradients, statistics and averages of a residual network are those of PyTorch
  * in float64 (tests/oracle/make_classify_golden.py); a training learns, holds rows out, resumes to
  * the bit and gives an ordinary classifier; what cannot be trained is refused. */
-#include "tiny_model.h"
+#include "tiny_train.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -166,9 +166,7 @@ static char folder[4096];
 
 static int setup(void **state) {
     (void)state;
-    snprintf(folder, sizeof folder, "%s/classify", DUET_TEST_TMP);
-    OK(duet_folder_make(folder));
-    empty_folder(folder);
+    make_run_folder(folder, "classify");
     return 0;
 }
 
@@ -190,12 +188,7 @@ static duet_train_options options_of(int64_t steps) {
 
 static duet_status train_on(const char *data, const duet_train_options *o,
                             duet_train_result *result, bool resume) {
-    duet_context *ctx = make_context(1, false);
-    duet_dataset *dataset = open_data(data);
-    const duet_status status = duet_train(ctx, result, dataset, o, folder, resume);
-    duet_dataset_close(dataset);
-    duet_context_free(ctx);
-    return status;
+    return train_in(folder, data, 1, o, result, resume);
 }
 
 /* The saved model classifies the test images as the training says of the rows held out. */
@@ -286,20 +279,15 @@ static void few_labels(void **state) {
 /* The statistics too. */
 static void it_resumes(void **state) {
     (void)state;
-    duet_model *whole = NULL, *resumed = NULL;
     duet_train_options o = options_of(9);
     OK(train_on(DATA, &o, NULL, false));
-    OK(duet_model_open(NULL, &whole, folder));
-    const uint64_t hash = duet_model_hash(whole); /* before its file goes */
-    duet_model_close(whole);
+    const uint64_t hash = hash_in(folder); /* before its file goes */
     empty_folder(folder);
     o = options_of(4);
     OK(train_on(DATA, &o, NULL, false));
     o = options_of(9);
     OK(train_on(DATA, &o, NULL, true));
-    OK(duet_model_open(NULL, &resumed, folder));
-    assert_true(duet_model_hash(resumed) == hash);
-    duet_model_close(resumed);
+    assert_true(hash_in(folder) == hash);
 }
 
 /* Also of one channel, and of sides that are no power of two. */

@@ -2,7 +2,7 @@
  * The task `consistency`: its loss is the formula, worked out by a denoiser one row at a time; its
  * gradient is that of the formula with the lower level held (no gradient flows there); it trains,
  * resumes to the bit, and its models draw in one evaluation unless told otherwise. */
-#include "tiny_model.h"
+#include "tiny_train.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,9 +24,7 @@ static char folder[4096];
 
 static int setup(void **state) {
     (void)state;
-    snprintf(folder, sizeof folder, "%s/consistency", DUET_TEST_TMP);
-    OK(duet_folder_make(folder));
-    empty_folder(folder);
+    make_run_folder(folder, "consistency");
     return 0;
 }
 
@@ -198,19 +196,11 @@ static void loss_and_gradient(void **state) {
 /* ---- training ---- */
 
 static duet_status train(const duet_train_options *o, duet_train_result *result, bool resume) {
-    duet_context *ctx = make_context(1, false);
-    duet_dataset *dataset = open_data(DATA);
-    const duet_status status = duet_train(ctx, result, dataset, o, folder, resume);
-    duet_dataset_close(dataset);
-    duet_context_free(ctx);
-    return status;
+    return train_in(folder, DATA, 1, o, result, resume);
 }
 
 static uint64_t hash_of_run(void) {
-    duet_model *model = NULL;
-    OK(duet_model_open(NULL, &model, folder));
-    const uint64_t hash = duet_model_hash(model);
-    duet_model_close(model);
+    const uint64_t hash = hash_in(folder);
     empty_folder(folder);
     return hash;
 }

@@ -2,7 +2,7 @@
  * The options of the task `denoise`: each trains, lowers its loss, and a resumed run is equal to
  * the bit to an uninterrupted one, whatever the task carries from step to step; levels drawn by
  * importance; classes withheld; wrong combinations are refused. */
-#include "tiny_model.h"
+#include "tiny_train.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,9 +22,7 @@ static char folder[4096];
 
 static int setup(void **state) {
     (void)state;
-    snprintf(folder, sizeof folder, "%s/denoise", DUET_TEST_TMP);
-    OK(duet_folder_make(folder));
-    empty_folder(folder);
+    make_run_folder(folder, "denoise");
     return 0;
 }
 
@@ -54,19 +52,11 @@ static duet_train_options options_of(const recipe *r, int64_t steps) {
 }
 
 static duet_status train(const duet_train_options *o, duet_train_result *result, bool resume) {
-    duet_context *ctx = make_context(1, false);
-    duet_dataset *dataset = open_data(DATA);
-    const duet_status status = duet_train(ctx, result, dataset, o, folder, resume);
-    duet_dataset_close(dataset);
-    duet_context_free(ctx);
-    return status;
+    return train_in(folder, DATA, 1, o, result, resume);
 }
 
 static uint64_t hash_of_run(void) {
-    duet_model *model = NULL;
-    OK(duet_model_open(NULL, &model, folder));
-    const uint64_t hash = duet_model_hash(model);
-    duet_model_close(model);
+    const uint64_t hash = hash_in(folder);
     empty_folder(folder);
     return hash;
 }

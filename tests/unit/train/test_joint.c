@@ -2,7 +2,7 @@
  * The task `joint`: network and head learn together, the head is saved and classifies by the
  * ordinary way of reading; without denoising, what the head does not need stays; resuming to the
  * bit; what it refuses. */
-#include "tiny_model.h"
+#include "tiny_train.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,9 +24,7 @@ static char folder[4096];
 
 static int setup(void **state) {
     (void)state;
-    snprintf(folder, sizeof folder, "%s/joint", DUET_TEST_TMP);
-    OK(duet_folder_make(folder));
-    empty_folder(folder);
+    make_run_folder(folder, "joint");
     return 0;
 }
 
@@ -47,12 +45,7 @@ static duet_train_options options_of(const char *task, int64_t steps) {
 
 static duet_status train_on(const char *data, const duet_train_options *o,
                             duet_train_result *result, bool resume) {
-    duet_context *ctx = make_context(2, false);
-    duet_dataset *dataset = open_data(data);
-    const duet_status status = duet_train(ctx, result, dataset, o, folder, resume);
-    duet_dataset_close(dataset);
-    duet_context_free(ctx);
-    return status;
+    return train_in(folder, data, 2, o, result, resume);
 }
 
 static duet_status train(const duet_train_options *o, duet_train_result *result, bool resume) {

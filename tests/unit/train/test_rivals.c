@@ -2,7 +2,7 @@
  * The tasks patchvae, gan, simclr and mae: losses and gradients of tiny networks against PyTorch in
  * float64, PatchVAE's against its authors' code (tests/oracle/make_rival_goldens.py); each learns,
  * resumes to the bit, and those that generate draw image i from (seed, i) alone. */
-#include "tiny_model.h"
+#include "tiny_train.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -207,15 +207,11 @@ static char folder[4096];
 
 static int setup(void **state) {
     (void)state;
-    snprintf(folder, sizeof folder, "%s/rivals", DUET_TEST_TMP);
-    OK(duet_folder_make(folder));
-    empty_folder(folder);
+    make_run_folder(folder, "rivals");
     return 0;
 }
 
 static duet_train_result train(int rival, int64_t steps, bool resume) {
-    duet_context *ctx = make_context(1, false);
-    duet_dataset *dataset = open_data(DATA);
     duet_train_options o;
     duet_train_result result;
     duet_params_default(&duet_train_params, &o);
@@ -227,18 +223,8 @@ static duet_train_result train(int rival, int64_t steps, bool resume) {
     o.batch = 12;
     o.steps = steps;
     o.seed = 3;
-    OK(duet_train(ctx, &result, dataset, &o, folder, resume));
-    duet_dataset_close(dataset);
-    duet_context_free(ctx);
+    OK(train_in(folder, DATA, 1, &o, &result, resume));
     return result;
-}
-
-static uint64_t hash_of_run(void) {
-    duet_model *model = NULL;
-    OK(duet_model_open(NULL, &model, folder));
-    const uint64_t hash = duet_model_hash(model);
-    duet_model_close(model);
-    return hash;
 }
 
 static void they_learn(void **state) {
@@ -260,11 +246,11 @@ static void they_resume(void **state) {
     for (int i = 0; i < DUET_COUNT(rivals); i++) {
         empty_folder(folder);
         (void)train(i, 7, false);
-        const uint64_t whole = hash_of_run();
+        const uint64_t whole = hash_in(folder);
         empty_folder(folder);
         (void)train(i, 3, false);
         (void)train(i, 7, true);
-        if (hash_of_run() != whole) fail_msg("%s: resumed, it is another model", rivals[i].task);
+        if (hash_in(folder) != whole) fail_msg("%s: resumed, it is another model", rivals[i].task);
     }
 }
 

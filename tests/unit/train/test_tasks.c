@@ -2,7 +2,7 @@
  * Tasks: a variational autoencoder trains, resumes to the bit, draws and reconstructs; a task of
  * two programs runs them in its order, each on its own weights; groups have rates of their own; a
  * meter changes nothing. */
-#include "tiny_model.h"
+#include "tiny_train.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,9 +24,7 @@ static char folder[4096];
 
 static int setup(void **state) {
     (void)state;
-    snprintf(folder, sizeof folder, "%s/tasks", DUET_TEST_TMP);
-    OK(duet_folder_make(folder));
-    empty_folder(folder);
+    make_run_folder(folder, "tasks");
     return 0;
 }
 
@@ -45,12 +43,7 @@ static duet_train_options options_of(int64_t steps) {
 }
 
 static duet_status train(const duet_train_options *o, duet_train_result *result, bool resume) {
-    duet_context *ctx = make_context(1, false);
-    duet_dataset *dataset = open_data(DATA);
-    const duet_status status = duet_train(ctx, result, dataset, o, folder, resume);
-    duet_dataset_close(dataset);
-    duet_context_free(ctx);
-    return status;
+    return train_in(folder, DATA, 1, o, result, resume);
 }
 
 static void read_text(char out[LONGEST], const char *name) {
