@@ -74,14 +74,16 @@ typedef struct duet_taps_options {
     duet_look_rows rows;      /* of paths: seed, batch and bad only */
     duet_int_list times;      /* levels; none: as in duet_cka_side */
     duet_int_list taps;       /* none = all */
+    int64_t channels;         /* of one tap, each by itself; 0 = all of each tap, as colours */
     const char *const *paths; /* image files instead of a data set; NULL = none */
     int64_t path_count;
 } duet_taps_options;
 
 /* Feature maps as pictures: each pixel's three first principal components are red, green and blue,
  * of all images and levels of a tap together, so that equal colours are alike down a column of the
- * picture. Maps of more than 32 x 32 are pooled to that. dataset may be NULL where there are
- * paths. */
+ * picture. With `channels`, those of one tap that vary most, each laid over the image: what it
+ * answers to. Maps of more than 32 x 32 are pooled to that. dataset may be NULL where there are
+ * paths; DUET_ARG where channels are asked for of several taps. */
 DUET_NODISCARD duet_status duet_tap_pictures(duet_context *ctx, duet_look **out, duet_model *model,
                                              const duet_dataset *dataset,
                                              const duet_taps_options *options);

@@ -3,6 +3,15 @@
 #include "report/look_picture.h"
 
 static void caption(duet_report *report, const json_t *result, duet_str *out) {
+    const json_t *const channels = duet_report_get(result, "channels");
+    if (json_array_size(channels) > 0) {
+        duet_str_format(out,
+                        "Single channels of a tap, those that vary most over these images, laid "
+                        "over each: orange where a channel is above its median, blue where it is "
+                        "below. A channel that is orange on the same part of many things stands "
+                        "for that part.");
+        return;
+    }
     duet_str_format(out,
                     "Feature maps of %s images: the first three principal components of the "
                     "channels as red, green and blue, found for each tap over all its maps here. "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * study/taps.c: duet_tap_pictures of duet/look.h: images → whole feature maps at each level → the
- * principal components of a tap's pixels → colours → a sheet with a row for each image and level
- * and a column for each tap. */
+ * study/taps.c: duet_tap_pictures of duet/look.h: images → whole feature maps at each level → their
+ * colours → a sheet with a row for each image and level and a column for each tap, or for each of
+ * the channels of one. */
 #include <math.h>
 #include <string.h>
 
@@ -10,16 +10,16 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/principal.h"
 #include "data/file_list.h"
 #include "feature/feature_set.h"
 #include "model/model.h"
 #include "noise/noise.h"
 #include "study/look.h"
 #include "study/study.h"
+#include "study/taps_colour.h"
 #include "study/taps_figure.h"
 
-enum { MOST_SIDE = 32, MOST_IMAGES = 64, COMPONENTS = 3 };
+enum { MOST_SIDE = 32, MOST_IMAGES = 64 };
 
 typedef struct work {
     duet_context *ctx;
@@ -134,65 +134,41 @@ done:
     return status;
 }
 
-/* ---- colours ---- */
+/* ---- columns ---- */
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Component k as bytes: all but the outermost hundredth of the pixels at either end have their own
- * value. */
-static duet_status colour_component(const double *scores, int64_t rows, int k, uint8_t *out) {
-    double *sorted = NULL;
-    DUET_TRY(duet_alloc(&sorted, rows, sizeof *sorted));
-    for (int64_t i = 0; i < rows; i++) sorted[i] = scores[i * COMPONENTS + k];
-    qsort(sorted, (size_t)rows, sizeof *sorted, ascending);
-    const double low = sorted[rows / 100], high = sorted[rows - 1 - rows / 100];
-    duet_release(sorted);
-    for (int64_t i = 0; i < rows; i++) {
-        const double v = high > low ? (scores[i * COMPONENTS + k] - low) / (high - low) : 0.5;
-        out[i * 3 + k] = (uint8_t)(255 * fmin(fmax(v, 0), 1) + 0.5);
-    }
-    return DUET_OK;
-}
-
-/* The pixels of tap a at all levels, one level after the other, as rows of its channels. */
-static duet_status gather(const work *w, int64_t a, float **out, int64_t *rows, int64_t *channels) {
-    const int64_t taps = w->sheet.taps, levels = w->times.count;
+/* The maps of tap a of the columns' taps. */
+static void take_maps(const work *w, int64_t a, duet_taps_maps *out) {
     duet_setting setting;
     int64_t dim = 0;
     duet_reader_column(w->reader, w->column[a], &setting, &dim);
-    const int64_t values = w->sheet.images * dim;
-    DUET_TRY(duet_alloc(out, levels * values, sizeof **out));
-    for (int64_t l = 0; l < levels; l++)
-        memcpy(*out + l * values, w->map[l * taps + a], (size_t)values * sizeof **out);
-    *channels = dim / (setting.pool * setting.pool);
-    *rows = levels * values / *channels;
-    return DUET_OK;
+    *out = (duet_taps_maps){.tap = &w->model->taps[setting.tap - 1],
+                            .levels = w->times.count,
+                            .images = w->sheet.images,
+                            .side = setting.pool,
+                            .channels = dim / (setting.pool * setting.pool)};
+    for (int l = 0; l < w->times.count; l++)
+        out->level[l] = w->map[l * (w->columns / w->times.count) + a];
 }
 
-static duet_status colour_tap(work *w, int64_t a) {
-    duet_status status = DUET_OK;
-    duet_taps_column *tap = &w->sheet.column[a];
-    duet_setting setting;
-    float *x = NULL;
-    int64_t rows = 0, channels = 0;
-    duet_principal found = {.total = 0};
-    duet_reader_column(w->reader, w->column[a], &setting, NULL);
-    tap->tap = &w->model->taps[setting.tap - 1];
-    tap->side = setting.pool;
-    DUET_DO(gather(w, a, &x, &rows, &channels));
-    DUET_DO(duet_principal_of(&found, x, rows, channels, COMPONENTS));
-    DUET_DO(duet_alloc(&tap->pixels, rows * 3, 1));
-    for (int k = 0; k < COMPONENTS; k++) {
-        tap->variance[k] = found.total > 0 ? 100 * found.variance[k] / found.total : 0;
-        DUET_DO(colour_component(found.scores, rows, k, tap->pixels));
+static duet_status make_columns(work *w) {
+    const int64_t taps = w->columns / w->times.count;
+    duet_taps_maps maps;
+    if (w->o->channels > 0) {
+        if (taps != 1)
+            return duet_fail(DUET_ARG, "channels are shown of one tap, not of %lld; give one",
+                             (long long)taps);
+        take_maps(w, 0, &maps);
+        return duet_taps_channels(&w->sheet, &maps, w->o->channels);
     }
-done:
-    duet_release(x);
-    duet_principal_free(&found);
-    return status;
+    DUET_TRY(duet_alloc(&w->sheet.column, taps, sizeof *w->sheet.column));
+    for (int64_t a = 0; a < taps; a++) {
+        DUET_TRY(duet_check_cancelled(w->ctx));
+        take_maps(w, a, &maps);
+        DUET_TRY(duet_taps_colour(&w->sheet.column[w->sheet.columns++], &maps));
+        duet_progress_report(w->ctx, "principal components", "taps", (double)(a + 1), (double)taps,
+                             NULL);
+    }
+    return DUET_OK;
 }
 
 /* What the network gets: alpha x0 + sigma eps, made as large as a clean image. */
@@ -228,14 +204,29 @@ done:
 
 static json_t *taps_json(const duet_taps_sheet *sheet) {
     json_t *const list = json_array();
-    for (int64_t a = 0; a < sheet->taps; a++) {
+    for (int64_t a = 0; a < sheet->columns; a++) {
         const duet_taps_column *c = &sheet->column[a];
+        if (c->channel >= 0) continue;
         json_array_append_new(
             list, json_pack("{s:i,s:s,s:I,s:I,s:I,s:I,s:[f,f,f]}", "tap", c->tap->block, "name",
                             c->tap->name, "channels", (json_int_t)c->tap->channels, "height",
                             (json_int_t)c->tap->height, "width", (json_int_t)c->tap->width, "side",
                             (json_int_t)c->side, "variance", c->variance[0], c->variance[1],
                             c->variance[2]));
+    }
+    return list;
+}
+
+/* Of the channels, where these are the columns. */
+static json_t *channels_json(const duet_taps_sheet *sheet) {
+    json_t *const list = json_array();
+    for (int64_t a = 0; a < sheet->columns; a++) {
+        const duet_taps_column *c = &sheet->column[a];
+        if (c->channel < 0) continue;
+        json_array_append_new(list,
+                              json_pack("{s:i,s:s,s:I,s:f,s:f,s:f}", "tap", c->tap->block, "name",
+                                        c->tap->name, "channel", (json_int_t)c->channel, "variance",
+                                        c->variance[0], "low", c->low, "high", c->high));
     }
     return list;
 }
@@ -250,11 +241,12 @@ static json_t *result_json(const work *w, double seconds) {
     for (int i = 0; i < w->times.count; i++)
         json_array_append_new(times, json_integer((json_int_t)w->times.v[i]));
     const char *const data = w->o->paths == NULL ? duet_dataset_describe(w->dataset)->name : "";
-    return json_pack("{s:s,s:o,s:s,s:o,s:o,s:f,s:o,s:o,s:o,s:o}", "command", "taps", "data",
+    return json_pack("{s:s,s:o,s:s,s:o,s:o,s:f,s:o,s:o,s:o,s:o,s:o}", "command", "taps", "data",
                      duet_json_name(data), "split", duet_split_name(w->view.split), "images",
                      images, "seed", duet_json_u64(w->o->rows.seed), "seconds", seconds, "model",
                      duet_look_model(w->model), "t", times, "taps", taps_json(&w->sheet),
-                     "left_out", duet_study_bad_json(w->o->rows.bad));
+                     "channels", channels_json(&w->sheet), "left_out",
+                     duet_study_bad_json(w->o->rows.bad));
 }
 
 static duet_status make(work *w, duet_look **out, double start) {
@@ -262,19 +254,12 @@ static duet_status make(work *w, duet_look **out, double start) {
     DUET_TRY(open_images(w));
     DUET_TRY(open_reader(w));
     DUET_TRY(read_images(w));
-    w->sheet.taps = w->columns / w->times.count;
-    DUET_TRY(duet_alloc(&w->sheet.column, w->sheet.taps, sizeof *w->sheet.column));
-    for (int64_t a = 0; a < w->sheet.taps; a++) {
-        DUET_TRY(duet_check_cancelled(w->ctx));
-        DUET_TRY(colour_tap(w, a));
-        duet_progress_report(w->ctx, "principal components", "taps", (double)(a + 1),
-                             (double)w->sheet.taps, NULL);
-    }
+    w->sheet.pixels = w->pixels;
+    w->sheet.how = &w->model->card.preprocess;
+    DUET_TRY(make_columns(w));
     if (!duet_model_recogniser(w->model)) DUET_TRY(make_inputs(w));
     w->sheet.dataset = w->dataset;
     w->sheet.split = w->view.split;
-    w->sheet.pixels = w->pixels;
-    w->sheet.how = &w->model->card.preprocess;
     w->sheet.times = &w->times;
     w->sheet.model = duet_look_model_name(w->model);
     DUET_TRY(duet_taps_figure(&figure, &w->sheet));
@@ -288,7 +273,7 @@ duet_status duet_tap_pictures(duet_context *ctx, duet_look **out, duet_model *mo
         return duet_fail(DUET_ARG, "no images; give a data set or image files");
     const duet_status status = make(&w, out, duet_clock());
     for (int64_t c = 0; w.map != NULL && c < w.columns; c++) duet_release(w.map[c]);
-    for (int64_t a = 0; w.sheet.column != NULL && a < w.sheet.taps; a++)
+    for (int64_t a = 0; w.sheet.column != NULL && a < w.sheet.columns; a++)
         duet_release(w.sheet.column[a].pixels);
     duet_release(w.map);
     duet_release(w.pixels);

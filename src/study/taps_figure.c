@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * study/taps_figure.c: see taps_figure.h. Rows are the levels of an image, one image after the
- * other; columns the image, what the network gets of it, and the taps. */
+ * other; columns the image, what the network gets of it, and the taps or channels. */
 #include "study/taps_figure.h"
 
 #include <math.h>
@@ -30,19 +30,26 @@ static double column_at(const drawing *d, int64_t tap) {
 static void head(const drawing *d, double x, const char *first, const char *second) {
     duet_figure_text(d->figure, x + d->cell / 2, TOP - 25, first,
                      (duet_words){.size = 12, .colour = DUET_INK, .anchor = DUET_MIDDLE});
+    double size = 10;
+    while (size > 7 && duet_figure_text_width(second, size, false) > d->cell) size -= 0.5;
     duet_figure_text(d->figure, x + d->cell / 2, TOP - 10, second,
-                     (duet_words){.size = 10, .colour = DUET_FAINT, .anchor = DUET_MIDDLE});
+                     (duet_words){.size = size, .colour = DUET_FAINT, .anchor = DUET_MIDDLE});
 }
 
 static void draw_heads(const drawing *d) {
     head(d, LEFT, "image", "");
     if (d->s->inputs != NULL) head(d, LEFT + d->cell + GAP, "input", "with noise");
-    for (int64_t a = 0; a < d->s->taps; a++) {
-        const duet_tap_row *tap = d->s->column[a].tap;
+    for (int64_t a = 0; a < d->s->columns; a++) {
+        const duet_taps_column *column = &d->s->column[a];
+        const duet_tap_row *tap = column->tap;
         char first[32], second[48];
-        duet_format(first, sizeof first, "tap %d", tap->block);
-        duet_format(second, sizeof second, "%lld × %lld", (long long)tap->height,
-                    (long long)tap->width);
+        duet_format(first, sizeof first, column->channel < 0 ? "tap %d" : "channel %d",
+                    column->channel < 0 ? tap->block : (int)column->channel);
+        if (column->channel < 0)
+            duet_format(second, sizeof second, "%lld × %lld", (long long)tap->height,
+                        (long long)tap->width);
+        else
+            duet_format(second, sizeof second, "%.2g to %.2g", column->low, column->high);
         head(d, column_at(d, a), first, second);
     }
 }
@@ -94,7 +101,7 @@ static void draw_rows(const drawing *d, int64_t i) {
         const double y = row_at(d, i, l);
         const int64_t at = l * d->s->images + i;
         if (d->s->inputs != NULL) draw_image(d, LEFT + d->cell + GAP, y, d->s->inputs + at * bytes);
-        for (int64_t a = 0; a < d->s->taps; a++) {
+        for (int64_t a = 0; a < d->s->columns; a++) {
             const duet_taps_column *tap = &d->s->column[a];
             const duet_figure_pixels map = {.pixels = tap->pixels + at * tap->side * tap->side * 3,
                                             .rows = tap->side,
@@ -107,21 +114,37 @@ static void draw_rows(const drawing *d, int64_t i) {
     }
 }
 
+/* What the colours are. */
+static void say_colours(const duet_taps_sheet *sheet, char *out, size_t size) {
+    const duet_taps_column *first = &sheet->column[0];
+    if (first->channel < 0)
+        (void)duet_copy_text(
+            out, size,
+            "the first three principal components of the channels as red, green and blue");
+    else
+        duet_format(out, size,
+                    "%lld of the %lld channels of tap %d (%s, %lld × %lld), those that vary most: "
+                    "orange above a channel's median, blue below",
+                    (long long)sheet->columns, (long long)first->tap->channels, first->tap->block,
+                    first->tap->name, (long long)first->tap->height, (long long)first->tap->width);
+}
+
 duet_status duet_taps_figure(duet_figure **out, const duet_taps_sheet *sheet) {
     drawing d = {.s = sheet};
-    char title[400];
-    const double columns = (double)sheet->taps + (sheet->inputs != NULL ? 2 : 1);
+    char title[400], colours[400];
+    const double columns = (double)sheet->columns + (sheet->inputs != NULL ? 2 : 1);
     d.cell = floor(fmin(fmax(1100 / columns, 56), 92));
     d.lead = (sheet->inputs != NULL ? 2 : 1) * (d.cell + GAP) + APART - GAP;
-    duet_format(title, sizeof title, "What the taps of %s see", sheet->model);
-    const double width = fmax(column_at(&d, sheet->taps) - GAP + EDGE,
-                              duet_figure_text_width(title, 15, true) + 2 * EDGE);
+    duet_format(title, sizeof title, "What the %s of %s see",
+                sheet->column[0].channel < 0 ? "taps" : "channels", sheet->model);
+    say_colours(sheet, colours, sizeof colours);
+    const double words =
+        fmax(duet_figure_text_width(title, 15, true), duet_figure_text_width(colours, 12, false));
+    const double width = fmax(column_at(&d, sheet->columns) - GAP + EDGE, words + 2 * EDGE);
     DUET_TRY(duet_figure_new(&d.figure, width, row_at(&d, sheet->images, 0) - APART + EDGE, title));
     duet_figure_text(d.figure, EDGE, 28, title,
                      (duet_words){.size = 15, .colour = DUET_INK, .bold = true});
-    duet_figure_text(d.figure, EDGE, 48,
-                     "the first three principal components of the channels as red, green and blue",
-                     (duet_words){.size = 12, .colour = DUET_SOFT});
+    duet_figure_text(d.figure, EDGE, 48, colours, (duet_words){.size = 12, .colour = DUET_SOFT});
     draw_heads(&d);
     for (int64_t i = 0; i < sheet->images; i++) {
         draw_names(&d, i);

@@ -10,9 +10,11 @@
 
 typedef struct duet_taps_column {
     const duet_tap_row *tap;
+    int64_t channel;    /* of the tap, from 0; -1: all of them, as colours */
     int64_t side;       /* of its pictures */
     uint8_t *pixels;    /* [levels, images, side, side, 3] */
-    double variance[3]; /* of the components, in percent */
+    double variance[3]; /* of the components, or of the channel, in percent of the tap's */
+    double low, high;   /* all but the outermost hundredths of a channel's values lie between */
 } duet_taps_column;
 
 typedef struct duet_taps_sheet {
@@ -23,8 +25,8 @@ typedef struct duet_taps_sheet {
     const duet_preprocess *how; /* S, channels */
     uint8_t *inputs;            /* [levels, images, S, S, channels] with noise; NULL = none */
     const duet_int_list *times;
-    duet_taps_column *column; /* [taps] */
-    int64_t taps;
+    duet_taps_column *column; /* [columns]: taps, or channels of one tap */
+    int64_t columns;
     const char *model;
 } duet_taps_sheet;
 DUET_NODISCARD duet_status duet_taps_figure(duet_figure **out, const duet_taps_sheet *sheet);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "figure/tint.h"
 
 enum { ACROSS = 3, SCALE_STEPS = 64 };
 static const double SIDE = 176, GAP = 6, EDGE = 20, TOP = 62, HEAD = 46, APART = 34;
@@ -18,25 +19,10 @@ typedef struct drawing {
     const duet_preprocess *how;
 } drawing;
 
-/* value -1 … 1: from blue over nothing to orange, on grey. */
-static void mix(uint8_t rgb[3], double grey, double value) {
-    static const double warm[3] = {214, 74, 18}, cold[3] = {28, 98, 178};
-    const double part = 0.9 * pow(fmin(fabs(value), 1), 0.8);
-    for (int c = 0; c < 3; c++)
-        rgb[c] = (uint8_t)(grey + ((value > 0 ? warm[c] : cold[c]) - grey) * part + 0.5);
-}
-
 static double most_of(const duet_why_image *image, int64_t values) {
     double most = LEAST;
     for (int64_t i = 0; i < values; i++) most = fmax(most, fabs(image->fall[i]));
     return most;
-}
-
-/* Pale, so that the colours are seen. */
-static double grey_of(const uint8_t *pixel, int channels) {
-    const double grey =
-        channels == 3 ? 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2] : pixel[0];
-    return 150 + grey * 0.41;
 }
 
 static duet_status draw_map(const drawing *d, const duet_why_image *image, double x, double y,
@@ -45,8 +31,8 @@ static duet_status draw_map(const drawing *d, const duet_why_image *image, doubl
     uint8_t *pixels = NULL;
     DUET_TRY(duet_alloc(&pixels, size * size * 3, 1));
     for (int64_t i = 0; i < size * size; i++)
-        mix(pixels + 3 * i, grey_of(image->pixels + i * d->how->channels, d->how->channels),
-            image->fall[i] / most);
+        duet_tint(pixels + 3 * i, duet_pale(image->pixels + i * d->how->channels, d->how->channels),
+                  image->fall[i] / most);
     const duet_figure_pixels map = {.pixels = pixels, .rows = size, .columns = size, .channels = 3};
     duet_figure_image(d->figure, x, y, SIDE, SIDE, &map);
     duet_release(pixels);
@@ -72,7 +58,8 @@ static void draw_scale(const drawing *d, double x, double y) {
     uint8_t pixels[SCALE_STEPS * 3];
     const duet_figure_pixels image = {
         .pixels = pixels, .rows = 1, .columns = SCALE_STEPS, .channels = 3, .smooth = true};
-    for (int i = 0; i < SCALE_STEPS; i++) mix(pixels + 3 * i, 235, 2 * (i + 0.5) / SCALE_STEPS - 1);
+    for (int i = 0; i < SCALE_STEPS; i++)
+        duet_tint(pixels + 3 * i, 235, 2 * (i + 0.5) / SCALE_STEPS - 1);
     duet_figure_text(d->figure, x, y + 9, "stronger",
                      (duet_words){.size = 11, .colour = DUET_SOFT});
     duet_figure_image(d->figure, x + 54, y, 110, 11, &image);

@@ -11,6 +11,9 @@ object command=map rows=12 reader=pixels method=pca picture_svg points trust val
 exists m.svg run/map-002/map.svg
 ok taps run --data "$data" --rows 2 --t -1,40
 exists run/taps-001/taps.png run/taps-001/taps.svg
+ok taps run --data "$data" --rows 2 --t 5 --tap 4 --channels 3 --json
+object command=taps channels
+grep -q 'Single channels of a tap' run/report.html || fail 'the report does not say what the channels are'
 ok cka run --data "$data" --rows 16 --batch-rows 8 --t 5 --pool 2 --json
 object command=cka rows=16 batches=2 models cka picture=cka.png
 exists run/cka-001/cka.png run/cka-001/cka.svg
@@ -50,6 +53,7 @@ wrong 1 "no split 'val'" map run --data "$data" --split val --tap 4 --t 5 --pool
 wrong 2 'no images' taps run
 wrong 2 'exclude each other' taps run x.png --data "$data"
 wrong 1 'x.png' taps run x.png
+wrong 2 'shows one tap' taps run --data "$data" --channels 4
 wrong 1 'no tap 99' cka run --data "$data" --tap 99
 wrong 2 'second model' cka run --data "$data" --tap-b 3
 wrong 1 'nothing.pt' cka run nothing.pt --data "$data"

@@ -279,8 +279,63 @@ static void taps(void **state) {
     }
     assert_int_equal(json_array_size(json_object_get(r, "images")), 1);
     json_decref(r);
+    options.channels = 3;
+    FAILS(DUET_ARG, "one tap", duet_tap_pictures(ctx, &look, model, NULL, &options));
     options.paths = NULL;
     FAILS(DUET_ARG, "no images", duet_tap_pictures(ctx, &look, model, NULL, &options));
+    duet_model_close(model);
+    duet_context_free(ctx);
+}
+
+/* Of one tap the channels of the largest variance over the images and places of its feature table,
+ * in order; never more than there are. */
+static void channels(void **state) {
+    (void)state;
+    enum { TAP = 4, T = 50, POOL = 4 };
+    duet_context *ctx = make_context(2, true);
+    duet_model *model = make_model(ctx, TINY_ARCH, 1);
+    duet_dataset *data = open_data(DATA);
+    duet_look *look = NULL;
+    duet_taps_options options = {.rows = {.split = DUET_TEST, .rows = ROWS},
+                                 .times = {.count = 1, .v = {T}},
+                                 .taps = {.count = 1, .v = {TAP}},
+                                 .channels = 64};
+    const duet_tap_row *const tap = duet_model_tap(model, TAP);
+    assert_true(tap->height == POOL && tap->channels > 3);
+    duet_feature_table *table = read_table(ctx, model, data, T, TAP, POOL);
+    OK(duet_tap_pictures(ctx, &look, model, data, &options));
+    json_t *r = json_of(look);
+    const json_t *list = json_object_get(r, "channels");
+    assert_int_equal(json_array_size(list), tap->channels);
+    double *variance = calloc((size_t)tap->channels, sizeof *variance), total = 0;
+    for (int64_t c = 0; c < tap->channels; c++) {
+        double sum = 0, squares = 0;
+        const double n = (double)(table->rows * POOL * POOL);
+        for (int64_t row = 0; row < table->rows; row++)
+            for (int k = 0; k < POOL * POOL; k++) {
+                const double v = table->x[row * table->dim + k * tap->channels + c];
+                sum += v;
+                squares += v * v;
+            }
+        variance[c] = squares / n - (sum / n) * (sum / n);
+        total += variance[c];
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = at(list, i);
+        const int64_t c = json_integer_value(json_object_get(one, "channel"));
+        assert_true(fabs(NUMBER(one, "variance") - 100 * variance[c] / total) < 1e-3);
+        assert_true(NUMBER(one, "low") <= NUMBER(one, "high"));
+        assert_true(i == 0 || NUMBER(one, "variance") <= NUMBER(at(list, i - 1), "variance"));
+    }
+    free(variance);
+    json_decref(r);
+    duet_feature_table_free(table);
+    options.channels = 2;
+    OK(duet_tap_pictures(ctx, &look, model, data, &options));
+    r = json_of(look);
+    assert_int_equal(json_array_size(json_object_get(r, "channels")), 2);
+    json_decref(r);
+    duet_dataset_close(data);
     duet_model_close(model);
     duet_context_free(ctx);
 }
@@ -345,7 +400,8 @@ static void why(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_model), cmocka_unit_test(two_models), cmocka_unit_test(unreadable),
-        cmocka_unit_test(maps),      cmocka_unit_test(taps),       cmocka_unit_test(why),
+        cmocka_unit_test(maps),      cmocka_unit_test(taps),       cmocka_unit_test(channels),
+        cmocka_unit_test(why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
