@@ -313,3 +313,11 @@ done:
     duet_image_free(&resized);
     return status;
 }
+
+void duet_pixels_mirror(uint8_t *out, const uint8_t *in, int64_t images, int64_t size,
+                        int channels) {
+    for (int64_t line = 0; line < images * size; line++)
+        for (int64_t x = 0; x < size; x++)
+            memcpy(out + (line * size + x) * channels, in + (line * size + size - 1 - x) * channels,
+                   (size_t)channels);
+}

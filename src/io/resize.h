@@ -47,4 +47,8 @@ typedef enum duet_bilinear { DUET_BILINEAR_TORCH, DUET_BILINEAR_TF1 } duet_bilin
 DUET_NODISCARD duet_status duet_image_bilinear(float *out, const duet_image *in, int64_t width,
                                                int64_t height, duet_bilinear how);
 
+/* Left and right of images [images, size, size, channels] exchanged; out is another place. */
+void duet_pixels_mirror(uint8_t *out, const uint8_t *in, int64_t images, int64_t size,
+                        int channels);
+
 #endif

@@ -11,7 +11,7 @@
 #include "base/near.h"
 #include "diffusion/noised.h"
 
-enum { BATCH = 32, LEVELS = 4 };
+enum { BATCH = 32, LEVELS = 4, VIEWS = 2 /* an image and its mirror image */ };
 static const double parts[LEVELS] = {0.05, 0.15, 0.3, 0.5}; /* of the schedule */
 static const double CHANCE = 0.01, ODDS = 1e-4, LEAST_SHARE = 0.04;
 
@@ -24,20 +24,40 @@ typedef struct ratios {
     int64_t rows, dim;
 } ratios;
 
-/* r of each query. */
+/* The squared distance of view q of the chunk to its k-th nearest row. */
+static double square_to(const ratios *s, const float *view, int64_t q, int k) {
+    return fmax(duet_near_square(view, s->dim) - 2.0 * (double)s->near.best[2 * q + k], 0.0);
+}
+
+/* r of the image whose views are q and q + 1 of the chunk: of the two nearest rows of each, the
+ * nearest, and the nearest of the others. */
+static double ratio(const ratios *s, const float *views, int64_t q) {
+    double first = INFINITY, second = INFINITY;
+    int64_t nearest = -1;
+    for (int64_t v = 0; v < VIEWS; v++) {
+        const double d = square_to(s, views + v * s->dim, q + v, 0);
+        if (d < first) nearest = s->near.row[2 * (q + v)];
+        first = fmin(first, d);
+    }
+    for (int64_t v = 0; v < VIEWS; v++)
+        for (int k = 0; k < 2; k++)
+            if (s->near.row[2 * (q + v) + k] != nearest)
+                second = fmin(second, square_to(s, views + v * s->dim, q + v, k));
+    return second > 0.0 ? sqrt(first / second) : 1.0;
+}
+
+/* r of each image of query [count, VIEWS, dim]. */
 static void measure(ratios *s, const float *query, int64_t count, double *out) {
-    for (int64_t q = 0; q < count; q += DUET_NEAR_QUERIES) {
-        const int64_t rows = count - q < DUET_NEAR_QUERIES ? count - q : DUET_NEAR_QUERIES;
-        duet_near_begin(&s->near, rows);
+    const int64_t most = DUET_NEAR_QUERIES / VIEWS, size = VIEWS * s->dim;
+    for (int64_t q = 0; q < count; q += most) {
+        const int64_t images = count - q < most ? count - q : most;
+        duet_near_begin(&s->near, images * VIEWS);
         for (int64_t b = 0; b < s->rows; b += DUET_NEAR_BASE)
-            duet_near_add(&s->near, query + q * s->dim, rows, s->base + b * s->dim, s->bias + b, b,
+            duet_near_add(&s->near, query + q * size, images * VIEWS, s->base + b * s->dim,
+                          s->bias + b, b,
                           s->rows - b < DUET_NEAR_BASE ? s->rows - b : DUET_NEAR_BASE);
-        for (int64_t i = 0; i < rows; i++) {
-            const double own = duet_near_square(query + (q + i) * s->dim, s->dim),
-                         first = fmax(own - 2.0 * (double)s->near.best[2 * i], 0.0),
-                         second = fmax(own - 2.0 * (double)s->near.best[2 * i + 1], 0.0);
-            out[q + i] = second > 0.0 ? sqrt(first / second) : 1.0;
-        }
+        for (int64_t i = 0; i < images; i++)
+            out[q + i] = ratio(s, query + (q + i) * size, i * VIEWS);
     }
 }
 

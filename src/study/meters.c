@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <duet/sample.h>
-
 #include "data/view.h"
 #include "base/context.h"
 #include "base/error.h"
@@ -20,37 +18,15 @@
 #include "model/model.h"
 #include "study/copies.h"
 #include "study/meter_file.h"
+#include "study/meters.h"
 #include "study/study.h"
 
-#define FIT_ROWS     2000
-#define VAL_ROWS     1000
-#define SAMPLES      256
-#define STRENGTH     0.01
-#define FAST_SAMPLER "ddim:steps=20"
-#define RANDOM_JUDGE "resnet:small=true,blocks=1/1/1,base=16,classes=0"
-#define MOST_ROWS    10000 /* of training sets in which copies are looked for */
-#define GAP_ROWS     256
-
-typedef struct images {
-    duet_view view;
-    int64_t count;
-    uint8_t *pixels; /* [count,S,S,C] */
-    int32_t *labels; /* [count] */
-} images;
-
-struct duet_meters {
-    duet_context *ctx;
-    const duet_dataset *dataset;
-    duet_meters_options options;
-    char run[DUET_PATH_SIZE];
-    images fit, val;
-    images all; /* the training rows, where others are held out and they are not too many */
-    bool read, labelled, alarm;
-    duet_model *judge, *own; /* own: made here */
-    int64_t dim;             /* of the judge's features */
-    float *real;             /* [fit.count, dim] */
-    float *every, *held;     /* [all.count, dim], [val.count, dim] */
-};
+#define FIT_ROWS  2000
+#define VAL_ROWS  1000
+#define SAMPLES   256
+#define STRENGTH  0.01
+#define MOST_ROWS 10000 /* of training sets in which copies are looked for */
+#define GAP_ROWS  256
 
 /* ---- the images ---- */
 
@@ -83,7 +59,7 @@ done:
 }
 
 /* Images that cannot be read are left out. */
-static duet_status read_images(duet_meters *m, images *to, const duet_preprocess *how) {
+static duet_status read_images(duet_meters *m, duet_meter_images *to, const duet_preprocess *how) {
     duet_status status = DUET_OK;
     duet_bad_images *bad = NULL;
     const int64_t size = how->size * how->size * how->channels;
@@ -108,37 +84,10 @@ done:
     return status;
 }
 
-/* ---- features ---- */
-
-/* x[count, dim], owned; image i has number i. */
-static duet_status read_features(duet_meters *m, duet_model *model, const duet_preprocess *how,
-                                 const duet_settings *settings, const uint8_t *pixels,
-                                 int64_t count, float **x, int64_t *dim) {
-    duet_status status = DUET_OK;
-    duet_reader *reader = NULL;
-    int64_t *index = NULL;
-    const int64_t size = how->size * how->size * how->channels;
-    const duet_reader_options options = {.settings = *settings, .rows = count};
-    DUET_DO(duet_reader_open(m->ctx, &reader, "model", model, how, &options));
-    *dim = duet_reader_dim(reader);
-    const int64_t batch = duet_reader_batch(reader);
-    DUET_DO(duet_alloc(x, count * *dim, sizeof **x));
-    DUET_DO(duet_alloc(&index, batch, sizeof *index));
-    for (int64_t first = 0; first < count; first += batch) {
-        const int64_t rows = first + batch < count ? batch : count - first;
-        if (duet_cancelled(m->ctx)) DUET_FAIL(DUET_CANCELLED, "interrupted");
-        for (int64_t i = 0; i < rows; i++) index[i] = first + i;
-        DUET_DO(duet_reader_join(reader, pixels + first * size, index, rows, *x + first * *dim));
-    }
-done:
-    duet_release(index);
-    duet_reader_close(reader);
-    return status;
-}
-
 /* ---- accuracy ---- */
 
-static duet_status count_right(const float *logits, const images *of, int classes, double *out) {
+static duet_status count_right(const float *logits, const duet_meter_images *of, int classes,
+                               double *out) {
     duet_accuracy accuracy = {0};
     DUET_TRY(duet_accuracy_new(&accuracy, classes));
     duet_accuracy_add(&accuracy, logits, of->labels, of->count);
@@ -154,7 +103,7 @@ static duet_status measure_own(duet_meters *m, duet_model *model, const duet_pre
     float *x = NULL;
     int64_t dim = 0;
     duet_status status =
-        read_features(m, model, how, &logits, m->val.pixels, m->val.count, &x, &dim);
+        duet_meter_features(m, model, how, &logits, m->val.pixels, m->val.count, &x, &dim);
     if (status == DUET_OK) status = count_right(x, &m->val, (int)dim, out);
     duet_release(x);
     return status;
@@ -182,8 +131,10 @@ static duet_status measure_head(duet_meters *m, duet_model *model, const duet_pr
     duet_head_result fitted;
     const int classes = duet_dataset_describe(m->dataset)->class_count;
     DUET_DO(find_settings(m, model, &settings));
-    DUET_DO(read_features(m, model, how, &settings, m->fit.pixels, m->fit.count, &fit.x, &fit.dim));
-    DUET_DO(read_features(m, model, how, &settings, m->val.pixels, m->val.count, &rows, &fit.dim));
+    DUET_DO(duet_meter_features(m, model, how, &settings, m->fit.pixels, m->fit.count, &fit.x,
+                                &fit.dim));
+    DUET_DO(duet_meter_features(m, model, how, &settings, m->val.pixels, m->val.count, &rows,
+                                &fit.dim));
     const duet_head_fit how_fit = {
         .train = &fit, .class_count = classes, .strength = STRENGTH, .quick = true};
     DUET_DO(duet_head_train(m->ctx, &head, "linear", &how_fit, &fitted));
@@ -195,104 +146,6 @@ done:
     duet_release(fit.x);
     duet_release(rows);
     duet_release(logits);
-    return status;
-}
-
-/* ---- distance ---- */
-
-static duet_status open_judge(duet_meters *m, const duet_preprocess *how) {
-    char spec[DUET_SPEC_SIZE];
-    if (m->judge != NULL) return DUET_OK; /* made once for all measurements */
-    m->judge = m->options.judge;
-    if (m->judge != NULL) return DUET_OK;
-    snprintf(spec, sizeof spec, RANDOM_JUDGE ",image_size=%lld,in_channels=%d",
-             (long long)how->size, how->channels);
-    DUET_TRY(duet_model_new(m->ctx, &m->own, spec, 0));
-    duet_copy_text(m->own->card.noise, sizeof m->own->card.noise, "none");
-    m->judge = m->own;
-    return DUET_OK;
-}
-
-static duet_status judge_images(duet_meters *m, const duet_preprocess *how, const uint8_t *pixels,
-                                int64_t count, float **x) {
-    duet_setting one;
-    if (!duet_model_feature_setting(m->judge, &one))
-        return duet_fail(DUET_UNSUPPORTED, "the judge has no features");
-    const duet_settings settings = duet_settings_of(one.t, one.tap, one.pool);
-    return read_features(m, m->judge, how, &settings, pixels, count, x, &m->dim);
-}
-
-static duet_status draw(duet_meters *m, duet_model *model, uint8_t *pixels) {
-    duet_generator *generator = NULL;
-    duet_generator_options options = {.batch = 0};
-    duet_copy_text(options.sampler, sizeof options.sampler, m->options.sampler);
-    if (options.sampler[0] == '\0')
-        duet_copy_text(options.sampler, sizeof options.sampler,
-                       duet_model_sampler(model) != NULL ? duet_model_sampler(model)
-                                                         : FAST_SAMPLER);
-    DUET_TRY(duet_generator_open(m->ctx, &generator, model, &options));
-    const duet_status status =
-        duet_generator_run(generator, 0, m->options.samples, 0, NULL, pixels);
-    duet_generator_close(generator);
-    return status;
-}
-
-static duet_status distance(const duet_meters *m, const float *drawn, double *out) {
-    duet_status status = DUET_OK;
-    duet_metrics *metrics = NULL;
-    duet_metric_result result = {0};
-    const duet_metric_setup setup = {.given = DUET_METRIC_FEATURES | DUET_METRIC_REAL,
-                                     .dim = m->dim,
-                                     .threads = duet_context_threads(m->ctx)};
-    duet_metric_batch batch = {.rows = m->fit.count, .features = m->real};
-    DUET_DO(duet_metrics_open(&metrics, "fid:bootstrap=0", &setup));
-    DUET_DO(duet_metrics_real_add(metrics, &batch));
-    batch.rows = 0;
-    DUET_DO(duet_metrics_real_add(metrics, &batch));
-    batch = (duet_metric_batch){.rows = m->options.samples, .features = drawn};
-    DUET_DO(duet_metrics_add(metrics, &batch));
-    DUET_DO(duet_metrics_finish(metrics, &result));
-    *out = duet_metric_find(&result, "fid", NAN);
-done:
-    duet_metrics_close(metrics);
-    return status;
-}
-
-/* Warns at the first alarm. */
-static duet_status measure_copies(duet_meters *m, const duet_preprocess *how, const float *drawn,
-                                  double *out) {
-    duet_copies copies;
-    if (m->every == NULL) DUET_TRY(judge_images(m, how, m->all.pixels, m->all.count, &m->every));
-    if (m->held == NULL) DUET_TRY(judge_images(m, how, m->val.pixels, m->val.count, &m->held));
-    DUET_TRY(duet_copies_count(&copies, m->every, m->all.count, m->held, m->val.count, drawn,
-                               m->options.samples, m->dim));
-    *out = 100.0 * (double)copies.count / (double)copies.of;
-    if (copies.alarm && !m->alarm)
-        duet_log(
-            m->ctx, DUET_LOG_WARNING,
-            "the model copies its training images: %.1f %% of %lld drawn ones are nearer to one "
-            "of them than new images are (%.1f %% by chance); more images or fewer passes over "
-            "them help, and --stop auto keeps the model from before",
-            *out, (long long)copies.of, 100.0 * copies.chance);
-    m->alarm = copies.alarm;
-    return DUET_OK;
-}
-
-static duet_status measure_distance(duet_meters *m, duet_model *model, const duet_preprocess *how,
-                                    double *out, double *copies) {
-    duet_status status = DUET_OK;
-    uint8_t *pixels = NULL;
-    float *drawn = NULL;
-    DUET_DO(open_judge(m, how));
-    if (m->real == NULL) DUET_DO(judge_images(m, how, m->fit.pixels, m->fit.count, &m->real));
-    DUET_DO(duet_alloc(&pixels, m->options.samples * how->size * how->size * how->channels, 1));
-    DUET_DO(draw(m, model, pixels));
-    DUET_DO(judge_images(m, how, pixels, m->options.samples, &drawn));
-    DUET_DO(distance(m, drawn, out));
-    if (m->all.count > 1 && m->val.count > 0) DUET_DO(measure_copies(m, how, drawn, copies));
-done:
-    duet_release(pixels);
-    duet_release(drawn);
     return status;
 }
 
@@ -356,9 +209,9 @@ static duet_status measure(duet_meters *m, duet_model *model, double value[DUET_
         DUET_TRY(duet_denoising_gap(m->ctx, model, m->all.pixels, least(m->all.count, GAP_ROWS),
                                     m->val.pixels, least(m->val.count, GAP_ROWS),
                                     &value[DUET_METER_GAP]));
-    return measure_distance(m, model, how,
-                            &value[m->options.judge != NULL ? DUET_METER_JUDGE : DUET_METER_RANDOM],
-                            &value[DUET_METER_COPIES]);
+    return duet_meter_distance(
+        m, model, how, &value[m->options.judge != NULL ? DUET_METER_JUDGE : DUET_METER_RANDOM],
+        &value[DUET_METER_COPIES]);
 }
 
 duet_status duet_meters_measure(void *user, duet_model *model, const duet_train_moment *moment) {
@@ -381,7 +234,7 @@ bool duet_meters_stops(void *user) {
     return ((const duet_meters *)user)->alarm;
 }
 
-static void free_images(images *of) {
+static void free_images(duet_meter_images *of) {
     duet_view_free(&of->view);
     duet_release(of->pixels);
     duet_release(of->labels);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "data/augment/augment.h"
+#include "io/resize.h"
 
 typedef struct flip_options {
     double p;
@@ -15,14 +16,8 @@ static void flip_apply(const void *options, duet_rng rng, uint8_t *pixels, uint8
                        int64_t size, int channels) {
     const flip_options *flip = options;
     if (duet_rng_uniform(rng, 0) >= flip->p) return;
-    const int64_t row = size * channels;
-    for (int64_t y = 0; y < size; y++) {
-        memcpy(scratch, pixels + y * row, (size_t)row);
-        for (int64_t x = 0; x < size; x++) {
-            memcpy(pixels + y * row + x * channels, scratch + (size - 1 - x) * channels,
-                   (size_t)channels);
-        }
-    }
+    memcpy(scratch, pixels, (size_t)(size * size * channels));
+    duet_pixels_mirror(pixels, scratch, 1, size, channels);
 }
 
 const duet_augment duet_augment_flip = {

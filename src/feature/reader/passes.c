@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "data/preprocess.h"
 #include "feature/reader/images.h"
+#include "io/resize.h"
 #include "model/low_res.h"
 #include "model/network.h"
 #include "noise/noise.h"
@@ -326,15 +327,6 @@ static void prepare_rest(const pass *p, int64_t size, int64_t rows) {
     }
 }
 
-static void mirror(const passes *all, const duet_reader *reader, const uint8_t *pixels,
-                   int64_t rows) {
-    const int64_t S = reader->how.size, C = reader->how.channels;
-    for (int64_t line = 0; line < rows * S; line++)
-        for (int64_t j = 0; j < S; j++)
-            memcpy(all->mirrored + (line * S + j) * C, pixels + (line * S + S - 1 - j) * C,
-                   (size_t)C);
-}
-
 /* ---- its outputs ---- */
 
 /* Output o of the plan, [L,B,D]: rows of level l go to its column. The first of several passes
@@ -390,7 +382,8 @@ duet_status duet_passes_run(duet_reader *reader, const uint8_t *pixels, const in
                             int64_t rows, float *const *out, const int64_t *stride) {
     if (reader->state == NULL) DUET_TRY(duet_passes_select(reader));
     const passes *all = reader->state;
-    if (all->mirrored != NULL) mirror(all, reader, pixels, rows);
+    if (all->mirrored != NULL)
+        duet_pixels_mirror(all->mirrored, pixels, rows, reader->how.size, reader->how.channels);
     for (int64_t i = 0; i < all->count; i++)
         DUET_TRY(run_pass(&all->pass[i], all, pixels, index, rows, out, stride));
     return DUET_OK;

@@ -14,30 +14,38 @@ static void normal(float *x, int64_t count, uint64_t seed) {
     duet_rng_normal(duet_rng_make(seed, "test", 0), 0, x, count);
 }
 
+/* drawn[DRAWN,2,DIM] */
 static duet_copies count(const float *drawn) {
-    static float training[TRAINING * DIM], held[HELD * DIM];
+    static float training[TRAINING * DIM], held[HELD * 2 * DIM];
     duet_copies out;
     normal(training, TRAINING * DIM, 1);
-    normal(held, HELD * DIM, 2);
+    normal(held, HELD * 2 * DIM, 2);
     OK(duet_copies_count(&out, training, TRAINING, held, HELD, drawn, DRAWN, DIM));
     return out;
 }
 
 static void copies_are_found(void **state) {
     (void)state;
-    static float drawn[DRAWN * DIM], training[TRAINING * DIM];
-    normal(drawn, DRAWN * DIM, 3);
+    static float drawn[DRAWN * 2 * DIM], training[TRAINING * DIM];
+    normal(drawn, DRAWN * 2 * DIM, 3);
     duet_copies none = count(drawn);
     assert_int_equal(none.of, DRAWN);
     assert_true(fabs(none.chance - 0.01) < 1e-12); /* the second of 199 + 1 */
     assert_true(none.count < 8 && !none.alarm);
     normal(training, TRAINING * DIM, 1);
-    for (int i = 0; i < 30; i++) /* nearly copied */
-        for (int j = 0; j < DIM; j++)
-            drawn[i * DIM + j] = training[(7 * i) * DIM + j] + 1e-3F * drawn[i * DIM + j];
-    const duet_copies some = count(drawn);
+    for (int i = 0; i < 30; i++) /* nearly copied, every second one mirrored */
+        for (int j = 0; j < DIM; j++) {
+            float *const view = drawn + (2 * i + i % 2) * DIM;
+            view[j] = training[(7 * i) * DIM + j] + 1e-3F * view[j];
+        }
+    duet_copies some = count(drawn);
     assert_true(some.count >= 30 && some.count < 38);
     assert_true(some.alarm && some.odds < 1e-10);
+    for (int i = 0; i < 30; i++) /* symmetric: both views are of one training image */
+        memcpy(drawn + (2 * i + 1 - i % 2) * DIM, drawn + (2 * i + i % 2) * DIM,
+               sizeof(float[DIM]));
+    some = count(drawn);
+    assert_true(some.count >= 30 && some.count < 38);
 }
 
 static void needs_rows(void **state) {
