@@ -3,6 +3,7 @@
 . tools/packages.sh
 jobs=$(duet_jobs)
 passed=0 failed=0 skipped=0
+lane_targets=
 
 # Test programs share the processors: threads that wait must not spin.
 export OMP_WAIT_POLICY=passive
@@ -34,7 +35,7 @@ lane_avx512() {
     if grep -qw avx512bw /proc/cpuinfo; then echo -DDUET_AVX512=ON; else echo -DDUET_AVX512=OFF; fi
 }
 
-# lane_build PRESET FOLDER [OPTION…]
+# lane_build PRESET FOLDER [OPTION…]: everything, or the targets in $lane_targets
 lane_build() {
     lane_preset=$1 lane_folder=$2
     shift 2
@@ -42,7 +43,8 @@ lane_build() {
         cat "build/check/$LANE.configure"
         lane_stop "the configuration failed, no test was run"
     }
-    ninja --quiet -C "$lane_folder" -j "$jobs" || lane_stop "the build failed, no test was run"
+    # shellcheck disable=SC2086
+    ninja --quiet -C "$lane_folder" -j "$jobs" $lane_targets || lane_stop "the build failed, no test was run"
 }
 
 # lane_ctest FOLDER [ARGUMENT of ctest…]: adds what the tests did to the counts. A skip that tests/skips.txt does not allow

@@ -4,6 +4,7 @@
 . tools/lanes/common.sh
 tests='test_loader|test_packed|test_view|test_dataset|test_dataset_files|test_features|test_reader|test_study'
 lane_packages
+lane_targets=$(echo "$tests" | tr '|' ' ')
 lane_build tsan build/tsan "$(lane_avx512)"
 export OMP_THREAD_LIMIT=1 TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1"
 lane_ctest build/tsan -R "^($tests)\$"
