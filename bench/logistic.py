@@ -37,7 +37,7 @@ def ours(model, data, setting, strength, work):
     """Accuracy and seconds of the head, by a probe; its features are kept between runs."""
     found = run("probe", model, "--data", data, "--setting", setting, "--head", f"linear:strengths={strength}", "--seeds", "1", "--no-few", "--neighbours", "0",
                 "--no-baselines", "--cache", os.path.join(work, "cache"))
-    return found["top1"], found["timings"]["head"], found["dim"]
+    return found["top1"], found["timings"]["head"]
 
 
 def theirs(train, test, strength):
@@ -80,8 +80,8 @@ def main():
             train, test = tables(model, data, setting, work)
             pairs = [(ours(model, data, setting, strength, work), theirs(train, test, strength)) for _ in range(repeat)]
         mine, other = (statistics.median(pair[side][1] for pair in pairs) for side in (0, 1))
-        (top1, _, numbers), (top1_other, _, iterations) = pairs[0]
-        row = dict(row=name, setting=setting, rows=len(train[0]), numbers=numbers, strength=strength, top1=f"{top1:.2f}", top1_sklearn=f"{top1_other:.2f}",
+        (top1, _), (top1_other, _, iterations) = pairs[0]
+        row = dict(row=name, setting=setting, rows=len(train[0]), numbers=train[0].shape[1], strength=strength, top1=f"{top1:.2f}", top1_sklearn=f"{top1_other:.2f}",
                    seconds=f"{mine:.2f}", seconds_sklearn=f"{other:.2f}", ratio=f"{other / mine:.1f}", iterations_sklearn=iterations,
                    command=f"bench/logistic.py CSV MODEL DATA {name}:{setting}:{strength}", seed=0,
                    commit=subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip(),

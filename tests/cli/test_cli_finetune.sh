@@ -21,6 +21,8 @@ ok classify both.safetensors --data "$easy" --json
 # the same by the usual commands, and on a training that goes on
 ok classify tuned --data "$easy" --json
 [ "$("$json" -p top1 <"$top/out")" = "$right" ] || fail "classify finds another accuracy than $right %: $(cat "$top/out")"
+ok classify tuned --data "$easy" --draws 2 --flip
+tail -n 1 tuned/tests.jsonl | grep -q '"draws":2,"flip":true' || fail "the books do not say what was averaged: $(tail -n 1 tuned/tests.jsonl)"
 ok sample tuned --count 4 --sampler ddim:steps=4 --out four.png --threads 1
 exists four.png
 ok train --resume tuned --steps 122 --threads 1

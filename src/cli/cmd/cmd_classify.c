@@ -13,8 +13,9 @@
 typedef struct classify_options {
     char head[CLI_PATH], data[CLI_PATH], split[DUET_TEXT_SIZE], classes[CLI_PATH],
         metrics[DUET_TEXT_SIZE], on_bad[DUET_TEXT_SIZE], csv[CLI_PATH], why[CLI_PATH];
-    int64_t top, patch;
+    int64_t top, patch, draws;
     double conformal;
+    bool flip;
 } classify_options;
 
 static const duet_param params[] = {
@@ -40,6 +41,9 @@ static const duet_param params[] = {
         "becomes where a patch is covered"),
     DUET_INT(classify_options, patch, "0", 0, 4096,
              "side of that patch, in pixels of the network; 0 = a quarter of the image"),
+    DUET_INT(classify_options, draws, "0", 0, 64,
+             "draws of the noise whose features are averaged; 0 = as the head says"),
+    DUET_BOOLEAN(classify_options, flip, "false", "averaged with the mirrored image's features"),
     CLI_ON_BAD_ROW(classify_options),
 };
 
@@ -214,6 +218,19 @@ static duet_status explain(cli_answers *a, const classify_options *o, duet_model
     return status;
 }
 
+/* More is read of an image than the head asks for. */
+static duet_status average(const classify_options *o, const duet_head *head, duet_head_card *card) {
+    if (o->draws == 0 && !o->flip) return DUET_OK;
+    if (head == NULL)
+        return cli_fail(DUET_ARG, "--draws and --flip average features that a head reads; the "
+                                  "model's own classifier has none");
+    for (int i = 0; i < card->settings.count; i++) {
+        if (o->draws > 0) card->settings.v[i].draws = o->draws;
+        card->settings.v[i].flip = card->settings.v[i].flip || o->flip;
+    }
+    return DUET_OK;
+}
+
 static duet_status open_both(cli_state *cli, const classify_options *o, duet_model **model,
                              duet_head **head, duet_head_card *card) {
     duet_status status = cli_model_open(cli, model, cli->args[0]);
@@ -226,7 +243,8 @@ static duet_status open_both(cli_state *cli, const classify_options *o, duet_mod
     head_path(path, o, cli->args[0]);
     const bool own = o->data[0] != '\0' && o->head[0] == '\0' &&
                      (status != DUET_OK || duet_model_logits(*model) > 0 || !cli_exists(path));
-    return status == DUET_OK && !own ? open_head(cli, o, *model, head, card) : status;
+    if (status == DUET_OK && !own) status = open_head(cli, o, *model, head, card);
+    return status == DUET_OK ? average(o, *head, card) : status;
 }
 
 static duet_status classify(cli_state *cli, const classify_options *o, const path_list *list) {
