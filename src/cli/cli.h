@@ -41,7 +41,6 @@ typedef struct cli_cmd {
     const char *several; /* a text option that takes several words, kept with '\n' between them */
     bool opens; /* its first argument is a model: accepts the flags of other programs' networks */
     bool plans; /* runs networks: uses the kernels that 'duet bench --tune' has chosen */
-    void (*usual)(cli_state *cli); /* other defaults than the tables'; NULL = none */
     duet_status (*run)(cli_state *cli);
 } cli_cmd;
 DUET_FAMILY_OF(cmd, cli_cmd);

@@ -155,7 +155,6 @@ duet_status cli_parse(cli_state *cli, int argc, char **argv, bool *help) {
     duet_params_default(&cli->cmd->info.params, cli->options);
     if (cli->cmd->extra != NULL) duet_params_default(cli->cmd->extra, cli->extra);
     duet_params_default(&cli_common_params, &cli->common);
-    if (cli->cmd->usual != NULL) cli->cmd->usual(cli);
     for (int i = 2; i < argc && !*help; i++)
         *help = strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
     for (int i = 2; i < argc && !*help; i++) {

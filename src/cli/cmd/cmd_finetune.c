@@ -20,7 +20,7 @@ static const duet_param params[] = {
     DUET_TEXT(finetune_options, setting, "", NULL,
               "features that it reads, t=10,tap=9,pool=4, joined by '+' (default: those that the "
               "model recommends)"),
-    DUET_FLOAT(finetune_options, share, "1", 0, 1e6,
+    DUET_FLOAT(finetune_options, share, "10", 0, 1e6,
                "weight of the denoising; 0 = none: the model then forgets how to draw"),
     DUET_BOOLEAN(finetune_options, feedback, "false",
                  "adm_unet: adds a second pass to whose encoder the decoder's maps come back "
@@ -28,11 +28,14 @@ static const duet_param params[] = {
     CLI_TRAIN_ROWS(cli_train_options),
 };
 
-/* Weights that are trained need other steps than new ones, which the head's are. */
-static void usual(cli_state *cli) {
-    duet_train_options *const train = cli->extra;
-    snprintf(train->optim, sizeof train->optim, "adamw:rate=0.0005");
-    snprintf(train->groups, sizeof train->groups, "head/*=adamw:rate=0.001");
+/* Weights that are trained need other steps than new ones, which the head's are; small ones where
+ * the model is to draw as before (docs/recognition.md, "Fine-tuning"). */
+static void choose_rates(const finetune_options *o, duet_train_options *train) {
+    if (train->optim[0] == '\0')
+        snprintf(train->optim, sizeof train->optim, "adamw:rate=%s",
+                 o->share > 0 ? "0.0001" : "0.0005");
+    if (train->groups[0] == '\0')
+        snprintf(train->groups, sizeof train->groups, "head/*=adamw:rate=0.001");
 }
 
 /* With --feedback the same taps are read in the second pass, which a model may have already. */
@@ -70,6 +73,7 @@ static duet_status complete(cli_state *cli, const finetune_options *o, duet_trai
     if (o->feedback) snprintf(train->arch, sizeof train->arch, "+feedback=true");
     const duet_status status = choose_setting(cli, o, setting);
     if (status != DUET_OK) return status;
+    choose_rates(o, train);
     const int size = snprintf(train->task, sizeof train->task,
                               "joint:setting=(%s),head=(%s),share=%g", setting, o->head, o->share);
     if (size >= (int)sizeof train->task) return cli_wrong("--setting and --head are too long");
@@ -141,7 +145,7 @@ const cli_cmd duet_cmd_finetune = {
         "RUN image.png' names classes,\n'duet sample RUN' draws. One budget is required: "
         "--minutes, "
         "--images or --steps; Ctrl-C saves. Unless --optim and --groups say otherwise, the network "
-        "learns by adamw:rate=0.0005, the head by adamw:rate=0.001.\n"
+        "learns by adamw:rate=0.0001 (0.0005 with --share 0), the head by adamw:rate=0.001.\n"
         "  duet finetune models/fashion-mnist.safetensors --data fashion-mnist --minutes 10\n"
         "  duet finetune RUN --data photos/ --augment flip+crop --freeze 'input_blocks.*' "
         "--minutes 5",
@@ -151,6 +155,5 @@ const cli_cmd duet_cmd_finetune = {
     .extra = &duet_train_params,
     .plans = true,
     .opens = true,
-    .usual = usual,
     .run = run,
 };
