@@ -28,9 +28,8 @@ static const duet_param params[] = {
     DUET_HEAD_FEATURES(linear_options, "standardised|whitened|raw"),
 };
 
-/* WIDEST_LANES: classes of all lanes together: more make the products no faster. LATER: lanes of
- * the rounds after the first: weak strengths take most passes, and often none is needed. */
-enum { LANES = 5, LATER = 2, WIDEST_LANES = 256 };
+/* Classes of all lanes together: more make the products no faster. */
+enum { LANES = 5, WIDEST_LANES = 256 };
 static const char default_strengths[] = "1/0.1/0.03/0.01/0.003/0.001/0.0003/0.0001/0.00001",
                   quick_strengths[] = "0.1/0.01/0.001/0.0001/0.00001";
 
@@ -89,10 +88,9 @@ static duet_status follow(duet_context *ctx, duet_head *head, const duet_head_fi
                           path *p, duet_head_result *result) {
     int worse = 0;
     result->val_top1 = NAN;
-    for (int s = 0, round; s < count && worse < 2; s += round) {
+    for (int s = 0; s < count && worse < 2; s += p->lanes) {
         duet_logistic_result solved[LANES];
-        const int most = s > 0 && p->lanes > LATER ? LATER : p->lanes;
-        round = count - s < most ? count - s : most;
+        const int round = count - s < p->lanes ? count - s : p->lanes;
         DUET_TRY(duet_check_cancelled(ctx));
         DUET_TRY(duet_newton_fit(p->newton, strengths + s, round, limits, p->w, solved));
         worse = judge(head, fit, strengths + s, s, round, solved, p, worse, result);
