@@ -329,7 +329,7 @@ static void channels(void **state) {
     }
     free(variance);
     json_decref(r);
-    duet_feature_table_free(table);
+    duet_features_free(table, 1);
     options.channels = 2;
     OK(duet_tap_pictures(ctx, &look, model, data, &options));
     r = json_of(look);
