@@ -10,8 +10,6 @@ one ended: warm_start); reading and standardising are not in its time. Medians o
 
   python3 bench/logistic.py docs/data/logistic.csv models/fashion-mnist.safetensors DATA "narrow:t=10,tap=8,pool=1:1/0.1/0.01/0.001/0.0001"
 """
-import csv
-import datetime
 import json
 import os
 import statistics
@@ -20,6 +18,8 @@ import sys
 import tempfile
 import time
 import warnings
+
+from recognition import Book
 
 COLUMNS = ("row setting rows numbers strengths top1 top1_sklearn seconds seconds_sklearn ratio strength_sklearn command seed commit machine "
            "date").split()
@@ -78,28 +78,18 @@ def tables(model, data, setting, work):
 
 def main():
     path, model, data, *wanted = sys.argv[1:]
-    if not os.path.exists(path):
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(COLUMNS)
-    with open(path, newline="", encoding="utf-8") as file:
-        known = {row["row"] for row in csv.DictReader(file)}
+    book = Book(path, COLUMNS, ("row",))
     for name, setting, strengths in (row.split(":") for row in wanted):
-        if name in known:
+        if book.has(name):
             continue
         with tempfile.TemporaryDirectory() as work:
             train, test = tables(model, data, setting, work)
             pairs = [(ours(model, data, setting, strengths, work), theirs(train, test, [float(s) for s in strengths.split("/")])) for _ in range(repeat)]
         mine, other = (statistics.median(pair[side][1] for pair in pairs) for side in (0, 1))
         (top1, _), (top1_other, _, chosen) = pairs[0]
-        row = dict(row=name, setting=setting, rows=len(train[0]), numbers=train[0].shape[1], strengths=strengths, top1=f"{top1:.2f}", top1_sklearn=f"{top1_other:.2f}",
-                   seconds=f"{mine:.2f}", seconds_sklearn=f"{other:.2f}", ratio=f"{other / mine:.1f}", strength_sklearn=chosen,
-                   command=f"bench/logistic.py CSV MODEL DATA {name}:{setting}:{strengths}", seed=0,
-                   commit=subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip(),
-                   machine=os.environ.get("MACHINE", f"{os.uname().machine}, {os.cpu_count()} threads"),
-                   date=datetime.datetime.now(datetime.timezone.utc).date().isoformat())
-        with open(path, "a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
-        print(row, flush=True)
+        book.add(row=name, setting=setting, rows=len(train[0]), numbers=train[0].shape[1], strengths=strengths, top1=f"{top1:.2f}",
+                 top1_sklearn=f"{top1_other:.2f}", seconds=f"{mine:.2f}", seconds_sklearn=f"{other:.2f}", ratio=f"{other / mine:.1f}",
+                 strength_sklearn=chosen, command=f"bench/logistic.py CSV MODEL DATA {name}:{setting}:{strengths}", seed=0)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,10 @@ done:
 
 /* ---- columns ---- */
 
+static int64_t taps_of(const work *w) {
+    return w->columns / w->times.count;
+}
+
 /* The maps of tap a of the columns' taps. */
 static void take_maps(const work *w, int64_t a, duet_taps_maps *out) {
     duet_setting setting;
@@ -146,12 +150,11 @@ static void take_maps(const work *w, int64_t a, duet_taps_maps *out) {
                             .images = w->sheet.images,
                             .side = setting.pool,
                             .channels = dim / (setting.pool * setting.pool)};
-    for (int l = 0; l < w->times.count; l++)
-        out->level[l] = w->map[l * (w->columns / w->times.count) + a];
+    for (int l = 0; l < w->times.count; l++) out->level[l] = w->map[l * taps_of(w) + a];
 }
 
 static duet_status make_columns(work *w) {
-    const int64_t taps = w->columns / w->times.count;
+    const int64_t taps = taps_of(w);
     duet_taps_maps maps;
     if (w->o->channels > 0) {
         if (taps != 1)
