@@ -51,6 +51,8 @@ wrong 1 "'arch' would change" train --data "$easy" --init base --arch +num_chann
 wrong 1 "no key 'feedbak'" train --data "$easy" --init base --arch +feedbak=true --steps 1 --out no
 wrong 1 "'freeze' is 'init'" train --data "$easy" --arch "$arch" --freeze init --steps 1 --out no
 
+head -c 3000 both.safetensors >cut.safetensors
+wrong 1 'is the file cut off' classify cut.safetensors four.png
 wrong 2 'is for '"'duet train'" finetune base --data "$easy" --steps 1 --task classify --out no
 wrong 1 'has a solver of its own' finetune base --data "$easy" --setting t=5,tap=7,pool=2 --head ridge --steps 1 --out no
 wrong 1 'has no labels' finetune base --data "$source/tests/golden/sets/unlabelled.npz" --setting t=5,tap=7,pool=2 --steps 1 --out no

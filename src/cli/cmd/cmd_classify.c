@@ -238,12 +238,13 @@ static duet_status open_both(cli_state *cli, const classify_options *o, duet_mod
         status = cli_wrong("--head and --classes exclude each other, since a head has its own "
                            "names; give one of them");
     if (status == DUET_OK && o->classes[0]) status = name_outputs(*model, o->classes);
+    if (status != DUET_OK) return status;
     /* The accuracy is that of the model's own classifier where it has one and no head is given. */
     char path[CLI_PATH];
     head_path(path, o, cli->args[0]);
     const bool own = o->data[0] != '\0' && o->head[0] == '\0' &&
-                     (status != DUET_OK || duet_model_logits(*model) > 0 || !cli_exists(path));
-    if (status == DUET_OK && !own) status = open_head(cli, o, *model, head, card);
+                     (duet_model_logits(*model) > 0 || !cli_exists(path));
+    if (!own) status = open_head(cli, o, *model, head, card);
     return status == DUET_OK ? average(o, *head, card) : status;
 }
 
