@@ -141,10 +141,10 @@ def tune(o):
     run = os.path.join(o.work, f"{o.row}-{data_name}-{o.seed}".replace(" ", "_"))
     command = ["finetune", model] if model else ["train"]
     duet(o, *(["train", "--resume", run] if os.path.exists(run) else [*command, "--data", data, "--seed", str(o.seed), "--out", run, *o.options]))
-    tested = duet(o, "classify", run, "--data", data, "--metrics", "accuracy")
+    tested = duet(o, "classify", run, "--data", data, "--metrics", "accuracy", *shlex.split(o.test))
     with open(os.path.join(run, "run.json"), encoding="utf-8") as file:
         trained = json.load(file)
-    shown = f"duet {'finetune MODEL' if model else 'train'} --data DATA --seed {o.seed} {shlex.join(o.options)}"
+    shown = f"duet {'finetune MODEL' if model else 'train'} --data DATA --seed {o.seed} {shlex.join(o.options)}{'; duet classify RUN --data DATA ' + o.test if o.test else ''}"
     book.add(row=o.row, data=data_name, seed=o.seed, images=trained.get("images", ""), labels=o.labels, top1=percent(tested["top1"]),
              seconds=f"{trained.get('seconds', 0):.0f}", command=shown)
 
@@ -168,6 +168,7 @@ def main():
     parser.add_argument("--row", default="")
     parser.add_argument("--labels", default="all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--test", default="", help="tune: further options of the test, as '--draws 4 --flip'")
     words = sys.argv[1:]
     cut = words.index("--") if "--" in words else len(words)
     o = parser.parse_args(words[:cut])

@@ -171,8 +171,21 @@ static duet_status run_epochs(fitting *f, int64_t last, duet_head_result *result
     return DUET_OK;
 }
 
-/* So few steps take no time; less of them would not do. */
-enum { FEW_STEPS = 100 };
+enum {
+    FEW_STEPS = 100, /* so few take no time; less of them would not do */
+    LEAST_BATCH = 16
+};
+
+/* Few rows in large batches make too few steps: with 540 rows (60 a class of Fashion-MNIST) `mlp`
+ * in batches of 256 ends at 81.7 %, of 16 at 83.4. */
+static int64_t batch_of(const duet_graph_fit *how, int64_t rows) {
+    int64_t batch = how->batch;
+    if (how->steps > 0 && rows / how->steps < batch) {
+        batch = rows / how->steps;
+        if (batch < LEAST_BATCH) batch = how->batch < LEAST_BATCH ? how->batch : LEAST_BATCH;
+    }
+    return batch < rows ? batch : rows;
+}
 
 /* Options begin with a duet_graph_fit. */
 static duet_graph_fit *fit_of(duet_choice *choice) {
@@ -184,7 +197,7 @@ duet_status duet_graph_head_fit(duet_context *ctx, duet_head *head, const duet_h
     duet_status status = DUET_OK;
     fitting f = {.ctx = ctx, .head = head, .how = *fit_of(&head->choice), .fit = fit};
     duet_graph_fit *const how = &f.how;
-    if (how->batch > fit->train->rows) how->batch = fit->train->rows;
+    how->batch = batch_of(how, fit->train->rows);
     if (fit->quick && how->epochs > 6 && how->epochs * fit->train->rows > FEW_STEPS * how->batch)
         how->epochs /= 3;
     const int64_t last = how->stop > 0 && how->stop < how->epochs ? how->stop : how->epochs;

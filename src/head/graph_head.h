@@ -14,18 +14,21 @@ typedef struct duet_graph_fit {
     int64_t epochs; /* of the whole schedule */
     int64_t stop;   /* ends after this epoch; 0 = after all, or the best on validation rows */
     int64_t batch;
+    int64_t steps; /* of an epoch at least: few rows make smaller batches, of 16 or more */
     double rate, weight_decay, smoothing;
     char optim[DUET_TEXT_SIZE], lr[DUET_TEXT_SIZE];
     uint64_t seed; /* of first weights, order and dropout */
 } duet_graph_fit;
 
 #define DUET_GRAPH_FIT_ROWS(epochs_, batch_, rate_, decay_, smoothing_) \
-    DUET_GRAPH_FIT_ROWS_OF(epochs_, batch_, rate_, decay_, smoothing_, "adamw")
-#define DUET_GRAPH_FIT_ROWS_OF(epochs_, batch_, rate_, decay_, smoothing_, optim_)              \
+    DUET_GRAPH_FIT_ROWS_OF(epochs_, batch_, "32", rate_, decay_, smoothing_, "adamw")
+#define DUET_GRAPH_FIT_ROWS_OF(epochs_, batch_, steps_, rate_, decay_, smoothing_, optim_)      \
     DUET_INT(duet_graph_fit, epochs, epochs_, 1, 100000, "passes over the rows"),               \
         DUET_INT(duet_graph_fit, stop, "0", 0, 100000,                                          \
                  "ends after this epoch; 0 = after all, or the best on validation rows"),       \
-        DUET_INT(duet_graph_fit, batch, batch_, 1, 65536, "rows per step"),                     \
+        DUET_INT(duet_graph_fit, batch, batch_, 1, 65536, "rows per step at most"),             \
+        DUET_INT(duet_graph_fit, steps, steps_, 0, 65536,                                       \
+                 "least steps of an epoch: few rows make smaller batches, of 16 or more"),      \
         DUET_FLOAT(duet_graph_fit, rate, rate_, 1e-12, 1e30, "learning rate"),                  \
         DUET_FLOAT(duet_graph_fit, weight_decay, decay_, 0, 1e6, "of the optimiser"),           \
         DUET_FLOAT(duet_graph_fit, smoothing, smoothing_, 0, 0.99, "label smoothing"),          \

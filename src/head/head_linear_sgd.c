@@ -13,7 +13,7 @@ DUET_GRAPH_FIT_FIRST(linear_sgd_options);
 
 static const duet_param params[] = {
     DUET_HEAD_FEATURES(linear_sgd_options, "standardised|raw"),
-    DUET_GRAPH_FIT_ROWS_OF("40", "32", "0.1", "0", "0", "sgd"),
+    DUET_GRAPH_FIT_ROWS_OF("40", "32", "0", "0.1", "0", "0", "sgd"),
 };
 
 static duet_value build(duet_graph *graph, const duet_head *head, duet_value x,

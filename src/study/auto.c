@@ -22,7 +22,7 @@ enum {
 };
 
 bool duet_candidate_better(const duet_candidate *a, const duet_candidate *b) {
-    if (a->top1 != b->top1) return a->top1 > b->top1;
+    if (a->score != b->score) return a->score > b->score;
     if (a->dim != b->dim) return a->dim < b->dim;
     return a->settings.v[0].t < b->settings.v[0].t;
 }
@@ -54,12 +54,9 @@ static duet_reader_options grid_of(const duet_searching *s) {
     return grid;
 }
 
-/* Ridge regression on all candidates, which are ranked afterwards. */
 static duet_status rank(duet_searching *s, const char *label, duet_auto_round *round) {
-    duet_trial *trials = NULL;
-    DUET_TRY(duet_searching_fit(s, &trials, s->alive, s->count, &s->ridge, label, &round->cost));
-    for (int64_t i = 0; i < s->count; i++) s->alive[i].top1 = trials[i].result.val_top1;
-    duet_trials_free(trials, s->count);
+    int64_t rows = 0;
+    DUET_TRY(duet_searching_rank(s, s->alive, s->count, label, &rows, &round->cost));
     round->settings += s->count;
     return DUET_OK;
 }
@@ -91,10 +88,10 @@ static double level_score(const duet_searching *s, int64_t t) {
     int found = 0;
     for (int64_t i = 0; i < s->count && found < BEST; i++)
         if (s->alive[i].settings.v[0].t == t) {
-            sum += s->alive[i].top1;
+            sum += s->alive[i].score;
             found++;
         }
-    return found > 0 ? sum / found : -1;
+    return found > 0 ? sum / found : -INFINITY;
 }
 
 /* The best candidates of the best levels go on. */
@@ -102,7 +99,7 @@ static void halve(duet_searching *s, const duet_int_list *levels) {
     int64_t chosen[LEVELS] = {0}, count = 0, most = s->count / 6, kept = 0;
     most = most < FEW ? FEW : most > MANY ? MANY : most;
     for (; count < LEVELS && count < levels->count; count++) {
-        double best = -2;
+        double best = -INFINITY;
         for (int i = 0; i < levels->count; i++) {
             const double score = level_score(s, levels->v[i]);
             if (score > best && !(count == 1 && levels->v[i] == chosen[0])) {

@@ -12,6 +12,7 @@ typedef struct duet_candidate {
     duet_settings settings;
     int64_t dim;
     double top1;
+    double score; /* what ranks it: top1, or minus the mean log2 of the rank of the class */
 } duet_candidate;
 bool duet_candidate_better(const duet_candidate *a, const duet_candidate *b);
 
@@ -75,6 +76,17 @@ DUET_NODISCARD duet_status duet_searching_fit(const duet_searching *s, duet_tria
                                               const duet_candidate *list, int64_t count,
                                               const duet_head_list *heads, const char *label,
                                               duet_auto_cost *cost);
+
+/* ---- auto_rank.c ---- */
+
+/* Whether columns of these features together, [rows, features / columns] each, are ranked by their
+ * leave-one-out errors. */
+bool duet_searching_left_out(int64_t rows, int64_t columns, int64_t features);
+/* top1 and score of each candidate by ridge regression on the rows of the round; *rows: those that
+ * they are of. */
+DUET_NODISCARD duet_status duet_searching_rank(const duet_searching *s, duet_candidate *list,
+                                               int64_t count, const char *label, int64_t *rows,
+                                               duet_auto_cost *cost);
 
 /* ---- auto_join.c ---- */
 

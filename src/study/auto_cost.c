@@ -9,6 +9,7 @@
 
 #include "base/context.h"
 #include "base/mem.h"
+#include "study/few_ridge.h"
 
 enum {
     PILOT = 600,
@@ -25,6 +26,14 @@ enum {
 static double operations(double n, double d) {
     const double m = n < d ? n : d;
     return 2.0 * n * d * m + STRENGTHS * m * m * m / 3.0;
+}
+
+/* Of `columns` columns of d features in a round of `rows` rows, `fit` of which are fitted on. */
+static double ranking(int64_t rows, int64_t fit, int64_t columns, double d) {
+    const double each = duet_searching_left_out(rows, columns, (int64_t)d * columns)
+                            ? duet_few_ridge_cost(rows, (int64_t)d)
+                            : operations((double)fit, d);
+    return (double)columns * each;
 }
 
 /* The columns of a set, from narrow to wide. */
@@ -115,8 +124,8 @@ duet_auto_cost duet_auto_expected(const duet_auto_plan *plan, const duet_auto_ra
     cost.passes += passes;
     cost.seconds_passes += passes * rates->pass;
     cost.seconds_heads +=
-        rates->operation * ((double)rates->columns * operations((double)plan->fit[0], mean) +
-                            PARTNERS * operations((double)plan->fit[1], 2.0 * mean));
+        rates->operation * (ranking(plan->rows[0], plan->fit[0], rates->columns, mean) +
+                            ranking(plan->rows[1], plan->fit[1], PARTNERS, 2.0 * mean));
     return cost;
 }
 

@@ -41,28 +41,23 @@ static int64_t extend(const duet_searching *s, const duet_candidate *base, int64
 
 typedef struct joins {
     int count;
+    int64_t rows;                       /* that they were ranked by */
     duet_candidate v[DUET_AUTO_JOINED]; /* v[k] has k + 1 settings */
 } joins;
 
 /* Forward selection from the best candidate, at one level or all. */
 static duet_status select_forward(const duet_searching *s, int64_t t, joins *out,
                                   duet_auto_round *round) {
-    out->v[0] = s->alive[0];
-    out->count = 1;
+    *out = (joins){.count = 1, .v = {s->alive[0]}};
     while (out->count < s->options->joined) {
         const duet_candidate *const base = &out->v[out->count - 1];
         duet_candidate list[PARTNERS];
-        duet_trial *trials = NULL;
         const int64_t count = extend(s, base, t, list);
         int64_t found = -1;
         if (count == 0) return DUET_OK;
-        DUET_TRY(duet_searching_fit(s, &trials, list, count, &s->ridge, "joined settings",
-                                    &round->cost));
-        for (int64_t i = 0; i < count; i++) {
-            list[i].top1 = trials[i].result.val_top1;
-            if (found < 0 || list[i].top1 > list[found].top1) found = i;
-        }
-        duet_trials_free(trials, count);
+        DUET_TRY(duet_searching_rank(s, list, count, "joined settings", &out->rows, &round->cost));
+        for (int64_t i = 0; i < count; i++)
+            if (found < 0 || list[i].score > list[found].score) found = i;
         round->settings += count;
         out->v[out->count++] = list[found];
     }
@@ -77,7 +72,7 @@ duet_status duet_searching_join(const duet_searching *s, duet_candidate out[DUET
     any = one;
     if (round->levels > 1) DUET_TRY(select_forward(s, DUET_LEVEL_UNSET, &any, round));
     const double top1 = one.v[one.count - 1].top1, p = top1 / 100.0,
-                 error = 100.0 * sqrt(p * (1.0 - p) / (double)s->views.val.count);
+                 error = 100.0 * sqrt(p * (1.0 - p) / (double)(one.rows > 0 ? one.rows : 1));
     const joins *const best = any.v[any.count - 1].top1 > top1 + error ? &any : &one;
     *count = best->count - 1;
     for (int i = 0; i < *count; i++) out[i] = best->v[i + 1];

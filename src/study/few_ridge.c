@@ -85,13 +85,13 @@ static bool standardise(ridge *r) {
 static duet_status take_rows(ridge *r, const duet_feature_table *table, const int64_t *order) {
     const int64_t D = r->dim, K = r->k;
     for (int64_t i = 0; i < r->n; i++) {
-        const float *x = table->x + order[i] * D;
-        for (int64_t c = 0; c < D; c++) r->x[i * D + c] = (double)x[c];
-        r->share[table->labels[order[i]]] += 1.0 / (double)r->n;
+        const int64_t row = order != NULL ? order[i] : i;
+        for (int64_t c = 0; c < D; c++) r->x[i * D + c] = (double)table->x[row * D + c];
+        r->y[i * K + table->labels[row]] = 1.0;
+        r->share[table->labels[row]] += 1.0 / (double)r->n;
     }
     for (int64_t i = 0; i < r->n; i++)
-        for (int64_t c = 0; c < K; c++)
-            r->y[i * K + c] = (c == table->labels[order[i]] ? 1.0 : 0.0) - r->share[c];
+        for (int64_t c = 0; c < K; c++) r->y[i * K + c] -= r->share[c];
     return standardise(r)
                ? DUET_OK
                : duet_fail(DUET_NUMERIC,
@@ -120,7 +120,7 @@ static duet_status decompose(ridge *r) {
     return DUET_OK;
 }
 
-/* The sum of squares of the leave-one-out residuals. */
+/* The sum of squares of the leave-one-out residuals, which are in r->fit afterwards. */
 static double left_out_error(ridge *r, double strength) {
     const int64_t S = r->side, K = r->k;
     double sum = 0;
@@ -129,15 +129,15 @@ static double left_out_error(ridge *r, double strength) {
             r->shrunk[k * K + c] = r->p[k * K + c] * (r->w[k] / (r->w[k] + strength));
     duet_gemm_f64(false, false, r->n, K, S, 1.0, r->u, S, r->shrunk, K, 0.0, r->fit, K);
     for (int64_t i = 0; i < r->n; i++) {
-        double leverage = 1.0 / (double)r->n, square = 0;
+        double leverage = 1.0 / (double)r->n;
         for (int64_t k = 0; k < S; k++)
             leverage += r->u[i * S + k] * r->u[i * S + k] * (r->w[k] / (r->w[k] + strength));
-        for (int64_t c = 0; c < K; c++) {
-            const double miss = r->y[i * K + c] - r->fit[i * K + c];
-            square += miss * miss;
-        }
         const double left = leverage < 1.0 - 1e-9 ? 1.0 - leverage : 1e-9;
-        sum += square / (left * left);
+        for (int64_t c = 0; c < K; c++) {
+            double *const miss = &r->fit[i * K + c];
+            *miss = (r->y[i * K + c] - *miss) / left;
+            sum += *miss * *miss;
+        }
     }
     return sum;
 }
@@ -160,26 +160,70 @@ static void solve(ridge *r, double strength, float *folded, float *offset) {
     }
 }
 
-duet_status duet_few_ridge(const duet_feature_table *table, const int64_t *order, int64_t count,
-                           int classes, float *folded, float *offset) {
-    duet_status status = DUET_OK;
-    ridge r = {.n = count,
-               .dim = table->dim,
-               .k = classes,
-               .side = count < table->dim ? count : table->dim};
-    double best = 0, least = INFINITY;
-    DUET_DO(make(&r));
-    DUET_DO(take_rows(&r, table, order));
-    DUET_DO(decompose(&r));
+/* Opens r->... on the rows; order NULL = all of them as they are. */
+static duet_status open_rows(ridge *r, const duet_feature_table *table, const int64_t *order,
+                             int64_t count, int classes) {
+    *r = (ridge){.n = count,
+                 .dim = table->dim,
+                 .k = classes,
+                 .side = count < table->dim ? count : table->dim};
+    DUET_TRY(make(r));
+    DUET_TRY(take_rows(r, table, order));
+    return decompose(r);
+}
+
+static void close_rows(ridge *r) {
+    if (r->u == r->gram) r->u = NULL;
+    release(r);
+}
+
+/* The strength of the least error. */
+static double choose(ridge *r) {
+    double best = duet_few_strengths[0], least = INFINITY;
     for (int s = 0; s < DUET_FEW_STRENGTHS; s++) {
-        const double error = left_out_error(&r, duet_few_strengths[s]);
+        const double error = left_out_error(r, duet_few_strengths[s]);
         if (!(error < least)) continue;
         least = error;
         best = duet_few_strengths[s];
     }
-    solve(&r, best, folded, offset);
+    return best;
+}
+
+duet_status duet_few_ridge(const duet_feature_table *table, const int64_t *order, int64_t count,
+                           int classes, float *folded, float *offset) {
+    duet_status status = DUET_OK;
+    ridge r = {0};
+    DUET_DO(open_rows(&r, table, order, count, classes));
+    solve(&r, choose(&r), folded, offset);
 done:
-    if (r.u == r.gram) r.u = NULL;
-    release(&r);
+    close_rows(&r);
+    return status;
+}
+
+/* One more than the classes that are foretold before that of row i, whose values are y minus the
+ * residual r->fit; of equal ones all count as before it. */
+static int64_t rank_of(const ridge *r, int64_t i, int32_t label) {
+    const double *y = r->y + i * r->k, *residual = r->fit + i * r->k;
+    const double own = y[label] - residual[label] + r->share[label];
+    int64_t rank = 1;
+    for (int64_t c = 0; c < r->k; c++)
+        rank += c != label && y[c] - residual[c] + r->share[c] >= own;
+    return rank;
+}
+
+duet_status duet_few_ridge_left_out(duet_left_out *out, const duet_feature_table *table,
+                                    int classes) {
+    duet_status status = DUET_OK;
+    ridge r = {0};
+    DUET_DO(open_rows(&r, table, NULL, table->rows, classes));
+    (void)left_out_error(&r, choose(&r));
+    *out = (duet_left_out){.top1 = 0};
+    for (int64_t i = 0; i < r.n; i++) {
+        const int64_t rank = rank_of(&r, i, table->labels[i]);
+        out->top1 += (rank == 1 ? 100.0 : 0.0) / (double)r.n;
+        out->log_rank += log2((double)rank) / (double)r.n;
+    }
+done:
+    close_rows(&r);
     return status;
 }

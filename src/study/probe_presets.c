@@ -14,7 +14,7 @@
 
 enum { BLOCKS = 37 /* of guided-diffusion's network for 256 x 256, which the papers count in */ };
 
-#define STEPS "epochs=28,batch=128,lr=(step:stages=4)"
+#define STEPS "epochs=28,batch=128,steps=0,lr=(step:stages=4)"
 
 static const duet_probe_preset presets[] = {
     {.name = "diffssl-linear",

@@ -121,6 +121,26 @@ static void read_weights(const duet_head *head, double w[CLASSES * DIM], double 
     }
 }
 
+/* Few rows make smaller batches than were named, of 16 rows or more; ROWS is 120. */
+static void few_rows_make_smaller_batches(void **unused) {
+    (void)unused;
+    static const char *const same[][2] = {
+        {"mlp:hidden=8,epochs=3,batch=256,steps=6", "mlp:hidden=8,epochs=3,batch=20,steps=0"},
+        {"mlp:hidden=8,epochs=3", "mlp:hidden=8,epochs=3,batch=16,steps=0"},
+        {"mlp:hidden=8,epochs=3,batch=12", "mlp:hidden=8,epochs=3,batch=12,steps=0"},
+        {"mlp:hidden=8,epochs=3,steps=0", "mlp:hidden=8,epochs=3,batch=120,steps=0"}};
+    static float got[DUET_COUNT(same)][ROWS * CLASSES], want[ROWS * CLASSES];
+    for (int t = 0; t < DUET_COUNT(same); t++) {
+        duet_head *const a = fit(same[t][0], x, 0), *const b = fit(same[t][1], x, 0);
+        duet_head_logits(a, x, ROWS, got[t]);
+        duet_head_logits(b, x, ROWS, want);
+        assert_memory_equal(got[t], want, sizeof want);
+        if (t > 0) assert_memory_not_equal(got[t], got[t - 1], sizeof want);
+        duet_head_free(a);
+        duet_head_free(b);
+    }
+}
+
 /* Two steps over all rows: W <- W - rate dF/dW, F the mean cross-entropy. */
 static void descends(void **unused) {
     (void)unused;
@@ -160,6 +180,7 @@ static void descends(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(whitened), cmocka_unit_test(too_wide),
+                                       cmocka_unit_test(few_rows_make_smaller_batches),
                                        cmocka_unit_test(descends)};
     return cmocka_run_group_tests(tests, begin, NULL);
 }

@@ -76,15 +76,22 @@ static void fit(const plain *p, int left, double strength, double w[(DIM + 1) * 
     OK(duet_solve_spd_f64(side, K, a, w));
 }
 
-static double left_out_error(const plain *p, double strength) {
+/* The sum of squares; *found: what the values say of each row's class. */
+static double left_out_error(const plain *p, double strength, duet_left_out *found) {
     double sum = 0, w[(DIM + 1) * K];
+    *found = (duet_left_out){0};
     for (int i = 0; i < p->n; i++) {
+        double at[K];
+        int rank = 1;
         fit(p, i, strength, w);
         for (int k = 0; k < K; k++) {
-            double at = w[p->dim * K + k] - (k == p->y[i]);
-            for (int c = 0; c < p->dim; c++) at += p->x[i * p->dim + c] * w[c * K + k];
-            sum += at * at;
+            at[k] = w[p->dim * K + k];
+            for (int c = 0; c < p->dim; c++) at[k] += p->x[i * p->dim + c] * w[c * K + k];
+            sum += pow(at[k] - (k == p->y[i]), 2);
         }
+        for (int k = 0; k < K; k++) rank += at[k] > at[p->y[i]];
+        found->top1 += rank == 1 ? 100.0 / p->n : 0;
+        found->log_rank += log2(rank) / p->n;
     }
     return sum;
 }
@@ -99,11 +106,12 @@ static void heads_are_ridge_regressions_of_the_smallest_left_out_error(void **st
         int64_t order[ROWS];
         float folded[K * DIM], offset[K];
         double w[(DIM + 1) * K], best = 0, least = INFINITY;
+        duet_left_out unused;
         make(&s, 120, DIM, (uint64_t)t);
         for (int i = 0; i < rows[t]; i++) order[i] = 119 - 2 * (i % 60);
         standardise(&p, &s, order, rows[t]);
         for (int i = 0; i < DUET_FEW_STRENGTHS; i++) {
-            const double error = left_out_error(&p, duet_few_strengths[i]);
+            const double error = left_out_error(&p, duet_few_strengths[i], &unused);
             if (!(error < least)) continue;
             least = error;
             best = duet_few_strengths[i];
@@ -119,6 +127,32 @@ static void heads_are_ridge_regressions_of_the_smallest_left_out_error(void **st
             }
             assert_true(fabs((double)offset[k] - at) < 1e-5);
         }
+    }
+}
+
+static void rows_are_foretold_as_by_heads_that_have_not_seen_them(void **state) {
+    (void)state;
+    static set s;
+    static plain p;
+    static const int rows[] = {90, 11};
+    int64_t order[ROWS];
+    for (int i = 0; i < ROWS; i++) order[i] = i;
+    for (int t = 0; t < 2; t++) {
+        duet_left_out wanted = {0}, found;
+        double least = INFINITY;
+        make(&s, rows[t], DIM, 7 + (uint64_t)t);
+        standardise(&p, &s, order, rows[t]);
+        for (int i = 0; i < DUET_FEW_STRENGTHS; i++) {
+            duet_left_out one;
+            const double error = left_out_error(&p, duet_few_strengths[i], &one);
+            if (!(error < least)) continue;
+            least = error;
+            wanted = one;
+        }
+        OK(duet_few_ridge_left_out(&found, &s.table, K));
+        assert_true(wanted.top1 > 40 && wanted.top1 < 99 && wanted.log_rank > 0.01);
+        assert_true(fabs(found.top1 - wanted.top1) < 1e-9);
+        assert_true(fabs(found.log_rank - wanted.log_rank) < 1e-9);
     }
 }
 
@@ -194,6 +228,7 @@ static void more_labels_are_better_and_threads_change_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heads_are_ridge_regressions_of_the_smallest_left_out_error),
+        cmocka_unit_test(rows_are_foretold_as_by_heads_that_have_not_seen_them),
         cmocka_unit_test(features_that_are_no_numbers_are_refused),
         cmocka_unit_test(points_follow_the_rows),
         cmocka_unit_test(more_labels_are_better_and_threads_change_nothing),
