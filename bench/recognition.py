@@ -33,6 +33,10 @@ def joined(row):
     return "+".join(spec(one) for one in row.get("settings", []))
 
 
+def machine():
+    return os.environ.get("MACHINE", f"{os.uname().machine}, {os.cpu_count()} threads")
+
+
 class Book:
     """A CSV file to which rows are added, each with where it comes from; `key` columns say which are there."""
 
@@ -42,15 +46,19 @@ class Book:
             with open(path, "w", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerow(columns)
         with open(path, newline="", encoding="utf-8") as file:
-            self.known = {tuple(row[k] for k in key) for row in csv.DictReader(file)}
+            self.rows = list(csv.DictReader(file))
+        self.known = {tuple(row[k] for k in key) for row in self.rows}
 
     def has(self, *key):
         return tuple(map(str, key)) in self.known
 
+    def find(self, *key):
+        """The row as it was when the book was opened; None where there was none."""
+        return next((row for row in self.rows if tuple(row[k] for k in self.key) == tuple(map(str, key))), None)
+
     def add(self, **row):
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-        row.update(commit=commit, machine=os.environ.get("MACHINE", f"{os.uname().machine}, {os.cpu_count()} threads"),
-                   date=datetime.datetime.now(datetime.timezone.utc).date().isoformat())
+        row.update(commit=commit, machine=machine(), date=datetime.datetime.now(datetime.timezone.utc).date().isoformat())
         with open(self.path, "a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
         self.known.add(tuple(str(row[k]) for k in self.key))
@@ -110,6 +118,9 @@ def search(o):
                 common = ["--data", data, "--t", o.t, "--pool", o.pool, "--rows", str(o.rows), "--seed", str(split), "--no-baselines", "--fresh"]
                 ways = {"auto": ["--auto", "--head", o.head], "unlabelled": ["--auto", "--unlabelled"], "grid": ["--head", o.head]}
                 costs = {}
+                grid = book.find(model_name, data_name, split, "grid")
+                if grid and grid["machine"] == machine():
+                    costs["grid"] = float(grid["seconds"])
                 for way in o.ways.split("+"):
                     if book.has(model_name, data_name, split, way):
                         continue

@@ -8,11 +8,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/error.h"
 
-#define LINE  64
-#define LARGE ((size_t)1 << 20)
+#define LINE      64
+#define LARGE     ((size_t)1 << 20)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* Statistics only; nothing depends on their values. */
 static atomic_llong block_count, live_bytes, peak_bytes;
@@ -23,6 +25,21 @@ static void note_bytes(int64_t more) {
     while (now > peak && !atomic_compare_exchange_weak_explicit(
                              &peak_bytes, &peak, now, memory_order_relaxed, memory_order_relaxed))
         continue;
+}
+
+/* Large blocks are faulted in by pages of 2 MiB where the system has them: faults by pages of 4 KiB
+ * took an eighth of the time of a cold start with 38 M parameters. Advice: nothing is lost where it
+ * fails. */
+static void ask_for_huge_pages(void *block, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    const uintptr_t begin = ((uintptr_t)block + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE,
+                    end = ((uintptr_t)block + bytes) / HUGE_PAGE * HUGE_PAGE;
+    if (bytes >= 4 * HUGE_PAGE && begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)block;
+    (void)bytes;
+#endif
 }
 
 static void *new_block(size_t bytes) {
@@ -37,6 +54,7 @@ static void *new_block(size_t bytes) {
         if (raw == NULL) return NULL;
         const size_t past_line = (uintptr_t)raw % LINE;
         block = (uint8_t *)raw + LINE + (past_line == 0 ? 0 : LINE - past_line);
+        ask_for_huge_pages(block, bytes);
     }
     memcpy(block - sizeof raw, &raw, sizeof raw);
     memcpy(block - sizeof raw - sizeof bytes, &bytes, sizeof bytes);

@@ -28,8 +28,17 @@ static duet_status open_model(cli_state *cli, eval_side *out) {
     return DUET_OK;
 }
 
+/* Whether the name says that there are weights in it. */
+static bool named_as_weights(const char *path) {
+    static const char *const endings[] = {".safetensors", ".pt", ".pth", ".ckpt"};
+    const char *const dot = strrchr(path, '.');
+    for (size_t i = 0; dot != NULL && i < sizeof endings / sizeof *endings; i++)
+        if (strcmp(dot, endings[i]) == 0) return true;
+    return false;
+}
+
 /* A file is a data set, statistics, or else a model; the message is that of the data set where it
- * is nothing of these. */
+ * is nothing of these, unless it is named as weights. */
 static duet_status open_any(cli_state *cli, eval_side *out, bool draws) {
     char message[1024];
     const duet_status status = duet_dataset_open(cli->ctx, &out->set, out->path);
@@ -41,7 +50,7 @@ static duet_status open_any(cli_state *cli, eval_side *out, bool draws) {
         out->model = NULL;
         return open_model(cli, out);
     }
-    return cli_fail(status, "%s", message);
+    return named_as_weights(out->path) ? open_model(cli, out) : cli_fail(status, "%s", message);
 }
 
 duet_status cli_side_open(cli_state *cli, eval_side *out, const char *path, bool draws) {

@@ -11,7 +11,7 @@
 #include "study/probe.h"
 
 /* Training rows that are timed, and the fewest that are used. */
-enum { PILOT_ROWS = 1000, FEWEST_ROWS = 50 };
+enum { PILOT_ROWS = 1000, MOST_PILOT = 3000, FEWEST_ROWS = 50 };
 #define FEW_PART 0.05 /* of the time, for the curve over the number of labels */
 
 /* Computes features of `rows` training rows and, with `seconds_row`, measures the cost of a head on
@@ -43,17 +43,35 @@ done:
 
 /* Seconds of a head on a row of the baselines that are no networks, whose cost does not follow from
  * that of the model: pixels are wide. */
-static duet_status measure_others(duet_probing *p, duet_probe_options *own, int64_t few,
+static duet_status measure_others(duet_probing *p, duet_probe_options *own, int64_t rows,
                                   double *out) {
     *out = 0;
     for (int i = 0; i < p->baselines.count; i++) {
         double seconds = 0;
         if (duet_reader_is_network(p->baselines.v[i])) continue;
-        DUET_TRY(measure(p, p->baselines.v[i]->name, own, few < FEWEST_ROWS ? few : FEWEST_ROWS,
-                         &seconds, NULL));
+        DUET_TRY(measure(p, p->baselines.v[i]->name, own, rows, &seconds, NULL));
         *out += seconds;
     }
     return DUET_OK;
+}
+
+/* Features of a row of the settings. */
+static int64_t features_of(const duet_model *model, const duet_settings *settings) {
+    int64_t features = 0;
+    for (int i = 0; i < settings->count; i++) {
+        const duet_setting *const s = &settings->v[i];
+        const int64_t tap = s->tap > 0 ? s->tap : 1, pool = s->pool > 0 ? s->pool : 1;
+        const int64_t all = duet_model_tap(model, (int)tap - 1)->channels;
+        features += pool * pool * (s->channels > 0 && s->channels < all ? s->channels : all);
+    }
+    return features;
+}
+
+/* Rows that are timed: a head has another, cheaper way where there are fewer rows than features. */
+static int64_t pilot_of(const duet_probing *p, const duet_settings *settings) {
+    int64_t rows = features_of(p->model, settings) * 5 / 4;
+    rows = rows < PILOT_ROWS ? PILOT_ROWS : rows > MOST_PILOT ? MOST_PILOT : rows;
+    return p->train.count < rows ? p->train.count : rows;
 }
 
 /* The passes through a network that a row takes. */
@@ -79,17 +97,17 @@ static double keep_few(duet_probing *p, double seconds, double rate) {
 duet_status duet_probing_keep_time(duet_probing *p, duet_probe_options *own, double start) {
     duet_status status = DUET_OK;
     double head = 0, others = 0, readers = 1.0, rate = 0;
-    const int64_t most = p->train.count, pilot = most < PILOT_ROWS ? most : PILOT_ROWS,
+    const int64_t most = p->train.count, pilot = pilot_of(p, &own->settings),
                   few = pilot / 5 + 1 < 20 ? most : pilot / 5 + 1, tests = p->test.count;
     const duet_features_work none = p->out->features;
     const duet_settings trained = duet_probing_single(&own->settings);
     for (int i = 0; i < p->baselines.count; i++)
         readers += duet_reader_is_network(p->baselines.v[i]) ? 1.0 : 0.0;
-    DUET_DO(measure(p, "model", own, few, &head, own->few ? &rate : NULL));
+    DUET_DO(measure(p, "model", own, few, NULL, own->few ? &rate : NULL));
     const duet_features_work first = p->out->features;
-    DUET_DO(measure_others(p, own, few, &others));
+    DUET_DO(measure_others(p, own, pilot, &others));
     const duet_features_work before = p->out->features;
-    DUET_DO(measure(p, "model", own, pilot, NULL, NULL));
+    DUET_DO(measure(p, "model", own, pilot, &head, NULL));
     const duet_features_work all = p->out->features;
     const double pass =
                      duet_cost_of_row(first.seconds, first.computed, all.seconds - before.seconds,

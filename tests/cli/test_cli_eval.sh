@@ -82,6 +82,8 @@ wrong 1 "metric 'sfid' needs spatial features" eval drawn --against "$data" --me
 wrong 1 "no metric 'fidd'" eval drawn --against "$data" --metrics fidd
 wrong 1 'nowhere' eval nowhere --against "$data"
 wrong 1 'nowhere' eval drawn --against nowhere
+head -c 2000 run/model-00000024.safetensors >cut.safetensors
+wrong 1 'is the file cut off' eval cut.safetensors --against "$data"
 wrong 1 'cannot draw images' eval "$judge" --against "$data"
 wrong 1 'raw pixels have no settings' eval drawn --against "$data" --setting tap=3
 wrong 1 "no images in its split 'val'" eval drawn --against "$data" --against-split val
