@@ -20,7 +20,7 @@ typedef struct duet_setting {
     int64_t pool; /* side of the pooled map; 0 = not said */
     /* The features are the mean over so many draws of the noise; 0 and 1 are one. */
     int64_t draws;
-    bool flip; /* the mean with those of the mirrored image */
+    bool flip; /* the mean with those of the mirrored image, mirrored back */
     /* only the first channels of the map; 0 = all (sFID reads 7 of Inception's Mixed_6d) */
     int64_t channels;
 } duet_setting;

@@ -246,6 +246,10 @@ typedef struct duet_classify_options {
     /* level of the sets of classes (duet_conformal_least), above 0 and below 1; 0 = none. DUET_ARG
      * where the head has no calibration. */
     double conformal;
+    /* Answers are means of logits over so many draws of the noise (0 and 1 are one), and over the
+     * image and its mirror image. */
+    int draws;
+    bool flip;
 } duet_classify_options;
 /* The same one by one, in order, as batches end; found() borrows the prediction. options may be
  * NULL. */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/file_list.h"
+#include "study/answer.h"
 #include "study/calibrate.h"
 #include "study/study.h"
 
@@ -70,17 +71,19 @@ duet_status duet_classifier_open(duet_context *ctx, duet_reader **out, duet_mode
 typedef struct classifier {
     duet_reader *reader;
     duet_head *head;
+    duet_answering answering;
     duet_bad_images *bad;
     const char *const *paths;
     int classes;
     int64_t dim;
     const duet_calibration *calibration; /* NULL = none */
-    double least;         /* probability in a set (duet_conformal_least); < 0: no sets */
-    float *rows, *logits; /* [batch,D], [K] */
-    double *p, *sorted;   /* [K] probabilities by class, and by rank */
-    ranked *ranks;        /* [K] */
-    int *ranking;         /* [K] classes by rank */
-    int64_t *noise;       /* [batch], zeros */
+    double least;          /* probability in a set (duet_conformal_least); < 0: no sets */
+    float *rows, *answers; /* [batch,D], [batch,K] logits */
+    const float *logits;   /* [K], of the image */
+    double *p, *sorted;    /* [K] probabilities by class, and by rank */
+    ranked *ranks;         /* [K] */
+    int *ranking;          /* [K] classes by rank */
+    int64_t *noise;        /* [batch], zeros */
     void (*found)(const duet_prediction *prediction, void *user);
     void *user;
     int64_t told;
@@ -94,7 +97,7 @@ static duet_status open_reader(classifier *c, duet_context *ctx, duet_model *mod
     const int64_t batch = duet_reader_batch(c->reader);
     DUET_TRY(duet_alloc(&c->rows, batch * c->dim, sizeof *c->rows));
     DUET_TRY(duet_alloc(&c->noise, batch, sizeof *c->noise));
-    DUET_TRY(duet_alloc(&c->logits, c->classes, sizeof *c->logits));
+    DUET_TRY(duet_alloc(&c->answers, batch * c->classes, sizeof *c->answers));
     DUET_TRY(duet_alloc(&c->p, c->classes, sizeof *c->p));
     DUET_TRY(duet_alloc(&c->sorted, c->classes, sizeof *c->sorted));
     DUET_TRY(duet_alloc(&c->ranks, c->classes, sizeof *c->ranks));
@@ -133,17 +136,23 @@ static void tell_bad(classifier *c, int64_t end) {
     }
 }
 
-/* Head and softmax row by row: a prediction depends on its own row only. */
-static void tell_row(classifier *c, int64_t index, const float *row) {
+static void tell_row(classifier *c, int64_t index, const float *logits) {
     duet_prediction p = {.path = c->paths[index]};
     tell_bad(c, index);
-    if (c->head != NULL)
-        duet_head_logits(c->head, row, 1, c->logits);
-    else
-        memcpy(c->logits, row, (size_t)c->classes * sizeof *c->logits);
+    c->logits = logits;
     predict(c, &p);
     c->found(&p, c->user);
     c->told = index + 1;
+}
+
+static duet_status answer(classifier *c, const duet_batch *batch) {
+    memset(c->answers, 0, (size_t)(batch->count * c->classes) * sizeof *c->answers);
+    for (int look = 0; look < duet_answering_looks(&c->answering); look++) {
+        duet_answering_look(&c->answering, look);
+        DUET_TRY(duet_reader_join(c->reader, batch->pixels, c->noise, batch->count, c->rows));
+        DUET_TRY(duet_answering_add(&c->answering, c->rows, batch->count, true, c->answers));
+    }
+    return DUET_OK;
 }
 
 static duet_status read_all(classifier *c, duet_loader *loader, int64_t count) {
@@ -151,8 +160,9 @@ static duet_status read_all(classifier *c, duet_loader *loader, int64_t count) {
     for (;;) {
         DUET_TRY(duet_loader_next(loader, &batch));
         if (batch.count == 0) break;
-        DUET_TRY(duet_reader_join(c->reader, batch.pixels, c->noise, batch.count, c->rows));
-        for (int64_t i = 0; i < batch.count; i++) tell_row(c, batch.index[i], c->rows + i * c->dim);
+        DUET_TRY(answer(c, &batch));
+        for (int64_t i = 0; i < batch.count; i++)
+            tell_row(c, batch.index[i], c->answers + i * c->classes);
     }
     tell_bad(c, count);
     return DUET_OK;
@@ -191,6 +201,7 @@ duet_status duet_classify_each(duet_context *ctx, duet_model *model, duet_head *
                   ? duet_conformal_least(c.calibration, how->conformal)
                   : -1;
     DUET_DO(open_reader(&c, ctx, model, card, count));
+    c.answering = duet_answering_of(c.reader, head, c.classes, how);
     DUET_DO(duet_bad_images_new(&c.bad));
     DUET_DO(duet_file_list_open(&list, paths, count));
     DUET_DO(duet_view_all(&view, list, DUET_TEST));
@@ -206,7 +217,7 @@ done:
     duet_bad_images_free(c.bad);
     duet_release(c.rows);
     duet_release(c.noise);
-    duet_release(c.logits);
+    duet_release(c.answers);
     duet_release(c.p);
     duet_release(c.sorted);
     duet_release(c.ranks);

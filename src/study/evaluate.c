@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "data/classes.h"
+#include "study/answer.h"
 #include "study/calibrate.h"
 #include "study/study.h"
 
@@ -66,25 +67,18 @@ static duet_status add_sets(evaluate *e, const duet_feature_table *table, const 
     return DUET_OK;
 }
 
-static duet_status add_rows(evaluate *e, const duet_feature_table *table) {
-    float *logits = NULL;
-    duet_status status = DUET_OK;
+/* The table has the features of the first look. */
+static duet_status add_rows(evaluate *e, const duet_feature_table *table, float *logits) {
     duet_metric_batch batch = {
-        .rows = table->rows, .labels = table->labels, .logits = table->x, .index = table->index};
+        .rows = table->rows, .labels = table->labels, .logits = logits, .index = table->index};
     for (int64_t i = 0; i < table->rows; i++) e->out->rows += table->labels[i] >= 0;
     if (e->head == NULL) return duet_metrics_add(e->out->metrics, &batch);
-    DUET_TRY(duet_alloc(&logits, table->rows * e->output_count, sizeof *logits));
-    duet_head_logits(e->head, table->x, table->rows, logits);
-    DUET_DO(add_sets(e, table, logits));
+    DUET_TRY(add_sets(e, table, logits));
     const duet_calibration *c = &e->card->calibration; /* probabilities are those of classify */
     for (int64_t i = 0; i < table->rows * e->output_count && c->rows > 0; i++)
         logits[i] = (float)((double)logits[i] / c->temperature);
-    batch.logits = logits;
     batch.features = table->x;
-    DUET_DO(duet_metrics_add(e->out->metrics, &batch));
-done:
-    duet_release(logits);
-    return status;
+    return duet_metrics_add(e->out->metrics, &batch);
 }
 
 static duet_status open_metrics(evaluate *e, const char *metrics) {
@@ -98,23 +92,53 @@ static duet_status open_metrics(evaluate *e, const char *metrics) {
     return duet_metrics_open(&e->out->metrics, metrics[0] != '\0' ? metrics : "accuracy", &setup);
 }
 
+static duet_status read_look(evaluate *e, const duet_answering *answering, int look,
+                             const duet_view *view, duet_bad_images *bad,
+                             duet_feature_table *table) {
+    duet_feature_set *set = NULL;
+    const duet_features_options options = {.label = "classes", .bad = bad};
+    duet_answering_look(answering, look);
+    DUET_TRY(duet_feature_set_open(e->ctx, &set, answering->reader, e->dataset, view, &options));
+    const duet_status status = duet_feature_set_join(set, view, table);
+    duet_feature_set_close(set);
+    return status;
+}
+
+/* Other looks at the rows of the first one. */
+static duet_status add_looks(evaluate *e, const duet_answering *answering, const duet_view *view,
+                             duet_bad_images *bad, const duet_feature_table *first, float *logits) {
+    duet_status status = DUET_OK;
+    duet_feature_table table = {0};
+    DUET_TRY(duet_answering_add(answering, first->x, first->rows, false, logits));
+    for (int look = 1; look < duet_answering_looks(answering); look++) {
+        DUET_DO(read_look(e, answering, look, view, bad, &table));
+        DUET_DO(duet_answering_add(answering, table.x, table.rows, false, logits));
+        duet_feature_table_free(&table);
+    }
+done:
+    duet_feature_table_free(&table);
+    return status;
+}
+
 static duet_status count(evaluate *e, duet_reader *reader, const duet_view *view,
                          duet_bad_images *bad) {
+    const duet_answering answering =
+        duet_answering_of(reader, e->head, e->output_count, e->options);
     duet_status status = DUET_OK;
-    duet_feature_set *set = NULL;
     duet_feature_table table = {0};
-    const duet_features_options options = {.label = "classes", .bad = bad};
-    DUET_DO(duet_feature_set_open(e->ctx, &set, reader, e->dataset, view, &options));
-    DUET_DO(duet_feature_set_join(set, view, &table));
+    float *logits = NULL;
+    DUET_DO(read_look(e, &answering, 0, view, bad, &table));
     if (table.rows == 0)
         DUET_FAIL(DUET_FORMAT, "none of the %lld images of split %s of '%s' can be read: %s",
                   (long long)view->count, duet_split_name(view->split), e->info->name,
                   duet_bad_images_first(bad));
     map_labels(e, &table);
-    DUET_DO(add_rows(e, &table));
+    DUET_DO(duet_alloc(&logits, table.rows * e->output_count, sizeof *logits));
+    DUET_DO(add_looks(e, &answering, view, bad, &table, logits));
+    DUET_DO(add_rows(e, &table, logits));
 done:
+    duet_release(logits);
     duet_feature_table_free(&table);
-    duet_feature_set_close(set);
     return status;
 }
 

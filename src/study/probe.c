@@ -27,10 +27,7 @@ static void compare_bad(duet_probing *p, duet_split split) {
 
 duet_settings duet_probing_single(const duet_settings *settings) {
     duet_settings out = *settings;
-    for (int i = 0; i < out.count; i++) {
-        out.v[i].draws = 1;
-        out.v[i].flip = false;
-    }
+    for (int i = 0; i < out.count; i++) out.v[i].draws = 1;
     return out;
 }
 

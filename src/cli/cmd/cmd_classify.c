@@ -42,8 +42,10 @@ static const duet_param params[] = {
     DUET_INT(classify_options, patch, "0", 0, 4096,
              "side of that patch, in pixels of the network; 0 = a quarter of the image"),
     DUET_INT(classify_options, draws, "0", 0, 64,
-             "draws of the noise whose features are averaged; 0 = as the head says"),
-    DUET_BOOLEAN(classify_options, flip, "false", "averaged with the mirrored image's features"),
+             "draws of the noise whose answers are averaged; 0 = one"),
+    DUET_BOOLEAN(classify_options, flip, "false",
+                 "averaged with the answer to the mirrored image; for what was trained on mirrored "
+                 "images too"),
     CLI_ON_BAD_ROW(classify_options),
 };
 
@@ -218,19 +220,6 @@ static duet_status explain(cli_answers *a, const classify_options *o, duet_model
     return status;
 }
 
-/* More is read of an image than the head asks for. */
-static duet_status average(const classify_options *o, const duet_head *head, duet_head_card *card) {
-    if (o->draws == 0 && !o->flip) return DUET_OK;
-    if (head == NULL)
-        return cli_fail(DUET_ARG, "--draws and --flip average features that a head reads; the "
-                                  "model's own classifier has none");
-    for (int i = 0; i < card->settings.count; i++) {
-        if (o->draws > 0) card->settings.v[i].draws = o->draws;
-        card->settings.v[i].flip = card->settings.v[i].flip || o->flip;
-    }
-    return DUET_OK;
-}
-
 static duet_status open_both(cli_state *cli, const classify_options *o, duet_model **model,
                              duet_head **head, duet_head_card *card) {
     duet_status status = cli_model_open(cli, model, cli->args[0]);
@@ -245,7 +234,7 @@ static duet_status open_both(cli_state *cli, const classify_options *o, duet_mod
     const bool own = o->data[0] != '\0' && o->head[0] == '\0' &&
                      (duet_model_logits(*model) > 0 || !cli_exists(path));
     if (!own) status = open_head(cli, o, *model, head, card);
-    return status == DUET_OK ? average(o, *head, card) : status;
+    return status;
 }
 
 static duet_status classify(cli_state *cli, const classify_options *o, const path_list *list) {
@@ -254,7 +243,8 @@ static duet_status classify(cli_state *cli, const classify_options *o, const pat
     duet_head_card card = {0};
     cli_answers answers = {
         .cli = cli, .top = (int)o->top, .level = o->conformal, .csv_path = o->csv};
-    const duet_classify_options how = {.conformal = o->conformal};
+    const duet_classify_options how = {
+        .conformal = o->conformal, .draws = (int)o->draws, .flip = o->flip};
     duet_status status = open_both(cli, o, &model, &head, &card);
     if (status == DUET_OK && o->patch > duet_model_card(model)->preprocess.size)
         status = cli_wrong("a patch of %lld pixels; the network's images have %lld",
@@ -306,7 +296,8 @@ static duet_status evaluate(cli_state *cli, const classify_options *o) {
     duet_head_card card = {0};
     duet_evaluation result = {0};
     duet_split split = DUET_TEST;
-    const duet_classify_options how = {.conformal = o->conformal};
+    const duet_classify_options how = {
+        .conformal = o->conformal, .draws = (int)o->draws, .flip = o->flip};
     duet_status status = duet_split_parse(&split, o->split);
     if (status == DUET_OK)
         status = duet_metrics_check(o->metrics,

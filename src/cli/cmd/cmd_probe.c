@@ -268,8 +268,8 @@ const cli_cmd duet_cmd_probe = {
     .usage = "MODEL --data DATA [options]",
     .details = "MODEL is a run folder or a model file.\n"
                "Without --t, --tap and --pool it uses what 'duet sweep' found (sweeping first "
-               "where there is nothing). --draws and --flip are\nof the test images, and of "
-               "'duet classify' with the head that is saved.\n"
+               "where there is nothing). --draws is of\nthe test images, and of "
+               "'duet classify' with the head that is saved; --flip of the training images too.\n"
                "  duet probe RUN --data DATA --setting t=5,tap=7,pool=7+t=5,tap=10,pool=4\n"
                "Few labels: a head on 10 of each class, five draws of them; on 1 %; on those of a "
                "list, as ImageNet's subsets have it.\n"

@@ -329,22 +329,39 @@ static void prepare_rest(const pass *p, int64_t size, int64_t rows) {
 
 /* ---- its outputs ---- */
 
-/* Output o of the plan, [L,B,D]: rows of level l go to its column. The first of several passes
- * writes, the others add, and the last divides. */
+/* A row [pool,pool,C] of a mirrored image, mirrored back: its places are those of the image. */
+static void add_mirrored(float *to, const float *row, int64_t dim, int64_t pool) {
+    const int64_t channels = dim / (pool * pool);
+    for (int64_t at = 0; at < pool * pool; at++) {
+        const int64_t column = at % pool, back = at - column + pool - 1 - column;
+        for (int64_t c = 0; c < channels; c++) to[at * channels + c] += row[back * channels + c];
+    }
+}
+
+/* One row of several that are averaged: the first is written, the others are added, and the last
+ * divides. */
+static void take_turn(const pass *p, const duet_column *column, float *to, const float *row,
+                      int64_t turn) {
+    const int64_t dim = column->dim, turns = p->draws * p->views;
+    if (turn == 0)
+        memcpy(to, row, (size_t)dim * sizeof *to);
+    else if (turn % p->views == 1)
+        add_mirrored(to, row, dim, column->setting.pool);
+    else
+        for (int64_t c = 0; c < dim; c++) to[c] += row[c];
+    for (int64_t c = 0; turns > 1 && turn == turns - 1 && c < dim; c++) to[c] /= (float)turns;
+}
+
+/* Output o of the plan, [L,B,D]: rows of level l go to its column. */
 static void hand_out(const pass *p, int64_t o, int64_t rows, float *const *out,
                      const int64_t *stride, int64_t turn) {
-    const int64_t dim = column_of(p, 0, o)->dim, turns = p->draws * p->views;
+    const duet_column *const column = column_of(p, 0, o);
     const float *const from = duet_network_out(p->network, o);
     for (int64_t l = 0; l < p->levels; l++) {
         const int64_t k = p->column[l * p->outputs + o];
-        for (int64_t i = 0; i < rows; i++) {
-            const float *const row = from + (l * p->reader->batch + i) * dim;
-            float *const to = out[k] + i * stride[k];
-            if (turn == 0) memcpy(to, row, (size_t)dim * sizeof *to);
-            for (int64_t c = 0; turn > 0 && c < dim; c++) to[c] += row[c];
-            for (int64_t c = 0; turns > 1 && turn == turns - 1 && c < dim; c++)
-                to[c] /= (float)turns;
-        }
+        for (int64_t i = 0; i < rows; i++)
+            take_turn(p, column, out[k] + i * stride[k],
+                      from + (l * p->reader->batch + i) * column->dim, turn);
     }
 }
 
@@ -358,12 +375,14 @@ static duet_status run_pass(pass *p, const passes *all, const uint8_t *pixels, c
     duet_reader *reader = p->reader;
     if (p->network == NULL) DUET_TRY(compile(p));
     for (int64_t turn = 0; turn < p->draws * p->views; turn++) {
-        const uint8_t *const from = turn % p->views == 0 ? pixels : all->mirrored;
+        const bool mirrored = (turn % p->views == 1) != reader->mirrored;
+        const uint8_t *const from = mirrored ? all->mirrored : pixels;
+        const int64_t draw = reader->draw * p->draws + turn / p->views;
         int worst = DUET_OK; /* the messages of other threads are lost */
 #pragma omp parallel for num_threads(all->threads) schedule(static) reduction(max : worst)
         for (int64_t i = 0; i < rows; i++) {
             const int status =
-                (int)prepare(p, all, from + i * all->given, noise_of(index[i], turn / p->views), i);
+                (int)prepare(p, all, from + i * all->given, noise_of(index[i], draw), i);
             if (status > worst) worst = status;
         }
         if (worst != DUET_OK)
@@ -381,7 +400,9 @@ static duet_status run_pass(pass *p, const passes *all, const uint8_t *pixels, c
 duet_status duet_passes_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index,
                             int64_t rows, float *const *out, const int64_t *stride) {
     if (reader->state == NULL) DUET_TRY(duet_passes_select(reader));
-    const passes *all = reader->state;
+    passes *const all = reader->state;
+    if (reader->mirrored && all->mirrored == NULL)
+        DUET_TRY(duet_alloc(&all->mirrored, reader->batch * all->given, 1));
     if (all->mirrored != NULL)
         duet_pixels_mirror(all->mirrored, pixels, rows, reader->how.size, reader->how.channels);
     for (int64_t i = 0; i < all->count; i++)

@@ -161,6 +161,11 @@ static duet_status run(duet_reader *reader, const uint8_t *pixels, const int64_t
     return reader->kind->run(reader, pixels, index, rows, out, reader->stride);
 }
 
+void duet_reader_look(duet_reader *reader, int64_t draw, bool mirrored) {
+    reader->draw = draw;
+    reader->mirrored = mirrored;
+}
+
 duet_status duet_reader_run(duet_reader *reader, const uint8_t *pixels, const int64_t *index,
                             int64_t rows, float *const *out) {
     for (int64_t k = 0; k < reader->chosen_count; k++)

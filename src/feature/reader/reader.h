@@ -44,11 +44,16 @@ struct duet_reader {
     int64_t *stride; /* [count] */
     int64_t batch;
     double seconds;
-    void *state; /* of the kind */
+    int64_t draw;  /* of the noise, and */
+    bool mirrored; /* whether images are read mirrored: duet_reader_look */
+    void *state;   /* of the kind */
 };
 
 /* Images of this size and number of channels come from now on. */
 DUET_NODISCARD duet_status duet_reader_take(duet_reader *reader, int64_t size, int channels);
+/* Networks read images with another draw of the noise from now on, and mirrored; 0 and false as at
+ * first. Not for tables with a cache, which does not know of it. */
+void duet_reader_look(duet_reader *reader, int64_t draw, bool mirrored);
 bool duet_reader_is_network(const duet_entry *entry); /* as in duet_reader_info */
 
 #endif

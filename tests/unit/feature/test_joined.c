@@ -116,7 +116,8 @@ static void tables_keep_their_settings(void **state) {
     end(&s);
 }
 
-/* Rows of one pass of the reader, by hand: mirrored images, and noise of another draw. */
+/* Rows of one pass of the reader, by hand: mirrored images, whose features [2,2,C] are mirrored
+ * back, and noise of another draw. */
 static void read_view(const setup *s, float *out, int64_t dim, bool mirrored, int64_t draw) {
     const duet_reader_options reading = {
         .settings = duet_settings_of(20, 7, 2), .noise_seed = 3, .batch = 1};
@@ -130,6 +131,13 @@ static void read_view(const setup *s, float *out, int64_t dim, bool mirrored, in
         for (int i = 0; i < PIXELS; i++)
             turned[i] = pixels[(i / 24 * 8 + 7 - i / 3 % 8) * 3 + i % 3];
         OK(duet_reader_join(reader, mirrored ? turned : pixels, &id, 1, out + r * dim));
+        for (int64_t c = 0; mirrored && c < dim / 2; c++) {
+            const int64_t channels = dim / 4, place = c / channels * 2;
+            float *const left = out + r * dim + place * channels + c % channels;
+            const float kept = *left;
+            *left = left[channels];
+            left[channels] = kept;
+        }
     }
     duet_reader_close(reader);
 }

@@ -120,6 +120,59 @@ static void numbers_go_by_their_order_where_all_are_there(void **state) {
     duet_context_free(ctx);
 }
 
+/* -log of the probability of class `label`, whose logits are the mean over 3 draws of the noise,
+ * each of the image and its mirror image. */
+static double nll_of_looks(duet_reader *reader, const duet_head *head, const duet_head_card *card,
+                           const uint8_t *pixels, int64_t id, int label) {
+    uint8_t turned[8 * 8 * 3];
+    float x[512], logits[3];
+    double mean[3] = {0}, total = 0;
+    for (int i = 0; i < 8 * 8 * 3; i++)
+        turned[i] = pixels[(i / 24 * 8 + 7 - i / 3 % 8) * 3 + i % 3];
+    for (int look = 0; look < 6; look++) {
+        const int64_t drawn = id + ((int64_t)(look / 2) << 48);
+        OK(duet_reader_join(reader, look % 2 == 1 ? turned : pixels, &drawn, 1, x));
+        duet_head_logits(head, x, 1, logits);
+        for (int k = 0; k < 3; k++) mean[k] += (double)logits[k] / 6;
+    }
+    for (int k = 0; k < 3; k++)
+        total += exp((mean[k] - mean[label]) / card->calibration.temperature);
+    return log(total);
+}
+
+static void check_first(const duet_prediction *p, void *user) {
+    *(duet_prediction *)user = *p;
+}
+
+/* Answers are means over looks, of files and of sets. */
+static void check_looks(duet_context *ctx, duet_model *model, const duet_dataset *set,
+                        duet_head *head, const duet_head_card *card, const char *path) {
+    const duet_classify_options looks = {.draws = 3, .flip = true};
+    const duet_reader_options reading = {.settings = card->settings,
+                                         .noise_seed = card->noise_seed};
+    duet_reader *reader = NULL;
+    duet_prediction p;
+    duet_evaluation e = {0};
+    uint8_t pixels[8 * 8 * 3];
+    double sum = 0;
+    OK(duet_reader_open(ctx, &reader, "model", model, NULL, &reading));
+    OK(duet_dataset_read(set, DUET_TEST, 5, &duet_model_card(model)->preprocess, pixels));
+    OK(duet_classify_each(ctx, model, head, card, &path, 1, &looks, check_first, &p));
+    for (int k = 0; k < 3; k++)
+        assert_true(fabs(-log(p.probability[k]) -
+                         nll_of_looks(reader, head, card, pixels, 0, p.label[k])) < 1e-5);
+    OK(duet_evaluate(ctx, &e, model, head, card, set, DUET_TEST, "nll", &looks, NULL));
+    for (int64_t r = 0; r < 24; r++) {
+        OK(duet_dataset_read(set, DUET_TEST, r, &duet_model_card(model)->preprocess, pixels));
+        sum += nll_of_looks(reader, head, card, pixels, (int64_t)DUET_TEST << 40 | r,
+                            duet_dataset_label(set, DUET_TEST, r)) /
+               24;
+    }
+    assert_true(fabs(duet_metric_find(&e.result, "nll", -1) - sum) < 1e-5);
+    duet_evaluation_free(&e);
+    duet_reader_close(reader);
+}
+
 /* An image file has the probabilities of the head on the joined features of the card's settings,
  * with the noise of image 0. */
 static void check_file(duet_context *ctx, duet_model *model, const duet_dataset *set,
@@ -150,6 +203,7 @@ static void check_file(duet_context *ctx, duet_model *model, const duet_dataset 
     for (int k = 0; k < 3; k++)
         assert_true(fabs(p.probability[k] - exp(b * ((double)logits[p.label[k]] - most)) / total) <
                     1e-15);
+    if (card->settings.v[0].draws <= 1) check_looks(ctx, model, set, head, card, path);
     duet_reader_close(reader);
     duet_image_free(&image);
 }
