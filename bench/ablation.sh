@@ -61,6 +61,7 @@ for preset in diffssl-linear ddae vissl-in1k lightly clip; do
     case $preset in
     ddae) row "preset $preset" --preset $preset --tap 10 ;;
     diffssl-linear) row "preset $preset" --preset $preset ;;
-    *) row "preset $preset" --preset $preset --t 5 --tap 10 ;;
+    vissl-in1k) row "preset $preset" --preset $preset --t 5 --tap 10 --pool 4 ;;
+    *) row "preset $preset" --preset $preset --t 5 --tap 10 --pool 1 ;;
     esac
 done

@@ -83,11 +83,30 @@ duet_status duet_eigen_sym_f64(int64_t n, double *a, double *w) {
     return DUET_OK;
 }
 
+/* With a workspace of our own: LAPACK says its size as a float, which from 2,896 rows on is rounded
+ * to less than it then asks for. */
+static duet_status eigen_f32(int64_t n, float *a, float *w) {
+    const int64_t room = 1 + 6 * n + 2 * n * n, integers = 3 + 5 * n;
+    float *work = NULL;
+    lapack_int *numbers = NULL;
+    duet_status status = DUET_OK;
+    if (room > INT32_MAX)
+        return duet_fail(DUET_NO_MEMORY, "eigenvalues of %lld rows are too many", (long long)n);
+    DUET_DO(duet_alloc(&work, room, sizeof *work));
+    DUET_DO(duet_alloc(&numbers, integers, sizeof *numbers));
+    DUET_DO(check_eigen(
+        n, LAPACKE_ssyevd_work(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w, work,
+                               (lapack_int)room, numbers, (lapack_int)integers)));
+done:
+    duet_release(work);
+    duet_release(numbers);
+    return status;
+}
+
 duet_status duet_eigen_sym_f32(int64_t n, float *a, float *w) {
     DUET_TRY(check_size(n, n));
     if (n == 0) return DUET_OK;
-    DUET_TRY(check_eigen(
-        n, LAPACKE_ssyevd(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w)));
+    DUET_TRY(eigen_f32(n, a, w));
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < i; j++) {
             const float held = a[i * n + j];

@@ -75,8 +75,8 @@ static void print_key(const duet_feature_set *set, const duet_setting *setting,
              (unsigned long long)duet_dataset_describe(set->dataset)->hash,
              duet_split_name(set->split), (long long)how->size, how->channels, how->fit,
              how->resize[0] ? " resize " : "", how->resize, colours, (long long)setting->t,
-             (long long)setting->tap, (long long)setting->pool, draws, setting->flip ? " mirrored" : "",
-             channels, (unsigned long long)set->noise_seed,
+             (long long)setting->tap, (long long)setting->pool, draws,
+             setting->flip ? " mirrored" : "", channels, (unsigned long long)set->noise_seed,
              duet_context_exact(set->ctx) ? "exact" : "fast",
              duet_context_bf16(set->ctx) ? " bf16" : "", duet_dtype_name(set->options.stored));
 }

@@ -375,7 +375,7 @@ static duet_status run_pass(pass *p, const passes *all, const uint8_t *pixels, c
     duet_reader *reader = p->reader;
     if (p->network == NULL) DUET_TRY(compile(p));
     for (int64_t turn = 0; turn < p->draws * p->views; turn++) {
-        const bool mirrored = (turn % p->views == 1) != reader->mirrored;
+        const bool mirrored = all->mirrored != NULL && (turn % p->views == 1) != reader->mirrored;
         const uint8_t *const from = mirrored ? all->mirrored : pixels;
         const int64_t draw = reader->draw * p->draws + turn / p->views;
         int worst = DUET_OK; /* the messages of other threads are lost */
