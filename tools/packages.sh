@@ -6,7 +6,7 @@ libzip-dev zlib1g-dev libjansson-dev libcmocka-dev libcurl4-gnutls-dev libmd-dev
 DUET_PACKAGES="gcc libc6-dev make cmake ninja-build pkg-config universal-ctags binutils clang-format-14 abigail-tools mandoc
 $DUET_LIBRARIES"
 
-# The lanes of ./check --all, in their order: a name (tools/lanes/NAME.sh) and the packages it needs beside those above. Those
+# The lanes of ./check --all, in their order (CI runs ./check --most): a name (tools/lanes/NAME.sh) and the packages it needs beside those above. Those
 # with '#' run by ./check --lane NAME only.
 DUET_LANES="
 gcc
@@ -15,7 +15,7 @@ dev
 tsan
 tidy      clang-tidy-14 libomp-14-dev
 coverage  gcovr
-#contest
+contest
 aarch64   gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 "
 
