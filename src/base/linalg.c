@@ -94,9 +94,9 @@ static duet_status eigen_f32(int64_t n, float *a, float *w) {
         return duet_fail(DUET_NO_MEMORY, "eigenvalues of %lld rows are too many", (long long)n);
     DUET_DO(duet_alloc(&work, room, sizeof *work));
     DUET_DO(duet_alloc(&numbers, integers, sizeof *numbers));
-    DUET_DO(check_eigen(
-        n, LAPACKE_ssyevd_work(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, w, work,
-                               (lapack_int)room, numbers, (lapack_int)integers)));
+    DUET_DO(check_eigen(n, LAPACKE_ssyevd_work(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a,
+                                               (lapack_int)n, w, work, (lapack_int)room, numbers,
+                                               (lapack_int)integers)));
 done:
     duet_release(work);
     duet_release(numbers);
