@@ -13,7 +13,7 @@ object command=transfer rows.0.data=synth rows.0.reader=model rows.0.head=ridge 
 cp "$top/out" first
 # every cell is a look at test images, and stands in the books of the run
 [ "$(grep -c '"command":"probe"' run/tests.jsonl)" -eq 12 ] || fail "not 12 looks: $(cut -c1-300 run/tests.jsonl)"
-grep -q '"data":"synth","split":"test".*"head":"ridge","t":[59],"tap":' run/tests.jsonl || fail "$(head -n 1 run/tests.jsonl)"
+grep -qE '"data":"synth","split":"test".*"head":"ridge",("settings":\[\{)?"t":[59],"tap":' run/tests.jsonl || fail "$(head -n 1 run/tests.jsonl)"
 exists run/transfer-001/result.json
 exists run/cells
 ok report run

@@ -289,6 +289,19 @@ static void show_metrics(cli_state *cli, const classify_options *o, const duet_d
     cli_json(cli, result);
 }
 
+/* The look at the split, with what was averaged. */
+static duet_status add_to_books(cli_state *cli, const classify_options *o, const duet_model *model,
+                                const duet_head_card *card, const duet_dataset *dataset,
+                                duet_split split, const duet_evaluation *result) {
+    duet_head_card said = card != NULL ? *card : (duet_head_card){0};
+    for (int i = 0; i < said.settings.count; i++) {
+        if (o->draws > 0) said.settings.v[i].draws = o->draws;
+        said.settings.v[i].flip = said.settings.v[i].flip || o->flip;
+    }
+    return cli_books_add(cli->args[0], "classify", model, card != NULL ? &said : NULL, dataset,
+                         split, result);
+}
+
 static duet_status evaluate(cli_state *cli, const classify_options *o) {
     duet_model *model = NULL;
     duet_dataset *dataset = NULL;
@@ -309,8 +322,7 @@ static duet_status evaluate(cli_state *cli, const classify_options *o) {
         status = duet_evaluate(cli->ctx, &result, model, head, &card, dataset, split, o->metrics,
                                &how, cli->bad);
     if (status == DUET_OK && split != DUET_TRAIN)
-        status = cli_books_add(cli->args[0], "classify", model, head != NULL ? &card : NULL,
-                               dataset, split, &result);
+        status = add_to_books(cli, o, model, head != NULL ? &card : NULL, dataset, split, &result);
     if (status == DUET_OK) show_metrics(cli, o, dataset, &result);
     duet_evaluation_free(&result);
     duet_head_free(head);
