@@ -4,7 +4,8 @@
 # that stand there already are not measured again.
 #   bench/ablation.sh RUN DATA     bench/ablation.sh runs/ladder/fashion-muon-1-100000 runs/ladder/sets/fashion
 # DATA should be a set whose test split is held out from the official training images (bench/ladder.sh makes such sets): these choices are not
-# to be made by official test images. ROWS=10000 training rows, SEEDS=3 of the noise; THREADS as for duet; ONLY is a pattern of rows' names, BUT one of those left out.
+# to be made by official test images. ROWS=10000 training rows, SEEDS=3 of the noise; THREADS as for duet; ONLY is a pattern of rows' names,
+# BUT one of those left out.
 set -e
 cd "$(dirname "$0")/.."
 . bench/number.sh

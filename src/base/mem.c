@@ -27,9 +27,9 @@ static void note_bytes(int64_t more) {
         continue;
 }
 
-/* Large blocks are faulted in by pages of 2 MiB where the system has them: faults by pages of 4 KiB
- * took an eighth of the time of a cold start with 38 M parameters. Advice: nothing is lost where it
- * fails. */
+/* Large blocks are faulted in by pages of 2 MiB where the system has them: a cold start with 38 M
+ * parameters takes 0.13 s of processor time so, and 0.20 s by pages of 4 KiB. Advice: nothing is
+ * lost where it fails. */
 static void ask_for_huge_pages(void *block, size_t bytes) {
 #ifdef MADV_HUGEPAGE
     const uintptr_t begin = ((uintptr_t)block + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE,

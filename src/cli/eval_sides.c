@@ -38,19 +38,20 @@ static bool named_as_weights(const char *path) {
 }
 
 /* A file is a data set, statistics, or else a model; the message is that of the data set where it
- * is nothing of these, unless it is named as weights. */
+ * is nothing of these, or that of the model where it is named as weights. */
 static duet_status open_any(cli_state *cli, eval_side *out, bool draws) {
     char message[1024];
     const duet_status status = duet_dataset_open(cli->ctx, &out->set, out->path);
     if (status == DUET_OK || (out->moments.dim > 0 && status != DUET_CANCELLED)) return DUET_OK;
     snprintf(message, sizeof message, "%s", duet_error_message());
     if (!draws || status == DUET_NOT_FOUND) return status;
+    if (named_as_weights(out->path)) return open_model(cli, out);
     if (duet_model_open(cli->ctx, &out->model, out->path) == DUET_OK) {
         duet_model_close(out->model);
         out->model = NULL;
         return open_model(cli, out);
     }
-    return named_as_weights(out->path) ? open_model(cli, out) : cli_fail(status, "%s", message);
+    return cli_fail(status, "%s", message);
 }
 
 duet_status cli_side_open(cli_state *cli, eval_side *out, const char *path, bool draws) {

@@ -6,8 +6,8 @@
  * third of that. */
 #include <string.h>
 
-#include "base/error.h"
 #include "base/context.h"
+#include "base/error.h"
 #include "base/linalg.h"
 #include "base/mem.h"
 #include "study/auto.h"

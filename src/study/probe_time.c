@@ -55,23 +55,15 @@ static duet_status measure_others(duet_probing *p, duet_probe_options *own, int6
     return DUET_OK;
 }
 
-/* Features of a row of the settings. */
-static int64_t features_of(const duet_model *model, const duet_settings *settings) {
-    int64_t features = 0;
-    for (int i = 0; i < settings->count; i++) {
-        const duet_setting *const s = &settings->v[i];
-        const int64_t tap = s->tap > 0 ? s->tap : 1, pool = s->pool > 0 ? s->pool : 1;
-        const int64_t all = duet_model_tap(model, (int)tap - 1)->channels;
-        features += pool * pool * (s->channels > 0 && s->channels < all ? s->channels : all);
-    }
-    return features;
-}
-
 /* Rows that are timed: a head has another, cheaper way where there are fewer rows than features. */
-static int64_t pilot_of(const duet_probing *p, const duet_settings *settings) {
-    int64_t rows = features_of(p->model, settings) * 5 / 4;
-    rows = rows < PILOT_ROWS ? PILOT_ROWS : rows > MOST_PILOT ? MOST_PILOT : rows;
-    return p->train.count < rows ? p->train.count : rows;
+static duet_status choose_pilot(const duet_probing *p, int64_t *out) {
+    duet_reader *reader = NULL;
+    DUET_TRY(duet_probing_open(p, &reader, "model"));
+    const int64_t wanted = duet_reader_dim(reader) * 5 / 4;
+    duet_reader_close(reader);
+    *out = wanted < PILOT_ROWS ? PILOT_ROWS : wanted > MOST_PILOT ? MOST_PILOT : wanted;
+    if (p->train.count < *out) *out = p->train.count;
+    return DUET_OK;
 }
 
 /* The passes through a network that a row takes. */
@@ -97,8 +89,10 @@ static double keep_few(duet_probing *p, double seconds, double rate) {
 duet_status duet_probing_keep_time(duet_probing *p, duet_probe_options *own, double start) {
     duet_status status = DUET_OK;
     double head = 0, others = 0, readers = 1.0, rate = 0;
-    const int64_t most = p->train.count, pilot = pilot_of(p, &own->settings),
-                  few = pilot / 5 + 1 < 20 ? most : pilot / 5 + 1, tests = p->test.count;
+    int64_t pilot = 0;
+    DUET_TRY(choose_pilot(p, &pilot));
+    const int64_t most = p->train.count, few = pilot / 5 + 1 < 20 ? most : pilot / 5 + 1,
+                  tests = p->test.count;
     const duet_features_work none = p->out->features;
     const duet_settings trained = duet_probing_single(&own->settings);
     for (int i = 0; i < p->baselines.count; i++)

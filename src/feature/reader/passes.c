@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "data/preprocess.h"
 #include "feature/reader/images.h"
+#include "feature/reader/means.h"
 #include "io/resize.h"
 #include "model/low_res.h"
 #include "model/network.h"
@@ -48,8 +49,9 @@ typedef struct passes {
     int threads;
     bool coloured; /* colours v gain + offset, instead of v/127.5 - 1 */
     float gain[3], offset[3];
+    bool flip;         /* a pass reads mirrored images too */
     bool resized;      /* the network's images are made of values that are not rounded */
-    uint8_t *mirrored; /* [B] images as they come */
+    uint8_t *mirrored; /* [B] images as they come; NULL until they are read */
     uint8_t *fitted;   /* [B,S,S,C]; NULL: the images that come fit, or are resized */
 } passes;
 
@@ -202,7 +204,6 @@ duet_status duet_passes_select(duet_reader *reader) {
     duet_status status = DUET_OK;
     passes *all = NULL;
     place *list = NULL;
-    bool flip = false;
     DUET_TRY(duet_alloc(&all, 1, sizeof *all));
     reader->state = all; /* released with the reader */
     all->threads = duet_context_threads(reader->ctx);
@@ -212,8 +213,7 @@ duet_status duet_passes_select(duet_reader *reader) {
     DUET_DO(read_levels(reader, all));
     choose_batch(reader, all);
     DUET_DO(set_images(reader, all));
-    for (int64_t i = 0; i < all->count; i++) flip |= all->pass[i].views > 1;
-    if (flip) DUET_DO(duet_alloc(&all->mirrored, reader->batch * all->given, 1));
+    for (int64_t i = 0; i < all->count; i++) all->flip |= all->pass[i].views > 1;
 done:
     duet_release(list);
     if (status != DUET_OK) duet_passes_release(reader);
@@ -329,29 +329,6 @@ static void prepare_rest(const pass *p, int64_t size, int64_t rows) {
 
 /* ---- its outputs ---- */
 
-/* A row [pool,pool,C] of a mirrored image, mirrored back: its places are those of the image. */
-static void add_mirrored(float *to, const float *row, int64_t dim, int64_t pool) {
-    const int64_t channels = dim / (pool * pool);
-    for (int64_t at = 0; at < pool * pool; at++) {
-        const int64_t column = at % pool, back = at - column + pool - 1 - column;
-        for (int64_t c = 0; c < channels; c++) to[at * channels + c] += row[back * channels + c];
-    }
-}
-
-/* One row of several that are averaged: the first is written, the others are added, and the last
- * divides. */
-static void take_turn(const pass *p, const duet_column *column, float *to, const float *row,
-                      int64_t turn) {
-    const int64_t dim = column->dim, turns = p->draws * p->views;
-    if (turn == 0)
-        memcpy(to, row, (size_t)dim * sizeof *to);
-    else if (turn % p->views == 1)
-        add_mirrored(to, row, dim, column->setting.pool);
-    else
-        for (int64_t c = 0; c < dim; c++) to[c] += row[c];
-    for (int64_t c = 0; turns > 1 && turn == turns - 1 && c < dim; c++) to[c] /= (float)turns;
-}
-
 /* Output o of the plan, [L,B,D]: rows of level l go to its column. */
 static void hand_out(const pass *p, int64_t o, int64_t rows, float *const *out,
                      const int64_t *stride, int64_t turn) {
@@ -360,8 +337,8 @@ static void hand_out(const pass *p, int64_t o, int64_t rows, float *const *out,
     for (int64_t l = 0; l < p->levels; l++) {
         const int64_t k = p->column[l * p->outputs + o];
         for (int64_t i = 0; i < rows; i++)
-            take_turn(p, column, out[k] + i * stride[k],
-                      from + (l * p->reader->batch + i) * column->dim, turn);
+            duet_mean_take(out[k] + i * stride[k], from + (l * p->reader->batch + i) * column->dim,
+                           column, turn, p->draws * p->views, turn % p->views == 1);
     }
 }
 
@@ -401,9 +378,10 @@ duet_status duet_passes_run(duet_reader *reader, const uint8_t *pixels, const in
                             int64_t rows, float *const *out, const int64_t *stride) {
     if (reader->state == NULL) DUET_TRY(duet_passes_select(reader));
     passes *const all = reader->state;
-    if (reader->mirrored && all->mirrored == NULL)
+    const bool mirrors = all->flip || reader->mirrored;
+    if (mirrors && all->mirrored == NULL)
         DUET_TRY(duet_alloc(&all->mirrored, reader->batch * all->given, 1));
-    if (all->mirrored != NULL)
+    if (mirrors)
         duet_pixels_mirror(all->mirrored, pixels, rows, reader->how.size, reader->how.channels);
     for (int64_t i = 0; i < all->count; i++)
         DUET_TRY(run_pass(&all->pass[i], all, pixels, index, rows, out, stride));
