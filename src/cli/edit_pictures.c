@@ -154,7 +154,7 @@ duet_status cli_pictures_read(cli_state *cli, cli_pictures *p, duet_edit *edit) 
     duet_edit_measured(edit, &side, &colours);
     p->known = side * side * colours;
     p->count = *o->data ? o->pictures : cli->arg_count - 1;
-    p->truth = o->degrade || *o->data;
+    p->truth = o->degrade || *o->data || p->rebuilds;
     const bool whole = p->truth || (!*o->chain && side == p->how.size);
     p->measured = malloc((size_t)(p->count * p->known) * sizeof(float));
     p->shown = malloc((size_t)(p->count * p->dim));

@@ -24,6 +24,7 @@ typedef struct cli_pictures {
     int64_t known;          /* values of a measurement */
     int64_t answers;        /* of each, or frames */
     bool enlarges;          /* the model takes small pictures and makes large ones */
+    bool rebuilds;          /* nothing is asked for of a model with codes: pictures from theirs */
     int64_t again;          /* times that steps are walked again */
     uint8_t *mask;          /* [size,size]; NULL = none */
     uint8_t *whole;         /* [count,dim]; NULL where only measurements are there */

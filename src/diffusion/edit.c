@@ -101,7 +101,9 @@ static duet_status check(const duet_edit_options *o, const duet_model *model) {
     if (o->answers < 1)
         return duet_fail(DUET_ARG, "%lld answers to a picture; at least 1 is needed",
                          (long long)o->answers);
-    if (!(o->strength > 0.0 && o->strength <= 1.0))
+    const bool codes = duet_shape_part(&model->shape, DUET_DENOISES) == NULL &&
+                       duet_shape_part(&model->shape, DUET_ENCODES) != NULL;
+    if (!(o->strength > 0.0 && o->strength <= 1.0) && !(codes && o->strength == 0.0))
         return duet_fail(DUET_ARG, "strength %g is outside of 0 to 1", o->strength);
     if (o->mask == NULL && o->operators[0] == '\0' && o->strength >= 1.0 &&
         model->shape.low_res == 0)

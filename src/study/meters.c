@@ -27,12 +27,16 @@
 #define STRENGTH  0.01
 #define MOST_ROWS 10000 /* of training sets in which copies are looked for */
 #define GAP_ROWS  256
+#define DRAWING   20   /* passes of a drawn image */
+#define SECONDS   40.0 /* of a measurement; what is slower takes part of the rows, at least: */
+#define LEAST     0.25
 
 /* ---- the images ---- */
 
-static duet_status choose(duet_meters *m, const duet_train_options *training) {
+static duet_status choose(duet_meters *m) {
     duet_status status = DUET_OK;
     duet_view train = {0}, validation = {0};
+    const duet_train_options *const training = &m->training;
     const int64_t fit = m->options.fit_rows, val = m->options.val_rows;
     DUET_DO(duet_train_views(&train, &validation, m->dataset, training));
     if (m->labelled) {
@@ -56,6 +60,37 @@ done:
     duet_view_free(&train);
     duet_view_free(&validation);
     return status;
+}
+
+static void free_images(duet_meter_images *of) {
+    duet_view_free(&of->view);
+    duet_release(of->pixels);
+    duet_release(of->labels);
+}
+
+/* Before the first measurement: fewer rows and drawn images where the network is so slow that it
+ * would keep the training waiting. A step costs three passes, which says how many a second there
+ * are. Halves, so that a training that is gone on with takes the same. */
+static duet_status fit_time(duet_meters *m, const duet_model *model,
+                            const duet_train_moment *moment) {
+    duet_meters_options *const o = &m->options;
+    const double rate = 3.0 * (double)moment->images / moment->seconds,
+                 passes = (double)(o->fit_rows + o->val_rows) +
+                          (duet_shape_part(&model->shape, DUET_DENOISES) != NULL && o->samples > 0
+                               ? (double)(DRAWING * o->samples)
+                               : 0.0);
+    double part = 1.0;
+    while (part > LEAST && part * passes > SECONDS * rate) part /= 2.0;
+    if (part >= 1.0 || !isfinite(rate)) return DUET_OK;
+    o->fit_rows = (int64_t)(part * (double)o->fit_rows);
+    o->val_rows = (int64_t)(part * (double)o->val_rows);
+    if (o->samples > 0) o->samples = (int64_t)(part * (double)o->samples);
+    duet_meter_images *const views[] = {&m->fit, &m->val, &m->all};
+    for (int i = 0; i < DUET_COUNT(views); i++) {
+        free_images(views[i]);
+        *views[i] = (duet_meter_images){.pixels = NULL};
+    }
+    return choose(m);
 }
 
 /* Images that cannot be read are left out. */
@@ -171,13 +206,14 @@ duet_status duet_meters_open(duet_context *ctx, duet_meters **out, const duet_da
     *m = (duet_meters){.ctx = ctx,
                        .dataset = dataset,
                        .options = *options,
+                       .training = *training,
                        .labelled = info->labelled && info->class_count > 1};
     m->options.val_rows = options->fit_rows == 0 ? VAL_ROWS : options->val_rows;
     m->options.fit_rows = or_usual(options->fit_rows, FIT_ROWS);
     m->options.samples = or_usual(options->samples, SAMPLES);
     if (!duet_copy_text(m->run, sizeof m->run, run))
         DUET_FAIL(DUET_ARG, "the path of the run folder '%s' is too long", run);
-    DUET_DO(choose(m, training));
+    DUET_DO(choose(m));
     *out = m;
     m = NULL;
 done:
@@ -189,9 +225,11 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-static duet_status measure(duet_meters *m, duet_model *model, double value[DUET_METER_VALUES]) {
+static duet_status measure(duet_meters *m, duet_model *model, const duet_train_moment *moment,
+                           double value[DUET_METER_VALUES]) {
     const duet_preprocess *how = &duet_model_card(model)->preprocess;
     if (!m->read) {
+        DUET_TRY(fit_time(m, model, moment));
         DUET_TRY(read_images(m, &m->fit, how));
         DUET_TRY(read_images(m, &m->val, how));
         if (m->all.view.count > 0) DUET_TRY(read_images(m, &m->all, how));
@@ -219,7 +257,7 @@ duet_status duet_meters_measure(void *user, duet_model *model, const duet_train_
     double value[DUET_METER_VALUES];
     bool any = false;
     for (int k = 0; k < DUET_METER_VALUES; k++) value[k] = NAN;
-    const duet_status status = measure(m, model, value);
+    const duet_status status = measure(m, model, moment, value);
     for (int k = 0; k < DUET_METER_VALUES; k++) any = any || !isnan(value[k]);
     if (!any) return status;
     if (status == DUET_OK) return duet_meter_line(m->run, moment, value);
@@ -232,12 +270,6 @@ duet_status duet_meters_measure(void *user, duet_model *model, const duet_train_
 
 bool duet_meters_stops(void *user) {
     return ((const duet_meters *)user)->alarm;
-}
-
-static void free_images(duet_meter_images *of) {
-    duet_view_free(&of->view);
-    duet_release(of->pixels);
-    duet_release(of->labels);
 }
 
 void duet_meters_close(duet_meters *meters) {

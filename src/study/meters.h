@@ -18,6 +18,7 @@ struct duet_meters {
     duet_context *ctx;
     const duet_dataset *dataset;
     duet_meters_options options;
+    duet_train_options training; /* whose rows they are */
     char run[DUET_PATH_SIZE];
     duet_meter_images fit, val;
     duet_meter_images

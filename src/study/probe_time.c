@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * study/probe_time.c: as many training rows as there is time for. Features and heads of few rows
- * are timed; these features are in the cache then. */
+ * are timed; these features are in the cache then. The time of a head is a + b n in its n rows: a
+ * is what its features cost alone (a preconditioner of them), so it is timed at two sizes. */
 #include <string.h>
 
 #include "base/context.h"
@@ -11,13 +12,18 @@
 #include "study/probe.h"
 
 /* Training rows that are timed, and the fewest that are used. */
-enum { PILOT_ROWS = 1000, MOST_PILOT = 3000, FEWEST_ROWS = 50 };
+enum { PILOT_ROWS = 1000, MOST_PILOT = 4000, FEWEST_ROWS = 50 };
 #define FEW_PART 0.05 /* of the time, for the curve over the number of labels */
 
-/* Computes features of `rows` training rows and, with `seconds_row`, measures the cost of a head on
- * them. rate: NULL, or gets that of the heads of the curve. */
+/* What a head takes: seconds of its own, and of each row. */
+typedef struct head_cost {
+    double fixed, row;
+} head_cost;
+
+/* Computes features of `rows` training rows and, with `seconds`, times a head on them. rate: NULL,
+ * or gets that of the heads of the curve. */
 static duet_status measure(duet_probing *p, const char *name, duet_probe_options *own, int64_t rows,
-                           double *seconds_row, double *rate) {
+                           double *seconds, double *rate) {
     duet_status status = DUET_OK;
     duet_reader *reader = NULL;
     duet_feature_table table = {0};
@@ -30,8 +36,8 @@ static duet_status measure(duet_probing *p, const char *name, duet_probe_options
     DUET_DO(
         duet_probing_features(p, &table, reader, &p->train, own->seed, "first features, measured"));
     const double began = duet_clock();
-    if (seconds_row != NULL) DUET_DO(duet_probing_train(p, &head, &table, &p->draw[0], &row, NULL));
-    if (seconds_row != NULL) *seconds_row = (duet_clock() - began) / (double)table.rows;
+    if (seconds != NULL) DUET_DO(duet_probing_train(p, &head, &table, &p->draw[0], &row, NULL));
+    if (seconds != NULL) *seconds = duet_clock() - began;
     if (rate != NULL)
         DUET_DO(duet_few_rate(rate, &table, duet_dataset_describe(p->dataset)->class_count));
 done:
@@ -41,25 +47,39 @@ done:
     return status;
 }
 
-/* Seconds of a head on a row of the baselines that are no networks, whose cost does not follow from
- * that of the model: pixels are wide. */
-static duet_status measure_others(duet_probing *p, duet_probe_options *own, int64_t rows,
-                                  double *out) {
-    *out = 0;
+/* Times a head on two thirds of the pilot's rows and on all of them. */
+static duet_status measure_head(duet_probing *p, const char *name, duet_probe_options *own,
+                                int64_t pilot, head_cost *out) {
+    const int64_t few = pilot * 2 / 3 > 0 ? pilot * 2 / 3 : 1;
+    double less = 0, more = 0;
+    DUET_TRY(measure(p, name, own, few, &less, NULL));
+    DUET_TRY(measure(p, name, own, pilot, &more, NULL));
+    out->row = duet_cost_of_row(less, few, more, pilot);
+    out->fixed = more - out->row * (double)pilot;
+    return DUET_OK;
+}
+
+/* Heads of the baselines that are no networks, whose cost does not follow from that of the model:
+ * pixels are wide. */
+static duet_status measure_others(duet_probing *p, duet_probe_options *own, int64_t pilot,
+                                  head_cost *out) {
+    *out = (head_cost){0};
     for (int i = 0; i < p->baselines.count; i++) {
-        double seconds = 0;
+        head_cost one = {0};
         if (duet_reader_is_network(p->baselines.v[i])) continue;
-        DUET_TRY(measure(p, p->baselines.v[i]->name, own, rows, &seconds, NULL));
-        *out += seconds;
+        DUET_TRY(measure_head(p, p->baselines.v[i]->name, own, pilot, &one));
+        out->fixed += one.fixed;
+        out->row += one.row;
     }
     return DUET_OK;
 }
 
-/* Rows that are timed: a head has another, cheaper way where there are fewer rows than features. */
+/* Rows that are timed: twice the features, so that two thirds are more than they are, too: a head
+ * has another, cheaper way where there are fewer rows than features. */
 static duet_status choose_pilot(const duet_probing *p, int64_t *out) {
     duet_reader *reader = NULL;
     DUET_TRY(duet_probing_open(p, &reader, "model"));
-    const int64_t wanted = duet_reader_dim(reader) * 5 / 4;
+    const int64_t wanted = duet_reader_dim(reader) * 2;
     duet_reader_close(reader);
     *out = wanted < PILOT_ROWS ? PILOT_ROWS : wanted > MOST_PILOT ? MOST_PILOT : wanted;
     if (p->train.count < *out) *out = p->train.count;
@@ -88,7 +108,8 @@ static double keep_few(duet_probing *p, double seconds, double rate) {
 
 duet_status duet_probing_keep_time(duet_probing *p, duet_probe_options *own, double start) {
     duet_status status = DUET_OK;
-    double head = 0, others = 0, readers = 1.0, rate = 0;
+    head_cost head = {0}, others = {0};
+    double readers = 1.0, rate = 0;
     int64_t pilot = 0;
     DUET_TRY(choose_pilot(p, &pilot));
     const int64_t most = p->train.count, few = pilot / 5 + 1 < 20 ? most : pilot / 5 + 1,
@@ -101,7 +122,7 @@ duet_status duet_probing_keep_time(duet_probing *p, duet_probe_options *own, dou
     const duet_features_work first = p->out->features;
     DUET_DO(measure_others(p, own, pilot, &others));
     const duet_features_work before = p->out->features;
-    DUET_DO(measure(p, "model", own, pilot, &head, NULL));
+    DUET_DO(measure_head(p, "model", own, pilot, &head));
     const duet_features_work all = p->out->features;
     const double pass =
                      duet_cost_of_row(first.seconds, first.computed, all.seconds - before.seconds,
@@ -111,11 +132,13 @@ duet_status duet_probing_keep_time(duet_probing *p, duet_probe_options *own, dou
                          readers - 1.0;
     own->train_rows =
         duet_rows_within(keep_few(p, 60.0 * own->minutes - (duet_clock() - start), rate),
-                         ((double)tests * draws + (double)p->apart.count) * test,
-                         readers * (row + head) + others, FEWEST_ROWS, most);
-    duet_log(p->ctx, DUET_LOG_DEBUG,
-             "a row: %.2g s a pass, %.2g s a head, %.2g s other heads: %lld rows", pass, head,
-             others, (long long)own->train_rows);
+                         ((double)tests * draws + (double)p->apart.count) * test +
+                             readers * head.fixed + others.fixed,
+                         readers * (row + head.row) + others.row, FEWEST_ROWS, most);
+    duet_log(
+        p->ctx, DUET_LOG_DEBUG,
+        "a row: %.2g s a pass; a head: %.2g s and %.2g s a row, others %.2g and %.2g s: %lld rows",
+        pass, head.fixed, head.row, others.fixed, others.row, (long long)own->train_rows);
     duet_probing_free_views(p);
     DUET_DO(duet_probing_views(p));
 done:

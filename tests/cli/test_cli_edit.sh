@@ -62,6 +62,15 @@ wrong 1 'duet edit MODEL small.png' sample upsampler $fast --count 1 --out no.pn
 wrong 1 'no other operators go with it' edit upsampler small.ppm --operator blur --out no.png
 wrong 1 '16 pixels, and 4 x 4 are needed' edit upsampler $a $fast --out no.png
 
+# models with codes: what they make of a picture
+ok train --data "$data" --task vae --arch vae:channels=8,latents=4,channel_mult=1/2 --steps 3 --batch 4 --threads 1 --out vae
+ok edit vae $a $b --out again.npz --json
+object kind=reconstruction pictures=2 answers=1 psnr strip=strip.png columns.0=before columns.1=answer
+ok edit vae $a $b --seed 7 --out other.npz
+cmp again.npz other.npz || fail 'a reconstruction depends on the seed'
+ok edit vae --data "$data" --pictures 3 --plain same.npz --out codes.npz --json
+object kind=reconstruction pictures=3 psnr
+
 # what is refused
 wrong 1 'they must be alike' edit $model $a --mask tall.pgm --out no.png
 wrong 1 'nothing to fill' edit $model $a --mask empty.pgm --out no.png

@@ -63,6 +63,7 @@ static const duet_param params[] = {
 
 static const char *kind_of(const cli_pictures *p) {
     return *p->o->interpolate ? "interpolation"
+           : p->rebuilds      ? "reconstruction"
            : p->enlarges      ? "upsampling"
            : *p->o->chain     ? "restoration"
            : p->mask != NULL  ? "inpainting"
@@ -113,8 +114,10 @@ static duet_status interpolate(cli_state *cli, cli_pictures *p, duet_model *mode
 static duet_status answer(cli_state *cli, cli_pictures *p, duet_model *model, double *residual) {
     const cli_edit_options *o = p->o;
     duet_edit_options options = {.mask = p->mask,
-                                 .strength = o->vary > 0 ? o->vary : 1,
-                                 .answers = o->answers,
+                                 .strength = o->vary > 0   ? o->vary
+                                             : p->rebuilds ? 0
+                                                           : 1,
+                                 .answers = p->rebuilds ? 1 : o->answers,
                                  .jump = o->jump,
                                  .again = p->again,
                                  .batch = o->batch,
@@ -125,7 +128,7 @@ static duet_status answer(cli_state *cli, cli_pictures *p, duet_model *model, do
         return cli_wrong("--degrade needs --operator, which says what the pictures go through");
     snprintf(options.operators, sizeof options.operators, "%s", o->chain);
     snprintf(options.sampler, sizeof options.sampler, "%s", o->sampler);
-    p->answers = o->answers;
+    p->answers = options.answers;
     if (*o->walk) {
         const duet_status status = duet_walk_new(&p->walk, WALKING, p->how.size, p->how.channels);
         if (status != DUET_OK) return status;
@@ -173,18 +176,22 @@ static json_t *describe(const cli_state *cli, const cli_pictures *p, duet_model 
     if (!p->truth || *o->interpolate) return result;
     json_object_set_new(result, "psnr", cli_number(cli_psnr(p, p->result, p->answers)));
     json_object_set_new(result, "mean_psnr", cli_number(cli_psnr_mean(p)));
-    json_object_set_new(result, "plain_psnr", cli_number(cli_psnr(p, p->plain, 1)));
+    if (!p->rebuilds)
+        json_object_set_new(result, "plain_psnr", cli_number(cli_psnr(p, p->plain, 1)));
     return result;
 }
 
 static void tell(const cli_state *cli, const json_t *result) {
     const json_t *residual = json_object_get(result, "residual"),
-                 *psnr = json_object_get(result, "psnr");
+                 *psnr = json_object_get(result, "psnr"),
+                 *plain = json_object_get(result, "plain_psnr");
     if (residual != NULL)
         cli_say(cli, "off what is known by at most %.2f of 255\n", json_real_value(residual));
-    if (psnr != NULL)
+    if (psnr != NULL && plain != NULL)
         cli_say(cli, "PSNR %.2f dB; without a model %.2f dB\n", json_number_value(psnr),
-                json_number_value(json_object_get(result, "plain_psnr")));
+                json_number_value(plain));
+    else if (psnr != NULL)
+        cli_say(cli, "PSNR %.2f dB\n", json_number_value(psnr));
     if (json_is_real(json_object_get(result, "mean_psnr")))
         cli_say(cli, "of the mean of a picture's answers %.2f dB\n",
                 json_number_value(json_object_get(result, "mean_psnr")));
@@ -291,6 +298,8 @@ static duet_status edit(cli_state *cli, cli_pictures *p, duet_model *model) {
     duet_status status = DUET_OK;
     if (!*p->o->interpolate) status = cli_pictures_mask(cli, p);
     p->again = p->o->again >= 0 ? p->o->again : p->mask != NULL ? 2 : 0;
+    p->rebuilds = duet_model_prior(model) != NULL && p->mask == NULL && !*p->o->chain &&
+                  !*p->o->interpolate && p->o->vary <= 0;
     if (status == DUET_OK)
         status = *p->o->interpolate ? interpolate(cli, p, model) : answer(cli, p, model, &residual);
     if (status != DUET_OK) return status;
@@ -324,8 +333,9 @@ const cli_cmd duet_cmd_edit = {
              .params = DUET_TABLE(params, cli_edit_options)},
     .usage = "MODEL PICTURE... [options]   |   MODEL --data DATA [options]",
     .details =
-        "Any model that denoises can; nothing is trained. What is known of a picture comes back as "
-        "it was.\n"
+        "Any model that denoises can, and those that encode and decode; nothing is trained. What "
+        "is "
+        "known of a picture\ncomes back as it was.\n"
         "  duet edit MODEL in.png --mask mask.png --out out.png          white in the mask is "
         "filled\n"
         "  duet edit MODEL small.png --operator downsample:factor=4 --out large.png\n"
@@ -333,6 +343,8 @@ const cli_cmd duet_cmd_edit = {
         "s.png\n"
         "  duet edit MODEL in.png --vary 0.5 --answers 8 --out others.png\n"
         "  duet edit MODEL a.png --interpolate b.png --out way.png\n"
+        "  duet edit VAE in.png --out again.png                          of models with codes: the "
+        "picture from its code\n"
         "  duet edit UPSAMPLER small.png --out large.png                 trained with --arch "
         "adm_unet:…,small_size=8\n"
         "  duet edit MODEL --data DATA --operator grey --pictures 100    compared with the real "

@@ -135,6 +135,39 @@ static void latents_fill_holes_too(void **state) {
     }
 }
 
+/* … and what their codes' means give, whatever the seed: no noise is drawn. */
+static void latents_rebuild(void **state) {
+    (void)state;
+    static const char *const archs[] = {
+        "vae:image_size=8,in_channels=3,channels=8,channel_mult=1/2,latents=4,norm_groups=4",
+        "bigbigan:image_size=8,in_channels=3,channels=8,channel_mult=1,latents=4"};
+    const duet_edit_options none = {.answers = 1}, other = {.answers = 1, .seed = 5, .batch = 2};
+    uint8_t whole[PICTURES * DIM], got[PICTURES * DIM], again[PICTURES * DIM], vary[PICTURES * DIM];
+    float measured[PICTURES * DIM];
+    draw_pictures(whole);
+    for (int k = 0; k < DUET_COUNT(archs); k++) {
+        duet_context *ctx = make_context(1, true);
+        duet_model *model = make_model(ctx, archs[k], 1);
+        duet_edit *e[3] = {NULL},
+                  *near =
+                      open_edit(ctx, model, (duet_edit_options){.strength = 1e-6, .answers = 1});
+        OK(duet_edit_open(ctx, &e[0], model, &none));
+        OK(duet_edit_open(ctx, &e[1], model, &other));
+        duet_edit_degrade(e[0], whole, 0, PICTURES, measured);
+        OK(duet_edit_run(e[0], measured, 0, PICTURES, got));
+        OK(duet_edit_run(e[1], measured, 0, PICTURES, again));
+        OK(duet_edit_run(near, measured, 0, PICTURES, vary));
+        assert_memory_equal(got, again, sizeof got);
+        for (int i = 0; i < PICTURES * DIM; i++) assert_in_range(got[i] - vary[i] + 1, 0, 2);
+        assert_true(memcmp(got, got + DIM, DIM) != 0); /* the picture counts */
+        duet_edit_close(e[0]);
+        duet_edit_close(e[1]);
+        duet_edit_close(near);
+        duet_model_close(model);
+        duet_context_free(ctx);
+    }
+}
+
 static double distance(const uint8_t *a, const uint8_t *b) {
     double sum = 0;
     for (int i = 0; i < DIM; i++) sum += fabs((double)a[i] - (double)b[i]) / DIM;
@@ -203,6 +236,7 @@ int main(void) {
         cmocka_unit_test(small_pictures_are_agreed_with),
         cmocka_unit_test(answers_depend_on_seed_and_number_only),
         cmocka_unit_test(latents_fill_holes_too),
+        cmocka_unit_test(latents_rebuild),
         cmocka_unit_test(variations_are_nearer_the_weaker),
         cmocka_unit_test(ways_have_their_ends),
         cmocka_unit_test(refuses_what_is_nothing),

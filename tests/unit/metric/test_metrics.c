@@ -2,6 +2,7 @@
  * Metrics of logits against PyTorch and scikit-learn; softmax and sums at their limits; lists; real
  * images from sources. The expected values, in float64, with x the logits and y the labels below:
  *   nll: torch.nn.functional.cross_entropy(x, y); sklearn.metrics.log_loss gives the same
+ *   classes_alike: numpy.exp(scipy.stats.entropy(numpy.bincount(x.argmax(1))))
  *   c, k = x.softmax(1).max(1); hit = (k == y).double()
  *   at = torch.bucketize(c, torch.linspace(0, 1, n + 1), right=True) - 1
  *   d = [abs(hit[at == i].mean() - c[at == i].mean()) for i in range(n) if (at == i).any()]
@@ -50,6 +51,9 @@ static void as_other_programs(void **state) {
     close_to(measure("ece", "mce", x, y, ROWS), 0.844104379618);
     close_to(measure("ece:bins=5", "ece", x, y, ROWS), 0.259597357031);
     close_to(measure("ece:bins=5", "mce", x, y, ROWS), 0.509607909676);
+    close_to(measure("classes", "classes_seen", x, y, ROWS), 4);
+    close_to(measure("classes:least=0.2", "classes_seen", x, y, ROWS), 2); /* 5 and 3 of 12 rows */
+    close_to(measure("classes", "classes_alike", x, y, ROWS), 3.701008637587);
     assert_true(measure("accuracy", "no_such", x, y, ROWS) == -1);
 }
 
