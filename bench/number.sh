@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # number FILE KEY: the first number of a key in a JSON file
 number() {
-    sed -n "s/^.*\"$2\": *\\(-\\{0,1\\}[0-9.e+-]*\\).*/\\1/p" "$1" | head -n 1
+    sed -n "s/^.*\"$2\": *\\(-\\{0,1\\}[0-9][0-9.e+-]*\\).*/\\1/p" "$1" | head -n 1
 }
 # rounded FILE KEY: the same to two places; a dash where there is none
 rounded() {

@@ -60,6 +60,7 @@ typedef struct duet_compare_row {
     double random;       /* first head on the same network with random weights; NaN = none */
     double own;          /* of a classifier of its own; NaN = none */
     double fid, precision, recall, damaged; /* of drawn images; NaN = it draws none */
+    double seen; /* classes that the judge sees in 2 % of them and more; NaN = it knows none */
 } duet_compare_row;
 typedef struct duet_compare_result {
     duet_compare_row *rows; /* owned; by seed, then in the order of the rivals */

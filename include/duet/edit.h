@@ -27,8 +27,8 @@ typedef struct duet_edit_options {
     const uint8_t *mask; /* [size,size] of the model: not 0 = unknown, to be filled; NULL = none */
     /* Less than 1: the pictures are noised to that part of the steps and denoised from there
      * (SDEdit, Meng et al. 2022): variations, nearer the smaller. Without mask and operators they
-     * are free to change everywhere. By an encoder and a decoder: the spread of the codes; 0 = their
-     * means, which is the model's reconstruction of the picture. */
+     * are free to change everywhere. By an encoder and a decoder: the spread of the codes; 0 =
+     * their means, which is the model's reconstruction of the picture. */
     double strength;              /* 0 < strength <= 1; of those that encode 0, too */
     int64_t answers;              /* of each picture */
     char sampler[DUET_TEXT_SIZE]; /* "" = DUET_EDIT_SAMPLER */

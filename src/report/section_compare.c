@@ -93,6 +93,7 @@ static const struct column {
                {"precision", "precision", 3, false},
                {"recall", "recall", 3, false},
                {"damaged", "damaged", 1, false},
+               {"classes_seen", "classes", 1, false},
                {"train_images_per_second", "trains/s", 0, true},
                {"read_images_per_second", "reads/s", 0, true}};
 

@@ -105,13 +105,16 @@ duet_status duet_contest_draw(const duet_contest *c, duet_model *model, const ch
                                      .class_names = info->class_names,
                                      .dim = info->dim,
                                      .threads = duet_context_threads(c->ctx)};
-    DUET_DO(duet_metrics_open(&features, "fid:bootstrap=0,prdc", &setup));
+    const bool names = (info->gives & DUET_METRIC_LOGITS) != 0;
+    DUET_DO(duet_metrics_open(
+        &features, names ? "fid:bootstrap=0,prdc,classes" : "fid:bootstrap=0,prdc", &setup));
     DUET_DO(open_images(c, &images));
     DUET_DO(read(c, judge, model, features, images));
     DUET_DO(duet_metrics_finish(features, &result));
     out->fid = duet_metric_find(&result, "fid", NAN);
     out->precision = duet_metric_find(&result, "precision", NAN);
     out->recall = duet_metric_find(&result, "recall", NAN);
+    out->seen = duet_metric_find(&result, "classes_seen", NAN);
     DUET_DO(duet_metrics_finish(images, &result));
     out->damaged = duet_metric_find(&result, "damaged", NAN);
 done:

@@ -236,7 +236,8 @@ duet_status duet_contest_row_run(const duet_contest *c, const duet_contest_row *
                               .fid = NAN,
                               .precision = NAN,
                               .recall = NAN,
-                              .damaged = NAN};
+                              .damaged = NAN,
+                              .seen = NAN};
     (void)duet_copy_text(out->name, sizeof out->name, row->rival.name);
     duet_format(out->folder, sizeof out->folder, "%s-%d", row->rival.name, seed);
     DUET_TRY(duet_path_join(folder, c->run, out->folder));

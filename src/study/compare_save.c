@@ -33,14 +33,14 @@ json_t *duet_compare_row_json(const duet_compare_row *row) {
     for (int h = 0; h < row->head_count; h++)
         json_array_append_new(heads, head_json(&row->heads[h]));
     return json_pack(
-        "{s:s,s:s,s:i,s:s,s:I,s:I,s:f,s:f,s:f,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "command",
-        "row", "name", row->name, "seed", row->seed, "folder", row->folder, "images",
+        "{s:s,s:s,s:i,s:s,s:I,s:I,s:f,s:f,s:f,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+        "command", "row", "name", row->name, "seed", row->seed, "folder", row->folder, "images",
         (json_int_t)row->images, "parameters", (json_int_t)row->parameters,
         "train_images_per_second", row->train_rate, "read_images_per_second", row->read_rate,
         "seconds", row->seconds, "memory", (json_int_t)row->memory, "heads", heads, "few",
         number(row->few), "few_std", number(row->few_std), "random", number(row->random), "own",
         number(row->own), "fid", number(row->fid), "precision", number(row->precision), "recall",
-        number(row->recall), "damaged", number(row->damaged));
+        number(row->recall), "damaged", number(row->damaged), "classes_seen", number(row->seen));
 }
 
 static void read_head(duet_compare_head *out, const json_t *object) {
@@ -72,6 +72,7 @@ duet_status duet_compare_row_read(duet_compare_row *out, const json_t *object) {
     out->precision = read_number(object, "precision");
     out->recall = read_number(object, "recall");
     out->damaged = read_number(object, "damaged");
+    out->seen = read_number(object, "classes_seen");
     out->head_count = (int)json_array_size(heads);
     for (int h = 0; h < out->head_count; h++)
         read_head(&out->heads[h], json_array_get(heads, (size_t)h));
@@ -106,6 +107,7 @@ static void add_line(duet_str *out, const duet_compare_row *r) {
     add_number(out, r->precision, 4);
     add_number(out, r->recall, 4);
     add_number(out, r->damaged, 2);
+    add_number(out, r->seen, 0);
     duet_str_add(out, "\n");
 }
 
@@ -119,7 +121,7 @@ static duet_status write_csv(const duet_compare_result *result, const duet_conte
     for (int h = 0; h < contest->heads.count; h++)
         duet_str_format(&text, ",%s,%s_low,%s_high", contest->heads.v[h], contest->heads.v[h],
                         contest->heads.v[h]);
-    duet_str_add(&text, ",few,few_std,random,own,fid,precision,recall,damaged\n");
+    duet_str_add(&text, ",few,few_std,random,own,fid,precision,recall,damaged,classes_seen\n");
     for (int64_t i = 0; i < result->count; i++) add_line(&text, &result->rows[i]);
     if (status == DUET_OK) status = duet_str_status(&text);
     if (status == DUET_OK) status = duet_file_write(path, text.text, (int64_t)strlen(text.text));

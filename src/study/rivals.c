@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * study/rivals.c: the rows of a comparison, in its order: one entry a row. Sizes of networks are
- * those that train at about the same rate as the diffusion model's (docs/compare.md). */
+ * study/rivals.c: the rows of a comparison, in its order: one entry a row. Sizes and settings are
+ * those of docs/data/rivals.csv that did best, of the same number of searched ones for each. */
 #include <stdio.h>
 #include <string.h>
 
@@ -40,8 +40,8 @@ static const char *const mult[] = {"1", "1", "1/2", "1/2/4", "1/2/4/4"};
 static void bigbigan(char *out, size_t size, int64_t S, int channels) {
     const int levels = halvings(S, 4, 4);
     (void)channels;
-    duet_format(out, size, "bigbigan:channels=%d,channel_mult=%s,latents=%d", levels > 2 ? 32 : 64,
-                mult[levels], 24 * (levels + 1));
+    duet_format(out, size, "bigbigan:channels=32,channel_mult=%s,latents=%d", mult[levels],
+                24 * (levels + 1));
 }
 
 static void patchvae(char *out, size_t size, int64_t S, int channels) {
@@ -71,14 +71,15 @@ static void encoder_without_labels(char *out, size_t size, int64_t S, int channe
 
 static const rival rivals[] = {
     {"diffusion", "U-Net that denoises", NULL, "denoise", "", NULL, 32, false, unet},
-    {"bigbigan", "generator and encoder against a joint discriminator", NULL, "gan", "", NULL, 64,
-     false, bigbigan},
+    {"bigbigan", "generator and encoder against a joint discriminator", NULL, "gan",
+     "adamw:rate=0.001,beta1=0,beta2=0.999,weight_decay=0", NULL, 64, false, bigbigan},
     {"patchvae", "autoencoder of parts", NULL, "patchvae", "adamw:rate=0.001", NULL, 64, false,
      patchvae},
-    {"vae", "plain variational autoencoder", NULL, "vae", "adamw:rate=0.001", NULL, 64, false, vae},
+    {"vae", "plain variational autoencoder", NULL, "vae", "adamw:rate=0.001", NULL, 32, false, vae},
     {"simclr", "two views of an image find each other", NULL, "simclr", "",
-     "flip+resized_crop:least=0.3+brightness", 128, false, encoder_without_labels},
-    {"mae", "hidden patches are restored", NULL, "mae", "", "flip+resized_crop", 64, false, mae},
+     "flip+resized_crop:least=0.15+brightness", 128, false, encoder_without_labels},
+    {"mae", "hidden patches are restored", NULL, "mae", "muon", "flip+resized_crop", 64, false,
+     mae},
     {"supervised", "the encoder of simclr, with labels", NULL, "classify", "", "flip+crop", 64,
      true, encoder},
     {"unet_labels", "the U-Net up to its middle, with labels", NULL, "", "", "flip+crop", 32, true,

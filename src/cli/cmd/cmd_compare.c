@@ -99,7 +99,7 @@ static void number(char out[32], double value, int decimals) {
 }
 
 static void say_row(const cli_state *cli, const duet_compare_row *r) {
-    char text[7][32], images[32], parameters[32];
+    char text[8][32], images[32], parameters[32];
     cli_human(images, (double)r->images);
     cli_human(parameters, (double)r->parameters);
     cli_say(cli, "%-12s %4d %8s %8s", r->name, r->seed, r->images > 0 ? images : "-",
@@ -114,16 +114,17 @@ static void say_row(const cli_state *cli, const duet_compare_row *r) {
     number(text[3], r->fid, 3);
     number(text[4], r->precision, 3);
     number(text[5], r->recall, 3);
-    cli_say(cli, " %8s %8s %8s %10s %7s %7s\n", text[1], text[6], text[2], text[3], text[4],
-            text[5]);
+    number(text[7], r->seen, 0);
+    cli_say(cli, " %8s %8s %8s %10s %7s %7s %7s\n", text[1], text[6], text[2], text[3], text[4],
+            text[5], text[7]);
 }
 
 static void say_table(const cli_state *cli, const duet_compare_result *r) {
     cli_say(cli, "%-12s %4s %8s %8s", "", "seed", "images", "weights");
     for (int h = 0; r->count > 0 && h < r->rows[0].head_count; h++)
         cli_say(cli, " %10s", r->rows[0].heads[h].head);
-    cli_say(cli, " %8s %8s %8s %10s %7s %7s\n", "10 each", "random", "own", "distance", "prec.",
-            "recall");
+    cli_say(cli, " %8s %8s %8s %10s %7s %7s %7s\n", "10 each", "random", "own", "distance", "prec.",
+            "recall", "classes");
     for (int64_t i = 0; i < r->count; i++) say_row(cli, &r->rows[i]);
     if (r->count > 0 && r->rows[0].head_count > 0)
         cli_say(cli,
