@@ -117,13 +117,28 @@ static const json_t *find_row(const json_t *plan, const char *name) {
     return NULL;
 }
 
-/* An earlier plan is of the same minutes, or another comparison. */
+/* What distances are measured by: the hash of the judge's weights, or "pixels". */
+static void judge_text(const duet_contest *c, char out[32]) {
+    duet_format(out, 32, "pixels");
+    if (c->options.judge != NULL)
+        duet_format(out, 32, "%016llx", (unsigned long long)duet_model_hash(c->options.judge));
+}
+
+/* An earlier plan is of the same minutes, data and judge, or another comparison. */
 static duet_status check_plan(const duet_contest *c, const json_t *plan) {
     const double minutes = json_number_value(json_object_get(plan, "minutes"));
     const char *const hash = json_string_value(json_object_get(plan, "data_hash"));
-    char own[32];
+    const char *const judge = json_string_value(json_object_get(plan, "judge"));
+    char own[32], by[32];
     duet_format(own, sizeof own, "%016llx",
                 (unsigned long long)duet_dataset_describe(c->dataset)->hash);
+    judge_text(c, by);
+    if (judge != NULL && strcmp(judge, by) != 0)
+        return duet_fail(DUET_ARG,
+                         "'%s' holds a comparison by the judge %s, and this one is %s: distances "
+                         "by both are no table; give the same one as --judge, or take another "
+                         "folder",
+                         c->run, judge, by);
     if (fabs(minutes - c->options.minutes) <= 1e-6 * minutes && hash != NULL &&
         strcmp(hash, own) == 0)
         return DUET_OK;
@@ -133,11 +148,25 @@ static duet_status check_plan(const duet_contest *c, const json_t *plan) {
                      c->run, minutes);
 }
 
-static json_t *plan_json(const duet_contest *c) {
+static bool has_row(const duet_contest *c, const char *name) {
+    for (int i = 0; i < c->count; i++)
+        if (strcmp(c->rows[i].rival.name, name) == 0) return true;
+    return false;
+}
+
+/* earlier: its rows that are not among these stay; NULL = there is none. */
+static json_t *plan_json(const duet_contest *c, const json_t *earlier) {
     const duet_dataset_info *const info = duet_dataset_describe(c->dataset);
     json_t *const rows = json_array();
-    char hash[32];
+    char hash[32], judge[32];
     duet_format(hash, sizeof hash, "%016llx", (unsigned long long)info->hash);
+    judge_text(c, judge);
+    const json_t *const before = json_object_get(earlier, "rows");
+    for (size_t i = 0; i < json_array_size(before); i++) {
+        json_t *const row = json_array_get(before, i);
+        const char *const name = json_string_value(json_object_get(row, "name"));
+        if (name != NULL && !has_row(c, name)) json_array_append(rows, row);
+    }
     for (int i = 0; i < c->count; i++) {
         const duet_contest_row *const row = &c->rows[i];
         const duet_train_options *const o = &row->rival.train;
@@ -148,9 +177,9 @@ static json_t *plan_json(const duet_contest *c) {
                                               (json_int_t)o->batch, "images_per_second", row->rate,
                                               "images", (json_int_t)row->images));
     }
-    return json_pack("{s:s,s:o,s:s,s:f,s:i,s:o}", "command", "plan", "data",
-                     duet_json_name(info->name), "data_hash", hash, "minutes", c->options.minutes,
-                     "threads", duet_context_threads(c->ctx), "rows", rows);
+    return json_pack("{s:s,s:o,s:s,s:s,s:f,s:i,s:o}", "command", "plan", "data",
+                     duet_json_name(info->name), "data_hash", hash, "judge", judge, "minutes",
+                     c->options.minutes, "threads", duet_context_threads(c->ctx), "rows", rows);
 }
 
 duet_status duet_contest_plan(duet_contest *c) {
@@ -165,6 +194,7 @@ duet_status duet_contest_plan(duet_contest *c) {
     if (duet_path_exists(path)) {
         DUET_DO(duet_result_record_read(&plan, folder, NULL));
         DUET_DO(check_plan(c, plan));
+        changed = json_object_get(plan, "judge") == NULL;
     }
     for (int i = 0; i < c->count; i++) {
         duet_contest_row *const row = &c->rows[i];
@@ -177,7 +207,7 @@ duet_status duet_contest_plan(duet_contest *c) {
         duet_log(c->ctx, DUET_LOG_INFO, "%s: %.1f images a second, %lld images", row->rival.name,
                  row->rate, (long long)row->images);
     }
-    if (changed) DUET_DO(duet_result_record_write(folder, plan_json(c)));
+    if (changed) DUET_DO(duet_result_record_write(folder, plan_json(c, plan)));
 done:
     json_decref(plan);
     return status;

@@ -17,6 +17,10 @@ stat -c %Y.%s contest/vae-0/model-*.safetensors | cmp -s - model || fail 'what w
 [ "$(grep -c '^pixels,' contest/compare-002/compare.csv)" -eq 1 ] || fail 'pixels have no seeds'
 images=$(sed -n 's/.*"images": \([0-9]*\).*/\1/p' plan | head -1)
 grep -q "\"images\": $images" contest/plan/result.json || fail 'the plan of an earlier row has changed'
+ok compare --data $set $quick --only simclr --out contest
+for row in vae patchvae simclr; do grep -q "\"name\": \"$row\"" contest/plan/result.json || fail "the plan has lost $row"; done
+ok train --data $set --task classify --arch resnet:small=true,blocks=1/1/1,base=4 --steps 2 --batch 4 --threads 1 --out judge
+wrong 1 'a comparison by the judge pixels' compare --data $set $quick --only vae --judge judge --out contest
 wrong 1 'another folder' compare --data $set --budget 2s --only vae --out contest
 wrong 1 "no row 'vea'" compare --data $set --budget 1s --only vea+pixels --out other
 wrong 2 'is no time' compare --data $set --budget soon --out other

@@ -174,6 +174,9 @@ static duet_status compare(cli_state *cli, const duet_dataset *dataset, duet_mod
         status = duet_compare(cli->ctx, &result, dataset, &options, step.run, step.folder);
     if (status == DUET_OK) {
         say_table(cli, &result);
+        if (judge == NULL && strcmp(o->judge, "auto") == 0)
+            cli_say(cli, "no judge that comes with duet knows these classes: distances are of raw "
+                         "pixels; --judge gives another one\n");
         status = cli_step_done(cli, &step);
         snprintf(path, sizeof path, "%.4000s/result.json", step.folder);
         if (status == DUET_OK) cli_json_file(cli, path);
