@@ -29,6 +29,6 @@ for init in none auto; do
     "$duet" sample "$run" --count 36 --sampler ddpm:steps=25 --seed 1 --out "$run/36.png" $threads --quiet
     # shellcheck disable=SC2086
     "$duet" transfer "$run" --data "$data" --head linear $options $threads --json --quiet >"$work/t.json"
-    echo "$name,$init,$minutes,$(number "$run/run.json" images),$(reader model top1),$(reader model top1_std),$(reader model mean_class),$(reader random top1),$(reader pixels top1),\"duet train --data DATA --init $init --minutes $minutes --augment flip --out RUN; duet transfer RUN --data DATA --head linear $options\",0,$(provenance)" |
+    echo "$name,$init,$minutes,$(number "$run/run.json" images),$(reader model top1),$(reader model top1_std),$(reader model mean_class),$(reader random top1),$(reader pixels top1),\"duet train --data DATA --init $init --minutes $minutes --augment flip --out $init; duet transfer $init --data DATA --head linear $options\",0,$(provenance)" |
         tee -a "$csv"
 done
