@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-from recognition import Book, joined
+from recognition import Book, setting_of
 
 COLUMNS = ("data row seed images parameters trains reads linear mlp knn few few_std random own fid precision recall damaged classes setting "
            "command commit machine date").split()
@@ -34,7 +34,7 @@ def main():
                  trains=digits(rate["train"], 0), reads=digits(rate["read"], 0), **{head: digits(top1.get(head), 2) for head in ("linear", "mlp", "knn")},
                  few=digits(row["few"], 1), few_std=digits(row["few_std"], 1), random=digits(row["random"], 2), own=digits(row["own"], 2),
                  fid=digits(row["fid"], 2), precision=digits(row["precision"], 2), recall=digits(row["recall"], 2), damaged=digits(row["damaged"], 1),
-                 classes=digits(row.get("classes_seen"), 0), setting=joined(row["heads"][0]) or "–", command=shown)
+                 classes=digits(row.get("classes_seen"), 0), setting=setting_of(row["heads"][0]), command=shown)
 
 
 main()

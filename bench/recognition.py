@@ -29,8 +29,9 @@ def spec(setting):
     return text + "".join(f",{key}={setting[key]}".lower() for key in ("draws", "flip") if setting.get(key, 0) not in (0, 1, False))
 
 
-def joined(row):
-    return "+".join(spec(one) for one in row.get("settings", []))
+def setting_of(row):
+    """The settings of a row, one or several; "–" of pixels, which have none."""
+    return "+".join(spec(one) for one in row.get("settings") or ([row] if "tap" in row else [])) or "–"
 
 
 def machine():
@@ -85,7 +86,7 @@ def add_rows(book, model_name, data_name, rows, shown):
     for row in rows:
         name = "-" if row["reader"] == "pixels" else model_name
         if not book.has(name, data_name, row["reader"], row["head"]):
-            book.add(model=name, data=data_name, reader=row["reader"], head=row["head"], setting=joined(row) or spec(row) if row["reader"] != "pixels" else "-",
+            book.add(model=name, data=data_name, reader=row["reader"], head=row["head"], setting=setting_of(row) if row["reader"] != "pixels" else "-",
                      train_rows=row["train_rows"], test_rows=row["test_rows"], top1=percent(row["top1"]), top1_std=percent(row["top1_std"]),
                      mean_class=percent(row["mean_class"]), val_top1=percent(row["val_top1"]), command=shown, seed="0; noise draws 0 to 2")
 
@@ -128,7 +129,7 @@ def search(o):
                     found = duet(o, "sweep", model, *common, *ways[way])
                     seconds = time.time() - begun
                     best = found["best"]
-                    setting = joined(best) or spec(best)
+                    setting = setting_of(best)
                     head = best.get("head") or "linear"
                     if way == "unlabelled":
                         head = "linear"

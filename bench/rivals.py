@@ -5,18 +5,22 @@
   bench/rivals.py CSV --data DATA --work DIR --only bigbigan+vae [--seconds 60]
 
 A run trains for so many seconds, then `duet sweep` chooses tap and pool of a linear head on training images, held-out training images
-measure it (a classifier by itself, on 6,000 held out), and 500 drawn images are compared with training images by a judge. Test images are not touched. Rows that stand in the table
-are not measured again. Alone on the machine: the budget is time."""
+measure it (a classifier by itself, on 6,000 held out), and 500 drawn images are compared with training images by a judge. Test images are
+not touched. Rows that stand in the table are not measured again. Alone on its cores: the budget is time."""
 import argparse
 import os
 import shutil
 
-from recognition import Book, duet, joined, percent, spec
+from recognition import Book, duet, percent, setting_of
 
 COLUMNS = "row change arch task optim batch augment seconds images val_top1 setting fid classes_seen command seed commit machine date".split()
-MUON = "muon"
+RATES = {
+    "rate 0.0005": {"optim": "adamw:rate=0.0005"},
+    "rate 0.003": {"optim": "adamw:rate=0.003"},
+    "muon": {"optim": "muon"},
+}
 
-# What is tried: the first is what the row had before the search; each other one changes one thing.
+# What is tried: the first is what the others change one thing of, two where two are named.
 TRIED = {
     "bigbigan": {
         "base": {"arch": "bigbigan:channels=32,channel_mult=1/2,latents=72", "task": "gan", "optim": "", "batch": 64},
@@ -35,9 +39,7 @@ TRIED = {
     },
     "patchvae": {
         "base": {"arch": "patchvae:scale=4", "task": "patchvae", "optim": "adamw:rate=0.001", "batch": 64},
-        "rate 0.0005": {"optim": "adamw:rate=0.0005"},
-        "rate 0.003": {"optim": "adamw:rate=0.003"},
-        "muon": {"optim": MUON},
+        **RATES,
         "beta_occurrence 1": {"task": "patchvae:beta_occurrence=1"},
         "beta_appearance 0.1": {"task": "patchvae:beta_appearance=0.1"},
         "hard": {"task": "patchvae:hard=true"},
@@ -46,9 +48,7 @@ TRIED = {
     },
     "vae": {
         "base": {"arch": "vae:channel_mult=1/2/4", "task": "vae", "optim": "adamw:rate=0.001", "batch": 64},
-        "rate 0.0005": {"optim": "adamw:rate=0.0005"},
-        "rate 0.003": {"optim": "adamw:rate=0.003"},
-        "muon": {"optim": MUON},
+        **RATES,
         "sigma 0.12": {"task": "vae:sigma=0.12"},
         "beta 4": {"task": "vae:beta=4"},
         "latents 32": {"arch": "vae:channel_mult=1/2/4,latents=32"},
@@ -60,7 +60,7 @@ TRIED = {
                  "augment": "flip+resized_crop:least=0.3+brightness"},
         "rate 0.0005": {"optim": "adamw:rate=0.0005,weight_decay=0.0001"},
         "rate 0.003": {"optim": "adamw:rate=0.003,weight_decay=0.0001"},
-        "muon": {"optim": MUON},
+        "muon": {"optim": "muon"},
         "temperature 0.2": {"task": "simclr:temperature=0.2"},
         "batch 256": {"batch": 256},
         "batch 64": {"batch": 64},
@@ -69,9 +69,7 @@ TRIED = {
     },
     "mae": {
         "base": {"arch": "mae:patch=4", "task": "mae", "optim": "", "batch": 64, "augment": "flip+resized_crop"},
-        "rate 0.003": {"optim": "adamw:rate=0.003"},
-        "rate 0.0005": {"optim": "adamw:rate=0.0005"},
-        "muon": {"optim": MUON},
+        **RATES,
         "pixels as they are": {"task": "mae:normalise=false"},
         "half hidden": {"arch": "mae:patch=4,hidden=0.5"},
         "batch 32": {"batch": 32},
@@ -80,9 +78,7 @@ TRIED = {
     },
     "supervised": {
         "base": {"arch": "resnet:small=true,blocks=2/2/2,base=32", "task": "classify", "optim": "", "batch": 64, "augment": "flip+crop"},
-        "rate 0.0005": {"optim": "adamw:rate=0.0005"},
-        "rate 0.003": {"optim": "adamw:rate=0.003"},
-        "muon": {"optim": MUON},
+        **RATES,
         "smoothing 0.1": {"task": "classify:smoothing=0.1"},
         "batch 128": {"batch": 128},
         "batch 32": {"batch": 32},
@@ -108,13 +104,13 @@ def one(o, book, row, change, made, seconds):
     trained = duet(o, "train", "--data", o.data, *options, "--minutes", str(seconds / 60), "--seed", "0", "--meter-minutes", "0", "--out", run,
                    *(["--hold-out", "6000"] if labels else []))
     if labels:
-        best = {"top1": trained["validation"]["top1"], "t": -1, "tap": 0, "pool": 0}
+        best = trained["validation"]
     else:
         best = duet(o, "sweep", run, "--data", o.data, "--t", "-1", "--pool", "1,2,4", "--head", "linear", "--rows", "4000", "--no-baselines")["best"]
     fid, seen = drawn(o, run, made)
     book.add(row=row, change=change, arch=made["arch"], task=made["task"], optim=made.get("optim", ""), batch=made["batch"], augment=made.get("augment", ""),
-             seconds=seconds, images=trained["images"], val_top1=percent(best["top1"]), setting="-" if labels else joined(best) or spec(best), fid=fid,
-             classes_seen=seen, command=f"bench/rivals.py {os.path.basename(o.csv)} --only {row} --seconds {seconds}", seed=0)
+             seconds=seconds, images=trained["images"], val_top1=percent(best["top1"]), setting=setting_of(best), fid=fid,
+             classes_seen=seen, command=f"bench/rivals.py CSV --data DATA --work WORK --only {row} --seconds {seconds} --threads {o.threads}", seed=0)
     shutil.rmtree(run)
 
 

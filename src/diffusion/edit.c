@@ -96,14 +96,19 @@ static duet_status begin(void *state, const duet_generator_rows *rows) {
     return DUET_OK;
 }
 
+/* An encoder and a decoder answer, not a denoiser. */
+static bool by_codes(const duet_arch_shape *shape) {
+    return duet_shape_part(shape, DUET_DENOISES) == NULL &&
+           duet_shape_part(shape, DUET_ENCODES) != NULL;
+}
+
 static duet_status check(const duet_edit_options *o, const duet_model *model) {
     const int64_t classes = duet_model_conditions(model);
     if (o->answers < 1)
         return duet_fail(DUET_ARG, "%lld answers to a picture; at least 1 is needed",
                          (long long)o->answers);
-    const bool codes = duet_shape_part(&model->shape, DUET_DENOISES) == NULL &&
-                       duet_shape_part(&model->shape, DUET_ENCODES) != NULL;
-    if (!(o->strength > 0.0 && o->strength <= 1.0) && !(codes && o->strength == 0.0))
+    if (!(o->strength > 0.0 && o->strength <= 1.0) &&
+        !(by_codes(&model->shape) && o->strength == 0.0))
         return duet_fail(DUET_ARG, "strength %g is outside of 0 to 1", o->strength);
     if (o->mask == NULL && o->operators[0] == '\0' && o->strength >= 1.0 &&
         model->shape.low_res == 0)
@@ -159,9 +164,7 @@ static duet_status open(duet_edit *e) {
     DUET_TRY(duet_alloc(&e->taken, e->known, sizeof *e->taken));
     DUET_TRY(duet_alloc(&e->image, e->dim, sizeof *e->image));
     e->pulls = o->mask != NULL || o->operators[0] != '\0';
-    if (duet_shape_part(shape, DUET_DENOISES) == NULL &&
-        duet_shape_part(shape, DUET_ENCODES) != NULL)
-        return duet_gibbs_open(e->ctx, &e->gibbs, e->model, o->batch);
+    if (by_codes(shape)) return duet_gibbs_open(e->ctx, &e->gibbs, e->model, o->batch);
     DUET_TRY(duet_generator_open(e->ctx, &e->generator, e->model, &how));
     e->guide =
         (duet_guide){.state = e, .strength = o->strength, .jump = o->jump, .again = o->again};

@@ -148,29 +148,18 @@ static duet_status check_plan(const duet_contest *c, const json_t *plan) {
                      c->run, minutes);
 }
 
-static bool has_row(const duet_contest *c, const char *name) {
-    for (int i = 0; i < c->count; i++)
-        if (strcmp(c->rows[i].rival.name, name) == 0) return true;
-    return false;
-}
-
-/* earlier: its rows that are not among these stay; NULL = there is none. */
+/* The rows of the earlier plan, NULL = there is none, and those that it lacks. */
 static json_t *plan_json(const duet_contest *c, const json_t *earlier) {
     const duet_dataset_info *const info = duet_dataset_describe(c->dataset);
     json_t *const rows = json_array();
     char hash[32], judge[32];
     duet_format(hash, sizeof hash, "%016llx", (unsigned long long)info->hash);
     judge_text(c, judge);
-    const json_t *const before = json_object_get(earlier, "rows");
-    for (size_t i = 0; i < json_array_size(before); i++) {
-        json_t *const row = json_array_get(before, i);
-        const char *const name = json_string_value(json_object_get(row, "name"));
-        if (name != NULL && !has_row(c, name)) json_array_append(rows, row);
-    }
+    (void)json_array_extend(rows, json_object_get(earlier, "rows"));
     for (int i = 0; i < c->count; i++) {
         const duet_contest_row *const row = &c->rows[i];
         const duet_train_options *const o = &row->rival.train;
-        if (row->rival.reader != NULL) continue;
+        if (row->rival.reader != NULL || find_row(earlier, row->rival.name) != NULL) continue;
         json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:f,s:I}", "name",
                                               row->rival.name, "task", o->task, "arch", o->arch,
                                               "optim", o->optim, "augment", o->augment, "batch",
