@@ -31,7 +31,7 @@ def spec(setting):
 
 def setting_of(row):
     """The settings of a row, one or several; "–" of pixels, which have none."""
-    return "+".join(spec(one) for one in row.get("settings") or ([row] if "tap" in row else [])) or "–"
+    return "+".join(spec(one) for one in row.get("settings") or ([row] if row.get("tap") else [])) or "–"
 
 
 def machine():
